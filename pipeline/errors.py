@@ -1,0 +1,86 @@
+"""Every way in which things go wrong, drawn as a tree.
+
+    PipelineError
+    ├── CannotRun                 the run stops, exit 2; its sentence says what to do next
+    │   ├── BadSettings           configuration, flags, environment
+    │   ├── NoAccess              credentials or permissions
+    │   ├── NoSuchSource          a bucket or folder that is missing or in another region
+    │   ├── StateUnusable         locked, of another source, not ours, damaged
+    │   ├── OutputUnusable        can't be written, changed by someone, disk full
+    │   └── ServiceUnreachable    no answer for too long; the next run goes on
+    ├── RecordingFailed           one recording ends here, the others go on
+    ├── JobExists                 Start met a job of the same name
+    ├── JobMissing                Get asked for a job that the service does not know
+    └── Retryable                 worth another try
+        ├── Throttled             the rate of one call was too high
+        ├── NoFreeSlot            the account runs as many jobs as it may
+        └── Unavailable           no answer, or a fault at the service; the outcome is unknown
+
+Foreign errors become one of these in `aws.py` and `s3.py` alone.
+"""
+
+from __future__ import annotations
+
+
+class PipelineError(Exception):
+    """The root of the tree; its text is one sentence for the user."""
+
+
+class CannotRun(PipelineError):
+    """The run can't start or can't go on: exit 2, nothing lost."""
+
+
+class BadSettings(CannotRun):
+    """A flag, an environment variable or the configuration file is wrong."""
+
+
+class NoAccess(CannotRun):
+    """Credentials are missing or expired, or a permission is."""
+
+
+class NoSuchSource(CannotRun):
+    """The folder or bucket is not there, or the bucket is in another region."""
+
+
+class StateUnusable(CannotRun):
+    """The state file is locked, damaged, or not this run's."""
+
+
+class OutputUnusable(CannotRun):
+    """The output can't be written or is not the file this state wrote."""
+
+
+class ServiceUnreachable(CannotRun):
+    """The service gave no usable answer for too long."""
+
+
+class RecordingFailed(PipelineError):
+    """One recording ends without a task; `reason` is the class, the text the service's words."""
+
+    def __init__(self, reason: str, words: str) -> None:
+        super().__init__(words)
+        self.reason = reason
+
+
+class JobExists(PipelineError):
+    """The name of the job is taken (`ConflictException`)."""
+
+
+class JobMissing(PipelineError):
+    """The service does not know the job."""
+
+
+class Retryable(PipelineError):
+    """A call that may succeed when it is made again."""
+
+
+class Throttled(Retryable):
+    """The rate of one operation was too high (`ThrottlingException` and its kin)."""
+
+
+class NoFreeSlot(Retryable):
+    """Every job slot of the account is taken (`LimitExceededException`): back-pressure."""
+
+
+class Unavailable(Retryable):
+    """No answer, or a fault at the service: whether the call took effect is unknown."""

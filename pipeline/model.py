@@ -1,0 +1,106 @@
+"""The nouns of the field: what a recording, a job and a transcript are."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Recording(msgspec.Struct, frozen=True, gc=False):
+    """One object of the source, as the listing shows it.
+
+    `key` is the key in the bucket (or the path below the folder, with `/`), byte for byte;
+    `etag` changes when the content does; `size` is in bytes.
+    """
+
+    key: str
+    etag: str
+    size: int
+
+
+class Job(msgspec.Struct, frozen=True, gc=False):
+    """One transcription job of one recording.
+
+    `row` is the recording's row in the state file, `name` the job's name at the service.
+    """
+
+    row: int
+    name: str
+    recording: Recording
+
+
+class JobStatus(StrEnum):
+    """The service's own four words for where a job stands."""
+
+    QUEUED = "QUEUED"
+    IN_PROGRESS = "IN_PROGRESS"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+
+
+class Word(msgspec.Struct, frozen=True, gc=False):
+    """One spoken word with the punctuation that follows it glued on.
+
+    `start` and `end` are seconds; `confidence` is 0..1, or None where the service gives none
+    (redacted words).
+    """
+
+    text: str
+    start: float
+    end: float
+    confidence: float | None = None
+    speaker: str | None = None
+    channel: str | None = None
+    language: str | None = None
+
+
+class Segment(msgspec.Struct, frozen=True, gc=False):
+    """A stretch of speech of one speaker, channel and language; `start` and `end` in seconds."""
+
+    text: str
+    start: float
+    end: float
+    speaker: str | None = None
+    channel: str | None = None
+    language: str | None = None
+
+
+class Transcript(msgspec.Struct, frozen=True, gc=False):
+    """What the service heard in one recording.
+
+    `job_name` is the job the document names itself; `text` is the service's own full text;
+    `words` are in the document's order. `segments` is empty where the document has none.
+    `languages` are the identified languages, the most likely first; empty when the language
+    was given.
+    """
+
+    job_name: str
+    text: str
+    words: tuple[Word, ...]
+    segments: tuple[Segment, ...] = ()
+    languages: tuple[str, ...] = ()
+    redacted: bool = False
+
+    @property
+    def speakers(self) -> tuple[str, ...]:
+        """The speakers' labels in the order in which they first speak."""
+        return _in_order(word.speaker for word in self.words)
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The channels' labels in the order in which they are first heard."""
+        return _in_order(word.channel for word in self.words)
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing was spoken."""
+        return not self.words and not self.text.strip()
+
+
+def _in_order(labels: Iterable[str | None]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(label for label in labels if label))
