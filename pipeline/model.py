@@ -26,10 +26,12 @@ class Recording(msgspec.Struct, frozen=True, gc=False):
 class Job(msgspec.Struct, frozen=True, gc=False):
     """One transcription job of one recording.
 
-    `row` is the recording's row in the state file, `name` the job's name at the service.
+    `row` is the recording's row in the state file, `identity` what the name was computed from,
+    `name` the job's name at the service.
     """
 
     row: int
+    identity: bytes
     name: str
     recording: Recording
 

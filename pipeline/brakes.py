@@ -1,0 +1,152 @@
+"""The brakes as asyncio sees them, and the one retry layer.
+
+Three brakes are kept apart because they have different signals: the pace of each operation, the
+slots for jobs in flight, and the number of starters. `Waiting` measures how long each of them
+held the run back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+import tenacity
+from tenacity.stop import stop_base
+
+from pipeline.errors import Throttled, Unavailable
+from pipeline.limits import Pace, Slots
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+T = TypeVar("T")
+
+_TRIES = 8
+_SECONDS = 600.0
+_LONGEST_WAIT = 30.0
+
+
+class Waiting:
+    """Seconds during which at least one task waited, by brake."""
+
+    def __init__(self) -> None:
+        self._waiters: dict[str, int] = {}
+        self._since: dict[str, float] = {}
+        self._total: dict[str, float] = {}
+
+    @contextmanager
+    def on(self, brake: str) -> Iterator[None]:
+        """Count the time inside as time in which `brake` held something back."""
+        now = asyncio.get_running_loop().time
+        if not self._waiters.get(brake):
+            self._since[brake] = now()
+        self._waiters[brake] = self._waiters.get(brake, 0) + 1
+        try:
+            yield
+        finally:
+            self._waiters[brake] -= 1
+            if not self._waiters[brake]:
+                self._total[brake] = self._total.get(brake, 0.0) + now() - self._since[brake]
+
+    def seconds(self) -> dict[str, float]:
+        """The totals so far, those still waiting included."""
+        now = asyncio.get_running_loop().time()
+        still = {brake: now - self._since[brake] for brake, n in self._waiters.items() if n}
+        return {
+            brake: self._total.get(brake, 0.0) + still.get(brake, 0.0) for brake in self._waiters
+        }
+
+
+class Operation:
+    """One operation of a service: its own pace, its own retries, its own count of calls."""
+
+    def __init__(self, name: str, rate: float, waiting: Waiting) -> None:
+        self.name = name
+        self.calls = 0
+        self.refused = 0
+        self._pace = Pace(rate)
+        self._waiting = waiting
+
+    async def call(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Make the call at its pace, again after a throttle or a fault, with full jitter.
+
+        Raises:
+            Throttled, Unavailable: after 10 minutes, or after 8 calls without a usable answer
+                (a throttled call does not count as one).
+        """
+        async for again in tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception_type((Throttled, Unavailable)),
+            wait=tenacity.wait_random_exponential(multiplier=0.5, max=_LONGEST_WAIT),
+            stop=tenacity.stop_any(tenacity.stop_after_delay(_SECONDS), _TriedEnough()),
+            reraise=True,
+        ):
+            with again:
+                return await self._once(attempt)
+        raise AssertionError  # tenacity either returns or raises
+
+    async def _once(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        clock = asyncio.get_running_loop().time
+        delay = self._pace.reserve(clock())
+        if delay:
+            with self._waiting.on(self.name):
+                await asyncio.sleep(delay)
+        self.calls += 1
+        try:
+            return await attempt()
+        except Throttled:
+            self.refused += 1
+            self._pace.throttled(clock())
+            raise
+
+
+class _TriedEnough(stop_base):
+    """Stops one call after so many failures; a throttled call is no failed try."""
+
+    def __init__(self) -> None:
+        self._failed = 0
+
+    def __call__(self, retry_state: tenacity.RetryCallState) -> bool:
+        error = retry_state.outcome.exception() if retry_state.outcome else None
+        self._failed += not isinstance(error, Throttled)
+        return self._failed >= _TRIES
+
+
+class SlotGate:
+    """The slots for jobs in flight; `take` waits until one is free."""
+
+    def __init__(self, ceiling: int, waiting: Waiting) -> None:
+        self.slots = Slots(ceiling)
+        self.refused_starts = 0
+        self._waiting = waiting
+        self._freed = asyncio.Event()
+
+    async def take(self) -> None:
+        """Hold a slot, after waiting for one if need be."""
+        clock = asyncio.get_running_loop().time
+        while not self.slots.take(clock()):
+            self._freed.clear()
+            with self._waiting.on("slots"):
+                await _wait(self._freed, self.slots.patience(clock()))
+
+    def adopt(self) -> None:
+        """Count a job that already runs."""
+        self.slots.take_anyway()
+
+    def give_back(self) -> None:
+        """A job has ended, or was not started after all."""
+        self.slots.give_back()
+        self._freed.set()
+
+    def refused(self) -> None:
+        """The service has no free slot: give back the one held for this start."""
+        self.refused_starts += 1
+        self.slots.refused(asyncio.get_running_loop().time())
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds if seconds < float("inf") else None):
+            await event.wait()
+    except TimeoutError:
+        pass

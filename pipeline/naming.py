@@ -1,0 +1,69 @@
+"""Identity is computed, never remembered: job names and the places of results.
+
+A job's name is a function of the recording and of the settings that change its result, so that
+starting twice is a conflict at the service and not a second bill. Pure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, NamedTuple
+
+import orjson
+
+if TYPE_CHECKING:
+    from pipeline.model import Recording
+
+GROUP_BYTES = 4
+IDENTITY_BYTES = 16
+
+
+class S3Place(NamedTuple):
+    """A bucket and a key or prefix in it, as in `s3://bucket/key`."""
+
+    bucket: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+
+def parse_s3_uri(uri: str) -> S3Place | None:
+    """Split `s3://bucket/key` without decoding anything; None when it is not such a URI."""
+    scheme, _, rest = uri.partition("://")
+    bucket, _, key = rest.partition("/")
+    return S3Place(bucket, key) if scheme == "s3" and bucket else None
+
+
+def identity(bucket: str, recording: Recording, fingerprint: str) -> bytes:
+    """16 bytes that differ when the bucket, key, content or result-affecting settings differ."""
+    parts = orjson.dumps([bucket, recording.key, recording.etag, fingerprint])
+    return hashlib.blake2b(parts, digest_size=IDENTITY_BYTES).digest()
+
+
+def group_tag(prefix: str, bucket: str) -> str:
+    """The start that the names of all jobs of one bucket share: what the poller lists by.
+
+    It depends on the bucket alone, so that the same recording listed through another prefix
+    still has the same job name.
+    """
+    digest = hashlib.blake2b(bucket.encode(), digest_size=GROUP_BYTES).hexdigest()
+    return f"{prefix}-{digest}-"
+
+
+def job_name(tag: str, identity: bytes, attempt: int) -> str:
+    """The job's name, valid for the service (`[0-9a-zA-Z._-]{1,200}`).
+
+    Args:
+        tag: from `group_tag`.
+        identity: from `identity`.
+        attempt: 1 for the first job of a recording; a failed name can't be used again.
+    """
+    suffix = "" if attempt == 1 else f"-{attempt}"
+    return f"{tag}{identity.hex()}{suffix}"
+
+
+def result_place(results: S3Place, name: str) -> S3Place:
+    """Where the service writes the transcript of the job `name` under `--results`."""
+    prefix = results.key if not results.key or results.key.endswith("/") else f"{results.key}/"
+    return S3Place(results.bucket, f"{prefix}{name}.json")
