@@ -2,14 +2,13 @@
 
 The shapes are those of the service's Developer Guide ("Data input and output", "Partitioning
 speakers", "Channel identification", "Language identification"), checked against real outputs of
-2020 to 2026. What the service added over the years is read where it is and replaced where it is
-not:
+2020 to 2026. What the service added over the years is read where it is and made up for elsewhere:
 
     speaker of a word    on the item, else joined by its times with `speaker_labels`
     channel of a word    on the item, else joined by its times and content with `channel_labels`
     segments             `audio_segments`, else `speaker_labels.segments`, else none
 
-Fields that are not needed here (toxicity, alternatives, subtitles, account) are skipped unread.
+Fields not needed here (toxicity, runner-up alternatives, account) are skipped unread.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from pipeline.errors import RecordingFailed
 from pipeline.model import Segment, Transcript, Word
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Sequence
+    from collections.abc import Hashable, Sequence
 
 T = TypeVar("T")
 K = TypeVar("K", bound="Hashable")
@@ -46,19 +45,17 @@ class _Alternative(Struct, gc=False):
     confidence: _Share | None = None  # missing on redacted words, null on punctuation of 2018
 
 
-class _Item(Struct, gc=False):
-    type: Literal["pronunciation", "punctuation"]
-    alternatives: list[_Alternative] = []
-    start_time: _Seconds = _MISSING
-    end_time: _Seconds = _MISSING
-    speaker_label: str | None = None
-    channel_label: str | None = None
-    language_code: str | None = None
-
-
 class _Span(Struct, gc=False):
     start_time: _Seconds = _MISSING
     end_time: _Seconds = _MISSING
+
+
+class _Item(_Span, gc=False, kw_only=True):
+    type: Literal["pronunciation", "punctuation"]
+    alternatives: tuple[_Alternative, ...] = ()
+    speaker_label: str | None = None
+    channel_label: str | None = None
+    language_code: str | None = None
 
 
 class _SpeakerSegment(_Span, gc=False):
@@ -66,16 +63,15 @@ class _SpeakerSegment(_Span, gc=False):
     items: list[_Span] = []
 
 
-class _SpeakerLabels(Struct, gc=False):
-    segments: list[_SpeakerSegment] = []
-
-
 class _Channel(Struct, gc=False):
     channel_label: str
     items: list[_Item] = []
 
 
-class _ChannelLabels(Struct, gc=False):
+class _Labels(Struct, gc=False):
+    """Either of the two blocks `speaker_labels` and `channel_labels`."""
+
+    segments: list[_SpeakerSegment] = []
     channels: list[_Channel] = []
 
 
@@ -95,7 +91,7 @@ class _Candidate(Struct, gc=False):
     score: _Share = 0.0
 
 
-class _Spoken(Struct, gc=False):
+class _Heard(Struct, gc=False):
     language_code: str
     duration_in_seconds: _Seconds = 0.0
 
@@ -104,12 +100,12 @@ class _Results(Struct, gc=False):
     transcripts: list[_FullText]
     items: list[_Item] = []
     audio_segments: list[_AudioSegment] | None = None
-    # Raw: since 2023 the items carry their labels, and these repeat them at half the file's size.
+    # Raw: since 2023 the items carry these labels themselves, and most files need no look at them.
     speaker_labels: Raw = _NULL
     channel_labels: Raw = _NULL
     language_code: str | None = None
     language_identification: list[_Candidate] | None = None
-    language_codes: list[_Spoken] | None = None
+    language_codes: list[_Heard] | None = None
 
 
 class _Document(Struct, gc=False):
@@ -121,26 +117,23 @@ class _Document(Struct, gc=False):
 
 # strict=False reads the service's numbers, which are strings.
 _DOCUMENT = msgspec.json.Decoder(_Document, strict=False)
-_SPEAKER_LABELS = msgspec.json.Decoder(_SpeakerLabels | None, strict=False)
-_CHANNEL_LABELS = msgspec.json.Decoder(_ChannelLabels | None, strict=False)
+_LABELS = msgspec.json.Decoder(_Labels, strict=False)
 
 
 def parse_transcript(document: bytes) -> Transcript:
-    """Read one output file of a standard transcription job, whatever its year.
+    """Read one output file of a standard transcription job, of whatever year.
 
     Times are seconds, confidences 0..1. A word has the punctuation that follows it glued on
-    (the first word also what stands before it), so the words joined with spaces are the text in
-    every real output tried. An item without content is no word. `languages` begins with the
-    service's choice, then its other candidates by score; in a recording of several languages,
-    the longest spoken first. Speaker segments in which no word lies are left out, the others are
-    sorted by their start.
+    (the first word also what precedes it), so that the words joined with spaces are the text, as
+    measured over real outputs. An item without content is no word. `languages` are the service's
+    choice and then its other candidates by score, or all that were spoken, the longest first.
+    A speaker's segment without a word is left out; the others are sorted by their start.
 
     Raises:
-        RecordingFailed: with the reason "broken transcript" for bytes that are not such a file:
-            not JSON, no `results` or `transcripts`, a spoken word without times, times that are
-            not finite, negative or end before they start, a confidence outside 0..1, words but
-            no text; and for the output of Call Analytics. Its words quote nothing of the
-            transcript.
+        RecordingFailed: for the reason "broken transcript", in words that quote nothing of it:
+            not JSON, no `results` or `transcripts`, an item neither spoken nor punctuation, a
+            word or segment whose times are missing, negative, not finite or end before they
+            start, a confidence outside 0..1, words but no text, or a Call Analytics output.
     """
     decoded = _decode(_DOCUMENT, document)
     results = decoded.results
@@ -150,15 +143,13 @@ def parse_transcript(document: bytes) -> Transcript:
     spoken, texts = _spoken(results.items)
     if spoken and not text.strip():
         raise _broken("The transcript file has words but no text.")
-    turns = _speaker_turns(results, spoken)
-    places = _places(spoken, turns)
-    _fill_in_speakers(spoken, turns, places)
-    _fill_in_channels(spoken, results)
+    speaker_segments = _join_speakers(spoken, texts, results)
+    _join_channels(spoken, results)
     return Transcript(
         job_name=decoded.job_name,
         text=text,
         words=_words(spoken, texts),
-        segments=_audio_segments(results) or _speaker_segments(turns, places, texts),
+        segments=_audio_segments(results) or speaker_segments,
         languages=_languages(results),
         redacted=decoded.redacted is True,
     )
@@ -171,13 +162,14 @@ def score(transcript: Transcript) -> float:
 
 
 def _decode(decoder: msgspec.json.Decoder[T], document: bytes | Raw) -> T:
-    """Decode, and say what is wrong without quoting: the decoder's own message may."""
     try:
         return decoder.decode(document)
     except msgspec.ValidationError as error:
-        raise _broken("The file is not laid out as a transcript.") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _broken("The transcript file is not readable JSON.") from error
+        # Only the place: the rest of the message may quote a value, and so may the cause.
+        place = str(error).rpartition(" - at ")[2].strip("`") if " - at " in str(error) else "$"
+        raise _broken(f"The file is not laid out as a transcript at {place}.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise _broken("The transcript file is not readable JSON.") from None
 
 
 def _broken(words: str) -> RecordingFailed:
@@ -186,10 +178,7 @@ def _broken(words: str) -> RecordingFailed:
 
 def _why_no_results(decoded: _Document) -> str:
     if bytes(decoded.turns).startswith(b"["):
-        return (
-            "This is the output of a Call Analytics job; "
-            "only those of standard transcription jobs are read."
-        )
+        return "A Call Analytics output: only those of standard transcription jobs are read."
     return "The file has no results, so it is not a transcript."
 
 
@@ -221,100 +210,77 @@ def _words(spoken: Sequence[_Item], texts: Sequence[str]) -> tuple[Word, ...]:
         [
             Word(
                 text,
-                item.start_time,
-                item.end_time,
-                item.alternatives[0].confidence,
-                item.speaker_label,
-                item.channel_label,
-                item.language_code,
+                i.start_time,
+                i.end_time,
+                i.alternatives[0].confidence,
+                i.speaker_label,
+                i.channel_label,
+                i.language_code,
             )
-            for item, text in zip(spoken, texts, strict=True)
+            for i, text in zip(spoken, texts, strict=True)
         ]
     )
 
 
-def _speaker_turns(results: _Results, spoken: Sequence[_Item]) -> list[_SpeakerSegment]:
-    """Read `speaker_labels`, unless it only repeats what the rest of the file says."""
+def _join_speakers(
+    spoken: Sequence[_Item], texts: Sequence[str], results: _Results
+) -> tuple[Segment, ...]:
+    """Label the items that carry no speaker, and give the speakers' segments with their text."""
+    if results.speaker_labels == _NULL:
+        return ()
     if results.audio_segments and any(item.speaker_label for item in spoken):
-        return []
-    block = _decode(_SPEAKER_LABELS, results.speaker_labels)
-    return block.segments if block else []
-
-
-def _places(spoken: Sequence[_Item], turns: Sequence[_SpeakerSegment]) -> list[int | None]:
-    """Find the index of the turn in which each spoken item lies."""
-    return _hand_out(
-        [(item.start_time, item.end_time) for item in spoken] if turns else [],
+        return ()  # since 2024 the block only repeats what the rest of the file says
+    turns = _decode(_LABELS, results.speaker_labels).segments
+    places = _hand_out(
+        [(item.start_time, item.end_time) for item in spoken],
         [((s.start_time, s.end_time), n) for n, turn in enumerate(turns) for s in turn.items],
     )
+    inside: list[list[str]] = [[] for _ in turns]
+    for item, text, place in zip(spoken, texts, places, strict=True):
+        if place is not None:
+            item.speaker_label = item.speaker_label or turns[place].speaker_label
+            inside[place].append(text)
+    segments = [
+        Segment(" ".join(words), *_bounds(turn), turn.speaker_label)
+        for turn, words in zip(turns, inside, strict=True)
+        if words
+    ]
+    return tuple(sorted(segments, key=attrgetter("start")))
 
 
-def _fill_in_speakers(
-    spoken: Sequence[_Item], turns: Sequence[_SpeakerSegment], places: Sequence[int | None]
-) -> None:
-    """Label items of before 2023, which carry no speaker, from the turn they lie in."""
-    for item, place in zip(spoken, places, strict=False):
-        if place is not None and not item.speaker_label:
-            item.speaker_label = turns[place].speaker_label or None
-
-
-def _fill_in_channels(spoken: Sequence[_Item], results: _Results) -> None:
-    """Label items of before 2023, which carry no channel, from the channel that repeats them.
-
-    Two people may start and stop at once, so the content tells them apart; when even that is
-    equal, which is whose makes no difference.
-    """
-    if any(item.channel_label for item in spoken):
+def _join_channels(spoken: Sequence[_Item], results: _Results) -> None:
+    """Label items of before 2023, which carry no channel, from the channel that repeats them."""
+    if results.channel_labels == _NULL or any(item.channel_label for item in spoken):
         return
-    block = _decode(_CHANNEL_LABELS, results.channel_labels)
-    if block is None:
-        return
-    copies = [(_face(item), c.channel_label) for c in block.channels for item in c.items]
+    channels = _decode(_LABELS, results.channel_labels).channels
+    copies = [(_face(item), c.channel_label) for c in channels for item in _spoken(c.items)[0]]
     labels = _hand_out([_face(item) for item in spoken], copies)
     for item, label in zip(spoken, labels, strict=True):
         item.channel_label = label
 
 
 def _face(item: _Item) -> tuple[float, float, str]:
-    content = item.alternatives[0].content if item.alternatives else ""
-    return item.start_time, item.end_time, content
+    # Two people may start and stop at once; if they even say the same, either may be either.
+    return item.start_time, item.end_time, item.alternatives[0].content
 
 
-def _hand_out(keys: Iterable[K], labelled: Sequence[tuple[K, V]]) -> list[V | None]:
-    """Give each key its label; equal keys take theirs in order, one without a label left None."""
+def _hand_out(keys: Sequence[K], labelled: Sequence[tuple[K, V]]) -> list[V | None]:
+    """Give each key its label, None without one; equal keys take theirs in order."""
+    single = dict(labelled)
+    if len(single) == len(labelled):  # every real file but those with words at the same moment
+        return [single.get(key) for key in keys]
     left: dict[K, list[V]] = {}
     for key, label in reversed(labelled):
         left.setdefault(key, []).append(label)
-    return [labels.pop() if (labels := left.get(key)) else None for key in keys]
+    return [labels.pop() if (labels := left.get(key)) else single.get(key) for key in keys]
 
 
 def _audio_segments(results: _Results) -> tuple[Segment, ...]:
     return tuple(
-        Segment(
-            segment.transcript,
-            *_bounds(segment),
-            segment.speaker_label,
-            segment.channel_label,
-            segment.language_code,
-        )
-        for segment in results.audio_segments or ()
-        if segment.transcript.strip()
+        Segment(s.transcript, *_bounds(s), s.speaker_label, s.channel_label, s.language_code)
+        for s in results.audio_segments or ()
+        if s.transcript.strip()
     )
-
-
-def _speaker_segments(
-    turns: Sequence[_SpeakerSegment], places: Sequence[int | None], texts: Sequence[str]
-) -> tuple[Segment, ...]:
-    inside: list[list[str]] = [[] for _ in turns]
-    for place, text in zip(places, texts, strict=False):
-        if place is not None:
-            inside[place].append(text)
-    segments = [
-        Segment(" ".join(words), *_bounds(turn), turn.speaker_label or None)
-        for turn, words in zip(turns, inside, strict=True)
-        if words
-    ]
-    return tuple(sorted(segments, key=attrgetter("start")))
 
 
 def _bounds(span: _Span) -> tuple[float, float]:
@@ -324,12 +290,8 @@ def _bounds(span: _Span) -> tuple[float, float]:
 
 
 def _languages(results: _Results) -> tuple[str, ...]:
-    """Name the languages: the service's choice first, then by share of speech or by score."""
-    spoken = sorted(results.language_codes or (), key=lambda s: -s.duration_in_seconds)
+    heard = sorted(results.language_codes or (), key=lambda h: -h.duration_in_seconds)
     candidates = sorted(results.language_identification or (), key=lambda c: -c.score)
-    codes = [
-        results.language_code,
-        *(language.language_code for language in spoken),
-        *(candidate.code for candidate in candidates),
-    ]
+    choice = results.language_code
+    codes = [choice, *(h.language_code for h in heard), *(c.code for c in candidates)]
     return tuple(dict.fromkeys(code for code in codes if code))

@@ -1,0 +1,331 @@
+"""What is read from a transcript file, whatever its year, and what is refused."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.errors import RecordingFailed
+from pipeline.model import Segment, Transcript, Word
+from pipeline.transcript import parse_transcript, score
+from tests.transcripts import (
+    DOCUMENTS,
+    FOLDER,
+    SHAPES,
+    damaged_documents,
+    document,
+    json_values,
+    mark,
+    parse,
+    read,
+    spoken,
+    words_with_marks,
+)
+
+
+def refusal(document: Any) -> str:
+    with pytest.raises(RecordingFailed) as caught:
+        parse_transcript(document if isinstance(document, bytes) else json.dumps(document).encode())
+    assert caught.value.reason == "broken transcript"
+    return str(caught.value)
+
+
+def assert_sound(transcript: Transcript) -> None:
+    parts: list[Word | Segment] = [*transcript.words, *transcript.segments]
+    for part in parts:
+        assert 0 <= part.start <= part.end < math.inf
+        assert part.text
+    assert all(w.confidence is None or 0 <= w.confidence <= 1 for w in transcript.words)
+    assert 0 <= score(transcript) <= 1
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_words_of_every_shape_joined_are_the_services_text(shape):
+    """Whatever the shape, the words joined with spaces are the service's own text."""
+    transcript = read(shape)
+
+    assert " ".join(word.text for word in transcript.words) == transcript.text
+    assert transcript.text == DOCUMENTS[shape]["results"]["transcripts"][0]["transcript"]
+    assert transcript.job_name == DOCUMENTS[shape]["jobName"]
+    assert_sound(transcript)
+
+
+@pytest.mark.parametrize("shape", [shape for shape in SHAPES if read(shape).segments])
+def test_segments_of_every_shape_joined_are_the_text(shape):
+    """Where there are segments they hold the whole text, in time order, and enclose their words."""
+    transcript = read(shape)
+
+    assert " ".join(segment.text for segment in transcript.segments) == transcript.text
+    assert sorted(transcript.segments, key=lambda s: s.start) == list(transcript.segments)
+    for word in transcript.words:
+        assert any(s.start <= word.start and word.end <= s.end for s in transcript.segments)
+
+
+def test_a_word_carries_its_times_confidence_and_punctuation():
+    """Numbers that the service writes as strings arrive as numbers, punctuation with its word."""
+    words = read("plain_2022").words
+
+    assert words[2] == Word("boils,", 1.12, 1.6, 0.9)
+
+
+@pytest.mark.parametrize(
+    ("items", "texts"),
+    [
+        ([mark("¿"), spoken("Qué"), mark("?")], ["¿Qué?"]),
+        ([spoken("Oh"), mark("."), mark("."), spoken("no")], ["Oh..", "no"]),
+        ([mark(".")], []),
+    ],
+)
+def test_punctuation_goes_to_the_word_before_or_else_to_the_first(items, texts):
+    """Punctuation is glued to the word before it, at the very start to the word after it."""
+    assert [word.text for word in parse(document(items)).words] == texts
+
+
+def test_contents_pass_through_as_they_are():
+    """Spaces from a custom vocabulary and the service's marks for hidden words are kept."""
+    assert [w.text for w in read("filtered").words] == ["Oh", "***", "Morning Edition"]
+    assert read("redacted").words[-1] == Word("[PII].", 5.56, 6.25, None)
+
+
+def test_a_redacted_file_says_so():
+    """Only a file that calls itself redacted is; its unredacted twin is not."""
+    assert read("redacted").redacted
+    assert not parse({**DOCUMENTS["redacted"], "isRedacted": False}).redacted
+    assert not read("plain_2022").redacted
+
+
+@pytest.mark.parametrize("shape", ["speakers_2023", "speakers_2026"])
+def test_speakers_on_the_items_are_taken_from_them(shape):
+    """Since 2023 each item carries its speaker, and the segments theirs."""
+    transcript = read(shape)
+
+    assert [word.speaker for word in transcript.words] == ["spk_0", "spk_0", "spk_1"]
+    assert transcript.segments == (
+        Segment("Close it.", 0.0, 0.95, "spk_0"),
+        Segment("Gladly.", 1.1, 1.649, "spk_1"),
+    )
+
+
+def test_speakers_of_before_2023_are_joined_by_their_times():
+    """Words without a speaker get that of their segment; segments without words are left out."""
+    transcript = read("speakers_2020")
+
+    assert [w.speaker for w in transcript.words] == ["spk_0"] * 5 + ["spk_1"] * 2 + ["spk_0"]
+    assert transcript.segments == (
+        Segment("Who left the gate open?", 0.1, 1.9, "spk_0"),
+        Segment("I did.", 2.0, 2.6, "spk_1"),
+        Segment("Sorry.", 3.0, 3.6, "spk_0"),
+    )
+
+
+def test_a_word_in_no_speaker_segment_has_no_speaker():
+    """A word that no segment lists stays, without a speaker."""
+    labels = {"segments": [{"start_time": "0", "end_time": "9", "speaker_label": "spk_0"}]}
+
+    transcript = parse(document([spoken()], speaker_labels=labels))
+
+    assert [word.speaker for word in transcript.words] == [None]
+    assert transcript.segments == ()
+
+
+def test_channels_of_before_2023_are_joined_by_times_and_content():
+    """Words at the same moment go to the channel that says them; equal ones in the order given."""
+    words = read("channels_2022").words
+
+    assert [(word.text, word.channel) for word in words] == [
+        ("Ready?", "ch_0"),
+        ("Yes.", "ch_0"),
+        ("Yes.", "ch_1"),
+        ("No", "ch_1"),
+        ("But", "ch_0"),
+        ("wait!", "ch_1"),
+    ]
+
+
+def test_channels_on_the_items_are_taken_from_them():
+    """Since 2023 each item carries its channel, and the segments theirs."""
+    transcript = read("channels_2026")
+
+    assert transcript.channels == ("ch_0", "ch_1")
+    assert [segment.channel for segment in transcript.segments] == ["ch_0", "ch_1"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "languages"),
+    [
+        ("language_identified", ("en-AU", "en-GB", "en-US")),
+        ("languages_several", ("de-DE", "en-US")),
+        ("plain_2022", ()),
+    ],
+)
+def test_languages_come_most_likely_or_longest_first(shape, languages):
+    """The service's choice and its candidates by score, or the spoken ones by their share."""
+    assert read(shape).languages == languages
+
+
+def test_words_of_several_languages_carry_theirs():
+    """In a recording of several languages each word names its own."""
+    languages = [word.language for word in read("languages_several").words]
+
+    assert languages == ["en-US", "de-DE", "de-DE", "de-DE", "de-DE", "ja-JP"]
+
+
+@pytest.mark.parametrize(
+    "silence",
+    [
+        DOCUMENTS["silent"],
+        document([], text=""),
+        document([], text=" "),
+        {"results": {"transcripts": []}},
+        document([{"type": "pronunciation"}], text=""),
+        document([{"type": "pronunciation", "alternatives": []}], text=""),
+    ],
+)
+def test_a_file_without_text_and_words_is_silent(silence):
+    """Nothing said is a transcript too, with the score 0."""
+    transcript = parse(silence)
+
+    assert transcript.silent
+    assert transcript.segments == ()
+    assert score(transcript) == 0
+
+
+def test_the_score_is_the_mean_over_the_words_that_have_a_confidence():
+    """Punctuation and redacted words do not count."""
+    assert score(read("plain_2022")) == pytest.approx((1.0 + 0.8 + 0.9 + 0.7 + 1.0) / 5)
+    assert score(read("redacted")) == pytest.approx((1.0 + 0.9 + 0.8) / 3)
+    assert score(parse(document([spoken(confidence=None)]))) == 0
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        spoken(start="nan"),
+        spoken(end="inf"),
+        spoken(end="1e999"),
+        spoken(end=10**400),
+        spoken(end="1000001"),
+        spoken(start="-0.1"),
+        spoken(start="1.5", end="1.0"),
+        spoken(start=None),
+        spoken(start="soon"),
+        spoken(confidence="nan"),
+        spoken(confidence="1.01"),
+        spoken(confidence=-0.1),
+        spoken(content=7),
+        {"type": "pronunciation", "alternatives": [{"content": "word"}]},
+        {"type": "music", "alternatives": [{"content": "word"}]},
+        {"alternatives": [{"content": "word"}]},
+    ],
+)
+def test_a_word_that_can_not_be_right_is_refused(item):
+    """Times not finite, negative, missing or reversed and confidences outside 0..1 are damage."""
+    assert "word" not in refusal(document([item])).replace("A word of", "")
+
+
+@pytest.mark.parametrize("times", [{}, {"start_time": "2", "end_time": "1"}])
+def test_a_segment_without_sound_times_is_refused(times):
+    """A segment's times are held to the rule of the words' times."""
+    assert "segment" in refusal(document([], audio_segments=[{"transcript": "Hi", **times}]))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"{}",
+        b'{"results": null}',
+        b'{"results": {}}',
+        b'{"results": {"transcripts": [{}]}}',
+        b'{"results": {"transcripts": [{"transcript": "cut o',
+        b'{"results": {"transcripts": [{"transcript": "\xff"}]}}',
+        b'{"results": {"transcripts": [{"transcript": "\\ud800"}]}}',
+        b'\xef\xbb\xbf{"results": {"transcripts": []}}',
+        b'{"x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>",
+    ],
+)
+def test_what_is_not_a_transcript_is_refused(damage):
+    """Bytes that are no transcript file end the recording with one plain sentence."""
+    words = refusal(damage)
+
+    assert words.endswith(".")
+    assert "\n" not in words
+
+
+def test_words_without_a_text_are_refused():
+    """Words but no text: to write an empty task would lose what was said."""
+    assert "no text" in refusal(document([spoken()], text=""))
+    assert "no text" in refusal({"results": {"transcripts": [], "items": [spoken()]}})
+
+
+def test_a_call_analytics_output_is_named():
+    """The other kind of job is recognised and named."""
+    assert "Call Analytics" in refusal((FOLDER / "call_analytics.json").read_bytes())
+
+
+def test_a_refusal_names_the_place_but_quotes_nothing():
+    """A refusal says where the damage is and no word of the recording, its cause included."""
+    with pytest.raises(RecordingFailed) as caught:
+        parse(document([{"type": "secret - at `home`"}]))
+
+    assert "$.results.items[0].type" in str(caught.value)
+    assert "secret" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
+@given(words_with_marks())
+def test_a_document_made_of_words_comes_back_as_those_words(made):
+    """Texts, times and confidences survive, in order, and make up the text."""
+    words, built = made
+
+    transcript = parse(built)
+
+    assert list(transcript.words) == words
+    assert transcript.text == " ".join(word.text for word in transcript.words)
+    assert 0 <= score(transcript) <= 1
+
+
+@given(st.lists(st.sampled_from(["ch_0", "ch_1"]), min_size=1, max_size=8), st.data())
+def test_words_at_the_same_moment_share_out_the_channels_labels(labels, data):
+    """However many words share one moment and content, each channel gets back as many as it had."""
+    channels = [
+        {"channel_label": label, "items": [spoken()] * labels.count(label)}
+        for label in data.draw(st.permutations(["ch_0", "ch_1"]))
+    ]
+
+    built = document([spoken()] * len(labels), channel_labels={"channels": channels})
+
+    assert Counter(word.channel for word in parse(built).words) == Counter(labels)
+
+
+@given(damaged_documents())
+def test_a_damaged_document_is_read_soundly_or_refused(damaged):
+    """One wrong value anywhere gives a sound transcript or a refusal, never another error."""
+    with contextlib.suppress(RecordingFailed):
+        assert_sound(parse(damaged))
+
+
+@given(st.binary() | json_values.map(lambda value: json.dumps(value).encode()))
+def test_any_bytes_are_read_or_refused(anything):
+    """Any bytes at all give a transcript or a refusal, never another error."""
+    with contextlib.suppress(RecordingFailed):
+        assert_sound(parse_transcript(anything))
+
+
+@given(st.sampled_from(SHAPES), st.data())
+def test_a_file_cut_short_is_refused(shape, data):
+    """No proper beginning of a file passes for the whole."""
+    whole = (FOLDER / f"{shape}.json").read_bytes().strip()
+
+    refusal(whole[: data.draw(st.integers(0, len(whole) - 1))])
