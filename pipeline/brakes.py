@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, TypeVar
 import tenacity
 from tenacity.stop import stop_base
 
-from pipeline.errors import Throttled, Unavailable
+from pipeline.errors import RecordingFailed, ServiceUnreachable, Throttled, Unavailable
+from pipeline.failures import FAULT
 from pipeline.limits import Pace, Slots
 
 if TYPE_CHECKING:
@@ -65,25 +66,36 @@ class Operation:
         self.name = name
         self.calls = 0
         self.refused = 0
+        self._answered_at = float("-inf")
         self._pace = Pace(rate)
         self._waiting = waiting
 
     async def call(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Make the call at its pace, again after a throttle or a fault, with full jitter.
 
+        It is given up after 10 minutes, or after 8 calls without a usable answer (a throttled
+        call does not count as one).
+
         Raises:
-            Throttled, Unavailable: after 10 minutes, or after 8 calls without a usable answer
-                (a throttled call does not count as one).
+            RecordingFailed: given up, while other calls of this operation succeeded.
+            ServiceUnreachable: given up, and so was every other one.
         """
-        async for again in tenacity.AsyncRetrying(
+        begun = asyncio.get_running_loop().time()
+        retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception_type((Throttled, Unavailable)),
             wait=tenacity.wait_random_exponential(multiplier=0.5, max=_LONGEST_WAIT),
             stop=tenacity.stop_any(tenacity.stop_after_delay(_SECONDS), _TriedEnough()),
             reraise=True,
-        ):
-            with again:
-                return await self._once(attempt)
-        raise AssertionError  # tenacity either returns or raises
+        )
+        try:
+            return await retrying(self._once, attempt)
+        except (Throttled, Unavailable) as error:
+            if self._answered_at > begun:
+                raise RecordingFailed(FAULT, str(error)) from error
+            raise ServiceUnreachable(
+                f"No usable answer for too long: {error} Run the same command again later; it "
+                "goes on where it stopped."
+            ) from error
 
     async def _once(self, attempt: Callable[[], Awaitable[T]]) -> T:
         clock = asyncio.get_running_loop().time
@@ -93,11 +105,13 @@ class Operation:
                 await asyncio.sleep(delay)
         self.calls += 1
         try:
-            return await attempt()
+            answer = await attempt()
         except Throttled:
             self.refused += 1
             self._pace.throttled(clock())
             raise
+        self._answered_at = clock()
+        return answer
 
 
 class _TriedEnough(stop_base):

@@ -1,0 +1,150 @@
+"""What the stages of one run share: the jobs under way, the brakes, and what has happened so far.
+
+The state file is the queue between producer and starters; this holds only what is in memory, and
+all of it can be made again from the state file and the service.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter, deque
+from typing import TYPE_CHECKING
+
+from pipeline.brakes import SlotGate, Waiting
+
+if TYPE_CHECKING:
+    from pipeline.model import Job
+    from pipeline.state import State
+
+_CLAIM = 64
+_RECHECK_SECONDS = 5.0
+_LEARNING = 0.1
+
+
+class Figures:
+    """What has happened in this run; all counts are of recordings or objects."""
+
+    def __init__(self) -> None:
+        self.begun = time.monotonic()
+        self.listed = 0
+        self.listing_done = False
+        self.skipped: Counter[str] = Counter()
+        self.started = 0
+        self.adopted = 0
+        self.resumed = 0
+        self.written = 0
+        self.silent = 0
+        self.failed = 0
+
+    @property
+    def seconds(self) -> float:
+        """How long the run has been going on."""
+        return time.monotonic() - self.begun
+
+
+class Board:
+    """The jobs between their claim and their end.
+
+    A job is open from the claim until its line is handed to the writer or it has failed;
+    it is waiting from its start until the poller sees that it has finished. `queueing` tells
+    whether the service was seen to queue jobs, `typical_seconds` how long a job takes.
+    """
+
+    def __init__(self, state: State, most_in_flight: int) -> None:
+        self.state = state
+        self.figures = Figures()
+        self.braking = Waiting()
+        self.slots = SlotGate(most_in_flight, self.braking)
+        self.waiting: dict[str, Job] = {}
+        self.queueing = False
+        self.typical_seconds: float | None = None
+        self._since: dict[str, float] = {}
+        self._not_before: dict[str, float] = {}
+        self._restarts: Counter[str] = Counter()
+        self._claimed: deque[Job] = deque()
+        self._open = 0
+        self._changed = asyncio.Event()
+
+    # The producer tells, the starters ask
+
+    def resume(self) -> None:
+        """Take up the jobs that an earlier run left in flight."""
+        for job in self.state.in_flight():
+            self._open += 1
+            self.figures.resumed += 1
+            self.slots.adopt()
+            self.waiting[job.name] = job
+
+    def listed(self) -> None:
+        """There may be new pending recordings, or the listing has ended."""
+        self._wake()
+
+    async def next_job(self) -> Job | None:
+        """A job to start, waiting for one; None when everything is settled."""
+        while not self._claimed:
+            self._claimed.extend(self.state.claim(_CLAIM))
+            self._open += len(self._claimed)
+            if self._claimed:
+                break
+            if self.figures.listing_done and not self._open:
+                return None
+            changed = self._changed
+            await changed.wait()
+        return self._claimed.popleft()
+
+    # A job's way
+
+    def is_running(self, job: Job) -> None:
+        """The job runs at the service and holds its slot."""
+        self.waiting[job.name] = job
+        self._since[job.name] = time.monotonic()
+
+    def has_finished(self, job: Job) -> None:
+        """The service runs it no longer: its slot is free, its transcript can be collected."""
+        del self.waiting[job.name]
+        self._not_before.pop(job.name, None)
+        self.slots.give_back()
+        if since := self._since.pop(job.name, None):
+            seconds = time.monotonic() - since
+            known = self.typical_seconds or seconds
+            self.typical_seconds = known + _LEARNING * (seconds - known)
+
+    def still_running(self, job: Job) -> None:
+        """A listing had left it out: look again, but not at once."""
+        self.slots.adopt()
+        self.waiting[job.name] = job
+        self._not_before[job.name] = time.monotonic() + _RECHECK_SECONDS
+
+    def due(self) -> list[Job]:
+        """The waiting jobs that a listing may show as finished."""
+        if not self._not_before:
+            return list(self.waiting.values())
+        now = time.monotonic()
+        return [job for name, job in self.waiting.items() if self._not_before.get(name, 0) <= now]
+
+    def restart(self, job: Job) -> int:
+        """The service has forgotten the job: it is pending again; return how often this was."""
+        self._restarts[job.name] += 1
+        self.state.release(job)
+        self._settle()
+        return self._restarts[job.name]
+
+    def hand_over(self, *, silent: bool) -> None:
+        """The job's line is on its way to the writer."""
+        self.figures.silent += silent
+        self._settle()
+
+    def fail(self, job: Job, reason: str, words: str) -> None:
+        """The recording ends without a task."""
+        self.state.failed(job, reason, words)
+        self.figures.failed += 1
+        self._settle()
+
+    def _settle(self) -> None:
+        self._open -= 1
+        self._wake()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()

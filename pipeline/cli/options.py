@@ -1,0 +1,47 @@
+"""Options that several commands share, and where their values come from."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline.config import ENVIRONMENT, describe, resolve
+
+if TYPE_CHECKING:
+    from pipeline.config import Config
+
+
+def option(name: str, metavar: str) -> Any:
+    """The command line option of a setting; its help is the setting's own description."""
+    flag = f"--{name.replace('_', '-')}"
+    return typer.Option(flag, metavar=metavar, help=describe(name), show_default=False)
+
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", metavar="FILE", help="Settings as TOML; config.example.toml has all of them."
+    ),
+]
+OutputFile = Annotated[str | None, option("output", "FILE")]
+StateFile = Annotated[str | None, option("state", "FILE")]
+
+
+def settings(config_file: Path | None, **flags: Any) -> Config:
+    """The settings from flags, environment and file; `None` means that a flag was not given."""
+    named = os.environ.get(f"{ENVIRONMENT}CONFIG")
+    return resolve(flags, os.environ, config_file or (Path(named) if named else None))
+
+
+def examples(*pairs: tuple[str, str]) -> str:
+    r"""Numbered examples for the end of a help text: each a sentence and a command.
+
+    `\b` keeps the line breaks of the paragraph that follows it.
+    """
+    lines = ["\b", "Examples:"]
+    for number, (sentence, command) in enumerate(pairs, 1):
+        lines += [f"  {number}. {sentence}", f"     > transcribe-pipeline {command}"]
+    return "\n".join(lines)

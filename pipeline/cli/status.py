@@ -1,0 +1,98 @@
+"""`status`: how far a run is, from its state file alone."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from pipeline.cli.options import ConfigFile, OutputFile, StateFile, examples, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NAME = "status"
+EXAMPLES = examples(
+    ("How far is the run that writes tasks.jsonl", "status"),
+    ("The same for another run, as JSON", "status --output calls.jsonl --json"),
+)
+
+_WINDOW_SECONDS = 600
+
+
+class StatusReport(msgspec.Struct, frozen=True):
+    """The facts of a state file; counts of recordings, `rate` per second over ten minutes."""
+
+    source: str
+    state: str
+    pending: int
+    in_flight: int
+    written: int
+    failed: int
+    skipped: dict[str, int]
+    failures: dict[str, int]
+    rate: float
+    oldest_in_flight_seconds: float | None
+
+
+def command(
+    output: OutputFile = None,
+    state: StateFile = None,
+    config: ConfigFile = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
+) -> None:
+    """Show how far a run is; it works beside the run and after it.
+
+    Counts, rate, the oldest job in flight and the failures by reason, all from the state file.
+    """
+    chosen = settings(config, output=output, state=state)
+    report = read_report(chosen.state_path, time.time())
+    text = msgspec.json.encode(report).decode() if json else "\n".join(_lines(report))
+    sys.stdout.write(f"{text}\n")
+
+
+def read_report(path: Path, now: float) -> StatusReport:
+    """Read the facts; `now` is in seconds since the epoch.
+
+    Raises:
+        StateUnusable: there is no such state file.
+    """
+    from pipeline.state import read_state
+
+    with read_state(path) as state:
+        counts = state.counts()
+        oldest = state.oldest_in_flight()
+        begun = float(state.fact("begun") or now)
+        window = max(1.0, min(_WINDOW_SECONDS, now - begun))
+        return StatusReport(
+            source=state.fact("source") or "",
+            state=str(path),
+            pending=counts.pending,
+            in_flight=counts.in_flight,
+            written=counts.written,
+            failed=counts.failed,
+            skipped=state.skipped(),
+            failures=state.failures(),
+            rate=round(state.written_since(now - window) / window, 3),
+            oldest_in_flight_seconds=None if oldest is None else round(now - oldest, 1),
+        )
+
+
+def _lines(report: StatusReport) -> Iterator[str]:
+    from pipeline.progress import duration
+
+    yield f"Source:    {report.source}"
+    yield (
+        f"Tasks:     {report.written:,} written, {report.in_flight:,} in flight, "
+        f"{report.pending:,} pending, {report.failed:,} failed"
+    )
+    yield f"Rate:      {report.rate:.1f}/s over the last ten minutes"
+    if report.oldest_in_flight_seconds is not None:
+        yield f"Oldest:    in flight for {duration(report.oldest_in_flight_seconds)}"
+    for title, counts in (("Skipped:", report.skipped), ("Failed:", report.failures)):
+        if counts:
+            yield f"{title:<10} " + ", ".join(f"{n:,} {reason}" for reason, n in counts.items())

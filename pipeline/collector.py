@@ -1,0 +1,146 @@
+"""The fourth stage: fetch the transcript of a finished job and build its task; several at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from pipeline.errors import (
+    JobMissing,
+    NoAccess,
+    RecordingFailed,
+    ServiceUnreachable,
+)
+from pipeline.failures import BROKEN_TRANSCRIPT, LOST, NO_SPEECH, classify
+from pipeline.model import Job, JobStatus, Transcript
+from pipeline.naming import parse_s3_uri, result_place
+from pipeline.tasks import transcript_task
+from pipeline.transcript import parse_transcript
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from pipeline.aws import JobRecord, Transcriber
+    from pipeline.board import Board
+    from pipeline.config import Config
+    from pipeline.s3 import S3
+    from pipeline.sources import Source
+
+_RENEWALS = 3
+_RESTARTS = 3
+
+
+class Line(NamedTuple):
+    """A finished task on its way to the writer: one line of JSON, with its newline."""
+
+    job: Job
+    content: bytes
+
+
+class StillRunning(Exception):
+    """The job has not finished after all: the listing lagged behind."""
+
+
+class Collectors:
+    """What each collector needs; `work` is one of them."""
+
+    def __init__(  # the stage where everything meets: two services, two queues
+        self,
+        board: Board,
+        transcriber: Transcriber,
+        s3: S3,
+        source: Source,
+        config: Config,
+    ) -> None:
+        self._board = board
+        self._transcriber = transcriber
+        self._s3 = s3
+        self._source = source
+        self._results = parse_s3_uri(config.output.results)
+        self._model_version = config.model_version
+
+    async def work(self, finished: asyncio.Queue[Job], lines: asyncio.Queue[Line]) -> None:
+        """Collect one finished job after the other until cancelled."""
+        while True:
+            job = await finished.get()
+            try:
+                transcript = await self._transcript(job)
+            except StillRunning:
+                self._board.still_running(job)
+            except JobMissing:
+                self._start_again(job)
+            except RecordingFailed as error:
+                self._board.fail(job, error.reason, str(error))
+            else:
+                await lines.put(Line(job, self._task(job, transcript)))
+                self._board.hand_over(silent=transcript.silent)
+
+    def _task(self, job: Job, transcript: Transcript) -> bytes:
+        audio = self._source.audio_uri(job.recording.key)
+        return transcript_task(audio, job, transcript, self._model_version)
+
+    def _start_again(self, job: Job) -> None:
+        if self._board.restart(job) > _RESTARTS:
+            raise ServiceUnreachable(
+                f"The service keeps forgetting the job {job.name}. Run the same command again "
+                "later; it goes on where it stopped."
+            )
+
+    async def _transcript(self, job: Job) -> Transcript:
+        """The job's transcript, checked to be this job's.
+
+        Raises:
+            StillRunning: it has not finished.
+            JobMissing: the service does not know it and there is no result.
+            RecordingFailed: there is no usable transcript and there will be none.
+        """
+        document = await self._own_result(job)
+        if document is None:
+            document = await self._asked_for(job)
+        if document is None:
+            return Transcript(job.name, "", ())
+        transcript = parse_transcript(document)
+        if transcript.job_name != job.name:
+            raise RecordingFailed(BROKEN_TRANSCRIPT, "It is the transcript of another job.")
+        return transcript
+
+    async def _own_result(self, job: Job) -> bytes | None:
+        """The result at its computed place, with `--results`; no call to Transcribe is needed."""
+        if self._results is None:
+            return None
+        return await self._s3.read(result_place(self._results, job.name))
+
+    async def _asked_for(self, job: Job) -> bytes | None:
+        """Ask the service how the job ended; None for a silent recording.
+
+        Its presigned URL lives 15 minutes; a new one is asked for when it has expired.
+        """
+        for _ in range(_RENEWALS):
+            record = await self._transcriber.get(job.name)
+            if record.status in (JobStatus.QUEUED, JobStatus.IN_PROGRESS):
+                self._board.queueing |= record.status is JobStatus.QUEUED
+                raise StillRunning
+            if record.status is JobStatus.FAILED:
+                _raise_unless_silent(record)
+                return None
+            document = await self._own_result(job)
+            if document is None and _is_presigned(record.transcript_uri):
+                document = await self._s3.fetch(record.transcript_uri or "")
+            if document is not None:
+                return document
+        if self._results is not None:
+            raise NoAccess(
+                f"The job {job.name} is complete, but its transcript can't be read at "
+                f"{result_place(self._results, job.name)}. Allow s3:GetObject there."
+            )
+        raise RecordingFailed(LOST, "The service does not hand out the transcript.")
+
+
+def _is_presigned(uri: str | None) -> bool:
+    return bool(uri) and "X-Amz-" in (uri or "").partition("?")[2]
+
+
+def _raise_unless_silent(record: JobRecord) -> None:
+    """A job failed; without speech to identify the language by, that is silence, no error."""
+    reason = classify(record.failure)
+    if reason != NO_SPEECH:
+        raise RecordingFailed(reason, record.failure)

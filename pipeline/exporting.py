@@ -1,0 +1,101 @@
+"""The tasks of a JSON Lines file as JSON arrays, small enough for Label Studio's importer."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, BinaryIO
+
+import orjson
+
+from pipeline.errors import OutputUnusable
+from pipeline.state import read_state
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+MOST_TASKS = 50_000
+MOST_BYTES = 200 * 10**6
+"""Label Studio 1.23 takes bodies of up to 250 MiB, and 50,000 tasks in under a minute."""
+
+
+def committed_lines(output: Path, state: Path) -> Iterator[bytes]:
+    """The committed lines of the output, without their newlines.
+
+    Raises:
+        OutputUnusable: there is no output, or a line is no JSON.
+        StateUnusable: there is no state file that says how much is committed.
+    """
+    with read_state(state) as opened:
+        left = opened.output_size
+    try:
+        file = output.open("rb")
+    except OSError as error:
+        raise OutputUnusable(
+            f"The tasks {output} can't be read: {error.strerror}. Name them with --output."
+        ) from error
+    with file:
+        for number, line in enumerate(file, 1):
+            left -= len(line)
+            if left < 0:
+                return
+            _check(line, number, output)
+            yield line.rstrip(b"\n")
+    if left:
+        raise OutputUnusable(
+            f"{output} is {left} bytes shorter than what was written to it: someone shortened or "
+            "replaced it."
+        )
+
+
+def _check(line: bytes, number: int, output: Path) -> None:
+    try:
+        orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise OutputUnusable(
+            f"Line {number} of {output} is not JSON ({error}): someone changed the file."
+        ) from error
+
+
+def write_arrays(lines: Iterable[bytes], folder: Path) -> Iterator[Path]:
+    """Write `tasks-0001.json` and so on, mode 0600, each whole or not at all; yield the paths.
+
+    Raises:
+        OutputUnusable: a file can't be written.
+    """
+    for number, chunk in enumerate(_chunks(lines), 1):
+        path = folder / f"tasks-{number:04}.json"
+        with _replacing(path) as file:
+            file.write(b"[\n" + b",\n".join(chunk) + b"\n]\n")
+        yield path
+
+
+def _chunks(lines: Iterable[bytes]) -> Iterator[list[bytes]]:
+    chunk: list[bytes] = []
+    size = 0
+    for line in lines:
+        if chunk and (len(chunk) == MOST_TASKS or size + len(line) > MOST_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(line)
+        size += len(line) + 2
+    if chunk:
+        yield chunk
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+    """A private file that takes the place of `path` once it is whole."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OutputUnusable(f"{path} can't be written: {error.strerror}.") from error

@@ -1,0 +1,63 @@
+"""Why a recording fails: the service's words sorted into classes with advice. Pure.
+
+The words are those of the service's documentation and of recorded answers; what is not known
+stays in the service's own words.
+"""
+
+from __future__ import annotations
+
+REFUSED = "refused by the service"
+MEDIA_NOT_ACCESSIBLE = "media not accessible"
+NO_SPEECH = "no speech to identify the language by"
+BROKEN_TRANSCRIPT = "broken transcript"
+OTHER_MEDIA = "job name taken by other media"
+FAULT = "fault at the service"
+LOST = "job or transcript lost"
+TOO_LONG = "too long"
+TOO_LARGE = "too large"
+
+_CLASSES = (
+    ("your audio file must have a speech segment", NO_SPEECH),
+    ("maximum audio duration", TOO_LONG),
+    ("input is too long", TOO_LONG),
+    ("minimum audio duration", "too short"),
+    ("file length is too small", "too short"),
+    ("invalid file size", TOO_LARGE),
+    ("file size", TOO_LARGE),
+    ("unsupported media format", "unsupported format"),
+    ("the media format provided does not match", "format does not match"),
+    ("invalid sample rate", "sample rate"),
+    ("the sample rate provided does not match", "sample rate"),
+    ("invalid number of channels", "too many channels"),
+    ("the data in your input media file isn't valid", "not valid media"),
+    ("failed to parse audio file", "not valid media"),
+    ("internal", FAULT),
+)
+
+_ADVICE = {
+    MEDIA_NOT_ACCESSIBLE: "Allow s3:GetObject on the recordings, in the region of the jobs.",
+    NO_SPEECH: "Name the language with --language.",
+    BROKEN_TRANSCRIPT: "Delete the result and the job, then run again.",
+    OTHER_MEDIA: "Choose another job_prefix.",
+    LOST: "Run again.",
+    TOO_LONG: "Split the recording; the service takes four hours.",
+    "too short": "The service takes recordings of half a second and more.",
+    TOO_LARGE: "Split or re-encode the recording; the service takes 2 GB.",
+    "unsupported format": "Convert it to FLAC, WAV or MP3.",
+    "format does not match": "Give the file the extension of what it holds.",
+    "sample rate": "Convert it to between 8 and 48 kHz.",
+    "too many channels": "Mix it down to one or two channels.",
+    "not valid media": "Listen to the file; it is damaged or no audio.",
+    FAULT: "Run again later.",
+}
+
+
+def classify(words: str) -> str:
+    """The class of a failure, from the service's words."""
+    lower = words.lower()
+    return next((reason for start, reason in _CLASSES if start in lower), REFUSED)
+
+
+def advice(reason: str) -> str:
+    """What to do about a class of failure."""
+    return _ADVICE.get(reason, "Read the service's words.")

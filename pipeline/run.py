@@ -1,0 +1,101 @@
+"""Read this first: how a bucket of recordings becomes Label Studio tasks, top to bottom.
+
+    producer            starters (bounded pool)        poller                  collectors            writer
+    lists the source ─► start the job, retry,     ─►   one loop asks what  ─►  fetch transcript, ─►  append JSON Lines,
+    into the state      back off, adopt on             has finished            build the task        checkpoint
+      Recording           Job                            Job (finished)          Task (bytes)          state + file size
+
+Every arrow is bounded. The state file is the queue between producer and starters, so a restart is
+the ordinary start. Stopping is a polite crash: the group is cancelled, the writer makes a last
+checkpoint, and the next run adopts what still runs at the service.
+"""  # noqa: E501 # the picture is wider than a line of code
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from pipeline.aws import Transcriber
+from pipeline.collector import Collectors
+from pipeline.errors import PipelineError
+from pipeline.naming import group_tag
+from pipeline.poller import Poller
+from pipeline.producer import produce
+from pipeline.starters import Starters
+from pipeline.writer import Output, write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipeline.aws import Session
+    from pipeline.board import Board
+    from pipeline.collector import Line
+    from pipeline.config import Config
+    from pipeline.model import Job
+    from pipeline.s3 import S3
+    from pipeline.sources import Selection, Source
+
+_QUEUE = 64
+
+
+class Run:
+    """One run over one source."""
+
+    def __init__(  # what a run is made of
+        self, config: Config, source: Source, board: Board, session: Session, s3: S3
+    ) -> None:
+        self.config = config
+        self.source = source
+        self.board = board
+        self.s3 = s3
+        self.transcriber = Transcriber(session, config.limits, board.braking)
+
+    async def complete(self, selection: Selection) -> None:
+        """List, start, poll, collect and write until every recording is settled.
+
+        Raises:
+            CannotRun: the run had to stop; what was collected is written.
+        """
+        try:
+            with closing(Output(self.config.output_path, self.board.state)) as output:
+                await self._stages(selection, output)
+        except BaseExceptionGroup as group:
+            raise _first(group) from group
+
+    async def _stages(self, selection: Selection, output: Output) -> None:
+        config, board = self.config, self.board
+        finished: asyncio.Queue[Job] = asyncio.Queue(_QUEUE)
+        lines: asyncio.Queue[Line] = asyncio.Queue(_QUEUE)
+        tag = group_tag(config.transcribe.job_prefix, self.source.bucket)
+        starters = Starters(board, self.transcriber, self.source, config)
+        poller = Poller(board, self.transcriber, tag, finished)
+        collectors = Collectors(board, self.transcriber, self.s3, self.source, config)
+        board.resume()
+
+        async with asyncio.TaskGroup() as group:
+            go = group.create_task
+            go(produce(self.source, selection, config.fingerprint, board))
+            pool = [go(starters.work()) for _ in range(config.limits.workers)]
+            endless = [
+                go(poller.poll(config.limits.poll_seconds)),
+                *(go(collectors.work(finished, lines)) for _ in range(config.limits.collectors)),
+                go(write(output, lines, board)),
+            ]
+            await asyncio.gather(*pool)  # they end when every recording is settled
+            for stage in endless:
+                stage.cancel()  # the writer writes what is left in its queue
+
+
+def _first(group: BaseExceptionGroup) -> BaseException:
+    """The error to show: the first of ours, else the first one of all."""
+    leaves = list(_leaves(group))
+    return next((each for each in leaves if isinstance(each, PipelineError)), leaves[0])
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            yield from _leaves(each)
+    else:
+        yield error

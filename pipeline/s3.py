@@ -1,0 +1,223 @@
+"""Every byte of S3: presigned by botocore, fetched by aiohttp.
+
+botocore's own parser blocks the loop for 60 ms per 1,000 keys; presigning and ElementTree take a
+tenth. A transcript in our bucket and one behind the service's own presigned URL become the same
+thing: a URL. No query string of such a URL is ever part of a message.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_plus
+from xml.etree import ElementTree as ET
+
+import aiohttp
+from yarl import URL
+
+from pipeline.aws import meaning, translated
+from pipeline.brakes import Operation
+from pipeline.errors import (
+    NoAccess,
+    NoSuchSource,
+    PipelineError,
+    RecordingFailed,
+    Throttled,
+    Unavailable,
+)
+from pipeline.failures import BROKEN_TRANSCRIPT
+from pipeline.sources import Entry
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from pipeline.aws import Session
+    from pipeline.brakes import Waiting
+    from pipeline.naming import S3Place
+
+LARGEST_TRANSCRIPT = 512 * 2**20
+"""Bytes; an hour of speech is 2 MB, so this is a bound against a hostile answer."""
+
+_EXPIRES = 900
+_RATE = 3500.0  # S3 takes 5,500 reads a second per prefix
+_TIMEOUT = aiohttp.ClientTimeout(total=300, sock_connect=10, sock_read=60)
+_OK = 200
+
+
+class S3:
+    """Listing and reading over one HTTP connection pool."""
+
+    def __init__(self, session: Session, http: aiohttp.ClientSession, waiting: Waiting) -> None:
+        self._presigner = session.s3
+        self._region = session.region
+        self._http = http
+        self.list_calls = Operation("ListObjectsV2", _RATE, waiting)
+        self.read_calls = Operation("GetObject", _RATE, waiting)
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """Every operation, for its counts of calls."""
+        return self.list_calls, self.read_calls
+
+    async def pages(self, place: S3Place) -> AsyncIterator[list[Entry]]:
+        """The objects below `place`, a page of at most 1,000 at a time, keys byte for byte.
+
+        Raises:
+            NoSuchSource: no such bucket, or it is in another region.
+            NoAccess: no permission to list it.
+        """
+        token: dict[str, str] = {}
+        while True:
+            call = partial(self._page, place, token)
+            entries, next_token = await self.list_calls.call(call)
+            yield entries
+            if not next_token:
+                return
+            token = {"ContinuationToken": next_token}
+
+    async def _page(self, place: S3Place, token: dict[str, str]) -> tuple[list[Entry], str | None]:
+        body = await self._signed(
+            "list_objects_v2",
+            {"Bucket": place.bucket, "Prefix": place.key, "EncodingType": "url", **token},
+        )
+        if body is None:
+            raise NoSuchSource(
+                f"There is no bucket s3://{place.bucket}. Check its name and the account."
+            )
+        return parse_listing(body)
+
+    async def read(self, place: S3Place) -> bytes | None:
+        """The object's content, or None where there is none (or none that we may see).
+
+        Without s3:ListBucket S3 answers 403 for an object that is not there, so the two can't
+        be told apart here.
+        """
+
+        async def attempt() -> bytes | None:
+            try:
+                return await self._signed("get_object", {"Bucket": place.bucket, "Key": place.key})
+            except NoAccess as error:
+                if "AccessDenied" in str(error):
+                    return None
+                raise
+
+        return await self.read_calls.call(attempt)
+
+    async def fetch(self, url: str) -> bytes | None:
+        """What the service's presigned URL holds, or None when the URL has expired."""
+
+        async def attempt() -> bytes | None:
+            status, body, _ = await self._get(url)
+            if status == _OK:
+                return body
+            if status in (401, 403, 404):
+                return None
+            raise Unavailable(f"The transcript's URL answered with HTTP status {status}.")
+
+        return await self.read_calls.call(attempt)
+
+    async def _signed(self, operation: str, parameters: dict[str, Any]) -> bytes | None:
+        """The answer to a presigned call; None for 404."""
+        with translated(f"s3:{operation}"):
+            url = await self._presigner.generate_presigned_url(
+                operation, Params=parameters, ExpiresIn=_EXPIRES
+            )
+        status, body, headers = await self._get(url)
+        if status == _OK:
+            return body
+        if status == 404:  # noqa: PLR2004 # HTTP's own number
+            return None
+        raise self._refusal(f"s3://{parameters['Bucket']}", operation, body, headers)
+
+    async def _get(self, url: str) -> tuple[int, bytes, Any]:
+        """One GET of an encoded URL: status, body, headers."""
+        try:
+            async with self._http.get(URL(url, encoded=True), allow_redirects=False) as answer:
+                return answer.status, await _bounded(answer), answer.headers
+        except (aiohttp.ClientError, TimeoutError) as error:
+            # The error's own text may hold the URL with its signature.
+            host = URL(url, encoded=True).host
+            raise Unavailable(f"No answer from {host}: {type(error).__name__}.") from None
+
+    def _refusal(self, bucket: str, operation: str, body: bytes, headers: Any) -> PipelineError:
+        code, words, region = _error_details(body)
+        region = headers.get("x-amz-bucket-region") or region
+        if region and region != self._region:
+            return NoSuchSource(
+                f"The bucket {bucket} is in {region}, not in {self._region}. The jobs must run "
+                f"where the recordings are: add --region {region}."
+            )
+        action = "s3:ListBucket" if operation == "list_objects_v2" else "s3:GetObject"
+        error = meaning(f"{action} on {bucket}", code, words)
+        if isinstance(error, NoAccess | Throttled | Unavailable):
+            return error
+        return _unexpected(bucket, code, words)
+
+
+def _unexpected(bucket: str, code: str, words: str) -> PipelineError:
+    if not code:
+        return Unavailable(f"{bucket}: an answer that is not S3's.")
+    return NoSuchSource(f"The bucket {bucket} can't be read: {code}: {words}")
+
+
+async def _bounded(answer: aiohttp.ClientResponse) -> bytes:
+    chunks = []
+    size = 0
+    async for chunk in answer.content.iter_any():
+        size += len(chunk)
+        if size > LARGEST_TRANSCRIPT:
+            raise RecordingFailed(
+                BROKEN_TRANSCRIPT, f"It is larger than {LARGEST_TRANSCRIPT // 2**20} MiB."
+            )
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+@asynccontextmanager
+async def open_s3(session: Session, connections: int, waiting: Waiting) -> AsyncIterator[S3]:
+    """Open the HTTP connections; `connections` bounds how many are used at once."""
+    connector = aiohttp.TCPConnector(limit=connections)
+    async with aiohttp.ClientSession(
+        connector=connector, timeout=_TIMEOUT, trust_env=True, auto_decompress=True
+    ) as http:
+        yield S3(session, http, waiting)
+
+
+def parse_listing(body: bytes) -> tuple[list[Entry], str | None]:
+    """The entries of a ListObjectsV2 answer and the token of the next page.
+
+    The listing was asked for with `encoding-type=url`: keys are percent-encoded, with `+` for a
+    space.
+
+    Raises:
+        Unavailable: the answer is no listing, or was cut short.
+    """
+    try:
+        root = ET.fromstring(body)  # noqa: S314 # expat bounds entity expansion since 2.4
+    except ET.ParseError as error:
+        raise Unavailable(f"A listing can't be read: {error}.") from error
+    space = root.tag.partition("}")[0] + "}" if root.tag.startswith("{") else ""
+    entries = [
+        Entry(
+            key=unquote_plus(each.findtext(f"{space}Key", "")),
+            etag=each.findtext(f"{space}ETag", "").strip('"'),
+            size=int(each.findtext(f"{space}Size", "0")),
+            storage=each.findtext(f"{space}StorageClass", ""),
+        )
+        for each in root.iterfind(f"{space}Contents")
+    ]
+    return entries, root.findtext(f"{space}NextContinuationToken")
+
+
+def _error_details(body: bytes) -> tuple[str, str, str]:
+    """Code, message and region of an S3 error answer; empty where it has none."""
+    try:
+        root = ET.fromstring(body)  # noqa: S314 # as above
+    except ET.ParseError:
+        return "", "", ""
+    return (
+        root.findtext("Code", ""),
+        root.findtext("Message", ""),
+        root.findtext("Region", ""),
+    )

@@ -1,0 +1,189 @@
+"""What a source holds, and which of it is taken: the rules are pure, the folder is read here."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from fnmatch import translate
+from itertools import islice
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+from urllib.parse import quote
+
+from pipeline.errors import NoSuchSource
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Iterator
+    from pathlib import Path
+
+    from pipeline.naming import S3Place
+    from pipeline.s3 import S3
+
+MEDIA_FORMATS = frozenset({"mp3", "mp4", "wav", "flac", "ogg", "amr", "webm", "m4a"})
+"""The service's `MediaFormat` values, which are also the extensions that are taken."""
+
+_CERTAIN = MEDIA_FORMATS - {"mp4", "m4a"}  # one container: the service may detect the other name
+LARGEST = 2 * 2**30
+"""Bytes; the service's limit for one file."""
+
+_ARCHIVED = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+_SYMBOLIC_LINK = "SYMBOLIC_LINK"
+_UNREADABLE_NAME = "UNREADABLE_NAME"
+_PAGE = 1000
+
+
+class Entry(NamedTuple):
+    """One line of a listing; `storage` is S3's storage class, or what a folder has instead."""
+
+    key: str
+    etag: str
+    size: int
+    storage: str = ""
+
+
+class Source(Protocol):
+    """Where recordings come from."""
+
+    @property
+    def uri(self) -> str:
+        """The source as a whole; one state file belongs to one."""
+
+    @property
+    def bucket(self) -> str:
+        """What job names are computed with."""
+
+    def media_uri(self, key: str) -> str:
+        """How the service is told of a recording."""
+
+    def audio_uri(self, key: str) -> str:
+        """How a task names a recording."""
+
+    def pages(self) -> AsyncIterator[list[Entry]]:
+        """Everything in it, page by page."""
+
+
+class S3Source:
+    """`s3://bucket/prefix`."""
+
+    def __init__(self, place: S3Place, s3: S3) -> None:
+        self.uri = str(place)
+        self.bucket = place.bucket
+        self._place = place
+        self._s3 = s3
+
+    def media_uri(self, key: str) -> str:
+        """The object's own URI, nothing encoded."""
+        return f"s3://{self.bucket}/{key}"
+
+    audio_uri = media_uri
+
+    def pages(self) -> AsyncIterator[list[Entry]]:
+        """ListObjectsV2, 1,000 objects a page."""
+        return self._s3.pages(self._place)
+
+
+class FolderSource:
+    """A folder on this machine, which the local endpoint serves as the bucket `served_as`."""
+
+    def __init__(self, folder: Path, served_as: str) -> None:
+        self.uri = folder.as_uri()
+        self.bucket = self.uri
+        self._folder = folder
+        self._served_as = served_as
+
+    def media_uri(self, key: str) -> str:
+        """What the local endpoint knows the file by."""
+        return f"s3://{self._served_as}/{key}"
+
+    def audio_uri(self, key: str) -> str:
+        """The file's own URI, percent-encoded as RFC 8089 has it."""
+        return f"{self.uri}/{quote(key)}"
+
+    async def pages(self) -> AsyncIterator[list[Entry]]:
+        """The files below the folder; the disk is read in a thread."""
+        entries = walk(self._folder)
+        while page := await asyncio.to_thread(lambda: list(islice(entries, _PAGE))):
+            yield page
+
+
+def walk(folder: Path) -> Iterator[Entry]:
+    """Every file below `folder`, without following symbolic links.
+
+    The etag is made of size and time of change (ns): what rsync and rclone compare by.
+
+    Raises:
+        NoSuchSource: the folder can't be read.
+    """
+    for place, folders, files in os.walk(folder, onerror=_refuse):
+        folders.sort()
+        for name in sorted(files):
+            path = os.path.join(place, name)  # noqa: PTH118 # a Path per file costs as much as the rest
+            yield _entry(path, os.path.relpath(path, folder).replace(os.sep, "/"))
+
+
+def _entry(path: str, key: str) -> Entry:
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        return Entry(key.encode(errors="replace").decode(), "", 0, _UNREADABLE_NAME)
+    facts = os.lstat(path)
+    storage = _SYMBOLIC_LINK if os.path.islink(path) else ""  # noqa: PTH114 # as above
+    return Entry(key, f"{facts.st_size:x}-{facts.st_mtime_ns:x}", facts.st_size, storage)
+
+
+def _refuse(error: OSError) -> None:
+    raise NoSuchSource(f"The folder {error.filename} can't be read: {error.strerror}.")
+
+
+class Selection:
+    """Which entries are taken; globs are matched against the path below the source."""
+
+    def __init__(self, base: str, include: Iterable[str], exclude: Iterable[str]) -> None:
+        self._base = base.rpartition("/")[0] + "/" if "/" in base else ""
+        self._include = _any_of(include)
+        self._exclude = _any_of(exclude)
+
+    def why_skipped(self, entry: Entry) -> str | None:
+        """The reason why an entry is no recording for this run; None when it is one."""
+        if entry.storage in (_SYMBOLIC_LINK, _UNREADABLE_NAME):
+            return entry.storage.replace("_", " ").lower()
+        if entry.key.endswith("/"):
+            return "folder marker"
+        path = entry.key.removeprefix(self._base)
+        if self._include and not self._include.match(path):
+            return "not included"
+        if self._exclude and self._exclude.match(path):
+            return "excluded"
+        return _why_unusable(entry)
+
+
+def _why_unusable(entry: Entry) -> str | None:
+    if extension(entry.key) not in MEDIA_FORMATS:
+        return "not audio"
+    if entry.size == 0:
+        return "empty object"
+    if entry.size > LARGEST:
+        return "over 2 GB"
+    if entry.storage in _ARCHIVED:
+        return "archived in Glacier"
+    return None
+
+
+def _any_of(globs: Iterable[str]) -> re.Pattern[str] | None:
+    patterns = [translate(glob) for glob in globs]
+    return re.compile("|".join(patterns)) if patterns else None
+
+
+def extension(key: str) -> str:
+    """The extension in lower case, without the dot."""
+    return PurePosixPath(key.rpartition("/")[2]).suffix[1:].lower()
+
+
+def certain_format(key: str) -> str | None:
+    """The service's MediaFormat where the extension says it for certain.
+
+    A wrong one fails the job, and none lets the service look for itself.
+    """
+    found = extension(key)
+    return found if found in _CERTAIN else None

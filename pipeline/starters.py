@@ -1,0 +1,90 @@
+"""The second stage: a bounded pool that starts jobs, and adopts those that exist already."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import JobExists, JobMissing, NoFreeSlot, RecordingFailed
+from pipeline.failures import OTHER_MEDIA
+from pipeline.model import JobStatus
+from pipeline.naming import S3Place, parse_s3_uri, result_place
+from pipeline.sources import certain_format
+
+if TYPE_CHECKING:
+    from pipeline.aws import Transcriber
+    from pipeline.board import Board
+    from pipeline.config import Config
+    from pipeline.model import Job
+    from pipeline.sources import Source
+
+
+def start_request(job: Job, media_uri: str, config: Config) -> dict[str, Any]:
+    """The StartTranscriptionJob request of a job, as botocore takes it. Pure."""
+    language = config.transcribe.language
+    request: dict[str, Any] = {
+        "TranscriptionJobName": job.name,
+        "Media": {"MediaFileUri": media_uri},
+        **({"IdentifyLanguage": True} if language == "auto" else {"LanguageCode": language}),
+    }
+    if media_format := certain_format(job.recording.key):
+        request["MediaFormat"] = media_format
+    if results := parse_s3_uri(config.output.results):
+        place: S3Place = result_place(results, job.name)
+        request |= {"OutputBucketName": place.bucket, "OutputKey": place.key}
+    return request
+
+
+class Starters:
+    """What each worker of the pool needs; `work` is one worker."""
+
+    def __init__(
+        self, board: Board, transcriber: Transcriber, source: Source, config: Config
+    ) -> None:
+        self._board = board
+        self._transcriber = transcriber
+        self._source = source
+        self._config = config
+
+    async def work(self) -> None:
+        """Start one pending recording after the other until everything is settled."""
+        while job := await self._board.next_job():
+            await self._board.slots.take()
+            try:
+                await self._start(job)
+            except RecordingFailed as error:
+                self._board.slots.give_back()
+                self._board.fail(job, error.reason, str(error))
+            else:
+                self._board.state.started(job)
+                self._board.is_running(job)
+
+    async def _start(self, job: Job) -> None:
+        """Start the job, or adopt it; a refusal for want of a slot is no failed try."""
+        media_uri = self._source.media_uri(job.recording.key)
+        request = start_request(job, media_uri, self._config)
+        while True:
+            try:
+                status = await self._transcriber.start(request)
+            except NoFreeSlot:
+                self._board.slots.refused()
+                await self._board.slots.take()
+            except JobExists:
+                if await self._adopted(job, media_uri):
+                    return
+            else:
+                self._board.figures.started += 1
+                self._board.queueing |= status is JobStatus.QUEUED
+                return
+
+    async def _adopted(self, job: Job, media_uri: str) -> bool:
+        """Make the existing job of this name ours; False when it has just been deleted."""
+        try:
+            record = await self._transcriber.get(job.name)
+        except JobMissing:
+            return False
+        if record.media_uri != media_uri:
+            raise RecordingFailed(
+                OTHER_MEDIA, f"A job of the name {job.name} exists for other media."
+            )
+        self._board.figures.adopted += 1
+        return True

@@ -1,0 +1,180 @@
+"""What a run did: the facts as one value, and the same facts as text for people. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pipeline.failures import advice
+from pipeline.progress import duration, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipeline.run import Run
+
+_SHOWN_FAILURES = 5
+_WORTH_TELLING = 0.1
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """One failed recording: its key, the class of the reason, and the service's words."""
+
+    key: str
+    reason: str
+    words: str
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """The facts of a run; counts of recordings unless another unit is named.
+
+    `listed` counts objects of this run's listing. `written`, `failures` and `started` are of this
+    run; `tasks` is the number of lines that the output holds. `brakes` are seconds by brake,
+    `calls` and `refused` numbers of calls by operation.
+    """
+
+    source: str
+    output: str
+    state: str
+    listed: int
+    skipped: dict[str, int]
+    started: int
+    adopted: int
+    resumed: int
+    written: int
+    silent: int
+    tasks: int
+    failed: int
+    failures: dict[str, int]
+    examples: tuple[Failure, ...]
+    pending: int
+    in_flight: int
+    seconds: float
+    brakes: dict[str, float]
+    most_in_flight: int
+    slots_found: int
+    start_rate: float
+    calls: dict[str, int]
+    refused: dict[str, int]
+    interrupted: bool
+    exit_code: int
+
+
+def summarise(run: Run, *, signal: int = 0) -> Summary:
+    """Gather the facts of a run that has ended.
+
+    Args:
+        run: the run.
+        signal: the signal that interrupted it, or 0.
+    """
+    board, figures, config = run.board, run.board.figures, run.config
+    counts = board.state.counts()
+    failures = board.state.failures()
+    operations = (*run.transcriber.operations, *run.s3.operations)
+    return Summary(
+        source=run.source.uri,
+        output=str(config.output_path),
+        state=str(config.state_path),
+        listed=figures.listed,
+        skipped=dict(figures.skipped),
+        started=figures.started,
+        adopted=figures.adopted,
+        resumed=figures.resumed,
+        written=figures.written,
+        silent=figures.silent,
+        tasks=counts.written,
+        failed=sum(failures.values()),
+        failures=failures,
+        examples=tuple(Failure(*each) for each in board.state.failed_recordings(_SHOWN_FAILURES)),
+        pending=counts.pending,
+        in_flight=counts.in_flight,
+        seconds=round(figures.seconds, 3),
+        brakes={brake: round(s, 3) for brake, s in board.braking.seconds().items()},
+        most_in_flight=config.limits.max_in_flight,
+        slots_found=board.slots.slots.limit,
+        start_rate=config.limits.start_rate,
+        calls={each.name: each.calls for each in operations if each.calls},
+        refused={
+            **{each.name: each.refused for each in operations if each.refused},
+            **({"no free slot": n} if (n := board.slots.refused_starts) else {}),
+        },
+        interrupted=bool(signal),
+        exit_code=128 + signal if signal else int(bool(failures)),
+    )
+
+
+def as_text(summary: Summary) -> str:
+    """The summary as lines of text."""
+    return "\n".join(_lines(summary))
+
+
+def _lines(s: Summary) -> Iterator[str]:
+    before = s.tasks - s.written
+    head = "Interrupted" if s.interrupted else "Done"
+    yield (
+        f"{head} in {duration(s.seconds)}: {s.written:,} written"
+        + (f" ({s.silent:,} without speech)" if s.silent else "")
+        + (f", {before:,} written before" if before else "")
+        + f", {s.failed:,} failed, {sum(s.skipped.values()):,} skipped of {s.listed:,} listed."
+    )
+    if s.skipped:
+        yield "Skipped: " + _by_reason(s.skipped)
+    if s.failures:
+        yield from _failure_lines(s)
+    if s.brakes:
+        yield from _brake_lines(s)
+    yield f"Tasks:   {s.output} ({s.tasks:,} lines)"
+    yield f"State:   {s.state}"
+    yield f"Next:    {_next_step(s)}"
+
+
+def _by_reason(counts: dict[str, int]) -> str:
+    ordered = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+    return ", ".join(f"{count:,} {reason}" for reason, count in ordered)
+
+
+def _failure_lines(s: Summary) -> Iterator[str]:
+    yield "Failed:  " + _by_reason(s.failures)
+    for each in s.examples:
+        yield f"  {printable(each.key)}: {printable(each.words)}"
+    if s.failed > len(s.examples):
+        yield f"  and {s.failed - len(s.examples):,} more"
+    for reason in s.failures:
+        yield f"  {reason}: {advice(reason)}"
+
+
+def _brake_lines(s: Summary) -> Iterator[str]:
+    """Which brake bound the run and what raising it would buy; silent where none did."""
+    brake, seconds = max(s.brakes.items(), key=lambda each: each[1])
+    if seconds < _WORTH_TELLING * s.seconds:
+        return
+    held = f"held the run back for {duration(seconds)} of {duration(s.seconds)}"
+    if brake == "slots" and s.slots_found < s.most_in_flight:
+        yield (
+            f"Brake:   the account's job slots ({s.slots_found} found) {held}; "
+            "a higher quota (L-6F7AB1C9) would shorten it in proportion."
+        )
+    elif brake == "slots":
+        yield (
+            f"Brake:   --max-in-flight {s.most_in_flight} {held}; "
+            "where the account has more slots, a higher value shortens it in proportion."
+        )
+    elif brake == "StartTranscriptionJob":
+        yield (
+            f"Brake:   --start-rate {s.start_rate:g} {held}; "
+            "a higher one helps where the account's quota allows it."
+        )
+    else:
+        yield f"Brake:   the rate of {brake} {held}."
+
+
+def _next_step(s: Summary) -> str:
+    if s.interrupted:
+        return "run the same command again; it goes on where it stopped."
+    if not s.tasks:
+        return "check SOURCE, --include and --exclude: there is nothing to review yet."
+    return (
+        f"transcribe-pipeline export --output {s.output} makes the file that Label Studio's "
+        "Import button takes."
+    )
