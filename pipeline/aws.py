@@ -27,7 +27,7 @@ from pipeline.errors import (
     Throttled,
     Unavailable,
 )
-from pipeline.failures import MEDIA_NOT_ACCESSIBLE, REFUSED, TOO_LARGE, TOO_LONG, classify
+from pipeline.failures import REFUSED, TOO_LARGE, TOO_LONG, classify
 from pipeline.model import JobStatus
 
 if TYPE_CHECKING:
@@ -290,6 +290,4 @@ def _refusal(words: str) -> PipelineError:
             f"The service can't write the transcripts: {words} Allow s3:PutObject below the "
             "prefix of --results."
         )
-    if words.startswith("The S3 URI that you provided can't be accessed"):
-        return RecordingFailed(MEDIA_NOT_ACCESSIBLE, words)
     return RecordingFailed(classify(words), words)

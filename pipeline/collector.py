@@ -12,7 +12,7 @@ from pipeline.errors import (
 )
 from pipeline.failures import BROKEN_TRANSCRIPT, LOST, NO_SPEECH, classify
 from pipeline.model import Job, JobStatus, Transcript
-from pipeline.naming import parse_s3_uri, result_place
+from pipeline.naming import parse_s3_uri, place_of_result, result_place
 from pipeline.tasks import transcript_task
 from pipeline.transcript import parse_transcript
 
@@ -122,9 +122,7 @@ class Collectors:
             if record.status is JobStatus.FAILED:
                 _raise_unless_silent(record)
                 return None
-            document = await self._own_result(job)
-            if document is None and _is_presigned(record.transcript_uri):
-                document = await self._s3.fetch(record.transcript_uri or "")
+            document = await self._own_result(job) or await self._handed_out(record)
             if document is not None:
                 return document
         if self._results is not None:
@@ -134,9 +132,15 @@ class Collectors:
             )
         raise RecordingFailed(LOST, "The service does not hand out the transcript.")
 
-
-def _is_presigned(uri: str | None) -> bool:
-    return bool(uri) and "X-Amz-" in (uri or "").partition("?")[2]
+    async def _handed_out(self, record: JobRecord) -> bytes | None:
+        """What is at the place the service names: a presigned URL, or an object of a bucket."""
+        uri = record.transcript_uri
+        if uri is None:
+            return None
+        if "X-Amz-" in uri.partition("?")[2]:
+            return await self._s3.fetch(uri)
+        place = place_of_result(uri)
+        return await self._s3.read(place) if place else None
 
 
 def _raise_unless_silent(record: JobRecord) -> None:

@@ -17,6 +17,7 @@ TOO_LONG = "too long"
 TOO_LARGE = "too large"
 
 _CLASSES = (
+    ("the s3 uri that you provided can't be accessed", MEDIA_NOT_ACCESSIBLE),
     ("your audio file must have a speech segment", NO_SPEECH),
     ("maximum audio duration", TOO_LONG),
     ("input is too long", TOO_LONG),
@@ -58,6 +59,6 @@ def classify(words: str) -> str:
     return next((reason for start, reason in _CLASSES if start in lower), REFUSED)
 
 
-def advice(reason: str) -> str:
-    """What to do about a class of failure."""
-    return _ADVICE.get(reason, "Read the service's words.")
+def advice(reason: str) -> str | None:
+    """What to do about a class of failure; None where only the service's words can tell."""
+    return _ADVICE.get(reason)

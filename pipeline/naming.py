@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote, urlsplit
 
 import orjson
 
@@ -67,3 +68,9 @@ def result_place(results: S3Place, name: str) -> S3Place:
     """Where the service writes the transcript of the job `name` under `--results`."""
     prefix = results.key if not results.key or results.key.endswith("/") else f"{results.key}/"
     return S3Place(results.bucket, f"{prefix}{name}.json")
+
+
+def place_of_result(url: str) -> S3Place | None:
+    """The bucket and key behind an unsigned path-style URL, `https://s3.REGION.../bucket/key`."""
+    bucket, _, key = urlsplit(url).path.removeprefix("/").partition("/")
+    return S3Place(unquote(bucket), unquote(key)) if bucket and key else None

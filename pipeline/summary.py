@@ -141,7 +141,8 @@ def _failure_lines(s: Summary) -> Iterator[str]:
     if s.failed > len(s.examples):
         yield f"  and {s.failed - len(s.examples):,} more"
     for reason in s.failures:
-        yield f"  {reason}: {advice(reason)}"
+        if step := advice(reason):
+            yield f"  {reason}: {step}"
 
 
 def _brake_lines(s: Summary) -> Iterator[str]:

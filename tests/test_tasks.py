@@ -96,13 +96,14 @@ def test_a_text_of_blanks_alone_is_written_empty():
 
 
 def test_flags_stand_only_where_they_apply():
-    """`redacted`, `languages` and `language` are written only when there is something to say."""
+    """Flags, languages and the count of speakers stand only where there is something to say."""
     flagged = task(Transcript("job", "ja", WORDS, languages=("de-DE", "en-US"), redacted=True))
 
     assert flagged["meta"]["redacted"] is True
     assert flagged["meta"]["languages"] == ["de-DE", "en-US"]
     assert flagged["data"]["language"] == "de-DE"
     assert "language" not in task()["data"]
+    assert "speaker_count" not in task(SILENT)["data"]
     assert not {"silent", "redacted", "languages"} & set(task()["meta"])
 
 

@@ -78,7 +78,7 @@ def test_a_word_carries_its_times_confidence_and_punctuation():
 @pytest.mark.parametrize(
     ("items", "texts"),
     [
-        ([mark("¿"), spoken("Qué"), mark("?")], ["¿Qué?"]),
+        ([mark("¿"), spoken("Qué"), mark("?"), spoken("Sí")], ["¿Qué?", "Sí"]),
         ([spoken("Oh"), mark("."), mark("."), spoken("no")], ["Oh..", "no"]),
         ([mark(".")], []),
     ],
@@ -158,6 +158,16 @@ def test_channels_on_the_items_are_taken_from_them():
 
 
 @pytest.mark.parametrize(
+    ("shape", "block"), [("speakers_2026", "speaker_labels"), ("channels_2026", "channel_labels")]
+)
+def test_a_block_that_only_repeats_the_items_labels_is_not_read(shape, block):
+    """What the items say themselves is not read twice, be the block as it may."""
+    results = {**DOCUMENTS[shape]["results"], block: "unreadable"}
+
+    assert parse({**DOCUMENTS[shape], "results": results}) == read(shape)
+
+
+@pytest.mark.parametrize(
     ("shape", "languages"),
     [
         ("language_identified", ("en-AU", "en-GB", "en-US")),
@@ -168,6 +178,15 @@ def test_channels_on_the_items_are_taken_from_them():
 def test_languages_come_most_likely_or_longest_first(shape, languages):
     """The service's choice and its candidates by score, or the spoken ones by their share."""
     assert read(shape).languages == languages
+
+
+def test_the_language_the_service_chose_comes_first():
+    """The service's choice counts before its candidates, whatever their scores."""
+    candidates = [{"code": "en-GB", "score": "0.5"}, {"code": "en-IE", "score": "0.4"}]
+
+    transcript = parse(document([], language_code="en-IE", language_identification=candidates))
+
+    assert transcript.languages == ("en-IE", "en-GB")
 
 
 def test_words_of_several_languages_carry_theirs():
@@ -183,6 +202,8 @@ def test_words_of_several_languages_carry_theirs():
         DOCUMENTS["silent"],
         document([], text=""),
         document([], text=" "),
+        document([], text="", audio_segments=None, language_codes=None),
+        document([], text="", audio_segments=[{"start_time": "0", "end_time": "9"}]),
         {"results": {"transcripts": []}},
         document([{"type": "pronunciation"}], text=""),
         document([{"type": "pronunciation", "alternatives": []}], text=""),
