@@ -1,0 +1,51 @@
+"""What the parts of one local cloud share, and what it counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pipeline.local.jobs import Jobs
+from pipeline.local.results import Signer, Store
+
+if TYPE_CHECKING:
+    from pipeline.local.bucket import Bucket
+    from pipeline.local.options import CloudOptions
+
+REGION = "us-east-1"
+
+
+@dataclass
+class Figures:
+    """Counts since the cloud was opened.
+
+    `calls` by operation; `refused` by error code; `created` and `executed` by job name (executed:
+    work on the job has begun).
+    """
+
+    calls: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    created: Counter[str] = field(default_factory=Counter)
+    executed: Counter[str] = field(default_factory=Counter)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The counts as plain dictionaries."""
+        return {name: dict(counts) for name, counts in vars(self).items()}
+
+
+class Account:
+    """One account of the local cloud; `url` is where it can be reached."""
+
+    def __init__(self, options: CloudOptions, bucket: Bucket, url: str) -> None:
+        self.options = options
+        self.bucket = bucket
+        self.url = url
+        self.jobs = Jobs(options.quotas)
+        self.figures = Figures()
+        self.store = Store()
+        self.signer = Signer()
+
+    def now(self) -> float:
+        """Seconds since 1970."""
+        return self.options.clock()

@@ -1,0 +1,91 @@
+"""Jobs as the service describes them; pure. Absent values are left out, as the service does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline.local.jobs import ENDED
+from pipeline.local.rules import identifies, recognised_as
+from pipeline.model import JobStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipeline.local.jobs import Job
+
+_ECHOED = (
+    "JobExecutionSettings",
+    "IdentifyLanguage",
+    "IdentifyMultipleLanguages",
+    "LanguageOptions",
+    "Tags",
+)
+_SUMMARISED = ("IdentifyLanguage", "IdentifyMultipleLanguages")
+_DEFAULT_SETTINGS = {"ChannelIdentification": False, "ShowAlternatives": False}
+
+
+def started(job: Job) -> dict[str, Any]:
+    """The answer to Start."""
+    return {"TranscriptionJob": {**_head(job, job.status), **_asked(job)}}
+
+
+def described(job: Job, transcript_uri: str | None) -> dict[str, Any]:
+    """The answer to Get; `transcript_uri` is where a completed job's transcript is."""
+    detected = {
+        "MediaFormat": job.outcome.media_format,
+        "MediaSampleRateHertz": job.outcome.sample_rate,
+    }
+    return {
+        "TranscriptionJob": {
+            **_head(job, job.status),
+            **_asked(job),
+            **_present(detected),
+            **_language(job),
+            "Settings": {**_DEFAULT_SETTINGS, **job.request.get("Settings", {})},
+            "Transcript": {"TranscriptFileUri": transcript_uri} if transcript_uri else {},
+        }
+    }
+
+
+def summary(job: Job, status: JobStatus) -> dict[str, Any]:
+    """The job's entry in a listing that sees it in `status`."""
+    own = "OutputBucketName" in job.request
+    return {
+        **_head(job, status),
+        **{name: job.request[name] for name in _SUMMARISED if name in job.request},
+        **(_language(job) if status in ENDED else {}),
+        "OutputLocationType": "CUSTOMER_BUCKET" if own else "SERVICE_BUCKET",
+    }
+
+
+def _head(job: Job, status: JobStatus) -> dict[str, Any]:
+    ended = status in ENDED
+    values = {
+        "TranscriptionJobName": job.name,
+        "TranscriptionJobStatus": status.value,
+        "LanguageCode": job.request.get("LanguageCode"),
+        "CreationTime": job.created,
+        "StartTime": job.started,
+        "CompletionTime": job.completed if ended else None,
+        "FailureReason": job.outcome.reason if ended else None,
+    }
+    return _present(values)
+
+
+def _asked(job: Job) -> dict[str, Any]:
+    names = ("Media", "MediaFormat", "MediaSampleRateHertz", *_ECHOED)
+    return {name: job.request[name] for name in names if name in job.request}
+
+
+def _language(job: Job) -> dict[str, Any]:
+    if job.status != JobStatus.COMPLETED or not identifies(job.request):
+        return {}
+    code = recognised_as(job.request)
+    if job.request.get("IdentifyMultipleLanguages"):
+        seconds = round(job.outcome.duration, 2)
+        return {"LanguageCodes": [{"LanguageCode": code, "DurationInSeconds": seconds}]}
+    return {"LanguageCode": code, "IdentifiedLanguageScore": 1.0}
+
+
+def _present(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}

@@ -1,0 +1,156 @@
+"""Any file of the service's containers as 16 kHz sound, read as a stream; runs in a worker.
+
+Everything that is wrong with a file is told in the service's words for a failed job.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import av
+
+from pipeline.local import words
+from pipeline.local.recogniser import MediaRefused, MediaSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer
+
+RATE = 16_000
+LONGEST = 4 * 3600.0
+SHORTEST = 0.5
+_RATES = range(8_000, 48_001)
+_MOST_CHANNELS = 2
+_WEBM_HEAD = 64
+
+# Only what is sound in one file: a playlist could make the decoder open other files.
+_DEMUXERS = (
+    "wav,w64,mp3,flac,ogg,amr,amrnb,amrwb,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,"
+    "aac,ac3,aiff,ape,asf,au,avi,caf,flv,mpeg,mpegts,wv"
+)
+_OPTIONS = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "file"}
+_PATIENCE = 50  # damaged packets more than sound ones, after which a file is given up
+_FORMATS = {"wav": "wav", "w64": "wav", "mp3": "mp3", "flac": "flac", "ogg": "ogg", "amr": "amr"}
+
+
+@dataclass(frozen=True)
+class Media:
+    """An open file; `media_format` is the service's name of what was detected."""
+
+    container: InputContainer
+    stream: AudioStream
+    media_format: str
+    sample_rate: int
+    channels: int
+
+
+@contextmanager
+def open_media(path: str, settings: MediaSettings) -> Iterator[Media]:
+    """The file, checked as far as its head allows.
+
+    Raises:
+        MediaRefused: in the service's words.
+    """
+    try:
+        # "file:" keeps a name such as "concat:..." from being more than a name.
+        container = av.open("file:" + path, options=_OPTIONS, metadata_errors="ignore")
+    except (av.FFmpegError, ValueError, UnicodeError):
+        raise MediaRefused(words.DATA_NOT_VALID) from None
+    with container:
+        if not container.streams.audio:
+            raise MediaRefused(words.UNSUPPORTED_FORMAT)
+        stream = container.streams.audio[0]
+        media = Media(
+            container,
+            stream,
+            _detected(path, container),
+            stream.codec_context.sample_rate,
+            stream.codec_context.layout.nb_channels,
+        )
+        _check(media, settings)
+        yield media
+
+
+def _detected(path: str, container: InputContainer) -> str:
+    names = container.format.name
+    if names.startswith("mov,"):
+        brand = container.metadata.get("major_brand", "")
+        return "m4a" if brand.startswith("M4A") else "mp4"
+    if names.startswith("matroska"):
+        with Path(path).open("rb") as file:
+            return "webm" if b"webm" in file.read(_WEBM_HEAD) else ""
+    return _FORMATS.get(names, "")
+
+
+def _check(media: Media, settings: MediaSettings) -> None:
+    if not media.media_format:
+        raise MediaRefused(words.UNSUPPORTED_FORMAT)
+    wanted = settings.media_format or media.media_format
+    # One container, two names: the service's own console takes either for the other.
+    alike = {"mp4", "m4a"} if media.media_format in {"mp4", "m4a"} else {media.media_format}
+    if wanted not in alike:
+        raise MediaRefused(words.FORMAT_MISMATCH)
+    if media.channels > _MOST_CHANNELS:
+        raise MediaRefused(words.TOO_MANY_CHANNELS)
+    if media.sample_rate not in _RATES:
+        raise MediaRefused(words.BAD_SAMPLE_RATE)
+    if settings.sample_rate not in {None, media.sample_rate}:
+        raise MediaRefused(words.SAMPLE_RATE_MISMATCH)
+    claimed = (media.container.duration or 0) / 1_000_000
+    if claimed > LONGEST:
+        raise MediaRefused(words.AUDIO_TOO_LONG)
+
+
+def sound(media: Media, *, apart: bool) -> Iterator[list[bytes]]:
+    """The file's sound as 16-bit samples, one entry a channel, in short pieces.
+
+    Raises:
+        MediaRefused: hardly anything could be decoded, or it is too short or too long.
+    """
+    layout = "stereo" if apart and media.channels == _MOST_CHANNELS else "mono"
+    resampler = av.AudioResampler("s16p", layout, RATE)
+    samples = 0
+    for frame in _frames(media):
+        for piece in _resampled(resampler, frame):
+            samples += piece.samples
+            if samples > LONGEST * RATE:
+                raise MediaRefused(words.AUDIO_TOO_LONG)
+            # A plane is longer than its samples: FFmpeg pads it.
+            yield [bytes(plane)[: piece.samples * 2] for plane in piece.planes]
+    if samples < SHORTEST * RATE:
+        raise MediaRefused(words.AUDIO_TOO_SHORT)
+
+
+def _frames(media: Media) -> Iterator[av.AudioFrame | None]:
+    """The decoded frames, then None. Damaged packets are passed over, as players do."""
+    good = bad = 0
+    packets = media.container.demux(media.stream)
+    while True:
+        try:
+            packet = next(packets, None)
+            if packet is None:
+                break
+            frames = packet.decode()
+        except av.FFmpegError:
+            bad += 1
+            if bad > good + _PATIENCE:
+                break
+            continue
+        for frame in frames:
+            good += 1
+            yield frame
+    if bad > good or good == 0:
+        raise MediaRefused(words.DATA_NOT_VALID)
+    yield None
+
+
+def _resampled(resampler: av.AudioResampler, frame: av.AudioFrame | None) -> list[av.AudioFrame]:
+    try:
+        return resampler.resample(frame)
+    except (av.FFmpegError, ValueError):  # the sound changes its shape within the file
+        raise MediaRefused(words.DATA_NOT_VALID) from None

@@ -1,0 +1,82 @@
+"""What the endpoint asks of a recogniser: the seam between the service's ways and the speech."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, Self
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenWord:
+    """One recognised word; `start` and `end` are seconds, `confidence` is 0..1.
+
+    `channel` is 0 unless channels were recognised apart.
+    """
+
+    text: str
+    start: float
+    end: float
+    confidence: float
+    channel: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """What was heard in one file.
+
+    `duration` is in seconds; `media_format` is one of the service's eight (mp3, mp4, wav, flac,
+    ogg, amr, webm, m4a) and `sample_rate` is in Hz, both as detected in the file. `channels` is
+    how many were recognised apart (1 for a down-mix).
+    """
+
+    words: tuple[SpokenWord, ...]
+    duration: float
+    media_format: str
+    sample_rate: int
+    channels: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class MediaSettings:
+    """What the job says about its file; None where the job leaves it to detection."""
+
+    channel_identification: bool = False
+    media_format: str | None = None
+    sample_rate: int | None = None
+
+
+class MediaRefused(Exception):
+    """The file can't be transcribed; `reason` becomes the job's FailureReason."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Recogniser(Protocol):
+    """Recognises files; opened and closed once, asked by many jobs at a time."""
+
+    async def __aenter__(self) -> Self:
+        """Open; may put expensive work off until the first file."""
+        ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close at once, whatever is being recognised."""
+        ...
+
+    async def recognise(self, path: Path, settings: MediaSettings) -> Speech:
+        """Recognise the file.
+
+        Raises:
+            MediaRefused: the file itself is at fault.
+        """
+        ...

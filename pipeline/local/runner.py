@@ -1,0 +1,121 @@
+"""Carries out the jobs that have a slot: recognise, write the document, give the slot on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from pipeline.local import words
+from pipeline.local.constraints import find
+from pipeline.local.document import Heading, document
+from pipeline.local.jobs import Outcome
+from pipeline.local.recogniser import MediaRefused, MediaSettings
+from pipeline.local.results import ACCOUNT
+from pipeline.local.rules import identifies, media_place, output_place, recognised_as
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.local.account import Account
+    from pipeline.local.jobs import Job
+    from pipeline.local.recogniser import Recogniser
+
+LARGEST = 2 * 1024**3
+"""Bytes of the largest file the service takes."""
+
+_log = logging.getLogger(__name__)
+
+
+class Runner:
+    """One task for each job in progress."""
+
+    def __init__(self, account: Account, recogniser: Recogniser) -> None:
+        self._account = account
+        self._recogniser = recogniser
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def begin(self, job: Job) -> None:
+        """Carry out a job that has just got its slot."""
+        task = asyncio.create_task(self._carry_out(job))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Drop every job in progress."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _carry_out(self, job: Job) -> None:
+        self._account.figures.executed[job.name] += 1
+        try:
+            outcome = await self._outcome(job)
+        except MediaRefused as refused:
+            outcome = Outcome(reason=refused.reason)
+        except Exception:  # noqa: BLE001 (as at the service: what breaks inside ends one job)
+            _log.exception("A job broke off inside the local endpoint")
+            outcome = Outcome(reason=words.INTERNAL_FAILURE)
+        for begun in self._account.jobs.finish(job, outcome, self._account.now()):
+            self.begin(begun)
+
+    async def _outcome(self, job: Job) -> Outcome:
+        await self._suffer(job)
+        speech = await self._recogniser.recognise(self._media(job), _settings(job))
+        if identifies(job.request) and not speech.words:
+            raise MediaRefused(words.NO_SPEECH_TO_IDENTIFY)
+        return Outcome(
+            media_format=speech.media_format,
+            sample_rate=speech.sample_rate,
+            duration=speech.duration,
+            stored=await self._deliver(job, document(_heading(job), speech)),
+        )
+
+    async def _suffer(self, job: Job) -> None:
+        """Let the faults happen that were asked for."""
+        faults = self._account.options.faults
+        if faults.hits("endless_job", job.name):
+            await asyncio.Event().wait()
+        if faults.hits("internal_failure", job.name):
+            raise MediaRefused(words.INTERNAL_FAILURE)
+        if faults.hits("failed_job", job.name):
+            raise MediaRefused(words.DATA_NOT_VALID)
+
+    def _media(self, job: Job) -> Path:
+        key = media_place(job.request["Media"]["MediaFileUri"]).key
+        entry, path = self._account.bucket.find(key), self._account.bucket.path(key)
+        if entry is None or path is None:
+            raise MediaRefused(words.INPUT_UNREADABLE)
+        if entry.size > LARGEST:
+            raise MediaRefused(words.FILE_TOO_LARGE)
+        return path
+
+    async def _deliver(self, job: Job, content: bytes) -> tuple[int, int] | None:
+        """Write the document where the job wants it; returns its place in the service's store."""
+        own = output_place(job.request)
+        if own is None:
+            return self._account.store.add(content)
+        try:
+            await asyncio.to_thread(self._account.bucket.write, own.key, content)
+        except OSError:
+            raise MediaRefused(words.OUTPUT_UNWRITABLE) from None
+        return None
+
+
+def _settings(job: Job) -> MediaSettings:
+    return MediaSettings(
+        channel_identification=bool(find(job.request, "Settings.ChannelIdentification")),
+        media_format=job.request.get("MediaFormat"),
+        sample_rate=job.request.get("MediaSampleRateHertz"),
+    )
+
+
+def _heading(job: Job) -> Heading:
+    return Heading(
+        job_name=job.name,
+        account=ACCOUNT,
+        apart=bool(find(job.request, "Settings.ChannelIdentification")),
+        identified=recognised_as(job.request) if identifies(job.request) else None,
+        multiple=bool(job.request.get("IdentifyMultipleLanguages")),
+    )

@@ -1,0 +1,58 @@
+"""Opens and closes a local cloud: the socket, the recogniser, the endpoint."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from pipeline.local.account import REGION, Account
+from pipeline.local.bucket import Bucket, bucket_name
+from pipeline.local.endpoint import Endpoint
+from pipeline.local.operations import Transcribe
+from pipeline.local.options import Cloud, CloudOptions
+from pipeline.local.runner import Runner
+from pipeline.local.wire import TranscribeWire
+from pipeline.local.workers import PocketSphinx
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+_HOST = "127.0.0.1"
+
+
+@asynccontextmanager
+async def open_cloud(folder: Path, options: CloudOptions) -> AsyncIterator[Cloud]:
+    """A local cloud over `folder`, on the loopback interface, until the context is left.
+
+    Raises:
+        OSError: the folder can't be read, or the port is taken.
+    """
+    bucket = Bucket(options.bucket or bucket_name(folder), folder)
+    recogniser = options.recogniser() if options.recogniser else PocketSphinx(options.processes)
+    with socket.create_server((_HOST, options.port)) as listener:
+        account = Account(options, bucket, f"http://{_HOST}:{listener.getsockname()[1]}")
+        with account.store:
+            async with recogniser:
+                runner = Runner(account, recogniser)
+                transcribe = TranscribeWire(account, Transcribe(account, runner))
+                async with _serving(listener, Endpoint(account, transcribe)):
+                    try:
+                        yield Cloud(account.url, bucket.name, REGION, account.figures.as_dict)
+                    finally:
+                        await runner.close()
+
+
+@asynccontextmanager
+async def _serving(listener: socket.socket, endpoint: Endpoint) -> AsyncIterator[None]:
+    server = web.Server(endpoint.handle, access_log=None)
+    runner = web.ServerRunner(server, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        await web.SockSite(runner, listener).start()
+        yield
+    finally:
+        await runner.cleanup()

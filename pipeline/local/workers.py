@@ -1,0 +1,160 @@
+"""PocketSphinx in processes of its own: as many as there are cores, begun when needed.
+
+A process that crashes on a file is replaced; the file gets one more try in a fresh one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import orjson
+
+import pipeline
+from pipeline.local import words
+from pipeline.local.recogniser import MediaRefused, MediaSettings, Speech, SpokenWord
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+_TRIES = 2
+_LONGEST_ANSWER = 64 * 1024 * 1024
+
+
+class WorkerCrashed(Exception):
+    """The process ended instead of answering."""
+
+
+class Worker:
+    """One recognising process."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    @classmethod
+    async def start(cls) -> Worker:
+        """Begin a process; it loads the model with its first file."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            # The folder the program was started in is no place to import from.
+            "-P",
+            "-m",
+            "pipeline.local.speech",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env=_environment(),
+            limit=_LONGEST_ANSWER,
+            start_new_session=True,  # Ctrl-C is for the parent, which ends its workers itself
+        )
+        return cls(process)
+
+    async def ask(self, path: Path, settings: MediaSettings) -> dict[str, Any]:
+        """The process's answer about one file.
+
+        Raises:
+            WorkerCrashed: it ended instead.
+        """
+        assert self._process.stdin
+        assert self._process.stdout
+        request = {"path": os.fspath(path), "settings": asdict(settings)}
+        try:
+            self._process.stdin.write(orjson.dumps(request) + b"\n")
+            await self._process.stdin.drain()
+            line = await self._process.stdout.readline()
+        except (ConnectionError, ValueError):
+            raise WorkerCrashed from None
+        if not line.endswith(b"\n"):
+            raise WorkerCrashed
+        answer: dict[str, Any] = orjson.loads(line)
+        return answer
+
+    async def end(self) -> None:
+        """End the process at once."""
+        with suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.wait()
+        assert self._process.stdin
+        self._process.stdin.close()
+        with suppress(ConnectionError):
+            await self._process.stdin.wait_closed()
+
+
+class PocketSphinx:
+    """The recogniser of the local cloud; US English, with the model its wheel carries."""
+
+    def __init__(self, processes: int = 0) -> None:
+        """At most `processes` at once; 0 for one a core this program may use."""
+        self._free = asyncio.Semaphore(processes or usable_cores())
+        self._idle: list[Worker] = []
+        self._all: set[Worker] = set()
+
+    async def __aenter__(self) -> Self:
+        """Nothing begins before the first file."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End every process, busy or not."""
+        await asyncio.gather(*(worker.end() for worker in list(self._all)))
+        self._all.clear()
+        self._idle.clear()
+
+    async def recognise(self, path: Path, settings: MediaSettings) -> Speech:
+        """Recognise the file in a free process.
+
+        Raises:
+            MediaRefused: the file is at fault, or has brought two processes down.
+        """
+        async with self._free:
+            for _ in range(_TRIES):
+                with suppress(WorkerCrashed):
+                    return _speech(await self._ask(path, settings))
+        raise MediaRefused(words.INTERNAL_FAILURE)
+
+    async def _ask(self, path: Path, settings: MediaSettings) -> dict[str, Any]:
+        worker = self._idle.pop() if self._idle else await self._start()
+        try:
+            answer = await worker.ask(path, settings)
+        except BaseException:
+            # Crashed, or left in the middle of an answer: no one can use it again.
+            self._all.discard(worker)
+            await worker.end()
+            raise
+        self._idle.append(worker)
+        return answer
+
+    async def _start(self) -> Worker:
+        worker = await Worker.start()
+        self._all.add(worker)
+        return worker
+
+
+def usable_cores() -> int:
+    """How many cores this program may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _environment() -> dict[str, str]:
+    """This process's environment, with the place `pipeline` was imported from."""
+    here = os.fspath(Path(pipeline.__path__[0]).resolve().parent)
+    known = os.environ.get("PYTHONPATH")
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (here, known)))}
+
+
+def _speech(answer: dict[str, Any]) -> Speech:
+    if "refused" in answer:
+        raise MediaRefused(answer["refused"])
+    heard = tuple(SpokenWord(*word) for word in answer.pop("words"))
+    return Speech(words=heard, **answer)
