@@ -90,6 +90,11 @@ class Bucket:
             return None
         return None if outside or parts[-1].startswith(_UNFINISHED) else path
 
+    def read(self, key: str) -> bytes:
+        """A small object's content, b"" where there is none."""
+        path = self.path(key)
+        return path.read_bytes() if path and self.find(key) else b""
+
     def write(self, key: str, content: bytes) -> None:
         """Create or replace an object in one step: no reader sees half of it.
 

@@ -75,9 +75,15 @@ class Endpoint:
         self, request: web.BaseRequest, target: Target, operation: str, call: int
     ) -> web.StreamResponse:
         self._suffer(operation, call)
-        if target.bucket != SERVICE_BUCKET:
+        shortened = self._account.options.faults.hits("truncate", operation, call)
+        if target.bucket == SERVICE_BUCKET:
+            body = self._transcript(request.raw_path)
+        elif shortened and operation == "GetObject" and target.key.endswith(".json"):
+            body = self._account.bucket.read(target.key)
+        else:
             return await s3_wire.answer(request, operation, target, self._account.bucket)
-        body = self._transcript(request.raw_path)
+        if shortened:
+            return await _shortened(request, body, honest=bool(call % 2))
         return web.Response(body=body, content_type="application/json")
 
     def _suffer(self, operation: str, call: int) -> None:
@@ -110,3 +116,17 @@ def _cut(request: web.BaseRequest) -> web.Response:
     if request.transport is not None:
         request.transport.abort()
     return web.Response()
+
+
+async def _shortened(request: web.BaseRequest, body: bytes, *, honest: bool) -> web.StreamResponse:
+    """Half a body; the length that was told is that of the half (`honest`) or of the whole."""
+    half = body[: len(body) // 2]
+    if honest:
+        return web.Response(body=half, content_type="application/json")
+    response = web.StreamResponse()
+    response.content_length = len(body)
+    await response.prepare(request)
+    await response.write(half)
+    if request.transport is not None:
+        request.transport.close()
+    return response

@@ -183,9 +183,11 @@ def _from_token(token: str) -> str:
 
 
 async def _put(request: web.BaseRequest, key: str, bucket: Bucket) -> web.Response:
-    content = await request.read()
+    if request.headers.get("Expect", "").lower() == "100-continue" and request.transport:
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    content = await request.content.read()
     try:
-        bucket.write(key, content)
+        await asyncio.to_thread(bucket.write, key, content)
     except OSError:
         raise S3Error("AccessDenied", "Access Denied", HTTPStatus.FORBIDDEN) from None
     entry = bucket.find(key)

@@ -6,84 +6,29 @@ down takes nothing else with it.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
 import threading
+import warnings
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-import orjson
-from pocketsphinx import Decoder, Endpointer, Vad
+from pocketsphinx import Decoder, Vad
 
 from pipeline.local import words
 from pipeline.local.media import RATE, open_media, sound
 from pipeline.local.recogniser import MediaRefused, MediaSettings
+from pipeline.local.utterances import FRAME, Utterance, Utterances
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _FRAMES_A_SECOND = 100
-_BYTES_A_SECOND = 2 * RATE
-_LONG = 20 * _BYTES_A_SECOND
-_TOO_LONG = 30 * _BYTES_A_SECOND
-_SHORTEST = _BYTES_A_SECOND // 10
+_STRICTNESS = 1  # of 0..3 in taking sound for speech: words lost here are lost for good
 _NOT_A_WORD = re.compile(r"^[<\[(+].*")
 _PRONUNCIATION = re.compile(r"\(\d+\)$")
-
-Utterance = tuple[float, bytes]
-"""When it begins, in seconds, and its 16-bit samples."""
-
-
-class Utterances:
-    """Cuts one channel's sound where nobody speaks.
-
-    Speech that does not pause is cut after 20 s at the first quiet moment, after 30 s anywhere.
-    """
-
-    def __init__(self) -> None:
-        # Values that begin early and end late: a clipped first sound spoils the first words.
-        self._ends = Endpointer(window=0.5, ratio=0.5, vad_mode=1)
-        self._quiet = Vad(mode=3)
-        self._waiting = b""
-        self._speech = bytearray()
-        self._start = 0.0
-
-    def feed(self, sound_bytes: bytes) -> Iterator[Utterance]:
-        """Take more sound; yields the utterances that have ended (start in seconds, samples)."""
-        self._waiting += sound_bytes
-        size = self._ends.frame_bytes
-        # The last frame is held back: the end of the stream must be told with one.
-        while len(self._waiting) > size:
-            frame, self._waiting = self._waiting[:size], self._waiting[size:]
-            yield from self._take(self._ends.process(frame), frame)
-
-    def finish(self) -> Iterator[Utterance]:
-        """The sound has ended; yields what was still being spoken."""
-        if self._waiting:
-            self._collect(self._ends.end_stream(self._waiting))
-        yield from self._utterance()
-
-    def _take(self, speech: bytes | None, frame: bytes) -> Iterator[Utterance]:
-        self._collect(speech)
-        ended = not self._ends.in_speech
-        size = len(self._speech)
-        if ended or size > _TOO_LONG or (size > _LONG and not self._quiet.is_speech(frame)):
-            yield from self._utterance()
-
-    def _collect(self, speech: bytes | None) -> None:
-        if speech and not self._speech:
-            self._start = max(self._start, self._ends.speech_start)
-        self._speech += speech or b""
-
-    def _utterance(self) -> Iterator[Utterance]:
-        if not self._speech:
-            return
-        start, speech = self._start, bytes(self._speech)
-        self._start = start + len(speech) / _BYTES_A_SECOND
-        self._speech.clear()
-        if len(speech) >= _SHORTEST:
-            yield start, speech
 
 
 class Ear:
@@ -91,6 +36,7 @@ class Ear:
 
     def __init__(self) -> None:
         self._decoder: Any = None
+        self._tuned_to: int | None = None
 
     def listen(self, path: str, settings: MediaSettings) -> dict[str, Any]:
         """The words of one file, and what was detected in it.
@@ -98,9 +44,10 @@ class Ear:
         Raises:
             MediaRefused: in the service's words.
         """
+        self._tuned_to = None
         with open_media(path, settings) as media:
             apart = settings.channel_identification
-            channels = [Utterances() for _ in range(media.channels if apart else 1)]
+            channels = [_utterances() for _ in range(media.channels if apart else 1)]
             samples = 0
             heard = []
             for pieces in sound(media, apart=apart):
@@ -123,17 +70,27 @@ class Ear:
         return [
             (text, start, end, confidence, channel)
             for offset, speech in utterances
-            for text, start, end, confidence in self._recognise(offset, speech)
+            for text, start, end, confidence in self._recognise(channel, offset, speech)
         ]
 
-    def _recognise(self, offset: float, speech: bytes) -> Iterator[tuple[str, float, float, float]]:
+    def _tune(self, channel: int) -> None:
+        """Forget the noise of another file or channel: what is heard must not depend on it."""
         if self._decoder is None:
             self._decoder = Decoder(loglevel="FATAL")
+        if self._tuned_to != channel:
+            # 5.0 calls this unnecessary, but it is what makes a file's words repeatable.
+            with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+                self._decoder.start_stream()
+            self._tuned_to = channel
+
+    def _recognise(
+        self, channel: int, offset: float, speech: bytes
+    ) -> Iterator[tuple[str, float, float, float]]:
+        self._tune(channel)
         self._decoder.start_utt()
-        # A whole utterance at once is normalised by itself: no file colours the next.
         self._decoder.process_raw(speech, no_search=False, full_utt=True)
         self._decoder.end_utt()
-        for segment in self._decoder.seg() or () if self._decoder.hyp() else ():
+        for segment in self._decoder.seg() if self._decoder.hyp() else ():
             if _NOT_A_WORD.match(segment.word):
                 continue
             start = offset + segment.start_frame / _FRAMES_A_SECOND
@@ -142,9 +99,14 @@ class Ear:
             yield text, round(start, 3), round(end, 3), min(1.0, max(0.0, segment.prob))
 
 
+def _utterances() -> Utterances:
+    detector = Vad(mode=_STRICTNESS, frame_length=FRAME)
+    return Utterances(detector.frame_bytes, detector.is_speech)
+
+
 def answer(ear: Ear, line: bytes) -> bytes:
     """One request's answer: the speech, or why the file was refused."""
-    request = orjson.loads(line)
+    request = json.loads(line)
     settings = MediaSettings(**request["settings"])
     try:
         found = ear.listen(request["path"], settings)
@@ -152,7 +114,7 @@ def answer(ear: Ear, line: bytes) -> bytes:
         found = {"refused": refused.reason}
     except OSError:
         found = {"refused": words.INPUT_UNREADABLE}
-    return orjson.dumps(found) + b"\n"
+    return json.dumps(found).encode() + b"\n"
 
 
 def _read(lines: BinaryIO, queue: SimpleQueue[bytes]) -> None:

@@ -6,14 +6,13 @@ A process that crashes on a file is replaced; the file gets one more try in a fr
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
-
-import orjson
 
 import pipeline
 from pipeline.local import words
@@ -64,14 +63,14 @@ class Worker:
         assert self._process.stdout
         request = {"path": os.fspath(path), "settings": asdict(settings)}
         try:
-            self._process.stdin.write(orjson.dumps(request) + b"\n")
+            self._process.stdin.write(json.dumps(request).encode() + b"\n")
             await self._process.stdin.drain()
             line = await self._process.stdout.readline()
         except (ConnectionError, ValueError):
             raise WorkerCrashed from None
         if not line.endswith(b"\n"):
             raise WorkerCrashed
-        answer: dict[str, Any] = orjson.loads(line)
+        answer: dict[str, Any] = json.loads(line)
         return answer
 
     async def end(self) -> None:
