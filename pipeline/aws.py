@@ -27,7 +27,7 @@ from pipeline.errors import (
     Throttled,
     Unavailable,
 )
-from pipeline.failures import REFUSED, TOO_LARGE, TOO_LONG, classify
+from pipeline.failures import REFUSED, classify
 from pipeline.model import JobStatus
 
 if TYPE_CHECKING:
@@ -275,12 +275,18 @@ def meaning(operation: str, code: str, words: str) -> PipelineError:
 def _kind(code: str, words: str) -> type[PipelineError] | None:
     """The class of an answer that is not about one recording's content; None for the others."""
     if code.startswith("LimitExceeded"):
-        return None if classify(words) in (TOO_LONG, TOO_LARGE) else NoFreeSlot
+        return None if _of_the_input(words.lower()) else NoFreeSlot
     if words == "Rate exceeded":
         return Throttled
     if "couldn't be found" in words:
         return JobMissing
     return _BY_CODE.get(code)
+
+
+def _of_the_input(words: str) -> bool:
+    """Whether a limit is one of the recording: the account's own limits have the same code."""
+    input_words = ("too long", "too big", "file size", "duration")
+    return "too many" not in words and any(part in words for part in input_words)
 
 
 def _refusal(words: str) -> PipelineError:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 ENVIRONMENT = "TRANSCRIBE_PIPELINE_"
-_OUTPUT_KEY = re.compile(r"[a-zA-Z0-9\-_.!*'()/]{0,900}")
+_OUTPUT_KEY = re.compile(r"[a-zA-Z0-9\-_.!*'()/]{0,850}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}-[A-Z]{2,4}")
 _JOB_PREFIX = re.compile(r"[0-9a-zA-Z._-]{1,100}")
 
@@ -228,7 +228,9 @@ def _from_environment(
 
 def _nearest(name: str, prefix: str = "") -> str:
     """A word about the known name that looks most like a wrong one."""
-    known = {**{s: f"[{s}]" for s in SECTIONS}, **{n: f"{n} in [{s}]" for n, s in SETTINGS.items()}}
+    known = {n: f"{n} in [{s}]" for n, s in SETTINGS.items()}
+    if not prefix:
+        known = {s: f"[{s}]" for s in SECTIONS} | known
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     if not near:
         return " config.example.toml lists them all."
@@ -277,5 +279,5 @@ def _bad_results(uri: str) -> Iterator[str]:
     elif not _OUTPUT_KEY.fullmatch(place.key):
         yield (
             f"results = {uri!r}: the service writes only below prefixes of the characters "
-            "a-z A-Z 0-9 - _ . ! * ' ( ) / (at most 900)."
+            "a-z A-Z 0-9 - _ . ! * ' ( ) / (at most 850)."
         )

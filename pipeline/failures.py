@@ -20,7 +20,7 @@ _CLASSES = (
     ("the s3 uri that you provided can't be accessed", MEDIA_NOT_ACCESSIBLE),
     ("your audio file must have a speech segment", NO_SPEECH),
     ("maximum audio duration", TOO_LONG),
-    ("input is too long", TOO_LONG),
+    ("too long", TOO_LONG),
     ("minimum audio duration", "too short"),
     ("file length is too small", "too short"),
     ("invalid file size", TOO_LARGE),
@@ -32,7 +32,6 @@ _CLASSES = (
     ("invalid number of channels", "too many channels"),
     ("the data in your input media file isn't valid", "not valid media"),
     ("failed to parse audio file", "not valid media"),
-    ("internal", FAULT),
 )
 
 _ADVICE = {
@@ -56,7 +55,8 @@ _ADVICE = {
 def classify(words: str) -> str:
     """The class of a failure, from the service's words."""
     lower = words.lower()
-    return next((reason for start, reason in _CLASSES if start in lower), REFUSED)
+    otherwise = FAULT if lower.startswith("internal") else REFUSED
+    return next((reason for part, reason in _CLASSES if part in lower), otherwise)
 
 
 def advice(reason: str) -> str | None:

@@ -40,7 +40,7 @@ class Pace:
         """The service said that the last call came too soon."""
         if now - self._lowered_at >= 1:
             self._recover(now)
-            self.rate = max(_LOWEST_RATE, self.rate * _SLOWER)
+            self.rate = max(min(_LOWEST_RATE, self.ceiling), self.rate * _SLOWER)
             self._lowered_at = now
 
     def _recover(self, now: float) -> None:
@@ -55,8 +55,8 @@ class Slots:
 
     The ceiling is what the user allows; the account may have fewer, and others use them too. A
     refused start sets the limit to what is really running, so the next start waits for one of our
-    jobs to end. Every ten seconds without a refusal the limit is raised by 1, 2, 4, ... to find
-    slots that have become free.
+    jobs to end, or for ten seconds where none of ours runs. Every ten seconds without a refusal
+    the limit is raised by 1, 2, 4, ... to find slots that have become free.
     """
 
     def __init__(self, ceiling: int) -> None:
@@ -85,7 +85,7 @@ class Slots:
     def refused(self, now: float) -> None:
         """The service has no free slot; the slot held for the refused start is given back."""
         self.give_back()
-        self.limit = max(1, min(self.limit, self.held))
+        self.limit = min(self.limit, self.held)
         self._step = 1
         self._probe_at = now + _PROBE_SECONDS
 

@@ -197,6 +197,8 @@ def parse_listing(body: bytes) -> tuple[list[Entry], str | None]:
         root = ET.fromstring(body)  # noqa: S314 # expat bounds entity expansion since 2.4
     except ET.ParseError as error:
         raise Unavailable(f"A listing can't be read: {error}.") from error
+    if root.tag.rpartition("}")[2] != "ListBucketResult":
+        raise Unavailable(f"A listing was asked for, but the answer is <{root.tag}>.")
     space = root.tag.partition("}")[0] + "}" if root.tag.startswith("{") else ""
     entries = [
         Entry(

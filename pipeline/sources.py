@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+from contextlib import suppress
 from fnmatch import translate
 from itertools import islice
 from pathlib import PurePosixPath
@@ -119,7 +120,9 @@ def walk(folder: Path) -> Iterator[Entry]:
         folders.sort()
         for name in sorted(files):
             path = os.path.join(place, name)  # noqa: PTH118 # a Path per file costs as much as the rest
-            yield _entry(path, os.path.relpath(path, folder).replace(os.sep, "/"))
+            key = os.path.relpath(path, folder).replace(os.sep, "/")
+            with suppress(FileNotFoundError):  # it went away while the folder was read
+                yield _entry(path, key)
 
 
 def _entry(path: str, key: str) -> Entry:

@@ -50,8 +50,9 @@ PRAGMA user_version = {FORMAT};
 """
 
 # A key seen before is touched only when there is something to do: its content or the settings
-# changed (start anew), or it is pending or failed (it belongs to this run's selection). A written
-# one costs a look-up and no write, which is what the usual night consists of.
+# changed (start anew), or it is not written (it belongs to this run's selection; one in flight too,
+# as the service may have forgotten its job). A written one costs a look-up and no write, which is
+# what the usual night consists of.
 _ADD = """
 INSERT INTO recordings (key, etag, size, identity, seen, changed) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (key) DO UPDATE SET
@@ -61,7 +62,7 @@ ON CONFLICT (key) DO UPDATE SET
     words = iif(identity = excluded.identity, words, NULL),
     changed = iif(identity = excluded.identity, changed, excluded.changed),
     etag = excluded.etag, size = excluded.size, identity = excluded.identity, seen = excluded.seen
-WHERE seen < excluded.seen AND (identity != excluded.identity OR status IN (0, 4))
+WHERE seen < excluded.seen AND (identity != excluded.identity OR status != 3)
 """
 
 
@@ -131,7 +132,7 @@ class State:
     def add(self, page: Iterable[tuple[Recording, bytes]]) -> int:
         """Insert a page of recordings with their identities; return how many rows it touched.
 
-        Touched are new, changed, pending and failed ones; the others are written or in flight.
+        Touched are all but those that are written and have not changed, or were seen before.
         """
         now = time.time()
         rows = [
@@ -339,19 +340,24 @@ def read_state(path: Path) -> Iterator[State]:
             f"There is no state file at {path}. Name the one of the run with --state, or the "
             "run's output with --output."
         )
-    state = State(path, _connect(path, mode="ro"))
+    state = State(path, _connect(path, read_only=True))
     try:
         yield state
     finally:
         state.close()
 
 
-def _connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
-    uri = f"{path.absolute().as_uri()}?mode={mode}"
+def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    """Open the file, checked to be ours.
+
+    A reader too opens it for writing where it may, or it would leave SQLite's companions behind.
+    """
+    uri = f"{path.absolute().as_uri()}?mode=rw"
     with _translated(path):
         db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=10)
         try:
-            _check_ours(db, path, may_create=mode == "rw")
+            _check_ours(db, path, may_create=not read_only)
+            db.execute(f"PRAGMA query_only = {int(read_only)}")
         except BaseException:
             db.close()
             raise

@@ -64,6 +64,7 @@ class Output:
         Raises:
             OutputUnusable: the disk is full or the file can't be written; nothing is lost.
         """
+        self._cut()  # a commit that failed after its lines were written left them behind
         committed = self._state.output_size
         with self._state.checkpoint():
             wanted = self._state.mark_written([line.job for line in lines])
