@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from pipeline.aws import Transcriber
 from pipeline.collector import Collectors
 from pipeline.errors import PipelineError
-from pipeline.naming import group_tag
+from pipeline.naming import group_tag, parse_s3_uri
 from pipeline.poller import Poller
 from pipeline.producer import produce
 from pipeline.starters import Starters
@@ -57,6 +57,8 @@ class Run:
         Raises:
             CannotRun: the run had to stop; what was collected is written.
         """
+        if results := parse_s3_uri(self.config.output.results):
+            await self.s3.check_bucket(results)
         try:
             with closing(Output(self.config.output_path, self.board.state)) as output:
                 await self._stages(selection, output)

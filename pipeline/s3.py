@@ -76,10 +76,24 @@ class S3:
                 return
             token = {"ContinuationToken": next_token}
 
-    async def _page(self, place: S3Place, token: dict[str, str]) -> tuple[list[Entry], str | None]:
+    async def check_bucket(self, place: S3Place) -> None:
+        """Make sure that the bucket is there, before anything is paid for.
+
+        Without s3:ListBucket this can't be known, and is not needed for reading.
+
+        Raises:
+            NoSuchSource: no such bucket, or it is in another region.
+        """
+        try:
+            await self.list_calls.call(partial(self._page, place, {"MaxKeys": 1}))
+        except NoAccess as error:
+            if "AccessDenied" not in str(error):
+                raise
+
+    async def _page(self, place: S3Place, more: dict[str, Any]) -> tuple[list[Entry], str | None]:
         body = await self._signed(
             "list_objects_v2",
-            {"Bucket": place.bucket, "Prefix": place.key, "EncodingType": "url", **token},
+            {"Bucket": place.bucket, "Prefix": place.key, "EncodingType": "url", **more},
         )
         if body is None:
             raise NoSuchSource(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _SHOWN_FAILURES = 5
 _WORTH_TELLING = 0.1
+_WORTH_TELLING_SECONDS = 5
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -148,7 +149,7 @@ def _failure_lines(s: Summary) -> Iterator[str]:
 def _brake_lines(s: Summary) -> Iterator[str]:
     """Which brake bound the run and what raising it would buy; silent where none did."""
     brake, seconds = max(s.brakes.items(), key=lambda each: each[1])
-    if seconds < _WORTH_TELLING * s.seconds:
+    if seconds < max(_WORTH_TELLING_SECONDS, _WORTH_TELLING * s.seconds):
         return
     held = f"held the run back for {duration(seconds)} of {duration(s.seconds)}"
     if brake == "slots" and s.slots_found < s.most_in_flight:

@@ -1,0 +1,44 @@
+# Python 3.11, 3.12 or 3.13, and make; everything else is installed below .venv and .venv-ministack.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: install demo test check format clean
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+		{ echo "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(PIP) --editable .
+	@touch $@
+
+.venv/tests-installed: .venv/installed tests/ministack.txt
+	$(PIP) --editable '.[test,check]'
+	$(PYTHON) -m venv .venv-ministack
+	.venv-ministack/bin/python -m pip install --quiet --disable-pip-version-check \
+		--requirement tests/ministack.txt
+	@touch $@
+
+# One of the bundled recordings is broken on purpose, so the run ends with 1: some failed.
+demo: install
+	$(BIN)/transcribe-pipeline run pipeline/local/recordings --output demo/tasks.jsonl; \
+		code=$$?; [ $$code -eq 1 ] || { echo "The demo should have ended with 1, not $$code."; exit 1; }
+	@echo "Ended with 1, as it should: one recording is broken on purpose."
+	@$(BIN)/python pipeline/local/recordings/show_tasks.py demo/tasks.jsonl
+
+test: .venv/tests-installed
+	$(BIN)/python -m pytest --numprocesses 2 --quiet
+
+check: .venv/tests-installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: .venv/tests-installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv .venv-ministack demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,233 @@
+"""Four fixtures: the command line, a scripted cloud, an emulator nobody here wrote, recordings."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROOT = Path(__file__).parent.parent
+RECORDINGS = ROOT / "pipeline" / "local" / "recordings"
+COMMAND = str(Path(sys.executable).with_name("transcribe-pipeline"))
+
+hypothesis_settings.register_profile(
+    "suite", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("suite")
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """The environment without anyone's AWS account or settings."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AWS_", "TRANSCRIBE_PIPELINE_"))
+    }
+    return kept | {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull} | more
+
+
+@dataclass
+class Outcome:
+    """How a command ended, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The summary that `--json` prints."""
+        found: dict[str, Any] = json.loads(self.out)
+        return found
+
+
+@dataclass
+class Cli:
+    """The installed command, run in a folder of its own with an environment of its own."""
+
+    folder: Path
+    env: dict[str, str] = field(default_factory=clean_environment)
+
+    def __call__(self, *arguments: str | Path) -> Outcome:
+        """Run the command to its end."""
+        with self.start(*arguments) as process:
+            out, err = process.communicate(timeout=120)
+        return Outcome(process.returncode, out, err)
+
+    def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
+        """Start the command without waiting for it."""
+        return subprocess.Popen(
+            [COMMAND, *map(str, arguments)],
+            cwd=self.folder,
+            env=self.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def use(self, **environment: str) -> None:
+        """Set environment variables for the commands that follow."""
+        self.env |= environment
+
+    def tasks(self, name: str = "tasks.jsonl") -> list[dict[str, Any]]:
+        """The tasks written so far."""
+        return [json.loads(line) for line in (self.folder / name).read_bytes().splitlines()]
+
+    def texts(self, name: str = "tasks.jsonl") -> dict[str, str]:
+        """The text of each task by its audio."""
+        return {
+            task["data"]["audio"]: task["predictions"][0]["result"][0]["value"]["text"][0]
+            for task in self.tasks(name)
+        }
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Cli:
+    """The command line, in an empty folder."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    return Cli(folder)
+
+
+@pytest.fixture
+def recordings(tmp_path: Path) -> Path:
+    """A copy of the bundled recordings."""
+    folder = tmp_path / "recordings"
+    shutil.copytree(RECORDINGS, folder, ignore=shutil.ignore_patterns("*.py", "*.md", "*.json"))
+    return folder
+
+
+@dataclass
+class ScriptedCloud:
+    """A local cloud in its own process; its bucket is `s3://audio/`, its content the folder."""
+
+    folder: Path
+    url: str
+
+    def add(self, **texts: str) -> None:
+        """Put recordings into the bucket: `name="what is spoken"` becomes `name.mp3`."""
+        for name, text in texts.items():
+            self.put(f"{name}.mp3", text)
+
+    def put(self, key: str, text: str) -> None:
+        """Put one recording at any key that a folder can hold."""
+        path = self.folder / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{text}\n", encoding="utf-8")
+
+    def figures(self) -> dict[str, Any]:
+        """What the endpoint counted: calls and refusals by operation, jobs by name."""
+        with urllib.request.urlopen(f"{self.url}/_local/figures") as answer:
+            found: dict[str, Any] = json.load(answer)
+            return found
+
+
+@pytest.fixture
+def cloud(tmp_path: Path, run: Cli) -> Iterator[Callable[..., ScriptedCloud]]:
+    """Starts a scripted cloud (options as of tests/scripted_cloud.py) and points `run` at it."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def start(*options: str) -> ScriptedCloud:
+        folder = tmp_path / "audio"
+        folder.mkdir(exist_ok=True)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.scripted_cloud", str(folder), *options],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        processes.append(process)
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        run.use(**endpoint(url))
+        return ScriptedCloud(folder, url)
+
+    yield start
+    for process in processes:
+        _end(process)
+
+
+def endpoint(url: str) -> dict[str, str]:
+    """The environment of a command that talks to the AWS services at `url`."""
+    return {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }
+
+
+@pytest.fixture(scope="session")
+def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a MiniStack on a free loopback port, or of `TEST_AWS_ENDPOINT_URL`."""
+    if elsewhere := os.environ.get("TEST_AWS_ENDPOINT_URL"):
+        yield elsewhere
+        return
+    folder = tmp_path_factory.mktemp("ministack")
+    port = _free_port()
+    process = subprocess.Popen(
+        [ROOT / ".venv-ministack" / "bin" / "ministack"],
+        cwd=folder,
+        env=clean_environment(
+            AWS_ACCESS_KEY_ID="test",
+            AWS_SECRET_ACCESS_KEY="test",
+            BIND_HOST="127.0.0.1",
+            GATEWAY_PORT=str(port),
+            MINISTACK_HOST="127.0.0.1",
+            S3_DATA_DIR=str(folder / "s3"),
+            TMPDIR=str(folder),
+        ),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(f"{url}/_ministack/health")
+        yield url
+    finally:
+        _end(process)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def _wait_for(url: str, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(url):
+                return
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.1)
+    pytest.fail(f"No answer at {url} after {seconds} s.")
+
+
+def _end(process: subprocess.Popen[Any]) -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout:
+        process.stdout.close()

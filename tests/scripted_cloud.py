@@ -1,0 +1,80 @@
+"""A local cloud in its own process whose recogniser reads the words from the files themselves.
+
+    python -m tests.scripted_cloud FOLDER --slots 250 --seconds 0.2
+
+A file's content is its transcript; "!reason" fails with that reason; an empty line is silence. It
+is the real endpoint with its quotas and wire; only hearing is replaced, so that thousands of
+recordings take seconds. What it prints is one line: its URL.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import math
+import signal
+from pathlib import Path
+from typing import Self
+
+from pipeline.local import (
+    CloudOptions,
+    Faults,
+    MediaRefused,
+    MediaSettings,
+    Quotas,
+    Speech,
+    SpokenWord,
+    local_cloud,
+)
+
+
+class Scripted:
+    """Takes the first line of a file as what is spoken in it."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        return None
+
+    async def recognise(self, path: Path, settings: MediaSettings) -> Speech:
+        """Hear the file's first line, after a while."""
+        await asyncio.sleep(self._seconds)
+        text = (await asyncio.to_thread(path.read_text, "utf-8")).partition("\n")[0]
+        if text.startswith("!"):
+            raise MediaRefused(text[1:])
+        words = tuple(
+            SpokenWord(word, n * 0.5, n * 0.5 + 0.4, 0.9) for n, word in enumerate(text.split())
+        )
+        return Speech(words, len(words) / 2 + 1, settings.media_format or "wav", 16000)
+
+
+async def serve(arguments: argparse.Namespace) -> None:
+    """Serve until SIGTERM."""
+    stopped = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
+    rates = {"start": arguments.start_rate, "get": arguments.rate, "list": arguments.rate}
+    faults = dict(each.split("=") for each in arguments.fault)
+    options = CloudOptions(
+        bucket="audio",
+        quotas=Quotas(slots=arguments.slots, **rates),
+        faults=Faults(seed=1, **{name: float(rate) for name, rate in faults.items()}),
+        recogniser=lambda: Scripted(arguments.seconds),
+    )
+    async with local_cloud(arguments.folder, options) as cloud:
+        print(cloud.url, flush=True)  # noqa: T201 # the fixture reads it
+        await stopped.wait()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--slots", type=int, default=250)
+    parser.add_argument("--start-rate", type=float, default=math.inf)
+    parser.add_argument("--rate", type=float, default=math.inf)
+    parser.add_argument("--seconds", type=float, default=0.05)
+    parser.add_argument("--fault", action="append", default=[])
+    asyncio.run(serve(parser.parse_args()))

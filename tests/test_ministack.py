@@ -1,0 +1,107 @@
+"""The same program against an AWS emulator that nobody here wrote, or against a real account.
+
+`TEST_AWS_ENDPOINT_URL` points these tests at another endpoint.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+import boto3
+import pytest
+
+from tests.conftest import endpoint
+
+pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("ministack")]
+
+ODD_KEYS = (
+    "plain.mp3", "with space.wav", "plus+.flac", "a//b.ogg", "./dot.m4a", "../up.webm",
+    "ü😀.amr", "%41%.mp4", "LOUD.MP3", "quote'\".mp3",
+)  # fmt: skip
+
+
+@pytest.fixture
+def buckets(ministack, run):
+    """Two new buckets, recordings and results, with `run` pointed at their account."""
+    run.use(**endpoint(ministack))
+    s3 = boto3.client(
+        "s3", "us-east-1", endpoint_url=ministack,
+        aws_access_key_id="test", aws_secret_access_key="test",
+    )  # fmt: skip
+    names = [f"{kind}-{uuid.uuid4().hex[:12]}" for kind in ("audio", "results")]
+    for name in names:
+        s3.create_bucket(Bucket=name)
+    return s3, *names
+
+
+@pytest.mark.parametrize("own_bucket", [True, False], ids=["own bucket", "service bucket"])
+def test_every_object_of_a_bucket_becomes_a_task(run, buckets, own_bucket):
+    """Odd keys, both ways of delivery: one task each, naming its object byte for byte."""
+    s3, audio, results = buckets
+    for key in ODD_KEYS:
+        s3.put_object(Bucket=audio, Key=key, Body=key.encode())
+    options = ("--results", f"s3://{results}/t/") if own_bucket else ()
+
+    outcome = run("run", f"s3://{audio}/", *options, "--json")
+
+    assert outcome.code == 0, outcome.out
+    assert sorted(f"s3://{audio}/{key}" for key in ODD_KEYS) == sorted(run.texts())
+    assert all("mock transcript" in text for text in run.texts().values())
+
+
+def test_second_run_starts_nothing(run, buckets):
+    """Against an emulator too, a run over a source that is done makes one listing."""
+    s3, audio, _ = buckets
+    s3.put_object(Bucket=audio, Key="a.mp3", Body=b"x")
+    run("run", f"s3://{audio}/")
+
+    outcome = run("run", f"s3://{audio}/", "--json")
+
+    assert outcome.summary["calls"] == {"ListObjectsV2": 1}
+    assert outcome.summary["tasks"] == 1
+
+
+def test_identified_language_reaches_the_task(run, buckets):
+    """With --language auto the job identifies the language."""
+    s3, audio, _ = buckets
+    s3.put_object(Bucket=audio, Key="a.mp3", Body=b"x")
+
+    outcome = run("run", f"s3://{audio}/", "--language", "auto")
+    [task] = run.tasks()
+
+    assert outcome.code == 0, outcome.err
+    assert task["predictions"][0]["model_version"] == "amazon-transcribe/auto"
+
+
+def test_listing_of_more_than_a_page_is_complete(run, buckets):
+    """1,001 objects are two pages, and all of them are listed."""
+    s3, audio, _ = buckets
+    for number in range(1001):
+        s3.put_object(Bucket=audio, Key=f"notes/{number}.txt", Body=b"")
+
+    outcome = run("run", f"s3://{audio}/notes/", "--json")
+
+    assert outcome.summary["listed"] == 1001
+    assert outcome.summary["calls"] == {"ListObjectsV2": 2}
+
+
+def test_missing_bucket_is_one_sentence(run, buckets):
+    """A bucket that does not exist ends with 2 and says so."""
+    outcome = run("run", "s3://no-such-bucket-anywhere/")
+
+    assert outcome.code == 2
+    assert outcome.err == (
+        "transcribe-pipeline: There is no bucket s3://no-such-bucket-anywhere. "
+        "Check its name and the account.\n"
+    )
+
+
+def test_missing_results_bucket_stops_the_run(run, buckets):
+    """When no transcript could be written anywhere, nothing is started."""
+    s3, audio, _ = buckets
+    s3.put_object(Bucket=audio, Key="a.mp3", Body=b"x")
+
+    outcome = run("run", f"s3://{audio}/", "--results", "s3://no-such-bucket-anywhere/")
+
+    assert outcome.code == 2
+    assert "There is no bucket s3://no-such-bucket-anywhere" in outcome.err
