@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import asyncio
+import math
+import wave
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import aioboto3
+import aiohttp
+import pytest
+from botocore.config import Config
+
+from pipeline.local import (
+    Cloud,
+    CloudOptions,
+    MediaRefused,
+    MediaSettings,
+    Quotas,
+    Speech,
+    SpokenWord,
+    local_cloud,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+UNHURRIED = Quotas(start=math.inf, get=math.inf, list=math.inf, delete=math.inf)
+SESSION = aioboto3.Session(
+    aws_access_key_id="local", aws_secret_access_key="local", region_name="us-east-1"
+)
+ONE_TRY = Config(retries={"total_max_attempts": 1})
+
+
+@dataclass
+class Scripted:
+    """A recogniser that reads the words from the file; an asyncio.Event can hold it back."""
+
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    held: bool = False
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *_):
+        return None
+
+    async def recognise(self, path: Path, settings: MediaSettings) -> Speech:
+        if self.held:
+            await self.gate.wait()
+        text = path.read_text()
+        if text.startswith("!"):
+            raise MediaRefused(text.removeprefix("!"))
+        words = [SpokenWord(word, n, n + 0.5, 0.9) for n, word in enumerate(text.split())]
+        return Speech(tuple(words), len(words) + 1.0, "wav", 16000)
+
+
+@dataclass
+class Client:
+    """A local cloud with both ways of talking to it."""
+
+    cloud: Cloud
+    transcribe: Any
+    http: aiohttp.ClientSession
+
+    async def start(self, name: str, key: str = "hello.wav", **more: Any) -> dict[str, Any]:
+        request: dict[str, Any] = {
+            "TranscriptionJobName": name,
+            "Media": {"MediaFileUri": f"s3://{self.cloud.bucket}/{key}"},
+            "LanguageCode": "en-US",
+            **more,
+        }
+        asked = {name: value for name, value in request.items() if value is not None}
+        answer = await self.transcribe.start_transcription_job(**asked)
+        return dict(answer["TranscriptionJob"])
+
+    async def get(self, name: str) -> dict[str, Any]:
+        answer = await self.transcribe.get_transcription_job(TranscriptionJobName=name)
+        return dict(answer["TranscriptionJob"])
+
+    async def ended(self, name: str) -> dict[str, Any]:
+        while (job := await self.get(name))["TranscriptionJobStatus"] not in {
+            "COMPLETED",
+            "FAILED",
+        }:
+            await asyncio.sleep(0.005)
+        return job
+
+    async def names(self, **query: Any) -> list[str]:
+        answer = await self.transcribe.list_transcription_jobs(**query)
+        return [job["TranscriptionJobName"] for job in answer["TranscriptionJobSummaries"]]
+
+    async def refusal(self, call: Any) -> tuple[str, str]:
+        with pytest.raises(self.transcribe.exceptions.ClientError) as caught:
+            await call
+        error = caught.value.response["Error"]
+        return error["Code"], error["Message"]
+
+    async def read(self, uri: str) -> dict[str, Any]:
+        async with self.http.get(uri) as answer:
+            answer.raise_for_status()
+            return dict(await answer.json(content_type=None))
+
+
+@asynccontextmanager
+async def connected(cloud: Cloud) -> AsyncIterator[Client]:
+    client = SESSION.client("transcribe", endpoint_url=cloud.url, config=ONE_TRY)
+    async with client as transcribe, aiohttp.ClientSession() as http:
+        yield Client(cloud, transcribe, http)
+
+
+@pytest.fixture
+def opened(tmp_path) -> Callable[..., Any]:
+    """Opens a cloud over a folder with one recording; a scripted recogniser unless told."""
+
+    @asynccontextmanager
+    async def open_(recogniser: Scripted | None = None, **options: Any) -> AsyncIterator[Client]:
+        folder = tmp_path / "audio"
+        folder.mkdir(exist_ok=True)
+        (folder / "hello.wav").write_text("hello world")
+        script = recogniser or Scripted()
+        settings = CloudOptions(
+            **{"recogniser": lambda: script, "quotas": UNHURRIED, "bucket": "audio", **options}
+        )
+        async with local_cloud(folder, settings) as cloud, connected(cloud) as client:
+            yield client
+
+    return open_
+
+
+@pytest.fixture
+def write_wav(tmp_path) -> Callable[..., Path]:
+    """Writes a WAV file of silence or of the samples given."""
+
+    def write(name: str, seconds: float = 1.0, channels: int = 1, rate: int = 16000) -> Path:
+        path: Path = tmp_path / name
+        with wave.open(str(path), "wb") as file:
+            file.setnchannels(channels)
+            file.setsampwidth(2)
+            file.setframerate(rate)
+            file.writeframes(b"\0\0" * channels * int(seconds * rate))
+        return path
+
+    return write
