@@ -1,0 +1,291 @@
+"""The brakes as asyncio sees them, in an event loop whose time the test owns."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pipeline import brakes
+from pipeline.brakes import Operation, SlotGate, Waiting
+from pipeline.errors import (
+    JobExists,
+    NoFreeSlot,
+    PipelineError,
+    RecordingFailed,
+    ServiceUnreachable,
+    Throttled,
+    Unavailable,
+)
+from pipeline.failures import FAULT
+from tests.owned_time import in_owned_time, now
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+
+class Service:
+    """Answers a call with the next of its answers, the last one again and again."""
+
+    def __init__(self, *answers: str | PipelineError) -> None:
+        self.answers = list(answers)
+        self.called_at: list[float] = []
+
+    async def __call__(self) -> str:
+        """One call."""
+        self.called_at.append(now())
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, PipelineError):
+            raise answer
+        return answer
+
+
+def answer_of(service: Callable[[], Awaitable[str]], rate: float = 10) -> str:
+    """What one call through an operation returns."""
+
+    async def calling() -> str:
+        return await Operation("Get", rate, Waiting()).call(service)
+
+    return in_owned_time(calling())
+
+
+def test_a_good_answer_is_returned_at_once():
+    """A call that succeeds is made once and without a wait."""
+    service = Service("yes")
+
+    assert answer_of(service) == "yes"
+    assert service.called_at == [0]
+
+
+def test_calls_keep_the_pace():
+    """Many callers at once make no more calls than the rate allows."""
+    service = Service("yes")
+
+    async def calling() -> None:
+        operation = Operation("Get", 10, Waiting())
+        await asyncio.gather(*(operation.call(service) for _ in range(21)))
+
+    in_owned_time(calling())
+
+    assert service.called_at == pytest.approx([n / 10 for n in range(21)])
+
+
+def test_a_throttled_call_is_made_again_and_counted():
+    """A throttle is retried, and the operation tells how many calls were refused."""
+    service = Service(Throttled(), Throttled(), "yes")
+
+    async def calling() -> Any:
+        operation = Operation("Get", 10, Waiting())
+        return await operation.call(service), operation.calls, operation.refused
+
+    assert in_owned_time(calling()) == ("yes", 3, 2)
+
+
+def test_a_throttle_slows_the_calls_that_follow():
+    """After a throttle calls are further apart than the rate allows at most."""
+    service = Service(Throttled(), "yes")
+
+    async def calling() -> None:
+        operation = Operation("Get", 10, Waiting())
+        await operation.call(service)
+        await asyncio.gather(*(operation.call(service) for _ in range(3)))
+
+    in_owned_time(calling())
+
+    first, second, third = service.called_at[-3:]
+    assert second - first > 0.1
+    assert third - second > 0.1
+
+
+def test_throttles_use_up_no_tries():
+    """A call that is throttled more often than a fault would be borne still succeeds."""
+    service = Service(*[Throttled()] * 30, "yes")
+
+    assert answer_of(service) == "yes"
+
+
+def test_throttles_are_given_up_after_a_time(monkeypatch):
+    """Time bounds what the number of tries does not: a call that is throttled for too long."""
+    monkeypatch.setattr(brakes, "_SECONDS", 0.0)  # tenacity measures it by a clock of its own
+    service = Service(Throttled("Rate exceeded"))
+
+    with pytest.raises(ServiceUnreachable, match="Rate exceeded"):
+        answer_of(service)
+
+
+def test_a_fault_is_given_up_after_eight_tries():
+    """A service that never answers is called eight times, and then the run stops."""
+    service = Service(Unavailable("No answer."))
+
+    with pytest.raises(ServiceUnreachable, match=r"No answer\. Run the same command again"):
+        answer_of(service)
+
+    assert len(service.called_at) == 8
+
+
+def test_a_fault_of_one_call_while_others_succeed_fails_its_recording():
+    """Where other calls of the operation get answers, only this recording is given up."""
+    broken = Service(Unavailable("No answer."))
+
+    async def calling() -> None:
+        operation = Operation("Get", 10, Waiting())
+
+        async def others() -> None:
+            await asyncio.sleep(0.2)
+            await operation.call(Service("yes"))
+
+        await asyncio.gather(operation.call(broken), others())
+
+    with pytest.raises(RecordingFailed) as failed:
+        in_owned_time(calling())
+
+    assert failed.value.reason == FAULT
+
+
+def test_waits_between_faults_are_spread():
+    """Full jitter: two callers that failed at one moment do not come back at one moment."""
+    services = [Service(*[Unavailable()] * 5, "yes") for _ in range(2)]
+
+    for service in services:
+        answer_of(service, rate=10_000)
+
+    assert services[0].called_at != services[1].called_at
+    assert max(services[0].called_at[-1], services[1].called_at[-1]) < 5 * 30
+
+
+@pytest.mark.parametrize("error", [NoFreeSlot(), JobExists(), RecordingFailed("refused", "no")])
+def test_other_answers_are_not_tried_again(error):
+    """A full account, a taken name and a refusal are the caller's to handle, after one call."""
+    service = Service(error, "yes")
+
+    with pytest.raises(type(error)):
+        answer_of(service)
+
+    assert len(service.called_at) == 1
+
+
+def test_waiting_is_counted_once_however_many_wait():
+    """The time of a brake is that in which at least one task waited."""
+
+    async def waiting_for(waiting: Waiting, delay: float, seconds: float) -> None:
+        await asyncio.sleep(delay)
+        with waiting.on("slots"):
+            await asyncio.sleep(seconds)
+
+    async def both() -> dict[str, float]:
+        waiting = Waiting()
+        await asyncio.gather(waiting_for(waiting, 0, 3), waiting_for(waiting, 2, 4))
+        await asyncio.sleep(10)
+        return waiting.seconds()
+
+    assert in_owned_time(both()) == {"slots": pytest.approx(6)}
+
+
+def test_who_still_waits_is_counted():
+    """A look at the totals holds the time of a wait that has not ended."""
+
+    async def looking() -> dict[str, float]:
+        waiting = Waiting()
+        with waiting.on("slots"):
+            await asyncio.sleep(2)
+            return waiting.seconds()
+
+    assert in_owned_time(looking()) == {"slots": pytest.approx(2)}
+
+
+def test_a_pace_is_no_brake_where_nobody_waits():
+    """An operation whose calls come slowly held the run back for no second."""
+
+    async def calling() -> dict[str, float]:
+        waiting = Waiting()
+        operation = Operation("Get", 10, waiting)
+        for _ in range(3):
+            await operation.call(Service("yes"))
+            await asyncio.sleep(1)
+        return waiting.seconds()
+
+    assert in_owned_time(calling()) == {}
+
+
+def test_no_more_jobs_than_slots_run_at_once():
+    """Twenty jobs over three slots take turns, and all of them get one."""
+    running, most, done = 0, 0, 0
+
+    async def job(gate: SlotGate) -> None:
+        nonlocal running, most, done
+        await gate.take()
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(1)
+        running -= 1
+        done += 1
+        gate.give_back()
+
+    async def all_jobs() -> float:
+        gate = SlotGate(3, Waiting())
+        await asyncio.gather(*(job(gate) for _ in range(20)))
+        return now()
+
+    assert in_owned_time(all_jobs()) == pytest.approx(7)
+    assert (most, done) == (3, 20)
+
+
+def test_a_refused_start_is_tried_again_when_a_job_ends():
+    """Who was refused gets the slot of the next job that ends, and not a moment sooner."""
+
+    async def refused() -> float:
+        gate = SlotGate(5, Waiting())
+        await gate.take()
+        await gate.take()
+        gate.refused()
+        asyncio.get_running_loop().call_later(3, gate.give_back)
+        await gate.take()
+        return now()
+
+    assert in_owned_time(refused()) == pytest.approx(3)
+
+
+def test_a_full_account_without_jobs_of_ours_is_not_hammered():
+    """A start that is refused again and again is tried every ten seconds, not at the start rate."""
+
+    async def refused() -> tuple[float, int]:
+        gate = SlotGate(5, Waiting())
+        await gate.take()
+        for _ in range(6):
+            gate.refused()
+            await gate.take()
+        return now(), gate.refused_starts
+
+    assert in_owned_time(refused()) == pytest.approx((60, 6))
+
+
+def test_a_wait_for_a_slot_can_be_cancelled():
+    """Who is cancelled while waiting takes no slot with it."""
+
+    async def cancelled() -> tuple[int, bool]:
+        gate = SlotGate(1, Waiting())
+        await gate.take()
+        waiter = asyncio.ensure_future(gate.take())
+        await asyncio.sleep(1)
+        waiter.cancel()
+        with suppress(asyncio.CancelledError):
+            await waiter
+        gate.give_back()
+        return gate.slots.held, waiter.cancelled()
+
+    assert in_owned_time(cancelled()) == (0, True)
+
+
+def test_adopted_jobs_are_given_back_as_others():
+    """A job of an earlier run holds a slot until it ends."""
+
+    async def adopted() -> float:
+        gate = SlotGate(1, Waiting())
+        gate.adopt()
+        asyncio.get_running_loop().call_later(2, gate.give_back)
+        await gate.take()
+        return now()
+
+    assert in_owned_time(adopted()) == pytest.approx(2)
