@@ -1,0 +1,190 @@
+"""What an error answer of AWS means, by its code and message, never by its HTTP status."""
+
+from __future__ import annotations
+
+import pytest
+from botocore import exceptions as boto
+
+from pipeline.aws import meaning, translated
+from pipeline.errors import (
+    BadSettings,
+    Denied,
+    JobExists,
+    JobMissing,
+    NoAccess,
+    NoFreeSlot,
+    PipelineError,
+    RecordingFailed,
+    Throttled,
+    Unavailable,
+)
+
+START = "transcribe:StartTranscriptionJob"
+
+# Codes and messages of the service's model, its documentation and recorded answers.
+ANSWERS = [
+    (
+        "LimitExceededException",
+        "You have too many jobs running at the same time. Try your request again later.",
+        NoFreeSlot,
+    ),
+    ("LimitExceededException", "", NoFreeSlot),
+    ("LimitExceededConcurrentJobException", "The queue is full.", NoFreeSlot),
+    (
+        "LimitExceededException",
+        (
+            "Either you have sent too many requests or your input file is too long. Wait before "
+            "you resend your request, or use a smaller file and resend the request."
+        ),
+        NoFreeSlot,
+    ),
+    ("LimitExceededException", "Your input file is too long.", RecordingFailed),
+    ("LimitExceededException", "The input is too big.", RecordingFailed),
+    ("LimitExceededException", "Invalid file size: file size too large.", RecordingFailed),
+    ("LimitExceededException", "The audio duration is over the limit.", RecordingFailed),
+    ("LimitExceededException", "Maximum audio duration is 4.000000 hours.", RecordingFailed),
+    ("ThrottlingException", "Rate exceeded", Throttled),
+    ("ThrottlingException", "", Throttled),
+    ("Throttling", "Rate exceeded", Throttled),
+    ("TooManyRequestsException", "Too Many Requests", Throttled),
+    ("RequestLimitExceeded", "Request limit exceeded.", Throttled),
+    ("BadRequestException", "Rate exceeded", Throttled),
+    ("SlowDown", "Please reduce your request rate.", Throttled),
+    (
+        "ConflictException",
+        "The requested job name already exists. Use a different job name.",
+        JobExists,
+    ),
+    (
+        "BadRequestException",
+        "The requested job couldn't be found. Check the job name and try your request again.",
+        JobMissing,
+    ),
+    ("NotFoundException", "We can't find the requested resource.", JobMissing),
+    (
+        "BadRequestException",
+        (
+            "The S3 URI that you provided can't be accessed. Make sure that you have read "
+            "permission and try your request again."
+        ),
+        RecordingFailed,
+    ),
+    (
+        "BadRequestException",
+        (
+            "The specified S3 bucket can't be accessed. Make sure you have write permission on the "
+            "bucket and try your request again."
+        ),
+        Denied,
+    ),
+    (
+        "BadRequestException",
+        (
+            "1 validation error detected: Value 'x' at 'languageCode' failed to satisfy "
+            "constraint: Member must satisfy enum value set: [en-US]"
+        ),
+        RecordingFailed,
+    ),
+    ("ValidationException", "1 validation error detected", RecordingFailed),
+    ("InternalFailureException", "An internal error occurred.", Unavailable),
+    ("InternalFailure", "", Unavailable),
+    ("InternalServerError", "", Unavailable),
+    ("ServiceUnavailable", "", Unavailable),
+    ("ServiceUnavailableException", "", Unavailable),
+    ("500", "", Unavailable),
+    ("502", "Bad Gateway", Unavailable),
+    ("503", "", Unavailable),
+    ("504", "", Unavailable),
+    ("AccessDeniedException", "User: x is not authorized to perform: y", Denied),
+    ("AccessDenied", "Access Denied", Denied),
+    ("UnrecognizedClientException", "The security token is invalid.", NoAccess),
+    ("ExpiredTokenException", "The security token has expired", NoAccess),
+    ("ExpiredToken", "The provided token has expired.", NoAccess),
+    ("InvalidSignatureException", "The request signature does not match", NoAccess),
+    ("OptInRequired", "You are not subscribed to this service.", NoAccess),
+    ("SubscriptionRequiredException", "The AWS Access Key Id needs a subscription", NoAccess),
+    ("InvalidAccessKeyId", "", NoAccess),
+    ("SignatureDoesNotMatch", "", NoAccess),
+    ("RequestTimeTooSkewed", "", NoAccess),
+]
+
+
+def client_error(code: str, words: str, status: int) -> boto.ClientError:
+    """What botocore raises for an error answer."""
+    answer = {"Error": {"Code": code, "Message": words}}
+    metadata = {"ResponseMetadata": {"HTTPStatusCode": status}}
+    return boto.ClientError({**answer, **metadata}, "StartTranscriptionJob")
+
+
+def error_of(raised: Exception) -> PipelineError:
+    """What an exception of botocore becomes."""
+    with pytest.raises(PipelineError) as translation, translated(START):
+        raise raised
+    return translation.value
+
+
+@pytest.mark.parametrize(("code", "words", "kind"), ANSWERS)
+def test_an_answer_means(code, words, kind):
+    """Code and message of an answer decide what it means for the run."""
+    assert kind is type(meaning(START, code, words))
+
+
+@pytest.mark.parametrize("status", [200, 400, 403, 409, 429, 500, 503])
+@pytest.mark.parametrize(("code", "words", "kind"), ANSWERS)
+def test_the_http_status_changes_nothing(code, words, kind, status):
+    """Recorded answers and newer models disagree about the status, so it is not looked at."""
+    assert kind is type(error_of(client_error(code, words, status)))
+
+
+@pytest.mark.parametrize(
+    "words", sorted({words for _, words, k in ANSWERS if k is RecordingFailed})
+)
+def test_a_refusal_keeps_the_service_s_own_words(words):
+    """What fails a recording is told in the words of the service, unchanged."""
+    assert words == str(meaning(START, "BadRequestException", words))
+
+
+@pytest.mark.parametrize(
+    ("code", "words"), [(c, w) for c, w, k in ANSWERS if issubclass(k, NoAccess)]
+)
+def test_what_stops_the_run_says_the_next_step(code, words):
+    """An error of access names the permission to allow, or where to look at credentials."""
+    said = str(meaning(START, code, words))
+
+    assert "Allow " in said or "AWS_PROFILE" in said
+
+
+def test_a_missing_permission_is_named_by_its_iam_action():
+    """AccessDenied says which action to allow, as a policy spells it."""
+    said = str(meaning(START, "AccessDeniedException", "User: x is not authorized"))
+
+    assert said.startswith("transcribe:StartTranscriptionJob is not allowed")
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind"),
+    [
+        (boto.EndpointConnectionError(endpoint_url="https://x"), Unavailable),
+        (boto.ConnectTimeoutError(endpoint_url="https://x"), Unavailable),
+        (boto.ReadTimeoutError(endpoint_url="https://x"), Unavailable),
+        (boto.ConnectionClosedError(endpoint_url="https://x"), Unavailable),
+        (boto.SSLError(endpoint_url="https://x", error="handshake"), Unavailable),
+        (boto.HTTPClientError(error="broken pipe"), Unavailable),
+        (boto.NoCredentialsError(), NoAccess),
+        (boto.PartialCredentialsError(provider="env", cred_var="AWS_SECRET"), NoAccess),
+        (boto.CredentialRetrievalError(provider="sso", error_msg="expired"), NoAccess),
+        (boto.ProfileNotFound(profile="x"), BadSettings),
+        (boto.NoRegionError(), BadSettings),
+        (boto.ParamValidationError(report="Invalid length"), RecordingFailed),
+    ],
+)
+def test_what_botocore_itself_raises_means(raised, kind):
+    """A failure without any answer becomes one of ours too, by its class."""
+    assert kind is type(error_of(raised))
+
+
+def test_errors_of_ours_pass_through():
+    """Only foreign errors are translated; ours keep what they say."""
+    ours = RecordingFailed("refused", "no")
+
+    assert error_of(ours) is ours

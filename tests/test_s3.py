@@ -1,0 +1,151 @@
+"""S3's listing, read from the XML that S3 sends."""
+
+from __future__ import annotations
+
+from urllib.parse import quote_plus
+from xml.sax.saxutils import escape
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.errors import Unavailable
+from pipeline.s3 import parse_listing
+from pipeline.sources import Entry
+
+few = settings(max_examples=80, deadline=None)
+
+NAMESPACE = ' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
+ODD_KEYS = (
+    "a b.mp3",
+    "a+b.mp3",
+    "%41%2F100%.mp3",
+    "\"quoted\" 'key'.mp3",
+    "a//b.wav",
+    "/a.mp3",
+    "./x.mp3",
+    "../y.mp3",
+    "a/../b.mp3",
+    "tab\tline\nreturn\r.mp3",
+    "\x01\x1f\x7f\x85.mp3",
+    "what?#fragment&a=b;c.mp3",
+    "<Key>]]>&amp;.mp3",
+    "übung/e\u0301.mp3",
+    "\u2028🚆.mp3",
+    " .mp3 ",
+)
+keys = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
+namespaces = st.sampled_from([NAMESPACE, ""])
+
+
+def listing(entries: list[Entry], token: str = "", namespace: str = NAMESPACE) -> bytes:
+    """What S3 answers to ListObjectsV2 with encoding-type=url."""
+    contents = "".join(
+        f"<Contents><Key>{escape(quote_plus(e.key, safe='/'))}</Key>"
+        f"<LastModified>2026-01-02T03:04:05.000Z</LastModified><ETag>&quot;{e.etag}&quot;</ETag>"
+        f"<Size>{e.size}</Size><StorageClass>{e.storage}</StorageClass></Contents>"
+        for e in entries
+    )
+    more = f"<NextContinuationToken>{escape(token)}</NextContinuationToken>" if token else ""
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f"<ListBucketResult{namespace}><Name>b</Name><EncodingType>url</EncodingType>"
+        f"<IsTruncated>{str(bool(token)).lower()}</IsTruncated>{contents}{more}</ListBucketResult>"
+    ).encode()
+
+
+def keyed(key: str) -> Entry:
+    return Entry(key, "9f86d081", 7, "STANDARD")
+
+
+@pytest.mark.parametrize("key", ODD_KEYS)
+def test_an_odd_key_comes_through_byte_for_byte(key):
+    """Nothing that a key may hold is lost, added or normalised."""
+    entries, _ = parse_listing(listing([keyed(key)]))
+
+    assert [keyed(key)] == entries
+
+
+@few
+@given(st.lists(keys, max_size=5), namespaces)
+def test_every_key_comes_through_byte_for_byte(names, namespace):
+    """Any keys are read back as they are and in their order, with and without a namespace."""
+    expected = [keyed(key) for key in names]
+
+    entries, _ = parse_listing(listing(expected, namespace=namespace))
+
+    assert expected == entries
+
+
+@few
+@given(st.integers(0, 5 * 2**40), st.sampled_from(["STANDARD", "GLACIER", ""]), namespaces)
+def test_size_and_storage_class_are_kept(size, storage, namespace):
+    """An entry knows how large its object is and whether it is archived."""
+    expected = Entry("a.mp3", "9f86-2", size, storage)
+
+    entries, _ = parse_listing(listing([expected], namespace=namespace))
+
+    assert [expected] == entries
+
+
+@pytest.mark.parametrize("namespace", [NAMESPACE, ""])
+def test_the_token_of_the_next_page_is_found(namespace):
+    """A listing that goes on says how, byte for byte; the last page says nothing."""
+    token = "1ueGcxLPRx1Tr/XYExHnhbYLgveDs2J/wm36Hy4vbOwM=+&<"
+
+    _, found = parse_listing(listing([keyed("a.mp3")], token, namespace))
+    _, none = parse_listing(listing([keyed("a.mp3")], namespace=namespace))
+
+    assert (token, None) == (found, none)
+
+
+def test_an_empty_listing_is_no_error():
+    """A prefix below which there is nothing is an empty page, and the last one."""
+    assert parse_listing(listing([])) == ([], None)
+
+
+def test_an_object_without_details_is_still_listed():
+    """Emulators leave out what S3 always sends; the key alone makes an entry."""
+    body = b"<ListBucketResult><Contents><Key>a.mp3</Key></Contents></ListBucketResult>"
+
+    assert parse_listing(body) == ([Entry("a.mp3", "", 0, "")], None)
+
+
+@few
+@given(st.data())
+def test_a_listing_that_was_cut_short_is_no_listing(data):
+    """An answer cut at any byte is asked for again, never taken for fewer objects."""
+    whole = listing([keyed("a.mp3"), keyed("b.mp3")], "token")
+    end = data.draw(st.integers(0, len(whole) - 1))
+
+    with pytest.raises(Unavailable):
+        parse_listing(whole[:end])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"not XML",
+        b"<html><body>It works!</body></html>",
+        b"<Error><Code>InternalError</Code></Error>",
+        b'{"Contents": []}',
+        b"\x00\xff",
+    ],
+)
+def test_another_answer_is_not_taken_for_an_empty_listing(body):
+    """A proxy's page or an error under status 200 is asked for again, not an empty bucket."""
+    with pytest.raises(Unavailable):
+        parse_listing(body)
+
+
+def test_a_hostile_listing_expands_no_entities():
+    """A few bytes that would become gigabytes are refused."""
+    bombs = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 10))
+    body = (
+        f'<!DOCTYPE x [<!ENTITY e0 "{"a" * 100}">{bombs}]>'
+        "<ListBucketResult><Contents><Key>&e9;</Key></Contents></ListBucketResult>"
+    ).encode()
+
+    with pytest.raises(Unavailable):
+        parse_listing(body)
