@@ -18,6 +18,7 @@ from botocore import exceptions as boto
 from pipeline.brakes import Operation
 from pipeline.errors import (
     BadSettings,
+    Denied,
     JobExists,
     JobMissing,
     NoAccess,
@@ -62,10 +63,8 @@ _BY_CODE: dict[str, type[PipelineError]] = {
     "ConflictException": JobExists,
     "NotFoundException": JobMissing,
 }
+_DENIED = frozenset({"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"})
 _NO_ACCESS = {
-    "AccessDeniedException": "a permission is missing",
-    "AccessDenied": "a permission is missing",
-    "UnauthorizedOperation": "a permission is missing",
     "OptInRequired": "the account is not signed up for the service",
     "SubscriptionRequiredException": "the account is not signed up for the service",
     "UnrecognizedClientException": "the credentials are not valid here",
@@ -265,9 +264,10 @@ def meaning(operation: str, code: str, words: str) -> PipelineError:
 
     The codes and messages are those of the service's model and of recorded answers.
     """
+    if code in _DENIED:
+        return Denied(f"{operation} is not allowed ({code}: {words}). Allow it and run again.")
     if code in _NO_ACCESS:
-        step = f"Allow {operation}." if "Denied" in code else _CREDENTIALS_STEP
-        return NoAccess(f"{operation}: {_NO_ACCESS[code]} ({code}: {words}). {step}")
+        return NoAccess(f"{operation}: {_NO_ACCESS[code]} ({code}: {words}). {_CREDENTIALS_STEP}")
     kind = _kind(code, words)
     return kind(f"{operation}: {code}: {words}") if kind else _refusal(words)
 
@@ -292,7 +292,7 @@ def _of_the_input(words: str) -> bool:
 def _refusal(words: str) -> PipelineError:
     """A permanent answer: to this recording, or to every one because of the place of results."""
     if words.startswith("The specified S3 bucket can't be accessed"):
-        return NoAccess(
+        return Denied(
             f"The service can't write the transcripts: {words} Allow s3:PutObject below the "
             "prefix of --results."
         )

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _TRIES = 8
+_FIRST_TRIES = 5  # an endpoint that never answered is more likely wrong than ill
 _SECONDS = 600.0
+_NEVER = float("-inf")
 _LONGEST_WAIT = 30.0
 
 
@@ -66,25 +68,26 @@ class Operation:
         self.name = name
         self.calls = 0
         self.refused = 0
-        self._answered_at = float("-inf")
+        self._answered_at = _NEVER
         self._pace = Pace(rate)
         self._waiting = waiting
 
     async def call(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Make the call at its pace, again after a throttle or a fault, with full jitter.
 
-        It is given up after 10 minutes, or after 8 calls without a usable answer (a throttled
-        call does not count as one).
+        It is given up after 10 minutes, or after 8 calls without a usable answer (5 when there
+        never was one; a throttled call does not count).
 
         Raises:
             RecordingFailed: given up, while other calls of this operation succeeded.
             ServiceUnreachable: given up, and so was every other one.
         """
         begun = asyncio.get_running_loop().time()
+        tries = _FIRST_TRIES if self._answered_at == _NEVER else _TRIES
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception_type((Throttled, Unavailable)),
             wait=tenacity.wait_random_exponential(multiplier=0.5, max=_LONGEST_WAIT),
-            stop=tenacity.stop_any(tenacity.stop_after_delay(_SECONDS), _TriedEnough()),
+            stop=tenacity.stop_any(tenacity.stop_after_delay(_SECONDS), _TriedEnough(tries)),
             reraise=True,
         )
         try:
@@ -117,13 +120,13 @@ class Operation:
 class _TriedEnough(stop_base):
     """Stops one call after so many failures; a throttled call is no failed try."""
 
-    def __init__(self) -> None:
-        self._failed = 0
+    def __init__(self, tries: int) -> None:
+        self._left = tries
 
     def __call__(self, retry_state: tenacity.RetryCallState) -> bool:
         error = retry_state.outcome.exception() if retry_state.outcome else None
-        self._failed += not isinstance(error, Throttled)
-        return self._failed >= _TRIES
+        self._left -= not isinstance(error, Throttled)
+        return self._left <= 0
 
 
 class SlotGate:

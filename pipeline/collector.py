@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.errors import (
+    Denied,
     JobMissing,
-    NoAccess,
     RecordingFailed,
     ServiceUnreachable,
 )
@@ -126,7 +126,7 @@ class Collectors:
             if document is not None:
                 return document
         if self._results is not None:
-            raise NoAccess(
+            raise Denied(
                 f"The job {job.name} is complete, but its transcript can't be read at "
                 f"{result_place(self._results, job.name)}. Allow s3:GetObject there."
             )

@@ -3,7 +3,8 @@
     PipelineError
     ├── CannotRun                 the run stops, exit 2; its sentence says what to do next
     │   ├── BadSettings           configuration, flags, environment
-    │   ├── NoAccess              credentials or permissions
+    │   ├── NoAccess              credentials are missing or wrong
+    │   │   └── Denied            a permission is missing
     │   ├── NoSuchSource          a bucket or folder that is missing or in another region
     │   ├── StateUnusable         locked, of another source, not ours, damaged
     │   ├── OutputUnusable        can't be written, changed by someone, disk full
@@ -35,7 +36,11 @@ class BadSettings(CannotRun):
 
 
 class NoAccess(CannotRun):
-    """Credentials are missing or expired, or a permission is."""
+    """Credentials are missing, wrong or expired."""
+
+
+class Denied(NoAccess):
+    """The credentials are good, but a permission is missing."""
 
 
 class NoSuchSource(CannotRun):

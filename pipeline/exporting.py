@@ -29,6 +29,8 @@ def committed_lines(output: Path, state: Path) -> Iterator[bytes]:
     """
     with read_state(state) as opened:
         left = opened.output_size
+    if not left:
+        return
     try:
         file = output.open("rb")
     except OSError as error:

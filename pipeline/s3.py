@@ -7,7 +7,7 @@ thing: a URL. No query string of such a URL is ever part of a message.
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
@@ -19,6 +19,7 @@ from yarl import URL
 from pipeline.aws import meaning, translated
 from pipeline.brakes import Operation
 from pipeline.errors import (
+    Denied,
     NoAccess,
     NoSuchSource,
     PipelineError,
@@ -84,11 +85,8 @@ class S3:
         Raises:
             NoSuchSource: no such bucket, or it is in another region.
         """
-        try:
+        with suppress(Denied):
             await self.list_calls.call(partial(self._page, place, {"MaxKeys": 1}))
-        except NoAccess as error:
-            if "AccessDenied" not in str(error):
-                raise
 
     async def _page(self, place: S3Place, more: dict[str, Any]) -> tuple[list[Entry], str | None]:
         body = await self._signed(
@@ -111,10 +109,8 @@ class S3:
         async def attempt() -> bytes | None:
             try:
                 return await self._signed("get_object", {"Bucket": place.bucket, "Key": place.key})
-            except NoAccess as error:
-                if "AccessDenied" in str(error):
-                    return None
-                raise
+            except Denied:
+                return None
 
         return await self.read_calls.call(attempt)
 

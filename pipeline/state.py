@@ -96,25 +96,21 @@ class State:
 
     # The run's beginning
 
-    def begin(self, facts: dict[str, str]) -> None:
-        """Begin a run: check that the file belongs to it and put aborted starts back.
-
-        Args:
-            facts: what must never change for one state file, by name (source, output).
+    def begin(self, source: str) -> None:
+        """Begin a run over `source`: put aborted starts back and count the run.
 
         Raises:
-            StateUnusable: the file holds another source or output.
+            StateUnusable: the file holds recordings of another source.
         """
         with self._writing():
-            for name, value in facts.items():
-                known = self.fact(name)
-                if known not in (None, value):
-                    raise StateUnusable(
-                        f"The state file {self.path} belongs to the {name} {known}, not to "
-                        f"{value}. Name another one with --state."
-                    )
-                self._set(name, value)
-            self.generation = int(self.fact("generation") or 0) + 1
+            known = self.fact("source")
+            if known not in (None, source) and self._rows("SELECT 1 FROM recordings LIMIT 1"):
+                raise StateUnusable(
+                    f"The state file {self.path} belongs to {known}, not to {source}. Name "
+                    "another one with --state, or another --output."
+                )
+            self._set("source", source)
+            self.generation = self._last_generation() + 1
             self._set("generation", self.generation)
             self._set("begun", time.time())
             self._db.execute("UPDATE recordings SET status = 0 WHERE status = 1")
@@ -205,6 +201,11 @@ class State:
         """The one durable act: `mark_written` and `commit_size` inside it are one commit."""
         with self._writing():
             yield
+
+    def bind_output(self, name: str) -> None:
+        """Remember which file the tasks are written to, as a path relative to the state file."""
+        with self._writing():
+            self._set("output", name)
 
     @property
     def output_size(self) -> int:
@@ -396,7 +397,8 @@ def _lock(path: Path) -> Iterator[None]:
     the locks that SQLite holds on it.
     """
     lock = path.with_name(f"{path.name}.lock")
-    with _translated(lock):
+    with _translated(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
@@ -432,8 +434,8 @@ def _translated(path: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise OutputUnusable(_disk_full(path)) from error
         raise StateUnusable(
-            f"The state file {path} can't be opened: {error.strerror}. Name another one with "
-            "--state."
+            f"The state file {path} can't be opened: {error.strerror}. Name another place with "
+            "--output or --state."
         ) from error
 
 

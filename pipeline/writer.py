@@ -13,7 +13,7 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pipeline.errors import OutputUnusable
+from pipeline.errors import OutputUnusable, StateUnusable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,12 +34,32 @@ class Output:
         self._path = path
         self._state = state
         with self._translated():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._claim(os.path.relpath(path, state.path.parent))
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             self._cut()
         except BaseException:
             self.close()
             raise
+
+    def _claim(self, name: str) -> None:
+        """Make the file this state's own, unless one of the two belongs to another."""
+        known = self._state.fact("output")
+        if known == name:
+            return
+        if self._state.output_size:
+            raise StateUnusable(
+                f"The state file {self._state.path} belongs to the output {known}, not to "
+                f"{name}. Name another one with --state, or that output with --output."
+            )
+        if self._path.is_file() and self._path.stat().st_size:
+            raise OutputUnusable(
+                f"{self._path} exists already, and the state file {self._state.path} knows "
+                "nothing of it. Move it away, name another one with --output, or name the state "
+                "file that belongs to it with --state."
+            )
+        self._state.bind_output(name)
 
     def _cut(self) -> None:
         """Cut the file to the committed size; what follows is of an interrupted run."""
@@ -97,19 +117,6 @@ class Output:
             raise OutputUnusable(
                 f"The output {self._path} can't be written: {error.strerror}. {step}"
             ) from error
-
-
-def refuse_foreign_output(path: Path, state: State) -> None:
-    """Refuse to overwrite a file that this state file knows nothing of.
-
-    Raises:
-        OutputUnusable: the file has content and no run of this state wrote any.
-    """
-    if state.fact("output") is None and path.exists() and path.stat().st_size:
-        raise OutputUnusable(
-            f"{path} exists already and the state file {state.path} is new. Move it away, name "
-            "another one with --output, or name the state file that belongs to it with --state."
-        )
 
 
 def _write_all(file: int, content: bytes) -> None:

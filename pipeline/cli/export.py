@@ -34,5 +34,9 @@ def command(
     chosen = settings(config, output=output, state=state)
     from pipeline.exporting import committed_lines, write_arrays
 
-    for path in write_arrays(committed_lines(chosen.output_path, chosen.state_path), to):
+    lines = committed_lines(chosen.output_path, chosen.state_path)
+    path = None
+    for path in write_arrays(lines, to):
         sys.stdout.write(f"{path}\n")
+    if path is None:
+        typer.echo(f"There are no tasks in {chosen.output_path} yet.", err=True)

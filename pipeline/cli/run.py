@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -118,8 +117,9 @@ def parse_source(source: str, config: Config) -> S3Place | Path:
         raise BadSettings(f"SOURCE {source!r}: write it as s3://bucket/prefix, or name a folder.")
     folder = Path(source).absolute()
     if not folder.is_dir():
-        hint = " (a bucket is written s3://bucket/prefix)"
-        raise NoSuchSource(f"There is no folder {source}{hint}.")
+        if folder.exists():
+            raise NoSuchSource(f"{source} is a file: name the folder it is in, and --include it.")
+        raise NoSuchSource(f"There is no folder {source} (a bucket is s3://bucket/prefix).")
     language = config.transcribe.language
     if language != "auto" and not language.startswith("en-"):
         raise BadSettings(
@@ -147,7 +147,6 @@ def _complete(order: Order) -> Summary:
     import uvloop
 
     from pipeline.state import open_state
-    from pipeline.writer import refuse_foreign_output
 
     config, place = order.config, order.place
     if isinstance(place, S3Place):
@@ -155,9 +154,7 @@ def _complete(order: Order) -> Summary:
     else:
         uri = bucket = place.as_uri()
     with open_state(config.state_path, group_tag(config.transcribe.job_prefix, bucket)) as state:
-        refuse_foreign_output(config.output_path, state)
-        output = os.path.relpath(config.output_path, config.state_path.parent)
-        state.begin({"source": uri, "output": output})
+        state.begin(uri)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_with_services(order, state))
 
