@@ -108,8 +108,9 @@ async def shown(board: Board, style: Style) -> AsyncIterator[None]:
 
 async def _lines(gauge: Gauge) -> None:
     gauge.read(time.monotonic())
-    while True:  # noqa: ASYNC110 # it is time that passes, no event
+    while True:
         await asyncio.sleep(_LINE_SECONDS)
+        sys.stderr.write(f"{gauge.read(time.monotonic())}\n")
 
 
 async def _bar(gauge: Gauge) -> None:

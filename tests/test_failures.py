@@ -46,8 +46,8 @@ RECORDED = [
     (
         (
             "Your audio file must have a speech segment long enough in duration to perform "
-            "automatic language identification. Provide an audio file with someone speaking for a longer "
-            "period of time and try your request again."
+            "automatic language identification. Provide an audio file with someone speaking for a "
+            "longer period of time and try your request again."
         ),
         NO_SPEECH,
     ),
