@@ -422,7 +422,7 @@ def _translated(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
             raise OutputUnusable(_disk_full(path)) from error
         raise StateUnusable(f"The state file {path} can't be used: {error}.") from error
     except sqlite3.DatabaseError as error:
@@ -440,4 +440,7 @@ def _translated(path: Path) -> Iterator[None]:
 
 
 def _disk_full(path: Path) -> str:
-    return f"The disk is full at {path.parent}. Make space and run the same command again."
+    return (
+        f"The disk that holds {path} is full or failing. Make space and run the same command "
+        "again; it goes on where it stopped."
+    )

@@ -65,13 +65,17 @@ class Cli:
     folder: Path
     env: dict[str, str] = field(default_factory=clean_environment)
 
-    def __call__(self, *arguments: str | Path) -> Outcome:
+    def __call__(
+        self, *arguments: str | Path, before_it_starts: Callable[[], None] | None = None
+    ) -> Outcome:
         """Run the command to its end."""
-        with self.start(*arguments) as process:
+        with self.start(*arguments, before_it_starts=before_it_starts) as process:
             out, err = process.communicate(timeout=120)
         return Outcome(process.returncode, out, err)
 
-    def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
+    def start(
+        self, *arguments: str | Path, before_it_starts: Callable[[], None] | None = None
+    ) -> subprocess.Popen[str]:
         """Start the command without waiting for it."""
         return subprocess.Popen(
             [COMMAND, *map(str, arguments)],
@@ -80,6 +84,7 @@ class Cli:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=before_it_starts,  # noqa: PLW1509 # the suite starts no threads that lock
         )
 
     def use(self, **environment: str) -> None:
