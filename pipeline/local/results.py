@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, urlencode
 from pipeline.local.s3_wire import S3Error, no_such_key
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
 LIFETIME = 900
@@ -79,8 +80,8 @@ class Signer:
             "X-Amz-Expires": str(LIFETIME),
             "X-Amz-Credential": f"LOCAL/{stamp[:8]}/us-east-1/s3/aws4_request",
         }
-        unsigned = f"{path}?{urlencode(query)}"
-        return f"{unsigned}&X-Amz-Signature={self._signature(unsigned)}"
+        signature = self._signature(path, query)
+        return f"{path}?{urlencode({**query, 'X-Amz-Signature': signature})}"
 
     def check(self, target: str, now: float) -> None:
         """Let a request's target (path and query as sent) pass, or not.
@@ -88,23 +89,27 @@ class Signer:
         Raises:
             S3Error: no signature, one that was not made here, or one that has expired.
         """
-        unsigned, mark, signature = target.partition("&X-Amz-Signature=")
-        if not mark:
+        path, _, text = target.partition("?")
+        # Decoded, as at S3: clients write the same query in more than one way.
+        query = dict(parse_qsl(text, keep_blank_values=True))
+        signature = query.pop("X-Amz-Signature", "")
+        if not signature:
             raise S3Error("AccessDenied", "Access Denied", _FORBIDDEN)
-        if not hmac.compare_digest(signature.encode(), self._signature(unsigned).encode()):
+        expected = self._signature(path, query)
+        if not hmac.compare_digest(signature.encode(), expected.encode()):
             raise S3Error(
                 "SignatureDoesNotMatch",
                 "The request signature we calculated does not match the signature you provided. "
                 "Check your key and signing method.",
                 _FORBIDDEN,
             )
-        query = dict(parse_qsl(unsigned.partition("?")[2]))
         signed = datetime.strptime(query["X-Amz-Date"], _STAMP).replace(tzinfo=UTC).timestamp()
         if now >= signed + LIFETIME:
             raise S3Error("AccessDenied", "Request has expired", _FORBIDDEN)
 
-    def _signature(self, unsigned: str) -> str:
-        return hmac.new(self._secret, unsigned.encode(), sha256).hexdigest()
+    def _signature(self, path: str, query: Mapping[str, str]) -> str:
+        text = f"{path}?{urlencode(sorted(query.items()))}"
+        return hmac.new(self._secret, text.encode(), sha256).hexdigest()
 
 
 def transcript_path(job_name: str, number: int) -> str:

@@ -19,8 +19,15 @@ from pipeline.local import words
 from pipeline.local.recogniser import MediaRefused, MediaSettings, Speech, SpokenWord
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import TracebackType
 
+PROGRAM = (
+    sys.executable,
+    "-P",  # the folder the program was started in is no place to import from
+    "-m",
+    "pipeline.local.speech",
+)
 _TRIES = 2
 _LONGEST_ANSWER = 64 * 1024 * 1024
 
@@ -36,14 +43,10 @@ class Worker:
         self._process = process
 
     @classmethod
-    async def start(cls) -> Worker:
+    async def start(cls, program: Sequence[str] = PROGRAM) -> Worker:
         """Begin a process; it loads the model with its first file."""
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            # The folder the program was started in is no place to import from.
-            "-P",
-            "-m",
-            "pipeline.local.speech",
+            *program,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
@@ -87,8 +90,9 @@ class Worker:
 class PocketSphinx:
     """The recogniser of the local cloud; US English, with the model its wheel carries."""
 
-    def __init__(self, processes: int = 0) -> None:
+    def __init__(self, processes: int = 0, program: Sequence[str] = PROGRAM) -> None:
         """At most `processes` at once; 0 for one a core this program may use."""
+        self._program = program
         self._free = asyncio.Semaphore(processes or usable_cores())
         self._idle: list[Worker] = []
         self._all: set[Worker] = set()
@@ -133,7 +137,7 @@ class PocketSphinx:
         return answer
 
     async def _start(self) -> Worker:
-        worker = await Worker.start()
+        worker = await Worker.start(self._program)
         self._all.add(worker)
         return worker
 

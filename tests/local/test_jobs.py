@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.local import Quotas
-from pipeline.local.jobs import Jobs, Outcome
+from pipeline.local.jobs import Job, Jobs, Outcome
 from pipeline.local.refused import Refused
 from pipeline.model import JobStatus
 
@@ -59,8 +59,9 @@ def test_a_running_job_can_not_be_deleted():
 @given(st.integers(1, 4), st.lists(st.integers(0, 9), max_size=60))
 def test_slots_are_never_exceeded_and_the_queue_is_first_in_first_out(slots, moves):
     """Whatever ends when: no more jobs run than slots, none idles, and all begin in order."""
-    jobs, running, begun, now = Jobs(Quotas(slots=slots)), [], [], 0.0
-    waiting = 0
+    jobs, now, waiting = Jobs(Quotas(slots=slots)), 0.0, 0
+    running: list[Job] = []
+    begun: list[int] = []
     for number, move in enumerate(moves):
         now += 1
         if move < 6:

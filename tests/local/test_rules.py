@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +10,7 @@ from pipeline.local.rules import Place, check_start, media_place, output_place, 
 ROLE = {"AllowDeferredExecution": True, "DataAccessRoleArn": "arn:aws:iam::000000000000:role/x"}
 
 
-def request(**changes):
+def request(**changes: Any) -> dict[str, Any]:
     whole = {
         "TranscriptionJobName": "job",
         "Media": {"MediaFileUri": "s3://audio/a.wav"},
@@ -18,7 +20,7 @@ def request(**changes):
     return {name: value for name, value in whole.items() if value is not None}
 
 
-def refusal(**changes) -> str:
+def refusal(**changes: Any) -> str:
     with pytest.raises(Refused) as caught:
         check_start(request(**changes))
     return str(caught.value)

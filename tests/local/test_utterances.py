@@ -11,7 +11,7 @@ SPOKEN, QUIET = b"\1\1", b"\0\0"
 
 def cut(sound: bytes, piece: int = 10_000) -> list[tuple[float, bytes]]:
     utterances = Utterances(2, lambda frame: frame == SPOKEN)
-    found = []
+    found: list[tuple[float, bytes]] = []
     for start in range(0, len(sound), piece):
         found += utterances.feed(sound[start : start + piece])
     return [*found, *utterances.finish()]
@@ -59,9 +59,7 @@ def test_speech_without_an_end_is_cut(sound, longest):
 def test_every_spoken_stretch_is_kept_once_in_order_and_in_place(seed, piece):
     """Utterances are parts of the sound, in order, without overlap, at the times they give."""
     chance = random.Random(seed)
-    frames = [
-        kind * chance.randint(1, 60) for _ in range(20) for kind in (SPOKEN, QUIET)
-    ]
+    frames = [kind * chance.randint(1, 60) for _ in range(20) for kind in (SPOKEN, QUIET)]
     sound = b"".join(frames) + b"\1"
 
     found = cut(sound, piece)

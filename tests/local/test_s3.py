@@ -1,0 +1,134 @@
+"""The bucket over the real wire: asked by the AWS SDK, and by addresses it presigns."""
+
+from contextlib import asynccontextmanager
+from urllib.parse import unquote_plus
+from xml.etree import ElementTree as ET
+
+import pytest
+import yarl
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from tests.local.conftest import SESSION
+
+ODD = ["a b.wav", "a+b.wav", "a%41.wav", "a?b#c.wav", "ü/😀.wav", "tab\there", "<&>.wav", "~-._"]
+ADDRESSING = Config(signature_version="s3v4", retries={"total_max_attempts": 1})
+
+
+@asynccontextmanager
+async def s3_of(client):
+    url = client.cloud.url
+    async with SESSION.client("s3", endpoint_url=url, config=ADDRESSING) as s3:
+        yield s3
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "audio").mkdir()
+    for key in ODD:
+        path = tmp_path / "audio" / key
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(key)
+    return tmp_path / "audio"
+
+
+async def test_every_key_comes_back_byte_for_byte(opened, folder):
+    """Listed by a presigned address and decoded, then read by one, whatever is in the name."""
+    async with opened() as client, s3_of(client) as s3:
+        query = {"Bucket": "audio", "EncodingType": "url"}
+        listing = await s3.generate_presigned_url("list_objects_v2", Params=query)
+        async with client.http.get(yarl.URL(listing, encoded=True)) as answer:
+            root = ET.fromstring(await answer.text())
+        keys = [unquote_plus(key.text or "") for key in root.findall(".//{*}Key")]
+        contents = []
+        for key in keys:
+            query = {"Bucket": "audio", "Key": key}
+            uri = await s3.generate_presigned_url("get_object", Params=query)
+            async with client.http.get(yarl.URL(uri, encoded=True)) as answer:
+                contents.append(await answer.text())
+
+    assert keys == sorted([*ODD, "hello.wav"], key=str.encode)
+    assert contents == [key if key != "hello.wav" else "hello world" for key in keys]
+
+
+async def test_the_sdk_reads_the_listing_page_by_page(opened, folder):
+    """Tokens lead on, and each object has its size, time, class and quoted ETag."""
+    async with opened() as client, s3_of(client) as s3:
+        first = await s3.list_objects_v2(Bucket="audio", MaxKeys=2)
+        rest = await s3.list_objects_v2(
+            Bucket="audio", ContinuationToken=first["NextContinuationToken"]
+        )
+        some = await s3.list_objects_v2(Bucket="audio", Prefix="ü/", StartAfter="a")
+
+    keys = [entry["Key"] for page in (first, rest) for entry in page["Contents"]]
+    assert keys == sorted([*ODD, "hello.wav"], key=str.encode)
+    assert (first["IsTruncated"], rest["IsTruncated"]) == (True, False)
+    assert first["KeyCount"] == 2
+    entry = first["Contents"][1]
+    stat = (folder / entry["Key"]).stat()
+    assert entry["Size"] == stat.st_size
+    assert entry["ETag"] == f'"{stat.st_size:x}-{stat.st_mtime_ns:x}"'
+    assert entry["StorageClass"] == "STANDARD"
+    assert int(entry["LastModified"].timestamp()) == int(stat.st_mtime)
+    assert [entry["Key"] for entry in some["Contents"]] == ["ü/😀.wav"]
+
+
+async def test_objects_are_read_whole_and_in_part(opened):
+    """Ranges as S3 has them, and the head alone."""
+    async with opened() as client, s3_of(client) as s3:
+
+        async def part(span: str) -> bytes:
+            answer = await s3.get_object(Bucket="audio", Key="hello.wav", Range=span)
+            return bytes(await answer["Body"].read())
+
+        parts = [await part(span) for span in ("bytes=0-4", "bytes=6-", "bytes=-3", "bytes=4-999")]
+        head = await s3.head_object(Bucket="audio", Key="hello.wav")
+        with pytest.raises(ClientError, match="InvalidRange"):
+            await part("bytes=99-")
+
+    assert parts == [b"hello", b"world", b"rld", b"o world"]
+    assert head["ContentLength"] == 11
+
+
+async def test_an_object_can_be_put(opened, folder):
+    """It becomes a file, in folders as the key says."""
+    async with opened() as client, s3_of(client) as s3:
+        put = await s3.put_object(Bucket="audio", Key="new/one.wav", Body=b"x" * 3_000_000)
+        head = await s3.head_object(Bucket="audio", Key="new/one.wav")
+        with pytest.raises(ClientError, match="AccessDenied"):
+            await s3.put_object(Bucket="audio", Key="hello.wav/below", Body=b"")
+
+    assert (folder / "new/one.wav").stat().st_size == head["ContentLength"] == 3_000_000
+    assert put["ETag"] == head["ETag"]
+
+
+async def test_what_is_not_there_is_told_in_s3s_codes(opened):
+    """No such bucket, no such key, nothing to list, and what is not offered."""
+    async with opened() as client, s3_of(client) as s3:
+        await s3.head_bucket(Bucket="audio")
+        place = await s3.get_bucket_location(Bucket="audio")
+        with pytest.raises(ClientError, match="NoSuchBucket"):
+            await s3.list_objects_v2(Bucket="other")
+        with pytest.raises(ClientError, match="404"):
+            await s3.head_bucket(Bucket="other")
+        with pytest.raises(ClientError, match="NoSuchKey"):
+            await s3.get_object(Bucket="audio", Key="none")
+        with pytest.raises(ClientError, match="NotImplemented"):
+            await s3.list_objects_v2(Bucket="audio", Delimiter="/")
+        with pytest.raises(ClientError, match="InvalidArgument"):
+            await s3.list_objects_v2(Bucket="audio", ContinuationToken="é")
+
+    assert not place["LocationConstraint"]
+
+
+@pytest.mark.parametrize("path", ["../secret", "%2e%2e/secret", "..%2fsecret", "x/../../secret"])
+async def test_no_path_leads_out_of_the_folder(opened, tmp_path, path):
+    """Dots in a path, plain or encoded, are names like any other, and name nothing."""
+    (tmp_path / "secret").write_text("secret")
+    async with opened() as client:
+        uri = yarl.URL(f"{client.cloud.url}/audio/{path}", encoded=True)
+        async with client.http.get(uri) as answer:
+            body = await answer.text()
+
+    assert answer.status == 404
+    assert "NoSuchKey" in body

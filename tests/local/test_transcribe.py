@@ -1,0 +1,327 @@
+"""The four operations over the real wire, asked by the AWS SDK."""
+
+import asyncio
+import json
+import os
+import stat
+import time
+from datetime import UTC, datetime
+
+import pytest
+
+from pipeline.local import Faults, Quotas
+from pipeline.local.results import Store
+from tests.local.conftest import Scripted
+
+ROLE = {"AllowDeferredExecution": True, "DataAccessRoleArn": "arn:aws:iam::000000000000:role/x"}
+
+
+async def test_a_started_job_is_in_progress_and_then_has_a_transcript(opened):
+    """Start, Get and the address it hands out, as the service answers them."""
+    async with opened() as client:
+        begun = await client.start("job")
+        job = await client.ended("job")
+        found = await client.read(job["Transcript"]["TranscriptFileUri"])
+
+    assert begun["TranscriptionJobStatus"] == "IN_PROGRESS"
+    assert begun["Media"] == {"MediaFileUri": "s3://audio/hello.wav"}
+    assert "Transcript" not in begun
+    assert job["TranscriptionJobStatus"] == "COMPLETED"
+    assert (job["MediaFormat"], job["MediaSampleRateHertz"]) == ("wav", 16000)
+    assert job["Settings"] == {"ChannelIdentification": False, "ShowAlternatives": False}
+    assert job["CreationTime"] <= job["StartTime"] <= job["CompletionTime"]
+    assert abs(job["CreationTime"] - datetime.now(UTC)).total_seconds() < 60
+    assert (found["jobName"], found["status"]) == ("job", "COMPLETED")
+    assert found["results"]["transcripts"] == [{"transcript": "hello world"}]
+
+
+async def test_each_refusal_has_the_services_code_and_words(opened):
+    """A taken name, an unknown job, a missing file, a bucket that is not ours."""
+    async with opened(Scripted(held=True)) as client:
+        await client.start("job")
+        refusals = [
+            await client.refusal(client.start("job")),
+            await client.refusal(client.get("other")),
+            await client.refusal(client.start("a", "missing.wav")),
+            await client.refusal(client.start("b", OutputBucketName="not-ours")),
+            await client.refusal(client.start("c", OutputBucketName="audio", OutputKey="../x")),
+            await client.refusal(client.transcribe.delete_transcription_job(
+                TranscriptionJobName="job")),
+        ]  # fmt: skip
+
+    assert [code for code, _ in refusals] == ["ConflictException"] + ["BadRequestException"] * 5
+    assert [words.partition(".")[0] for _, words in refusals] == [
+        "The requested job name already exists",
+        "The requested job couldn't be found",
+        "The S3 URI that you provided can't be accessed",
+        "The specified S3 bucket can't be accessed",
+        "The specified S3 bucket can't be accessed",
+        "The requested job can't be deleted because it's still in progress",
+    ]
+
+
+async def test_a_refusal_is_status_400_with_a_request_id(opened):
+    """What the SDK turns into an exception looks like the service's answer."""
+    async with opened() as client:
+        headers = {"X-Amz-Target": "Transcribe.GetTranscriptionJob"}
+        async with client.http.post(client.cloud.url, data="[", headers=headers) as answer:
+            body = await answer.json(content_type=None)
+
+    assert answer.status == 400
+    assert answer.headers["Content-Type"] == "application/x-amz-json-1.1"
+    assert answer.headers["x-amzn-RequestId"]
+    assert body == {"__type": "SerializationException", "Message": "The request is not JSON"}
+
+
+async def test_a_file_at_fault_is_a_failed_job_with_the_reason(opened):
+    """FAILED, the reason, and no transcript."""
+    async with opened(Scripted()) as client:
+        await client.http.put(
+            f"{client.cloud.url}/audio/bad.wav", data=b"!Unsupported media format"
+        )
+        await client.start("job", "bad.wav")
+        job = await client.ended("job")
+
+    assert job["TranscriptionJobStatus"] == "FAILED"
+    assert job["FailureReason"] == "Unsupported media format"
+    assert job["Transcript"] == {}
+
+
+async def test_a_file_over_two_gigabytes_is_a_failed_job(opened, tmp_path):
+    """The size is looked at before the content."""
+    async with opened() as client:
+        with (tmp_path / "audio" / "huge.wav").open("wb") as file:
+            file.truncate(2 * 1024**3 + 1)
+        await client.start("job", "huge.wav")
+        job = await client.ended("job")
+
+    assert job["FailureReason"] == "Invalid file size: file size too large"
+
+
+async def test_silence_completes_with_an_empty_transcript(opened, tmp_path):
+    """Unless its language is to be identified: then there is nothing to go by."""
+    async with opened() as client:
+        (tmp_path / "audio" / "silent.wav").write_text("")
+        await client.start("given", "silent.wav")
+        await client.start("asked", "silent.wav", LanguageCode=None, IdentifyLanguage=True)
+        given, asked = await client.ended("given"), await client.ended("asked")
+        found = await client.read(given["Transcript"]["TranscriptFileUri"])
+
+    assert found["results"]["items"] == found["results"]["audio_segments"] == []
+    assert asked["FailureReason"].startswith("Your audio file must have a speech segment long")
+
+
+async def test_an_identified_language_is_in_the_job_and_in_the_document(opened):
+    """English is what this endpoint knows, and says."""
+    async with opened() as client:
+        await client.start("job", LanguageCode=None, IdentifyLanguage=True)
+        job = await client.ended("job")
+        found = await client.read(job["Transcript"]["TranscriptFileUri"])
+
+    assert (job["LanguageCode"], job["IdentifiedLanguageScore"]) == ("en-US", 1.0)
+    assert found["results"]["language_code"] == "en-US"
+
+
+async def test_a_transcript_in_the_own_bucket_is_a_file_of_the_folder(opened, tmp_path):
+    """At the key asked for, beside the service's access check, at a path-style address."""
+    async with opened() as client:
+        await client.start("job", OutputBucketName="audio", OutputKey="out/deep")
+        job = await client.ended("job")
+        uri = job["Transcript"]["TranscriptFileUri"]
+        found = await client.read(uri)
+
+    assert uri == f"{client.cloud.url}/audio/out/deep/job.json"
+    assert found == json.loads((tmp_path / "audio/out/deep/job.json").read_bytes())
+    assert sorted(path.name for path in (tmp_path / "audio/out/deep").iterdir()) == [
+        ".write_access_check_file.temp",
+        "job.json",
+    ]
+
+
+async def test_an_output_folder_that_can_not_be_written_is_refused(opened, tmp_path):
+    """The check is made at Start."""
+    async with opened() as client:
+        (tmp_path / "audio/out").write_text("a file")
+        code, words = await client.refusal(
+            client.start("job", OutputBucketName="audio", OutputKey="out/deep")
+        )
+
+    assert (code, words[:12]) == ("BadRequestException", "The specifie")
+
+
+async def test_every_get_hands_out_a_new_address_that_expires(opened):
+    """After 15 minutes it is 403 AccessDenied, and Get gives another."""
+    now = [time.time()]
+    async with opened(clock=lambda: now[0]) as client:
+        await client.start("job")
+        first = (await client.ended("job"))["Transcript"]["TranscriptFileUri"]
+        now[0] += 901
+        async with client.http.get(first) as answer:
+            body = await answer.text()
+        second = (await client.get("job"))["Transcript"]["TranscriptFileUri"]
+        found = await client.read(second)
+
+    assert first != second
+    assert answer.status == 403
+    assert "<Code>AccessDenied</Code><Message>Request has expired</Message>" in body
+    assert found["jobName"] == "job"
+
+
+async def test_a_deleted_job_takes_its_transcript_along(opened):
+    """The name is free, the old address leads nowhere, even when the name is used again."""
+    async with opened() as client:
+        await client.start("job")
+        uri = (await client.ended("job"))["Transcript"]["TranscriptFileUri"]
+        await client.transcribe.delete_transcription_job(TranscriptionJobName="job")
+        async with client.http.get(uri) as gone:
+            pass
+        await client.start("job")
+        await client.ended("job")
+        async with client.http.get(uri) as still_gone:
+            pass
+
+    assert (gone.status, still_gone.status) == (404, 404)
+
+
+async def test_jobs_over_the_slots_wait_their_turn(opened):
+    """Refused without deferred execution; queued with it, and begun when a slot is free."""
+    recogniser = Scripted(held=True)
+    async with opened(recogniser, quotas=Quotas(slots=1, start=99, get=1e9)) as client:
+        await client.start("first")
+        refused = await client.refusal(client.start("second"))
+        queued = await client.start("third", JobExecutionSettings=ROLE)
+        recogniser.gate.set()
+        job = await client.ended("third")
+
+    assert refused[0] == "LimitExceededException"
+    assert queued["TranscriptionJobStatus"] == "QUEUED"
+    assert "StartTime" not in queued
+    assert job["TranscriptionJobStatus"] == "COMPLETED"
+    assert job["JobExecutionSettings"] == ROLE
+
+
+async def test_calls_over_the_rate_are_throttled_each_by_its_own(opened):
+    """Listing too often does not slow Get."""
+    async with opened(quotas=Quotas(list=2, get=50)) as client:
+        await client.start("job")
+        await client.names()
+        await client.names()
+        refused = await client.refusal(client.names())
+        await client.get("job")
+
+        assert refused == ("ThrottlingException", "Rate exceeded")
+        assert client.cloud.figures()["refused"] == {"ThrottlingException": 1}
+
+
+async def test_a_listing_is_paged_newest_first(opened):
+    """Five to a page unless told; the last page has no token; a substring in any case filters."""
+    async with opened() as client:
+        for number in range(7):
+            await client.start(f"Job-{number}")
+            await client.ended(f"Job-{number}")
+        first = await client.transcribe.list_transcription_jobs(Status="COMPLETED")
+        rest = await client.transcribe.list_transcription_jobs(NextToken=first["NextToken"])
+        found = await client.names(JobNameContains="jOB-3")
+        none = await client.names(Status="FAILED")
+
+    names = [job["TranscriptionJobName"] for job in first["TranscriptionJobSummaries"]]
+    assert names == [f"Job-{number}" for number in (6, 5, 4, 3, 2)]
+    assert first["Status"] == "COMPLETED"
+    assert [job["TranscriptionJobName"] for job in rest["TranscriptionJobSummaries"]] == [
+        "Job-1",
+        "Job-0",
+    ]
+    assert "NextToken" not in rest
+    assert (found, none) == (["Job-3"], [])
+
+
+async def test_a_summary_tells_where_a_job_stands_and_no_more(opened):
+    """No media, no transcript; where the output lies and why a job failed."""
+    async with opened() as client:
+        await client.http.put(f"{client.cloud.url}/audio/bad.wav", data=b"!Internal")
+        await client.start("job", "bad.wav", OutputBucketName="audio")
+        await client.ended("job")
+        answer = await client.transcribe.list_transcription_jobs()
+
+    (found,) = answer["TranscriptionJobSummaries"]
+    times = {"CreationTime", "StartTime", "CompletionTime"}
+    assert {name: value for name, value in found.items() if name not in times} == {
+        "TranscriptionJobName": "job",
+        "TranscriptionJobStatus": "FAILED",
+        "LanguageCode": "en-US",
+        "FailureReason": "Internal",
+        "OutputLocationType": "CUSTOMER_BUCKET",
+    }
+
+
+async def test_a_token_or_an_operation_that_is_made_up_is_refused(opened):
+    """Neither brings the endpoint down."""
+    async with opened() as client:
+        token = await client.refusal(client.names(NextToken="&"))
+        operation = await client.refusal(client.transcribe.list_vocabularies())
+
+    assert token[0] == "BadRequestException"
+    assert operation[0] == "UnknownOperationException"
+
+
+async def test_the_figures_count_calls_and_jobs(opened):
+    """The same in this process and over HTTP."""
+    async with opened() as client:
+        await client.start("job")
+        await client.refusal(client.start("job"))
+        figures = await client.read(f"{client.cloud.url}/_local/figures")
+
+        assert figures == client.cloud.figures()
+    assert figures == {
+        "calls": {"StartTranscriptionJob": 2},
+        "refused": {"ConflictException": 1},
+        "created": {"job": 1},
+        "executed": {"job": 1},
+    }
+
+
+async def test_another_sites_page_can_not_reach_the_folder(opened):
+    """A request under a foreign host name is forbidden."""
+    async with opened() as client:
+        headers = {"Host": "evil.example"}
+        async with client.http.get(
+            f"{client.cloud.url}/audio/hello.wav", headers=headers
+        ) as answer:
+            pass
+
+    assert answer.status == 403
+
+
+async def test_an_error_of_the_recogniser_ends_only_its_job(opened, caplog):
+    """What breaks inside is an internal failure of that job."""
+    async with opened() as client:
+        await client.http.put(f"{client.cloud.url}/audio/odd.wav", data=b"\xff")
+        await client.start("odd", "odd.wav")
+        await client.start("sound")
+        odd, sound = await client.ended("odd"), await client.ended("sound")
+
+    assert odd["FailureReason"].startswith("Internal")
+    assert sound["TranscriptionJobStatus"] == "COMPLETED"
+    assert "broke off" in caplog.text
+
+
+async def test_closing_takes_no_time_whatever_is_running(opened):
+    """Jobs in progress and slow answers are dropped."""
+    async with opened(Scripted(held=True), faults=Faults(slow=1, slow_seconds=60)) as client:
+        slow = asyncio.create_task(client.get("job"))
+        await asyncio.sleep(0.05)
+        began = time.perf_counter()
+    taken = time.perf_counter() - began
+    with pytest.raises(Exception):  # noqa: B017, PT011 (cut off, in whatever words)
+        await slow
+
+    assert taken < 1
+
+
+def test_no_other_user_can_read_the_service_bucket():
+    """The transcripts' file has no name and is its owner's alone."""
+    with Store() as store:
+        found = os.fstat(store._file.fileno())
+
+    assert stat.S_IMODE(found.st_mode) == 0o600
+    assert found.st_nlink == 0
