@@ -26,7 +26,7 @@ demo: install
 	$(BIN)/transcribe-pipeline run pipeline/local/recordings --output demo/tasks.jsonl; \
 		code=$$?; [ $$code -eq 1 ] || { echo "The demo should have ended with 1, not $$code."; exit 1; }
 	@echo "Ended with 1, as it should: one recording is broken on purpose."
-	@$(BIN)/python pipeline/local/recordings/show_tasks.py demo/tasks.jsonl
+	@$(BIN)/python -m pipeline.local.show_tasks demo/tasks.jsonl
 
 test: .venv/tests-installed
 	$(BIN)/python -m pytest --numprocesses 2 --quiet

@@ -118,7 +118,8 @@ async def _bar(gauge: Gauge) -> None:
     from rich.progress import BarColumn, Progress, TextColumn
 
     columns = (BarColumn(bar_width=24), TextColumn("{task.description}", markup=False))
-    with Progress(*columns, console=Console(stderr=True), auto_refresh=False) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, auto_refresh=False, transient=True) as progress:
         task = progress.add_task("", total=None)
         while True:
             seen = gauge.read(time.monotonic())

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Makes the sample recordings beside this script, and `texts.json` with what is said in them.
+"""Makes the sample recordings in `recordings/`, and `texts.json` with what is said in them.
 
-    python make_recordings.py [FOLDER]
+    python -m pipeline.local.make_recordings [FOLDER]
 
 FOLDER is where they go; without it, the script's own folder. `flite` speaks the sentences and
 `ffmpeg` encodes them; both must be on the PATH. The same releases of the two make the same bytes.
@@ -213,7 +213,7 @@ def main() -> None:
     missing = [tool for tool in ("flite", "ffmpeg") if shutil.which(tool) is None]
     if missing:
         sys.exit(f"not on the PATH: {' and '.join(missing)}; install them and start again")
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parent
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_name("recordings")
     with tempfile.TemporaryDirectory() as scratch:
         for clip in CLIPS:
             make(clip, folder, Path(scratch))
