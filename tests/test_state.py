@@ -1,0 +1,546 @@
+"""The state file: the queue between producer and starters, its lock and its checkpoint."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from contextlib import closing, contextmanager, suppress
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.errors import StateUnusable
+from pipeline.state import Counts, open_state, read_state
+from tests.state_files import SOURCE, TAG, begun, keys_of, listed, running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pipeline.state import State
+
+few = settings(max_examples=40, deadline=None)
+
+
+@pytest.fixture(name="path")
+def state_path(tmp_path):
+    return tmp_path / "tasks.jsonl.state"
+
+
+@pytest.fixture(name="state")
+def open_for_a_run(path):
+    with begun(path) as state:
+        yield state
+
+
+def written(state: State, *keys: str) -> None:
+    """Bring recordings to their end."""
+    with state.checkpoint():
+        assert all(state.mark_written(running(state, *keys)))
+
+
+def refusal(path: Path) -> str:
+    """The sentence with which a state file is refused."""
+    with pytest.raises(StateUnusable) as refused, open_state(path, TAG) as state:
+        state.begin(SOURCE)
+    said = str(refused.value)
+    assert "\n" not in said
+    assert str(path) in said
+    return said
+
+
+@contextmanager
+def without_rights() -> Iterator[None]:
+    """Root may write everywhere: for a moment we are nobody."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
+
+
+# The way of a recording
+
+
+def test_what_was_listed_is_claimed_in_its_order(state):
+    """The starters get every recording, in the order of the listing, as it was listed."""
+    touched = listed(state, "b.mp3", "a.mp3", "ü //+.mp3")
+
+    jobs = state.claim(10)
+
+    assert touched == 3
+    assert keys_of(jobs) == ["b.mp3", "a.mp3", "ü //+.mp3"]
+    assert {(job.recording.etag, job.recording.size) for job in jobs} == {("1", 7)}
+
+
+def test_a_recording_is_claimed_once(state):
+    """No two starters ever get the same recording."""
+    listed(state, "a.mp3", "b.mp3", "c.mp3")
+
+    claims = [keys_of(state.claim(2)) for _ in range(3)]
+
+    assert claims == [["a.mp3", "b.mp3"], ["c.mp3"], []]
+
+
+def test_a_job_has_its_computed_name(state):
+    """A claimed job is named by the tag and its identity, the same in every run."""
+    listed(state, "a.mp3")
+
+    (job,) = state.claim(1)
+
+    assert job.name == f"{TAG}{job.identity.hex()}"
+
+
+def test_counts_tell_where_recordings_stand(state):
+    """Every recording is in exactly one of the four counts."""
+    written(state, "w1", "w2", "w3")
+    running(state, "r1", "r2")
+    (failing,) = running(state, "f")
+    state.failed(failing, "too long", "Words.")
+    listed(state, "p", "s")
+    state.claim(1)
+
+    assert state.counts() == Counts(pending=1, in_flight=3, written=3, failed=1)
+    assert state.pending() == 1
+
+
+def test_a_started_job_is_in_flight(state):
+    """What runs at the service is known to the next run, under the same name."""
+    jobs = running(state, "a.mp3", "b.mp3")
+
+    assert jobs == state.in_flight()
+    assert state.oldest_in_flight() is not None
+
+
+def test_a_released_job_is_claimed_again(state):
+    """A job that the service has forgotten is started anew under its name."""
+    (job,) = running(state, "a.mp3")
+
+    state.release(job)
+
+    assert [job] == state.claim(9)
+
+
+def test_a_failed_recording_is_counted_with_its_reason(state):
+    """A failure keeps its class and the service's words, and is not tried again by itself."""
+    for key, reason in (("a", "too long"), ("b", "sample rate"), ("c", "too long")):
+        (job,) = running(state, key)
+        state.failed(job, reason, f"Words of {key}.")
+
+    assert list(state.failures().items()) == [("too long", 2), ("sample rate", 1)]
+    assert state.failed_recordings(1) == [("a", "too long", "Words of a.")]
+    assert state.claim(9) == []
+
+
+# The next run
+
+
+def test_a_written_recording_is_not_touched_again(path):
+    """The usual night: what is known and written costs no write and no job."""
+    with begun(path) as state:
+        written(state, "a.mp3", "b.mp3")
+
+    with begun(path) as state:
+        touched = listed(state, "a.mp3", "b.mp3")
+
+        assert (touched, state.claim(9)) == (0, [])
+
+
+@pytest.mark.parametrize("change", [{"etag": "2"}, {"settings": "language=de-DE"}])
+@pytest.mark.parametrize("end", ["written", "failed", "started", "claimed", "pending"])
+def test_a_changed_recording_is_pending_again(path, change, end):
+    """A new content or new settings make a new job, whatever became of the old one."""
+    with begun(path) as state:
+        old = bring_to(state, end)
+
+    with begun(path) as state:
+        listed(state, "a.mp3", **change)
+        (job,) = state.claim(9)
+
+    assert job.name != old
+    assert job.recording.etag == change.get("etag", "1")
+
+
+def bring_to(state: State, end: str) -> str:
+    """Bring a.mp3 so far; return its job's name."""
+    listed(state, "a.mp3")
+    if end == "pending":
+        return ""
+    (job,) = state.claim(1)
+    if end in {"started", "written"}:
+        state.started(job)
+    if end == "written":
+        state.mark_written([job])
+    if end == "failed":
+        state.failed(job, "refused", "no")
+    return job.name
+
+
+def test_an_aborted_start_is_pending_again(path):
+    """A recording that was claimed but not started is claimed by the next run."""
+    with begun(path) as state:
+        listed(state, "a.mp3")
+        claimed = state.claim(9)
+
+    with begun(path) as state:
+        listed(state, "a.mp3")
+
+        assert claimed == state.claim(9)
+
+
+def test_only_what_this_run_listed_is_claimed(path):
+    """Pending recordings of another selection wait for a run that lists them."""
+    with begun(path) as state:
+        listed(state, "a.mp3", "b.mp3")
+
+    with begun(path) as state:
+        listed(state, "b.mp3", "c.mp3")
+
+        assert (state.pending(), keys_of(state.claim(9))) == (2, ["b.mp3", "c.mp3"])
+
+
+@pytest.mark.parametrize("released_first", [True, False])
+def test_a_job_of_an_earlier_run_that_was_forgotten_is_started_in_this_one(path, released_first):
+    """A resumed job that the service has lost is started again, if this run lists it."""
+    with begun(path) as state:
+        (job,) = running(state, "a.mp3")
+
+    with begun(path) as state:
+        steps = [lambda: state.release(job), lambda: listed(state, "a.mp3")]
+        for step in steps if released_first else reversed(steps):
+            step()
+
+        assert [job] == state.claim(9)
+
+
+def test_a_job_in_flight_stays_in_flight_when_it_is_listed_again(path):
+    """The next run adopts what still runs and starts it no second time."""
+    with begun(path) as state:
+        jobs = running(state, "a.mp3")
+
+    with begun(path) as state:
+        listed(state, "a.mp3")
+
+        assert (jobs, []) == (state.in_flight(), state.claim(9))
+
+
+def test_a_failed_recording_stays_failed_and_belongs_to_the_run_that_lists_it(path):
+    """A second run does not start a failed recording, and tells of it only if it lists it."""
+    with begun(path) as state:
+        for job in running(state, "a.mp3", "b.mp3"):
+            state.failed(job, "too long", "no")
+
+    with begun(path) as state:
+        listed(state, "b.mp3")
+
+        assert state.claim(9) == []
+        assert [key for key, _, _ in state.failed_recordings(9)] == ["b.mp3"]
+
+
+def test_what_an_old_job_says_of_a_changed_recording_is_not_heard(path):
+    """A job of the old content neither starts, fails, releases nor finishes the new one."""
+    with begun(path) as state:
+        (old,) = running(state, "a.mp3")
+
+    with begun(path) as state:
+        listed(state, "a.mp3", etag="2")
+        state.started(old)
+        state.failed(old, "refused", "no")
+        state.release(old)
+
+        assert state.mark_written([old]) == [False]
+        assert state.counts() == Counts(pending=1, in_flight=0, written=0, failed=0)
+
+
+# The checkpoint
+
+
+def test_a_checkpoint_is_whole_or_not_at_all(state):
+    """Rows and size are committed together: an error inside leaves both as they were."""
+    jobs = running(state, "a.mp3")
+    with state.checkpoint():
+        state.commit_size(100)
+
+    with suppress(ZeroDivisionError), state.checkpoint():
+        state.mark_written(jobs)
+        state.commit_size(200)
+        raise ZeroDivisionError
+
+    assert (state.output_size, state.counts().written) == (100, 0)
+
+
+def test_a_committed_size_is_there_after_reopening(path):
+    """What a checkpoint holds is what the next run finds."""
+    with begun(path) as state, state.checkpoint():
+        state.commit_size(4711)
+        assert state.mark_written(running(state, "a.mp3")) == [True]
+
+    with begun(path) as state:
+        assert (state.output_size, state.counts().written) == (4711, 1)
+
+
+def test_nothing_is_written_twice(state):
+    """A row is marked for one line only, and only while its job is in flight."""
+    jobs = running(state, "a.mp3")
+    listed(state, "b.mp3")
+    waiting = state.claim(1)
+
+    assert [state.mark_written(jobs), state.mark_written(jobs)] == [[True], [False]]
+    assert state.mark_written(waiting) == [False]
+
+
+@few
+@given(st.lists(st.sampled_from(["claim", "start", "write", "fail", "release", "again"])))
+def test_every_recording_is_in_one_place_whatever_happens(tmp_path_factory, moves):
+    """Over any moves and restarts no recording is lost and none is written twice."""
+    path = tmp_path_factory.mktemp("state") / "s"
+    writes = 0
+    for run in " ".join(moves).split("again"):
+        with begun(path) as state:
+            listed(state, "a", "b", "c")
+            for move in run.split():
+                writes += play(state, move)
+            assert sum(state.counts()) == 3
+            assert state.counts().written == writes
+
+
+def play(state: State, move: str) -> int:
+    """One move of a run; return how many recordings it wrote."""
+    if move == "claim":
+        state.claim(1)
+    elif move == "start":
+        for job in state.claim(2):
+            state.started(job)
+    for job in state.in_flight()[:1]:
+        if move == "write":
+            return sum(state.mark_written([job]))
+        if move == "fail":
+            state.failed(job, "refused", "no")
+        elif move == "release":
+            state.release(job)
+    return 0
+
+
+# Whose file it is
+
+
+def test_a_second_run_is_told_who_works(path):
+    """While a run holds the file another one is refused, with the number of its process."""
+    with begun(path):
+        said = refusal(path)
+
+    assert f"process {os.getpid()}" in said
+
+
+def test_a_run_in_another_process_is_named(path):
+    """The lock holds between processes, and ends when its process is killed."""
+    program = (
+        "import sys, pathlib, pipeline.state as s\n"
+        f"with s.open_state(pathlib.Path({str(path)!r}), 'tag-'):\n"
+        "    print('open', flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", program], text=True, **pipes) as other:  # type: ignore[call-overload] # the pipes are a dict
+        other.stdout.readline()
+        said = refusal(path)
+        other.kill()
+
+    assert f"process {other.pid}" in said
+    with begun(path) as state:
+        assert state.generation == 1
+
+
+def test_the_lock_ends_with_the_run(path):
+    """When a run has ended, also by an error, the next one can open the file."""
+    with suppress(ZeroDivisionError), begun(path):
+        raise ZeroDivisionError
+
+    with begun(path) as state:
+        assert state.generation == 2
+
+
+def test_the_file_of_another_source_is_refused(path):
+    """A state file with recordings goes with one source; the refusal names both."""
+    with begun(path) as state:
+        listed(state, "a.mp3")
+
+    with open_state(path, TAG) as state, pytest.raises(StateUnusable) as refused:
+        state.begin("s3://elsewhere/")
+
+    assert str(path) in str(refused.value)
+    assert "belongs to s3://calls/, not to s3://elsewhere/" in str(refused.value)
+
+
+def test_a_file_without_recordings_can_be_begun_with_another_source(path):
+    """A run that ended before its listing, by a typing mistake, does not block the next one."""
+    with begun(path):
+        pass
+
+    with open_state(path, TAG) as state:
+        state.begin("s3://elsewhere/")
+
+        assert state.fact("source") == "s3://elsewhere/"
+
+
+def test_a_refused_run_changes_nothing(path):
+    """A run that is refused for its source leaves the file as it was."""
+    with begun(path) as state:
+        running(state, "a.mp3")
+
+    with open_state(path, TAG) as state:
+        with suppress(StateUnusable):
+            state.begin("s3://elsewhere/")
+
+        assert [state.fact("source"), state.fact("generation")] == [SOURCE, 1]
+
+
+def test_another_program_s_file_is_refused(path):
+    """An SQLite file that is not ours is left alone."""
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE precious (thing)")
+    before = path.read_bytes()
+
+    said = refusal(path)
+
+    assert "is an SQLite file of another program" in said
+    assert before == path.read_bytes()
+
+
+def test_a_newer_format_is_refused(path):
+    """A file of a later version is named as such, not guessed at."""
+    with begun(path):
+        pass
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA user_version = 99")
+
+    assert "has format 99" in refusal(path)
+
+
+@pytest.mark.parametrize("content", [b"some notes of mine\n" * 99, b"{}", b"\x00" * 5000])
+def test_a_file_that_is_no_state_file_is_refused(path, content):
+    """A text file named by mistake is left as it is."""
+    path.write_bytes(content)
+
+    said = refusal(path)
+
+    assert "is not a state file, or it is damaged" in said
+    assert content == path.read_bytes()
+
+
+def test_a_damaged_file_is_refused(path):
+    """A state file that was cut in half is named as damaged."""
+    with begun(path) as state:
+        listed(state, *(f"{n}.mp3" for n in range(5000)))
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size // 2)
+
+    with pytest.raises(StateUnusable, match="damaged"), begun(path) as state:
+        listed(state, *(f"{n}.mp3" for n in range(5000)))
+
+
+def test_a_folder_is_no_state_file(path):
+    """A folder named as the state file is refused with one sentence."""
+    path.mkdir()
+
+    assert "can't be opened: Is a directory" in refusal(path)
+
+
+def test_a_missing_folder_is_made(tmp_path):
+    """A state file may be named in a folder that is not there yet."""
+    with begun(tmp_path / "new" / "er" / "s") as state:
+        assert listed(state, "a.mp3") == 1
+
+
+def test_a_folder_without_write_permission_is_named(path):
+    """Where nothing can be created the run is refused with one sentence."""
+    path.parent.chmod(0o500)
+
+    with without_rights():
+        said = refusal(path)
+
+    assert "Permission denied" in said
+
+
+def test_only_the_owner_may_read_it(path):
+    """The state file and every file beside it have the mode 0600, also under an open umask."""
+    before = os.umask(0)
+    try:
+        with begun(path) as state:
+            listed(state, "a.mp3")
+            modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in path.parent.iterdir()}
+    finally:
+        os.umask(before)
+
+    names = {f"{path.name}{suffix}" for suffix in ("", "-wal", "-shm", ".lock")}
+    assert modes == dict.fromkeys(names, 0o600)
+
+
+# Looking at it from beside
+
+
+def test_it_can_be_read_beside_a_run(path):
+    """Who only looks sees what is committed, and the run goes on."""
+    with begun(path) as state:
+        running(state, "a.mp3", "b.mp3")
+
+        with read_state(path) as beside:
+            seen = beside.counts()
+        written(state, "c.mp3")
+
+    assert seen == Counts(pending=0, in_flight=2, written=0, failed=0)
+
+
+def test_looking_does_not_hold_the_run_up(path):
+    """A run begins, writes and ends while someone looks."""
+    with begun(path):
+        pass
+
+    with read_state(path) as beside, begun(path) as state:
+        written(state, "a.mp3")
+        seen = beside.counts().written
+
+    assert seen == 1
+
+
+def test_looking_changes_nothing(path):
+    """A state file that was opened for looking can't be written through it."""
+    with begun(path) as state:
+        running(state, "a.mp3")
+
+    with read_state(path) as beside, pytest.raises(StateUnusable):
+        beside.release(beside.in_flight()[0])
+
+
+def test_a_missing_file_can_not_be_looked_at(path):
+    """Who looks at a file that is not there is told so, and none is made."""
+    with pytest.raises(StateUnusable, match="There is no state file"), read_state(path):
+        pass
+
+    assert list(path.parent.iterdir()) == []
+
+
+def test_skipped_objects_are_remembered_of_the_last_run(path):
+    """The counts of skipped objects are those of the last listing alone."""
+    with begun(path) as state:
+        state.note_skipped({"not audio": 3, "empty object": 1})
+
+    with begun(path) as state:
+        state.note_skipped({"not audio": 2})
+
+    with read_state(path) as beside:
+        assert beside.skipped() == {"not audio": 2}
+
+
+def test_written_recordings_are_counted_by_time(state):
+    """The rate is taken from the recordings written after a moment."""
+    written(state, "a.mp3", "b.mp3")
+
+    assert (state.written_since(0), state.written_since(2**40)) == (2, 0)
