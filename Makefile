@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: install demo test check format clean
+.PHONY: install demo test check format docs clean
 
 install: .venv/installed
 
@@ -39,6 +39,9 @@ check: .venv/tests-installed
 format: .venv/tests-installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: .venv/tests-installed
+	$(BIN)/python -m tests.docs
 
 clean:
 	rm -rf .venv .venv-ministack demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

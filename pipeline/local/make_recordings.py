@@ -3,7 +3,7 @@
 
     python -m pipeline.local.make_recordings [FOLDER]
 
-FOLDER is where they go; without it, the script's own folder. `flite` speaks the sentences and
+FOLDER is where they go; without it, `recordings/` beside this script. `flite` speaks the sentences and
 `ffmpeg` encodes them; both must be on the PATH. The same releases of the two make the same bytes.
 """
 

@@ -1,0 +1,61 @@
+"""The parts of the README that the program prints.
+
+python -m tests.docs    # prints them into the README
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+
+from tests.conftest import COMMAND, ROOT, clean_environment
+
+README = ROOT / "README.md"
+_BLOCK = re.compile(r"(<!-- (help: \w+|demo) -->\n```text\n)(.*?)(```\n)", re.DOTALL)
+
+
+def help_text(command: str) -> str:
+    """What `transcribe-pipeline COMMAND --help` prints on a terminal of 96 columns."""
+    return subprocess.run(
+        [COMMAND, command, "--help"],
+        env=clean_environment(COLUMNS="96"),
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+
+
+def blocks(readme: str) -> dict[str, str]:
+    """The printed blocks of the README by what they show."""
+    return {match[2]: match[3] for match in _BLOCK.finditer(readme)}
+
+
+def demo() -> str:
+    """What `make demo` says, without what pip and make print."""
+    finished = subprocess.run(
+        ["make", "--silent", "demo"],
+        cwd=ROOT,
+        env=os.environ | {"COLUMNS": "96"},
+        check=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ).stdout
+    text = finished[finished.index("Done in") :]
+    return text.replace(f"{ROOT}/", "…/")
+
+
+def main() -> None:
+    """Print the help texts and the demo into the README."""
+    fresh = {f"help: {name}": help_text(name) for name in ("run", "status", "export", "serve")}
+    fresh["demo"] = demo()
+    text = README.read_text(encoding="utf-8")
+    README.write_text(
+        _BLOCK.sub(lambda match: f"{match[1]}{fresh[match[2]].rstrip()}\n{match[4]}", text),
+        encoding="utf-8",
+    )
+
+
+if __name__ == "__main__":
+    main()

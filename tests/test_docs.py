@@ -1,0 +1,100 @@
+"""The documents say what the program does."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+
+import msgspec
+import pytest
+
+from pipeline.cli import app
+from pipeline.config import SECTIONS, Config, resolve
+from tests.conftest import RECORDINGS, ROOT
+from tests.docs import README, blocks, help_text
+
+COMMANDS = sorted(command.name for command in app.registered_commands if command.name)
+EXAMPLE = ROOT / "config.example.toml"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_readme_shows_the_help_of_every_command(command):
+    """The help in the README is what the program prints, to the letter."""
+    shown = blocks(README.read_text(encoding="utf-8"))
+
+    assert shown[f"help: {command}"].rstrip() == help_text(command).rstrip()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_help_ends_with_numbered_examples(command):
+    """Each help text shows by example what the command is for."""
+    text = help_text(command)
+
+    assert re.search(r"Examples:\n +1\. .+\n +> transcribe-pipeline " + command, text)
+
+
+def test_readme_shows_the_demo_as_it_is(run):
+    """The demo's output in the README has the counts and the texts of a real run."""
+    shown = blocks(README.read_text(encoding="utf-8"))["demo"]
+
+    outcome = run("run", RECORDINGS)
+    texts = set(run.texts().values())
+
+    def plain(text):
+        text = re.sub(r"Done in \d+ s|\S*tasks\.jsonl", "…", text)
+        return re.sub(r"\s+", " ", text)
+
+    assert plain(shown).startswith(plain(outcome.err))
+    heard = re.findall(r"^  \S.* +[01]\.\d\d  (.*)$", shown, re.MULTILINE)
+    assert len(heard) == 6
+    assert set(heard) <= texts
+
+
+def test_example_configuration_has_every_key_with_its_default():
+    """The example file loads, and what it says are the defaults: none missing, none different."""
+    table = tomllib.loads(EXAMPLE.read_text(encoding="utf-8"))
+
+    assert resolve({}, {}, EXAMPLE) == Config()
+    assert table == msgspec.to_builtins(Config())
+
+
+def test_example_configuration_explains_every_key():
+    """Each key of the example has a comment on its line."""
+    keys = [field.name for struct in SECTIONS.values() for field in msgspec.structs.fields(struct)]
+    text = EXAMPLE.read_text(encoding="utf-8")
+
+    for key in keys:
+        assert re.search(rf"^{key} = .*# \w+", text, re.MULTILINE), key
+
+
+def test_labeling_configuration_fits_the_tasks(run, cloud):
+    """The names of the README's labeling configuration are those of the predictions."""
+    cloud().add(one="first")
+    run("run", "s3://audio/")
+    [task] = run.tasks()
+    [result] = task["predictions"][0]["result"]
+
+    text = README.read_text(encoding="utf-8")
+
+    assert f'<TextArea name="{result["from_name"]}" toName="{result["to_name"]}"' in text
+    assert f'<Audio name="{result["to_name"]}" value="$audio"/>' in text
+
+
+def test_readme_names_every_reason_for_skipping(run, recordings):
+    """A reason for skipping that the README does not name would surprise its reader."""
+    text = re.sub(r"\s+", " ", README.read_text(encoding="utf-8"))
+    (recordings / "empty.mp3").touch()
+    (recordings / "link.mp3").symlink_to(recordings / "empty.mp3")
+    (recordings / "notes.txt").write_text("x")
+
+    outcome = run("run", recordings, "--exclude", "*.webm", "--json")
+
+    assert len(outcome.summary["skipped"]) == 4
+    for reason in outcome.summary["skipped"]:
+        assert reason in text
+
+
+def test_no_path_of_a_machine_and_no_registry_host_is_in_the_pins():
+    """Pins carry names and versions only."""
+    for name in ("constraints.txt", "tests/ministack.txt", "pyproject.toml", "Makefile"):
+        assert "://" not in (ROOT / name).read_text(encoding="utf-8"), name
