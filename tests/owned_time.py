@@ -26,8 +26,9 @@ class OwnedLoop(asyncio.SelectorEventLoop):
         return self.now
 
     def _run_once(self) -> None:
-        if not self._ready and self._scheduled:
-            self.now = max(self.now, self._scheduled[0].when())
+        timers = [timer.when() for timer in self._scheduled if not timer.cancelled()]
+        if timers and not self._ready:
+            self.now = max(self.now, min(timers))
         super()._run_once()  # type: ignore[misc] # the one step of asyncio's own loop
 
 

@@ -115,14 +115,30 @@ def test_throttles_are_given_up_after_a_time(monkeypatch):
         answer_of(service)
 
 
-def test_a_fault_is_given_up_after_eight_tries():
-    """A service that never answers is called eight times, and then the run stops."""
+def test_a_service_that_never_answered_is_given_up_after_five_tries():
+    """An address where nobody ever answered is more likely wrong than ill: five calls."""
     service = Service(Unavailable("No answer."))
 
     with pytest.raises(ServiceUnreachable, match=r"No answer\. Run the same command again"):
         answer_of(service)
 
-    assert len(service.called_at) == 8
+    assert len(service.called_at) == 5
+
+
+def test_a_service_that_falls_silent_is_given_up_after_eight_tries():
+    """A service that has answered before is called eight times, and then the run stops."""
+    service = Service("yes", Unavailable("No answer."))
+
+    async def calling() -> None:
+        operation = Operation("Get", 10, Waiting())
+        await operation.call(service)
+        await asyncio.sleep(1)
+        await operation.call(service)
+
+    with pytest.raises(ServiceUnreachable):
+        in_owned_time(calling())
+
+    assert len(service.called_at) == 1 + 8
 
 
 def test_a_fault_of_one_call_while_others_succeed_fails_its_recording():
@@ -146,7 +162,7 @@ def test_a_fault_of_one_call_while_others_succeed_fails_its_recording():
 
 def test_waits_between_faults_are_spread():
     """Full jitter: two callers that failed at one moment do not come back at one moment."""
-    services = [Service(*[Unavailable()] * 5, "yes") for _ in range(2)]
+    services = [Service(*[Unavailable()] * 4, "yes") for _ in range(2)]
 
     for service in services:
         answer_of(service, rate=10_000)

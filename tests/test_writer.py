@@ -1,0 +1,291 @@
+"""The output: whole lines, each once, cut to what is committed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+import subprocess
+import sys
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.board import Board
+from pipeline.collector import Line
+from pipeline.errors import OutputUnusable, StateUnusable
+from pipeline.state import read_state
+from pipeline.writer import Output, write
+from tests.owned_time import in_owned_time
+from tests.state_files import begun, listed, running
+
+few = settings(max_examples=25, deadline=None)
+
+# Starts 300 recordings, writes 100 short lines and then 200 long ones where only 1 MB may be.
+FULL_DISK = """
+import resource, sys
+from pathlib import Path
+from pipeline.collector import Line
+from pipeline.errors import OutputUnusable
+from pipeline.writer import Output
+from tests.state_files import begun, running
+
+folder = Path(sys.argv[1])
+with begun(folder / "state") as state:
+    jobs = running(state, *(f"{n}.mp3" for n in range(300)))
+    output = Output(folder / "tasks.jsonl", state)
+    output.write([Line(job, b"{}\\n") for job in jobs[:100]])
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, 2**20))
+    try:
+        output.write([Line(job, b"[" + b" " * 9999 + b"]\\n") for job in jobs[100:]])
+    except OutputUnusable as error:
+        print(error)
+    print((folder / "tasks.jsonl").stat().st_size, *state.counts(), state.output_size)
+    output.close()
+"""
+
+
+@pytest.fixture(name="folder")
+def folder_of_the_run(tmp_path):
+    return tmp_path
+
+
+def line(number: int) -> bytes:
+    """The line of one task."""
+    return b'{"task": %d}\n' % number
+
+
+def write_lines(folder: Path, *numbers: int) -> int:
+    """One run that writes these lines and ends; return how many were wanted."""
+    with begun(folder / "state") as state:
+        jobs = running(state, *(f"{n}.mp3" for n in numbers))
+        with closing(Output(folder / "tasks.jsonl", state)) as output:
+            return output.write([Line(j, line(n)) for j, n in zip(jobs, numbers, strict=True)])
+
+
+def reopen(folder: Path) -> bytes:
+    """What the output holds once the next run has opened it."""
+    with begun(folder / "state") as state, closing(Output(folder / "tasks.jsonl", state)):
+        return (folder / "tasks.jsonl").read_bytes()
+
+
+def committed(folder: Path) -> int:
+    """The committed size of the output."""
+    with read_state(folder / "state") as state:
+        return state.output_size
+
+
+def test_lines_are_written_in_their_order(folder):
+    """The output is the lines as they came, and nothing between them."""
+    wanted = write_lines(folder, 3, 1, 2)
+
+    content = (folder / "tasks.jsonl").read_bytes()
+    assert (wanted, content) == (3, line(3) + line(1) + line(2))
+    assert committed(folder) == len(content)
+
+
+def test_the_next_run_appends(folder):
+    """Lines of a second run follow those of the first."""
+    write_lines(folder, 1, 2)
+
+    write_lines(folder, 3)
+
+    assert (folder / "tasks.jsonl").read_bytes() == line(1) + line(2) + line(3)
+
+
+@few
+@given(st.lists(st.integers(1, 30), max_size=4), st.binary(max_size=50), st.booleans())
+def test_a_crash_after_the_last_commit_leaves_the_committed_lines(
+    tmp_path_factory, batches, garbage, partial
+):
+    """Whatever bytes a dying run left behind, the next one opens exactly the committed lines."""
+    folder = tmp_path_factory.mktemp("run")
+    for begin, size in enumerate(batches):
+        write_lines(folder, *range(begin * 100, begin * 100 + size))
+    before = reopen(folder)
+    with (folder / "tasks.jsonl").open("ab") as file:
+        file.write(line(999)[: len(garbage)] if partial else garbage)
+
+    after = reopen(folder)
+
+    assert before == after
+    assert len(after.splitlines()) == sum(batches)
+
+
+@few
+@given(st.integers(0, 3 * len(line(100))))
+def test_a_crash_inside_a_checkpoint_leaves_the_committed_lines(tmp_path_factory, arrived):
+    """A run that dies between the write and the commit, at any byte, has written nothing."""
+    folder = tmp_path_factory.mktemp("run")
+    write_lines(folder, 1, 2)
+    with begun(folder / "state") as state:
+        lines = [Line(job, line(100)) for job in running(state, "a", "b", "c")]
+        output = Output(folder / "tasks.jsonl", state)
+        with closing(output), suppress(ZeroDivisionError), state.checkpoint():
+            output.write(lines)
+            os.truncate(folder / "tasks.jsonl", 2 * len(line(1)) + arrived)
+            raise ZeroDivisionError
+
+    assert reopen(folder) == line(1) + line(2)
+
+
+def test_a_commit_that_failed_leaves_no_second_copy(folder):
+    """Lines whose commit failed are written over by the next checkpoint of the same run."""
+    with begun(folder / "state") as state:
+        jobs = running(state, "a", "b")
+        with closing(Output(folder / "tasks.jsonl", state)) as output:
+            with suppress(ZeroDivisionError), state.checkpoint():
+                output.write([Line(jobs[0], line(1))])
+                raise ZeroDivisionError
+            output.write([Line(jobs[1], line(22))])
+
+    assert (folder / "tasks.jsonl").read_bytes() == line(22)
+    assert committed(folder) == len(line(22))
+
+
+@pytest.mark.parametrize("left", [0, 1, -1])
+def test_a_shortened_output_is_refused(folder, left):
+    """An output that lacks committed bytes is not written to, and stays as it is."""
+    write_lines(folder, 1, 2)
+    path = folder / "tasks.jsonl"
+    os.truncate(path, left if left >= 0 else path.stat().st_size - 1)
+    before = path.read_bytes()
+
+    with pytest.raises(OutputUnusable, match="someone shortened or replaced it"):
+        reopen(folder)
+
+    assert before == path.read_bytes()
+
+
+def test_an_output_that_is_shortened_during_the_run_is_refused(folder):
+    """Lines are not written behind a hole: the run stops where its file was taken away."""
+    with begun(folder / "state") as state:
+        jobs = running(state, "a", "b")
+        with closing(Output(folder / "tasks.jsonl", state)) as output:
+            output.write([Line(jobs[0], line(1))])
+            os.truncate(folder / "tasks.jsonl", 3)
+
+            with pytest.raises(OutputUnusable, match="shortened"):
+                output.write([Line(jobs[1], line(2))])
+
+        assert state.counts().written == 1
+
+
+def test_a_missing_output_is_refused(folder):
+    """A file that was written and is gone is not silently begun anew."""
+    write_lines(folder, 1)
+    (folder / "tasks.jsonl").unlink()
+
+    with pytest.raises(OutputUnusable, match="has 0 bytes, but 12 were written"):
+        reopen(folder)
+
+
+def test_a_file_that_this_state_knows_nothing_of_is_not_overwritten(folder):
+    """A file that exists before the first run is left as it is."""
+    (folder / "tasks.jsonl").write_text("precious\n")
+
+    with pytest.raises(OutputUnusable, match="exists already"):
+        reopen(folder)
+
+    assert (folder / "tasks.jsonl").read_text() == "precious\n"
+
+
+def test_a_state_goes_with_one_output(folder):
+    """Lines of one state file are never spread over two outputs."""
+    write_lines(folder, 1)
+
+    with begun(folder / "state") as state, pytest.raises(StateUnusable, match=r"tasks\.jsonl"):
+        Output(folder / "others.jsonl", state)
+
+    assert not (folder / "others.jsonl").exists()
+
+
+def test_state_and_output_can_be_moved_together(tmp_path):
+    """The output is known by its place beside the state file, not by its absolute path."""
+    (tmp_path / "old").mkdir()
+    write_lines(tmp_path / "old", 1)
+
+    moved = (tmp_path / "old").rename(tmp_path / "new")
+
+    assert reopen(moved) == line(1)
+
+
+def test_a_line_whose_recording_changed_meanwhile_is_dropped(folder):
+    """The task of an old content is not written; its new content will have its own."""
+    with begun(folder / "state") as state:
+        jobs = running(state, "a", "b")
+    with begun(folder / "state") as state:
+        listed(state, "a", etag="2")
+        with closing(Output(folder / "tasks.jsonl", state)) as output:
+            wanted = output.write([Line(jobs[0], line(1)), Line(jobs[1], line(2))])
+
+        assert (wanted, state.counts().written, state.counts().pending) == (1, 1, 1)
+
+    assert (folder / "tasks.jsonl").read_bytes() == line(2)
+
+
+def test_a_full_disk_loses_nothing(tmp_path):
+    """Where the file can't grow the run says so, the file is cut back, the state is unchanged."""
+    root = Path(__file__).parent.parent
+
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(tmp_path)],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    said, figures = done.stdout.splitlines()
+    assert said.startswith(f"The output {tmp_path}/tasks.jsonl can't be written: File too large.")
+    assert said.endswith("Make space and run the same command again; it goes on where it stopped.")
+    assert figures == "300 0 200 100 0 300"
+    assert reopen(tmp_path) == b"{}\n" * 100
+
+
+def test_a_folder_is_no_output(folder):
+    """A folder named as the output is refused with one sentence."""
+    (folder / "tasks.jsonl").mkdir()
+
+    with pytest.raises(OutputUnusable, match="can't be written: Is a directory"):
+        reopen(folder)
+
+
+def test_only_the_owner_may_read_the_tasks(folder):
+    """Transcripts are private: the output has the mode 0600, also if it was opened wider."""
+    write_lines(folder, 1)
+    (folder / "tasks.jsonl").chmod(0o644)
+
+    reopen(folder)
+
+    assert stat.S_IMODE((folder / "tasks.jsonl").stat().st_mode) == 0o600
+
+
+def written_by_the_stage(folder: Path, count: int, seconds: float) -> tuple[int, int]:
+    """Put lines into the stage's queue, cancel it later: lines counted, and in the file."""
+
+    async def stage(board: Board, output: Output, lines: list[Line]) -> None:
+        queue: asyncio.Queue[Line] = asyncio.Queue()
+        for each in lines:
+            queue.put_nowait(each)
+        task = asyncio.create_task(write(output, queue, board))
+        await asyncio.sleep(seconds)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    with begun(folder / "state") as state:
+        jobs = running(state, *(f"{n}.mp3" for n in range(count)))
+        with closing(Output(folder / "tasks.jsonl", state)) as output:
+            board = Board(state, 9)
+            in_owned_time(stage(board, output, [Line(job, line(1)) for job in jobs]))
+    return board.figures.written, len((folder / "tasks.jsonl").read_bytes().splitlines())
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.5, 1.5, 9.0])
+@pytest.mark.parametrize("count", [0, 1, 499, 500, 1203])
+def test_a_cancelled_writer_writes_what_it_has(folder, count, seconds):
+    """Whenever the stage is cancelled, every line it was given is written once and counted."""
+    assert written_by_the_stage(folder, count, seconds) == (count, count)
