@@ -1,0 +1,217 @@
+"""What the stages of one run share."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pipeline.board import Board
+from tests.owned_time import in_owned_time
+from tests.state_files import begun, keys_of, listed, running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pipeline.model import Job
+
+
+@pytest.fixture(name="path")
+def state_path(tmp_path):
+    return tmp_path / "state"
+
+
+@contextmanager
+def board_of(path: Path, *keys: str, most: int = 9) -> Iterator[Board]:
+    """A board over the state file of a run that has listed these keys."""
+    with begun(path) as state:
+        listed(state, *keys)
+        yield Board(state, most)
+
+
+async def taken(board: Board) -> list[Job]:
+    """Every job that can be had without waiting."""
+    jobs: list[Job] = []
+    while True:
+        try:
+            async with asyncio.timeout(1):
+                job = await board.next_job()
+        except TimeoutError:
+            return jobs
+        if job is None:
+            return jobs
+        jobs.append(job)
+
+
+async def after_a_second(waiters: list[asyncio.Task[Job | None]]) -> list[Any]:
+    """What each of them has got by then."""
+    await asyncio.sleep(1)
+    return [waiter.result() if waiter.done() else "waits" for waiter in waiters]
+
+
+def test_every_listed_recording_is_handed_out_once(path):
+    """However many there are, each pending recording is one job, in the listing's order."""
+    keys = [f"{n:03}.mp3" for n in range(150)]
+
+    with board_of(path, *keys) as board:
+        jobs = in_owned_time(taken(board))
+
+    assert keys == keys_of(jobs)
+
+
+def test_who_asks_waits_for_the_listing(path):
+    """A starter that finds nothing waits until the producer has found more."""
+
+    async def late(board: Board) -> Job | None:
+        waiter = asyncio.create_task(board.next_job())
+        await asyncio.sleep(1)
+        assert not waiter.done()
+        listed(board.state, "late.mp3")
+        board.listed()
+        return await waiter
+
+    with board_of(path) as board:
+        job = in_owned_time(late(board))
+
+    assert job is not None
+    assert job.recording.key == "late.mp3"
+
+
+def test_the_end_comes_when_the_listing_is_done_and_everything_is_settled(path):
+    """No starter ends while a recording could still come back; then all of them do."""
+
+    async def ending(board: Board) -> list[Any]:
+        first, second = [await board.next_job() for _ in range(2)]
+        assert first is not None
+        assert second is not None
+        waiters = [asyncio.create_task(board.next_job()) for _ in range(3)]
+        board.hand_over(silent=False)
+        seen = [await after_a_second(waiters)]
+        board.figures.listing_done = True
+        board.listed()
+        seen.append(await after_a_second(waiters))
+        board.fail(second, "refused", "no")
+        seen.append(await after_a_second(waiters))
+        return seen
+
+    with board_of(path, "a", "b") as board:
+        assert in_owned_time(ending(board)) == [["waits"] * 3, ["waits"] * 3, [None] * 3]
+
+
+def test_an_empty_source_ends_at_once(path):
+    """Where nothing was listed, the first question is answered with the end."""
+    with board_of(path) as board:
+        board.figures.listing_done = True
+
+        assert in_owned_time(board.next_job()) is None
+
+
+def test_a_forgotten_job_is_handed_out_again(path):
+    """A job that the service does not know comes back to the starters, and is counted."""
+
+    async def forgotten(board: Board) -> tuple[list[int], list[Job]]:
+        (job,) = await taken(board)
+        counts = []
+        for _ in range(2):
+            counts.append(board.restart(job))
+            assert await taken(board) == [job]
+        return counts, [job]
+
+    with board_of(path, "a.mp3") as board:
+        counts, _ = in_owned_time(forgotten(board))
+
+    assert counts == [1, 2]
+
+
+def test_resumed_jobs_hold_slots_and_are_waited_for(path):
+    """The jobs of an earlier run are under way before the first question, each in its slot."""
+    with begun(path) as state:
+        jobs = running(state, "a", "b")
+
+    with board_of(path, most=3) as board:
+        board.resume()
+
+        assert jobs == list(board.waiting.values())
+        assert (board.slots.slots.held, board.figures.resumed) == (2, 2)
+
+
+def test_a_run_with_resumed_jobs_does_not_end_before_they_do(path):
+    """A second run that lists nothing new waits for what an earlier one left in flight."""
+    with begun(path) as state:
+        running(state, "a")
+
+    async def ending(board: Board) -> bool:
+        waiter = asyncio.create_task(board.next_job())
+        await asyncio.sleep(1)
+        before = waiter.done()
+        board.hand_over(silent=False)
+        return before or await waiter is not None
+
+    with board_of(path) as board:
+        board.resume()
+        board.figures.listing_done = True
+
+        assert in_owned_time(ending(board)) is False
+
+
+def test_a_finished_job_gives_its_slot_back(path):
+    """What has finished is no longer waited for and holds no slot; it is still open."""
+
+    async def finishing(board: Board) -> int:
+        (job,) = await taken(board)
+        await board.slots.take()
+        board.is_running(job)
+        board.has_finished(job)
+        return board.slots.slots.held
+
+    with board_of(path, "a") as board:
+        assert in_owned_time(finishing(board)) == 0
+        assert (board.waiting, board.typical_seconds is None) == ({}, False)
+
+
+def test_a_job_that_still_runs_holds_its_slot_again(path):
+    """Where a listing had left a job out it waits on, and is not looked at again at once."""
+
+    async def lagging(board: Board) -> None:
+        (job,) = await taken(board)
+        await board.slots.take()
+        board.is_running(job)
+        assert board.due() == [job]
+        board.has_finished(job)
+        board.still_running(job)
+
+    with board_of(path, "a") as board:
+        in_owned_time(lagging(board))
+
+        assert (len(board.waiting), board.slots.slots.held, board.due()) == (1, 1, [])
+
+
+def test_a_failure_is_counted_and_kept(path):
+    """A failed recording is in the figures of the run and in the state file."""
+
+    async def failing(board: Board) -> None:
+        (job,) = await taken(board)
+        board.fail(job, "too long", "Words.")
+
+    with board_of(path, "a") as board:
+        in_owned_time(failing(board))
+
+        assert board.figures.failed == 1
+        assert board.state.failed_recordings(9) == [("a", "too long", "Words.")]
+
+
+def test_silence_is_counted(path):
+    """Recordings without speech are among the figures, and only those."""
+
+    async def handing(board: Board) -> None:
+        await taken(board)
+        board.hand_over(silent=True)
+        board.hand_over(silent=False)
+
+    with board_of(path, "a", "b") as board:
+        in_owned_time(handing(board))
+
+        assert board.figures.silent == 1

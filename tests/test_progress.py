@@ -1,0 +1,172 @@
+"""How far a run is, in words."""
+
+from __future__ import annotations
+
+import asyncio
+import unicodedata
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.board import Board
+from pipeline.progress import Gauge, Snapshot, Style, duration, printable, shown
+from tests.owned_time import in_owned_time
+from tests.state_files import begun, listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+few = settings(max_examples=100, deadline=None)
+
+SNAPSHOT = Snapshot(
+    listed=12_345,
+    listing_done=True,
+    skipped=45,
+    started=2_000,
+    in_flight=250,
+    written=1_700,
+    failed=50,
+    left=10_550,
+    rate=4.2,
+)
+
+
+@contextmanager
+def board_of(folder: Path, *keys: str) -> Iterator[Board]:
+    """A board over the state file of a run that has listed these keys."""
+    with begun(folder / "state") as state:
+        listed(state, *keys)
+        yield Board(state, 9)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (-5, "0 s"),
+        (0, "0 s"),
+        (0.4, "0 s"),
+        (0.6, "1 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min"),
+        (61, "1 min 1 s"),
+        (3599.7, "1 h"),
+        (3661, "1 h 1 min"),
+        (86_399, "23 h 59 min"),
+        (86_400, "1 d"),
+        (90_061, "1 d 1 h"),
+        (400 * 86_400, "400 d"),
+    ],
+)
+def test_a_duration_in_words(seconds, words):
+    """A duration is told in its two largest units, those that are nought left out."""
+    assert words == duration(seconds)
+
+
+@few
+@given(st.floats(0, 10**7))
+def test_a_duration_is_nearly_what_was_measured(seconds):
+    """The words lie at most one of their smaller unit below the seconds, and never above."""
+    sizes = {"d": 86_400, "h": 3_600, "min": 60, "s": 1}
+    parts = duration(seconds).split()
+    told = sum(int(n) * sizes[unit] for n, unit in zip(parts[::2], parts[1::2], strict=True))
+
+    below = {"d": 3_600, "h": 60, "min": 1, "s": 1}[parts[1]]
+
+    assert told <= round(seconds) < told + below or told == round(seconds)
+
+
+@few
+@given(st.text(st.characters(exclude_categories=[]), max_size=20))
+def test_what_is_printed_is_one_harmless_line(text):
+    """No key or message breaks a line, moves the cursor or is refused by a terminal."""
+    shown_text = printable(text)
+
+    assert shown_text.isprintable()
+    assert len(f"{shown_text}.".splitlines()) == 1
+    assert not any(unicodedata.category(c) in {"Cc", "Cf", "Cs"} for c in shown_text)
+    assert shown_text.encode().decode() == shown_text
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a b/ü电🚆'\".mp3", "a b/ü电🚆'\".mp3"),
+        ("a\nb\r\t", "a\\nb\\r\\t"),
+        ("\x1b[31mred\x07", "\\x1b[31mred\\x07"),
+        ("\u202egpj", "\\u202egpj"),
+        ("\udcff", "\\udcff"),
+    ],
+)
+def test_only_what_is_harmful_is_escaped(text, words):
+    """Letters of every script stay as they are; control characters become escapes."""
+    assert words == printable(text)
+
+
+def test_a_snapshot_as_a_line():
+    """A line of progress tells all counts, the rate and the time that is left."""
+    assert str(SNAPSHOT) == (
+        "12,345 listed · 45 skipped · 2,000 started · 250 in flight · 1,700 written · 50 failed"
+        " · 4.2/s · 41 min 52 s left"
+    )
+
+
+@pytest.mark.parametrize("change", [{"rate": 0.0}, {"left": 0}, {"listing_done": False}])
+def test_a_time_is_told_only_where_it_is_known(change):
+    """While the listing goes on, or nothing is written, or nothing is left, no time is told."""
+    line = str(SNAPSHOT._replace(**change))
+
+    assert "left" not in line
+    assert ("so far" in line) == ("listing_done" in change)
+
+
+def test_a_gauge_reads_the_board(tmp_path):
+    """A snapshot has the counts of the run, and what is left is pending or in flight."""
+    with board_of(tmp_path, "a", "b", "c") as board:
+        board.figures.listed, board.figures.started, board.figures.adopted = 9, 4, 2
+        board.figures.skipped.update({"not audio": 2, "empty object": 1})
+
+        seen = Gauge(board).read(0)
+
+    assert seen == Snapshot(
+        listed=9,
+        listing_done=False,
+        skipped=3,
+        started=6,
+        in_flight=0,
+        written=0,
+        failed=0,
+        left=3,
+        rate=0.0,
+    )
+
+
+def test_the_rate_is_that_of_the_last_minute(tmp_path):
+    """What was written more than a minute ago no longer counts for the rate."""
+    rates = []
+    with board_of(tmp_path) as board:
+        gauge = Gauge(board)
+        for second, written in ((0, 0), (10, 100), (60, 100), (65, 100), (120, 220)):
+            board.figures.written = written
+            rates.append(gauge.read(second).rate)
+
+    assert rates == pytest.approx([0, 10, 100 / 60, 0, 2])
+
+
+@pytest.mark.parametrize(("style", "lines"), [(Style.LINES, 3), (Style.QUIET, 0)])
+def test_a_log_gets_a_line_every_thirty_seconds(tmp_path, capsys, style, lines):
+    """Where no one watches, a line every 30 seconds goes to stderr, and none when quiet."""
+
+    async def running(board: Board) -> None:
+        async with shown(board, style):
+            await asyncio.sleep(100)
+
+    with board_of(tmp_path) as board:
+        in_owned_time(running(board))
+
+    out, err = capsys.readouterr()
+    assert (out, len(err.splitlines())) == ("", lines)
+    assert all(line.startswith("0 listed so far · ") for line in err.splitlines())
