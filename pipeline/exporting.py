@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, BinaryIO
 
 import orjson
@@ -24,7 +24,7 @@ def committed_lines(output: Path, state: Path) -> Iterator[bytes]:
     """The committed lines of the output, without their newlines.
 
     Raises:
-        OutputUnusable: there is no output, or a line is no JSON.
+        OutputUnusable: there is no output, or someone changed it.
         StateUnusable: there is no state file that says how much is committed.
     """
     with read_state(state) as opened:
@@ -39,9 +39,14 @@ def committed_lines(output: Path, state: Path) -> Iterator[bytes]:
         ) from error
     with file:
         for number, line in enumerate(file, 1):
+            if not left:
+                return
             left -= len(line)
             if left < 0:
-                return
+                raise OutputUnusable(
+                    f"Line {number} of {output} is longer than what was written to it: someone "
+                    "changed the file."
+                )
             _check(line, number, output)
             yield line.rstrip(b"\n")
     if left:
@@ -99,5 +104,6 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
         raise OutputUnusable(f"{path} can't be written: {error.strerror}.") from error

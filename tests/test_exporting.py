@@ -1,0 +1,173 @@
+"""The tasks as JSON arrays for Label Studio's Import button."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipeline import exporting
+from pipeline.collector import Line
+from pipeline.errors import OutputUnusable, StateUnusable
+from pipeline.exporting import committed_lines, write_arrays
+from pipeline.writer import Output
+from tests.state_files import begun, running
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+few = settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@pytest.fixture(name="tasks")
+def written_tasks(tmp_path):
+    """The output of a run that wrote three tasks."""
+    path: Path = tmp_path / "tasks.jsonl"
+    with begun(tmp_path / "state") as state:
+        jobs = running(state, "a", "b", "c")
+        with closing(Output(path, state)) as output:
+            output.write([Line(job, b'{"task": %d}\n' % n) for n, job in enumerate(jobs)])
+    return path
+
+
+def lines_of(tasks: Path) -> list[bytes]:
+    return list(committed_lines(tasks, tasks.with_name("state")))
+
+
+def read(paths: list[Path]) -> list[Any]:
+    return [json.loads(path.read_bytes()) for path in paths]
+
+
+def test_every_committed_line_is_taken(tasks):
+    """The lines are those of the output, in its order, without their ends."""
+    assert lines_of(tasks) == [b'{"task": 0}', b'{"task": 1}', b'{"task": 2}']
+
+
+@pytest.mark.parametrize("tail", [b'{"task": 3}\n', b'{"ta', b"\n", b"garbage"])
+def test_what_is_not_committed_is_left_out(tasks, tail):
+    """What a run beside is writing just now is no task yet, whole line or not."""
+    with tasks.open("ab") as file:
+        file.write(tail)
+
+    assert len(lines_of(tasks)) == 3
+
+
+@pytest.mark.parametrize("left", [0, 5, 12, 35])
+def test_a_shortened_output_is_refused(tasks, left):
+    """An output that lacks committed bytes is not exported as if it were whole."""
+    os.truncate(tasks, left)
+
+    with pytest.raises(OutputUnusable, match=r"shorter|is not JSON"):
+        lines_of(tasks)
+
+
+@pytest.mark.parametrize(
+    "change", [(b"0", b"zero"), (b'"task": 2', b'"task": 22222'), (b"{", b"<"), (b"}\n", b"}}")]
+)
+def test_a_changed_output_is_refused(tasks, change):
+    """A line that someone edited is named, and no task is lost without a word."""
+    tasks.write_bytes(tasks.read_bytes().replace(*change, 1))
+
+    with pytest.raises(OutputUnusable, match="someone changed the file"):
+        lines_of(tasks)
+
+
+def test_a_missing_output_is_refused(tasks):
+    """An output that is gone is named."""
+    tasks.unlink()
+
+    with pytest.raises(OutputUnusable, match="can't be read: No such file or directory"):
+        lines_of(tasks)
+
+
+def test_a_missing_state_file_is_refused(tasks):
+    """Without the state file nobody knows what is committed, so nothing is exported."""
+    with pytest.raises(StateUnusable, match="There is no state file"):
+        list(committed_lines(tasks, tasks.with_name("other")))
+
+
+def test_a_run_that_wrote_nothing_has_no_tasks(tmp_path):
+    """Before the first task the output may be missing; that is no error."""
+    with begun(tmp_path / "state"):
+        assert list(committed_lines(tmp_path / "none", tmp_path / "state")) == []
+
+
+@few
+@given(
+    lines=st.lists(st.integers(0, 40).map(lambda n: b'"%s"' % (b"a" * n)), max_size=30),
+    most_tasks=st.integers(1, 7),
+    most_bytes=st.integers(1, 120),
+)
+def test_chunks_hold_every_task_once_within_both_limits(
+    tmp_path_factory, monkeypatch, lines, most_tasks, most_bytes
+):
+    """The arrays together are the lines in order; each keeps to the count and the size."""
+    monkeypatch.setattr(exporting, "MOST_TASKS", most_tasks)
+    monkeypatch.setattr(exporting, "MOST_BYTES", most_bytes)
+
+    paths = list(write_arrays(lines, tmp_path_factory.mktemp("to")))
+
+    arrays = read(paths)
+    assert [json.loads(line) for line in lines] == [task for array in arrays for task in array]
+    assert all(0 < len(array) <= most_tasks for array in arrays)
+    for path, array in zip(paths, arrays, strict=True):
+        assert path.stat().st_size <= most_bytes + 5 or len(array) == 1
+
+
+def test_no_more_files_are_made_than_needed(tmp_path, monkeypatch):
+    """Seven tasks at three a file are three files, numbered in order."""
+    monkeypatch.setattr(exporting, "MOST_TASKS", 3)
+
+    paths = list(write_arrays([b"1"] * 7, tmp_path / "new" / "folder"))
+
+    assert [path.name for path in paths] == [
+        "tasks-0001.json",
+        "tasks-0002.json",
+        "tasks-0003.json",
+    ]
+    assert [len(array) for array in read(paths)] == [3, 3, 1]
+
+
+def test_no_tasks_are_no_files(tmp_path):
+    """Where there is nothing to import, no empty array is written."""
+    assert list(write_arrays([], tmp_path / "to")) == []
+
+
+def test_only_the_owner_may_read_them(tmp_path):
+    """Transcripts are private: the files have the mode 0600, also over a wider older one."""
+    (tmp_path / "tasks-0001.json").write_text("old")
+    (tmp_path / "tasks-0001.json").chmod(0o644)
+
+    (path,) = write_arrays([b"1"], tmp_path)
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert read([path]) == [[1]]
+
+
+def test_a_file_is_whole_or_not_there(tmp_path):
+    """Where the export is refused midway, no half file stands under the name of a whole one."""
+
+    def lines():
+        yield b"1"
+        raise OutputUnusable("someone changed the file.")
+
+    with pytest.raises(OutputUnusable):
+        list(write_arrays(lines(), tmp_path))
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_can_not_be_made_is_named(tmp_path):
+    """A file in the place of the folder is refused with one sentence."""
+    (tmp_path / "to").write_text("a file")
+
+    with pytest.raises(OutputUnusable, match=r"tasks-0001\.json can't be written: "):
+        list(write_arrays([b"1"], tmp_path / "to"))

@@ -1,0 +1,180 @@
+"""What a run did: the facts as JSON, and as text for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import msgspec
+import pytest
+
+from pipeline.aws import Session
+from pipeline.board import Board
+from pipeline.config import resolve
+from pipeline.failures import NO_SPEECH, TOO_LONG, advice
+from pipeline.naming import S3Place
+from pipeline.run import Run
+from pipeline.s3 import S3
+from pipeline.sources import S3Source
+from pipeline.summary import Failure, Summary, as_text, summarise
+from tests.state_files import begun, listed, running
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FACTS = Summary(
+    source="s3://calls/",
+    output="tasks.jsonl",
+    state="tasks.jsonl.state",
+    listed=1_250,
+    skipped={},
+    started=1_200,
+    adopted=0,
+    resumed=0,
+    written=1_200,
+    silent=0,
+    tasks=1_200,
+    failed=0,
+    failures={},
+    examples=(),
+    pending=0,
+    in_flight=0,
+    seconds=3_661.0,
+    brakes={},
+    most_in_flight=250,
+    slots_found=250,
+    start_rate=25.0,
+    calls={"StartTranscriptionJob": 1_200},
+    refused={},
+    interrupted=False,
+    exit_code=0,
+)
+
+
+def text_with(**changes: Any) -> str:
+    return as_text(msgspec.structs.replace(FACTS, **changes))
+
+
+def line_with(start: str, **changes: Any) -> str:
+    """The line of the text that begins so, or nothing."""
+    return next((x for x in text_with(**changes).splitlines() if x.startswith(start)), "")
+
+
+def test_a_run_without_trouble_is_four_lines():
+    """What was done, where the tasks and the state are, and what to do next."""
+    assert text_with() == (
+        "Done in 1 h 1 min: 1,200 written, 0 failed, 0 skipped of 1,250 listed.\n"
+        "Tasks:   tasks.jsonl (1,200 lines)\n"
+        "State:   tasks.jsonl.state\n"
+        "Next:    transcribe-pipeline export --output tasks.jsonl makes the file that Label "
+        "Studio's Import button takes."
+    )
+
+
+def test_silent_and_earlier_recordings_are_told_apart():
+    """Recordings without speech, and those of earlier runs, are named beside the written ones."""
+    said = text_with(silent=12, tasks=5_000)
+
+    assert "1,200 written (12 without speech), 3,800 written before, 0 failed" in said
+
+
+def test_what_was_skipped_is_told_by_reason():
+    """Each reason has its count, the most frequent first."""
+    said = line_with("Skipped:", skipped={"empty object": 2, "not audio": 1_040, "excluded": 2})
+
+    assert said == "Skipped: 1,040 not audio, 2 empty object, 2 excluded"
+
+
+def test_failures_are_told_with_examples_and_advice():
+    """Each class of failure has its count and what to do; some recordings have their words."""
+    examples = (Failure("a\n.mp3", TOO_LONG, "Maximum audio duration is 4 hours."),)
+
+    said = text_with(failed=12, failures={TOO_LONG: 11, "refused": 1}, examples=examples)
+
+    assert f"Failed:  11 {TOO_LONG}, 1 refused" in said
+    assert "  a\\n.mp3: Maximum audio duration is 4 hours.\n  and 11 more\n" in said
+    assert f"  {TOO_LONG}: {advice(TOO_LONG)}" in said
+    assert said.splitlines()[0].count("12 failed") == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"brakes": {"slots": 3_000.0}, "slots_found": 100}, "job slots (100 found) held"),
+        ({"brakes": {"slots": 3_000.0}}, "--max-in-flight 250 held the run back for 50 min of 1 h"),
+        ({"brakes": {"StartTranscriptionJob": 400.0}}, "--start-rate 25 held"),
+        ({"brakes": {"GetTranscriptionJob": 400.0}}, "the rate of GetTranscriptionJob held"),
+        ({"brakes": {"slots": 400.0, "StartTranscriptionJob": 500.0}}, "--start-rate 25 held"),
+    ],
+)
+def test_the_brake_that_bound_the_run_is_named(changes, said):
+    """The longest brake is told, with the flag or quota that would loosen it."""
+    assert said in line_with("Brake:", **changes)
+
+
+@pytest.mark.parametrize(
+    "brakes", [{}, {"slots": 300.0}, {"slots": 4.9, "StartTranscriptionJob": 1}]
+)
+def test_a_brake_that_cost_little_is_not_named(brakes):
+    """What held the run back for less than a tenth of its time is not worth a line."""
+    assert line_with("Brake:", brakes=brakes) == ""
+
+
+def test_an_interrupted_run_says_how_to_go_on():
+    """After Ctrl-C the next step is the same command again."""
+    said = text_with(interrupted=True, exit_code=130)
+
+    assert said.startswith("Interrupted in ")
+    assert "Next:    run the same command again; it goes on where it stopped." in said
+
+
+def test_a_run_without_tasks_says_where_to_look():
+    """Where nothing was found the next step is to look at the source, not to export."""
+    assert "check SOURCE" in line_with("Next:", tasks=0, written=0)
+
+
+def test_the_summary_as_json_comes_back():
+    """The JSON holds every fact under its name, and reading it gives the same facts."""
+    facts = msgspec.structs.replace(FACTS, failed=1, examples=(Failure("ü", NO_SPEECH, "x"),))
+
+    line = msgspec.json.encode(facts)
+
+    assert facts == msgspec.json.decode(line, type=Summary)
+    assert list(msgspec.json.decode(line)) == list(Summary.__struct_fields__)
+    assert b"\n" not in line
+
+
+async def summary_of(folder: Path, board: Board, signal: int = 0) -> Summary:
+    """The summary of a run over a board, no call made."""
+    config = resolve({"output": str(folder / "tasks.jsonl"), "max_in_flight": 9}, {})
+    session = Session(None, None, "eu-west-1")
+    async with aiohttp.ClientSession() as http:
+        s3 = S3(session, http, board.braking)
+        source = S3Source(S3Place("calls", ""), s3)
+        return summarise(Run(config, source, board, session, s3), signal=signal)
+
+
+async def test_the_facts_are_those_of_the_run(tmp_path):
+    """Counts come from the board and the state file, bounds from the settings."""
+    with begun(tmp_path / "state") as state:
+        (job,) = running(state, "failing")
+        state.failed(job, TOO_LONG, "Words.")
+        running(state, "running")
+        listed(state, "waiting")
+        board = Board(state, 9)
+        board.figures.listed = 4
+        summary = await summary_of(tmp_path, board)
+
+    assert (summary.source, summary.listed, summary.most_in_flight) == ("s3://calls/", 4, 9)
+    assert (summary.pending, summary.in_flight, summary.failed) == (1, 1, 1)
+    assert summary.examples == (Failure("failing", TOO_LONG, "Words."),)
+    assert summary.exit_code == 1
+
+
+@pytest.mark.parametrize(("signal", "code"), [(0, 0), (2, 130), (15, 143)])
+async def test_the_exit_code_tells_how_the_run_ended(tmp_path, signal, code):
+    """0 is everything written, 128 + the signal an interruption."""
+    with begun(tmp_path / "state") as state:
+        summary = await summary_of(tmp_path, Board(state, 9), signal)
+
+    assert (code, bool(signal)) == (summary.exit_code, summary.interrupted)
