@@ -65,20 +65,22 @@ class Cli:
     folder: Path
     env: dict[str, str] = field(default_factory=clean_environment)
 
-    def __call__(
-        self, *arguments: str | Path, before_it_starts: Callable[[], None] | None = None
-    ) -> Outcome:
-        """Run the command to its end."""
-        with self.start(*arguments, before_it_starts=before_it_starts) as process:
+    def __call__(self, *arguments: str | Path, **how: Any) -> Outcome:
+        """Run the command to its end; `how` as of `start`."""
+        with self.start(*arguments, **how) as process:
             out, err = process.communicate(timeout=120)
         return Outcome(process.returncode, out, err)
 
     def start(
-        self, *arguments: str | Path, before_it_starts: Callable[[], None] | None = None
+        self,
+        *arguments: str | Path,
+        through: str = "",
+        before_it_starts: Callable[[], None] | None = None,
     ) -> subprocess.Popen[str]:
-        """Start the command without waiting for it."""
+        """Start the command without waiting for it, if need be through a Python program."""
+        wrapper = [sys.executable, "-c", through] if through else []
         return subprocess.Popen(
-            [COMMAND, *map(str, arguments)],
+            [*wrapper, COMMAND, *map(str, arguments)],
             cwd=self.folder,
             env=self.env,
             stdout=subprocess.PIPE,
