@@ -284,6 +284,26 @@ def written_by_the_stage(folder: Path, count: int, seconds: float) -> tuple[int,
     return board.figures.written, len((folder / "tasks.jsonl").read_bytes().splitlines())
 
 
+def test_lines_that_come_with_the_end_are_written(folder):
+    """Lines that reach the queue in the moment of the cancellation are not left in it."""
+
+    async def ending(board: Board, output: Output, lines: list[Line]) -> None:
+        queue: asyncio.Queue[Line] = asyncio.Queue()
+        task = asyncio.create_task(write(output, queue, board))
+        await asyncio.sleep(1)
+        for each in lines:
+            queue.put_nowait(each)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    with begun(folder / "state") as state:
+        lines = [Line(job, line(1)) for job in running(state, "a", "b", "c")]
+        with closing(Output(folder / "tasks.jsonl", state)) as output:
+            in_owned_time(ending(Board(state, 9), output, lines))
+
+    assert (folder / "tasks.jsonl").read_bytes() == line(1) * 3
+
+
 @pytest.mark.parametrize("seconds", [0.0, 0.5, 1.5, 9.0])
 @pytest.mark.parametrize("count", [0, 1, 499, 500, 1203])
 def test_a_cancelled_writer_writes_what_it_has(folder, count, seconds):
