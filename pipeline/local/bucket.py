@@ -125,7 +125,7 @@ class Bucket:
             if name.endswith("/"):
                 if _may_hold(key, prefix, after):
                     yield from self._below(folder / name, key, prefix, after)
-            elif key.startswith(prefix) and key.encode() > after.encode():
+            elif key.startswith(prefix) and key > after:
                 entry = self._entry(key, folder / name)
                 if entry:
                     yield entry
@@ -145,7 +145,7 @@ class Bucket:
 def _may_hold(folder: str, prefix: str, after: str) -> bool:
     """Whether a key that begins with `folder` can begin with `prefix` and come after `after`."""
     fits = folder.startswith(prefix) or prefix.startswith(folder)
-    return fits and (folder.encode() > after.encode() or after.startswith(folder))
+    return fits and (folder > after or after.startswith(folder))
 
 
 def _names(folder: Path) -> list[str]:
@@ -162,7 +162,8 @@ def _names(folder: Path) -> list[str]:
                     names.append(entry.name)
     except OSError:  # taken away, or not ours to read: as if it were empty
         return []
-    return sorted(filter(_is_utf8, names), key=str.encode)
+    # Code points have the order of their UTF-8 bytes, which is S3's.
+    return sorted(filter(_is_utf8, names))
 
 
 def _is_utf8(name: str) -> bool:

@@ -121,10 +121,23 @@ async def test_what_is_not_there_is_told_in_s3s_codes(opened):
     assert not place["LocationConstraint"]
 
 
-@pytest.mark.parametrize("path", ["../secret", "%2e%2e/secret", "..%2fsecret", "x/../../secret"])
-async def test_no_path_leads_out_of_the_folder(opened, tmp_path, path):
-    """Dots in a path, plain or encoded, are names like any other, and name nothing."""
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../secret",
+        "%2e%2e/secret",
+        "..%2fsecret",
+        "x/../../secret",
+        "/hello.wav",
+        "./hello.wav",
+        "x//y",
+    ],
+)
+async def test_no_path_is_tidied(opened, tmp_path, path):
+    """Dots and empty segments, plain or encoded, are names like any other, and name nothing."""
     (tmp_path / "secret").write_text("secret")
+    (tmp_path / "audio/x").mkdir(parents=True)
+    (tmp_path / "audio/x/y").write_text("y")
     async with opened() as client:
         uri = yarl.URL(f"{client.cloud.url}/audio/{path}", encoded=True)
         async with client.http.get(uri) as answer:
