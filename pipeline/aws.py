@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pipeline.config import Aws, Limits
 
 _PAGE = 100
+_TOO_MANY_REQUESTS = "429"
 _CONNECT_SECONDS = 10
 _READ_SECONDS = 60
 
@@ -56,10 +57,6 @@ _BY_CODE: dict[str, type[PipelineError]] = {
     "ServiceUnavailable": Unavailable,
     "ServiceUnavailableException": Unavailable,
     "RequestTimeout": Unavailable,
-    "500": Unavailable,  # botocore's code for an answer without one
-    "502": Unavailable,
-    "503": Unavailable,
-    "504": Unavailable,
     "ConflictException": JobExists,
     "NotFoundException": JobMissing,
 }
@@ -278,8 +275,10 @@ def _kind(code: str, words: str) -> type[PipelineError] | None:
         return None if _of_the_input(words.lower()) else NoFreeSlot
     if words == "Rate exceeded":
         return Throttled
-    if "couldn't be found" in words:
+    if "job couldn't be found" in words:
         return JobMissing
+    if code.isdecimal():  # botocore's code for an answer that names none, such as a proxy's
+        return Throttled if code == _TOO_MANY_REQUESTS else Unavailable
     return _BY_CODE.get(code)
 
 

@@ -105,10 +105,6 @@ class Board:
         del self.waiting[job.name]
         self._not_before.pop(job.name, None)
         self.slots.give_back()
-        if since := self._since.pop(job.name, None):
-            seconds = time.monotonic() - since
-            known = self.typical_seconds or seconds
-            self.typical_seconds = known + _LEARNING * (seconds - known)
 
     def still_running(self, job: Job) -> None:
         """A listing had left it out: look again, but not at once."""
@@ -128,22 +124,29 @@ class Board:
         self._restarts[job.name] += 1
         self.state.release(job)
         self._settle()
+        self._wake()
         return self._restarts[job.name]
 
-    def hand_over(self, *, silent: bool) -> None:
+    def hand_over(self, job: Job, *, silent: bool) -> None:
         """The job's line is on its way to the writer."""
+        if since := self._since.pop(job.name, None):
+            seconds = time.monotonic() - since
+            known = self.typical_seconds or seconds
+            self.typical_seconds = known + _LEARNING * (seconds - known)
         self.figures.silent += silent
         self._settle()
 
     def fail(self, job: Job, reason: str, words: str) -> None:
         """The recording ends without a task."""
+        self._since.pop(job.name, None)
         self.state.failed(job, reason, words)
         self.figures.failed += 1
         self._settle()
 
     def _settle(self) -> None:
         self._open -= 1
-        self._wake()
+        if not self._open:
+            self._wake()
 
     def _wake(self) -> None:
         self._changed.set()

@@ -72,7 +72,7 @@ class Collectors:
                 self._board.fail(job, error.reason, str(error))
             else:
                 await lines.put(Line(job, self._task(job, transcript)))
-                self._board.hand_over(silent=transcript.silent)
+                self._board.hand_over(job, silent=transcript.silent)
 
     def _task(self, job: Job, transcript: Transcript) -> bytes:
         audio = self._source.audio_uri(job.recording.key)

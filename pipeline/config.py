@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 ENVIRONMENT = "TRANSCRIBE_PIPELINE_"
+_VARIABLES = "the environment"
 _OUTPUT_KEY = re.compile(r"[a-zA-Z0-9\-_.!*'()/]{0,850}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}-[A-Z]{2,4}")
 _JOB_PREFIX = re.compile(r"[0-9a-zA-Z._-]{1,100}")
@@ -176,7 +177,7 @@ def resolve(
     given: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
     sources = (
         (_from_file(path, complaints) if path else (), str(path)),
-        (_from_environment(environment, complaints), "the environment"),
+        (_from_environment(environment, complaints), _VARIABLES),
         (((n, v) for n, v in flags.items() if v not in (None, (), [])), "the command line"),
     )
     for values, origin in sources:
@@ -238,9 +239,9 @@ def _nearest(name: str, prefix: str = "") -> str:
 
 
 def _checked(name: str, value: Any, origin: str, complaints: list[str]) -> Any:
-    """The value as the setting's type, or None and a complaint."""
+    """The value as the setting's type, or None and a complaint; variables are always text."""
     hint = get_type_hints(SECTIONS[SETTINGS[name]], include_extras=True)[name]
-    text = isinstance(value, str)
+    text = origin == _VARIABLES
     if text and hint.__origin__ == list[str]:
         value = [part for part in value.split(",") if part]
     try:

@@ -68,14 +68,24 @@ def _check(line: bytes, number: int, output: Path) -> None:
 def write_arrays(lines: Iterable[bytes], folder: Path) -> Iterator[Path]:
     """Write `tasks-0001.json` and so on, mode 0600, each whole or not at all; yield the paths.
 
+    An earlier export in the folder is replaced, so that no old task is imported with the new.
+
     Raises:
         OutputUnusable: a file can't be written.
     """
+    number = 0
     for number, chunk in enumerate(_chunks(lines), 1):
-        path = folder / f"tasks-{number:04}.json"
+        path = _path(folder, number)
         with _replacing(path) as file:
             file.write(b"[\n" + b",\n".join(chunk) + b"\n]\n")
         yield path
+    while number and (old := _path(folder, number + 1)).exists():
+        old.unlink()
+        number += 1
+
+
+def _path(folder: Path, number: int) -> Path:
+    return folder / f"tasks-{number:04}.json"
 
 
 def _chunks(lines: Iterable[bytes]) -> Iterator[list[bytes]]:

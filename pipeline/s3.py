@@ -205,21 +205,22 @@ def parse_listing(body: bytes) -> tuple[list[Entry], str | None]:
     """
     try:
         root = ET.fromstring(body)  # noqa: S314 # expat bounds entity expansion since 2.4
-    except ET.ParseError as error:
+        if root.tag.rpartition("}")[2] != "ListBucketResult":
+            raise Unavailable(f"A listing was asked for, but the answer is <{root.tag}>.")
+        space = root.tag.partition("}")[0] + "}" if root.tag.startswith("{") else ""
+        entries = [_listed(each, space) for each in root.iterfind(f"{space}Contents")]
+    except (ET.ParseError, ValueError) as error:
         raise Unavailable(f"A listing can't be read: {error}.") from error
-    if root.tag.rpartition("}")[2] != "ListBucketResult":
-        raise Unavailable(f"A listing was asked for, but the answer is <{root.tag}>.")
-    space = root.tag.partition("}")[0] + "}" if root.tag.startswith("{") else ""
-    entries = [
-        Entry(
-            key=unquote_plus(each.findtext(f"{space}Key", "")),
-            etag=each.findtext(f"{space}ETag", "").strip('"'),
-            size=int(each.findtext(f"{space}Size", "0")),
-            storage=each.findtext(f"{space}StorageClass", ""),
-        )
-        for each in root.iterfind(f"{space}Contents")
-    ]
     return entries, root.findtext(f"{space}NextContinuationToken")
+
+
+def _listed(contents: ET.Element, space: str) -> Entry:
+    return Entry(
+        key=unquote_plus(contents.findtext(f"{space}Key", "")),
+        etag=contents.findtext(f"{space}ETag", "").strip('"'),
+        size=int(contents.findtext(f"{space}Size", "")),
+        storage=contents.findtext(f"{space}StorageClass", ""),
+    )
 
 
 def _error_details(body: bytes) -> tuple[str, str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import stat
 from contextlib import suppress
 from fnmatch import translate
 from itertools import islice
@@ -31,6 +32,7 @@ LARGEST = 2 * 2**30
 _ARCHIVED = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 _SYMBOLIC_LINK = "SYMBOLIC_LINK"
 _UNREADABLE_NAME = "UNREADABLE_NAME"
+_NO_FILE = "NO_ORDINARY_FILE"
 _PAGE = 1000
 
 
@@ -118,8 +120,9 @@ def walk(folder: Path) -> Iterator[Entry]:
     """
     for place, folders, files in os.walk(folder, onerror=_refuse):
         folders.sort()
-        for name in sorted(files):
-            path = os.path.join(place, name)  # noqa: PTH118 # a Path per file costs as much as the rest
+        linked = [name for name in folders if os.path.islink(os.path.join(place, name))]  # noqa: PTH114, PTH118 # a Path per file costs as much as the rest
+        for name in sorted(files + linked):
+            path = os.path.join(place, name)  # noqa: PTH118 # as above
             key = os.path.relpath(path, folder).replace(os.sep, "/")
             with suppress(FileNotFoundError):  # it went away while the folder was read
                 yield _entry(path, key)
@@ -131,7 +134,11 @@ def _entry(path: str, key: str) -> Entry:
     except UnicodeEncodeError:
         return Entry(key.encode(errors="replace").decode(), "", 0, _UNREADABLE_NAME)
     facts = os.lstat(path)
-    storage = _SYMBOLIC_LINK if os.path.islink(path) else ""  # noqa: PTH114 # as above
+    storage = ""
+    if stat.S_ISLNK(facts.st_mode):
+        storage = _SYMBOLIC_LINK
+    elif not stat.S_ISREG(facts.st_mode):
+        storage = _NO_FILE
     return Entry(key, f"{facts.st_size:x}-{facts.st_mtime_ns:x}", facts.st_size, storage)
 
 
@@ -149,7 +156,7 @@ class Selection:
 
     def why_skipped(self, entry: Entry) -> str | None:
         """The reason why an entry is no recording for this run; None when it is one."""
-        if entry.storage in (_SYMBOLIC_LINK, _UNREADABLE_NAME):
+        if entry.storage in (_SYMBOLIC_LINK, _UNREADABLE_NAME, _NO_FILE):
             return entry.storage.replace("_", " ").lower()
         if entry.key.endswith("/"):
             return "folder marker"

@@ -1,53 +1,21 @@
-"""The state file: the only SQL, the lock, and the queue between producer and starters.
-
-One SQLite file in WAL mode holds a row per recording. `synchronous=NORMAL` is enough: after a
-power cut the file may fall back to an earlier commit, and so does the output, which is cut to the
-size that the same commit holds.
-"""
+"""The state of every recording: the queue between producer and starters, and the checkpoint."""
 
 from __future__ import annotations
 
-import errno
-import fcntl
-import os
-import sqlite3
 import time
 from contextlib import contextmanager
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipeline.errors import OutputUnusable, StateUnusable
+from pipeline.errors import StateUnusable
 from pipeline.model import Job, Recording
 from pipeline.naming import job_name
+from pipeline.state_file import connect, hold, touch_private, translated
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
-
-APPLICATION_ID = 0x74727370  # "trsp"
-FORMAT = 1
-
-_SCHEMA = f"""
-CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
-CREATE TABLE recordings (
-    row INTEGER PRIMARY KEY,
-    key TEXT NOT NULL UNIQUE,
-    etag TEXT NOT NULL,
-    size INTEGER NOT NULL,
-    identity BLOB NOT NULL,
-    attempt INTEGER NOT NULL DEFAULT 1,
-    status INTEGER NOT NULL DEFAULT 0,
-    seen INTEGER NOT NULL,
-    changed REAL NOT NULL,
-    reason TEXT,
-    words TEXT
-);
-CREATE INDEX pending ON recordings (seen, row) WHERE status = 0;
-CREATE INDEX in_flight ON recordings (row) WHERE status IN (1, 2);
-CREATE INDEX failed ON recordings (seen, row) WHERE status = 4;
-PRAGMA application_id = {APPLICATION_ID};
-PRAGMA user_version = {FORMAT};
-"""
 
 # A key seen before is touched only when there is something to do: its content or the settings
 # changed (start anew), or it is not written (it belongs to this run's selection; one in flight too,
@@ -198,7 +166,7 @@ class State:
 
     @contextmanager
     def checkpoint(self) -> Iterator[None]:
-        """The one durable act: `mark_written` and `commit_size` inside it are one commit."""
+        """The one durable act: `mark_written` and `commit_output` inside it are one commit."""
         with self._writing():
             yield
 
@@ -212,9 +180,15 @@ class State:
         """Bytes of the output that are committed."""
         return int(self.fact("output size") or 0)
 
-    def commit_size(self, size: int) -> None:
-        """Set the output's size in bytes, with the rows marked in the same checkpoint."""
+    @property
+    def output_lines(self) -> int:
+        """Lines of the output that are committed; a changed recording has one for each content."""
+        return int(self.fact("output lines") or 0)
+
+    def commit_output(self, size: int, lines: int) -> None:
+        """Set the output's size and number of lines, with the rows marked in this checkpoint."""
         self._set("output size", size)
+        self._set("output lines", lines)
 
     def mark_written(self, jobs: Sequence[Job]) -> list[bool]:
         """Mark rows as written; False where a row is no longer waiting for this job."""
@@ -289,40 +263,39 @@ class State:
         self._db.close()
 
     def _rows(self, query: str, *values: object) -> list[Any]:
-        with _translated(self.path):
+        with translated(self.path):
             return self._db.execute(query, values).fetchall()
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """One transaction; inside another one it is part of it."""
-        with _translated(self.path):
+        with translated(self.path):
             if self._db.in_transaction:
                 yield
                 return
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:  # a full disk has ended it already
+                    self._db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
 
 
 @contextmanager
 def open_state(path: Path, tag: str) -> Iterator[State]:
     """Open or make the state file for a run, alone.
 
-    Args:
-        path: the file; a second one, `<path>.lock`, stands beside it while a run holds it.
-        tag: what job names begin with, from `naming.group_tag`.
+    `tag` is what job names begin with, from `naming.group_tag`.
 
     Raises:
         StateUnusable: another run holds it, it is not a state file, or it can't be written.
     """
-    with _lock(path):
-        with _translated(path):
-            _touch_private(path)
-        state = State(path, _connect(path), tag)
+    with hold(path):
+        with translated(path):
+            touch_private(path)
+        state = State(path, connect(path), tag)
         try:
             yield state
         finally:
@@ -341,106 +314,8 @@ def read_state(path: Path) -> Iterator[State]:
             f"There is no state file at {path}. Name the one of the run with --state, or the "
             "run's output with --output."
         )
-    state = State(path, _connect(path, read_only=True))
+    state = State(path, connect(path, read_only=True))
     try:
         yield state
     finally:
         state.close()
-
-
-def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    """Open the file, checked to be ours.
-
-    A reader too opens it for writing where it may, or it would leave SQLite's companions behind.
-    """
-    uri = f"{path.absolute().as_uri()}?mode=rw"
-    with _translated(path):
-        db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=10)
-        try:
-            _check_ours(db, path, may_create=not read_only)
-            db.execute(f"PRAGMA query_only = {int(read_only)}")
-        except BaseException:
-            db.close()
-            raise
-    return db
-
-
-def _check_ours(db: sqlite3.Connection, path: Path, *, may_create: bool) -> None:
-    application = db.execute("PRAGMA application_id").fetchone()[0]
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    empty = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
-    if empty and application == 0 and may_create:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
-    elif application != APPLICATION_ID:
-        raise StateUnusable(
-            f"{path} is an SQLite file of another program. Name another state file with --state."
-        )
-    elif version != FORMAT:
-        raise StateUnusable(
-            f"The state file {path} has format {version}; this version reads format {FORMAT}. "
-            "Use the version that wrote it, or name another one with --state."
-        )
-    db.execute("PRAGMA synchronous = NORMAL")
-
-
-def _touch_private(path: Path) -> None:
-    """Make the file with mode 0600 before SQLite does; its companions copy the mode."""
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-
-
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Hold `<path>.lock`; the kernel lets go of it when the process ends, however it ends.
-
-    The lock is a file of its own: closing any descriptor of the state file itself would drop
-    the locks that SQLite holds on it.
-    """
-    lock = path.with_name(f"{path.name}.lock")
-    with _translated(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.read(handle, 20).decode(errors="replace").strip() or "?"
-            raise StateUnusable(
-                f"Another run (process {holder}) works with the state file {path}. Wait for it "
-                "or stop it; `transcribe-pipeline status` shows how far it is."
-            ) from None
-        os.ftruncate(handle, 0)
-        os.write(handle, f"{os.getpid()}\n".encode())
-        yield
-    finally:
-        os.close(handle)
-
-
-@contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the file system say into one sentence with the next step."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-            raise OutputUnusable(_disk_full(path)) from error
-        raise StateUnusable(f"The state file {path} can't be used: {error}.") from error
-    except sqlite3.DatabaseError as error:
-        raise StateUnusable(
-            f"{path} is not a state file, or it is damaged ({error}). Name another one with "
-            "--state; jobs that were started are found again by their names."
-        ) from error
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise OutputUnusable(_disk_full(path)) from error
-        raise StateUnusable(
-            f"The state file {path} can't be opened: {error.strerror}. Name another place with "
-            "--output or --state."
-        ) from error
-
-
-def _disk_full(path: Path) -> str:
-    return (
-        f"The disk that holds {path} is full or failing. Make space and run the same command "
-        "again; it goes on where it stopped."
-    )

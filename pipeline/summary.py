@@ -32,7 +32,8 @@ class Summary(msgspec.Struct, frozen=True):
 
     `listed` counts objects of this run's listing. `written`, `failures` and `started` are of this
     run; `tasks` is the number of lines that the output holds. `brakes` are seconds by brake,
-    `calls` and `refused` numbers of calls by operation.
+    `calls` and `refused` numbers of calls by operation. `stopped` is why the run ended early:
+    "interrupted", or the sentence of an error; else empty.
     """
 
     source: str
@@ -58,16 +59,18 @@ class Summary(msgspec.Struct, frozen=True):
     start_rate: float
     calls: dict[str, int]
     refused: dict[str, int]
-    interrupted: bool
+    stopped: str
     exit_code: int
 
 
-def summarise(run: Run, *, signal: int = 0) -> Summary:
+def summarise(run: Run, exit_code: int, stopped: str = "") -> Summary:
     """Gather the facts of a run that has ended.
 
     Args:
         run: the run.
-        signal: the signal that interrupted it, or 0.
+        exit_code: of the program, when everything is written; 1 takes the place of 0 where
+            recordings failed.
+        stopped: why it ended early.
     """
     board, figures, config = run.board, run.board.figures, run.config
     counts = board.state.counts()
@@ -84,7 +87,7 @@ def summarise(run: Run, *, signal: int = 0) -> Summary:
         resumed=figures.resumed,
         written=figures.written,
         silent=figures.silent,
-        tasks=counts.written,
+        tasks=board.state.output_lines,
         failed=sum(failures.values()),
         failures=failures,
         examples=tuple(Failure(*each) for each in board.state.failed_recordings(_SHOWN_FAILURES)),
@@ -100,8 +103,8 @@ def summarise(run: Run, *, signal: int = 0) -> Summary:
             **{each.name: each.refused for each in operations if each.refused},
             **({"no free slot": n} if (n := board.slots.refused_starts) else {}),
         },
-        interrupted=bool(signal),
-        exit_code=128 + signal if signal else int(bool(failures)),
+        stopped=stopped,
+        exit_code=exit_code or int(bool(failures)),
     )
 
 
@@ -112,7 +115,7 @@ def as_text(summary: Summary) -> str:
 
 def _lines(s: Summary) -> Iterator[str]:
     before = s.tasks - s.written
-    head = "Interrupted" if s.interrupted else "Done"
+    head = {"": "Done", "interrupted": "Interrupted"}.get(s.stopped, "Stopped")
     yield (
         f"{head} in {duration(s.seconds)}: {s.written:,} written"
         + (f" ({s.silent:,} without speech)" if s.silent else "")
@@ -172,7 +175,7 @@ def _brake_lines(s: Summary) -> Iterator[str]:
 
 
 def _next_step(s: Summary) -> str:
-    if s.interrupted:
+    if s.stopped:
         return "run the same command again; it goes on where it stopped."
     if not s.tasks:
         return "check SOURCE, --include and --exclude: there is nothing to review yet."

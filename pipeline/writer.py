@@ -96,7 +96,8 @@ class Output:
                 except OSError:
                     self._cut()
                     raise
-            self._state.commit_size(committed + len(content))
+            lines_now = self._state.output_lines + sum(wanted)
+            self._state.commit_output(committed + len(content), lines_now)
         return sum(wanted)
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 
 from tests.conftest import COMMAND, ROOT, clean_environment
@@ -33,6 +34,7 @@ def blocks(readme: str) -> dict[str, str]:
 
 def demo() -> str:
     """What `make demo` says, without what pip and make print."""
+    shutil.rmtree(ROOT / "demo", ignore_errors=True)
     finished = subprocess.run(
         ["make", "--silent", "demo"],
         cwd=ROOT,

@@ -88,7 +88,7 @@ def test_the_end_comes_when_the_listing_is_done_and_everything_is_settled(path):
         assert first is not None
         assert second is not None
         waiters = [asyncio.create_task(board.next_job()) for _ in range(3)]
-        board.hand_over(silent=False)
+        board.hand_over(first, silent=False)
         seen = [await after_a_second(waiters)]
         board.figures.listing_done = True
         board.listed()
@@ -147,7 +147,8 @@ def test_a_run_with_resumed_jobs_does_not_end_before_they_do(path):
         waiter = asyncio.create_task(board.next_job())
         await asyncio.sleep(1)
         before = waiter.done()
-        board.hand_over(silent=False)
+        (job,) = board.waiting.values()
+        board.hand_over(job, silent=False)
         return before or await waiter is not None
 
     with board_of(path) as board:
@@ -169,7 +170,7 @@ def test_a_finished_job_gives_its_slot_back(path):
 
     with board_of(path, "a") as board:
         assert in_owned_time(finishing(board)) == 0
-        assert (board.waiting, board.typical_seconds is None) == ({}, False)
+        assert board.waiting == {}
 
 
 def test_a_job_that_still_runs_holds_its_slot_again(path):
@@ -207,9 +208,9 @@ def test_silence_is_counted(path):
     """Recordings without speech are among the figures, and only those."""
 
     async def handing(board: Board) -> None:
-        await taken(board)
-        board.hand_over(silent=True)
-        board.hand_over(silent=False)
+        first, second = await taken(board)
+        board.hand_over(first, silent=True)
+        board.hand_over(second, silent=False)
 
     with board_of(path, "a", "b") as board:
         in_owned_time(handing(board))

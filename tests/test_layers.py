@@ -18,6 +18,7 @@ LAYERS = (
         *("aws", "s3", "sources", "state", "board", "brakes", "tasks", "transcript"),
         *("progress", "exporting", "plan", "iam", "metrics", "label_studio"),
     ),
+    ("state_file",),
     ("limits", "naming", "failures", "config", "model", "errors"),
 )
 """From the top down; a part imports from its own layer and those below."""
@@ -29,7 +30,7 @@ PARTS = {part: depth for depth, layer in enumerate(LAYERS) for part in layer}
 BETWEEN_STAGES = {("writer", "pipeline.collector", "Line")}
 
 DOORS = {
-    "sqlite3": {"pipeline/state.py"},
+    "sqlite3": {"pipeline/state.py", "pipeline/state_file.py"},
     "botocore": {"pipeline/aws.py"},
     "aioboto3": {"pipeline/aws.py"},
     "aiobotocore": {"pipeline/aws.py"},

@@ -104,11 +104,12 @@ def test_an_empty_listing_is_no_error():
     assert parse_listing(listing([])) == ([], None)
 
 
-def test_an_object_without_details_is_still_listed():
-    """Emulators leave out what S3 always sends; the key alone makes an entry."""
+def test_an_object_without_a_size_is_no_listing():
+    """Without a size an object can't be told from an empty one, so nothing is skipped for it."""
     body = b"<ListBucketResult><Contents><Key>a.mp3</Key></Contents></ListBucketResult>"
 
-    assert parse_listing(body) == ([Entry("a.mp3", "", 0, "")], None)
+    with pytest.raises(Unavailable, match="can't be read"):
+        parse_listing(body)
 
 
 @few

@@ -266,11 +266,11 @@ def test_a_checkpoint_is_whole_or_not_at_all(state):
     """Rows and size are committed together: an error inside leaves both as they were."""
     jobs = running(state, "a.mp3")
     with state.checkpoint():
-        state.commit_size(100)
+        state.commit_output(100, 1)
 
     with suppress(ZeroDivisionError), state.checkpoint():
         state.mark_written(jobs)
-        state.commit_size(200)
+        state.commit_output(200, 2)
         raise ZeroDivisionError
 
     assert (state.output_size, state.counts().written) == (100, 0)
@@ -279,11 +279,11 @@ def test_a_checkpoint_is_whole_or_not_at_all(state):
 def test_a_committed_size_is_there_after_reopening(path):
     """What a checkpoint holds is what the next run finds."""
     with begun(path) as state, state.checkpoint():
-        state.commit_size(4711)
+        state.commit_output(4711, 12)
         assert state.mark_written(running(state, "a.mp3")) == [True]
 
     with begun(path) as state:
-        assert (state.output_size, state.counts().written) == (4711, 1)
+        assert (state.output_size, state.output_lines, state.counts().written) == (4711, 12, 1)
 
 
 def test_nothing_is_written_twice(state):

@@ -124,8 +124,8 @@ def test_one_blob_of_text_no_regions(run, cloud):
     transcript = parse_transcript(document.read_bytes())
     [task] = run.tasks()
 
-    assert [(0.0, "hello"), (0.5, "there")] == [(w.start, w.text) for w in transcript.words]
-    assert ["hello there"] == [segment.text for segment in transcript.segments]
+    assert [(w.start, w.text) for w in transcript.words] == [(0.0, "hello"), (0.5, "there")]
+    assert [segment.text for segment in transcript.segments] == ["hello there"]
     assert {"id", "from_name", "to_name", "type", "value"} == set(
         task["predictions"][0]["result"][0]
     )

@@ -12,9 +12,8 @@ import typer
 
 from pipeline import __version__
 from pipeline.cli import export, run, serve, status
+from pipeline.cli.options import CANNOT_RUN, say
 from pipeline.errors import CannotRun
-
-CANNOT_RUN = 2
 
 app = typer.Typer(
     name="transcribe-pipeline",
@@ -49,6 +48,5 @@ def main() -> None:
     try:
         app()
     except CannotRun as error:
-        for line in str(error).splitlines():
-            typer.echo(f"transcribe-pipeline: {line}", err=True)
+        say(str(error))
         sys.exit(CANNOT_RUN)

@@ -29,7 +29,8 @@ def command(
 
     Label Studio refuses .jsonl there and in its import API: only its cloud storage reads it.
     Each file holds at most 50,000 tasks and 200 MB, under the server's limits. Only committed
-    tasks are taken, so it works beside a run. The names of the files are printed.
+    tasks are taken, so it works beside a run. An earlier export in FOLDER is replaced. The names
+    of the files are printed.
     """
     chosen = settings(config, output=output, state=state)
     from pipeline.exporting import committed_lines, write_arrays

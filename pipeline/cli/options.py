@@ -14,6 +14,16 @@ if TYPE_CHECKING:
     from pipeline.config import Config
 
 
+CANNOT_RUN = 2
+"""The exit code of whatever can't run or can't go on."""
+
+
+def say(error: str) -> None:
+    """Say on stderr what went wrong, under the program's name."""
+    for line in error.splitlines():
+        typer.echo(f"transcribe-pipeline: {line}", err=True)
+
+
 def option(name: str, metavar: str) -> Any:
     """The command line option of a setting; its help is the setting's own description."""
     flag = f"--{name.replace('_', '-')}"

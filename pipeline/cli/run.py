@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -12,8 +13,17 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import msgspec
 import typer
 
-from pipeline.cli.options import ConfigFile, OutputFile, StateFile, examples, option, settings
-from pipeline.errors import BadSettings, NoSuchSource
+from pipeline.cli.options import (
+    CANNOT_RUN,
+    ConfigFile,
+    OutputFile,
+    StateFile,
+    examples,
+    option,
+    say,
+    settings,
+)
+from pipeline.errors import BadSettings, CannotRun, NoSuchSource
 from pipeline.naming import S3Place, group_tag, parse_s3_uri
 
 if TYPE_CHECKING:
@@ -135,9 +145,12 @@ def _report(summary: Summary, *, quiet: bool, json: bool) -> int:
     """Print the summary where it is wanted; return the exit code."""
     from pipeline.summary import as_text
 
+    if summary.exit_code == CANNOT_RUN:
+        say(summary.stopped)
+        quiet = quiet or not summary.listed
     if json:
         sys.stdout.write(msgspec.json.encode(summary).decode() + "\n")
-    elif not quiet or summary.failed:
+    elif not quiet or summary.exit_code == 1:
         typer.echo(as_text(summary), err=True)
     return summary.exit_code
 
@@ -171,9 +184,14 @@ async def _with_services(order: Order, state: State) -> Summary:
     selection = Selection(base, order.config.input.include, order.config.input.exclude)
     async with _services(order, board) as (config, source, session, s3):
         run = Run(config, source, board, session, s3)
-        async with shown(board, order.style):
-            received = await _interruptible(lambda: run.complete(selection))
-        return summarise(run, signal=received)
+        try:
+            async with shown(board, order.style):
+                received = await _interruptible(lambda: run.complete(selection))
+        except CannotRun as error:
+            return summarise(run, CANNOT_RUN, str(error))
+        if received:
+            return summarise(run, 128 + received, "interrupted")
+        return summarise(run, 0)
 
 
 @asynccontextmanager
@@ -193,6 +211,7 @@ async def _services(
         if isinstance(place, Path):
             from pipeline.local import local_cloud
 
+            _leave_the_account_alone()
             cloud = await enter(local_cloud(place))
             config, keys = _for_folder(config, cloud.url, cloud.region), ("local", "local")
         session = await enter(connect(config.aws, connections, keys))
@@ -201,6 +220,14 @@ async def _services(
             yield config, FolderSource(place, cloud.bucket), session, s3
         else:
             yield config, S3Source(place, s3), session, s3
+
+
+def _leave_the_account_alone() -> None:
+    """A folder needs no account: no profile or proxy of this machine gets in its way."""
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+        os.environ.pop(name, None)
+    os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"
 
 
 def _for_folder(config: Config, url: str, region: str) -> Config:

@@ -3,8 +3,8 @@
 
     python -m pipeline.local.make_recordings [FOLDER]
 
-FOLDER is where they go; without it, `recordings/` beside this script. `flite` speaks the sentences and
-`ffmpeg` encodes them; both must be on the PATH. The same releases of the two make the same bytes.
+FOLDER is where they go; without it, `recordings/` beside this script. `flite` speaks the sentences
+and `ffmpeg` encodes them; both must be on the PATH. The same releases make the same bytes.
 """
 
 from __future__ import annotations

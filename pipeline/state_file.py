@@ -1,0 +1,144 @@
+"""The state file as a file: its schema, its lock, and what its errors mean.
+
+One SQLite file in WAL mode. `synchronous=NORMAL` is enough: after a power cut the file may fall
+back to an earlier commit, and so does the output, which is cut to the size that the same commit
+holds.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import sqlite3
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from pipeline.errors import OutputUnusable, StateUnusable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+APPLICATION_ID = 0x74727370  # "trsp"
+FORMAT = 1
+
+_SCHEMA = f"""
+CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE recordings (
+    row INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    etag TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    identity BLOB NOT NULL,
+    attempt INTEGER NOT NULL DEFAULT 1,
+    status INTEGER NOT NULL DEFAULT 0,
+    seen INTEGER NOT NULL,
+    changed REAL NOT NULL,
+    reason TEXT,
+    words TEXT
+);
+CREATE INDEX pending ON recordings (seen, row) WHERE status = 0;
+CREATE INDEX in_flight ON recordings (row) WHERE status IN (1, 2);
+CREATE INDEX failed ON recordings (seen, row) WHERE status = 4;
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {FORMAT};
+"""
+
+
+@contextmanager
+def hold(path: Path) -> Iterator[None]:
+    """Hold `<path>.lock`; the kernel lets go of it when the process ends, however it ends.
+
+    The lock is a file of its own: closing any descriptor of the state file itself would drop
+    the locks that SQLite holds on it.
+    """
+    lock = path.with_name(f"{path.name}.lock")
+    with translated(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(handle, 20).decode(errors="replace").strip() or "?"
+            raise StateUnusable(
+                f"Another run (process {holder}) works with the state file {path}. Wait for it "
+                "or stop it; `transcribe-pipeline status` shows how far it is."
+            ) from None
+        os.ftruncate(handle, 0)
+        os.write(handle, f"{os.getpid()}\n".encode())
+        yield
+    finally:
+        os.close(handle)
+
+
+def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    """Open the file, checked to be ours.
+
+    A reader too opens it for writing where it may, or it would leave SQLite's companions behind.
+    """
+    uri = f"{path.absolute().as_uri()}?mode=rw"
+    with translated(path):
+        db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=10)
+        try:
+            _check_ours(db, path, may_create=not read_only)
+            db.execute(f"PRAGMA query_only = {int(read_only)}")
+        except BaseException:
+            db.close()
+            raise
+    return db
+
+
+def _check_ours(db: sqlite3.Connection, path: Path, *, may_create: bool) -> None:
+    application = db.execute("PRAGMA application_id").fetchone()[0]
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    empty = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+    if empty and application == 0 and may_create:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
+    elif application != APPLICATION_ID:
+        raise StateUnusable(
+            f"{path} is an SQLite file of another program. Name another state file with --state."
+        )
+    elif version != FORMAT:
+        raise StateUnusable(
+            f"The state file {path} has format {version}; this version reads format {FORMAT}. "
+            "Use the version that wrote it, or name another one with --state."
+        )
+    db.execute("PRAGMA synchronous = NORMAL")
+
+
+def touch_private(path: Path) -> None:
+    """Make the file with mode 0600 before SQLite does; its companions copy the mode."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the file system say into one sentence with the next step."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+            raise OutputUnusable(_disk_full(path)) from error
+        raise StateUnusable(f"The state file {path} can't be used: {error}.") from error
+    except sqlite3.DatabaseError as error:
+        raise StateUnusable(
+            f"{path} is not a state file, or it is damaged ({error}). Name another one with "
+            "--state; jobs that were started are found again by their names."
+        ) from error
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise OutputUnusable(_disk_full(path)) from error
+        raise StateUnusable(
+            f"The state file {path} can't be opened: {error.strerror}. Name another place with "
+            "--output or --state."
+        ) from error
+
+
+def _disk_full(path: Path) -> str:
+    return (
+        f"The disk that holds {path} is full or failing. Make space and run the same command "
+        "again; it goes on where it stopped."
+    )
