@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -295,11 +295,8 @@ def open_state(path: Path, tag: str) -> Iterator[State]:
     with hold(path):
         with translated(path):
             touch_private(path)
-        state = State(path, connect(path), tag)
-        try:
+        with closing(State(path, connect(path), tag)) as state:
             yield state
-        finally:
-            state.close()
 
 
 @contextmanager
@@ -314,8 +311,5 @@ def read_state(path: Path) -> Iterator[State]:
             f"There is no state file at {path}. Name the one of the run with --state, or the "
             "run's output with --output."
         )
-    state = State(path, connect(path, read_only=True))
-    try:
+    with closing(State(path, connect(path, read_only=True))) as state:
         yield state
-    finally:
-        state.close()
