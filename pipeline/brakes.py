@@ -71,6 +71,7 @@ class Operation:
         self._answered_at = _NEVER
         self._pace = Pace(rate)
         self._waiting = waiting
+        self._queue = asyncio.Lock()
 
     async def call(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Make the call at its pace, again after a throttle or a fault, with full jitter.
@@ -102,10 +103,7 @@ class Operation:
 
     async def _once(self, attempt: Callable[[], Awaitable[T]]) -> T:
         clock = asyncio.get_running_loop().time
-        delay = self._pace.reserve(clock())
-        if delay:
-            with self._waiting.on(self.name):
-                await asyncio.sleep(delay)
+        await self._turn()
         self.calls += 1
         try:
             answer = await attempt()
@@ -113,8 +111,20 @@ class Operation:
             self.refused += 1
             self._pace.throttled(clock())
             raise
+        self._pace.accepted(clock())
         self._answered_at = clock()
         return answer
+
+    async def _turn(self) -> None:
+        """Wait for this call's turn; one at a time, so that a slower pace holds for the next."""
+        clock = asyncio.get_running_loop().time
+        if self._queue.locked() or self._pace.delay(clock()):
+            with self._waiting.on(self.name):
+                async with self._queue:
+                    await asyncio.sleep(self._pace.delay(clock()))
+                    self._pace.take(clock())
+        else:
+            self._pace.take(clock())
 
 
 class _TriedEnough(stop_base):
@@ -154,6 +164,10 @@ class SlotGate:
         """A job has ended, or was not started after all."""
         self.slots.give_back()
         self._freed.set()
+
+    def accepted(self) -> None:
+        """The service took a start."""
+        self.slots.accepted()
 
     def refused(self) -> None:
         """The service has no free slot: give back the one held for this start."""

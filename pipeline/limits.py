@@ -1,74 +1,106 @@
 """The brakes as arithmetic: how fast one operation may be called, how many jobs may run.
 
-Both take the clock's reading (seconds, monotonic) as an argument, so that tests own the time.
-The asyncio side is in `brakes.py`.
+Both find ceilings that nobody told them and follow them when they change: other users of the
+account take slots and calls, quotas differ. Both take the clock's reading (seconds, monotonic) as
+an argument, so that tests own the time. The asyncio side is in `brakes.py`.
 """
 
 from __future__ import annotations
 
 import math
+from collections import deque
 
-_SLOWER = 0.7
-_RECOVERY_SECONDS = 60.0
+_WINDOW_SECONDS = 5.0
+_SETTLING_SECONDS = 1.0
+_CAUTION = 0.05
+_PLATEAU_SECONDS = 30.0
 _LOWEST_RATE = 0.1
-_PROBE_SECONDS = 10.0
+
+_PROBE_STARTS = 100
+_PROBE_SECONDS = 600.0
+_STARVED_SECONDS = 10.0
 
 
 class Pace:
     """Calls per second of one operation, spaced evenly.
 
-    The ceiling is what the user allows. A throttled call lowers the rate by a third at most once
-    a second (the calls already under way say nothing new), and it climbs back to the ceiling
-    within a minute (additive increase, multiplicative decrease).
+    The ceiling is what the user allows. A throttled call sets the rate a twentieth under what the
+    service accepted during the last five seconds, at most once a second (the calls already under
+    way say nothing new). From there it follows a cubic curve, as TCP CUBIC (RFC 9438) does: back at
+    the found rate after 30 seconds, a twentieth above it after 60, and steeply upwards from then
+    on. So it stays near the ceiling it found, seldom asks for more, and follows when there is more.
     """
 
     def __init__(self, ceiling: float) -> None:
         self.ceiling = ceiling
-        self.rate = ceiling
+        self._found = math.inf
+        self._found_at = -math.inf
         self._next_turn = -math.inf
-        self._recovered_at = -math.inf
-        self._lowered_at = -math.inf
+        self._accepted: deque[float] = deque()
 
-    def reserve(self, now: float) -> float:
-        """Take the next turn and return how many seconds it is away (0 when it is now)."""
-        self._recover(now)
-        turn = max(now, self._next_turn)
-        self._next_turn = turn + 1 / self.rate
-        return turn - now
+    def rate(self, now: float) -> float:
+        """Calls per second that are made at the moment `now`."""
+        bend = ((now - self._found_at) / _PLATEAU_SECONDS - 1) ** 3
+        return min(self.ceiling, self._found * (1 + _CAUTION * bend))
+
+    def delay(self, now: float) -> float:
+        """Seconds until the next turn, 0 when it is now."""
+        return max(0.0, self._next_turn - now)
+
+    def take(self, now: float) -> None:
+        """Make use of the turn."""
+        self._next_turn = max(now, self._next_turn) + 1 / self.rate(now)
+
+    def accepted(self, now: float) -> None:
+        """The service took a call."""
+        self._accepted.append(now)
+        self._forget(now)
 
     def throttled(self, now: float) -> None:
-        """The service said that the last call came too soon."""
-        if now - self._lowered_at >= 1:
-            self._recover(now)
-            self.rate = max(min(_LOWEST_RATE, self.ceiling), self.rate * _SLOWER)
-            self._lowered_at = now
+        """The service said that a call came too soon."""
+        if now - self._found_at < _SETTLING_SECONDS:
+            return
+        rate = self.rate(now)
+        lowest = min(_LOWEST_RATE, self.ceiling)
+        self._found = max(lowest / (1 - _CAUTION), min(rate, self._accepted_rate(now)) or rate / 2)
+        self._found_at = now
 
-    def _recover(self, now: float) -> None:
-        if self.rate < self.ceiling:
-            gained = self.ceiling / _RECOVERY_SECONDS * (now - self._recovered_at)
-            self.rate = min(self.ceiling, self.rate + gained)
-        self._recovered_at = now
+    def _accepted_rate(self, now: float) -> float:
+        """Calls per second that the service took of late; 0 when it took none."""
+        self._forget(now)
+        if not self._accepted:
+            return 0.0
+        return len(self._accepted) / max(_SETTLING_SECONDS, now - self._accepted[0])
+
+    def _forget(self, now: float) -> None:
+        while self._accepted and now - self._accepted[0] > _WINDOW_SECONDS:
+            self._accepted.popleft()
 
 
 class Slots:
     """How many jobs may be in flight at once.
 
     The ceiling is what the user allows; the account may have fewer, and others use them too. A
-    refused start sets the limit to what is really running, so the next start waits for one of our
-    jobs to end, or for ten seconds where none of ours runs. Every ten seconds without a refusal
-    the limit is raised by 1, 2, 4, ... to find slots that have become free.
+    refused start sets the limit to what is really running: the next one waits for one of our jobs
+    to end. After 100 accepted starts, or ten minutes, one more slot is tried; where that is
+    accepted two more, then four, and so on until the next refusal. So refusals are about one start
+    in a hundred, and slots that others give back are taken within a few starts.
     """
 
     def __init__(self, ceiling: int) -> None:
         self.ceiling = ceiling
         self.limit = ceiling
         self.held = 0
-        self._step = 1
-        self._probe_at = math.inf
+        self._step = 0
+        self._accepted = 0
+        self._refused_at = -math.inf
 
     def take(self, now: float) -> bool:
         """Hold one more slot if the limit allows it."""
-        self._probe(now)
+        if self.held >= self.limit and self._may_try(now):
+            self._step = self._step * 2 or 1
+            self.limit = min(self.ceiling, self.held + self._step)
+            self._accepted = 0
         if self.held >= self.limit:
             return False
         self.held += 1
@@ -82,20 +114,27 @@ class Slots:
         """A job has ended, or was not started after all."""
         self.held -= 1
 
+    def accepted(self) -> None:
+        """The service took a start."""
+        self._accepted += 1
+
     def refused(self, now: float) -> None:
         """The service has no free slot; the slot held for the refused start is given back."""
         self.give_back()
         self.limit = min(self.limit, self.held)
-        self._step = 1
-        self._probe_at = now + _PROBE_SECONDS
+        self._step = 0
+        self._accepted = 0
+        self._refused_at = now
 
     def patience(self, now: float) -> float:
-        """Seconds until the limit may have grown by itself (infinite when it is the ceiling)."""
-        return max(0.0, self._probe_at - now)
+        """Seconds until one more may be tried though none of ours ends (infinite at the ceiling)."""
+        if self.limit >= self.ceiling:
+            return math.inf
+        wait = _STARVED_SECONDS if self.limit <= 0 else _PROBE_SECONDS
+        return max(0.0, self._refused_at + wait - now)
 
-    def _probe(self, now: float) -> None:
-        if now < self._probe_at:
-            return
-        self.limit = min(self.ceiling, self.limit + self._step)
-        self._step *= 2
-        self._probe_at = math.inf if self.limit == self.ceiling else now + _PROBE_SECONDS
+    def _may_try(self, now: float) -> bool:
+        if self.limit >= self.ceiling:
+            return False
+        enough = self._step if self._step else _PROBE_STARTS
+        return self._accepted >= enough or (not self._step and self.patience(now) == 0)

@@ -73,6 +73,7 @@ class Starters:
                     return
             else:
                 self._board.figures.started += 1
+                self._board.slots.accepted()
                 self._board.queueing |= status is JobStatus.QUEUED
                 return
 
