@@ -1,13 +1,13 @@
-"""Sessions and clients, the Transcribe calls, and the one translation of what AWS says.
-
-What a call's failure means is decided by its code and message, never by its HTTP status: recorded
-answers of the service and newer service models disagree about the status.
-"""
+"""Sessions and clients, and the Transcribe calls."""
 
 from __future__ import annotations
 
+import asyncio
+import math
 import os
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+import time
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import aioboto3
@@ -15,70 +15,21 @@ import msgspec
 from aiobotocore.config import AioConfig
 from botocore import exceptions as boto
 
+from pipeline.aws_errors import CREDENTIALS_STEP, translated
 from pipeline.brakes import Operation
-from pipeline.errors import (
-    BadSettings,
-    Denied,
-    JobExists,
-    JobMissing,
-    NoAccess,
-    NoFreeSlot,
-    PipelineError,
-    RecordingFailed,
-    Throttled,
-    Unavailable,
-)
-from pipeline.failures import REFUSED, classify
+from pipeline.errors import Expired
 from pipeline.model import JobStatus
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
 
     from pipeline.brakes import Waiting
     from pipeline.config import Aws, Limits
 
 _PAGE = 100
-_TOO_MANY_REQUESTS = "429"
 _CONNECT_SECONDS = 10
+_RENEWAL_SECONDS = 60.0
 _READ_SECONDS = 60
-
-_BY_CODE: dict[str, type[PipelineError]] = {
-    "ThrottlingException": Throttled,
-    "Throttling": Throttled,
-    "TooManyRequestsException": Throttled,
-    "RequestLimitExceeded": Throttled,
-    "RequestThrottled": Throttled,
-    "RequestThrottledException": Throttled,
-    "SlowDown": Throttled,
-    "InternalFailureException": Unavailable,
-    "InternalFailure": Unavailable,
-    "InternalServerError": Unavailable,
-    "InternalError": Unavailable,
-    "ServiceUnavailable": Unavailable,
-    "ServiceUnavailableException": Unavailable,
-    "RequestTimeout": Unavailable,
-    "ConflictException": JobExists,
-    "NotFoundException": JobMissing,
-}
-_DENIED = frozenset({"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"})
-_NO_ACCESS = {
-    "OptInRequired": "the account is not signed up for the service",
-    "SubscriptionRequiredException": "the account is not signed up for the service",
-    "UnrecognizedClientException": "the credentials are not valid here",
-    "InvalidClientTokenId": "the credentials are not valid here",
-    "InvalidAccessKeyId": "the credentials are not valid here",
-    "InvalidSignatureException": "the secret key is wrong",
-    "SignatureDoesNotMatch": "the secret key is wrong",
-    "ExpiredTokenException": "the session token has expired",
-    "ExpiredToken": "the session token has expired",
-    "InvalidToken": "the session token is not valid",
-    "RequestExpired": "this machine's clock is wrong",
-    "RequestTimeTooSkewed": "this machine's clock is wrong",
-}
-_CREDENTIALS_STEP = (
-    "Check AWS_PROFILE or --profile, and `aws sts get-caller-identity`; then run the same "
-    "command again, it goes on where it stopped."
-)
 
 
 class JobRecord(msgspec.Struct, frozen=True):
@@ -91,12 +42,72 @@ class JobRecord(msgspec.Struct, frozen=True):
 
 
 class Session:
-    """An open connection to one account and region: the clients and the shared settings."""
+    """An open connection to one account and region: the clients, renewed when a token expires."""
 
-    def __init__(self, transcribe: Any, s3: Any, region: str) -> None:
-        self.transcribe = transcribe
-        self.s3 = s3
-        self.region = region
+    transcribe: Any
+    s3: Any
+    region: str
+
+    def __init__(self, settings: Aws, connections: int, keys: tuple[str, str] | None) -> None:
+        self._settings = settings
+        self._connections = connections
+        self._keys = keys
+        self._stack = AsyncExitStack()
+        self._renewing = asyncio.Lock()
+        self._renewed_at = -math.inf
+
+    async def open(self) -> None:
+        """Open the clients with the credentials that the machine has now.
+
+        Raises:
+            BadSettings: no region, or no such profile.
+            NoAccess: no credentials.
+        """
+        with translated("connecting"):
+            session = await self._credentials()
+            endpoint = self._settings.endpoint_url or None
+            enter = self._stack.enter_async_context
+            config = _transcribe_config(self._connections)
+            self.transcribe = await enter(
+                session.client("transcribe", endpoint_url=endpoint, config=config)
+            )
+            config = _s3_config(self._settings)
+            self.s3 = await enter(session.client("s3", endpoint_url=endpoint, config=config))
+            self.region = session.region_name
+
+    async def _credentials(self) -> Any:
+        """A new session: it reads the environment and the credentials files anew."""
+        access, secret = self._keys or (None, None)
+        session = aioboto3.Session(
+            aws_access_key_id=access,
+            aws_secret_access_key=secret,
+            region_name=self._settings.region or os.environ.get("AWS_REGION") or None,
+            profile_name=self._settings.profile or None,
+        )
+        if session.region_name is None:
+            raise boto.NoRegionError
+        if await session.get_credentials() is None:
+            raise boto.NoCredentialsError
+        return session
+
+    async def renew(self) -> None:
+        """Take up newer credentials, at most once a minute; calls under way keep their client.
+
+        Raises:
+            Expired: they were renewed just now, and that did not help.
+        """
+        seen = self._renewed_at
+        async with self._renewing:
+            if self._renewed_at != seen:
+                return  # another call has renewed them in the meantime
+            if time.monotonic() - seen < _RENEWAL_SECONDS:
+                raise Expired(f"The session token has expired. {CREDENTIALS_STEP}")
+            await self.open()
+            self._renewed_at = time.monotonic()
+
+    async def close(self) -> None:
+        """Close every client."""
+        await self._stack.aclose()
 
 
 @asynccontextmanager
@@ -114,31 +125,12 @@ async def connect(
         BadSettings: no region, or no such profile.
         NoAccess: no credentials.
     """
-    region = settings.region or os.environ.get("AWS_REGION") or None
-    access, secret = keys or (None, None)
-    with translated("connecting"):
-        session = aioboto3.Session(
-            aws_access_key_id=access,
-            aws_secret_access_key=secret,
-            region_name=region,
-            profile_name=settings.profile or None,
-        )
-        if session.region_name is None:
-            raise boto.NoRegionError
-        if await session.get_credentials() is None:
-            raise boto.NoCredentialsError
-    endpoint = settings.endpoint_url or None
-    async with AsyncExitStack() as stack:
-        with translated("connecting"):
-            transcribe = await stack.enter_async_context(
-                session.client(
-                    "transcribe", endpoint_url=endpoint, config=_transcribe_config(connections)
-                )
-            )
-            s3 = await stack.enter_async_context(
-                session.client("s3", endpoint_url=endpoint, config=_s3_config(settings))
-            )
-        yield Session(transcribe, s3, session.region_name)
+    session = Session(settings, connections, keys)
+    try:
+        await session.open()
+        yield session
+    finally:
+        await session.close()
 
 
 def _transcribe_config(connections: int) -> AioConfig:
@@ -163,10 +155,11 @@ class Transcriber:
     """The Transcribe calls of a run, each at its own pace."""
 
     def __init__(self, session: Session, limits: Limits, waiting: Waiting) -> None:
-        self._client = session.transcribe
-        self.start_calls = Operation("StartTranscriptionJob", limits.start_rate, waiting)
-        self.get_calls = Operation("GetTranscriptionJob", limits.get_rate, waiting)
-        self.list_calls = Operation("ListTranscriptionJobs", limits.list_rate, waiting)
+        self._session = session
+        renewed = partial(Operation, waiting=waiting, renew=session.renew)
+        self.start_calls = renewed("StartTranscriptionJob", limits.start_rate)
+        self.get_calls = renewed("GetTranscriptionJob", limits.get_rate)
+        self.list_calls = renewed("ListTranscriptionJobs", limits.list_rate)
 
     @property
     def operations(self) -> tuple[Operation, ...]:
@@ -184,7 +177,7 @@ class Transcriber:
 
         async def attempt() -> JobStatus:
             with translated("transcribe:StartTranscriptionJob"):
-                answer = await self._client.start_transcription_job(**request)
+                answer = await self._session.transcribe.start_transcription_job(**request)
             return JobStatus(answer["TranscriptionJob"]["TranscriptionJobStatus"])
 
         return await self.start_calls.call(attempt)
@@ -198,7 +191,9 @@ class Transcriber:
 
         async def attempt() -> JobRecord:
             with translated("transcribe:GetTranscriptionJob"):
-                answer = await self._client.get_transcription_job(TranscriptionJobName=name)
+                answer = await self._session.transcribe.get_transcription_job(
+                    TranscriptionJobName=name
+                )
             return _job_record(answer["TranscriptionJob"])
 
         return await self.get_calls.call(attempt)
@@ -211,7 +206,9 @@ class Transcriber:
 
             async def attempt(request: dict[str, Any] = request | token) -> dict[str, Any]:
                 with translated("transcribe:ListTranscriptionJobs"):
-                    answer: dict[str, Any] = await self._client.list_transcription_jobs(**request)
+                    answer: dict[str, Any] = await self._session.transcribe.list_transcription_jobs(
+                        **request
+                    )
                     return answer
 
             answer = await self.list_calls.call(attempt)
@@ -230,69 +227,3 @@ def _job_record(job: dict[str, Any]) -> JobRecord:
         or transcript.get("RedactedTranscriptFileUri"),
         failure=job.get("FailureReason", ""),
     )
-
-
-@contextmanager
-def translated(operation: str) -> Iterator[None]:
-    """Turn what botocore raises inside into an error of ours; `operation` names the IAM action."""
-    try:
-        yield
-    except boto.ClientError as error:
-        details = error.response.get("Error", {})
-        raise meaning(
-            operation, str(details.get("Code", "")), str(details.get("Message", ""))
-        ) from error
-    except boto.ProfileNotFound as error:
-        raise BadSettings(f"{error}. Name one of ~/.aws/config with --profile.") from error
-    except boto.NoRegionError as error:
-        raise BadSettings(
-            "No AWS region is set. Name the bucket's region with --region or AWS_REGION."
-        ) from error
-    except boto.ParamValidationError as error:
-        raise RecordingFailed(REFUSED, str(error)) from error
-    except (boto.HTTPClientError, boto.ConnectionError) as error:
-        raise Unavailable(f"{operation}: {error}") from error
-    except boto.BotoCoreError as error:
-        raise NoAccess(f"No usable AWS credentials: {error}. {_CREDENTIALS_STEP}") from error
-
-
-def meaning(operation: str, code: str, words: str) -> PipelineError:
-    """What an error answer of an AWS service means for the run.
-
-    The codes and messages are those of the service's model and of recorded answers.
-    """
-    if code in _DENIED:
-        return Denied(f"{operation} is not allowed ({code}: {words}). Allow it and run again.")
-    if code in _NO_ACCESS:
-        return NoAccess(f"{operation}: {_NO_ACCESS[code]} ({code}: {words}). {_CREDENTIALS_STEP}")
-    kind = _kind(code, words)
-    return kind(f"{operation}: {code}: {words}") if kind else _refusal(words)
-
-
-def _kind(code: str, words: str) -> type[PipelineError] | None:
-    """The class of an answer that is not about one recording's content; None for the others."""
-    if code.startswith("LimitExceeded"):
-        return None if _of_the_input(words.lower()) else NoFreeSlot
-    if words == "Rate exceeded":
-        return Throttled
-    if "job couldn't be found" in words:
-        return JobMissing
-    if code.isdecimal():  # botocore's code for an answer that names none, such as a proxy's
-        return Throttled if code == _TOO_MANY_REQUESTS else Unavailable
-    return _BY_CODE.get(code)
-
-
-def _of_the_input(words: str) -> bool:
-    """Whether a limit is one of the recording: the account's own limits have the same code."""
-    input_words = ("too long", "too big", "file size", "duration")
-    return "too many" not in words and any(part in words for part in input_words)
-
-
-def _refusal(words: str) -> PipelineError:
-    """A permanent answer: to this recording, or to every one because of the place of results."""
-    if words.startswith("The specified S3 bucket can't be accessed"):
-        return Denied(
-            f"The service can't write the transcripts: {words} Allow s3:PutObject below the "
-            "prefix of --results."
-        )
-    return RecordingFailed(classify(words), words)

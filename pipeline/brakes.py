@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 import tenacity
 from tenacity.stop import stop_base
 
-from pipeline.errors import RecordingFailed, ServiceUnreachable, Throttled, Unavailable
+from pipeline.errors import Expired, RecordingFailed, ServiceUnreachable, Throttled, Unavailable
 from pipeline.failures import FAULT
 from pipeline.limits import Pace, Slots
 
@@ -62,10 +62,20 @@ class Waiting:
 
 
 class Operation:
-    """One operation of a service: its own pace, its own retries, its own count of calls."""
+    """One operation of a service: its own pace, its own retries, its own count of calls.
 
-    def __init__(self, name: str, rate: float, waiting: Waiting) -> None:
+    `renew` takes up newer credentials when the service says that a token has expired.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        rate: float,
+        waiting: Waiting,
+        renew: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self.name = name
+        self._renew = renew
         self.calls = 0
         self.refused = 0
         self._answered_at = _NEVER
@@ -111,6 +121,11 @@ class Operation:
             self.refused += 1
             self._pace.throttled(clock())
             raise
+        except Expired as error:
+            if self._renew is None:
+                raise
+            await self._renew()
+            raise Unavailable(str(error)) from error
         self._pace.accepted(clock())
         self._answered_at = clock()
         return answer

@@ -4,10 +4,12 @@
     ├── CannotRun                 the run stops, exit 2; its sentence says what to do next
     │   ├── BadSettings           configuration, flags, environment
     │   ├── NoAccess              credentials are missing or wrong
-    │   │   └── Denied            a permission is missing
+    │   │   ├── Denied            a permission is missing
+    │   │   └── Expired           the session token has expired; renewed once before it counts
     │   ├── NoSuchSource          a bucket or folder that is missing or in another region
     │   ├── StateUnusable         locked, of another source, not ours, damaged
     │   ├── OutputUnusable        can't be written, changed by someone, disk full
+    │   ├── NothingWorks          the first recordings all fail for the same reason
     │   └── ServiceUnreachable    no answer for too long; the next run goes on
     ├── RecordingFailed           one recording ends here, the others go on
     ├── JobExists                 Start met a job of the same name
@@ -41,6 +43,14 @@ class NoAccess(CannotRun):
 
 class Denied(NoAccess):
     """The credentials are good, but a permission is missing."""
+
+
+class Expired(NoAccess):
+    """The session token has expired."""
+
+
+class NothingWorks(CannotRun):
+    """The first recordings all failed for one reason: it is not the recordings."""
 
 
 class NoSuchSource(CannotRun):

@@ -127,8 +127,8 @@ class Slots:
         self._refused_at = now
 
     def patience(self, now: float) -> float:
-        """Seconds until one more may be tried though none of ours ends (infinite at the ceiling)."""
-        if self.limit >= self.ceiling:
+        """Seconds until one more may be tried though none of ours ends; infinite while growing."""
+        if self._step or self.limit >= self.ceiling:
             return math.inf
         wait = _STARVED_SECONDS if self.limit <= 0 else _PROBE_SECONDS
         return max(0.0, self._refused_at + wait - now)
@@ -136,5 +136,4 @@ class Slots:
     def _may_try(self, now: float) -> bool:
         if self.limit >= self.ceiling:
             return False
-        enough = self._step if self._step else _PROBE_STARTS
-        return self._accepted >= enough or (not self._step and self.patience(now) == 0)
+        return self._accepted >= (self._step or _PROBE_STARTS) or self.patience(now) == 0

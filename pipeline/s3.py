@@ -16,7 +16,7 @@ from xml.etree import ElementTree as ET
 import aiohttp
 from yarl import URL
 
-from pipeline.aws import meaning, translated
+from pipeline.aws_errors import meaning, translated
 from pipeline.brakes import Operation
 from pipeline.errors import (
     Denied,
@@ -50,11 +50,10 @@ class S3:
     """Listing and reading over one HTTP connection pool."""
 
     def __init__(self, session: Session, http: aiohttp.ClientSession, waiting: Waiting) -> None:
-        self._presigner = session.s3
-        self._region = session.region
+        self._session = session
         self._http = http
-        self.list_calls = Operation("ListObjectsV2", _RATE, waiting)
-        self.read_calls = Operation("GetObject", _RATE, waiting)
+        self.list_calls = Operation("ListObjectsV2", _RATE, waiting, session.renew)
+        self.read_calls = Operation("GetObject", _RATE, waiting, session.renew)
 
     @property
     def operations(self) -> tuple[Operation, ...]:
@@ -130,7 +129,7 @@ class S3:
     async def _signed(self, operation: str, parameters: dict[str, Any]) -> bytes | None:
         """The answer to a presigned call; None for 404."""
         with translated(f"s3:{operation}"):
-            url = await self._presigner.generate_presigned_url(
+            url = await self._session.s3.generate_presigned_url(
                 operation, Params=parameters, ExpiresIn=_EXPIRES
             )
         status, body, headers = await self._get(url)
@@ -153,10 +152,10 @@ class S3:
     def _refusal(self, bucket: str, operation: str, body: bytes, headers: Any) -> PipelineError:
         code, words, region = _error_details(body)
         region = headers.get("x-amz-bucket-region") or region
-        if region and region != self._region:
+        if region and region != self._session.region:
             return NoSuchSource(
-                f"The bucket {bucket} is in {region}, not in {self._region}. The jobs must run "
-                f"where the recordings are: add --region {region}."
+                f"The bucket {bucket} is in {region}, not in {self._session.region}. The jobs "
+                f"must run where the recordings are: add --region {region}."
             )
         action = "s3:ListBucket" if operation == "list_objects_v2" else "s3:GetObject"
         error = meaning(f"{action} on {bucket}", code, words)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from botocore import exceptions as boto
 
-from pipeline.aws import meaning, translated
+from pipeline.aws_errors import meaning, translated
 from pipeline.errors import (
     BadSettings,
     Denied,

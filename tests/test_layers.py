@@ -15,7 +15,7 @@ LAYERS = (
     ("run",),
     ("producer", "starters", "poller", "collector", "writer"),
     (
-        *("aws", "s3", "sources", "state", "board", "brakes", "tasks", "transcript"),
+        *("aws_errors", "aws", "s3", "sources", "state", "board", "brakes", "tasks", "transcript"),
         *("progress", "exporting", "plan", "iam", "metrics", "label_studio"),
     ),
     ("state_file",),
@@ -31,7 +31,7 @@ BETWEEN_STAGES = {("writer", "pipeline.collector", "Line")}
 
 DOORS = {
     "sqlite3": {"pipeline/state.py", "pipeline/state_file.py"},
-    "botocore": {"pipeline/aws.py"},
+    "botocore": {"pipeline/aws.py", "pipeline/aws_errors.py"},
     "aioboto3": {"pipeline/aws.py"},
     "aiobotocore": {"pipeline/aws.py"},
     "tenacity": {"pipeline/brakes.py"},

@@ -1,0 +1,137 @@
+"""The one translation of what AWS says into errors of ours.
+
+What a call's failure means is decided by its code and message, never by its HTTP status: recorded
+answers of the service and newer service models disagree about the status.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from botocore import exceptions as boto
+
+from pipeline.errors import (
+    BadSettings,
+    Denied,
+    Expired,
+    JobExists,
+    JobMissing,
+    NoAccess,
+    NoFreeSlot,
+    PipelineError,
+    RecordingFailed,
+    Throttled,
+    Unavailable,
+)
+from pipeline.failures import REFUSED, classify
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_TOO_MANY_REQUESTS = "429"
+_BY_CODE: dict[str, type[PipelineError]] = {
+    "ThrottlingException": Throttled,
+    "Throttling": Throttled,
+    "TooManyRequestsException": Throttled,
+    "RequestLimitExceeded": Throttled,
+    "RequestThrottled": Throttled,
+    "RequestThrottledException": Throttled,
+    "SlowDown": Throttled,
+    "InternalFailureException": Unavailable,
+    "InternalFailure": Unavailable,
+    "InternalServerError": Unavailable,
+    "InternalError": Unavailable,
+    "ServiceUnavailable": Unavailable,
+    "ServiceUnavailableException": Unavailable,
+    "RequestTimeout": Unavailable,
+    "ConflictException": JobExists,
+    "NotFoundException": JobMissing,
+}
+_DENIED = frozenset({"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"})
+_NO_ACCESS = {
+    "OptInRequired": "the account is not signed up for the service",
+    "SubscriptionRequiredException": "the account is not signed up for the service",
+    "UnrecognizedClientException": "the credentials are not valid here",
+    "InvalidClientTokenId": "the credentials are not valid here",
+    "InvalidAccessKeyId": "the credentials are not valid here",
+    "InvalidSignatureException": "the secret key is wrong",
+    "SignatureDoesNotMatch": "the secret key is wrong",
+    "ExpiredTokenException": "the session token has expired",
+    "ExpiredToken": "the session token has expired",
+    "InvalidToken": "the session token is not valid",
+    "RequestExpired": "this machine's clock is wrong",
+    "RequestTimeTooSkewed": "this machine's clock is wrong",
+}
+CREDENTIALS_STEP = (
+    "Check AWS_PROFILE or --profile, and `aws sts get-caller-identity`; then run the same "
+    "command again, it goes on where it stopped."
+)
+
+
+@contextmanager
+def translated(operation: str) -> Iterator[None]:
+    """Turn what botocore raises inside into an error of ours; `operation` names the IAM action."""
+    try:
+        yield
+    except boto.ClientError as error:
+        details = error.response.get("Error", {})
+        raise meaning(
+            operation, str(details.get("Code", "")), str(details.get("Message", ""))
+        ) from error
+    except boto.ProfileNotFound as error:
+        raise BadSettings(f"{error}. Name one of ~/.aws/config with --profile.") from error
+    except boto.NoRegionError as error:
+        raise BadSettings(
+            "No AWS region is set. Name the bucket's region with --region or AWS_REGION."
+        ) from error
+    except boto.ParamValidationError as error:
+        raise RecordingFailed(REFUSED, str(error)) from error
+    except (boto.HTTPClientError, boto.ConnectionError) as error:
+        raise Unavailable(f"{operation}: {error}") from error
+    except boto.BotoCoreError as error:
+        raise NoAccess(f"No usable AWS credentials: {error}. {CREDENTIALS_STEP}") from error
+
+
+def meaning(operation: str, code: str, words: str) -> PipelineError:
+    """What an error answer of an AWS service means for the run.
+
+    The codes and messages are those of the service's model and of recorded answers.
+    """
+    if code in _DENIED:
+        return Denied(f"{operation} is not allowed ({code}: {words}). Allow it and run again.")
+    if code in _NO_ACCESS:
+        no_access = Expired if code.startswith("ExpiredToken") else NoAccess
+        said = f"{operation}: {_NO_ACCESS[code]} ({code}: {words})"
+        return no_access(f"{said}. {CREDENTIALS_STEP}")
+    kind = _kind(code, words)
+    return kind(f"{operation}: {code}: {words}") if kind else _refusal(words)
+
+
+def _kind(code: str, words: str) -> type[PipelineError] | None:
+    """The class of an answer that is not about one recording's content; None for the others."""
+    if code.startswith("LimitExceeded"):
+        return None if _of_the_input(words.lower()) else NoFreeSlot
+    if words == "Rate exceeded":
+        return Throttled
+    if "job couldn't be found" in words:
+        return JobMissing
+    if code.isdecimal():  # botocore's code for an answer that names none, such as a proxy's
+        return Throttled if code == _TOO_MANY_REQUESTS else Unavailable
+    return _BY_CODE.get(code)
+
+
+def _of_the_input(words: str) -> bool:
+    """Whether a limit is one of the recording: the account's own limits have the same code."""
+    input_words = ("too long", "too big", "file size", "duration")
+    return "too many" not in words and any(part in words for part in input_words)
+
+
+def _refusal(words: str) -> PipelineError:
+    """A permanent answer: to this recording, or to every one because of the place of results."""
+    if words.startswith("The specified S3 bucket can't be accessed"):
+        return Denied(
+            f"The service can't write the transcripts: {words} Allow s3:PutObject below the "
+            "prefix of --results."
+        )
+    return RecordingFailed(classify(words), words)
