@@ -12,12 +12,14 @@ from collections import Counter, deque
 from typing import TYPE_CHECKING
 
 from pipeline.brakes import SlotGate, Waiting
+from pipeline.errors import NothingWorks
 
 if TYPE_CHECKING:
     from pipeline.model import Job
     from pipeline.state import State
 
 _CLAIM = 64
+_ALL_ALIKE = 20
 _RECHECK_SECONDS = 5.0
 _LEARNING = 0.1
 
@@ -28,6 +30,7 @@ class Figures:
     def __init__(self) -> None:
         self.begun = time.monotonic()
         self.listed = 0
+        self.touched = 0
         self.listing_done = False
         self.skipped: Counter[str] = Counter()
         self.started = 0
@@ -51,8 +54,9 @@ class Board:
     whether the service was seen to queue jobs, `typical_seconds` how long a job takes.
     """
 
-    def __init__(self, state: State, most_in_flight: int) -> None:
+    def __init__(self, state: State, most_in_flight: int, most_starts: int | None = None) -> None:
         self.state = state
+        self._starts_left = most_starts
         self.figures = Figures()
         self.braking = Waiting()
         self.slots = SlotGate(most_in_flight, self.braking)
@@ -65,16 +69,20 @@ class Board:
         self._claimed: deque[Job] = deque()
         self._open = 0
         self._changed = asyncio.Event()
+        self._anything_ran = False
+        self._refused: list[tuple[Job, str]] = []
 
     # The producer tells, the starters ask
 
     def resume(self) -> None:
         """Take up the jobs that an earlier run left in flight."""
-        for job in self.state.in_flight():
+        ago = time.monotonic() - time.time()
+        for job, started in self.state.in_flight():
             self._open += 1
             self.figures.resumed += 1
             self.slots.adopt()
             self.waiting[job.name] = job
+            self._since[job.name] = started + ago
 
     def listed(self) -> None:
         """There may be new pending recordings, or the listing has ended."""
@@ -83,20 +91,33 @@ class Board:
     async def next_job(self) -> Job | None:
         """A job to start, waiting for one; None when everything is settled."""
         while not self._claimed:
-            self._claimed.extend(self.state.claim(_CLAIM))
-            self._open += len(self._claimed)
+            self._claim()
             if self._claimed:
                 break
-            if self.figures.listing_done and not self._open:
+            if not self._open and (self.figures.listing_done or self.spent):
                 return None
             changed = self._changed
             await changed.wait()
         return self._claimed.popleft()
 
+    def _claim(self) -> None:
+        most = _CLAIM if self._starts_left is None else min(_CLAIM, self._starts_left)
+        self._claimed.extend(self.state.claim(most))
+        self._open += len(self._claimed)
+        if self._starts_left is not None:
+            self._starts_left -= len(self._claimed)
+
+    @property
+    def spent(self) -> bool:
+        """Whether as many recordings were taken as this run may take."""
+        return self._starts_left == 0
+
     # A job's way
 
     def is_running(self, job: Job) -> None:
         """The job runs at the service and holds its slot."""
+        self._refused.clear()
+        self._anything_ran = True
         self.waiting[job.name] = job
         self._since[job.name] = time.monotonic()
 
@@ -118,6 +139,37 @@ class Board:
             return list(self.waiting.values())
         now = time.monotonic()
         return [job for name, job in self.waiting.items() if self._not_before.get(name, 0) <= now]
+
+    def overdue(self, seconds: float) -> list[Job]:
+        """The waiting jobs that were started longer ago than that."""
+        before = time.monotonic() - seconds
+        return [job for name, job in self.waiting.items() if self._since.get(name, 0) < before]
+
+    def try_again(self, job: Job) -> None:
+        """The job failed for no fault of the recording: it is pending under a new name."""
+        self.state.try_again(job)
+        self._settle()
+        self._wake()
+
+    def refuse(self, job: Job, reason: str, words: str) -> None:
+        """The service does not take the recording.
+
+        Raises:
+            NothingWorks: so it was with the first twenty, for the same reason; they are pending
+                again, as it is not the recordings.
+        """
+        self.fail(job, reason, words)
+        if self._anything_ran or self.figures.resumed:
+            return
+        self._refused.append((job, reason))
+        if len(self._refused) == _ALL_ALIKE and {why for _, why in self._refused} == {reason}:
+            for each, _ in self._refused:
+                self.state.release(each)
+            raise NothingWorks(
+                f"The service refused the first {_ALL_ALIKE} recordings, each for the same reason "
+                f"({reason}): {words} Nothing was started; mend that and run the same command "
+                "again."
+            )
 
     def restart(self, job: Job) -> int:
         """The service has forgotten the job: it is pending again; return how often this was."""

@@ -10,7 +10,7 @@ from pipeline.errors import (
     RecordingFailed,
     ServiceUnreachable,
 )
-from pipeline.failures import BROKEN_TRANSCRIPT, LOST, NO_SPEECH, classify
+from pipeline.failures import BROKEN_TRANSCRIPT, FAULT, LOST, NO_SPEECH, classify
 from pipeline.model import Job, JobStatus, Transcript
 from pipeline.naming import parse_s3_uri, place_of_result, result_place
 from pipeline.tasks import transcript_task
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _RENEWALS = 3
 _RESTARTS = 3
+_NEW_NAMES = 2
 
 
 class Line(NamedTuple):
@@ -34,6 +35,10 @@ class Line(NamedTuple):
 
     job: Job
     content: bytes
+
+
+class FaultAtTheService(RecordingFailed):
+    """The job failed for no fault of the recording ("Internal ..."): worth another job."""
 
 
 class StillRunning(Exception):
@@ -68,6 +73,8 @@ class Collectors:
                 self._board.still_running(job)
             except JobMissing:
                 self._start_again(job)
+            except FaultAtTheService as error:
+                self._try_again(job, error)
             except RecordingFailed as error:
                 self._board.fail(job, error.reason, str(error))
             else:
@@ -78,8 +85,18 @@ class Collectors:
         audio = self._source.audio_uri(job.recording.key)
         return transcript_task(audio, job, transcript, self._model_version)
 
+    def _try_again(self, job: Job, error: FaultAtTheService) -> None:
+        """Give a job that the service spoilt a new name, twice at most."""
+        if job.attempt <= _NEW_NAMES:
+            self._board.try_again(job)
+        else:
+            self._board.fail(job, error.reason, str(error))
+
     def _start_again(self, job: Job) -> None:
-        if self._board.restart(job) > _RESTARTS:
+        """Start a job that the service has forgotten, unless its result was there before."""
+        if job.found:
+            self._board.fail(job, LOST, "Its transcript is no longer where it was found.")
+        elif self._board.restart(job) > _RESTARTS:
             raise ServiceUnreachable(
                 f"The service keeps forgetting the job {job.name}. Run the same command again "
                 "later; it goes on where it stopped."
@@ -146,5 +163,7 @@ class Collectors:
 def _raise_unless_silent(record: JobRecord) -> None:
     """A job failed; without speech to identify the language by, that is silence, no error."""
     reason = classify(record.failure)
+    if reason == FAULT:
+        raise FaultAtTheService(reason, record.failure)
     if reason != NO_SPEECH:
         raise RecordingFailed(reason, record.failure)

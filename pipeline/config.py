@@ -1,31 +1,18 @@
-"""The settings as one value that is handed down: flag > environment > file > default.
+"""The settings as one value that is handed down.
 
 Every setting is a field here, with its meaning, unit and bounds; the command line takes its help
-from it, and the example file is compared with it. All complaints come in one message.
+from it, and the example file is compared with it.
 """
 
 from __future__ import annotations
 
-import difflib
-import re
-import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import Annotated, get_type_hints
 
 import msgspec
 from msgspec import Meta
 
-from pipeline.errors import BadSettings
-from pipeline.naming import parse_s3_uri
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-ENVIRONMENT = "TRANSCRIBE_PIPELINE_"
-_VARIABLES = "the environment"
-_OUTPUT_KEY = re.compile(r"[a-zA-Z0-9\-_.!*'()/]{0,850}")
-_LANGUAGE = re.compile(r"[a-z]{2,3}-[A-Z]{2,4}")
-_JOB_PREFIX = re.compile(r"[0-9a-zA-Z._-]{1,100}")
+_QUEUE = 10_000
 
 
 class Aws(msgspec.Struct, frozen=True):
@@ -68,6 +55,10 @@ class Transcribe(msgspec.Struct, frozen=True):
     language: Annotated[
         str, Meta(description="Language of the recordings (en-US), or auto to identify it.")
     ] = "en-US"
+    data_access_role: Annotated[
+        str,
+        Meta(description="ARN of the role with which the service may queue up to 10,000 jobs."),
+    ] = ""
     job_prefix: Annotated[str, Meta(description="What the names of all jobs begin with.")] = (
         "transcribe-pipeline"
     )
@@ -97,6 +88,22 @@ class Limits(msgspec.Struct, frozen=True):
     poll_seconds: Annotated[
         float, Meta(gt=0, le=3_600, description="Seconds between two looks at the jobs, at most.")
     ] = 10.0
+    job_timeout: Annotated[
+        float, Meta(gt=0, le=2_160, description="Hours after which a job is given up.")
+    ] = 24.0
+
+
+class Budget(msgspec.Struct, frozen=True):
+    """When a run has done enough; what is left is for the next one."""
+
+    limit: Annotated[
+        int, Meta(ge=0, description="Recordings to take in this run, at most; 0 is all of them.")
+    ] = 0
+    until: Annotated[
+        str,
+        Meta(description="Time of day to stop at: 06:00, 06:00Z, or 06:00 Europe/Berlin."),
+    ] = ""
+    max_hours: Annotated[float, Meta(ge=0, description="Hours to run, at most; 0 is any.")] = 0.0
 
 
 class Tasks(msgspec.Struct, frozen=True):
@@ -119,6 +126,7 @@ class Config(msgspec.Struct, frozen=True):
     output: Output = Output()
     transcribe: Transcribe = Transcribe()
     limits: Limits = Limits()
+    budget: Budget = Budget()
     tasks: Tasks = Tasks()
 
     @property
@@ -130,6 +138,18 @@ class Config(msgspec.Struct, frozen=True):
     def state_path(self) -> Path:
         """The state file, beside the output unless it is named."""
         return Path(self.output.state or f"{self.output.output}.state")
+
+    @property
+    def failures_path(self) -> Path:
+        """The failed recordings, JSON Lines, beside the output."""
+        return self.output_path.with_suffix(".failures.jsonl")
+
+    @property
+    def most_in_flight(self) -> int:
+        """Jobs in flight at once; where the service queues them, slots are not ours to watch."""
+        as_given = self.limits.max_in_flight
+        queues = self.transcribe.data_access_role and as_given == Limits().max_in_flight
+        return _QUEUE if queues else as_given
 
     @property
     def model_version(self) -> str:
@@ -158,127 +178,3 @@ def describe(name: str) -> str:
     meaning: str = hint.__metadata__[0].description
     default = getattr(struct(), name)
     return meaning if default in ("", []) else f"{meaning} [default: {default}]"
-
-
-def resolve(
-    flags: Mapping[str, Any], environment: Mapping[str, str], path: Path | None = None
-) -> Config:
-    """The settings of one run.
-
-    Args:
-        flags: values from the command line by setting; None and () mean not given.
-        environment: the process environment.
-        path: the TOML file, if one was named.
-
-    Raises:
-        BadSettings: with every complaint in one message.
-    """
-    complaints: list[str] = []
-    given: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
-    sources = (
-        (_from_file(path, complaints) if path else (), str(path)),
-        (_from_environment(environment, complaints), _VARIABLES),
-        (((n, v) for n, v in flags.items() if v not in (None, (), [])), "the command line"),
-    )
-    for values, origin in sources:
-        for name, value in values:
-            checked = _checked(name, value, origin, complaints)
-            if checked is not None:
-                given[SETTINGS[name]][name] = checked
-    config = msgspec.convert(given, Config)
-    complaints.extend(_disagreements(config))
-    if complaints:
-        raise BadSettings("\n".join(complaints))
-    return config
-
-
-def _from_file(path: Path, complaints: list[str]) -> Iterator[tuple[str, Any]]:
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        complaints.append(f"The configuration file {path} can't be read: {error.strerror}.")
-        return
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        complaints.append(f"The configuration file {path} is not valid TOML: {error}.")
-        return
-    for section, values in table.items():
-        if section not in SECTIONS or not isinstance(values, dict):
-            complaints.append(f"{path}: there is no section [{section}].{_nearest(section)}")
-            continue
-        for name, value in values.items():
-            if SETTINGS.get(name) == section:
-                yield name, value
-            else:
-                complaints.append(f"{path}: there is no key {name} in [{section}].{_nearest(name)}")
-
-
-def _from_environment(
-    environment: Mapping[str, str], complaints: list[str]
-) -> Iterator[tuple[str, Any]]:
-    for variable, value in sorted(environment.items()):
-        name = variable.removeprefix(ENVIRONMENT).lower()
-        if not variable.startswith(ENVIRONMENT) or name == "config":
-            continue
-        if name in SETTINGS:
-            yield name, value
-        else:
-            complaints.append(
-                f"The environment variable {variable} is no setting.{_nearest(name, ENVIRONMENT)}"
-            )
-
-
-def _nearest(name: str, prefix: str = "") -> str:
-    """A word about the known name that looks most like a wrong one."""
-    known = {n: f"{n} in [{s}]" for n, s in SETTINGS.items()}
-    if not prefix:
-        known = {s: f"[{s}]" for s in SECTIONS} | known
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    if not near:
-        return " config.example.toml lists them all."
-    return f" Did you mean {prefix + near[0].upper() if prefix else known[near[0]]}?"
-
-
-def _checked(name: str, value: Any, origin: str, complaints: list[str]) -> Any:
-    """The value as the setting's type, or None and a complaint; variables are always text."""
-    hint = get_type_hints(SECTIONS[SETTINGS[name]], include_extras=True)[name]
-    text = origin == _VARIABLES
-    if text and hint.__origin__ == list[str]:
-        value = [part for part in value.split(",") if part]
-    try:
-        return msgspec.convert(value, hint, strict=not text)
-    except msgspec.ValidationError as error:
-        reason = str(error).replace("`", "").partition(" - at ")[0]
-        complaints.append(f"{name} = {value!r} in {origin}: {reason[0].lower()}{reason[1:]}.")
-        return None
-
-
-def _disagreements(config: Config) -> Iterator[str]:
-    """What is wrong although every value has its type."""
-    language = config.transcribe.language
-    if language != "auto" and not _LANGUAGE.fullmatch(language):
-        yield (
-            f"language = {language!r}: not a language code. Write it as en-US, or auto to have "
-            "it identified."
-        )
-    if not _JOB_PREFIX.fullmatch(config.transcribe.job_prefix):
-        yield (
-            f"job_prefix = {config.transcribe.job_prefix!r}: use 1 to 100 of the characters "
-            "a-z A-Z 0-9 . _ -"
-        )
-    if config.output.results:
-        yield from _bad_results(config.output.results)
-    if not config.output.output:
-        yield "output is empty: name the file for the tasks."
-    elif config.output_path.absolute() == config.state_path.absolute():
-        yield f"output and state are the same file, {config.output_path}."
-
-
-def _bad_results(uri: str) -> Iterator[str]:
-    place = parse_s3_uri(uri)
-    if place is None:
-        yield f"results = {uri!r}: write it as s3://bucket/prefix/."
-    elif not _OUTPUT_KEY.fullmatch(place.key):
-        yield (
-            f"results = {uri!r}: the service writes only below prefixes of the characters "
-            "a-z A-Z 0-9 - _ . ! * ' ( ) / (at most 850)."
-        )

@@ -11,6 +11,7 @@
     │   ├── OutputUnusable        can't be written, changed by someone, disk full
     │   ├── NothingWorks          the first recordings all fail for the same reason
     │   └── ServiceUnreachable    no answer for too long; the next run goes on
+    ├── BudgetSpent               --until or --max-hours: stop, exit 3
     ├── RecordingFailed           one recording ends here, the others go on
     ├── JobExists                 Start met a job of the same name
     ├── JobMissing                Get asked for a job that the service does not know
@@ -67,6 +68,10 @@ class OutputUnusable(CannotRun):
 
 class ServiceUnreachable(CannotRun):
     """The service gave no usable answer for too long."""
+
+
+class BudgetSpent(PipelineError):
+    """The time that the run was given is over."""
 
 
 class RecordingFailed(PipelineError):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import orjson
 
 from pipeline.errors import OutputUnusable
+from pipeline.files import replacing
 from pipeline.state import read_state
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ def write_arrays(lines: Iterable[bytes], folder: Path) -> Iterator[Path]:
     number = 0
     for number, chunk in enumerate(_chunks(lines), 1):
         path = _path(folder, number)
-        with _replacing(path) as file:
+        with replacing(path) as file:
             file.write(b"[\n" + b",\n".join(chunk) + b"\n]\n")
         yield path
     while number and (old := _path(folder, number + 1)).exists():
@@ -99,21 +98,3 @@ def _chunks(lines: Iterable[bytes]) -> Iterator[list[bytes]]:
         size += len(line) + 2
     if chunk:
         yield chunk
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """A private file that takes the place of `path` once it is whole."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink()
-        raise OutputUnusable(f"{path} can't be written: {error.strerror}.") from error

@@ -13,6 +13,7 @@ BROKEN_TRANSCRIPT = "broken transcript"
 OTHER_MEDIA = "job name taken by other media"
 FAULT = "fault at the service"
 LOST = "job or transcript lost"
+NEVER_ENDED = "job never ended"
 TOO_LONG = "too long"
 TOO_LARGE = "too large"
 
@@ -39,7 +40,8 @@ _ADVICE = {
     NO_SPEECH: "Name the language with --language.",
     BROKEN_TRANSCRIPT: "Delete the result and the job, then run again.",
     OTHER_MEDIA: "Choose another job_prefix.",
-    LOST: "Run again.",
+    LOST: "Put it back with `transcribe-pipeline retry`; that pays for it again.",
+    NEVER_ENDED: "Look at the job in the console; raise job_timeout or use `retry`.",
     TOO_LONG: "Split the recording; the service takes four hours.",
     "too short": "The service takes recordings of half a second and more.",
     TOO_LARGE: "Split or re-encode the recording; the service takes 2 GB.",
@@ -48,7 +50,7 @@ _ADVICE = {
     "sample rate": "Convert it to between 8 and 48 kHz.",
     "too many channels": "Mix it down to one or two channels.",
     "not valid media": "Listen to the file; it is damaged or no audio.",
-    FAULT: "Run again later.",
+    FAULT: "Put it back with `transcribe-pipeline retry`.",
 }
 
 

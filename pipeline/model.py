@@ -26,14 +26,17 @@ class Recording(msgspec.Struct, frozen=True, gc=False):
 class Job(msgspec.Struct, frozen=True, gc=False):
     """One transcription job of one recording.
 
-    `row` is the recording's row in the state file, `identity` what the name was computed from,
-    `name` the job's name at the service.
+    `row` is the recording's row in the state file, `identity` and `attempt` (from 1) are what the
+    name was computed from, `name` is the job's name at the service. `found` tells that its result
+    is there already, so that it must not be started.
     """
 
     row: int
     identity: bytes
     name: str
     recording: Recording
+    attempt: int = 1
+    found: bool = False
 
 
 class JobStatus(StrEnum):

@@ -64,6 +64,19 @@ def job_name(tag: str, identity: bytes, attempt: int) -> str:
     return f"{tag}{identity.hex()}{suffix}"
 
 
+def parse_job_name(tag: str, name: str) -> tuple[bytes, int] | None:
+    """The identity and attempt that a job name was made of; None for another program's name."""
+    if not name.startswith(tag):
+        return None
+    identity, dash, attempt = name.removeprefix(tag).partition("-")
+    if len(identity) != 2 * IDENTITY_BYTES or (dash and not attempt.isdecimal()):
+        return None
+    try:
+        return bytes.fromhex(identity), int(attempt or 1)
+    except ValueError:
+        return None
+
+
 def result_place(results: S3Place, name: str) -> S3Place:
     """Where the service writes the transcript of the job `name` under `--results`."""
     prefix = results.key if not results.key or results.key.endswith("/") else f"{results.key}/"

@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from pipeline.failures import NEVER_ENDED
 from pipeline.model import JobStatus
 
 if TYPE_CHECKING:
     from pipeline.aws import Transcriber
     from pipeline.board import Board
+    from pipeline.config import Limits
     from pipeline.model import Job
 
 _SOONEST = 0.2
@@ -41,23 +43,27 @@ def next_interval(interval: float, calls: int, finished: int, longest: float) ->
 class Poller:
     """Looks at the running jobs and hands finished ones to the collectors."""
 
-    def __init__(
+    def __init__(  # the board, two neighbours, and what to look for
         self,
         board: Board,
         transcriber: Transcriber,
         tag: str,
+        limits: Limits,
         finished: asyncio.Queue[Job],
     ) -> None:
         self._board = board
         self._transcriber = transcriber
         self._tag = tag
+        self._longest = limits.poll_seconds
+        self._timeout = limits.job_timeout * 3600
         self._finished = finished
 
-    async def poll(self, longest: float) -> None:
-        """Look until cancelled, at most `longest` seconds apart."""
+    async def poll(self) -> None:
+        """Look until cancelled."""
         interval = _SOONEST
         while True:
             await asyncio.sleep(interval)
+            self._give_up_overdue()
             due = self._board.due()
             if not due:
                 interval = _SOONEST
@@ -69,8 +75,15 @@ class Poller:
             for job in gone:
                 await self._finished.put(job)
             typical = self._board.typical_seconds
-            bound = longest if typical is None else min(longest, typical / 8)
+            bound = self._longest if typical is None else min(self._longest, typical / 8)
             interval = next_interval(interval, calls, len(gone), bound)
+
+    def _give_up_overdue(self) -> None:
+        """A job that never ends fails its recording alone; whoever waits is told."""
+        for job in self._board.overdue(self._timeout):
+            self._board.has_finished(job)
+            words = f"The job did not end within {self._timeout / 3600:g} hours."
+            self._board.fail(job, NEVER_ENDED, words)
 
     async def _running(self) -> tuple[set[str], int]:
         """The names of our jobs that have not finished, and how many calls that took.

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from pipeline.errors import Denied
 from pipeline.model import Recording
-from pipeline.naming import identity
+from pipeline.naming import S3Place, identity, parse_job_name, result_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipeline.board import Board
+    from pipeline.s3 import S3
     from pipeline.sources import Entry, Selection, Source
+    from pipeline.state import State
 
 
 async def produce(source: Source, selection: Selection, fingerprint: str, board: Board) -> None:
@@ -19,12 +23,34 @@ async def produce(source: Source, selection: Selection, fingerprint: str, board:
     figures = board.figures
     async for page in source.pages():
         recordings = list(_recordings(page, selection, board))
-        board.state.add((each, identity(source.bucket, each, fingerprint)) for each in recordings)
+        figures.touched += board.state.add(
+            (each, identity(source.bucket, each, fingerprint)) for each in recordings
+        )
         figures.listed += len(page)
         board.listed()
     board.state.note_skipped(figures.skipped)
     figures.listing_done = True
     board.listed()
+
+
+async def find_results(s3: S3, results: S3Place, tag: str, state: State) -> None:
+    """Note which results exist, 1,000 a call, before the first recording of a new state file.
+
+    So a lost state file costs neither a job nor a call per recording, and jobs whose records the
+    service has dropped after 90 days are found too. It also shows whether the bucket is there.
+
+    Raises:
+        NoSuchSource: the bucket of `--results` does not exist, or is in another region.
+    """
+    if state.results_are_known():
+        await s3.check_bucket(results)
+        return
+    names = S3Place(results.bucket, result_place(results, tag).key.removesuffix(".json"))
+    with suppress(Denied):
+        async for page in s3.pages(names):
+            stems = (each.key.rpartition("/")[2].removesuffix(".json") for each in page)
+            state.note_results(filter(None, (parse_job_name(tag, stem) for stem in stems)))
+    state.know_results()
 
 
 def _recordings(page: list[Entry], selection: Selection, board: Board) -> Iterator[Recording]:

@@ -14,14 +14,16 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import closing
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pipeline.aws import Transcriber
+from pipeline.budget import seconds_left
 from pipeline.collector import Collectors
-from pipeline.errors import PipelineError
+from pipeline.errors import BudgetSpent, PipelineError
 from pipeline.naming import group_tag, parse_s3_uri
 from pipeline.poller import Poller
-from pipeline.producer import produce
+from pipeline.producer import find_results, produce
 from pipeline.starters import Starters
 from pipeline.writer import Output, write
 
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from pipeline.aws import Session
     from pipeline.board import Board
     from pipeline.collector import Line
-    from pipeline.config import Config
+    from pipeline.config import Budget, Config
     from pipeline.model import Job
     from pipeline.s3 import S3
     from pipeline.sources import Selection, Source
@@ -50,43 +52,63 @@ class Run:
         self.board = board
         self.s3 = s3
         self.transcriber = Transcriber(session, config.limits, board.braking)
+        self._tag = group_tag(config.transcribe.job_prefix, source.bucket)
 
-    async def complete(self, selection: Selection) -> None:
+    async def complete(self, selection: Selection, *, rebuild: bool = False) -> None:
         """List, start, poll, collect and write until every recording is settled.
+
+        Args:
+            selection: which of the source's objects are recordings for this run.
+            rebuild: write the output anew from the results that exist.
 
         Raises:
             CannotRun: the run had to stop; what was collected is written.
+            BudgetSpent: so it is after `--until` or `--max-hours`.
         """
         if results := parse_s3_uri(self.config.output.results):
-            await self.s3.check_bucket(results)
+            await find_results(self.s3, results, self._tag, self.board.state)
+        path, state = self.config.output_path, self.board.state
         try:
-            with closing(Output(self.config.output_path, self.board.state)) as output:
+            with closing(Output(path, state, rebuild=rebuild)) as output:
                 await self._stages(selection, output)
         except BaseExceptionGroup as group:
             raise _first(group) from group
 
     async def _stages(self, selection: Selection, output: Output) -> None:
-        config, board = self.config, self.board
+        config, board, source = self.config, self.board, self.source
         finished: asyncio.Queue[Job] = asyncio.Queue(_QUEUE)
         lines: asyncio.Queue[Line] = asyncio.Queue(_QUEUE)
-        tag = group_tag(config.transcribe.job_prefix, self.source.bucket)
-        starters = Starters(board, self.transcriber, self.source, config)
-        poller = Poller(board, self.transcriber, tag, finished)
-        collectors = Collectors(board, self.transcriber, self.s3, self.source, config)
+        starters = Starters(board, self.transcriber, source, config, finished)
+        poller = Poller(board, self.transcriber, self._tag, config.limits, finished)
+        collectors = Collectors(board, self.transcriber, self.s3, source, config)
         board.resume()
 
         async with asyncio.TaskGroup() as group:
             go = group.create_task
-            go(produce(self.source, selection, config.fingerprint, board))
             pool = [go(starters.work()) for _ in range(config.limits.workers)]
-            endless = [
-                go(poller.poll(config.limits.poll_seconds)),
+            others = [
+                go(produce(source, selection, config.fingerprint, board)),
+                go(poller.poll()),
                 *(go(collectors.work(finished, lines)) for _ in range(config.limits.collectors)),
                 go(write(output, lines, board)),
+                go(_stop_in_time(config.budget)),
             ]
             await asyncio.gather(*pool)  # they end when every recording is settled
-            for stage in endless:
+            for stage in others:
                 stage.cancel()  # the writer writes what is left in its queue
+
+
+async def _stop_in_time(budget: Budget) -> None:
+    """End the run when the time it was given is over.
+
+    Raises:
+        BudgetSpent: it is.
+    """
+    seconds = seconds_left(budget.until, budget.max_hours, datetime.now().astimezone())
+    if seconds is None:
+        return
+    await asyncio.sleep(seconds)
+    raise BudgetSpent(f"until {budget.until}" if budget.until else f"{budget.max_hours:g} hours")
 
 
 def _first(group: BaseExceptionGroup) -> BaseException:

@@ -41,9 +41,11 @@ LARGEST_TRANSCRIPT = 512 * 2**20
 """Bytes; an hour of speech is 2 MB, so this is a bound against a hostile answer."""
 
 _EXPIRES = 900
+_AWS_HOSTS = (".amazonaws.com", ".amazonaws.com.cn")
 _RATE = 3500.0  # S3 takes 5,500 reads a second per prefix
 _TIMEOUT = aiohttp.ClientTimeout(total=300, sock_connect=10, sock_read=60)
 _OK = 200
+_NOT_FOUND = 404
 
 
 class S3:
@@ -54,11 +56,12 @@ class S3:
         self._http = http
         self.list_calls = Operation("ListObjectsV2", _RATE, waiting, session.renew)
         self.read_calls = Operation("GetObject", _RATE, waiting, session.renew)
+        self.head_calls = Operation("HeadObject", _RATE, waiting, session.renew)
 
     @property
     def operations(self) -> tuple[Operation, ...]:
         """Every operation, for its counts of calls."""
-        return self.list_calls, self.read_calls
+        return self.list_calls, self.read_calls, self.head_calls
 
     async def pages(self, place: S3Place) -> AsyncIterator[list[Entry]]:
         """The objects below `place`, a page of at most 1,000 at a time, keys byte for byte.
@@ -98,6 +101,29 @@ class S3:
             )
         return parse_listing(body)
 
+    async def look_up(self, place: S3Place) -> Entry | None:
+        """The facts of one object, or None where there is none.
+
+        Raises:
+            NoAccess: no permission to read it.
+        """
+
+        async def attempt() -> Entry | None:
+            parameters = {"Bucket": place.bucket, "Key": place.key}
+            status, body, headers = await self._ask("head_object", parameters)
+            if status == _OK:
+                storage = headers.get("x-amz-storage-class", "")
+                size = int(headers.get("Content-Length", "0"))
+                return Entry(place.key, headers.get("ETag", "").strip('"'), size, storage)
+            if status == _NOT_FOUND:
+                return None
+            # An answer to HEAD has no body that would name the error.
+            code = {403: b"AccessDenied"}.get(status, str(status).encode())
+            body = body or b"<Error><Code>%s</Code></Error>" % code
+            raise self._refusal(f"s3://{place.bucket}", "head_object", body, headers)
+
+        return await self.head_calls.call(attempt)
+
     async def read(self, place: S3Place) -> bytes | None:
         """The object's content, or None where there is none (or none that we may see).
 
@@ -114,10 +140,18 @@ class S3:
         return await self.read_calls.call(attempt)
 
     async def fetch(self, url: str) -> bytes | None:
-        """What the service's presigned URL holds, or None when the URL has expired."""
+        """What the service's presigned URL holds, or None when the URL has expired.
+
+        Raises:
+            RecordingFailed: the URL leads elsewhere than to the service.
+        """
+        if not self._is_of_the_service(URL(url, encoded=True)):
+            raise RecordingFailed(
+                BROKEN_TRANSCRIPT, "The service names a place for it that is not its own."
+            )
 
         async def attempt() -> bytes | None:
-            status, body, _ = await self._get(url)
+            status, body, _ = await self._request(url)
             if status == _OK:
                 return body
             if status in (401, 403, 404):
@@ -126,28 +160,41 @@ class S3:
 
         return await self.read_calls.call(attempt)
 
+    def _is_of_the_service(self, url: URL) -> bool:
+        """Whether a transcript may be fetched there: AWS itself, or the configured endpoint."""
+        clients = (self._session.transcribe, self._session.s3)
+        endpoints = [URL(client.meta.endpoint_url) for client in clients]
+        if any((url.scheme, url.host, url.port) == (e.scheme, e.host, e.port) for e in endpoints):
+            return True
+        return url.scheme == "https" and (url.host or "").endswith(_AWS_HOSTS)
+
     async def _signed(self, operation: str, parameters: dict[str, Any]) -> bytes | None:
         """The answer to a presigned call; None for 404."""
+        status, body, headers = await self._ask(operation, parameters)
+        if status == _OK:
+            return body
+        if status == _NOT_FOUND:
+            return None
+        raise self._refusal(f"s3://{parameters['Bucket']}", operation, body, headers)
+
+    async def _ask(self, operation: str, parameters: dict[str, Any]) -> tuple[int, bytes, Any]:
+        """Make a presigned call: status, body, headers."""
         with translated(f"s3:{operation}"):
             url = await self._session.s3.generate_presigned_url(
                 operation, Params=parameters, ExpiresIn=_EXPIRES
             )
-        status, body, headers = await self._get(url)
-        if status == _OK:
-            return body
-        if status == 404:  # noqa: PLR2004 # HTTP's own number
-            return None
-        raise self._refusal(f"s3://{parameters['Bucket']}", operation, body, headers)
+        return await self._request(url, "HEAD" if operation == "head_object" else "GET")
 
-    async def _get(self, url: str) -> tuple[int, bytes, Any]:
-        """One GET of an encoded URL: status, body, headers."""
+    async def _request(self, url: str, method: str = "GET") -> tuple[int, bytes, Any]:
+        """One request of an encoded URL: status, body, headers."""
+        encoded = URL(url, encoded=True)
         try:
-            async with self._http.get(URL(url, encoded=True), allow_redirects=False) as answer:
+            async with self._http.request(method, encoded, allow_redirects=False) as answer:
                 return answer.status, await _bounded(answer), answer.headers
         except (aiohttp.ClientError, TimeoutError) as error:
             # The error's own text may hold the URL with its signature.
-            host = URL(url, encoded=True).host
-            raise Unavailable(f"No answer from {host}: {type(error).__name__}.") from None
+            reason = type(error).__name__
+            raise Unavailable(f"No answer from {encoded.host}: {reason}.") from None
 
     def _refusal(self, bucket: str, operation: str, body: bytes, headers: Any) -> PipelineError:
         code, words, region = _error_details(body)

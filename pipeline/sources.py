@@ -33,6 +33,8 @@ _ARCHIVED = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 _SYMBOLIC_LINK = "SYMBOLIC_LINK"
 _UNREADABLE_NAME = "UNREADABLE_NAME"
 _NO_FILE = "NO_ORDINARY_FILE"
+MISSING = "NOT_THERE"
+_UNUSABLE = frozenset({_SYMBOLIC_LINK, _UNREADABLE_NAME, _NO_FILE, MISSING})
 _PAGE = 1000
 
 
@@ -65,6 +67,9 @@ class Source(Protocol):
     def pages(self) -> AsyncIterator[list[Entry]]:
         """Everything in it, page by page."""
 
+    async def look_up(self, key: str) -> Entry | None:
+        """One object of it, or None where there is none."""
+
 
 class S3Source:
     """`s3://bucket/prefix`."""
@@ -84,6 +89,10 @@ class S3Source:
     def pages(self) -> AsyncIterator[list[Entry]]:
         """ListObjectsV2, 1,000 objects a page."""
         return self._s3.pages(self._place)
+
+    async def look_up(self, key: str) -> Entry | None:
+        """HeadObject."""
+        return await self._s3.look_up(self._place._replace(key=key))
 
 
 class FolderSource:
@@ -108,6 +117,16 @@ class FolderSource:
         entries = walk(self._folder)
         while page := await asyncio.to_thread(lambda: list(islice(entries, _PAGE))):
             yield page
+
+    async def look_up(self, key: str) -> Entry | None:
+        """The file's own facts; what lies outside the folder is not there."""
+        path = os.path.normpath(f"{self._folder}/{key}")  # noqa: ASYNC240 # reads no disk
+        if not path.startswith(f"{self._folder}/"):
+            return None
+        try:
+            return await asyncio.to_thread(_entry, path, key)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
 
 def walk(folder: Path) -> Iterator[Entry]:
@@ -156,7 +175,7 @@ class Selection:
 
     def why_skipped(self, entry: Entry) -> str | None:
         """The reason why an entry is no recording for this run; None when it is one."""
-        if entry.storage in (_SYMBOLIC_LINK, _UNREADABLE_NAME, _NO_FILE):
+        if entry.storage in _UNUSABLE:
             return entry.storage.replace("_", " ").lower()
         if entry.key.endswith("/"):
             return "folder marker"

@@ -11,6 +11,8 @@ from pipeline.naming import S3Place, parse_s3_uri, result_place
 from pipeline.sources import certain_format
 
 if TYPE_CHECKING:
+    import asyncio
+
     from pipeline.aws import Transcriber
     from pipeline.board import Board
     from pipeline.config import Config
@@ -28,6 +30,11 @@ def start_request(job: Job, media_uri: str, config: Config) -> dict[str, Any]:
     }
     if media_format := certain_format(job.recording.key):
         request["MediaFormat"] = media_format
+    if role := config.transcribe.data_access_role:
+        request["JobExecutionSettings"] = {
+            "AllowDeferredExecution": True,
+            "DataAccessRoleArn": role,
+        }
     if results := parse_s3_uri(config.output.results):
         place: S3Place = result_place(results, job.name)
         request |= {"OutputBucketName": place.bucket, "OutputKey": place.key}
@@ -37,26 +44,41 @@ def start_request(job: Job, media_uri: str, config: Config) -> dict[str, Any]:
 class Starters:
     """What each worker of the pool needs; `work` is one worker."""
 
-    def __init__(
-        self, board: Board, transcriber: Transcriber, source: Source, config: Config
+    def __init__(  # the board, two neighbours, and what a request needs
+        self,
+        board: Board,
+        transcriber: Transcriber,
+        source: Source,
+        config: Config,
+        finished: asyncio.Queue[Job],
     ) -> None:
         self._board = board
         self._transcriber = transcriber
         self._source = source
         self._config = config
+        self._finished = finished
 
     async def work(self) -> None:
         """Start one pending recording after the other until everything is settled."""
         while job := await self._board.next_job():
-            await self._board.slots.take()
-            try:
-                await self._start(job)
-            except RecordingFailed as error:
-                self._board.slots.give_back()
-                self._board.fail(job, error.reason, str(error))
-            else:
+            if job.found:
+                self._board.figures.adopted += 1
                 self._board.state.started(job)
-                self._board.is_running(job)
+                await self._finished.put(job)
+            else:
+                await self._run(job)
+
+    async def _run(self, job: Job) -> None:
+        """Start one recording, in a slot of its own."""
+        await self._board.slots.take()
+        try:
+            await self._start(job)
+        except RecordingFailed as error:
+            self._board.slots.give_back()
+            self._board.refuse(job, error.reason, str(error))
+        else:
+            self._board.state.started(job)
+            self._board.is_running(job)
 
     async def _start(self, job: Job) -> None:
         """Start the job, or adopt it; a refusal for want of a slot is no failed try."""

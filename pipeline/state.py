@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import time
 from contextlib import closing, contextmanager
-from enum import IntEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from pipeline.errors import StateUnusable
-from pipeline.model import Job, Recording
-from pipeline.naming import job_name
 from pipeline.state_file import connect, hold, touch_private, translated
+from pipeline.state_reading import JOB_COLUMNS, StateReader, Status
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
+
+    from pipeline.model import Job, Recording
 
 # A key seen before is touched only when there is something to do: its content or the settings
 # changed (start anew), or it is not written (it belongs to this run's selection; one in flight too,
 # as the service may have forgotten its job). A written one costs a look-up and no write, which is
 # what the usual night consists of.
 _ADD = """
-INSERT INTO recordings (key, etag, size, identity, seen, changed) VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO recordings (key, etag, size, identity, found, seen, changed)
+VALUES (?, ?, ?, ?4, coalesce((SELECT attempt FROM results WHERE identity = ?4), 0), ?5, ?6)
 ON CONFLICT (key) DO UPDATE SET
     status = iif(identity = excluded.identity, status, 0),
     attempt = iif(identity = excluded.identity, attempt, 1),
+    found = iif(identity = excluded.identity, found, excluded.found),
     reason = iif(identity = excluded.identity, reason, NULL),
     words = iif(identity = excluded.identity, words, NULL),
     changed = iif(identity = excluded.identity, changed, excluded.changed),
@@ -34,33 +35,8 @@ WHERE seen < excluded.seen AND (identity != excluded.identity OR status != 3)
 """
 
 
-class Status(IntEnum):
-    """Where a recording stands."""
-
-    PENDING = 0
-    STARTING = 1
-    STARTED = 2
-    WRITTEN = 3
-    FAILED = 4
-
-
-class Counts(NamedTuple):
-    """How many recordings of the state file stand where."""
-
-    pending: int
-    in_flight: int
-    written: int
-    failed: int
-
-
-class State:
-    """The state file of one source and one output, open for a run (locked) or for reading."""
-
-    def __init__(self, path: Path, connection: sqlite3.Connection, tag: str = "") -> None:
-        self.path = path
-        self.generation = 0
-        self._db = connection
-        self._tag = tag
+class State(StateReader):
+    """The state file open for a run, locked against another one."""
 
     # The run's beginning
 
@@ -72,21 +48,16 @@ class State:
         """
         with self._writing():
             known = self.fact("source")
-            if known not in (None, source) and self._rows("SELECT 1 FROM recordings LIMIT 1"):
+            if known not in (None, source) and self.rows("SELECT 1 FROM recordings LIMIT 1"):
                 raise StateUnusable(
                     f"The state file {self.path} belongs to {known}, not to {source}. Name "
                     "another one with --state, or another --output."
                 )
             self._set("source", source)
-            self.generation = self._last_generation() + 1
+            self.generation = int(self.fact("generation") or 0) + 1
             self._set("generation", self.generation)
             self._set("begun", time.time())
             self._db.execute("UPDATE recordings SET status = 0 WHERE status = 1")
-
-    def fact(self, name: str) -> str | None:
-        """A fact about the file as a whole, or None."""
-        rows = self._rows("SELECT value FROM meta WHERE name = ?", name)
-        return rows[0][0] if rows else None
 
     def _set(self, name: str, value: object) -> None:
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
@@ -113,18 +84,63 @@ class State:
             for reason, count in skipped.items():
                 self._set(f"skipped: {reason}", count)
 
+    def note_results(self, results: Iterable[tuple[bytes, int]]) -> None:
+        """Remember identities and attempts whose results exist, for recordings yet to be added."""
+        with self._writing():
+            self._db.executemany(
+                "INSERT INTO results VALUES (?, ?) ON CONFLICT (identity) "
+                "DO UPDATE SET attempt = max(attempt, excluded.attempt)",
+                results,
+            )
+
+    def results_are_known(self) -> bool:
+        """Whether the results that existed before this state file did were looked for."""
+        return self.fact("results known") is not None
+
+    def know_results(self) -> None:
+        """The results that exist have been looked for; new ones are this state's own."""
+        with self._writing():
+            self._set("results known", 1)
+
+    def retry(self, reasons: Sequence[str]) -> int:
+        """Put failed recordings back under a new attempt; return how many there were.
+
+        Args:
+            reasons: only those that failed for one of these classes of reason; all when empty.
+        """
+        chosen = f"AND reason IN ({', '.join('?' * len(reasons))})" if reasons else ""
+        with self._writing():
+            return self._db.execute(
+                "UPDATE recordings SET status = 0, attempt = attempt + 1, found = 0, seen = 0, "
+                f"reason = NULL, words = NULL WHERE status = 4 {chosen}",
+                tuple(reasons),
+            ).rowcount
+
+    def forget_output(self) -> None:
+        """Every task is to be written anew, from the results that exist."""
+        with self._writing():
+            self._db.execute("UPDATE recordings SET status = 0, found = attempt WHERE status = 3")
+            self._db.execute("DELETE FROM meta WHERE name LIKE 'output%'")
+
     # The starters only claim
 
     def claim(self, most: int) -> list[Job]:
-        """Up to `most` pending recordings of this run's selection, now being started."""
+        """Up to `most` recordings to start; first those whose results are there already.
+
+        Claimed are pending recordings of this run's selection, and found ones of any.
+        """
         with self._writing():
-            rows = self._db.execute(
-                "UPDATE recordings SET status = 1 WHERE row IN (SELECT row FROM recordings "
-                "WHERE status = 0 AND seen = ? ORDER BY row LIMIT ?) "
-                "RETURNING row, identity, attempt, key, etag, size",
-                (self.generation, most),
-            ).fetchall()
-        return [self._job(row) for row in rows]
+            return self._claim("found > 0", most) or self._claim("seen = ?", most)
+
+    def _claim(self, which: str, most: int) -> list[Job]:
+        generation = (self.generation,) if "?" in which else ()
+        rows = self._db.execute(
+            "UPDATE recordings SET status = 1, attempt = max(attempt, found) "
+            f"WHERE row IN (SELECT row FROM recordings WHERE status = 0 AND {which} "
+            f"ORDER BY row LIMIT ?) RETURNING {JOB_COLUMNS}",
+            (*generation, most),
+        ).fetchall()
+        return [self.job(row) for row in rows]
 
     def started(self, job: Job) -> None:
         """The job runs at the service."""
@@ -138,17 +154,24 @@ class State:
         """The recording ends without a task, for this class of reason, in the service's words."""
         with self._writing():
             self._db.execute(
-                "UPDATE recordings SET status = 4, seen = ?, changed = ?, reason = ?, words = ? "
+                "UPDATE recordings SET status = 4, changed = ?, reason = ?, words = ? "
                 "WHERE row = ? AND identity = ?",
-                (self.generation, time.time(), reason, words, job.row, job.identity),
+                (time.time(), reason, words, job.row, job.identity),
             )
 
-    def in_flight(self) -> list[Job]:
-        """The jobs an earlier run started and did not see through."""
-        rows = self._rows(
-            "SELECT row, identity, attempt, key, etag, size FROM recordings WHERE status = 2"
-        )
-        return [self._job(row) for row in rows]
+    def try_again(self, job: Job) -> None:
+        """The job failed for no fault of the recording: it is pending under a new name."""
+        with self._writing():
+            self._db.execute(
+                "UPDATE recordings SET status = 0, attempt = attempt + 1, found = 0, changed = ? "
+                "WHERE row = ? AND identity = ?",
+                (time.time(), job.row, job.identity),
+            )
+
+    def in_flight(self) -> list[tuple[Job, float]]:
+        """The jobs an earlier run left in flight, and when each was started (epoch seconds)."""
+        rows = self.rows(f"SELECT {JOB_COLUMNS}, changed FROM recordings WHERE status = 2")
+        return [(self.job(row), changed) for *row, changed in rows]
 
     def _move(self, job: Job, status: Status) -> None:
         with self._writing():
@@ -156,11 +179,6 @@ class State:
                 "UPDATE recordings SET status = ?, changed = ? WHERE row = ? AND identity = ?",
                 (status, time.time(), job.row, job.identity),
             )
-
-    def _job(self, row: tuple[int, bytes, int, str, str, int]) -> Job:
-        number, identity, attempt, key, etag, size = row
-        name = job_name(self._tag, identity, attempt)
-        return Job(number, identity, name, Recording(key, etag, size))
 
     # The writer's checkpoint
 
@@ -175,20 +193,11 @@ class State:
         with self._writing():
             self._set("output", name)
 
-    @property
-    def output_size(self) -> int:
-        """Bytes of the output that are committed."""
-        return int(self.fact("output size") or 0)
-
-    @property
-    def output_lines(self) -> int:
-        """Lines of the output that are committed; a changed recording has one for each content."""
-        return int(self.fact("output lines") or 0)
-
-    def commit_output(self, size: int, lines: int) -> None:
-        """Set the output's size and number of lines, with the rows marked in this checkpoint."""
+    def commit_output(self, size: int, lines: int, digest: str) -> None:
+        """Set the output's size, lines and end, with the rows marked in this checkpoint."""
         self._set("output size", size)
         self._set("output lines", lines)
+        self._set("output digest", digest)
 
     def mark_written(self, jobs: Sequence[Job]) -> list[bool]:
         """Mark rows as written; False where a row is no longer waiting for this job."""
@@ -202,69 +211,6 @@ class State:
             == 1
             for job in jobs
         ]
-
-    # Looking at it
-
-    def counts(self) -> Counts:
-        """How many recordings stand where, over the whole file."""
-        found = dict(self._rows("SELECT status, count(*) FROM recordings GROUP BY status"))
-        return Counts(
-            pending=found.get(Status.PENDING, 0),
-            in_flight=found.get(Status.STARTING, 0) + found.get(Status.STARTED, 0),
-            written=found.get(Status.WRITTEN, 0),
-            failed=found.get(Status.FAILED, 0),
-        )
-
-    def pending(self) -> int:
-        """How many recordings of this run's selection wait to be started."""
-        query = "SELECT count(*) FROM recordings WHERE status = 0 AND seen = ?"
-        return int(self._rows(query, self.generation)[0][0])
-
-    def skipped(self) -> dict[str, int]:
-        """How many objects the last run skipped, by reason."""
-        rows = self._rows("SELECT name, value FROM meta WHERE name LIKE 'skipped: %'")
-        return {name.removeprefix("skipped: "): count for name, count in rows}
-
-    def failures(self) -> dict[str, int]:
-        """How many recordings of the last selection failed, by reason, most frequent first."""
-        return dict(
-            self._rows(
-                "SELECT reason, count(*) FROM recordings WHERE status = 4 AND seen = ? "
-                "GROUP BY reason ORDER BY count(*) DESC, reason",
-                self._last_generation(),
-            )
-        )
-
-    def failed_recordings(self, most: int) -> list[tuple[str, str, str]]:
-        """Some recordings of the last selection that failed: key, reason, the service's words."""
-        return self._rows(
-            "SELECT key, reason, words FROM recordings WHERE status = 4 AND seen = ? "
-            "ORDER BY row LIMIT ?",
-            self._last_generation(),
-            most,
-        )
-
-    def oldest_in_flight(self) -> float | None:
-        """When the oldest job in flight was started, in seconds since the epoch."""
-        query = "SELECT min(changed) FROM recordings WHERE status = 2"
-        found: float | None = self._rows(query)[0][0]
-        return found
-
-    def written_since(self, moment: float) -> int:
-        """How many recordings were written after `moment`, in seconds since the epoch."""
-        query = "SELECT count(*) FROM recordings WHERE status = 3 AND changed > ?"
-        return int(self._rows(query, moment)[0][0])
-
-    def _last_generation(self) -> int:
-        return int(self.fact("generation") or 0)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._db.close()
-
-    def _rows(self, query: str, *values: object) -> list[Any]:
-        with translated(self.path):
-            return self._db.execute(query, values).fetchall()
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -300,7 +246,7 @@ def open_state(path: Path, tag: str) -> Iterator[State]:
 
 
 @contextmanager
-def read_state(path: Path) -> Iterator[State]:
+def read_state(path: Path) -> Iterator[StateReader]:
     """Open the state file for reading, beside a run or after it.
 
     Raises:
@@ -311,5 +257,5 @@ def read_state(path: Path) -> Iterator[State]:
             f"There is no state file at {path}. Name the one of the run with --state, or the "
             "run's output with --output."
         )
-    with closing(State(path, connect(path, read_only=True))) as state:
+    with closing(StateReader(path, connect(path, read_only=True))) as state:
         yield state

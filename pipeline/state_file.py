@@ -32,18 +32,30 @@ CREATE TABLE recordings (
     size INTEGER NOT NULL,
     identity BLOB NOT NULL,
     attempt INTEGER NOT NULL DEFAULT 1,
+    found INTEGER NOT NULL DEFAULT 0,
     status INTEGER NOT NULL DEFAULT 0,
     seen INTEGER NOT NULL,
     changed REAL NOT NULL,
     reason TEXT,
     words TEXT
 );
+CREATE TABLE results (identity BLOB PRIMARY KEY, attempt INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX pending ON recordings (seen, row) WHERE status = 0;
+CREATE INDEX found ON recordings (row) WHERE status = 0 AND found > 0;
 CREATE INDEX in_flight ON recordings (row) WHERE status IN (1, 2);
-CREATE INDEX failed ON recordings (seen, row) WHERE status = 4;
+CREATE INDEX failed ON recordings (row) WHERE status = 4;
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {FORMAT};
 """
+
+
+def set_aside(path: Path) -> None:
+    """Give a damaged state file, and SQLite's companions of it, another name."""
+    with translated(path):
+        for suffix in ("", "-wal", "-shm"):
+            part = path.with_name(f"{path.name}{suffix}")
+            if part.exists():
+                part.replace(path.with_name(f"{path.name}.damaged{suffix}"))
 
 
 @contextmanager
@@ -126,7 +138,8 @@ def translated(path: Path) -> Iterator[None]:
     except sqlite3.DatabaseError as error:
         raise StateUnusable(
             f"{path} is not a state file, or it is damaged ({error}). Name another one with "
-            "--state; jobs that were started are found again by their names."
+            "--state, or set it aside and begin anew with --rebuild-state: jobs that were started "
+            "are found again by their names."
         ) from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):

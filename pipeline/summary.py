@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,9 +13,14 @@ from pipeline.progress import duration, printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pipeline.board import Figures
     from pipeline.run import Run
+    from pipeline.state_reading import Counts, StateReader
 
 _SHOWN_FAILURES = 5
+OVER_BUDGET = 3
+"""The exit code of a run that a budget ended with work left."""
+
 _WORTH_TELLING = 0.1
 _WORTH_TELLING_SECONDS = 5
 
@@ -27,13 +33,29 @@ class Failure(msgspec.Struct, frozen=True):
     words: str
 
 
+class Balance(msgspec.Struct, frozen=True):
+    """Where the objects of a listing stand; `pending` includes those in flight."""
+
+    listed: int
+    written: int
+    failed: int
+    skipped: int
+    pending: int
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether nothing was dropped."""
+        return self.listed == self.written + self.failed + self.skipped + self.pending
+
+
 class Summary(msgspec.Struct, frozen=True):
     """The facts of a run; counts of recordings unless another unit is named.
 
     `listed` counts objects of this run's listing. `written`, `failures` and `started` are of this
     run; `tasks` is the number of lines that the output holds. `brakes` are seconds by brake,
-    `calls` and `refused` numbers of calls by operation. `stopped` is why the run ended early:
-    "interrupted", or the sentence of an error; else empty.
+    `calls` and `refused` numbers of calls by operation. `balance` tells where the listed objects
+    stand at the end; its parts add up to `listed`, or something was dropped. `stopped` is why the
+    run ended early: "interrupted", a budget, or the sentence of an error; else empty.
     """
 
     source: str
@@ -50,6 +72,8 @@ class Summary(msgspec.Struct, frozen=True):
     failed: int
     failures: dict[str, int]
     examples: tuple[Failure, ...]
+    failures_file: str
+    balance: Balance
     pending: int
     in_flight: int
     seconds: float
@@ -76,6 +100,9 @@ def summarise(run: Run, exit_code: int, stopped: str = "") -> Summary:
     counts = board.state.counts()
     failures = board.state.failures()
     operations = (*run.transcriber.operations, *run.s3.operations)
+    refused = {each.name: each.refused for each in operations if each.refused}
+    if board.slots.refused_starts:
+        refused["no free slot"] = board.slots.refused_starts
     return Summary(
         source=run.source.uri,
         output=str(config.output_path),
@@ -90,7 +117,9 @@ def summarise(run: Run, exit_code: int, stopped: str = "") -> Summary:
         tasks=board.state.output_lines,
         failed=sum(failures.values()),
         failures=failures,
-        examples=tuple(Failure(*each) for each in board.state.failed_recordings(_SHOWN_FAILURES)),
+        examples=_examples(board.state),
+        failures_file=str(config.failures_path) if failures else "",
+        balance=balance(figures, board.state.selected()),
         pending=counts.pending,
         in_flight=counts.in_flight,
         seconds=round(figures.seconds, 3),
@@ -99,12 +128,33 @@ def summarise(run: Run, exit_code: int, stopped: str = "") -> Summary:
         slots_found=board.slots.slots.limit,
         start_rate=config.limits.start_rate,
         calls={each.name: each.calls for each in operations if each.calls},
-        refused={
-            **{each.name: each.refused for each in operations if each.refused},
-            **({"no free slot": n} if (n := board.slots.refused_starts) else {}),
-        },
+        refused=refused,
         stopped=stopped,
         exit_code=exit_code or int(bool(failures)),
+    )
+
+
+def _examples(state: StateReader) -> tuple[Failure, ...]:
+    return tuple(
+        Failure(job.recording.key, reason, words)
+        for job, reason, words in islice(state.failed_recordings(), _SHOWN_FAILURES)
+    )
+
+
+def balance(figures: Figures, touched: Counts) -> Balance:
+    """Where the objects of this run's listing stand.
+
+    Args:
+        figures: of the run; what its listing did not touch was written by earlier runs.
+        touched: where the recordings stand that it touched, from the state file.
+    """
+    skipped = figures.skipped.total()
+    return Balance(
+        listed=figures.listed,
+        written=figures.listed - skipped - figures.touched + touched.written,
+        failed=touched.failed,
+        skipped=skipped,
+        pending=touched.pending + touched.in_flight,
     )
 
 
@@ -115,7 +165,9 @@ def as_text(summary: Summary) -> str:
 
 def _lines(s: Summary) -> Iterator[str]:
     before = s.tasks - s.written
-    head = {"": "Done", "interrupted": "Interrupted"}.get(s.stopped, "Stopped")
+    head = {0: "Done", 1: "Done", 130: "Interrupted", 143: "Interrupted"}.get(
+        s.exit_code, "Stopped"
+    )
     yield (
         f"{head} in {duration(s.seconds)}: {s.written:,} written"
         + (f" ({s.silent:,} without speech)" if s.silent else "")
@@ -128,6 +180,9 @@ def _lines(s: Summary) -> Iterator[str]:
         yield from _failure_lines(s)
     if s.brakes:
         yield from _brake_lines(s)
+    if s.failures_file:
+        yield f"         all of them: {s.failures_file}"
+    yield _balance_line(s.balance)
     yield f"Tasks:   {s.output} ({s.tasks:,} lines)"
     yield f"State:   {s.state}"
     yield f"Next:    {_next_step(s)}"
@@ -147,6 +202,16 @@ def _failure_lines(s: Summary) -> Iterator[str]:
     for reason in s.failures:
         if step := advice(reason):
             yield f"  {reason}: {step}"
+
+
+def _balance_line(b: Balance) -> str:
+    parts = f"{b.written:,} written + {b.failed:,} failed + {b.skipped:,} skipped"
+    if b.adds_up:
+        return f"Balance: {b.listed:,} listed = {parts} + {b.pending:,} pending"
+    return (
+        f"Balance: {b.listed:,} listed, but {parts} + {b.pending:,} pending: something was lost. "
+        "Please report this, with the state file."
+    )
 
 
 def _brake_lines(s: Summary) -> Iterator[str]:
@@ -175,6 +240,8 @@ def _brake_lines(s: Summary) -> Iterator[str]:
 
 
 def _next_step(s: Summary) -> str:
+    if s.exit_code == OVER_BUDGET:
+        return f"run the same command again for the rest ({s.stopped} is over)."
     if s.stopped:
         return "run the same command again; it goes on where it stopped."
     if not s.tasks:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import hashlib
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from pipeline.collector import Line
     from pipeline.state import State
 
+_MENDING = "Put it back, or write it anew from the results with --rebuild-output."
+_END = 4096
 _MOST_LINES = 500
 _SECONDS = 1.0
 
@@ -30,21 +33,27 @@ _SECONDS = 1.0
 class Output:
     """The JSON Lines file, mode 0600, cut to what is committed."""
 
-    def __init__(self, path: Path, state: State) -> None:
+    def __init__(self, path: Path, state: State, *, rebuild: bool = False) -> None:
         self._path = path
         self._state = state
+        self._end = b""
         with self._translated():
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._claim(os.path.relpath(path, state.path.parent))
+            self._claim(os.path.relpath(path, state.path.parent), rebuild=rebuild)
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             self._cut()
+            self._check_end()
         except BaseException:
             self.close()
             raise
 
-    def _claim(self, name: str) -> None:
+    def _claim(self, name: str, *, rebuild: bool) -> None:
         """Make the file this state's own, unless one of the two belongs to another."""
+        if rebuild:
+            self._state.forget_output()
+            if self._path.is_file():
+                self._path.replace(self._path.with_name(f"{self._path.name}.old"))
         known = self._state.fact("output")
         if known == name:
             return
@@ -56,8 +65,8 @@ class Output:
         if self._path.is_file() and self._path.stat().st_size:
             raise OutputUnusable(
                 f"{self._path} exists already, and the state file {self._state.path} knows "
-                "nothing of it. Move it away, name another one with --output, or name the state "
-                "file that belongs to it with --state."
+                "nothing of it. Move it away, name another one with --output, name the state file "
+                "that belongs to it with --state, or write it anew with --rebuild-output."
             )
         self._state.bind_output(name)
 
@@ -69,12 +78,23 @@ class Output:
             if found < committed:
                 raise OutputUnusable(
                     f"{self._path} has {found} bytes, but {committed} were written: someone "
-                    "shortened or replaced it. Put it back, or begin anew with another --output "
-                    "and --state."
+                    f"shortened or replaced it. {_MENDING}"
                 )
             os.ftruncate(self._file, committed)
             os.lseek(self._file, committed, os.SEEK_SET)
             os.fchmod(self._file, 0o600)
+
+    def _check_end(self) -> None:
+        """Refuse a file of the right size whose end is not what was written."""
+        committed = self._state.output_size
+        start = max(0, committed - _END)
+        with self._translated():
+            self._end = os.pread(self._file, committed - start, start)
+        if committed and _digest(self._end) != self._state.fact("output digest"):
+            raise OutputUnusable(
+                f"The end of {self._path} is not what was written: someone changed or replaced "
+                f"it. {_MENDING}"
+            )
 
     def write(self, lines: list[Line]) -> int:
         """Append the lines and commit them; return how many were still wanted.
@@ -85,20 +105,25 @@ class Output:
             OutputUnusable: the disk is full or the file can't be written; nothing is lost.
         """
         self._cut()  # a commit that failed after its lines were written left them behind
-        committed = self._state.output_size
-        with self._state.checkpoint():
-            wanted = self._state.mark_written([line.job for line in lines])
+        state = self._state
+        with state.checkpoint():
+            wanted = state.mark_written([line.job for line in lines])
             content = b"".join(line.content for line, yes in zip(lines, wanted, strict=True) if yes)
-            with self._translated():
-                try:
-                    _write_all(self._file, content)
-                    os.fsync(self._file)
-                except OSError:
-                    self._cut()
-                    raise
-            lines_now = self._state.output_lines + sum(wanted)
-            self._state.commit_output(committed + len(content), lines_now)
+            end = (self._end + content[-_END:])[-_END:]
+            self._append(content)
+            size, count = state.output_size + len(content), state.output_lines + sum(wanted)
+            state.commit_output(size, count, _digest(end))
+        self._end = end
         return sum(wanted)
+
+    def _append(self, content: bytes) -> None:
+        with self._translated():
+            try:
+                _write_all(self._file, content)
+                os.fsync(self._file)
+            except OSError:
+                self._cut()
+                raise
 
     def close(self) -> None:
         """Close the file."""
@@ -118,6 +143,10 @@ class Output:
             raise OutputUnusable(
                 f"The output {self._path} can't be written: {error.strerror}. {step}"
             ) from error
+
+
+def _digest(end: bytes) -> str:
+    return hashlib.blake2b(end, digest_size=16).hexdigest()
 
 
 def _write_all(file: int, content: bytes) -> None:

@@ -188,7 +188,7 @@ def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield elsewhere
         return
     folder = tmp_path_factory.mktemp("ministack")
-    port = _free_port()
+    port = free_port()
     process = subprocess.Popen(
         [ROOT / ".venv-ministack" / "bin" / "ministack"],
         cwd=folder,
@@ -212,7 +212,8 @@ def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         _end(process)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback interface where nobody listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
         return port

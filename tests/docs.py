@@ -50,7 +50,9 @@ def demo() -> str:
 
 def main() -> None:
     """Print the help texts and the demo into the README."""
-    fresh = {f"help: {name}": help_text(name) for name in ("run", "status", "export", "serve")}
+    fresh = {
+        f"help: {name}": help_text(name) for name in ("run", "status", "retry", "export", "serve")
+    }
     fresh["demo"] = demo()
     text = README.read_text(encoding="utf-8")
     README.write_text(

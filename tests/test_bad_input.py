@@ -10,7 +10,7 @@ from threading import Thread
 
 import pytest
 
-from tests.conftest import RECORDINGS, endpoint
+from tests.conftest import RECORDINGS, endpoint, free_port
 
 
 def refused(outcome, *parts):
@@ -56,7 +56,7 @@ def test_unknown_profile(run):
 
 def test_nobody_answers_at_the_endpoint(run):
     """A wrong endpoint ends the run after a few tries, and nothing is marked as failed."""
-    run.use(**endpoint("http://127.0.0.1:1"))
+    run.use(**endpoint(f"http://127.0.0.1:{free_port()}"))
 
     refused(run("run", "s3://bucket/"), "No answer from 127.0.0.1", "Run the same command again")
 
@@ -101,7 +101,7 @@ ANSWERS = {
     ),
     "expired token": (
         (400, "<Error><Code>ExpiredToken</Code><Message>old</Message></Error>"),
-        ("the session token has expired", "it goes on where it stopped"),
+        ("The session token has expired", "it goes on where it stopped"),
     ),
 }
 

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.config import ENVIRONMENT, SECTIONS, SETTINGS, Config, describe, resolve
+from pipeline.config import SECTIONS, SETTINGS, Config, describe
 from pipeline.errors import BadSettings
 from pipeline.naming import group_tag, job_name, parse_s3_uri, result_place
+from pipeline.resolving import ENVIRONMENT, resolve
 
 few = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

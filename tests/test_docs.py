@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from pipeline.cli import app
-from pipeline.config import SECTIONS, Config, resolve
+from pipeline.config import SECTIONS, Config
+from pipeline.resolving import resolve
 from tests.conftest import RECORDINGS, ROOT
 from tests.docs import README, blocks, help_text
 

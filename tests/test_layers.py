@@ -15,11 +15,26 @@ LAYERS = (
     ("run",),
     ("producer", "starters", "poller", "collector", "writer"),
     (
-        *("aws_errors", "aws", "s3", "sources", "state", "board", "brakes", "tasks", "transcript"),
+        *(
+            "aws_errors",
+            "aws",
+            "s3",
+            "manifest",
+            "results",
+            "files",
+            "state_reading",
+            "failed",
+            "sources",
+            "state",
+            "board",
+            "brakes",
+            "tasks",
+            "transcript",
+        ),
         *("progress", "exporting", "plan", "iam", "metrics", "label_studio"),
     ),
     ("state_file",),
-    ("limits", "naming", "failures", "config", "model", "errors"),
+    ("resolving", "limits", "naming", "budget", "failures", "config", "model", "errors"),
 )
 """From the top down; a part imports from its own layer and those below."""
 
@@ -30,7 +45,7 @@ PARTS = {part: depth for depth, layer in enumerate(LAYERS) for part in layer}
 BETWEEN_STAGES = {("writer", "pipeline.collector", "Line")}
 
 DOORS = {
-    "sqlite3": {"pipeline/state.py", "pipeline/state_file.py"},
+    "sqlite3": {"pipeline/state.py", "pipeline/state_file.py", "pipeline/state_reading.py"},
     "botocore": {"pipeline/aws.py", "pipeline/aws_errors.py"},
     "aioboto3": {"pipeline/aws.py"},
     "aiobotocore": {"pipeline/aws.py"},

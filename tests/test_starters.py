@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.config import resolve
 from pipeline.model import Job, Recording
+from pipeline.resolving import resolve
 from pipeline.starters import start_request
 
 URI = "s3://calls/a b+ü.MP3"

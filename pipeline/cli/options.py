@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.config import ENVIRONMENT, describe, resolve
+from pipeline.config import describe
+from pipeline.resolving import ENVIRONMENT, resolve
 
 if TYPE_CHECKING:
     from pipeline.config import Config

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import sys
-from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -23,18 +21,15 @@ from pipeline.cli.options import (
     say,
     settings,
 )
-from pipeline.errors import BadSettings, CannotRun, NoSuchSource
+from pipeline.cli.services import interruptible, services
+from pipeline.errors import BadSettings, BudgetSpent, CannotRun, NoSuchSource
 from pipeline.naming import S3Place, group_tag, parse_s3_uri
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine
-
-    from pipeline.aws import Session
-    from pipeline.board import Board
     from pipeline.config import Config
     from pipeline.progress import Style
-    from pipeline.s3 import S3
-    from pipeline.sources import Source
+    from pipeline.run import Run
+    from pipeline.sources import Selection
     from pipeline.state import State
     from pipeline.summary import Summary
 
@@ -49,6 +44,10 @@ EXAMPLES = examples(
     (
         "Take only this year's MP3 files, in whatever language they are",
         "run s3://bucket/calls/ --include '2026/*.mp3' --language auto",
+    ),
+    (
+        "A window of the night: end at six, with 3 if work is left",
+        "run s3://bucket/calls/ --until '06:00 Europe/Berlin'",
     ),
     ("From cron: no progress, the facts as one line of JSON", "run s3://bucket/ --quiet --json"),
 )
@@ -70,6 +69,23 @@ def command(
     profile: Annotated[str | None, option("profile", "NAME")] = None,
     region: Annotated[str | None, option("region", "NAME")] = None,
     endpoint_url: Annotated[str | None, option("endpoint_url", "URL")] = None,
+    limit: Annotated[int | None, option("limit", "N")] = None,
+    until: Annotated[str | None, option("until", "TIME")] = None,
+    max_hours: Annotated[float | None, option("max_hours", "N")] = None,
+    manifest: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Take only the keys, URIs or failures that this file names."
+        ),
+    ] = None,
+    rebuild_output: Annotated[
+        bool,
+        typer.Option("--rebuild-output", help="Write every task anew, from existing results."),
+    ] = False,
+    rebuild_state: Annotated[
+        bool,
+        typer.Option("--rebuild-state", help="Set a damaged state file aside, then the same."),
+    ] = False,
     config: ConfigFile = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what failed.")] = False,
     json: Annotated[
@@ -82,7 +98,8 @@ def command(
     starts nothing, and an interrupted one goes on where it stopped.
 
     Exit codes: 0 everything is written; 1 some recordings failed, the others are written; 2 it
-    can't run; 130 or 143 interrupted, run it again to go on.
+    can't run; 3 --limit, --until or --max-hours ended it with work left; 130 or 143 interrupted.
+    After 3, 130 and 143 the same command goes on.
     """
     chosen = settings(
         config,
@@ -98,19 +115,36 @@ def command(
         profile=profile,
         region=region,
         endpoint_url=endpoint_url,
+        limit=limit,
+        until=until,
+        max_hours=max_hours,
     )
     from pipeline.progress import style_for
 
-    order = Order(chosen, parse_source(source, chosen), style_for(quiet=quiet))
+    order = Order(
+        chosen,
+        parse_source(source, chosen),
+        style_for(quiet=quiet),
+        manifest,
+        rebuild_output=rebuild_output or rebuild_state,
+        rebuild_state=rebuild_state,
+    )
     raise typer.Exit(_report(_complete(order), quiet=quiet, json=json))
 
 
 class Order(NamedTuple):
-    """What is to be done: the settings, the place of the recordings, how progress is told."""
+    """What is to be done: the settings, the place of the recordings, how progress is told.
+
+    `manifest` names which of the recordings; `rebuild_output` writes every task anew, and
+    `rebuild_state` sets the state file aside first.
+    """
 
     config: Config
     place: S3Place | Path
     style: Style
+    manifest: Path | None
+    rebuild_output: bool
+    rebuild_state: bool
 
 
 def parse_source(source: str, config: Config) -> S3Place | Path:
@@ -160,12 +194,15 @@ def _complete(order: Order) -> Summary:
     import uvloop
 
     from pipeline.state import open_state
+    from pipeline.state_file import set_aside
 
     config, place = order.config, order.place
     if isinstance(place, S3Place):
         uri, bucket = str(place), place.bucket
     else:
         uri = bucket = place.as_uri()
+    if order.rebuild_state:
+        set_aside(config.state_path)
     with open_state(config.state_path, group_tag(config.transcribe.job_prefix, bucket)) as state:
         state.begin(uri)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -174,93 +211,38 @@ def _complete(order: Order) -> Summary:
 
 async def _with_services(order: Order, state: State) -> Summary:
     from pipeline.board import Board
-    from pipeline.progress import shown
+    from pipeline.failed import write_failures
+    from pipeline.manifest import ManifestSource
     from pipeline.run import Run
     from pipeline.sources import Selection
-    from pipeline.summary import summarise
 
-    board = Board(state, order.config.limits.max_in_flight)
+    config = order.config
+    board = Board(state, config.most_in_flight, config.budget.limit or None)
     base = order.place.key if isinstance(order.place, S3Place) else ""
-    selection = Selection(base, order.config.input.include, order.config.input.exclude)
-    async with _services(order, board) as (config, source, session, s3):
+    selection = Selection(base, config.input.include, config.input.exclude)
+    async with services(config, order.place, board.braking) as (config, whole, session, s3):
+        source = ManifestSource(order.manifest, whole) if order.manifest else whole
         run = Run(config, source, board, session, s3)
-        try:
-            async with shown(board, order.style):
-                received = await _interruptible(lambda: run.complete(selection))
-        except CannotRun as error:
-            return summarise(run, CANNOT_RUN, str(error))
-        if received:
-            return summarise(run, 128 + received, "interrupted")
-        return summarise(run, 0)
+        summary = await _summary_of(run, selection, order)
+        write_failures(config.failures_path, source, state)
+        return summary
 
 
-@asynccontextmanager
-async def _services(
-    order: Order, board: Board
-) -> AsyncIterator[tuple[Config, Source, Session, S3]]:
-    """AWS for a bucket, or the local endpoint for a folder; the same client for both."""
-    from pipeline.aws import connect
-    from pipeline.s3 import open_s3
-    from pipeline.sources import FolderSource, S3Source
+async def _summary_of(run: Run, selection: Selection, order: Order) -> Summary:
+    """Complete the run, or end it as it must end; the facts of it either way."""
+    from pipeline.progress import shown
+    from pipeline.summary import OVER_BUDGET, summarise
 
-    config, place = order.config, order.place
-    connections = config.limits.workers + config.limits.collectors
-    async with AsyncExitStack() as stack:
-        enter = stack.enter_async_context
-        keys = None
-        if isinstance(place, Path):
-            from pipeline.local import local_cloud
-
-            _leave_the_account_alone()
-            cloud = await enter(local_cloud(place))
-            config, keys = _for_folder(config, cloud.url, cloud.region), ("local", "local")
-        session = await enter(connect(config.aws, connections, keys))
-        s3 = await enter(open_s3(session, connections, board.braking))
-        if isinstance(place, Path):
-            yield config, FolderSource(place, cloud.bucket), session, s3
-        else:
-            yield config, S3Source(place, s3), session, s3
-
-
-def _leave_the_account_alone() -> None:
-    """A folder needs no account: no profile or proxy of this machine gets in its way."""
-    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
-        os.environ.pop(name, None)
-    os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
-    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"
-
-
-def _for_folder(config: Config, url: str, region: str) -> Config:
-    """The settings with the local endpoint in AWS's place, and predictions named after it."""
-    replace = msgspec.structs.replace
-    model = config.tasks.model_version or f"pocketsphinx/{config.transcribe.language}"
-    return replace(
-        config,
-        aws=replace(config.aws, endpoint_url=url, region=region, profile=""),
-        tasks=replace(config.tasks, model_version=model),
-    )
-
-
-async def _interruptible(work: Callable[[], Coroutine[None, None, None]]) -> int:
-    """Do the work; the first SIGINT or SIGTERM cancels it and is returned, else 0.
-
-    A second signal has its ordinary effect.
-    """
-    loop = asyncio.get_running_loop()
-    task = loop.create_task(work())
-    received: list[int] = []
-
-    def stop(number: int) -> None:
-        received.append(number)
-        for each in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(each)
-        task.cancel()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop, number)
     try:
-        await task
-    except asyncio.CancelledError:
-        if not received:
-            raise
-    return received[0] if received else 0
+        async with shown(run.board, order.style):
+            work = partial(run.complete, selection, rebuild=order.rebuild_output)
+            received = await interruptible(work)
+    except CannotRun as error:
+        return summarise(run, CANNOT_RUN, str(error))
+    except BudgetSpent as over:
+        return summarise(run, OVER_BUDGET, str(over))
+    if received:
+        return summarise(run, 128 + received, "interrupted")
+    if run.board.spent and (run.board.state.pending() or not run.board.figures.listing_done):
+        return summarise(run, OVER_BUDGET, f"limit {order.config.budget.limit}")
+    return summarise(run, 0)

@@ -1,0 +1,49 @@
+"""`retry`: put failed recordings back."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.options import ConfigFile, OutputFile, StateFile, examples, settings
+from pipeline.errors import StateUnusable
+
+NAME = "retry"
+EXAMPLES = examples(
+    ("Put every failed recording back", "retry"),
+    (
+        "Only those that the service spoilt, of another run",
+        "retry --output calls.jsonl --reason 'fault at the service'",
+    ),
+)
+
+
+def command(
+    output: OutputFile = None,
+    state: StateFile = None,
+    reason: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CLASS", help="Only what failed for this reason; repeatable."),
+    ] = None,
+    config: ConfigFile = None,
+) -> None:
+    """Put failed recordings back, so that the next run transcribes them again.
+
+    Each gets a new job, under a new name, which is paid for. The reasons are those that `run`,
+    `status` and the failures file name.
+    """
+    chosen = settings(config, output=output, state=state)
+    from pipeline.state import open_state, read_state
+
+    with read_state(chosen.state_path) as reader:  # a run's file must be there before it is locked
+        known = reader.reasons()
+    unknown = sorted(set(reason or ()) - set(known))
+    if unknown:
+        raise StateUnusable(
+            f"Nothing failed for the reason {unknown[0]!r}. "
+            + (f"The reasons are: {', '.join(known)}." if known else "Nothing failed at all.")
+        )
+    with open_state(chosen.state_path, "") as opened:
+        count = opened.retry(reason or ())
+    typer.echo(f"{count:,} put back; run the same command as before to transcribe them.", err=True)

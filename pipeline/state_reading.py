@@ -1,0 +1,150 @@
+"""Reading the state file: where recordings stand, for a run, beside it and after it."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pipeline.model import Job, Recording
+from pipeline.naming import job_name
+from pipeline.state_file import translated
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+JOB_COLUMNS = "row, identity, attempt, found, key, etag, size"
+_PAGE = 1000
+
+# Those of the last selection, and whatever else failed in the last run. A recording that failed
+# and has left the source since is nobody's concern any more.
+_FAILED = (
+    "status = 4 AND (seen = (SELECT value FROM meta WHERE name = 'generation') "
+    "OR changed >= (SELECT value FROM meta WHERE name = 'begun'))"
+)
+
+
+class Status(IntEnum):
+    """Where a recording stands."""
+
+    PENDING = 0
+    STARTING = 1
+    STARTED = 2
+    WRITTEN = 3
+    FAILED = 4
+
+
+class Counts(NamedTuple):
+    """How many recordings of the state file stand where."""
+
+    pending: int
+    in_flight: int
+    written: int
+    failed: int
+
+
+class StateReader:
+    """The state file of one source and one output."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, tag: str = "") -> None:
+        self.path = path
+        self.generation = 0
+        self._db = connection
+        self._tag = tag
+
+    def fact(self, name: str) -> str | None:
+        """A fact about the file as a whole, or None."""
+        rows = self.rows("SELECT value FROM meta WHERE name = ?", name)
+        return rows[0][0] if rows else None
+
+    @property
+    def output_size(self) -> int:
+        """Bytes of the output that are committed."""
+        return int(self.fact("output size") or 0)
+
+    @property
+    def output_lines(self) -> int:
+        """Lines of the output that are committed; a changed recording has one for each content."""
+        return int(self.fact("output lines") or 0)
+
+    def counts(self) -> Counts:
+        """How many recordings stand where, over the whole file."""
+        return self._counts("")
+
+    def _counts(self, where: str, *values: object) -> Counts:
+        query = f"SELECT status, count(*) FROM recordings {where} GROUP BY status"
+        found = dict(self.rows(query, *values))
+        return Counts(
+            pending=found.get(Status.PENDING, 0),
+            in_flight=found.get(Status.STARTING, 0) + found.get(Status.STARTED, 0),
+            written=found.get(Status.WRITTEN, 0),
+            failed=found.get(Status.FAILED, 0),
+        )
+
+    def pending(self) -> int:
+        """How many recordings of this run's selection wait to be started."""
+        query = "SELECT count(*) FROM recordings WHERE status = 0 AND (seen = ? OR found > 0)"
+        return int(self.rows(query, self.generation)[0][0])
+
+    def skipped(self) -> dict[str, int]:
+        """How many objects the last run skipped, by reason."""
+        rows = self.rows("SELECT name, value FROM meta WHERE name LIKE 'skipped: %'")
+        return {name.removeprefix("skipped: "): count for name, count in rows}
+
+    def failures(self) -> dict[str, int]:
+        """How many recordings failed, by reason, the most frequent first."""
+        return dict(
+            self.rows(
+                f"SELECT reason, count(*) FROM recordings WHERE {_FAILED} "
+                "GROUP BY reason ORDER BY count(*) DESC, reason"
+            )
+        )
+
+    def reasons(self) -> list[str]:
+        """Every reason for which a recording failed, in whichever run."""
+        rows = self.rows("SELECT DISTINCT reason FROM recordings WHERE status = 4 ORDER BY reason")
+        return [reason for (reason,) in rows]
+
+    def failed_recordings(self) -> Iterator[tuple[Job, str, str]]:
+        """The recordings that failed: job, reason, the service's words."""
+        after = 0
+        while rows := self.rows(
+            f"SELECT {JOB_COLUMNS}, reason, words FROM recordings "
+            f"WHERE {_FAILED} AND row > ? ORDER BY row LIMIT ?",
+            after,
+            _PAGE,
+        ):
+            yield from ((self.job(row), reason, words) for *row, reason, words in rows)
+            after = rows[-1][0]
+
+    def selected(self) -> Counts:
+        """Where the recordings stand that this run's listing touched."""
+        return self._counts("WHERE seen = ?", self.generation)
+
+    def oldest_in_flight(self) -> float | None:
+        """When the oldest job in flight was started, in seconds since the epoch."""
+        query = "SELECT min(changed) FROM recordings WHERE status = 2"
+        found: float | None = self.rows(query)[0][0]
+        return found
+
+    def written_since(self, moment: float) -> int:
+        """How many recordings were written after `moment`, in seconds since the epoch."""
+        query = "SELECT count(*) FROM recordings WHERE status = 3 AND changed > ?"
+        return int(self.rows(query, moment)[0][0])
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def job(self, row: Sequence[Any]) -> Job:
+        """The job that the JOB_COLUMNS of a row are of."""
+        number, identity, attempt, found, key, etag, size = row
+        name = job_name(self._tag, identity, attempt)
+        recording = Recording(key, etag, size)
+        return Job(number, identity, name, recording, attempt, found=bool(found))
+
+    def rows(self, query: str, *values: object) -> list[Any]:
+        """The rows that a query finds."""
+        with translated(self.path):
+            return self._db.execute(query, values).fetchall()
