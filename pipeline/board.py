@@ -162,7 +162,7 @@ class Board:
         if self._anything_ran or self.figures.resumed:
             return
         self._refused.append((job, reason))
-        if len(self._refused) == _ALL_ALIKE and {why for _, why in self._refused} == {reason}:
+        if len(self._refused) >= _ALL_ALIKE and {why for _, why in self._refused} == {reason}:
             for each, _ in self._refused:
                 self.state.release(each)
             raise NothingWorks(

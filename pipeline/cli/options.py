@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.config import describe
+from pipeline.progress import printable
 from pipeline.resolving import ENVIRONMENT, resolve
 
 if TYPE_CHECKING:
@@ -20,9 +21,9 @@ CANNOT_RUN = 2
 
 
 def say(error: str) -> None:
-    """Say on stderr what went wrong, under the program's name."""
-    for line in error.splitlines():
-        typer.echo(f"transcribe-pipeline: {line}", err=True)
+    """Say on stderr what went wrong, under the program's name; foreign words forge no line."""
+    for line in error.split("\n"):
+        typer.echo(f"transcribe-pipeline: {printable(line)}", err=True)
 
 
 def option(name: str, metavar: str) -> Any:
