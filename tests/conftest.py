@@ -152,23 +152,27 @@ def cloud(tmp_path: Path, run: Cli) -> Iterator[Callable[..., ScriptedCloud]]:
     processes: list[subprocess.Popen[str]] = []
 
     def start(*options: str) -> ScriptedCloud:
-        folder = tmp_path / "audio"
-        folder.mkdir(exist_ok=True)
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.scripted_cloud", str(folder), *options],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        process, service = start_cloud(tmp_path / "audio", *options)
         processes.append(process)
-        assert process.stdout is not None
-        url = process.stdout.readline().strip()
-        run.use(**endpoint(url))
-        return ScriptedCloud(folder, url)
+        run.use(**endpoint(service.url))
+        return service
 
     yield start
     for process in processes:
-        _end(process)
+        end(process)
+
+
+def start_cloud(folder: Path, *options: str) -> tuple[subprocess.Popen[str], ScriptedCloud]:
+    """Start a scripted cloud over a folder; whoever does must `end` it."""
+    folder.mkdir(exist_ok=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.scripted_cloud", str(folder), *options],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    return process, ScriptedCloud(folder, process.stdout.readline().strip())
 
 
 def endpoint(url: str) -> dict[str, str]:
@@ -209,7 +213,7 @@ def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         _wait_for(f"{url}/_ministack/health")
         yield url
     finally:
-        _end(process)
+        end(process)
 
 
 def free_port() -> int:
@@ -230,7 +234,8 @@ def _wait_for(url: str, seconds: float = 30) -> None:
     pytest.fail(f"No answer at {url} after {seconds} s.")
 
 
-def _end(process: subprocess.Popen[Any]) -> None:
+def end(process: subprocess.Popen[Any]) -> None:
+    """End a server, politely at first."""
     process.send_signal(signal.SIGTERM)
     try:
         process.wait(10)

@@ -2,9 +2,9 @@
 
     python -m tests.scripted_cloud FOLDER --slots 250 --seconds 0.2
 
-A file's content is its transcript; "!reason" fails with that reason; an empty line is silence. It
-is the real endpoint with its quotas and wire; only hearing is replaced, so that thousands of
-recordings take seconds. What it prints is one line: its URL.
+A file's content is its transcript; "!reason" fails with that reason; "@3 words" takes three seconds
+to be heard; an empty line is silence. It is the real endpoint with its quotas and wire; only hearing is
+replaced, so that thousands of recordings take seconds. What it prints is one line: its URL.
 """
 
 from __future__ import annotations
@@ -42,8 +42,11 @@ class Scripted:
 
     async def recognise(self, path: Path, settings: MediaSettings) -> Speech:
         """Hear the file's first line, after a while."""
-        await asyncio.sleep(self._seconds)
         text = (await asyncio.to_thread(path.read_text, "utf-8")).partition("\n")[0]
+        seconds = self._seconds
+        if text.startswith("@"):
+            seconds = float(text[1:].partition(" ")[0])
+        await asyncio.sleep(seconds)
         if text.startswith("!"):
             raise MediaRefused(text[1:])
         words = tuple(
@@ -56,12 +59,13 @@ async def serve(arguments: argparse.Namespace) -> None:
     """Serve until SIGTERM."""
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
-    rates = {"start": arguments.start_rate, "get": arguments.rate, "list": arguments.rate}
+    listing = arguments.list_rate or arguments.rate
+    rates = {"start": arguments.start_rate, "get": arguments.rate, "list": listing}
     faults = dict(each.split("=") for each in arguments.fault)
     options = CloudOptions(
         bucket="audio",
         quotas=Quotas(slots=arguments.slots, **rates),
-        faults=Faults(seed=1, **{name: float(rate) for name, rate in faults.items()}),
+        faults=Faults(seed=arguments.seed, **{name: float(rate) for name, rate in faults.items()}),
         recogniser=lambda: Scripted(arguments.seconds),
     )
     async with local_cloud(arguments.folder, options) as cloud:
@@ -75,6 +79,8 @@ if __name__ == "__main__":
     parser.add_argument("--slots", type=int, default=250)
     parser.add_argument("--start-rate", type=float, default=math.inf)
     parser.add_argument("--rate", type=float, default=math.inf)
+    parser.add_argument("--list-rate", type=float)
     parser.add_argument("--seconds", type=float, default=0.05)
     parser.add_argument("--fault", action="append", default=[])
+    parser.add_argument("--seed", type=int, default=1)
     asyncio.run(serve(parser.parse_args()))

@@ -1,0 +1,264 @@
+"""The long forms of the crash and quota tests; prints the figures for "What it survives".
+
+    python -m tests.torture
+
+Three bad nights over 2,000 recordings, each with the real command and the real wire: it is killed
+a hundred times under faults; its state file is deleted half way; the account is smaller than its
+flags say. It ends with 1 when a promise was broken.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.local import Faults
+from tests.conftest import Cli, ScriptedCloud, end, endpoint, start_cloud
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+RECORDINGS = 2000
+CYCLES = 100
+SEED = 20
+FAULTS = dict.fromkeys(
+    (
+        "throttle",
+        "server_error",
+        "cut",
+        "slow",
+        "truncate",
+        "lost_start",
+        "expired_url",
+        "stale_listing",
+        "duplicate_entry",
+        "missing_entry",
+        "internal_failure",
+        "failed_job",
+    ),
+    0.05,
+)
+SLOW_SECONDS = 0.3
+RESULTS = ("--results", "s3://audio/t/")
+SIGNALS = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM)
+STATE_FILES = ("tasks.jsonl.state", "tasks.jsonl.state-wal", "tasks.jsonl.state-shm")
+MOST_REFUSED = 3.0
+
+
+@dataclass
+class Night:
+    """One bad night: where it takes place, and what the service was made to do."""
+
+    run: Cli
+    cloud: ScriptedCloud
+    faults: Faults
+    said: dict[str, str] = field(default_factory=dict)
+
+    def fill(self, count: int) -> None:
+        """Put recordings into the bucket; every fortieth can't be transcribed."""
+        for number in range(count):
+            bad = number % 40 == 7
+            text = "!Unsupported media format" if bad else f"number {number}"
+            self.cloud.put(f"d{number % 20}/rec {number}.mp3", text)
+            self.said[f"s3://audio/d{number % 20}/rec {number}.mp3"] = text
+
+    def deserved(self, job: str) -> bool:
+        """Whether a job that was created ends without a transcript for a reason of its own."""
+        return self.faults.hits("internal_failure", job) or self.faults.hits("failed_job", job)
+
+    def failures(self) -> list[dict[str, Any]]:
+        """The lines of the failures file."""
+        path = self.run.folder / "tasks.failures.jsonl"
+        return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+    def figures(self) -> dict[str, object]:
+        """What became of every recording, and what it cost."""
+        lines = Counter(task["data"]["audio"] for task in self.run.tasks())
+        texts, failed = self.run.texts(), Counter(each["uri"] for each in self.failures())
+        created = self.cloud.figures()["created"]
+        return {
+            "recordings": len(self.said),
+            "written": sum(lines.values()),
+            "failed, each for a reason of its own": sum(failed.values()),
+            "lines doubled": lines.total() - len(lines) + failed.total() - len(failed),
+            "lines lost": len(set(self.said) - set(lines) - set(failed)),
+            "lines of another recording": sum(self.said.get(u) != t for u, t in texts.items()),
+            "failed without a reason": self._undeserved(),
+            "jobs started twice": sum(count > 1 for count in created.values()),
+            "transcripts paid twice": len(list(self._paid_twice(created))),
+        }
+
+    def _undeserved(self) -> int:
+        return sum(
+            not (self.said[each["uri"]].startswith("!") or self.deserved(each["job"]))
+            for each in self.failures()
+        )
+
+    def _paid_twice(self, created: dict[str, int]) -> Iterator[str]:
+        """Jobs under a new name although the one before was no fault of the service."""
+        for name in created:
+            stem, dash, attempt = name.rpartition("-")
+            if dash and len(attempt) == 1:
+                before = stem if attempt == "2" else f"{stem}-{int(attempt) - 1}"
+                if not self.faults.hits("internal_failure", before):
+                    yield name
+
+
+@contextmanager
+def night(*options: str, **faults: float) -> Iterator[Night]:
+    """A scripted cloud with these options and faults, and the command pointed at it."""
+    words = [word for name, rate in faults.items() for word in ("--fault", f"{name}={rate}")]
+    with tempfile.TemporaryDirectory(prefix="torture-") as name:
+        work = Path(name) / "work"
+        work.mkdir()
+        process, cloud = start_cloud(Path(name) / "audio", *options, *words)
+        run = Cli(work)
+        run.use(**endpoint(cloud.url))
+        try:
+            yield Night(run, cloud, Faults(seed=1, **faults))
+        finally:
+            end(process)
+
+
+def killed_again_and_again() -> dict[str, object]:
+    """A hundred runs are killed or interrupted at random moments; one more completes the file."""
+    options = ("--slots", "60", "--seconds", "2")
+    moments = random.Random(SEED)
+    with night(*options, **FAULTS, slow_seconds=SLOW_SECONDS) as bad:
+        bad.fill(RECORDINGS)
+        half_done = 0
+        for _ in range(CYCLES):
+            with bad.run.start("run", "s3://audio/", *RESULTS, "--start-rate", "20") as process:
+                try:
+                    process.wait(moments.uniform(0.5, 3.5))
+                except Exception:  # noqa: BLE001 # it still runs, as it should
+                    half_done += 1
+                    process.send_signal(moments.choice(SIGNALS))
+                process.communicate(timeout=30)
+        code = bad.run("run", "s3://audio/", *RESULTS).code
+        return {"cycles": CYCLES, "stopped in the middle": half_done, "exit": code, **bad.figures()}
+
+
+def without_its_state_file() -> dict[str, object]:
+    """The state file is deleted half way; the next run writes everything and pays nothing twice."""
+    with night("--slots", "250", "--seconds", "1") as bad:
+        bad.fill(RECORDINGS)
+        options = (*RESULTS, "--start-rate", "100")
+        with bad.run.start("run", "s3://audio/", *options) as process:
+            while len(bad.cloud.figures()["created"]) < RECORDINGS / 2:
+                time.sleep(0.05)
+            process.kill()
+        for name in STATE_FILES:
+            (bad.run.folder / name).unlink(missing_ok=True)
+        before = bad.cloud.figures()
+        finished = len(list((bad.cloud.folder / "t").glob("*.json")))
+        code = bad.run("run", "s3://audio/", *options, "--rebuild-output").code
+        after = bad.cloud.figures()
+        begun = "StartTranscriptionJob"
+        asked = after["calls"][begun] - before["calls"][begun]
+        return {
+            "jobs when the state file was deleted": len(before["created"]),
+            "Start calls for finished ones": max(0, asked - (RECORDINGS - finished)),
+            "exit": code,
+            **bad.figures(),
+        }
+
+
+def in_a_smaller_account() -> dict[str, object]:
+    """40 slots and 5 starts a second, while the flags say 250 and 25."""
+    count, settling = 700, 30.0
+    options = ("--slots", "40", "--start-rate", "5", "--rate", "30", "--list-rate", "5")
+    with night(*options, "--seconds", "10") as bad:
+        bad.fill(count)
+        with bad.run.start("run", "s3://audio/", *RESULTS, "--json") as process:
+            time.sleep(settling)
+            early = bad.cloud.figures()
+            out, err = process.communicate(timeout=600)
+        late = bad.cloud.figures()
+        summary = json.loads(out)
+        best = max(count / 5 + 10, count * 10 / 40)
+        return {
+            "exit": process.returncode,
+            "slots found": summary["slots_found"],
+            "refused calls, all": f"{_refused(late):.2f} %",
+            "refused calls, after half a minute": f"{_refused(late, early):.2f} %",
+            "time by the best schedule": f"{summary['seconds'] / best:.3f}",
+            "brake named": max(summary["brakes"], key=summary["brakes"].get),
+            **bad.figures(),
+        }
+
+
+def _refused(late: dict[str, Any], early: dict[str, Any] | None = None) -> float:
+    """Per cent of the calls that were refused for the account's limits."""
+    early = early or {"refused": {}, "calls": {}}
+    codes = ("ThrottlingException", "LimitExceededException", "SlowDown")
+    refused = sum(late["refused"].get(code, 0) - early["refused"].get(code, 0) for code in codes)
+    calls = sum(late["calls"].values()) - sum(early["calls"].values())
+    return 100 * refused / calls
+
+
+NIGHTS = {
+    "killed and interrupted under faults": killed_again_and_again,
+    "state file deleted half way": without_its_state_file,
+    "40 slots, 5 starts/s, unknown": in_a_smaller_account,
+}
+NEVER = (
+    "lines doubled",
+    "lines lost",
+    "lines of another recording",
+    "failed without a reason",
+    "jobs started twice",
+    "transcripts paid twice",
+    "Start calls for finished ones",
+)
+
+
+def table(nights: dict[str, dict[str, object]]) -> Iterator[str]:
+    """The figures as Markdown, a column a night."""
+    yield "| | " + " | ".join(nights) + " |"
+    yield "|---" * (len(nights) + 1) + "|"
+    names = dict.fromkeys(name for figures in nights.values() for name in figures)
+    for name in names:
+        yield f"| {name} | " + " | ".join(_cell(each.get(name)) for each in nights.values()) + " |"
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def broken(nights: dict[str, dict[str, object]]) -> Iterator[str]:
+    """The promises that were not kept."""
+    for night_name, figures in nights.items():
+        yield from (f"{night_name}: {name}" for name in NEVER if figures.get(name))
+        if figures["exit"] != 1:
+            yield f"{night_name}: exit code {figures['exit']}"
+        steady = str(figures.get("refused calls, after half a minute", "0")).partition(" ")[0]
+        if float(steady) >= MOST_REFUSED:
+            yield f"{night_name}: refused calls"
+
+
+def main() -> None:
+    """Live through every night, or those whose numbers (1 to 3) were named."""
+    chosen = [int(word) - 1 for word in sys.argv[1:]] or range(len(NIGHTS))
+    nights = {}
+    for position in chosen:
+        name, live = list(NIGHTS.items())[position]
+        begun = time.monotonic()
+        nights[name] = live() | {"seconds": round(time.monotonic() - begun)}
+        sys.stderr.write(f"{name}: {nights[name]}\n")
+    sys.stdout.write("\n".join(table(nights)) + "\n")
+    if complaints := list(broken(nights)):
+        sys.exit("Broken: " + "; ".join(complaints))
+
+
+if __name__ == "__main__":
+    main()
