@@ -26,10 +26,15 @@ class OwnedLoop(asyncio.SelectorEventLoop):
         return self.now
 
     def _run_once(self) -> None:
-        timers = [timer.when() for timer in self._scheduled if not timer.cancelled()]
-        if timers and not self._ready:
-            self.now = max(self.now, min(timers))
+        if not self._ready and (moment := self._next_timer()) is not None:
+            self.now = max(self.now, moment)
         super()._run_once()  # type: ignore[misc] # the one step of asyncio's own loop
+
+    def _next_timer(self) -> float | None:
+        """The first moment at which something is to happen; a heap has it at its head."""
+        if self._scheduled and not self._scheduled[0].cancelled():
+            return float(self._scheduled[0].when())
+        return min((t.when() for t in self._scheduled if not t.cancelled()), default=None)
 
 
 def in_owned_time(work: Coroutine[Any, Any, T]) -> T:

@@ -1,4 +1,4 @@
-"""The brakes as arithmetic, with a clock that is only a number."""
+"""The brakes as arithmetic, with a clock that is only a number, and against an account."""
 
 from __future__ import annotations
 
@@ -9,24 +9,38 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.limits import Pace, Slots
+from tests.account import Account, Customer
 
 few = settings(max_examples=80, deadline=None)
 
 rates = st.sampled_from([0.02, 0.05]) | st.floats(0.1, 500)  # the first lie below the floor
 pauses = st.lists(st.sampled_from([0.0, 0.0, 0.001, 0.05, 0.7, 3.0]), min_size=2, max_size=60)
 ceilings = st.integers(1, 40)
-steps = st.lists(st.sampled_from(["take", "give back", "refused", "wait", "long"]), max_size=120)
+MOVES = ["take", "take", "give back", "accepted", "refused", "adopt", "wait", "long"]
+steps = st.lists(st.sampled_from(MOVES), max_size=120)
 
 
 def turns_of(pace: Pace, waits: list[float], *, throttled: bool = False) -> list[float]:
-    """The moments of the calls that are asked for after each of these pauses."""
+    """The moments of calls that are asked for one after the other, after each of these pauses."""
     now, turns = 0.0, []
     for index, pause in enumerate(waits):
         now += pause
-        turns.append(now + pace.reserve(now))
+        now += pace.delay(now)
+        pace.take(now)
+        turns.append(now)
         if throttled and index % 3 == 1:
             pace.throttled(now)
+        else:
+            pace.accepted(now)
     return turns
+
+
+def found(pace: Pace, rate: int, seconds: int = 10) -> Pace:
+    """The pace, after so many calls a second were taken and one was throttled at the end."""
+    for n in range(rate * seconds):
+        pace.accepted(n / rate)
+    pace.throttled(seconds)
+    return pace
 
 
 def assert_never_faster(rate: float, turns: list[float]) -> None:
@@ -63,67 +77,101 @@ def test_the_rate_is_used_up(rate, calls):
 
 def test_ten_a_second_are_a_tenth_of_a_second_apart():
     """A rate of 10 spaces the turns by 0.1 seconds."""
-    pace = Pace(10)
+    turns = turns_of(Pace(10), [5.0, 0, 0, 0])
 
-    turns = [pace.reserve(5.0) for _ in range(4)]
-
-    assert turns == pytest.approx([0, 0.1, 0.2, 0.3])
+    assert turns == pytest.approx([5, 5.1, 5.2, 5.3])
 
 
 def test_idle_time_saves_up_no_turns():
     """After an hour without a call the second of two calls still waits its turn."""
+    turns = turns_of(Pace(10), [0, 3600, 0])
+
+    assert turns == pytest.approx([0, 3600, 3600.1])
+
+
+def test_a_throttled_call_finds_what_the_service_takes():
+    """The rate after a throttle is a twentieth under what was accepted during five seconds."""
+    pace = found(Pace(25), rate=4)
+
+    assert pace.rate(10) == pytest.approx(4 * 0.95)
+
+
+def test_what_was_accepted_long_ago_is_not_counted():
+    """A quota that fell is found by the calls of the last five seconds alone."""
+    pace = found(Pace(25), rate=20)
+    for n in range(12):
+        pace.accepted(100 + n / 2)
+
+    pace.throttled(106)
+
+    assert pace.rate(106) == pytest.approx(2 * 0.95, rel=0.1)
+
+
+def test_a_service_that_took_nothing_halves_the_rate():
+    """Where no call was accepted of late, the next throttle halves the rate."""
     pace = Pace(10)
-    pace.reserve(0)
 
-    pair = [pace.reserve(3600), pace.reserve(3600)]
-
-    assert pair == pytest.approx([0, 0.1])
-
-
-def test_a_throttled_call_lowers_the_rate():
-    """After a throttle the turns are further apart than the ceiling has them."""
-    pace = Pace(10)
     pace.throttled(0)
 
-    waits = [pace.reserve(0), pace.reserve(0)]
-
-    assert waits == pytest.approx([0, 1 / 7])
+    assert pace.rate(0) == pytest.approx(5 * 0.95)
 
 
-def test_throttles_of_one_moment_count_once():
+def test_throttles_of_one_second_count_once():
     """The calls already under way when the first was throttled say nothing new."""
-    one, many = Pace(100), Pace(100)
-    one.throttled(0)
+    pace = Pace(100)
+    pace.throttled(0)
+    once = pace.rate(1)
 
     for tenth in range(10):
-        many.throttled(tenth / 10)
+        pace.throttled(tenth / 10)
 
-    assert one.rate == many.rate
+    assert once == pace.rate(1)
+
+
+@pytest.mark.parametrize(("seconds", "part"), [(0, 0.95), (30, 1), (60, 1.05), (90, 1.4)])
+def test_the_way_back_is_a_cubic_curve(seconds, part):
+    """Slow around the rate that was found, at it after 30 seconds, steep after a minute."""
+    pace = found(Pace(1000), rate=10)
+
+    assert pace.rate(10 + seconds) == pytest.approx(10 * part)
 
 
 @few
-@given(rates, st.lists(st.floats(0, 20), max_size=30))
-def test_a_throttled_rate_recovers_to_the_ceiling_in_a_minute(rate, pauses):
-    """Sixty seconds after the last throttle the rate is the ceiling again, and never above it."""
+@given(rates, st.lists(st.tuples(st.floats(0, 20), st.integers(0, 9)), max_size=30))
+def test_the_rate_is_never_above_the_ceiling_nor_nothing(rate, moments):
+    """Whatever is throttled or accepted, the ceiling and a call in ten seconds are the bounds."""
+    pace, now = Pace(rate), 0.0
+    for pause, calls in moments:
+        now += pause
+        for _ in range(calls):
+            pace.accepted(now)
+        pace.throttled(now)
+        assert min(0.1, rate) - 1e-9 <= pace.rate(now) <= rate
+
+
+@few
+@given(st.floats(0.1, 25), st.lists(st.floats(0, 20), max_size=30))
+def test_a_throttled_rate_recovers_to_the_ceiling_in_ten_minutes(rate, pauses):
+    """Without throttles the usual ceiling is reached again, however low the rate had fallen."""
     pace, now = Pace(rate), 0.0
     for pause in pauses:
         now += pause
         pace.throttled(now)
-        assert 0 < pace.rate <= rate
 
-    pace.reserve(now + 60.01)
+    seen = [pace.rate(now + seconds) for seconds in range(0, 601, 10)]
 
-    assert pace.rate == pytest.approx(rate)
+    assert seen == sorted(seen)
+    assert seen[-1] == pytest.approx(rate)
 
 
 def test_endless_throttles_leave_one_call_in_ten_seconds():
-    """The rate never falls so low that a recovered service would not be noticed."""
+    """The rate falls to a tenth and no lower, so that a recovered service is noticed."""
     pace = Pace(25)
 
     for second in range(0, 1000, 2):
         pace.throttled(second)
 
-    assert 0.1 <= pace.rate <= 2
+    assert 0.1 <= pace.rate(1000) <= 0.11
 
 
 def test_a_limiter_twice_too_fast_is_noticed():
@@ -136,36 +184,43 @@ def test_a_limiter_twice_too_fast_is_noticed():
 
 def play(slots: Slots, moves: list[str]) -> float:
     """Make the moves that are possible, hold the invariants after each, return the time."""
-    now = 0.0
+    now, adopted = 0.0, 0
     for move in moves:
-        now += {"wait": 1.0, "long": 11.0}.get(move, 0.01)
-        if move == "take" and slots.held < slots.limit:
-            assert slots.take(now)
+        now += {"wait": 1.0, "long": 301.0}.get(move, 0.01)
+        if move == "take":
+            assert slots.take(now) or slots.patience(now) > 0
+        elif move == "adopt":
+            slots.take_anyway()
+            adopted += 1
         elif move == "give back" and slots.held:
             slots.give_back()
+        elif move == "accepted":
+            slots.accepted()
         elif move == "refused" and slots.held:
             slots.refused(now)
             assert slots.limit <= slots.held
-        assert 0 <= slots.held <= slots.limit <= slots.ceiling
+        assert 0 <= slots.held <= slots.ceiling + adopted
+        assert 0 <= slots.limit <= slots.ceiling
     return now
 
 
 @few
 @given(ceilings, steps)
-def test_never_more_slots_are_held_than_the_limit(ceiling, moves):
-    """Held is at most the limit, the limit at most the ceiling, and a refusal lowers it to held."""
+def test_never_more_slots_are_held_than_the_ceiling(ceiling, moves):
+    """A slot is given within the ceiling only, and who gets none is told to wait for a while."""
     play(Slots(ceiling), moves)
 
 
 @few
 @given(ceilings, steps)
-def test_after_refusals_the_limit_recovers_to_the_ceiling(ceiling, moves):
-    """Without a further refusal every slot of the ceiling can be held again in ten minutes."""
+def test_after_refusals_every_slot_can_be_held_again(ceiling, moves):
+    """Ten minutes after the last refusal starts that are accepted fill the ceiling at once."""
     slots = Slots(ceiling)
-    now = play(slots, moves)
+    now = play(slots, [move for move in moves if move != "adopt"]) + 601
 
-    for seconds in range(0, 600, 5):
-        slots.take(now + seconds)
+    slots.accepted()
+    while slots.take(now):
+        slots.accepted()
 
     assert slots.held == slots.limit == ceiling
 
@@ -204,44 +259,75 @@ def test_a_refusal_with_nothing_of_ours_running_is_not_tried_again_at_once():
     assert slots.patience(20) == math.inf
 
 
-def test_the_limit_is_raised_in_growing_steps():
-    """Ten seconds without a refusal raise it by 1, then 2, then 4."""
+def refused_at(held: int, now: float = 0) -> Slots:
+    """Slots of which so many are held when one more start is refused."""
     slots = Slots(100)
-    slots.take(0)
-    slots.take(0)
-    slots.refused(0)
+    for _ in range(held + 1):
+        slots.take(now)
+    slots.refused(now)
+    return slots
+
+
+def starts_taken(slots: Slots, now: float, rounds: int) -> list[int]:
+    """How many starts are taken until none is, after each of so many rounds of acceptance."""
+    taken = []
+    for _ in range(rounds):
+        before = slots.held
+        while slots.take(now):
+            pass
+        taken.append(slots.held - before)
+        for _ in range(taken[-1]):
+            slots.accepted()
+    return taken
+
+
+def test_a_hundred_starts_after_a_refusal_one_more_slot_is_tried():
+    """What others give back is looked for after a hundred accepted starts, not before."""
+    slots = refused_at(10)
     seen = []
+    for _ in range(100):
+        seen.append(slots.take(1))
+        slots.accepted()
 
-    for seconds in (9, 10, 20, 30):
-        slots.take(seconds)
-        seen.append(slots.limit)
+    assert not any(seen)
+    assert slots.take(1)
+    assert not slots.take(1)
 
-    assert seen == [1, 2, 4, 8]
+
+def test_a_rise_goes_on_in_growing_steps():
+    """Where one more slot was accepted two more are tried, then four, then eight."""
+    slots = refused_at(10)
+
+    assert starts_taken(slots, 600, 4) == [1, 2, 4, 8]
 
 
 def test_a_refusal_begins_the_steps_anew():
-    """After a second refusal the limit rises by 1 again."""
-    slots = Slots(100)
-    slots.take(0)
-    slots.refused(0)
-    for seconds in (10, 20, 30):
-        slots.take(seconds)
-    slots.refused(31)
-    before = slots.limit
+    """After a refusal the next rise is by one, and only after a hundred starts or ten minutes."""
+    slots = refused_at(10)
+    starts_taken(slots, 600, 3)
 
-    slots.take(41)
+    slots.refused(700)
 
-    assert slots.limit == before + 1
+    assert starts_taken(slots, 1299, 2) == [0, 0]
+    assert starts_taken(slots, 1300, 2) == [1, 2]
 
 
-def test_patience_lasts_until_the_next_raise():
-    """Who waits for a slot is told when the limit may grow by itself."""
-    slots = Slots(5)
-    endless = slots.patience(0)
-    slots.take(0)
-    slots.refused(2)
+def test_patience_lasts_until_one_more_may_be_tried():
+    """Who waits for a slot is told when one may be tried though none of ours ends."""
+    never, starved, full = Slots(5), refused_at(0, now=2), refused_at(3, now=2)
 
-    assert (endless, slots.patience(5), slots.patience(99)) == (math.inf, 7, 0)
+    assert never.patience(0) == math.inf
+    assert (starved.patience(5), starved.patience(99)) == (7, 0)
+    assert (full.patience(5), full.patience(999)) == (597, 0)
+
+
+def test_who_waits_while_the_limit_rises_waits_for_an_answer():
+    """A slot that is being tried is answered for before another one is, however long it takes."""
+    slots = refused_at(0)
+
+    assert slots.take(10)
+    assert slots.patience(9_999) == math.inf
+    assert not slots.take(9_999)
 
 
 def test_adopted_jobs_count_against_the_limit():
@@ -255,3 +341,107 @@ def test_adopted_jobs_count_against_the_limit():
     slots.give_back()
 
     assert (full, slots.take(0)) == (False, True)
+
+
+# Against an account whose quotas nobody told
+
+
+@pytest.mark.parametrize("job_seconds", [(2, 6), (10, 30), (30, 90)])
+def test_unknown_quotas_cost_few_refused_calls_and_little_time(job_seconds):
+    """With flags of 25 and 250, 5 starts/s and 40 slots are found: under 3 %, within 10 %."""
+    account = Account(rate=5, slots=40, job_seconds=job_seconds)
+
+    seconds = Customer(account).run(2_000)
+
+    assert len(account.started_at) == 2_000
+    assert account.refused_share() < 0.03
+    assert seconds < 1.1 * account.best(2_000)
+
+
+def test_a_start_rate_that_falls_is_followed():
+    """From 25 starts a second to 5: within ten seconds few calls are refused, and 5 are used."""
+    account = Account(rate=25, slots=250, changes=[(60, 5, 250)])
+
+    Customer(account).run(10_000, at_most=400)
+
+    assert account.rate_between(20, 60) > 24
+    assert account.rate_between(80, 400) > 4.5
+    assert account.refused_share(since=70) < 0.03
+
+
+def test_a_start_rate_that_rises_is_followed():
+    """From 5 starts a second to 25: all of them are used within three minutes."""
+    account = Account(rate=5, slots=250, changes=[(200, 25, 250)])
+
+    Customer(account).run(10_000, at_most=500)
+
+    assert account.rate_between(150, 200) < 5.5
+    assert account.rate_between(380, 500) > 24
+    assert account.refused_share(since=200) < 0.03
+
+
+def test_slots_that_others_give_back_are_taken():
+    """From 20 slots to 120: within a hundred starts or ten minutes the program uses them all."""
+    account = Account(rate=25, slots=20, job_seconds=(20, 40), changes=[(300, 25, 120)])
+
+    customer = Customer(account)
+    customer.run(10_000, at_most=600)
+
+    assert customer.gate.slots.limit >= 120
+    assert account.rate_between(400, 600) > 0.9 * 120 / 30
+    assert account.refused_share(since=310) < 0.05
+
+
+def test_slots_that_others_take_cost_a_refusal_each_at_most():
+    """From 120 slots to 20: as many starts are refused as slots are gone, then hardly any."""
+    account = Account(rate=25, slots=120, job_seconds=(20, 40), changes=[(300, 25, 20)])
+
+    Customer(account).run(10_000, at_most=900)
+
+    assert sum(300 <= moment < 330 for moment in account.refused_at) <= 120
+    assert account.refused_share(since=340) < 0.03
+    assert account.rate_between(340, 900) > 0.9 * 20 / 30
+
+
+def test_a_starved_account_is_asked_every_ten_seconds():
+    """Where others hold every slot, a pool of sixteen asks once, and then one of them in ten."""
+    account = Account(rate=25, slots=0)
+
+    Customer(account).run(100, at_most=1_000)
+
+    later = account.refused_at[16:]
+    assert account.started_at == []
+    assert 90 <= len(later) <= 100
+    assert min(b - a for a, b in zip(later, later[1:], strict=False)) >= 10
+
+
+def test_a_starved_account_that_gets_slots_is_used():
+    """Ten seconds after others have let go of the slots, starts are accepted again."""
+    account = Account(rate=25, slots=0, changes=[(200, 25, 40)])
+
+    Customer(account).run(2_000, at_most=300)
+
+    assert account.started_at[0] < 211
+    assert account.rate_between(220, 300) > 0.9 * 40 / 4
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.floats(0.5, 50),
+    st.integers(0, 120),
+    st.sampled_from([(0.5, 1), (2, 6), (10, 10), (20, 60)]),
+    st.sampled_from([1.0, 25.0, 200.0]),
+    st.sampled_from([1, 10, 250]),
+)
+def test_the_bounds_hold_for_any_account(rate, slots, job_seconds, start_rate, most):
+    """Never more jobs or calls than the user allows, and refusals only now and then."""
+    account = Account(rate, slots, job_seconds)
+    customer = Customer(account, start_rate, most)
+
+    seconds = customer.run(300, at_most=900)
+
+    started, throttled = len(account.started_at), customer.operation.refused
+    assert customer.most_held <= most
+    assert account.calls <= start_rate * seconds + 1
+    assert throttled <= 60 + seconds / 25
+    assert customer.gate.refused_starts <= 16 + 0.15 * started + seconds / 10

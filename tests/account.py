@@ -1,0 +1,144 @@
+"""A model of an account's quotas: starts per second, and slots for jobs, as the service has them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pipeline.brakes import Operation, SlotGate, Waiting
+from pipeline.errors import NoFreeSlot, Throttled
+from tests.owned_time import in_owned_time, now
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_LATENCY = 0.05
+_POLL = 0.2
+
+
+@dataclass
+class Account:
+    """Takes starts at a rate, with a second's worth in hand, while a slot is free.
+
+    `changes` are the quotas of later moments: (seconds, rate, slots). What is asked, and how it
+    was answered, is kept by its moment.
+    """
+
+    rate: float
+    slots: int
+    job_seconds: tuple[float, float] = (2, 6)
+    changes: Iterable[tuple[float, float, int]] = ()
+    running: int = 0
+    most_running: int = 0
+    started_at: list[float] = field(default_factory=list)
+    refused_at: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._random = random.Random(7)
+        self._tokens, self._counted_at = max(1.0, self.rate), 0.0
+
+    @property
+    def calls(self) -> int:
+        """Start calls of any answer."""
+        return len(self.started_at) + len(self.refused_at)
+
+    def refused_share(self, since: float = 0) -> float:
+        """Which part of the start calls was refused."""
+        refused = sum(moment >= since for moment in self.refused_at)
+        return refused / max(1, refused + sum(moment >= since for moment in self.started_at))
+
+    def rate_between(self, begin: float, end: float) -> float:
+        """Starts a second that were taken in this stretch of time."""
+        return sum(begin <= moment < end for moment in self.started_at) / (end - begin)
+
+    async def start(self) -> float:
+        """One call; returns how long the job will take."""
+        await asyncio.sleep(_LATENCY / 2)
+        refusal = self._refusal()
+        (self.refused_at if refusal else self.started_at).append(now())
+        if refusal:
+            await asyncio.sleep(_LATENCY / 2)
+            raise refusal
+        self.running += 1
+        self.most_running = max(self.most_running, self.running)
+        seconds = self._random.uniform(*self.job_seconds)
+        asyncio.get_running_loop().call_later(seconds, self._end)
+        await asyncio.sleep(_LATENCY / 2)
+        return seconds
+
+    def _refusal(self) -> Exception | None:
+        for moment, rate, slots in self.changes:
+            if now() >= moment:
+                self.rate, self.slots = rate, slots
+        most = max(1.0, self.rate)
+        self._tokens = min(most, self._tokens + (now() - self._counted_at) * self.rate)
+        self._counted_at = now()
+        if self._tokens < 1 - 1e-9:
+            return Throttled("Rate exceeded")
+        self._tokens -= 1
+        return NoFreeSlot("Too many jobs.") if self.running >= self.slots else None
+
+    def _end(self) -> None:
+        self.running -= 1
+
+    def best(self, count: int) -> float:
+        """Seconds that the best possible schedule takes for so many jobs."""
+        typical = sum(self.job_seconds) / 2
+        return max(count / self.rate, count * typical / max(1, self.slots))
+
+
+@dataclass
+class Customer:
+    """Starts jobs as the pipeline does: a pool, an operation with a pace, a gate of slots."""
+
+    account: Account
+    start_rate: float = 25
+    max_in_flight: int = 250
+    workers: int = 16
+
+    def __post_init__(self) -> None:
+        waiting = Waiting()
+        self.operation = Operation("Start", self.start_rate, waiting)
+        self.gate = SlotGate(self.max_in_flight, waiting)
+        self.most_held = 0
+        self.done = 0
+
+    def run(self, count: int, at_most: float = float("inf")) -> float:
+        """Start so many jobs and wait for their ends; returns the seconds that took."""
+        return in_owned_time(self._run(count, at_most))
+
+    async def _run(self, count: int, at_most: float) -> float:
+        left = iter(range(count))
+        try:
+            async with asyncio.timeout(at_most if at_most < float("inf") else None):
+                async with asyncio.TaskGroup() as pool:
+                    for _ in range(self.workers):
+                        pool.create_task(self._work(left))
+                while self.gate.slots.held:
+                    await asyncio.sleep(_POLL)
+        except TimeoutError:
+            pass
+        return now()
+
+    async def _work(self, left: Iterable[int]) -> None:
+        for _ in left:
+            await self.gate.take()
+            seconds = await self._started()
+            self.gate.accepted()
+            seen = (now() + seconds) // _POLL * _POLL + _POLL  # by the next look at the jobs
+            asyncio.get_running_loop().call_at(seen, self._ended)
+
+    async def _started(self) -> float:
+        while True:
+            self.most_held = max(self.most_held, self.gate.slots.held)
+            try:
+                return await self.operation.call(self.account.start)
+            except NoFreeSlot:
+                self.gate.refused()
+                await self.gate.take()
+
+    def _ended(self) -> None:
+        self.done += 1
+        self.gate.give_back()
