@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from pipeline.s3 import S3
     from pipeline.sources import Source
 
-_RENEWALS = 3
+_RENEWALS = 8
+_READINGS = 3
 _RESTARTS = 3
 _NEW_NAMES = 2
 
@@ -110,15 +111,28 @@ class Collectors:
             JobMissing: the service does not know it and there is no result.
             RecordingFailed: there is no usable transcript and there will be none.
         """
+        transcript = await self._read(job)
+        for _ in range(1, _READINGS):
+            if not isinstance(transcript, RecordingFailed):
+                break
+            transcript = await self._read(job)  # it may have been cut short on the way
+        if isinstance(transcript, RecordingFailed):
+            raise transcript
+        if transcript.job_name != job.name:
+            raise RecordingFailed(BROKEN_TRANSCRIPT, "It is the transcript of another job.")
+        return transcript
+
+    async def _read(self, job: Job) -> Transcript | RecordingFailed:
+        """The transcript as it arrives, or what is wrong with it."""
         document = await self._own_result(job)
         if document is None:
             document = await self._asked_for(job)
         if document is None:
             return Transcript(job.name, "", ())
-        transcript = parse_transcript(document)
-        if transcript.job_name != job.name:
-            raise RecordingFailed(BROKEN_TRANSCRIPT, "It is the transcript of another job.")
-        return transcript
+        try:
+            return parse_transcript(document)
+        except RecordingFailed as error:
+            return error
 
     async def _own_result(self, job: Job) -> bytes | None:
         """The result at its computed place, with `--results`; no call to Transcribe is needed."""

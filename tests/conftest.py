@@ -97,6 +97,10 @@ class Cli:
         """The tasks written so far."""
         return [json.loads(line) for line in (self.folder / name).read_bytes().splitlines()]
 
+    def failures(self) -> list[dict[str, Any]]:
+        """The lines of the failures file."""
+        return self.tasks("tasks.failures.jsonl")
+
     def texts(self, name: str = "tasks.jsonl") -> dict[str, str]:
         """The text of each task by its audio."""
         return {

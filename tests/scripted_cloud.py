@@ -3,14 +3,16 @@
     python -m tests.scripted_cloud FOLDER --slots 250 --seconds 0.2
 
 A file's content is its transcript; "!reason" fails with that reason; "@3 words" takes three seconds
-to be heard; an empty line is silence. It is the real endpoint with its quotas and wire; only hearing is
-replaced, so that thousands of recordings take seconds. What it prints is one line: its URL.
+to be heard; an empty line is silence. It is the real endpoint with its quotas and wire; only
+hearing is replaced, so that thousands of recordings take seconds. What it prints is one line: its
+URL.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import math
 import signal
 from pathlib import Path
@@ -56,7 +58,8 @@ class Scripted:
 
 
 async def serve(arguments: argparse.Namespace) -> None:
-    """Serve until SIGTERM."""
+    """Serve until SIGTERM; a client that was killed is no news."""
+    logging.getLogger("aiohttp").setLevel(logging.CRITICAL)
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
     listing = arguments.list_rate or arguments.rate

@@ -182,7 +182,7 @@ def in_a_smaller_account() -> dict[str, object]:
         with bad.run.start("run", "s3://audio/", *RESULTS, "--json") as process:
             time.sleep(settling)
             early = bad.cloud.figures()
-            out, err = process.communicate(timeout=600)
+            out, _ = process.communicate(timeout=600)
         late = bad.cloud.figures()
         summary = json.loads(out)
         best = max(count / 5 + 10, count * 10 / 40)
@@ -203,7 +203,7 @@ def _refused(late: dict[str, Any], early: dict[str, Any] | None = None) -> float
     codes = ("ThrottlingException", "LimitExceededException", "SlowDown")
     refused = sum(late["refused"].get(code, 0) - early["refused"].get(code, 0) for code in codes)
     calls = sum(late["calls"].values()) - sum(early["calls"].values())
-    return 100 * refused / calls
+    return float(100 * refused / calls)
 
 
 NIGHTS = {
