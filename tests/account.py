@@ -1,4 +1,4 @@
-"""A model of an account's quotas: starts per second, and slots for jobs, as the service has them."""
+"""A model of an account's quotas, starts per second and slots for jobs, and of who uses it."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class Customer:
         self.operation = Operation("Start", self.start_rate, waiting)
         self.gate = SlotGate(self.max_in_flight, waiting)
         self.most_held = 0
-        self.done = 0
+        self._all_ended = asyncio.Event()
 
     def run(self, count: int, at_most: float = float("inf")) -> float:
         """Start so many jobs and wait for their ends; returns the seconds that took."""
@@ -116,8 +116,7 @@ class Customer:
                 async with asyncio.TaskGroup() as pool:
                     for _ in range(self.workers):
                         pool.create_task(self._work(left))
-                while self.gate.slots.held:
-                    await asyncio.sleep(_POLL)
+                await self._all_ended.wait()
         except TimeoutError:
             pass
         return now()
@@ -125,6 +124,7 @@ class Customer:
     async def _work(self, left: Iterable[int]) -> None:
         for _ in left:
             await self.gate.take()
+            self._all_ended.clear()
             seconds = await self._started()
             self.gate.accepted()
             seen = (now() + seconds) // _POLL * _POLL + _POLL  # by the next look at the jobs
@@ -140,5 +140,6 @@ class Customer:
                 await self.gate.take()
 
     def _ended(self) -> None:
-        self.done += 1
         self.gate.give_back()
+        if not self.gate.slots.held:
+            self._all_ended.set()

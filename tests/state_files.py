@@ -42,6 +42,13 @@ def running(state: State, *keys: str) -> list[Job]:
     return jobs
 
 
+def written(state: State, *keys: str) -> None:
+    """Insert recordings and bring them to their end."""
+    jobs = running(state, *keys)
+    with state.checkpoint():
+        assert all(state.mark_written(jobs))
+
+
 def keys_of(jobs: list[Job]) -> list[str]:
     """The keys of the jobs' recordings."""
     return [job.recording.key for job in jobs]

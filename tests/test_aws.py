@@ -9,6 +9,7 @@ from pipeline.aws_errors import meaning, translated
 from pipeline.errors import (
     BadSettings,
     Denied,
+    Expired,
     JobExists,
     JobMissing,
     NoAccess,
@@ -98,8 +99,8 @@ ANSWERS = [
     ("AccessDeniedException", "User: x is not authorized to perform: y", Denied),
     ("AccessDenied", "Access Denied", Denied),
     ("UnrecognizedClientException", "The security token is invalid.", NoAccess),
-    ("ExpiredTokenException", "The security token has expired", NoAccess),
-    ("ExpiredToken", "The provided token has expired.", NoAccess),
+    ("ExpiredTokenException", "The security token has expired", Expired),
+    ("ExpiredToken", "The provided token has expired.", Expired),
     ("InvalidSignatureException", "The request signature does not match", NoAccess),
     ("OptInRequired", "You are not subscribed to this service.", NoAccess),
     ("SubscriptionRequiredException", "The AWS Access Key Id needs a subscription", NoAccess),

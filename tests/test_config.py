@@ -31,6 +31,9 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "state": words,
     "results": st.sampled_from(["s3://b", "s3://b/", "s3://b/a/b.!*'()/", "s3://b//"]),
     "language": st.sampled_from(["auto", "en-US", "de-CH", "cy-WL", "zh-HANT", "ast-ES"]),
+    "data_access_role": st.sampled_from(
+        ["arn:aws:iam::123456789012:role/a", "arn:aws-cn:iam::000000000000:role/a/b+=,.@-c"]
+    ),
     "job_prefix": st.from_regex(r"[0-9a-zA-Z._-]{1,100}", fullmatch=True),
     "max_in_flight": st.integers(1, 100_000),
     "start_rate": rates,
@@ -39,6 +42,10 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "workers": st.integers(1, 1_000),
     "collectors": st.integers(1, 1_000),
     "poll_seconds": st.floats(0.001, 3_600),
+    "job_timeout": st.floats(0.001, 2_160),
+    "limit": st.integers(1, 10**9),
+    "until": st.sampled_from(["06:00", "6:00Z", "23:59+02:00", "00:00 Europe/Berlin"]),
+    "max_hours": st.floats(0.001, 1_000),
     "model_version": words,
 }
 chosen = st.fixed_dictionaries({}, optional=VALUES).filter(
@@ -158,6 +165,8 @@ def test_an_empty_flag_is_a_value():
         ("[limit]\nworkers = 5", "no section [limit]. Did you mean [limits]?"),
         ("[tasks]\nworkers = 5", "no key workers in [tasks]. Did you mean workers in [limits]?"),
         ("languag = 'en-US'", "no section [languag]. Did you mean language in [transcribe]?"),
+        ("limit = 5", "no section [limit]. Did you mean limit in [budget]?"),
+        ("[limits]\nuntil = '06:00'", "no key until in [limits]. Did you mean until in [budget]?"),
         ("[qqqqqq]", "no section [qqqqqq]. config.example.toml lists them all."),
     ],
 )
@@ -166,7 +175,7 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one(tmp_path, text, said
     assert said in complaint(path=written(tmp_path, text))
 
 
-@pytest.mark.parametrize("wrong", ["WORKER", "LIMIT", "MAX_INFLIGHT", "OUTPUTS", "TASK", "INPUT"])
+@pytest.mark.parametrize("wrong", ["WORKER", "LIMITS", "MAX_HOUR", "MAX_INFLIGHT", "OUTPUTS", "TASK", "INPUT"])
 def test_the_variable_that_is_named_instead_exists(wrong):
     """The variable that a complaint proposes can be set."""
     said = complaint(environment={f"{ENVIRONMENT}{wrong}": "5"})

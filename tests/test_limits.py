@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -412,7 +413,7 @@ def test_a_starved_account_is_asked_every_ten_seconds():
     later = account.refused_at[16:]
     assert account.started_at == []
     assert 90 <= len(later) <= 100
-    assert min(b - a for a, b in zip(later, later[1:], strict=False)) >= 10
+    assert min(b - a for a, b in pairwise(later)) >= 10
 
 
 def test_a_starved_account_that_gets_slots_is_used():

@@ -15,13 +15,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import StateUnusable
-from pipeline.state import Counts, open_state, read_state
-from tests.state_files import SOURCE, TAG, begun, keys_of, listed, running
+from pipeline.model import Recording
+from pipeline.naming import identity
+from pipeline.state import open_state, read_state
+from pipeline.state_file import set_aside
+from pipeline.state_reading import Counts
+from tests.state_files import SOURCE, TAG, begun, keys_of, listed, running, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from pipeline.model import Job
     from pipeline.state import State
 
 few = settings(max_examples=40, deadline=None)
@@ -38,10 +43,9 @@ def open_for_a_run(path):
         yield state
 
 
-def written(state: State, *keys: str) -> None:
-    """Bring recordings to their end."""
-    with state.checkpoint():
-        assert all(state.mark_written(running(state, *keys)))
+def jobs_in_flight(state: State) -> list[Job]:
+    """The jobs that were started and have not ended."""
+    return [job for job, _ in state.in_flight()]
 
 
 def refusal(path: Path) -> str:
@@ -115,7 +119,7 @@ def test_a_started_job_is_in_flight(state):
     """What runs at the service is known to the next run, under the same name."""
     jobs = running(state, "a.mp3", "b.mp3")
 
-    assert jobs == state.in_flight()
+    assert jobs == jobs_in_flight(state)
     assert state.oldest_in_flight() is not None
 
 
@@ -135,7 +139,11 @@ def test_a_failed_recording_is_counted_with_its_reason(state):
         state.failed(job, reason, f"Words of {key}.")
 
     assert list(state.failures().items()) == [("too long", 2), ("sample rate", 1)]
-    assert state.failed_recordings(1) == [("a", "too long", "Words of a.")]
+    assert [(job.recording.key, *rest) for job, *rest in state.failed_recordings()] == [
+        ("a", "too long", "Words of a."),
+        ("b", "sample rate", "Words of b."),
+        ("c", "too long", "Words of c."),
+    ]
     assert state.claim(9) == []
 
 
@@ -228,7 +236,7 @@ def test_a_job_in_flight_stays_in_flight_when_it_is_listed_again(path):
     with begun(path) as state:
         listed(state, "a.mp3")
 
-        assert (jobs, []) == (state.in_flight(), state.claim(9))
+        assert (jobs, []) == (jobs_in_flight(state), state.claim(9))
 
 
 def test_a_failed_recording_stays_failed_and_belongs_to_the_run_that_lists_it(path):
@@ -241,7 +249,7 @@ def test_a_failed_recording_stays_failed_and_belongs_to_the_run_that_lists_it(pa
         listed(state, "b.mp3")
 
         assert state.claim(9) == []
-        assert [key for key, _, _ in state.failed_recordings(9)] == ["b.mp3"]
+        assert [job.recording.key for job, _, _ in state.failed_recordings()] == ["b.mp3"]
 
 
 def test_what_an_old_job_says_of_a_changed_recording_is_not_heard(path):
@@ -259,6 +267,197 @@ def test_what_an_old_job_says_of_a_changed_recording_is_not_heard(path):
         assert state.counts() == Counts(pending=1, in_flight=0, written=0, failed=0)
 
 
+# Another attempt
+
+
+def failed(state: State, *keys: str, reason: str = "too long") -> None:
+    """Bring recordings to a failure."""
+    for job in running(state, *keys):
+        state.failed(job, reason, "Words.")
+
+
+def test_a_job_the_service_spoilt_is_tried_under_a_new_name(state):
+    """Another attempt is pending at once, under a name that was never used."""
+    (job,) = running(state, "a.mp3")
+
+    state.try_again(job)
+    (again,) = state.claim(9)
+
+    assert (again.name, again.attempt) == (f"{job.name}-2", 2)
+    assert state.failures() == {}
+
+
+def test_what_is_put_back_is_taken_by_the_run_that_lists_it(path):
+    """A retried recording waits for a run over it, and has a new attempt there."""
+    with begun(path) as state:
+        failed(state, "a.mp3", "b.mp3")
+        assert state.retry(()) == 2
+
+    with begun(path) as state:
+        before = (state.claim(9), state.failures())
+        listed(state, "b.mp3")
+        (job,) = state.claim(9)
+
+    assert before == ([], {})
+    assert (job.recording.key, job.attempt) == ("b.mp3", 2)
+
+
+@pytest.mark.parametrize(
+    ("reasons", "left"),
+    [
+        ((), {}),
+        (("too long",), {"refused": 1}),
+        (("refused", "too long"), {}),
+        (("nothing of the kind",), {"too long": 2, "refused": 1}),
+    ],
+)
+def test_only_failures_of_the_named_reasons_are_put_back(state, reasons, left):
+    """Without a reason all are put back; with some only theirs, and what is written stays."""
+    failed(state, "a.mp3", "b.mp3")
+    failed(state, "c.mp3", reason="refused")
+    written(state, "d.mp3")
+
+    count = state.retry(reasons)
+
+    assert (count, state.failures()) == (3 - sum(left.values()), left)
+    assert state.counts().written == 1
+
+
+def test_a_retried_recording_that_changed_begins_with_its_first_attempt(path):
+    """A new content is a new recording: its first job has no attempt in its name."""
+    with begun(path) as state:
+        failed(state, "a.mp3")
+        state.retry(())
+
+    with begun(path) as state:
+        listed(state, "a.mp3", etag="2")
+
+        assert [job.attempt for job in state.claim(9)] == [1]
+
+
+def test_reasons_are_those_of_every_run(path):
+    """What can be retried is named also where the last run did not list it."""
+    with begun(path) as state:
+        failed(state, "a.mp3")
+
+    with begun(path) as state:
+        failed(state, "b.mp3", reason="refused")
+
+        assert (state.reasons(), state.failures()) == (["refused", "too long"], {"refused": 1})
+
+
+def test_a_resumed_job_that_fails_is_told_of_though_it_was_not_listed(path):
+    """The failures of a run are those it listed and those that happened in it."""
+    with begun(path) as state:
+        (job,) = running(state, "a.mp3")
+
+    with begun(path) as state:
+        state.failed(job, "too long", "Words.")
+
+        assert state.failures() == {"too long": 1}
+
+
+def test_more_failures_than_a_page_come_in_their_order(state):
+    """The failures of a big run are read page by page, each once."""
+    wanted = [f"{n:04}.mp3" for n in range(2_001)]
+    failed(state, *wanted)
+
+    assert [job.recording.key for job, _, _ in state.failed_recordings()] == wanted
+
+
+# Results that exist already
+
+
+def result_of(key: str, attempt: int, etag: str = "1") -> tuple[bytes, int]:
+    """What a listing of the results tells of a recording."""
+    return identity("calls", Recording(key, etag, 7), ""), attempt
+
+
+def test_a_recording_whose_result_exists_is_found(state):
+    """A lost state file costs no job: what has a result is claimed as found, with its attempt."""
+    state.note_results([result_of("b.mp3", 2), result_of("elsewhere.mp3", 1)])
+    listed(state, "a.mp3", "b.mp3")
+
+    claims = [(job.recording.key, job.found, job.attempt) for job in state.claim(9)]
+
+    assert claims == [("b.mp3", True, 2)]
+    assert keys_of(state.claim(9)) == ["a.mp3"]
+
+
+def test_of_several_results_the_last_attempt_counts(state):
+    """Whichever order they are listed in, the newest job's result is taken."""
+    state.note_results([result_of("a.mp3", 1), result_of("a.mp3", 3)])
+    state.note_results([result_of("a.mp3", 2)])
+    listed(state, "a.mp3")
+
+    assert [job.name[-2:] for job in state.claim(9)] == ["-3"]
+
+
+def test_a_result_of_another_content_is_not_found(state):
+    """A recording that has changed since is transcribed anew."""
+    state.note_results([result_of("a.mp3", 1, etag="0")])
+    listed(state, "a.mp3")
+
+    assert [job.found for job in state.claim(9)] == [False]
+
+
+def test_a_found_recording_that_changes_is_found_no_longer(path):
+    """The new content of a recording has no result because the old one had."""
+    with begun(path) as state:
+        state.note_results([result_of("a.mp3", 4)])
+        listed(state, "a.mp3")
+
+    with begun(path) as state:
+        listed(state, "a.mp3", etag="2")
+
+        assert [(job.found, job.attempt) for job in state.claim(9)] == [(False, 1)]
+
+
+def test_results_are_looked_for_once(path):
+    """After the first look the state file knows its own results, in every run."""
+    with begun(path) as state:
+        before = state.results_are_known()
+        state.know_results()
+
+    with begun(path) as state:
+        assert (before, state.results_are_known()) == (False, True)
+
+
+def test_a_forgotten_output_is_written_anew_from_results(path):
+    """Every written recording is found, of whatever selection; nothing else is touched."""
+    with begun(path) as state:
+        written(state, "a.mp3", "b.mp3")
+        failed(state, "c.mp3")
+        (flying,) = running(state, "d.mp3")
+        with state.checkpoint():
+            state.commit_output(100, 2, "digest")
+
+    with begun(path) as state:
+        state.forget_output()
+        claimed = state.claim(9)
+
+        assert [(job.recording.key, job.found) for job in claimed] == [
+            ("a.mp3", True),
+            ("b.mp3", True),
+        ]
+        assert [flying] == jobs_in_flight(state)
+        assert (state.output_size, state.fact("output digest")) == (0, None)
+
+
+def test_a_second_attempt_is_found_under_its_own_name(path):
+    """Rebuilding reads the result of the job that wrote the task, not of the first one."""
+    with begun(path) as state:
+        state.try_again(*running(state, "a.mp3"))
+        (job,) = state.claim(1)
+        state.started(job)
+        state.mark_written([job])
+
+    with begun(path) as state:
+        state.forget_output()
+
+        assert [again.name for again in state.claim(9)] == [job.name]
+
+
 # The checkpoint
 
 
@@ -266,11 +465,11 @@ def test_a_checkpoint_is_whole_or_not_at_all(state):
     """Rows and size are committed together: an error inside leaves both as they were."""
     jobs = running(state, "a.mp3")
     with state.checkpoint():
-        state.commit_output(100, 1)
+        state.commit_output(100, 1, "digest")
 
     with suppress(ZeroDivisionError), state.checkpoint():
         state.mark_written(jobs)
-        state.commit_output(200, 2)
+        state.commit_output(200, 2, "digest")
         raise ZeroDivisionError
 
     assert (state.output_size, state.counts().written) == (100, 0)
@@ -279,7 +478,7 @@ def test_a_checkpoint_is_whole_or_not_at_all(state):
 def test_a_committed_size_is_there_after_reopening(path):
     """What a checkpoint holds is what the next run finds."""
     with begun(path) as state, state.checkpoint():
-        state.commit_output(4711, 12)
+        state.commit_output(4711, 12, "digest")
         assert state.mark_written(running(state, "a.mp3")) == [True]
 
     with begun(path) as state:
@@ -318,7 +517,7 @@ def play(state: State, move: str) -> int:
     elif move == "start":
         for job in state.claim(2):
             state.started(job)
-    for job in state.in_flight()[:1]:
+    for job in jobs_in_flight(state)[:1]:
         if move == "write":
             return sum(state.mark_written([job]))
         if move == "fail":
@@ -483,6 +682,26 @@ def test_only_the_owner_may_read_it(path):
     assert modes == dict.fromkeys(names, 0o600)
 
 
+def test_a_damaged_file_is_set_aside(path):
+    """A new state begins, and the damaged one stands beside it under another name."""
+    path.write_bytes(b"damaged")
+    path.with_name(f"{path.name}-wal").write_bytes(b"its log")
+
+    set_aside(path)
+
+    with begun(path) as state:
+        assert state.counts() == Counts(0, 0, 0, 0)
+    aside = {p.name: p.read_bytes() for p in path.parent.glob("*damaged*")}
+    assert aside == {f"{path.name}.damaged": b"damaged", f"{path.name}.damaged-wal": b"its log"}
+
+
+def test_where_nothing_is_there_nothing_is_set_aside(path):
+    """A state file that was deleted is begun anew without a word."""
+    set_aside(path)
+
+    assert list(path.parent.iterdir()) == []
+
+
 # Looking at it from beside
 
 
@@ -515,8 +734,8 @@ def test_looking_changes_nothing(path):
     with begun(path) as state:
         running(state, "a.mp3")
 
-    with read_state(path) as beside, pytest.raises(StateUnusable):
-        beside.release(beside.in_flight()[0])
+    with read_state(path) as beside, pytest.raises(StateUnusable, match="readonly"):
+        beside.rows("DELETE FROM recordings")
 
 
 def test_a_missing_file_can_not_be_looked_at(path):

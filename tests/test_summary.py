@@ -16,7 +16,7 @@ from pipeline.resolving import resolve
 from pipeline.run import Run
 from pipeline.s3 import S3
 from pipeline.sources import S3Source
-from pipeline.summary import Failure, Summary, as_text, summarise
+from pipeline.summary import Balance, Failure, Summary, as_text, summarise
 from tests.state_files import begun, listed, running
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ FACTS = Summary(
     failed=0,
     failures={},
     examples=(),
+    failures_file="",
+    balance=Balance(listed=1_250, written=1_200, failed=0, skipped=50, pending=0),
     pending=0,
     in_flight=0,
     seconds=3_661.0,
@@ -60,10 +62,11 @@ def line_with(start: str, **changes: Any) -> str:
     return next((x for x in text_with(**changes).splitlines() if x.startswith(start)), "")
 
 
-def test_a_run_without_trouble_is_four_lines():
-    """What was done, where the tasks and the state are, and what to do next."""
+def test_a_run_without_trouble_is_five_lines():
+    """What was done, that it adds up, where the tasks and the state are, and what to do next."""
     assert text_with() == (
         "Done in 1 h 1 min: 1,200 written, 0 failed, 0 skipped of 1,250 listed.\n"
+        "Balance: 1,250 listed = 1,200 written + 0 failed + 50 skipped + 0 pending\n"
         "Tasks:   tasks.jsonl (1,200 lines)\n"
         "State:   tasks.jsonl.state\n"
         "Next:    transcribe-pipeline export --output tasks.jsonl makes the file that Label "
