@@ -73,7 +73,9 @@ def _from_file(path: Path, complaints: list[str]) -> Iterator[tuple[str, Any]]:
         return
     for section, values in table.items():
         if section not in SECTIONS or not isinstance(values, dict):
-            complaints.append(f"{path}: there is no section [{section}].{_nearest(section)}")
+            complaints.append(
+                f"{path}: there is no section [{section}].{_nearest_section(section, values)}"
+            )
             continue
         for name, value in values.items():
             if SETTINGS.get(name) == section:
@@ -95,6 +97,12 @@ def _from_environment(
             complaints.append(
                 f"The environment variable {variable} is no setting.{_nearest(name, ENVIRONMENT)}"
             )
+
+
+def _nearest_section(name: str, values: Any) -> str:
+    """A word about what was meant: by a table a section, by a value of no section a setting."""
+    near = difflib.get_close_matches(name, SECTIONS, n=1, cutoff=0.5)
+    return f" Did you mean [{near[0]}]?" if near and isinstance(values, dict) else _nearest(name)
 
 
 def _nearest(name: str, prefix: str = "") -> str:
