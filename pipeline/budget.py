@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
-_UNTIL = re.compile(r"(\d{1,2}):(\d{2}) ?(.*)")
+_UNTIL = re.compile(r"([0-9]{1,2}):([0-9]{2}) ?(.*)")
+_OFFSET = re.compile(r"Z|[+-][0-9]{2}:?[0-5][0-9]")
 
 
 def until(text: str, now: datetime) -> datetime:
-    """The next moment that `--until` names, seen from `now` (with a zone).
+    """The next moment that `--until` names, seen from `now` (with a zone), in UTC.
+
+    A time that the clocks skip that night is one hour later; of one that comes twice, the next.
 
     Args:
         text: `06:00` in the machine's own zone, or with one: `06:00Z`, `06:00+02:00`,
@@ -25,18 +28,18 @@ def until(text: str, now: datetime) -> datetime:
         raise ValueError(f"{text!r} is no time of day")
     hour, minute, name = match.groups()
     zone = _zone(name) if name else None
-    here = now.astimezone(zone).replace(tzinfo=None)
-    moment = here.replace(hour=int(hour), minute=int(minute), second=0, microsecond=0)
-    if moment <= here:
-        moment += timedelta(days=1)
+    here = now.astimezone(zone)
+    today = datetime(here.year, here.month, here.day, int(hour), int(minute), tzinfo=zone)
+    tomorrow = today + timedelta(days=1)
     # A time without a zone is the machine's own, whatever its clocks do overnight.
-    return moment.replace(tzinfo=zone) if zone else moment.astimezone()
+    shown = (each.timestamp() for each in (today, today.replace(fold=1), tomorrow))
+    return datetime.fromtimestamp(next(each for each in shown if each > now.timestamp()), UTC)
 
 
 def _zone(name: str) -> tzinfo | None:
-    if re.fullmatch(r"Z|[+-]\d{2}:?\d{2}", name):
-        return datetime.fromisoformat(f"2000-01-01T00:00{name}").tzinfo
     try:
+        if _OFFSET.fullmatch(name):
+            return datetime.fromisoformat(f"2000-01-01T00:00{name}").tzinfo
         return ZoneInfo(name)
     except (OSError, KeyError, ValueError) as error:
         raise ValueError(f"there is no time zone {name!r}") from error

@@ -35,6 +35,7 @@ class ManifestSource:
         self.bucket = source.bucket
         self.media_uri = source.media_uri
         self.audio_uri = source.audio_uri
+        self.key_of = source.key_of
         self.look_up = source.look_up
 
     async def pages(self) -> AsyncIterator[list[Entry]]:
@@ -44,7 +45,7 @@ class ManifestSource:
             BadSettings: the file can't be read, or a line names nothing in the source.
         """
         try:
-            with self._path.open(encoding="utf-8") as file:
+            with self._path.open(encoding="utf-8", newline="\n") as file:
                 keys = self._keys(file)
                 while page := list(islice(keys, _PAGE)):
                     yield list(await asyncio.gather(*map(self._entry, page)))
@@ -56,25 +57,27 @@ class ManifestSource:
         return await self._source.look_up(key) or Entry(key, "", 0, MISSING)
 
     def _keys(self, file: TextIO) -> Iterator[str]:
-        base = self._source.audio_uri("")
         for number, line in enumerate(file, 1):
             text = line.rstrip("\r\n")
             if not text:
                 continue
-            named = _named(text) if text.startswith("{") else text
-            if named is None:
+            facts = _facts(text)
+            if not facts:
                 raise BadSettings(f"Line {number} of {self._path} names no uri and no key.")
-            if "://" in named and not named.startswith(base):
+            key = facts.get("key") or self._source.key_of(facts["uri"])
+            if not key:
                 raise BadSettings(
                     f"Line {number} of {self._path} names something outside {self._source.uri}."
                 )
-            yield named.removeprefix(base)
+            yield key
 
 
-def _named(line: str) -> str | None:
+def _facts(line: str) -> dict[str, str]:
+    """What a line says of `key` and `uri`: texts alone, and at least one, or nothing at all."""
+    if not line.startswith("{"):
+        return {"uri" if "://" in line else "key": line}
     try:
         facts = orjson.loads(line)
     except orjson.JSONDecodeError:
-        return None
-    found = facts.get("key") or facts.get("uri")
-    return found if isinstance(found, str) else None
+        return {}
+    return {n: v for n in ("key", "uri") if isinstance(v := facts.get(n), str) and v}

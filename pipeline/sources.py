@@ -11,7 +11,7 @@ from fnmatch import translate
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple, Protocol
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from pipeline.errors import NoSuchSource
 
@@ -67,6 +67,9 @@ class Source(Protocol):
     def pages(self) -> AsyncIterator[list[Entry]]:
         """Everything in it, page by page."""
 
+    def key_of(self, uri: str) -> str | None:
+        """The key of the recording that tasks name so; None where it is not of this source."""
+
     async def look_up(self, key: str) -> Entry | None:
         """One object of it, or None where there is none."""
 
@@ -89,6 +92,10 @@ class S3Source:
     def pages(self) -> AsyncIterator[list[Entry]]:
         """ListObjectsV2, 1,000 objects a page."""
         return self._s3.pages(self._place)
+
+    def key_of(self, uri: str) -> str | None:
+        """What follows the bucket, nothing decoded."""
+        return uri.removeprefix(base) if uri.startswith(base := self.audio_uri("")) else None
 
     async def look_up(self, key: str) -> Entry | None:
         """HeadObject."""
@@ -118,14 +125,18 @@ class FolderSource:
         while page := await asyncio.to_thread(lambda: list(islice(entries, _PAGE))):
             yield page
 
+    def key_of(self, uri: str) -> str | None:
+        """What follows the folder, decoded."""
+        base = self.audio_uri("")
+        return unquote(uri.removeprefix(base)) if uri.startswith(base) else None
+
     async def look_up(self, key: str) -> Entry | None:
-        """The file's own facts; what lies outside the folder is not there."""
-        path = os.path.normpath(f"{self._folder}/{key}")  # noqa: ASYNC240 # reads no disk
-        if not path.startswith(f"{self._folder}/"):
+        """The file's own facts, where a listing would show it so; nothing outside the folder."""
+        if os.path.normpath(key) != key or key.startswith(("/", "../")):  # noqa: ASYNC240 # reads no disk
             return None
         try:
-            return await asyncio.to_thread(_entry, path, key)
-        except (FileNotFoundError, NotADirectoryError):
+            return await asyncio.to_thread(_entry, f"{self._folder}/{key}", key)
+        except (FileNotFoundError, NotADirectoryError, ValueError):  # no file has a NUL in its name
             return None
 
 
