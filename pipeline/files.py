@@ -29,7 +29,9 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
-    except OSError as error:
+    except BaseException as error:
         with suppress(OSError):
             part.unlink()
-        raise OutputUnusable(f"{path} can't be written: {error.strerror}.") from error
+        if isinstance(error, OSError):
+            raise OutputUnusable(f"{path} can't be written: {error.strerror}.") from error
+        raise

@@ -1,0 +1,216 @@
+"""A file that names recordings: keys, URIs, or the lines of a failures file."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.errors import BadSettings
+from pipeline.manifest import ManifestSource
+from pipeline.sources import Entry, FolderSource, Selection
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+ODD = "a//b c/ü+%41?#.mp3"
+
+
+class Bucket:
+    """A source that holds whatever it is asked for, but for what is called missing."""
+
+    uri = "s3://calls/2026/"
+    bucket = "calls"
+
+    def __init__(self) -> None:
+        self.most_at_once = 0
+        self._at_once = 0
+
+    def media_uri(self, key: str) -> str:
+        """The object's URI."""
+        return f"s3://calls/{key}"
+
+    audio_uri = media_uri
+
+    def key_of(self, uri: str) -> str | None:
+        """The key in a URI of this bucket."""
+        return uri.removeprefix("s3://calls/") if uri.startswith("s3://calls/") else None
+
+    async def pages(self) -> AsyncIterator[list[Entry]]:
+        """A manifest's source is not listed."""
+        raise AssertionError
+        yield []
+
+    async def look_up(self, key: str) -> Entry | None:
+        """Every object has the same content."""
+        return None if "missing" in key else Entry(key, "1", 7)
+
+
+@pytest.fixture(name="path")
+def manifest_file(tmp_path):
+    return tmp_path / "manifest.txt"
+
+
+async def pages_of(path: Path, content: str | bytes) -> list[list[Entry]]:
+    """What a manifest of this content names."""
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return [page async for page in ManifestSource(path, Bucket()).pages()]
+
+
+async def keys_of(path: Path, content: str | bytes) -> list[str]:
+    return [entry.key for page in await pages_of(path, content) for entry in page]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\n\n\n", "\r\n\r\n"])
+async def test_a_line_is_a_key(path, end):
+    """Keys stand one a line, in any order, byte for byte; empty lines are passed over."""
+    keys = ["b.mp3", "2026/a.mp3", ODD, " spaces "]
+
+    assert keys == await keys_of(path, end.join(keys))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ODD,
+        f"s3://calls/{ODD}",
+        json.dumps({"key": ODD}),
+        json.dumps({"uri": f"s3://calls/{ODD}"}),
+        json.dumps({"uri": f"s3://calls/{ODD}", "key": None, "more": [1]}),
+        json.dumps({"uri": f"s3://calls/{ODD}", "key": ODD, "reason": "too long", "attempts": 2}),
+    ],
+)
+async def test_a_recording_is_named_in_three_ways(path, line):
+    """A key, a URI of the source, and a line of the failures file name the same recording."""
+    assert await keys_of(path, line) == [ODD]
+
+
+async def test_a_key_in_a_line_of_json_is_taken_as_it_is(path):
+    """A key may hold what a line of text can't: line ends, and what looks like a URI."""
+    keys = ["a\nb.mp3", "a\rb.mp3", "s3://calls/c.mp3", "x://y.mp3", "{d}.mp3"]
+
+    lines = "\n".join(json.dumps({"key": key}) for key in keys)
+
+    assert keys == await keys_of(path, lines)
+
+
+async def test_only_a_newline_ends_a_line(path):
+    """Other characters that separate lines elsewhere may be part of a key."""
+    keys = ["a\rb.mp3", "a\u2028b.mp3", "a\x0bb.mp3", "a\x85b.mp3"]
+
+    assert keys == await keys_of(path, "\n".join(keys))
+
+
+@pytest.mark.parametrize(
+    "line", ["s3://others/a.mp3", "https://calls/a.mp3", "s3://calls/", '{"uri": "s3://o/a.mp3"}']
+)
+async def test_what_is_not_of_the_source_is_refused(path, line):
+    """A URI of another bucket ends the run with the number of its line."""
+    with pytest.raises(BadSettings) as refused:
+        await keys_of(path, f"a.mp3\n\n{line}\n")
+
+    assert str(refused.value) == (f"Line 3 of {path} names something outside s3://calls/2026/.")
+
+
+@pytest.mark.parametrize(
+    "line", ["{", '{"key": ""}', '{"key": 7}', '{"kye": "a.mp3"}', '{"uri": null}', "{}", "{a}.mp3"]
+)
+async def test_a_broken_line_is_refused(path, line):
+    """A line of JSON that names nothing, or is cut short, is never taken for a key."""
+    with pytest.raises(BadSettings, match=r"Line 2 of .* names no uri and no key"):
+        await keys_of(path, f"a.mp3\n{line}")
+
+
+async def test_what_is_not_utf_8_is_refused(path):
+    """A manifest in another encoding is named as such."""
+    with pytest.raises(BadSettings, match=r"manifest .* can't be read: it is not UTF-8\."):
+        await keys_of(path, "ü.mp3".encode("latin-1"))
+
+
+@pytest.mark.parametrize(("make", "reason"), [(False, "No such file"), (True, "Is a directory")])
+async def test_a_file_that_can_not_be_read_is_refused(path, make, reason):
+    """A manifest that is missing, or a folder, is named with the reason."""
+    if make:
+        path.mkdir()
+
+    with pytest.raises(BadSettings, match=f"can't be read: {reason}"):
+        [page async for page in ManifestSource(path, Bucket()).pages()]
+
+
+async def test_what_is_not_there_is_skipped_with_its_reason(path):
+    """A key without an object is an entry that is counted, not one that is left out."""
+    (page,) = await pages_of(path, "a.mp3\nmissing.mp3\n")
+
+    reasons = [Selection("", (), ()).why_skipped(entry) for entry in page]
+
+    assert reasons == [None, "not there"]
+
+
+async def test_a_long_manifest_is_looked_up_page_by_page(path):
+    """However many keys it names, 200 are looked up at a time, and none is left out."""
+    keys = [f"{n}.mp3" for n in range(450)]
+
+    pages = await pages_of(path, "\n".join(keys))
+
+    assert [len(page) for page in pages] == [200, 200, 50]
+    assert keys == [entry.key for page in pages for entry in page]
+
+
+async def test_an_empty_manifest_names_nothing(path):
+    """A file without lines is a source without recordings."""
+    assert await pages_of(path, "\n\n") == []
+
+
+def test_it_stands_for_the_source_it_names_recordings_of(path):
+    """State file, job names and tasks are the same as without a manifest."""
+    source = Bucket()
+
+    manifest = ManifestSource(path, source)
+
+    assert (manifest.uri, manifest.bucket) == (source.uri, source.bucket)
+    assert manifest.media_uri("a") == manifest.audio_uri("a") == "s3://calls/a"
+
+
+# Of a folder
+
+
+@pytest.mark.parametrize("key", ["a.mp3", "b c/ü+%41?#.mp3", "..a/.b.mp3", "n\nl.mp3"])
+async def test_a_file_of_a_folder_is_named_by_key_and_by_uri(path, key):
+    """What the failures file and the tasks say of a file leads back to it."""
+    folder = path.parent / "audio"
+    (folder / key).parent.mkdir(parents=True, exist_ok=True)
+    (folder / key).write_bytes(b"RIFF")
+    source = FolderSource(folder, "served")
+    path.write_text(json.dumps({"key": key}) + "\n" + source.audio_uri(key))
+
+    [by_key, by_uri] = [e async for page in ManifestSource(path, source).pages() for e in page]
+    [[listed]] = [page async for page in source.pages()]
+
+    assert by_key == by_uri == listed
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["../secret.mp3", "x/../../secret.mp3", "/etc/passwd", "./a.mp3", "x//a.mp3", "\x00", "z"],
+)
+async def test_nothing_but_what_a_listing_shows_is_found(path, key):
+    """A key that leads out of the folder, or is another spelling of a file, is not there."""
+    folder = path.parent / "audio"
+    (folder / "x").mkdir(parents=True)
+    for file in (folder / "a.mp3", folder / "x" / "a.mp3", path.parent / "secret.mp3"):
+        file.write_bytes(b"RIFF")
+
+    assert await FolderSource(folder, "served").look_up(key) is None
+
+
+async def test_a_folder_may_be_named_by_a_way_round(path):
+    """A folder that is named with dots in its path has its files all the same."""
+    folder = path.parent / "audio"
+    folder.mkdir()
+    (folder / "a.mp3").write_bytes(b"RIFF")
+
+    source = FolderSource(folder / ".." / "audio", "served")
+
+    assert await source.look_up("a.mp3") is not None
