@@ -163,9 +163,10 @@ def test_a_full_disk_leaves_the_old_file(path):
     """What can't be written is told with the file's name; the old one stands, no part is left."""
     path.write_text("old")
 
-    with pytest.raises(OutputUnusable, match=r"failures.jsonl can't be written: No space"):
-        with replacing(path):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    refused = pytest.raises(OutputUnusable, match=r"failures\.jsonl can't be written: No space")
+
+    with refused, replacing(path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     assert path.read_text() == "old"
     assert list(path.parent.iterdir()) == [path]

@@ -24,10 +24,6 @@ class Bucket:
     uri = "s3://calls/2026/"
     bucket = "calls"
 
-    def __init__(self) -> None:
-        self.most_at_once = 0
-        self._at_once = 0
-
     def media_uri(self, key: str) -> str:
         """The object's URI."""
         return f"s3://calls/{key}"
@@ -53,9 +49,13 @@ def manifest_file(tmp_path):
     return tmp_path / "manifest.txt"
 
 
+def fill(path: Path, content: str | bytes) -> None:
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
 async def pages_of(path: Path, content: str | bytes) -> list[list[Entry]]:
     """What a manifest of this content names."""
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    fill(path, content)
     return [page async for page in ManifestSource(path, Bucket()).pages()]
 
 
