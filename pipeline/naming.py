@@ -68,13 +68,13 @@ def parse_job_name(tag: str, name: str) -> tuple[bytes, int] | None:
     """The identity and attempt that a job name was made of; None for another program's name."""
     if not name.startswith(tag):
         return None
-    identity, dash, attempt = name.removeprefix(tag).partition("-")
-    if len(identity) != 2 * IDENTITY_BYTES or (dash and not attempt.isdecimal()):
-        return None
+    identity, _, attempt = name.removeprefix(tag).partition("-")
     try:
-        return bytes.fromhex(identity), int(attempt or 1)
+        found = bytes.fromhex(identity), int(attempt or 1)
     except ValueError:
         return None
+    ours = len(found[0]) == IDENTITY_BYTES and job_name(tag, *found) == name
+    return found if ours else None
 
 
 def result_place(results: S3Place, name: str) -> S3Place:

@@ -14,6 +14,7 @@ from pipeline.naming import (
     group_tag,
     identity,
     job_name,
+    parse_job_name,
     parse_s3_uri,
     place_of_result,
     result_place,
@@ -153,3 +154,49 @@ def test_other_texts_are_no_s3_uri(uri):
 def test_the_service_s_own_url_is_read_as_bucket_and_key(url, place):
     """A path-style URL names its bucket first; one without a key names no result."""
     assert place == place_of_result(url)
+
+
+@few
+@given(prefixes, texts, hashes, attempts)
+def test_a_job_name_tells_what_it_was_made_of(prefix, bucket, digest, attempt):
+    """Reading a name is the inverse of making it, whatever the prefix and the bucket."""
+    tag = group_tag(prefix, bucket)
+
+    assert parse_job_name(tag, job_name(tag, digest, attempt)) == (digest, attempt)
+
+
+@few
+@given(prefixes, texts, texts, hashes, attempts)
+def test_a_name_of_another_bucket_is_not_read(prefix, bucket, other, digest, attempt):
+    """Results of other buckets below the same prefix belong to other state files."""
+    assume(bucket != other)
+
+    name = job_name(group_tag(prefix, other), digest, attempt)
+
+    assert parse_job_name(group_tag(prefix, bucket), name) is None
+
+
+@few
+@given(st.text("0aFé-x_ \n٣²", max_size=40) | st.text(max_size=40))
+def test_a_name_that_was_not_made_here_is_not_read(text):
+    """Any text after the tag is either the one name of what is read from it, or not read."""
+    read = parse_job_name("calls-0a1b2c3d-", f"calls-0a1b2c3d-{text}")
+
+    assert read is None or job_name("calls-0a1b2c3d-", *read) == f"calls-0a1b2c3d-{text}"
+
+
+HEX = "0f" * 16
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(HEX, f"calls-{HEX}", f"calls-0a1b2c3d-{HEX[:-2]}", f"calls-0a1b2c3d-{HEX}00"),
+        *(f"calls-0a1b2c3d-{HEX.upper()}", f"calls-0a1b2c3d-{HEX}-", f"calls-0a1b2c3d-{HEX}--2"),
+        *(f"calls-0a1b2c3d-{HEX}-{n}" for n in ("0", "1", "02", "x", "-3", "2-2", "\u0663", "²")),
+        *(f"calls-0a1b2c3d-{HEX[:-2]} f", f"calls-0a1b2c3d-{HEX[:-2]}é"),
+    ],
+)
+def test_a_name_that_no_job_of_ours_has_is_not_read(name):
+    """Other lengths, digits and attempts than those of a made name are another program's."""
+    assert parse_job_name("calls-0a1b2c3d-", name) is None
