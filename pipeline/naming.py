@@ -73,7 +73,8 @@ def parse_job_name(tag: str, name: str) -> tuple[bytes, int] | None:
         found = bytes.fromhex(identity), int(attempt or 1)
     except ValueError:
         return None
-    ours = len(found[0]) == IDENTITY_BYTES and job_name(tag, *found) == name
+    whole = len(found[0]) == IDENTITY_BYTES and found[1] > 0
+    ours = whole and job_name(tag, *found) == name
     return found if ours else None
 
 
