@@ -15,6 +15,8 @@ _SETTLING_SECONDS = 1.0
 _CAUTION = 0.05
 _PLATEAU_SECONDS = 30.0
 _LOWEST_RATE = 0.1
+_SPORADIC = 0.25
+_BY_CHANCE = 2
 
 _PROBE_STARTS = 100
 _PROBE_SECONDS = 600.0
@@ -29,6 +31,9 @@ class Pace:
     way say nothing new). From there it follows a cubic curve, as TCP CUBIC (RFC 9438) does: back at
     the found rate after 30 seconds, a twentieth above it after 60, and steeply upwards from then
     on. So it stays near the ceiling it found, seldom asks for more, and follows when there is more.
+
+    Throttles that come now and then whatever the rate is (less than a quarter of the calls) would
+    so bring it down to nothing. They bring it down to half of what was found first.
     """
 
     def __init__(self, ceiling: float) -> None:
@@ -37,6 +42,8 @@ class Pace:
         self._found_at = -math.inf
         self._next_turn = -math.inf
         self._accepted: deque[float] = deque()
+        self._refused: deque[float] = deque()
+        self._proven = 0.0
 
     def rate(self, now: float) -> float:
         """Calls per second that are made at the moment `now`."""
@@ -58,12 +65,22 @@ class Pace:
 
     def throttled(self, now: float) -> None:
         """The service said that a call came too soon."""
+        self._refused.append(now)
         if now - self._found_at < _SETTLING_SECONDS:
             return
         rate = self.rate(now)
-        lowest = min(_LOWEST_RATE, self.ceiling)
-        self._found = max(lowest / (1 - _CAUTION), min(rate, self._accepted_rate(now)) or rate / 2)
+        found = min(rate, self._accepted_rate(now)) or rate / 2
+        if not self._proven or self._too_many_refused():
+            self._proven = found
+        lowest = min(_LOWEST_RATE, self.ceiling) / (1 - _CAUTION)
+        self._found = max(lowest, found, self._proven / 2)
+        self._proven = max(self._proven, self._found)
         self._found_at = now
+
+    def _too_many_refused(self) -> bool:
+        """Whether so many calls were refused of late that the rate must be the reason."""
+        refused = len(self._refused)
+        return refused > _BY_CHANCE + _SPORADIC * (refused + len(self._accepted))
 
     def _accepted_rate(self, now: float) -> float:
         """Calls per second that the service took of late; 0 when it took none."""
@@ -73,8 +90,9 @@ class Pace:
         return len(self._accepted) / max(_SETTLING_SECONDS, now - self._accepted[0])
 
     def _forget(self, now: float) -> None:
-        while self._accepted and now - self._accepted[0] > _WINDOW_SECONDS:
-            self._accepted.popleft()
+        for moments in (self._accepted, self._refused):
+            while moments and now - moments[0] > _WINDOW_SECONDS:
+                moments.popleft()
 
 
 class Slots:

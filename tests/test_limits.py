@@ -103,9 +103,21 @@ def test_what_was_accepted_long_ago_is_not_counted():
     for n in range(12):
         pace.accepted(100 + n / 2)
 
-    pace.throttled(106)
+    for moment in (*[105.5] * 9, 106.5):
+        pace.throttled(moment)
 
-    assert pace.rate(106) == pytest.approx(2 * 0.95, rel=0.1)
+    assert pace.rate(106.5) == pytest.approx(2 * 0.95, rel=0.1)
+
+
+def test_throttles_now_and_then_leave_half_of_the_rate():
+    """Every tenth call is throttled, whatever the rate is: half of what was found is left."""
+    pace, now = found(Pace(25), rate=10), 20.0
+    for call in range(3_000):
+        now += pace.delay(now)
+        pace.take(now)
+        pace.throttled(now) if call % 10 == 3 else pace.accepted(now)
+
+    assert 10 / 2 * 0.95 <= pace.rate(now) <= 10
 
 
 def test_a_service_that_took_nothing_halves_the_rate():
