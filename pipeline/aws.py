@@ -17,7 +17,7 @@ from botocore import exceptions as boto
 
 from pipeline.aws_errors import CREDENTIALS_STEP, translated
 from pipeline.brakes import Operation
-from pipeline.errors import Expired
+from pipeline.errors import Expired, Unavailable
 from pipeline.model import JobStatus
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pipeline.config import Aws, Limits
 
 _PAGE = 100
+_NOT_THE_SERVICE = "The answer is not Amazon Transcribe's; is there a proxy in between?"
 _CONNECT_SECONDS = 10
 _RENEWAL_SECONDS = 60.0
 _READ_SECONDS = 60
@@ -178,7 +179,7 @@ class Transcriber:
         async def attempt() -> JobStatus:
             with translated("transcribe:StartTranscriptionJob"):
                 answer = await self._session.transcribe.start_transcription_job(**request)
-            return JobStatus(answer["TranscriptionJob"]["TranscriptionJobStatus"])
+            return _job_record(answer).status
 
         return await self.start_calls.call(attempt)
 
@@ -194,7 +195,7 @@ class Transcriber:
                 answer = await self._session.transcribe.get_transcription_job(
                     TranscriptionJobName=name
                 )
-            return _job_record(answer["TranscriptionJob"])
+            return _job_record(answer)
 
         return await self.get_calls.call(attempt)
 
@@ -209,7 +210,9 @@ class Transcriber:
                     answer: dict[str, Any] = await self._session.transcribe.list_transcription_jobs(
                         **request
                     )
-                    return answer
+                if "TranscriptionJobSummaries" not in answer:
+                    raise Unavailable(_NOT_THE_SERVICE)
+                return answer
 
             answer = await self.list_calls.call(attempt)
             yield [job["TranscriptionJobName"] for job in answer["TranscriptionJobSummaries"]]
@@ -218,7 +221,10 @@ class Transcriber:
             token = {"NextToken": answer["NextToken"]}
 
 
-def _job_record(job: dict[str, Any]) -> JobRecord:
+def _job_record(answer: dict[str, Any]) -> JobRecord:
+    job = answer.get("TranscriptionJob") or {}
+    if job.get("TranscriptionJobStatus") not in set(JobStatus):
+        raise Unavailable(_NOT_THE_SERVICE)
     transcript = job.get("Transcript") or {}
     return JobRecord(
         status=JobStatus(job["TranscriptionJobStatus"]),

@@ -106,8 +106,9 @@ class Operation:
         except (Throttled, Unavailable) as error:
             if self._answered_at > begun:
                 raise RecordingFailed(FAULT, str(error)) from error
+            said = str(error).rstrip(". ")
             raise ServiceUnreachable(
-                f"No usable answer for too long: {error} Run the same command again later; it "
+                f"{said}. That was so {tries} times or more; run the same command again later, it "
                 "goes on where it stopped."
             ) from error
 

@@ -67,20 +67,20 @@ def _check(line: bytes, number: int, output: Path) -> None:
 def write_arrays(lines: Iterable[bytes], folder: Path) -> Iterator[Path]:
     """Write `tasks-0001.json` and so on, mode 0600, each whole or not at all; yield the paths.
 
-    An earlier export in the folder is replaced, so that no old task is imported with the new.
-
     Raises:
         OutputUnusable: a file can't be written.
     """
-    number = 0
     for number, chunk in enumerate(_chunks(lines), 1):
         path = _path(folder, number)
         with replacing(path) as file:
             file.write(b"[\n" + b",\n".join(chunk) + b"\n]\n")
         yield path
-    while number and (old := _path(folder, number + 1)).exists():
-        old.unlink()
-        number += 1
+
+
+def later_exports(folder: Path, last: Path | None) -> list[Path]:
+    """Files of an earlier, larger export that lie in the folder behind the last one of this."""
+    name = last.name if last else ""
+    return sorted(path for path in folder.glob("tasks-[0-9]*.json") if path.name > name)
 
 
 def _path(folder: Path, number: int) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import orjson
@@ -17,20 +18,25 @@ if TYPE_CHECKING:
     from pipeline.state import State
 
 
-def write_failures(path: Path, source: Source, state: State) -> None:
-    """Write one line of JSON for each failed recording of the last selection, mode 0600.
+def write_failures(path: Path, source: Source, state: State, *, listed: bool) -> None:
+    """Write one line of JSON for each failed recording, mode 0600.
+
+    Where the source was not `listed` to its end, recordings that have left it can't be told from
+    the others, and all are in it.
 
     The file takes the place of the one before in one step; without failures there is none.
 
     Raises:
         OutputUnusable: it can't be written.
     """
-    if not state.failures():
+    failed = state.failed_recordings(ever=not listed)
+    first = next(failed, None)
+    if first is None:
         with suppress(FileNotFoundError):
             path.unlink()
         return
     with replacing(path) as file:
-        for job, reason, words in state.failed_recordings():
+        for job, reason, words in chain([first], failed):
             facts = {
                 "uri": source.audio_uri(job.recording.key),
                 "key": job.recording.key,

@@ -33,6 +33,7 @@ class ManifestSource:
         self._source = source
         self.uri = source.uri
         self.bucket = source.bucket
+        self.jobs_last = source.jobs_last
         self.media_uri = source.media_uri
         self.audio_uri = source.audio_uri
         self.key_of = source.key_of

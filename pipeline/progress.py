@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 from collections import deque
@@ -32,7 +33,8 @@ def style_for(*, quiet: bool) -> Style:
     """A bar where someone watches, lines where it goes to a log."""
     if quiet:
         return Style.QUIET
-    return Style.BAR if sys.stderr.isatty() else Style.LINES
+    watched = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    return Style.BAR if watched else Style.LINES
 
 
 class Snapshot(NamedTuple):
@@ -49,17 +51,17 @@ class Snapshot(NamedTuple):
     rate: float
 
     def __str__(self) -> str:
-        parts = [
-            f"{self.listed:,} listed" + ("" if self.listing_done else " so far"),
-            f"{self.skipped:,} skipped",
-            f"{self.started:,} started",
-            f"{self.in_flight:,} in flight",
-            f"{self.written:,} written",
-            f"{self.failed:,} failed",
-            f"{self.rate:.1f}/s",
-        ]
+        """The most telling first: a narrow terminal cuts the rest off."""
+        parts = [f"{self.written:,} written", f"{self.rate:.1f}/s"]
         if self.rate and self.listing_done and self.left:
             parts.append(f"{duration(self.left / self.rate)} left")
+        parts += [
+            f"{self.failed:,} failed",
+            f"{self.in_flight:,} in flight",
+            f"{self.started:,} started",
+            f"{self.skipped:,} skipped",
+            f"{self.listed:,} listed" + ("" if self.listing_done else " so far"),
+        ]
         return " · ".join(parts)
 
 
@@ -117,7 +119,7 @@ async def _bar(gauge: Gauge) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
-    columns = (BarColumn(bar_width=24), TextColumn("{task.description}", markup=False))
+    columns = (BarColumn(bar_width=16), TextColumn("{task.description}", markup=False))
     console = Console(stderr=True)
     with Progress(*columns, console=console, auto_refresh=False, transient=True) as progress:
         task = progress.add_task("", total=None)

@@ -89,7 +89,7 @@ def _from_environment(
 ) -> Iterator[tuple[str, Any]]:
     for variable, value in sorted(environment.items()):
         name = variable.removeprefix(ENVIRONMENT).lower()
-        if not variable.startswith(ENVIRONMENT) or name == "config":
+        if not variable.startswith(ENVIRONMENT) or name in ("config", "traceback"):
             continue
         if name in SETTINGS:
             yield name, value
@@ -121,7 +121,7 @@ def _checked(name: str, value: Any, origin: str, complaints: list[str]) -> Any:
     hint = get_type_hints(SECTIONS[SETTINGS[name]], include_extras=True)[name]
     text = origin == _VARIABLES
     if text and hint.__origin__ == list[str]:
-        value = [part for part in value.split(",") if part]
+        value = [part.strip() for part in value.split(",") if part.strip()]
     try:
         return msgspec.convert(value, hint, strict=not text)
     except msgspec.ValidationError as error:
@@ -132,6 +132,9 @@ def _checked(name: str, value: Any, origin: str, complaints: list[str]) -> Any:
 
 def _disagreements(config: Config) -> Iterator[str]:
     """What is wrong although every value has its type."""
+    url = config.aws.endpoint_url
+    if url and not url.startswith(("http://", "https://")):
+        yield f"endpoint_url = {url!r}: write it with http:// or https://."
     yield from _bad_transcribe(config)
     yield from _bad_output(config)
     try:
@@ -161,6 +164,8 @@ def _bad_output(config: Config) -> Iterator[str]:
         yield from _bad_results(config.output.results)
     if config.output.output == "-":
         yield "output = '-': a stream can't be gone on with after an interruption; name a file."
+    elif config.output_path.exists() and not config.output_path.is_file():
+        yield f"output = {config.output.output!r}: that is no ordinary file."
     elif not config.output.output:
         yield "output is empty: name the file for the tasks."
     elif config.output_path.absolute() == config.state_path.absolute():

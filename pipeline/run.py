@@ -25,7 +25,7 @@ from pipeline.naming import group_tag, parse_s3_uri
 from pipeline.poller import Poller
 from pipeline.producer import find_results, produce
 from pipeline.starters import Starters
-from pipeline.writer import Output, write
+from pipeline.writer import Output, forget_output, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,8 +68,10 @@ class Run:
         if results := parse_s3_uri(self.config.output.results):
             await find_results(self.s3, results, self._tag, self.board.state)
         path, state = self.config.output_path, self.board.state
+        if rebuild:
+            forget_output(path, state, results_exist=self.source.jobs_last)
         try:
-            with closing(Output(path, state, rebuild=rebuild)) as output:
+            with closing(Output(path, state)) as output:
                 await self._stages(selection, output)
         except BaseExceptionGroup as group:
             raise _first(group) from group

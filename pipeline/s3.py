@@ -193,8 +193,9 @@ class S3:
                 return answer.status, await _bounded(answer), answer.headers
         except (aiohttp.ClientError, TimeoutError) as error:
             # The error's own text may hold the URL with its signature.
-            reason = type(error).__name__
-            raise Unavailable(f"No answer from {encoded.host}: {reason}.") from None
+            reason = getattr(error, "strerror", None) or type(error).__name__
+            where = f"{encoded.host}:{encoded.port}"
+            raise Unavailable(f"No answer from {where}: {reason}.") from None
 
     def _refusal(self, bucket: str, operation: str, body: bytes, headers: Any) -> PipelineError:
         code, words, region = _error_details(body)

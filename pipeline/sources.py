@@ -34,7 +34,8 @@ _SYMBOLIC_LINK = "SYMBOLIC_LINK"
 _UNREADABLE_NAME = "UNREADABLE_NAME"
 _NO_FILE = "NO_ORDINARY_FILE"
 MISSING = "NOT_THERE"
-_UNUSABLE = frozenset({_SYMBOLIC_LINK, _UNREADABLE_NAME, _NO_FILE, MISSING})
+_UNREADABLE_FOLDER = "UNREADABLE_FOLDER"
+_UNUSABLE = frozenset({_SYMBOLIC_LINK, _UNREADABLE_NAME, _UNREADABLE_FOLDER, _NO_FILE, MISSING})
 _PAGE = 1000
 
 
@@ -58,6 +59,10 @@ class Source(Protocol):
     def bucket(self) -> str:
         """What job names are computed with."""
 
+    @property
+    def jobs_last(self) -> bool:
+        """Whether the service still knows a job when the run is over."""
+
     def media_uri(self, key: str) -> str:
         """How the service is told of a recording."""
 
@@ -76,6 +81,8 @@ class Source(Protocol):
 
 class S3Source:
     """`s3://bucket/prefix`."""
+
+    jobs_last = True
 
     def __init__(self, place: S3Place, s3: S3) -> None:
         self.uri = str(place)
@@ -104,6 +111,8 @@ class S3Source:
 
 class FolderSource:
     """A folder on this machine, which the local endpoint serves as the bucket `served_as`."""
+
+    jobs_last = False
 
     def __init__(self, folder: Path, served_as: str) -> None:
         self.uri = folder.as_uri()
@@ -148,14 +157,24 @@ def walk(folder: Path) -> Iterator[Entry]:
     Raises:
         NoSuchSource: the folder can't be read.
     """
-    for place, folders, files in os.walk(folder, onerror=_refuse):
+    try:
+        os.scandir(folder).close()  # os.walk would pass over it
+    except OSError as error:
+        raise NoSuchSource(f"The folder {folder} can't be read: {error.strerror}.") from error
+    unreadable: list[str] = []
+    for place, folders, files in os.walk(folder, onerror=lambda e: unreadable.append(e.filename)):
         folders.sort()
         linked = [name for name in folders if os.path.islink(os.path.join(place, name))]  # noqa: PTH114, PTH118 # a Path per file costs as much as the rest
         for name in sorted(files + linked):
             path = os.path.join(place, name)  # noqa: PTH118 # as above
-            key = os.path.relpath(path, folder).replace(os.sep, "/")
             with suppress(FileNotFoundError):  # it went away while the folder was read
-                yield _entry(path, key)
+                yield _entry(path, _key(path, folder))
+    for path in unreadable:
+        yield Entry(_key(path, folder), "", 0, _UNREADABLE_FOLDER)
+
+
+def _key(path: str, folder: Path) -> str:
+    return os.path.relpath(path, folder).replace(os.sep, "/")
 
 
 def _entry(path: str, key: str) -> Entry:
@@ -170,10 +189,6 @@ def _entry(path: str, key: str) -> Entry:
     elif not stat.S_ISREG(facts.st_mode):
         storage = _NO_FILE
     return Entry(key, f"{facts.st_size:x}-{facts.st_mtime_ns:x}", facts.st_size, storage)
-
-
-def _refuse(error: OSError) -> None:
-    raise NoSuchSource(f"The folder {error.filename} can't be read: {error.strerror}.")
 
 
 class Selection:

@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 # A key seen before is touched only when there is something to do: its content or the settings
 # changed (start anew), or it is not written (it belongs to this run's selection; one in flight too,
 # as the service may have forgotten its job). A written one costs a look-up and no write, which is
-# what the usual night consists of.
+# what the usual night consists of. Content or settings that a written line has had before are
+# written: going back to them is no new task.
 _ADD = """
 INSERT INTO recordings (key, etag, size, identity, found, seen, changed)
 VALUES (?, ?, ?, ?4, coalesce((SELECT attempt FROM results WHERE identity = ?4), 0), ?5, ?6)
 ON CONFLICT (key) DO UPDATE SET
-    status = iif(identity = excluded.identity, status, 0),
+    status = CASE
+        WHEN identity = excluded.identity THEN status
+        WHEN EXISTS (SELECT 1 FROM superseded AS s WHERE s.identity = excluded.identity) THEN 3
+        ELSE 0 END,
     attempt = iif(identity = excluded.identity, attempt, 1),
     found = iif(identity = excluded.identity, found, excluded.found),
     reason = iif(identity = excluded.identity, reason, NULL),
@@ -116,11 +120,13 @@ class State(StateReader):
                 tuple(reasons),
             ).rowcount
 
-    def forget_output(self) -> None:
-        """Every task is to be written anew, from the results that exist."""
+    def forget_output(self, *, results_exist: bool) -> None:
+        """Every task is to be written anew, from the results where they still exist."""
+        found = "attempt" if results_exist else "0"
         with self._writing():
-            self._db.execute("UPDATE recordings SET status = 0, found = attempt WHERE status = 3")
+            self._db.execute(f"UPDATE recordings SET status = 0, found = {found} WHERE status = 3")
             self._db.execute("DELETE FROM meta WHERE name LIKE 'output%'")
+            self._db.execute("DELETE FROM superseded")
 
     # The starters only claim
 
@@ -192,6 +198,18 @@ class State(StateReader):
         """Remember which file the tasks are written to, as a path relative to the state file."""
         with self._writing():
             self._set("output", name)
+
+    def begin_output(self) -> None:
+        """The output is about to grow beyond what is committed, durably so."""
+        self._db.execute("PRAGMA synchronous = FULL")
+        with self._writing():
+            self._set("output whole", 0)
+        self._db.execute("PRAGMA synchronous = NORMAL")
+
+    def end_output(self) -> None:
+        """The output holds just what is committed, and nobody of ours will touch it."""
+        with self._writing():
+            self._set("output whole", 1)
 
     def commit_output(self, size: int, lines: int, digest: str) -> None:
         """Set the output's size, lines and end, with the rows marked in this checkpoint."""

@@ -40,6 +40,12 @@ CREATE TABLE recordings (
     words TEXT
 );
 CREATE TABLE results (identity BLOB PRIMARY KEY, attempt INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE superseded (identity BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TRIGGER supersede AFTER UPDATE OF identity ON recordings
+WHEN old.status = 3 AND old.identity != new.identity
+BEGIN
+    INSERT OR IGNORE INTO superseded VALUES (old.identity);
+END;
 CREATE INDEX pending ON recordings (seen, row) WHERE status = 0;
 CREATE INDEX found ON recordings (row) WHERE status = 0 AND found > 0;
 CREATE INDEX in_flight ON recordings (row) WHERE status IN (1, 2);
@@ -88,10 +94,13 @@ def hold(path: Path) -> Iterator[None]:
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """Open the file, checked to be ours.
 
-    A reader too opens it for writing where it may, or it would leave SQLite's companions behind.
+    A reader too opens it for writing where it may, or it would leave SQLite's companions behind;
+    where it may not, nobody else writes either.
     """
-    uri = f"{path.absolute().as_uri()}?mode=rw"
     with translated(path):
+        immutable = read_only and not os.access(path.parent, os.W_OK)
+        mode = "mode=ro&immutable=1" if immutable else "mode=rw"
+        uri = f"{path.absolute().as_uri()}?{mode}"
         db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=10)
         try:
             _check_ours(db, path, may_create=not read_only)

@@ -76,8 +76,8 @@ class StateReader:
         query = f"SELECT status, count(*) FROM recordings {where} GROUP BY status"
         found = dict(self.rows(query, *values))
         return Counts(
-            pending=found.get(Status.PENDING, 0),
-            in_flight=found.get(Status.STARTING, 0) + found.get(Status.STARTED, 0),
+            pending=found.get(Status.PENDING, 0) + found.get(Status.STARTING, 0),
+            in_flight=found.get(Status.STARTED, 0),
             written=found.get(Status.WRITTEN, 0),
             failed=found.get(Status.FAILED, 0),
         )
@@ -106,12 +106,16 @@ class StateReader:
         rows = self.rows("SELECT DISTINCT reason FROM recordings WHERE status = 4 ORDER BY reason")
         return [reason for (reason,) in rows]
 
-    def failed_recordings(self) -> Iterator[tuple[Job, str, str]]:
-        """The recordings that failed: job, reason, the service's words."""
+    def failed_recordings(self, *, ever: bool = False) -> Iterator[tuple[Job, str, str]]:
+        """The recordings that failed: job, reason, the service's words.
+
+        Without `ever` those that have left the source since are passed over.
+        """
         after = 0
+        which = "status = 4" if ever else _FAILED
         while rows := self.rows(
             f"SELECT {JOB_COLUMNS}, reason, words FROM recordings "
-            f"WHERE {_FAILED} AND row > ? ORDER BY row LIMIT ?",
+            f"WHERE {which} AND row > ? ORDER BY row LIMIT ?",
             after,
             _PAGE,
         ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -244,9 +245,16 @@ def _next_step(s: Summary) -> str:
         return f"run the same command again for the rest ({s.stopped} is over)."
     if s.stopped:
         return "run the same command again; it goes on where it stopped."
+    if s.failed and not s.tasks:
+        return "mend what is said above, then put the recordings back with " + _command("retry", s)
     if not s.tasks:
         return "check SOURCE, --include and --exclude: there is nothing to review yet."
-    return (
-        f"transcribe-pipeline export --output {s.output} makes the file that Label Studio's "
-        "Import button takes."
-    )
+    return f"{_command('export', s)} makes the file that Label Studio's Import button takes."
+
+
+def _command(verb: str, s: Summary) -> str:
+    """A command on the files of this run, as a shell takes it."""
+    words = ["transcribe-pipeline", verb, "--output", s.output]
+    if s.state != f"{s.output}.state":
+        words += ["--state", s.state]
+    return shlex.join(words)

@@ -33,68 +33,67 @@ _SECONDS = 1.0
 class Output:
     """The JSON Lines file, mode 0600, cut to what is committed."""
 
-    def __init__(self, path: Path, state: State, *, rebuild: bool = False) -> None:
+    def __init__(self, path: Path, state: State) -> None:
         self._path = path
         self._state = state
         self._end = b""
+        self._growing = False
         with self._translated():
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._claim(os.path.relpath(path, state.path.parent), rebuild=rebuild)
+            self._claim(os.path.relpath(path, state.path.parent))
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
+            self._check()
             self._cut()
-            self._check_end()
         except BaseException:
-            self.close()
+            os.close(self._file)
             raise
 
-    def _claim(self, name: str, *, rebuild: bool) -> None:
+    def _claim(self, name: str) -> None:
         """Make the file this state's own, unless one of the two belongs to another."""
-        if rebuild:
-            self._state.forget_output()
-            if self._path.is_file():
-                self._path.replace(self._path.with_name(f"{self._path.name}.old"))
-        known = self._state.fact("output")
+        known, committed = self._state.fact("output"), self._state.output_size
+        there = self._path.exists()
+        if committed and not there:
+            raise OutputUnusable(f"{self._path} is missing. {_MENDING}")
         if known == name:
             return
-        if self._state.output_size:
+        moved = committed and not (self._state.path.parent / (known or "")).exists()
+        if committed and not moved:
             raise StateUnusable(
                 f"The state file {self._state.path} belongs to the output {known}, not to "
                 f"{name}. Name another one with --state, or that output with --output."
             )
-        if self._path.is_file() and self._path.stat().st_size:
-            raise OutputUnusable(
-                f"{self._path} exists already, and the state file {self._state.path} knows "
-                "nothing of it. Move it away, name another one with --output, name the state file "
-                "that belongs to it with --state, or write it anew with --rebuild-output."
-            )
+        if not committed:
+            refuse_foreign_output(self._path, self._state.path)
         self._state.bind_output(name)
 
-    def _cut(self) -> None:
-        """Cut the file to the committed size; what follows is of an interrupted run."""
-        committed = self._state.output_size
-        with self._translated():
-            found = os.fstat(self._file).st_size
-            if found < committed:
-                raise OutputUnusable(
-                    f"{self._path} has {found} bytes, but {committed} were written: someone "
-                    f"shortened or replaced it. {_MENDING}"
-                )
-            os.ftruncate(self._file, committed)
-            os.lseek(self._file, committed, os.SEEK_SET)
-            os.fchmod(self._file, 0o600)
-
-    def _check_end(self) -> None:
-        """Refuse a file of the right size whose end is not what was written."""
+    def _check(self) -> None:
+        """Refuse a file that is not what was written; only an interrupted run may have added."""
         committed = self._state.output_size
         start = max(0, committed - _END)
         with self._translated():
+            found = os.fstat(self._file).st_size
             self._end = os.pread(self._file, committed - start, start)
+        if found < committed or (found > committed and self._state.fact("output whole")):
+            raise OutputUnusable(
+                f"{self._path} has {found} bytes, but {committed} were written: someone changed "
+                f"or replaced it. {_MENDING}"
+            )
         if committed and _digest(self._end) != self._state.fact("output digest"):
             raise OutputUnusable(
                 f"The end of {self._path} is not what was written: someone changed or replaced "
                 f"it. {_MENDING}"
             )
+
+    def _cut(self) -> None:
+        """Cut the file to the committed size; what follows is of an interrupted run."""
+        committed = self._state.output_size
+        with self._translated():
+            if os.fstat(self._file).st_size < committed:
+                raise OutputUnusable(f"{self._path} was shortened just now. {_MENDING}")
+            os.ftruncate(self._file, committed)
+            os.lseek(self._file, committed, os.SEEK_SET)
+            os.fchmod(self._file, 0o600)
 
     def write(self, lines: list[Line]) -> int:
         """Append the lines and commit them; return how many were still wanted.
@@ -104,8 +103,11 @@ class Output:
         Raises:
             OutputUnusable: the disk is full or the file can't be written; nothing is lost.
         """
-        self._cut()  # a commit that failed after its lines were written left them behind
         state = self._state
+        if not self._growing:
+            state.begin_output()
+            self._growing = True
+        self._cut()  # a commit that failed after its lines were written left them behind
         with state.checkpoint():
             wanted = state.mark_written([line.job for line in lines])
             content = b"".join(line.content for line, yes in zip(lines, wanted, strict=True) if yes)
@@ -126,8 +128,12 @@ class Output:
                 raise
 
     def close(self) -> None:
-        """Close the file."""
-        os.close(self._file)
+        """Close the file; whatever is behind the committed size from now on is not ours."""
+        try:
+            self._cut()
+            self._state.end_output()
+        finally:
+            os.close(self._file)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -143,6 +149,34 @@ class Output:
             raise OutputUnusable(
                 f"The output {self._path} can't be written: {error.strerror}. {step}"
             ) from error
+
+
+def forget_output(path: Path, state: State, *, results_exist: bool) -> None:
+    """Put the file that is there aside, as `<path>.old`, and every task back to be written.
+
+    Raises:
+        OutputUnusable: it can't be put aside.
+    """
+    try:
+        if path.exists():
+            path.replace(path.with_name(f"{path.name}.old"))
+    except OSError as error:
+        raise OutputUnusable(f"{path} can't be put aside: {error.strerror}.") from error
+    state.forget_output(results_exist=results_exist)
+
+
+def refuse_foreign_output(path: Path, state: Path) -> None:
+    """Refuse to write over a file that the state file knows nothing of.
+
+    Raises:
+        OutputUnusable: there is such a file, with something in it.
+    """
+    if path.exists() and path.stat().st_size:
+        raise OutputUnusable(
+            f"{path} exists already, and the state file {state} knows nothing of it. Move it "
+            "away, name another one with --output, name the state file that belongs to it with "
+            "--state, or write it anew with --rebuild-output."
+        )
 
 
 def _digest(end: bytes) -> str:

@@ -5,6 +5,7 @@ Heavy libraries are imported inside the commands, so that `--help` is quick.
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -14,6 +15,9 @@ from pipeline import __version__
 from pipeline.cli import export, retry, run, serve, status
 from pipeline.cli.options import CANNOT_RUN, say
 from pipeline.errors import CannotRun
+
+INTERRUPTED = 130
+PIPE_CLOSED = 141
 
 app = typer.Typer(
     name="transcribe-pipeline",
@@ -45,8 +49,40 @@ def _program(
 
 def main() -> None:
     """Run the command line; what can't run says why in one sentence and exits with 2."""
+    _ready_streams()
     try:
         app()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter complains at its end
+        sys.exit(PIPE_CLOSED)
     except CannotRun as error:
         say(str(error))
         sys.exit(CANNOT_RUN)
+    except Exception as error:
+        if os.environ.get("TRANSCRIBE_PIPELINE_TRACEBACK"):
+            raise
+        say(
+            f"An error that should not happen, please report it: {type(error).__name__}: {error} "
+            "(TRANSCRIBE_PIPELINE_TRACEBACK=1 shows where)."
+        )
+        sys.exit(CANNOT_RUN)
+
+
+def _ready_streams() -> None:
+    """Print whatever the terminal can't show escaped, and nothing where a stream is closed.
+
+    Cron and `2>&-` close streams; the next file opened would take their number, and be written to.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 # until the end
+        else:
+            stream.reconfigure(errors="backslashreplace")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -29,15 +28,17 @@ def command(
 
     Label Studio refuses .jsonl there and in its import API: only its cloud storage reads it.
     Each file holds at most 50,000 tasks and 200 MB, under the server's limits. Only committed
-    tasks are taken, so it works beside a run. An earlier export in FOLDER is replaced. The names
-    of the files are printed.
+    tasks are taken, so it works beside a run. The names of the files
+    are printed.
     """
     chosen = settings(config, output=output, state=state)
-    from pipeline.exporting import committed_lines, write_arrays
+    from pipeline.exporting import committed_lines, later_exports, write_arrays
 
     lines = committed_lines(chosen.output_path, chosen.state_path)
     path = None
     for path in write_arrays(lines, to):
-        sys.stdout.write(f"{path}\n")
+        typer.echo(path)
+    for old in later_exports(to, path):
+        typer.echo(f"{old} is of an earlier export and is not part of this one.", err=True)
     if path is None:
         typer.echo(f"There are no tasks in {chosen.output_path} yet.", err=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import sys
+import os
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -154,12 +154,14 @@ def parse_source(source: str, config: Config) -> S3Place | Path:
         BadSettings: it is neither, or the settings do not go with a folder.
         NoSuchSource: there is no such folder.
     """
+    if not source:
+        raise BadSettings("SOURCE is empty: name s3://bucket/prefix, or a folder.")
     place = parse_s3_uri(source)
     if place is not None:
         return place
     if "://" in source:
         raise BadSettings(f"SOURCE {source!r}: write it as s3://bucket/prefix, or name a folder.")
-    folder = Path(source).absolute()
+    folder = Path(os.path.abspath(source))  # noqa: PTH100 # resolve() would follow links
     if not folder.is_dir():
         if folder.exists():
             raise NoSuchSource(f"{source} is a file: name the folder it is in, and --include it.")
@@ -183,7 +185,7 @@ def _report(summary: Summary, *, quiet: bool, json: bool) -> int:
         say(summary.stopped)
         quiet = quiet or not summary.listed
     if json:
-        sys.stdout.write(msgspec.json.encode(summary).decode() + "\n")
+        typer.echo(msgspec.json.encode(summary))
     elif not quiet or summary.exit_code == 1:
         typer.echo(as_text(summary), err=True)
     return summary.exit_code
@@ -195,6 +197,7 @@ def _complete(order: Order) -> Summary:
 
     from pipeline.state import open_state
     from pipeline.state_file import set_aside
+    from pipeline.writer import refuse_foreign_output
 
     config, place = order.config, order.place
     if isinstance(place, S3Place):
@@ -203,6 +206,8 @@ def _complete(order: Order) -> Summary:
         uri = bucket = place.as_uri()
     if order.rebuild_state:
         set_aside(config.state_path)
+    elif not order.rebuild_output and not config.state_path.exists():
+        refuse_foreign_output(config.output_path, config.state_path)
     with open_state(config.state_path, group_tag(config.transcribe.job_prefix, bucket)) as state:
         state.begin(uri)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -224,7 +229,8 @@ async def _with_services(order: Order, state: State) -> Summary:
         source = ManifestSource(order.manifest, whole) if order.manifest else whole
         run = Run(config, source, board, session, s3)
         summary = await _summary_of(run, selection, order)
-        write_failures(config.failures_path, source, state)
+        listed = board.figures.listing_done
+        write_failures(config.failures_path, source, state, listed=listed)
         return summary
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 from dataclasses import fields
 from pathlib import Path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pipeline.local import CloudOptions, Faults
 
 NAME = "serve"
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 EXAMPLES = examples(
     ("Serve a folder at a port of its own", "serve recordings/ --port 8080"),
     ("Be a small account", "serve recordings/ --slots 4 --start-rate 2"),
@@ -29,9 +31,11 @@ EXAMPLES = examples(
 
 def command(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="What the bucket holds.")],
-    port: Annotated[int, typer.Option(metavar="N", help="0 takes a free one.")] = 0,
+    port: Annotated[
+        int, typer.Option(metavar="N", help="0 takes a free one.", min=0, max=65535)
+    ] = 0,
     bucket: Annotated[
-        str, typer.Option(metavar="NAME", help="The bucket's name. [default: the folder's]")
+        str, typer.Option(metavar="NAME", help="Its name. [default: FOLDER's, if it can be one]")
     ] = "",
     slots: Annotated[int, typer.Option(metavar="N", help="Jobs at once.", min=1)] = 250,
     start_rate: Annotated[
@@ -53,6 +57,8 @@ def command(
     """
     if not folder.is_dir():
         raise NoSuchSource(f"There is no folder {folder}.")
+    if bucket and not _BUCKET.fullmatch(bucket):
+        raise BadSettings(f"--bucket {bucket}: use 3 to 63 of the characters a-z 0-9 . -")
     from pipeline.local import CloudOptions, Quotas
 
     options = CloudOptions(

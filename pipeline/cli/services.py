@@ -68,8 +68,11 @@ def _for_folder(config: Config, url: str, region: str) -> Config:
     )
 
 
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 async def interruptible(work: Callable[[], Coroutine[None, None, None]]) -> int:
-    """Do the work; the first SIGINT or SIGTERM cancels it and is returned, else 0.
+    """Do the work; the first SIGINT, SIGTERM or SIGHUP cancels it and is returned, else 0.
 
     A second signal has its ordinary effect.
     """
@@ -79,11 +82,11 @@ async def interruptible(work: Callable[[], Coroutine[None, None, None]]) -> int:
 
     def stop(number: int) -> None:
         received.append(number)
-        for each in (signal.SIGINT, signal.SIGTERM):
+        for each in _STOPPING:
             loop.remove_signal_handler(each)
         task.cancel()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _STOPPING:
         loop.add_signal_handler(number, stop, number)
     try:
         await task

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,7 +24,10 @@ _WINDOW_SECONDS = 600
 
 
 class StatusReport(msgspec.Struct, frozen=True):
-    """The facts of a state file; counts of recordings, `rate` per second over ten minutes."""
+    """The facts of a state file; counts of recordings.
+
+    `rate` is per second over the last `rate_seconds`: ten minutes, or since the last run began.
+    """
 
     source: str
     state: str
@@ -36,6 +38,7 @@ class StatusReport(msgspec.Struct, frozen=True):
     skipped: dict[str, int]
     failures: dict[str, int]
     rate: float
+    rate_seconds: float
     oldest_in_flight_seconds: float | None
 
 
@@ -52,7 +55,7 @@ def command(
     chosen = settings(config, output=output, state=state)
     report = read_report(chosen.state_path, time.time())
     text = msgspec.json.encode(report).decode() if json else "\n".join(_lines(report))
-    sys.stdout.write(f"{text}\n")
+    typer.echo(text)
 
 
 def read_report(path: Path, now: float) -> StatusReport:
@@ -66,6 +69,7 @@ def read_report(path: Path, now: float) -> StatusReport:
     with read_state(path) as state:
         counts = state.counts()
         oldest = state.oldest_in_flight()
+        failures = state.failures()
         begun = float(state.fact("begun") or now)
         window = max(1.0, min(_WINDOW_SECONDS, now - begun))
         return StatusReport(
@@ -74,10 +78,11 @@ def read_report(path: Path, now: float) -> StatusReport:
             pending=counts.pending,
             in_flight=counts.in_flight,
             written=counts.written,
-            failed=counts.failed,
+            failed=sum(failures.values()),
             skipped=state.skipped(),
-            failures=state.failures(),
+            failures=failures,
             rate=round(state.written_since(now - window) / window, 3),
+            rate_seconds=round(window, 1),
             oldest_in_flight_seconds=None if oldest is None else round(now - oldest, 1),
         )
 
@@ -90,7 +95,7 @@ def _lines(report: StatusReport) -> Iterator[str]:
         f"Tasks:     {report.written:,} written, {report.in_flight:,} in flight, "
         f"{report.pending:,} pending, {report.failed:,} failed"
     )
-    yield f"Rate:      {report.rate:.1f}/s over the last ten minutes"
+    yield f"Rate:      {report.rate:.1f}/s over the last {duration(report.rate_seconds)}"
     if report.oldest_in_flight_seconds is not None:
         yield f"Oldest:    in flight for {duration(report.oldest_in_flight_seconds)}"
     for title, counts in (("Skipped:", report.skipped), ("Failed:", report.failures)):
