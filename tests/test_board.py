@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline.board import Board
+from pipeline.errors import NothingWorks
 from tests.owned_time import in_owned_time
 from tests.state_files import begun, keys_of, listed, running
 
@@ -52,7 +53,7 @@ async def after_a_second(waiters: list[asyncio.Task[Job | None]]) -> list[Any]:
     return [waiter.result() if waiter.done() else "waits" for waiter in waiters]
 
 
-def failures_of(board: Board) -> list[tuple[str, str, str]]:
+def failures_of(board: Board) -> list[tuple[str, ...]]:
     """Key, reason and words of each failed recording."""
     return [(job.recording.key, *why) for job, *why in board.state.failed_recordings()]
 
@@ -221,3 +222,138 @@ def test_silence_is_counted(path):
         in_owned_time(handing(board))
 
         assert board.figures.silent == 1
+
+
+# How many a run takes
+
+
+@pytest.mark.parametrize("most", [1, 63, 64, 65, 149, 150, 151])
+def test_a_run_takes_no_more_than_it_may(path, most):
+    """However many are claimed at a time, a limit holds to the recording."""
+    keys = [f"{n:03}.mp3" for n in range(150)]
+
+    with begun(path) as state:
+        listed(state, *keys)
+        board = Board(state, 9, most)
+        jobs = in_owned_time(taken(board))
+
+        assert keys_of(jobs) == keys[:most]
+        assert board.spent == (most <= 150)
+        assert state.counts().pending >= 150 - most
+
+
+def test_a_run_that_has_taken_its_share_ends_when_that_is_settled(path):
+    """After the last one of a limit the run ends, though the listing goes on and more waits."""
+
+    async def ending(board: Board) -> list[Any]:
+        job = await board.next_job()
+        assert job is not None
+        waiter = asyncio.create_task(board.next_job())
+        seen = await after_a_second([waiter])
+        board.hand_over(job, silent=False)
+        return seen + await after_a_second([waiter])
+
+    with begun(path) as state:
+        listed(state, "a", "b")
+
+        assert in_owned_time(ending(Board(state, 9, 1))) == ["waits", None]
+
+
+def test_a_run_without_a_limit_is_never_spent(path):
+    """Without a limit a run that has taken everything has no work left."""
+    with board_of(path, "a") as board:
+        in_owned_time(taken(board))
+
+        assert not board.spent
+
+
+# When nothing works
+
+
+async def refused(board: Board, reasons: list[str]) -> str:
+    """Refuse the jobs in turn for these reasons; what the run is stopped with."""
+    jobs = await taken(board)
+    try:
+        for job, reason in zip(jobs, reasons, strict=False):
+            board.refuse(job, reason, "Words.")
+    except NothingWorks as error:
+        return str(error)
+    return ""
+
+
+def test_twenty_refusals_for_one_reason_stop_the_run(path):
+    """Where the first twenty fail alike it is not the recordings: all of them are pending again."""
+    with board_of(path, *map(str, range(30))) as board:
+        said = in_owned_time(refused(board, ["media not accessible"] * 30))
+
+        assert "the first 20 recordings" in said
+        assert "(media not accessible): Words. " in said
+        assert failures_of(board) == []
+        assert board.state.counts().failed == 0
+
+
+@pytest.mark.parametrize(
+    "reasons", [["x"] * 19, ["y"] + ["x"] * 29, ["x"] * 19 + ["y"] * 11, ["x", "y"] * 15]
+)
+def test_refusals_for_other_reasons_fail_their_recordings(path, reasons):
+    """Fewer than twenty, or reasons that differ among the first, are the recordings' own."""
+    with board_of(path, *map(str, range(30))) as board:
+        said = in_owned_time(refused(board, reasons))
+
+        assert (said, board.figures.failed) == ("", len(reasons))
+
+
+def test_a_run_in_which_anything_was_started_is_not_stopped(path):
+    """After one job that runs, twenty refusals say something of twenty recordings."""
+    with board_of(path, *map(str, range(30))) as board:
+        (first,) = board.state.claim(1)
+        board.is_running(first)
+
+        assert in_owned_time(refused(board, ["x"] * 29)) == ""
+
+
+def test_a_run_that_goes_on_with_running_jobs_is_not_stopped(path):
+    """Jobs of an earlier run show that the service can reach recordings of this source."""
+    with begun(path) as state:
+        running(state, "resumed")
+
+    with board_of(path, *map(str, range(30))) as board:
+        board.resume()
+
+        assert in_owned_time(refused(board, ["x"] * 30)) == ""
+
+
+# Another attempt, and jobs that never end
+
+
+def test_a_job_that_the_service_spoilt_is_handed_out_under_another_name(path):
+    """It is no failure: the recording comes back with its next attempt before the run ends."""
+
+    async def again(board: Board) -> tuple[Job, list[Job]]:
+        (job,) = await taken(board)
+        board.figures.listing_done = True
+        board.try_again(job)
+        return job, await taken(board)
+
+    with board_of(path, "a") as board:
+        job, (second,) = in_owned_time(again(board))
+
+        assert (second.recording, second.attempt) == (job.recording, 2)
+        assert second.name != job.name
+        assert board.figures.failed == 0
+
+
+def test_a_job_of_an_earlier_run_is_overdue_by_its_own_start(path):
+    """The hours that a job may take count from its start, over runs and their ends."""
+    with begun(path) as state:
+        running(state, "old")
+        state.rows("UPDATE recordings SET changed = changed - 7200")
+
+    with board_of(path, "new") as board:
+        board.resume()
+        (new,) = board.state.claim(1)
+        board.is_running(new)
+
+        assert keys_of(board.overdue(7_100)) == ["old"]
+        assert board.overdue(7_300) == []
+        assert sorted(keys_of(board.overdue(-1))) == ["new", "old"]

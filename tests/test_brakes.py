@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from pipeline import brakes
 from pipeline.brakes import Operation, SlotGate, Waiting
 from pipeline.errors import (
+    Expired,
     JobExists,
     NoFreeSlot,
     PipelineError,
@@ -20,6 +22,7 @@ from pipeline.errors import (
     Unavailable,
 )
 from pipeline.failures import FAULT
+from pipeline.limits import Slots
 from tests.owned_time import in_owned_time, now
 
 if TYPE_CHECKING:
@@ -119,7 +122,7 @@ def test_a_service_that_never_answered_is_given_up_after_five_tries():
     """An address where nobody ever answered is more likely wrong than ill: five calls."""
     service = Service(Unavailable("No answer."))
 
-    with pytest.raises(ServiceUnreachable, match=r"No answer\. Run the same command again"):
+    with pytest.raises(ServiceUnreachable, match=r"^No answer\. That was so 5 times or more"):
         answer_of(service)
 
     assert len(service.called_at) == 5
@@ -225,6 +228,104 @@ def test_a_pace_is_no_brake_where_nobody_waits():
     assert in_owned_time(calling()) == {}
 
 
+# A token that expires
+
+
+class Credentials:
+    """Counts how often they are taken up anew, which fails after so many times."""
+
+    def __init__(self, good_for: int) -> None:
+        self.renewed = 0
+        self._good_for = good_for
+
+    async def renew(self) -> None:
+        """Take up newer ones."""
+        self.renewed += 1
+        if self.renewed > self._good_for:
+            raise Expired("The session token has expired.")
+
+
+def answer_with(credentials: Credentials, service: Service) -> tuple[str, int]:
+    """What a call returns whose token may expire, and how many calls were refused."""
+
+    async def calling() -> tuple[str, int]:
+        operation = Operation("Get", 10, Waiting(), credentials.renew)
+        return await operation.call(service), operation.refused
+
+    return in_owned_time(calling())
+
+
+def test_an_expired_token_is_renewed_and_the_call_made_again():
+    """Newer credentials are taken up once, and nobody notices; it is no refused call."""
+    credentials, service = Credentials(good_for=9), Service(Expired("Expired."), "yes")
+
+    assert answer_with(credentials, service) == ("yes", 0)
+    assert (credentials.renewed, len(service.called_at)) == (1, 2)
+
+
+def test_a_token_that_can_not_be_renewed_stops_the_run():
+    """Where newer credentials are not to be had the run ends, without further calls."""
+    service = Service(Expired("Expired."))
+
+    with pytest.raises(Expired, match="has expired"):
+        answer_with(Credentials(good_for=0), service)
+
+    assert len(service.called_at) == 1
+
+
+def test_tokens_that_expire_again_and_again_are_not_renewed_for_ever():
+    """Renewals that never help are given up as a service without answers is."""
+    service = Service(Expired("Expired."))
+
+    with pytest.raises(ServiceUnreachable):
+        answer_with(Credentials(good_for=99), service)
+
+    assert len(service.called_at) == 5
+
+
+def test_without_a_way_to_renew_an_expired_token_stops_the_run():
+    """An operation that knows no other credentials hands the error on, after one call."""
+    service = Service(Expired("Expired."), "yes")
+
+    with pytest.raises(Expired):
+        answer_of(service)
+
+    assert len(service.called_at) == 1
+
+
+def test_a_throttle_slows_those_who_wait_already():
+    """Calls that were in the queue when another was throttled keep to the slower pace."""
+    service = Service(*["yes"] * 20, Throttled(), "yes")
+
+    async def calling() -> None:
+        operation = Operation("Get", 10, Waiting())
+        await asyncio.gather(*(operation.call(service) for _ in range(40)))
+
+    in_owned_time(calling())
+
+    later = service.called_at[22:]
+    assert min(b - a for a, b in pairwise(later)) > 0.1 * 1.01
+
+
+def test_a_cancelled_call_leaves_the_queue_to_others():
+    """Who is cancelled while waiting for its turn holds nobody up."""
+    service = Service("yes")
+
+    async def calling() -> float:
+        operation = Operation("Get", 1, Waiting())
+        tasks = [asyncio.ensure_future(operation.call(service)) for _ in range(5)]
+        await asyncio.sleep(0.5)
+        for task in tasks[1:4]:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return now()
+
+    assert in_owned_time(calling()) == pytest.approx(1)
+
+
+# Slots
+
+
 def test_no_more_jobs_than_slots_run_at_once():
     """Twenty jobs over three slots take turns, and all of them get one."""
     running, most, done = 0, 0, 0
@@ -305,3 +406,42 @@ def test_adopted_jobs_are_given_back_as_others():
         return now()
 
     assert in_owned_time(adopted()) == pytest.approx(2)
+
+
+@pytest.mark.parametrize("begun_at", [0.0, 0.1, 1 / 3, 1e5 + 0.7])
+def test_a_wait_for_a_slot_never_spins(begun_at):
+    """However a moment is rounded, who waits is woken a few times, not again and again."""
+    looks = 0
+
+    class Counting(Slots):
+        def take(self, now: float) -> bool:
+            nonlocal looks
+            looks += 1
+            return super().take(now)
+
+    async def starved() -> float:
+        await asyncio.sleep(float(begun_at))
+        gate = SlotGate(5, Waiting())
+        gate.slots = Counting(5)
+        await gate.take()
+        for _ in range(10):
+            gate.refused()
+            await gate.take()
+        return now() - float(begun_at)
+
+    assert in_owned_time(starved()) == pytest.approx(100)
+    assert looks <= 1 + 10 * 3
+
+
+def test_adopted_jobs_beyond_the_ceiling_are_waited_for_in_peace():
+    """With more jobs of an earlier run than slots, a start waits for their ends without a timer."""
+
+    async def crowded() -> float:
+        gate = SlotGate(2, Waiting())
+        for seconds in (1, 2, 3, 4):
+            gate.adopt()
+            asyncio.get_running_loop().call_later(seconds, gate.give_back)
+        await gate.take()
+        return now()
+
+    assert in_owned_time(crowded()) == pytest.approx(3)
