@@ -109,8 +109,8 @@ def test_only_what_is_harmful_is_escaped(text, words):
 def test_a_snapshot_as_a_line():
     """A line of progress tells all counts, the rate and the time that is left."""
     assert str(SNAPSHOT) == (
-        "12,345 listed · 45 skipped · 2,000 started · 250 in flight · 1,700 written · 50 failed"
-        " · 4.2/s · 41 min 52 s left"
+        "1,700 written · 4.2/s · 41 min 52 s left · 50 failed · 250 in flight · 2,000 started"
+        " · 45 skipped · 12,345 listed"
     )
 
 
@@ -169,4 +169,4 @@ def test_a_log_gets_a_line_every_thirty_seconds(tmp_path, capsys, style, lines):
 
     out, err = capsys.readouterr()
     assert (out, len(err.splitlines())) == ("", lines)
-    assert all(line.startswith("0 listed so far · ") for line in err.splitlines())
+    assert all(line.endswith(" · 0 listed so far") for line in err.splitlines())

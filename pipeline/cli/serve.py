@@ -32,7 +32,7 @@ EXAMPLES = examples(
 def command(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="What the bucket holds.")],
     port: Annotated[
-        int, typer.Option(metavar="N", help="0 takes a free one.", min=0, max=65535)
+        int, typer.Option(metavar="N", help="0 takes a free one.", min=0, max=65_535)
     ] = 0,
     bucket: Annotated[
         str, typer.Option(metavar="NAME", help="Its name. [default: FOLDER's, if it can be one]")
