@@ -24,11 +24,11 @@ rates = st.floats(0.001, 10_000)
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "profile": words,
     "region": words,
-    "endpoint_url": words,
+    "endpoint_url": words.map(lambda word: f"http://{word}"),
     "include": st.lists(st.text("abc*?[]/é'", min_size=1, max_size=9), min_size=1, max_size=3),
     "exclude": st.lists(st.text("abc*?[]/é'", min_size=1, max_size=9), min_size=1, max_size=3),
     "output": words.map(lambda word: f"{word}.jsonl"),
-    "state": words,
+    "state": words.map(lambda word: f"{word}.state"),
     "results": st.sampled_from(["s3://b", "s3://b/", "s3://b/a/b.!*'()/", "s3://b//"]),
     "language": st.sampled_from(["auto", "en-US", "de-CH", "cy-WL", "zh-HANT", "ast-ES"]),
     "data_access_role": st.sampled_from(
@@ -175,7 +175,9 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one(tmp_path, text, said
     assert said in complaint(path=written(tmp_path, text))
 
 
-@pytest.mark.parametrize("wrong", ["WORKER", "LIMITS", "MAX_HOUR", "MAX_INFLIGHT", "OUTPUTS", "TASK", "INPUT"])
+@pytest.mark.parametrize(
+    "wrong", ["WORKER", "LIMITS", "MAX_HOUR", "MAX_INFLIGHT", "OUTPUTS", "TASK", "INPUT"]
+)
 def test_the_variable_that_is_named_instead_exists(wrong):
     """The variable that a complaint proposes can be set."""
     said = complaint(environment={f"{ENVIRONMENT}{wrong}": "5"})
@@ -238,7 +240,13 @@ def test_a_value_of_the_wrong_type_is_named(tmp_path, line, said):
         ("language", ("", "english", "EN-us", "en_US", "en-US\n")),
         ("job_prefix", ("", "a b", "é", "a" * 101, "a\n")),
         ("results", ("bucket", "s3://", "https://b/a", "s3://b/a b", "s3://b/é", "s3://b/a\n")),
-        ("output", ("",)),
+        ("output", ("", "-", ".")),
+        ("endpoint_url", ("localhost:4566", "ftp://x", "s3://b")),
+        ("data_access_role", ("role", "arn:aws:iam::1:role/a", "arn:aws:iam::123456789012:user/a")),
+        ("job_timeout", (0, -1, 2_161)),
+        ("limit", (-1,)),
+        ("until", ("noon", "24:00", "06:00 Nowhere")),
+        ("max_hours", (-0.5,)),
     ],
 )
 def test_a_value_out_of_bounds_is_refused(name, values):
@@ -291,11 +299,32 @@ def test_the_state_stands_beside_the_output():
     assert config.state_path == Path("a/calls.jsonl.state")
 
 
+def test_the_failures_stand_beside_the_output():
+    """The failed recordings are in a file of the output's name."""
+    config = resolve({"output": "a/calls.jsonl"}, {})
+
+    assert config.failures_path == Path("a/calls.failures.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("flags", "most"),
+    [
+        ({}, 250),
+        ({"data_access_role": "arn:aws:iam::123456789012:role/a"}, 10_000),
+        ({"data_access_role": "arn:aws:iam::123456789012:role/a", "max_in_flight": 99}, 99),
+        ({"max_in_flight": 99}, 99),
+    ],
+)
+def test_where_the_service_queues_jobs_its_queue_is_the_bound(flags, most):
+    """With a role for deferred jobs 10,000 may be under way, unless the user wants fewer."""
+    assert resolve(flags, {}).most_in_flight == most
+
+
 def test_only_what_changes_a_transcript_changes_the_fingerprint():
     """Another language is another job; more workers or another output are not."""
     plain = Config().fingerprint
 
-    assert plain == resolve({"workers": 99, "output": "x", "max_in_flight": 1}, {}).fingerprint
+    assert plain == resolve({"workers": 99, "output": "x", "limit": 1}, {}).fingerprint
     assert plain != resolve({"language": "de-DE"}, {}).fingerprint
 
 

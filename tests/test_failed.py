@@ -52,7 +52,7 @@ def test_a_failure_is_told_with_all_that_is_known(path, source):
         state.try_again(*running(state, "a b\n.mp3"))
         (job,) = state.claim(1)
         state.failed(job, TOO_LONG, "Maximum audio duration is 4 hours.\n")
-        write_failures(path, source, state)
+        write_failures(path, source, state, listed=True)
 
     assert lines_of(path) == [
         {
@@ -75,7 +75,7 @@ def test_every_failure_has_a_line(path, source):
     with begun(path.with_name("state")) as state:
         fail(state, *keys)
         listed(state, "pending.mp3")
-        write_failures(path, source, state)
+        write_failures(path, source, state, listed=True)
 
     assert [line["key"] for line in lines_of(path)] == keys
 
@@ -84,11 +84,11 @@ def test_the_file_is_gone_when_nothing_failed(path, source):
     """A run after which nothing is failed leaves no file of an earlier one."""
     with begun(path.with_name("state")) as state:
         fail(state, "a.mp3")
-        write_failures(path, source, state)
+        write_failures(path, source, state, listed=True)
         before = path.exists()
         state.retry(())
-        write_failures(path, source, state)
-        write_failures(path, source, state)
+        write_failures(path, source, state, listed=True)
+        write_failures(path, source, state, listed=True)
 
     assert (before, path.exists()) == (True, False)
 
@@ -99,9 +99,19 @@ def test_the_file_is_that_of_the_last_selection(path, source):
         fail(state, "a.mp3", "b.mp3")
     with begun(path.with_name("state")) as state:
         listed(state, "b.mp3")
-        write_failures(path, source, state)
+        write_failures(path, source, state, listed=True)
 
     assert [line["key"] for line in lines_of(path)] == ["b.mp3"]
+
+
+def test_after_a_listing_that_was_cut_short_every_failure_is_told(path, source):
+    """Where nobody knows what has left the source, the failures of earlier runs stay in it."""
+    with begun(path.with_name("state")) as state:
+        fail(state, "a.mp3", "b.mp3")
+    with begun(path.with_name("state")) as state:
+        write_failures(path, source, state, listed=False)
+
+    assert [line["key"] for line in lines_of(path)] == ["a.mp3", "b.mp3"]
 
 
 def test_only_the_owner_may_read_it(path, source):
@@ -110,7 +120,7 @@ def test_only_the_owner_may_read_it(path, source):
     before = os.umask(0)
     with begun(path.with_name("state")) as state:
         fail(state, "a.mp3")
-        write_failures(path, source, state)
+        write_failures(path, source, state, listed=True)
     os.umask(before)
 
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -124,7 +134,7 @@ async def test_its_lines_are_a_manifest(path, source, tmp_path):
         (tmp_path / "audio" / key).write_bytes(b"RIFF")
     with begun(path.with_name("state")) as state:
         fail(state, *keys)
-        write_failures(path, source, state)
+        write_failures(path, source, state, listed=True)
 
     [page] = [page async for page in ManifestSource(path, source).pages()]
 

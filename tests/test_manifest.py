@@ -23,6 +23,7 @@ class Bucket:
 
     uri = "s3://calls/2026/"
     bucket = "calls"
+    jobs_last = True
 
     def media_uri(self, key: str) -> str:
         """The object's URI."""
@@ -170,6 +171,7 @@ def test_it_stands_for_the_source_it_names_recordings_of(path):
     manifest = ManifestSource(path, source)
 
     assert (manifest.uri, manifest.bucket) == (source.uri, source.bucket)
+    assert manifest.jobs_last is source.jobs_last
     assert manifest.media_uri("a") == manifest.audio_uri("a") == "s3://calls/a"
 
 

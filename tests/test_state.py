@@ -109,9 +109,9 @@ def test_counts_tell_where_recordings_stand(state):
     (failing,) = running(state, "f")
     state.failed(failing, "too long", "Words.")
     listed(state, "p", "s")
-    state.claim(1)
+    state.claim(1)  # it does not run yet
 
-    assert state.counts() == Counts(pending=1, in_flight=3, written=3, failed=1)
+    assert state.counts() == Counts(pending=2, in_flight=2, written=3, failed=1)
     assert state.pending() == 1
 
 
@@ -433,7 +433,7 @@ def test_a_forgotten_output_is_written_anew_from_results(path):
             state.commit_output(100, 2, "digest")
 
     with begun(path) as state:
-        state.forget_output()
+        state.forget_output(results_exist=True)
         claimed = state.claim(9)
 
         assert [(job.recording.key, job.found) for job in claimed] == [
@@ -442,6 +442,50 @@ def test_a_forgotten_output_is_written_anew_from_results(path):
         ]
         assert [flying] == jobs_in_flight(state)
         assert (state.output_size, state.fact("output digest")) == (0, None)
+
+
+def test_an_output_without_results_is_transcribed_anew(path):
+    """Where the service has forgotten the jobs every written recording is pending, not found."""
+    with begun(path) as state:
+        written(state, "a.mp3", "b.mp3")
+
+    with begun(path) as state:
+        state.forget_output(results_exist=False)
+        listed(state, "b.mp3")
+
+        assert [(job.recording.key, job.found) for job in state.claim(9)] == [("b.mp3", False)]
+
+
+@pytest.mark.parametrize("between", ["written", "pending"])
+def test_going_back_to_a_written_content_is_no_new_task(path, between):
+    """A content or settings that a line was written for are written, whatever came between."""
+    with begun(path) as state:
+        written(state, "a.mp3")
+    with begun(path) as state:
+        listed(state, "a.mp3", etag="2")
+        for job in state.claim(9 * (between == "written")):
+            state.started(job)
+            state.mark_written([job])
+
+    with begun(path) as state:
+        listed(state, "a.mp3", etag="1")
+
+        assert (state.claim(9), state.counts().written) == ([], 1)
+
+
+def test_failures_of_every_run_can_be_told(path):
+    """Where a listing was not ended, those that may have left the source are told too."""
+    with begun(path) as state:
+        failed(state, "a.mp3", "b.mp3")
+
+    with begun(path) as state:
+        listed(state, "b.mp3")
+
+        assert keys_of([job for job, *_ in state.failed_recordings()]) == ["b.mp3"]
+        assert keys_of([job for job, *_ in state.failed_recordings(ever=True)]) == [
+            "a.mp3",
+            "b.mp3",
+        ]
 
 
 def test_a_second_attempt_is_found_under_its_own_name(path):
@@ -453,7 +497,7 @@ def test_a_second_attempt_is_found_under_its_own_name(path):
         state.mark_written([job])
 
     with begun(path) as state:
-        state.forget_output()
+        state.forget_output(results_exist=True)
 
         assert [again.name for again in state.claim(9)] == [job.name]
 

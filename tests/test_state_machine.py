@@ -17,7 +17,7 @@ from pipeline.collector import Line
 from pipeline.model import Job, Recording
 from pipeline.naming import identity
 from pipeline.state_reading import Status
-from pipeline.writer import Output
+from pipeline.writer import Output, forget_output
 from tests.state_files import TAG, begun
 
 KEYS = ("a.mp3", "a/a.mp3", "b\n.mp3", "ü.mp3")
@@ -49,7 +49,7 @@ class Row:
     reason: str | None = None
 
 
-Model = tuple[dict[str, Row], dict[bytes, int], list[bytes]]
+Model = tuple[dict[str, Row], dict[bytes, int], list[bytes], set[bytes]]
 
 
 def identity_of(key: str, etag: str) -> bytes:
@@ -70,9 +70,11 @@ class Night(RuleBasedStateMachine):
         self.places = 0
         self.rows: dict[str, Row] = {}
         self.results: dict[bytes, int] = {}
+        self.superseded: set[bytes] = set()
         self.lines: list[bytes] = []
         self.names: dict[str, tuple[str, str]] = {}
         self.hand: list[Job] = []
+        self.growing = False
         self.run = ExitStack()
         self.earlier: tuple[Path, Model] | None = None
 
@@ -87,28 +89,32 @@ class Night(RuleBasedStateMachine):
         self.place = self.top / "0"
         self._open()
 
-    def _open(self, *, rebuild: bool = False) -> None:
+    def _open(self, *, rebuild: bool = False, results_exist: bool = True) -> None:
         """The beginning of a run: what was only claimed is pending, what was started is in hand."""
         enter = self.run.enter_context
         self.state = enter(begun(self.place / "state"))
-        self.output = enter(closing(Output(self.place / "out", self.state, rebuild=rebuild)))
+        if rebuild:
+            forget_output(self.place / "out", self.state, results_exist=results_exist)
+        self.output = enter(closing(Output(self.place / "out", self.state)))
+        self.growing = False
         for row in self.rows.values():
             row.seen = False
             if row.status is Status.STARTING:
                 row.status = Status.PENDING
         if rebuild:
-            self._forget()
+            self._forget(results_exist=results_exist)
             self.earlier = None  # the output that went with it stands aside
         self.hand = [job for job, _ in self.state.in_flight()]
         running = {key for key, row in self.rows.items() if row.status is Status.STARTED}
         assert running == {job.recording.key for job in self.hand}
         assert (self.place / "out").read_bytes() == b"".join(self.lines)
 
-    def _forget(self) -> None:
+    def _forget(self, *, results_exist: bool) -> None:
         self.lines.clear()
+        self.superseded.clear()
         for row in self.rows.values():
             if row.status is Status.WRITTEN:
-                row.status, row.found = Status.PENDING, row.attempt
+                row.status, row.found = Status.PENDING, row.attempt * results_exist
 
     def _chosen(self, picked: list[int]) -> list[Job]:
         """Some of the jobs in hand, each once."""
@@ -138,7 +144,11 @@ class Night(RuleBasedStateMachine):
         if row.seen or (row.etag == etag and row.status is Status.WRITTEN):
             return False
         if row.etag != etag:
-            self.rows[key] = Row(etag, row.order, found=found)
+            if row.status is Status.WRITTEN:
+                self.superseded.add(identity_of(key, row.etag))
+            was_written = identity_of(key, etag) in self.superseded
+            status = Status.WRITTEN if was_written else Status.PENDING
+            self.rows[key] = Row(etag, row.order, status, found=found)
         row.seen = True
         return True
 
@@ -223,6 +233,7 @@ class Night(RuleBasedStateMachine):
     def write(self, picked: list[int]) -> None:
         """Only jobs that were started, and whose content is still wanted, are written."""
         batch = self._chosen(picked)
+        self._grow()
         wanted = self.output.write([Line(job, line_of(job)) for job in batch])
         before = len(self.lines)
         for job in batch:
@@ -233,13 +244,26 @@ class Night(RuleBasedStateMachine):
                 row.status = Status.WRITTEN
         assert wanted == len(self.lines) - before
 
+    def _grow(self) -> None:
+        """From its first line on an output may be longer than committed, and the state tells so."""
+        if not self.growing:
+            self.output.write([])
+            self.growing = True
+            self.earlier = None  # that was made durable: nothing falls back behind it
+
     # What happens to a run
 
-    @rule(rebuild=st.sampled_from([False, False, False, True]))
-    def end_and_begin(self, rebuild: bool) -> None:  # noqa: FBT001 # hypothesis names it
-        """A run ends and the next one begins, if need be with a new output."""
+    @rule()
+    def end_and_begin(self) -> None:
+        """A run ends and the next one begins."""
         self.run.close()
-        self._open(rebuild=rebuild)
+        self._open()
+
+    @rule(results_exist=st.booleans())
+    def rebuild(self, results_exist: bool) -> None:  # noqa: FBT001 # hypothesis names it
+        """The next run writes the output anew, from results where there are any."""
+        self.run.close()
+        self._open(rebuild=True, results_exist=results_exist)
 
     @rule(left=garbage)
     def crash(self, left: bytes) -> None:
@@ -253,6 +277,7 @@ class Night(RuleBasedStateMachine):
     def crash_between_write_and_commit(self, picked: list[int], left: bytes) -> None:
         """A run dies when the lines are in the file and the commit is not made."""
         lines = [Line(job, line_of(job)) for job in self._chosen(picked)]
+        self._grow()
         with suppress(Killed), self.state.checkpoint():
             self.output.write(lines)
             self._copy(left)
@@ -268,7 +293,7 @@ class Night(RuleBasedStateMachine):
         for name in (*STATE_FILES, "out"):
             shutil.copy(self.place / name, after / name)
         with (after / "out").open("ab") as file:
-            file.write(left)
+            file.write(left if self.growing else b"")
         self.place = after
 
     @rule()
@@ -278,7 +303,7 @@ class Night(RuleBasedStateMachine):
         kept.mkdir(exist_ok=True)
         for name in STATE_FILES:
             shutil.copy(self.place / name, kept / name)
-        self.earlier = kept, deepcopy((self.rows, self.results, self.lines))
+        self.earlier = kept, deepcopy((self.rows, self.results, self.lines, self.superseded))
 
     @precondition(lambda self: self.earlier)
     @rule(left=garbage)
@@ -290,7 +315,7 @@ class Night(RuleBasedStateMachine):
         for name in STATE_FILES:
             shutil.copy(kept / name, self.place / name)
         self.run.close()
-        self.rows, self.results, self.lines = deepcopy(model)
+        self.rows, self.results, self.lines, self.superseded = deepcopy(model)
         self._open()
 
     @rule(reasons=st.lists(st.sampled_from(REASONS), unique=True))
@@ -303,7 +328,7 @@ class Night(RuleBasedStateMachine):
             row.status, row.attempt, row.found = Status.PENDING, row.attempt + 1, 0
             row.reason, row.seen = None, False
         assert count == len(chosen)
-        self.end_and_begin(rebuild=False)
+        self.end_and_begin()
 
     # What always holds
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from pipeline.board import Board
 from pipeline.collector import Line
 from pipeline.errors import OutputUnusable, StateUnusable
 from pipeline.state import read_state
-from pipeline.writer import Output, write
+from pipeline.writer import Output, forget_output, write
 from tests.owned_time import in_owned_time
 from tests.state_files import begun, listed, running
 
@@ -38,12 +39,14 @@ with begun(folder / "state") as state:
     jobs = running(state, *(f"{n}.mp3" for n in range(300)))
     output = Output(folder / "tasks.jsonl", state)
     output.write([Line(job, b"{}\\n") for job in jobs[:100]])
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, 2**20))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, limits[1]))
     try:
         output.write([Line(job, b"[" + b" " * 9999 + b"]\\n") for job in jobs[100:]])
     except OutputUnusable as error:
         print(error)
     print((folder / "tasks.jsonl").stat().st_size, *state.counts(), state.output_size)
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     output.close()
 """
 
@@ -70,6 +73,18 @@ def reopen(folder: Path) -> bytes:
     """What the output holds once the next run has opened it."""
     with begun(folder / "state") as state, closing(Output(folder / "tasks.jsonl", state)):
         return (folder / "tasks.jsonl").read_bytes()
+
+
+def killed_with(folder: Path, left: bytes) -> None:
+    """A run that had begun to write dies, and these bytes of it are in the output."""
+    with begun(folder / "state") as state, closing(Output(folder / "tasks.jsonl", state)) as output:
+        output.write([])
+        for name in ("tasks.jsonl", "state", "state-wal"):
+            shutil.copy(folder / name, folder / f"{name} as it was")
+    for name in ("tasks.jsonl", "state", "state-wal"):
+        (folder / f"{name} as it was").replace(folder / name)
+    with (folder / "tasks.jsonl").open("ab") as file:
+        file.write(left)
 
 
 def committed(folder: Path) -> int:
@@ -106,8 +121,7 @@ def test_a_crash_after_the_last_commit_leaves_the_committed_lines(
     for begin, size in enumerate(batches):
         write_lines(folder, *range(begin * 100, begin * 100 + size))
     before = reopen(folder)
-    with (folder / "tasks.jsonl").open("ab") as file:
-        file.write(line(999)[: len(garbage)] if partial else garbage)
+    killed_with(folder, line(999)[: len(garbage)] if partial else garbage)
 
     after = reopen(folder)
 
@@ -124,6 +138,7 @@ def test_a_crash_inside_a_checkpoint_leaves_the_committed_lines(tmp_path_factory
     with begun(folder / "state") as state:
         lines = [Line(job, line(100)) for job in running(state, "a", "b", "c")]
         output = Output(folder / "tasks.jsonl", state)
+        output.write([])
         with closing(output), suppress(ZeroDivisionError), state.checkpoint():
             output.write(lines)
             os.truncate(folder / "tasks.jsonl", 2 * len(line(1)) + arrived)
@@ -137,6 +152,7 @@ def test_a_commit_that_failed_leaves_no_second_copy(folder):
     with begun(folder / "state") as state:
         jobs = running(state, "a", "b")
         with closing(Output(folder / "tasks.jsonl", state)) as output:
+            output.write([])
             with suppress(ZeroDivisionError), state.checkpoint():
                 output.write([Line(jobs[0], line(1))])
                 raise ZeroDivisionError
@@ -154,7 +170,7 @@ def test_a_shortened_output_is_refused(folder, left):
     os.truncate(path, left if left >= 0 else path.stat().st_size - 1)
     before = path.read_bytes()
 
-    with pytest.raises(OutputUnusable, match="someone shortened or replaced it"):
+    with pytest.raises(OutputUnusable, match="someone changed or replaced it"):
         reopen(folder)
 
     assert before == path.read_bytes()
@@ -164,12 +180,14 @@ def test_an_output_that_is_shortened_during_the_run_is_refused(folder):
     """Lines are not written behind a hole: the run stops where its file was taken away."""
     with begun(folder / "state") as state:
         jobs = running(state, "a", "b")
-        with closing(Output(folder / "tasks.jsonl", state)) as output:
-            output.write([Line(jobs[0], line(1))])
-            os.truncate(folder / "tasks.jsonl", 3)
+        output = Output(folder / "tasks.jsonl", state)
+        output.write([Line(jobs[0], line(1))])
+        os.truncate(folder / "tasks.jsonl", 3)
 
-            with pytest.raises(OutputUnusable, match="shortened"):
-                output.write([Line(jobs[1], line(2))])
+        with pytest.raises(OutputUnusable, match="shortened"):
+            output.write([Line(jobs[1], line(2))])
+        with pytest.raises(OutputUnusable, match="shortened"):
+            output.close()
 
         assert state.counts().written == 1
 
@@ -179,7 +197,7 @@ def test_a_missing_output_is_refused(folder):
     write_lines(folder, 1)
     (folder / "tasks.jsonl").unlink()
 
-    with pytest.raises(OutputUnusable, match="has 0 bytes, but 12 were written"):
+    with pytest.raises(OutputUnusable, match=r"tasks\.jsonl is missing\. Put it back"):
         reopen(folder)
 
 
@@ -211,6 +229,84 @@ def test_state_and_output_can_be_moved_together(tmp_path):
     moved = (tmp_path / "old").rename(tmp_path / "new")
 
     assert reopen(moved) == line(1)
+
+
+def test_an_output_that_was_renamed_is_followed(folder):
+    """Where the file that was written is gone and the named one is what it held, it goes on."""
+    write_lines(folder, 1)
+    (folder / "tasks.jsonl").rename(folder / "others.jsonl")
+
+    with begun(folder / "state") as state, closing(Output(folder / "others.jsonl", state)):
+        assert state.fact("output") == "others.jsonl"
+
+
+@pytest.mark.parametrize("old", [b"1", b"task", b"}"])
+def test_an_output_that_was_edited_is_refused(folder, old):
+    """A file of the right size whose end is not what was written is somebody else's."""
+    write_lines(folder, 1, 2)
+    path = folder / "tasks.jsonl"
+    path.write_bytes(path.read_bytes().replace(old, b"x" * len(old)))
+    before = path.read_bytes()
+
+    with pytest.raises(OutputUnusable, match="not what was written: someone changed"):
+        reopen(folder)
+
+    assert before == path.read_bytes()
+
+
+def test_the_end_of_a_long_output_is_checked(folder):
+    """The last 4 kB are compared, over the borders of checkpoints and of runs."""
+    for first in range(0, 2_000, 100):
+        write_lines(folder, *range(first, first + 100))
+    path = folder / "tasks.jsonl"
+    content = path.read_bytes()
+    assert reopen(folder) == content
+
+    path.write_bytes(content[:-4_000] + b"x" + content[-3_999:])
+
+    with pytest.raises(OutputUnusable, match="not what was written"):
+        reopen(folder)
+
+
+def test_lines_that_somebody_added_are_not_cut_off(folder):
+    """After a run that ended, what stands behind its lines is somebody's, and is refused."""
+    write_lines(folder, 1)
+    with (folder / "tasks.jsonl").open("ab") as file:
+        file.write(b"mine\n")
+
+    with pytest.raises(OutputUnusable, match="has 17 bytes, but 12 were written"):
+        reopen(folder)
+
+    assert (folder / "tasks.jsonl").read_bytes() == line(1) + b"mine\n"
+
+
+@pytest.mark.parametrize("results_exist", [True, False])
+def test_an_output_that_is_forgotten_is_put_aside(folder, results_exist):
+    """Rebuilding begins a new file; the old one stays beside it, and every task is pending."""
+    write_lines(folder, 1, 2)
+    with begun(folder / "state") as state:
+        forget_output(folder / "tasks.jsonl", state, results_exist=results_exist)
+
+        assert state.counts().pending == 2
+        with closing(Output(folder / "tasks.jsonl", state)) as output:
+            jobs = state.claim(9)
+            assert len(jobs) == 2 * results_exist
+            output.write([])
+
+    assert (folder / "tasks.jsonl").read_bytes() == b""
+    assert (folder / "tasks.jsonl.old").read_bytes() == line(1) + line(2)
+
+
+def test_an_output_that_is_gone_can_be_forgotten(folder):
+    """Rebuilding needs no old file: that is what it is for."""
+    write_lines(folder, 1)
+    (folder / "tasks.jsonl").unlink()
+
+    with begun(folder / "state") as state:
+        forget_output(folder / "tasks.jsonl", state, results_exist=True)
+        Output(folder / "tasks.jsonl", state).close()
+
+    assert (folder / "tasks.jsonl").read_bytes() == b""
 
 
 def test_a_line_whose_recording_changed_meanwhile_is_dropped(folder):
