@@ -52,17 +52,15 @@ class Output:
     def _claim(self, name: str) -> None:
         """Make the file this state's own, unless one of the two belongs to another."""
         known, committed = self._state.fact("output"), self._state.output_size
-        there = self._path.exists()
-        if committed and not there:
-            raise OutputUnusable(f"{self._path} is missing. {_MENDING}")
-        if known == name:
-            return
-        moved = committed and not (self._state.path.parent / (known or "")).exists()
-        if committed and not moved:
+        if committed and known != name and (self._state.path.parent / (known or "")).exists():
             raise StateUnusable(
                 f"The state file {self._state.path} belongs to the output {known}, not to "
                 f"{name}. Name another one with --state, or that output with --output."
             )
+        if committed and not self._path.exists():
+            raise OutputUnusable(f"{self._path} is missing. {_MENDING}")
+        if known == name:
+            return
         if not committed:
             refuse_foreign_output(self._path, self._state.path)
         self._state.bind_output(name)
@@ -171,7 +169,7 @@ def refuse_foreign_output(path: Path, state: Path) -> None:
     Raises:
         OutputUnusable: there is such a file, with something in it.
     """
-    if path.exists() and path.stat().st_size:
+    if path.is_file() and path.stat().st_size:
         raise OutputUnusable(
             f"{path} exists already, and the state file {state} knows nothing of it. Move it "
             "away, name another one with --output, name the state file that belongs to it with "
