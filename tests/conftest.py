@@ -75,10 +75,14 @@ class Cli:
         self,
         *arguments: str | Path,
         through: str = "",
+        before: tuple[str, ...] = (),
         before_it_starts: Callable[[], None] | None = None,
     ) -> subprocess.Popen[str]:
-        """Start the command without waiting for it, if need be through a Python program."""
-        wrapper = [sys.executable, "-c", through] if through else []
+        """Start the command without waiting for it, if need be through a Python program.
+
+        The program gets the words `before` as its first arguments, then the whole command.
+        """
+        wrapper = [sys.executable, "-c", through, *before] if through else []
         return subprocess.Popen(
             [*wrapper, COMMAND, *map(str, arguments)],
             cwd=self.folder,

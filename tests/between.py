@@ -1,0 +1,101 @@
+"""Stands between the command and a scripted cloud, over the real wire, and answers as it likes."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.conftest import ScriptedCloud
+
+
+class Answer(NamedTuple):
+    """One answer; a body of None closes the connection without any."""
+
+    status: int
+    body: bytes | None
+    headers: dict[str, str]
+
+
+@dataclass
+class Asked:
+    """One request, and the cloud that would answer it."""
+
+    service: ScriptedCloud
+    own_url: str
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def operation(self) -> str:
+        """The Transcribe operation, "" for S3."""
+        return self.headers.get("X-Amz-Target", "").removeprefix("Transcribe.")
+
+    @property
+    def key_id(self) -> str:
+        """The access key that the request was signed with."""
+        signed = self.headers.get("Authorization", "") + self.path
+        return signed.partition("Credential=")[2].split("/")[0].split("%2F")[0]
+
+    def forward(self) -> Answer:
+        """What the cloud answers; its own URLs lead here."""
+        connection = HTTPConnection(urlsplit(self.service.url).netloc, timeout=30)
+        try:
+            headers = self.headers | {"Host": urlsplit(self.service.url).netloc}
+            connection.request(self.method, self.path, self.body or None, headers)
+            answer = connection.getresponse()
+            body = answer.read().replace(self.service.url.encode(), self.own_url.encode())
+            kept = {"Content-Type": answer.headers["Content-Type"] or "text/plain"}
+            return Answer(answer.status, body, kept)
+        finally:
+            connection.close()
+
+
+def refusal(asked: Asked, code: str, words: str, status: int = 400) -> Answer:
+    """An error as Transcribe or S3 puts it."""
+    if asked.operation:
+        return Answer(status, json.dumps({"__type": code, "Message": words}).encode(), {})
+    body = f"<Error><Code>{code}</Code><Message>{words}</Message></Error>"
+    return Answer(status, body.encode(), {})
+
+
+@contextmanager
+def between(service: ScriptedCloud, reply: Callable[[Asked], Answer]) -> Iterator[str]:
+    """A server that gives `reply(asked)`, which may be `asked.forward()`; yields its URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            length = int(self.headers.get("Content-Length") or 0)
+            asked = Asked(
+                service, url, self.command, self.path, dict(self.headers), self.rfile.read(length)
+            )
+            status, body, headers = reply(asked)
+            if body is None:
+                return
+            self.send_response(status)
+            for name, value in (headers | {"Content-Length": str(len(body))}).items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_POST = do_HEAD = do_GET  # noqa: N815 # http.server asks for these names
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        url = f"http://127.0.0.1:{server.server_port}"
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        yield url
+        server.shutdown()
