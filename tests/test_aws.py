@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import time
+from typing import Any
+
 import pytest
 from botocore import exceptions as boto
 
+from pipeline.aws import connect
 from pipeline.aws_errors import meaning, translated
+from pipeline.config import Aws
 from pipeline.errors import (
     BadSettings,
     Denied,
@@ -189,3 +196,74 @@ def test_errors_of_ours_pass_through():
     ours = RecordingFailed("refused", "no")
 
     assert error_of(ours) is ours
+
+
+# The tokens of a session
+
+
+@pytest.fixture(name="profile")
+def credentials_file(tmp_path, monkeypatch):
+    """A function that writes the credentials which the machine has from then on."""
+    path = tmp_path / "credentials"
+
+    def write(access: str) -> None:
+        path.write_text(
+            f"[default]\naws_access_key_id = {access}\naws_secret_access_key = x\n", "utf-8"
+        )
+
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(path))
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    write("OLD")
+    return write
+
+
+async def key_of(client: Any) -> str:
+    """The access key that a client signs with."""
+    url = await client.generate_presigned_url("get_object", {"Bucket": "b", "Key": "k"})
+    return str(url).partition("X-Amz-Credential=")[2].partition("%2F")[0]
+
+
+ELSEWHERE = Aws(region="eu-west-1", endpoint_url="http://127.0.0.1:9")
+
+
+async def test_renewed_clients_sign_with_the_machine_s_new_credentials(profile):
+    """Who renews a token outside is followed: the files are read anew."""
+    async with connect(ELSEWHERE, 4) as session:
+        before = await key_of(session.s3)
+        profile("NEW")
+        unchanged = await key_of(session.s3)
+        await session.renew(time.monotonic())
+
+        assert [before, unchanged, await key_of(session.s3)] == ["OLD", "OLD", "NEW"]
+
+
+async def test_calls_that_fail_together_renew_once(profile):
+    """Sixteen calls whose token expired open the clients anew one time, however late they know."""
+    async with connect(ELSEWHERE, 4) as session:
+        signed = time.monotonic()
+        await asyncio.gather(*(session.renew(signed) for _ in range(16)))
+        renewed = session.transcribe
+        await session.renew(signed)
+
+        assert session.transcribe is renewed
+
+
+async def test_credentials_that_do_not_help_stop_the_run(profile):
+    """A token that is refused again within a minute of its renewal is not renewed for ever."""
+    async with connect(ELSEWHERE, 4) as session:
+        await session.renew(time.monotonic())
+
+        with pytest.raises(Expired, match=r"aws sts get-caller-identity"):
+            await session.renew(time.monotonic())
+
+
+async def test_credentials_that_are_gone_stop_the_run(profile, tmp_path):
+    """Where the machine has no credentials any more, the sentence says so."""
+    async with connect(ELSEWHERE, 4) as session:
+        (tmp_path / "credentials").unlink()
+
+        with pytest.raises(NoAccess, match="No usable AWS credentials"):
+            await session.renew(time.monotonic())

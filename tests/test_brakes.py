@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -238,8 +239,9 @@ class Credentials:
         self.renewed = 0
         self._good_for = good_for
 
-    async def renew(self) -> None:
+    async def renew(self, signed: float) -> None:
         """Take up newer ones."""
+        self.signed = signed
         self.renewed += 1
         if self.renewed > self._good_for:
             raise Expired("The session token has expired.")
@@ -257,10 +259,12 @@ def answer_with(credentials: Credentials, service: Service) -> tuple[str, int]:
 
 def test_an_expired_token_is_renewed_and_the_call_made_again():
     """Newer credentials are taken up once, and nobody notices; it is no refused call."""
+    begun = time.monotonic()
     credentials, service = Credentials(good_for=9), Service(Expired("Expired."), "yes")
 
     assert answer_with(credentials, service) == ("yes", 0)
     assert (credentials.renewed, len(service.called_at)) == (1, 2)
+    assert begun <= credentials.signed <= time.monotonic()
 
 
 def test_a_token_that_can_not_be_renewed_stops_the_run():

@@ -9,15 +9,15 @@ import msgspec
 import pytest
 
 from pipeline.aws import Session
-from pipeline.board import Board
+from pipeline.board import Board, Figures
 from pipeline.failures import NO_SPEECH, TOO_LONG, advice
 from pipeline.naming import S3Place
 from pipeline.resolving import resolve
 from pipeline.run import Run
 from pipeline.s3 import S3
 from pipeline.sources import S3Source
-from pipeline.summary import Balance, Failure, Summary, as_text, summarise
-from tests.state_files import begun, listed, running
+from pipeline.summary import OVER_BUDGET, Balance, Failure, Summary, as_text, balance, summarise
+from tests.state_files import begun, listed, running, written
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -123,6 +123,51 @@ def test_a_brake_that_cost_little_is_not_named(brakes):
     assert line_with("Brake:", brakes=brakes) == ""
 
 
+def test_a_balance_that_does_not_add_up_is_told():
+    """Where fewer recordings stand somewhere than were listed, the run says that some are lost."""
+    lost = Balance(listed=10, written=4, failed=3, skipped=1, pending=1)
+
+    assert not lost.adds_up
+    assert line_with("Balance:", balance=lost) == (
+        "Balance: 10 listed, but 4 written + 3 failed + 1 skipped + 1 pending: something was lost. "
+        "Please report this, with the state file."
+    )
+
+
+def test_a_balance_that_adds_up_is_a_sum():
+    """Each listed object is in exactly one of four places."""
+    whole = Balance(listed=1_010, written=1_004, failed=3, skipped=1, pending=2)
+
+    assert whole.adds_up
+    assert line_with("Balance:", balance=whole) == (
+        "Balance: 1,010 listed = 1,004 written + 3 failed + 1 skipped + 2 pending"
+    )
+
+
+def test_the_failures_file_is_named():
+    """Where recordings failed the line after them says where all of them are."""
+    said = line_with("         all", failures={TOO_LONG: 1}, failures_file="tasks.failures.jsonl")
+
+    assert said == "         all of them: tasks.failures.jsonl"
+    assert line_with("         all") == ""
+
+
+@pytest.mark.parametrize("budget", ["limit 100", "until 06:00", "1.5 hours"])
+def test_a_run_that_a_budget_ended_says_which(budget):
+    """What is left is for the same command, and the budget that ended the run is named."""
+    said = text_with(stopped=budget, exit_code=OVER_BUDGET)
+
+    assert said.startswith("Stopped in ")
+    assert f"run the same command again for the rest ({budget} is over)." in said
+
+
+def test_a_run_in_which_everything_failed_says_how_to_go_on():
+    """Without any task the next step is to mend the cause, and to put the recordings back."""
+    said = line_with("Next:", tasks=0, written=0, failed=9, output="a b.jsonl", state="s")
+
+    assert said.endswith("with transcribe-pipeline retry --output 'a b.jsonl' --state s")
+
+
 def test_an_interrupted_run_says_how_to_go_on():
     """After Ctrl-C the next step is the same command again."""
     said = text_with(stopped="interrupted", exit_code=130)
@@ -150,7 +195,7 @@ def test_the_summary_as_json_comes_back():
 async def summary_of(folder: Path, board: Board, code: int = 0) -> Summary:
     """The summary of a run over a board, no call made."""
     config = resolve({"output": str(folder / "tasks.jsonl"), "max_in_flight": 9}, {})
-    session = Session(None, None, "eu-west-1")
+    session = Session(config.aws, 1, None)
     async with aiohttp.ClientSession() as http:
         s3 = S3(session, http, board.braking)
         source = S3Source(S3Place("calls", ""), s3)
@@ -172,6 +217,37 @@ async def test_the_facts_are_those_of_the_run(tmp_path):
     assert (summary.pending, summary.in_flight, summary.failed) == (1, 1, 1)
     assert summary.examples == (Failure("failing", TOO_LONG, "Words."),)
     assert summary.exit_code == 1
+
+
+def test_the_balance_holds_what_every_run_wrote(tmp_path):
+    """Listed is written (now or before), failed, skipped and pending, whatever was touched."""
+    keys = [f"{n}.mp3" for n in range(10)]
+    with begun(tmp_path / "state") as state:
+        written(state, *keys[:4])
+        running(state, keys[4], keys[5])
+
+    with begun(tmp_path / "state") as state:
+        figures = Figures()
+        figures.touched = listed(state, *keys)
+        figures.listed, figures.skipped["not audio"] = 13, 3
+        resumed, other = (job for job, _ in state.in_flight())
+        state.mark_written([resumed])
+        state.failed(other, TOO_LONG, "Words.")
+
+        stands = balance(figures, state.selected())
+
+    assert stands == Balance(listed=13, written=5, failed=1, skipped=3, pending=4)
+    assert stands.adds_up
+
+
+def test_a_row_that_is_lost_breaks_the_balance(tmp_path):
+    """A recording that was listed and is nowhere any more is noticed."""
+    with begun(tmp_path / "state") as state:
+        figures = Figures()
+        figures.listed = figures.touched = listed(state, "a", "b", "c")
+        state.rows("DELETE FROM recordings WHERE key = 'b'")
+
+        assert not balance(figures, state.selected()).adds_up
 
 
 @pytest.mark.parametrize("code", [0, 2, 130])
