@@ -91,17 +91,19 @@ class Session:
             raise boto.NoCredentialsError
         return session
 
-    async def renew(self) -> None:
+    async def renew(self, signed: float) -> None:
         """Take up newer credentials, at most once a minute; calls under way keep their client.
+
+        Args:
+            signed: when the call was signed whose token had expired (seconds, monotonic).
 
         Raises:
             Expired: they were renewed just now, and that did not help.
         """
-        seen = self._renewed_at
         async with self._renewing:
-            if self._renewed_at != seen:
+            if signed < self._renewed_at:
                 return  # another call has renewed them in the meantime
-            if time.monotonic() - seen < _RENEWAL_SECONDS:
+            if time.monotonic() - self._renewed_at < _RENEWAL_SECONDS:
                 raise Expired(f"The session token has expired. {CREDENTIALS_STEP}")
             await self.open()
             self._renewed_at = time.monotonic()

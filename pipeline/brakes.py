@@ -8,6 +8,7 @@ held the run back.
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
@@ -64,7 +65,8 @@ class Waiting:
 class Operation:
     """One operation of a service: its own pace, its own retries, its own count of calls.
 
-    `renew` takes up newer credentials when the service says that a token has expired.
+    `renew` takes up newer credentials when the service says that a token has expired; it is told
+    when the call was signed (seconds, monotonic).
     """
 
     def __init__(
@@ -72,7 +74,7 @@ class Operation:
         name: str,
         rate: float,
         waiting: Waiting,
-        renew: Callable[[], Awaitable[None]] | None = None,
+        renew: Callable[[float], Awaitable[None]] | None = None,
     ) -> None:
         self.name = name
         self._renew = renew
@@ -116,6 +118,7 @@ class Operation:
         clock = asyncio.get_running_loop().time
         await self._turn()
         self.calls += 1
+        signed = time.monotonic()
         try:
             answer = await attempt()
         except Throttled:
@@ -125,7 +128,7 @@ class Operation:
         except Expired as error:
             if self._renew is None:
                 raise
-            await self._renew()
+            await self._renew(signed)
             raise Unavailable(str(error)) from error
         self._pace.accepted(clock())
         self._answered_at = clock()
