@@ -150,7 +150,8 @@ def _s3_config(settings: Aws) -> AioConfig:
     elsewhere = settings.endpoint_url or any(
         os.environ.get(name) for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
     )
-    style = "path" if elsewhere else "auto"
+    # "auto" would sign for the global host, which newer regions refuse and new buckets redirect.
+    style = "path" if elsewhere else "virtual"
     return AioConfig(signature_version="s3v4", s3={"addressing_style": style})
 
 
@@ -203,7 +204,7 @@ class Transcriber:
 
     async def pages(self, status: JobStatus, tag: str) -> AsyncIterator[list[str]]:
         """The names of the jobs of one status whose names contain `tag`, 100 a call."""
-        token: dict[str, str] = {}
+        token: dict[str, Any] = {}
         while True:
             request = {"Status": status.value, "JobNameContains": tag, "MaxResults": _PAGE}
 
@@ -218,9 +219,10 @@ class Transcriber:
 
             answer = await self.list_calls.call(attempt)
             yield [job["TranscriptionJobName"] for job in answer["TranscriptionJobSummaries"]]
-            if not answer.get("NextToken"):
+            following = {"NextToken": answer.get("NextToken")}
+            if not following["NextToken"] or following == token:  # or it would never end
                 return
-            token = {"NextToken": answer["NextToken"]}
+            token = following
 
 
 def _job_record(answer: dict[str, Any]) -> JobRecord:

@@ -24,12 +24,21 @@ from pipeline.errors import (
     Throttled,
     Unavailable,
 )
-from pipeline.failures import REFUSED, classify
+from pipeline.failures import classify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_START = "StartTranscriptionJob"
 _TOO_MANY_REQUESTS = "429"
+_CREDENTIALS = (
+    boto.NoCredentialsError,
+    boto.PartialCredentialsError,
+    boto.CredentialRetrievalError,
+    boto.TokenRetrievalError,
+    boto.SSOError,
+    boto.MetadataRetrievalError,
+)
 _BY_CODE: dict[str, type[PipelineError]] = {
     "ThrottlingException": Throttled,
     "Throttling": Throttled,
@@ -86,11 +95,13 @@ def translated(operation: str) -> Iterator[None]:
             "No AWS region is set. Name the bucket's region with --region or AWS_REGION."
         ) from error
     except boto.ParamValidationError as error:
-        raise RecordingFailed(REFUSED, str(error)) from error
+        raise _refusal(operation, str(error)) from error
     except (boto.HTTPClientError, boto.ConnectionError) as error:
         raise Unavailable(f"{operation}: {error}") from error
-    except boto.BotoCoreError as error:
+    except _CREDENTIALS as error:
         raise NoAccess(f"No usable AWS credentials: {error}. {CREDENTIALS_STEP}") from error
+    except (boto.BotoCoreError, ValueError) as error:
+        raise BadSettings(f"{operation} can't be called: {error}.") from error
 
 
 def meaning(operation: str, code: str, words: str) -> PipelineError:
@@ -104,13 +115,15 @@ def meaning(operation: str, code: str, words: str) -> PipelineError:
         no_access = Expired if code.startswith("ExpiredToken") else NoAccess
         said = f"{operation}: {_NO_ACCESS[code]} ({code}: {words})"
         return no_access(f"{said}. {CREDENTIALS_STEP}")
-    kind = _kind(code, words)
-    return kind(f"{operation}: {code}: {words}") if kind else _refusal(words)
+    kind = _kind(operation, code, words)
+    return kind(f"{operation}: {code}: {words}") if kind else _refusal(operation, words)
 
 
-def _kind(code: str, words: str) -> type[PipelineError] | None:
+def _kind(operation: str, code: str, words: str) -> type[PipelineError] | None:
     """The class of an answer that is not about one recording's content; None for the others."""
     if code.startswith("LimitExceeded"):
+        if not operation.endswith(_START):
+            return Throttled
         return None if _of_the_input(words.lower()) else NoFreeSlot
     if words == "Rate exceeded":
         return Throttled
@@ -127,8 +140,10 @@ def _of_the_input(words: str) -> bool:
     return "too many" not in words and any(part in words for part in input_words)
 
 
-def _refusal(words: str) -> PipelineError:
+def _refusal(operation: str, words: str) -> PipelineError:
     """A permanent answer: to this recording, or to every one because of the place of results."""
+    if not operation.endswith(_START):
+        return BadSettings(f"{operation} is refused: {words}")
     if words.startswith("The specified S3 bucket can't be accessed"):
         return Denied(
             f"The service can't write the transcripts: {words} Allow s3:PutObject below the "

@@ -39,6 +39,7 @@ class Figures:
         self.written = 0
         self.silent = 0
         self.failed = 0
+        self.postponed = 0
 
     @property
     def seconds(self) -> float:
@@ -63,6 +64,7 @@ class Board:
         self.waiting: dict[str, Job] = {}
         self.queueing = False
         self.typical_seconds: float | None = None
+        self._holding: set[str] = set()
         self._since: dict[str, float] = {}
         self._not_before: dict[str, float] = {}
         self._restarts: Counter[str] = Counter()
@@ -81,6 +83,7 @@ class Board:
             self._open += 1
             self.figures.resumed += 1
             self.slots.adopt()
+            self._hold(job)
             self.waiting[job.name] = job
             self._since[job.name] = started + ago
 
@@ -118,18 +121,26 @@ class Board:
         """The job runs at the service and holds its slot."""
         self._refused.clear()
         self._anything_ran = True
+        self._hold(job)
         self.waiting[job.name] = job
         self._since[job.name] = time.monotonic()
 
-    def has_finished(self, job: Job) -> None:
-        """The service runs it no longer: its slot is free, its transcript can be collected."""
+    def seems_finished(self, job: Job) -> None:
+        """A listing no longer has it; it holds its slot until its end is certain."""
         del self.waiting[job.name]
         self._not_before.pop(job.name, None)
-        self.slots.give_back()
+
+    def has_ended(self, job: Job) -> None:
+        """The service runs it no longer: its slot is free."""
+        if job.name in self._holding:
+            self._holding.discard(job.name)
+            self.slots.give_back()
 
     def still_running(self, job: Job) -> None:
         """A listing had left it out: look again, but not at once."""
-        self.slots.adopt()
+        if job.name not in self._holding:
+            self._hold(job)
+            self.slots.adopt()
         self.waiting[job.name] = job
         self._not_before[job.name] = time.monotonic() + _RECHECK_SECONDS
 
@@ -145,10 +156,18 @@ class Board:
         before = time.monotonic() - seconds
         return [job for name, job in self.waiting.items() if self._since.get(name, 0) < before]
 
+    def _hold(self, job: Job) -> None:
+        self._holding.add(job.name)
+
+    def postpone(self, job: Job) -> None:
+        """The recording met faults for too long: the next run goes on with it as it stands."""
+        self.figures.postponed += 1
+        self._settle(job)
+
     def try_again(self, job: Job) -> None:
         """The job failed for no fault of the recording: it is pending under a new name."""
         self.state.try_again(job)
-        self._settle()
+        self._settle(job)
         self._wake()
 
     def refuse(self, job: Job, reason: str, words: str) -> None:
@@ -175,7 +194,7 @@ class Board:
         """The service has forgotten the job: it is pending again; return how often this was."""
         self._restarts[job.name] += 1
         self.state.release(job)
-        self._settle()
+        self._settle(job)
         self._wake()
         return self._restarts[job.name]
 
@@ -186,16 +205,17 @@ class Board:
             known = self.typical_seconds or seconds
             self.typical_seconds = known + _LEARNING * (seconds - known)
         self.figures.silent += silent
-        self._settle()
+        self._settle(job)
 
     def fail(self, job: Job, reason: str, words: str) -> None:
         """The recording ends without a task."""
         self._since.pop(job.name, None)
         self.state.failed(job, reason, words)
         self.figures.failed += 1
-        self._settle()
+        self._settle(job)
 
-    def _settle(self) -> None:
+    def _settle(self, job: Job) -> None:
+        self.has_ended(job)
         self._open -= 1
         if not self._open:
             self._wake()

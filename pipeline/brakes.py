@@ -1,8 +1,7 @@
 """The brakes as asyncio sees them, and the one retry layer.
 
-Three brakes are kept apart because they have different signals: the pace of each operation, the
-slots for jobs in flight, and the number of starters. `Waiting` measures how long each of them
-held the run back.
+Two kinds of brakes are kept apart because they have different signals: the pace of each operation,
+and the slots for jobs in flight. `Waiting` measures how long each of them held the run back.
 """
 
 from __future__ import annotations
@@ -15,8 +14,14 @@ from typing import TYPE_CHECKING, TypeVar
 import tenacity
 from tenacity.stop import stop_base
 
-from pipeline.errors import Expired, RecordingFailed, ServiceUnreachable, Throttled, Unavailable
-from pipeline.failures import FAULT
+from pipeline.errors import (
+    Expired,
+    NotNow,
+    PipelineError,
+    ServiceUnreachable,
+    Throttled,
+    Unavailable,
+)
 from pipeline.limits import Pace, Slots
 
 if TYPE_CHECKING:
@@ -92,7 +97,7 @@ class Operation:
         never was one; a throttled call does not count).
 
         Raises:
-            RecordingFailed: given up, while other calls of this operation succeeded.
+            NotNow: given up, while other calls of this operation were answered.
             ServiceUnreachable: given up, and so was every other one.
         """
         begun = asyncio.get_running_loop().time()
@@ -107,7 +112,7 @@ class Operation:
             return await retrying(self._once, attempt)
         except (Throttled, Unavailable) as error:
             if self._answered_at > begun:
-                raise RecordingFailed(FAULT, str(error)) from error
+                raise NotNow(str(error)) from error
             said = str(error).rstrip(". ")
             raise ServiceUnreachable(
                 f"{said}. That was so {tries} times or more; run the same command again later, it "
@@ -130,6 +135,11 @@ class Operation:
                 raise
             await self._renew(signed)
             raise Unavailable(str(error)) from error
+        except Unavailable:
+            raise
+        except PipelineError:
+            self._answered_at = clock()  # a refusal is an answer too
+            raise
         self._pace.accepted(clock())
         self._answered_at = clock()
         return answer

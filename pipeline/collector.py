@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pipeline.errors import (
     Denied,
     JobMissing,
+    NotNow,
     RecordingFailed,
     ServiceUnreachable,
 )
@@ -63,6 +64,7 @@ class Collectors:
         self._source = source
         self._results = parse_s3_uri(config.output.results)
         self._model_version = config.model_version
+        self._may_read = False
 
     async def work(self, finished: asyncio.Queue[Job], lines: asyncio.Queue[Line]) -> None:
         """Collect one finished job after the other until cancelled."""
@@ -78,7 +80,10 @@ class Collectors:
                 self._try_again(job, error)
             except RecordingFailed as error:
                 self._board.fail(job, error.reason, str(error))
+            except NotNow:
+                self._board.postpone(job)
             else:
+                self._board.has_ended(job)
                 await lines.put(Line(job, self._task(job, transcript)))
                 self._board.hand_over(job, silent=transcript.silent)
 
@@ -138,7 +143,12 @@ class Collectors:
         """The result at its computed place, with `--results`; no call to Transcribe is needed."""
         if self._results is None:
             return None
-        return await self._s3.read(result_place(self._results, job.name))
+        try:
+            document = await self._s3.read(result_place(self._results, job.name))
+        except Denied:
+            return None  # the job's record will tell whether there should be one
+        self._may_read |= document is not None
+        return document
 
     async def _asked_for(self, job: Job) -> bytes | None:
         """Ask the service how the job ended; None for a silent recording.
@@ -156,12 +166,12 @@ class Collectors:
             document = await self._own_result(job) or await self._handed_out(record)
             if document is not None:
                 return document
-        if self._results is not None:
+        if self._results is not None and not self._may_read:
             raise Denied(
                 f"The job {job.name} is complete, but its transcript can't be read at "
                 f"{result_place(self._results, job.name)}. Allow s3:GetObject there."
             )
-        raise RecordingFailed(LOST, "The service does not hand out the transcript.")
+        raise RecordingFailed(LOST, "The job is complete, but its transcript is not there.")
 
     async def _handed_out(self, record: JobRecord) -> bytes | None:
         """What is at the place the service names: a presigned URL, or an object of a bucket."""

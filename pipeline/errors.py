@@ -15,6 +15,7 @@
     ├── RecordingFailed           one recording ends here, the others go on
     ├── JobExists                 Start met a job of the same name
     ├── JobMissing                Get asked for a job that the service does not know
+    ├── NotNow                    this recording met faults for too long; the next run tries again
     └── Retryable                 worth another try
         ├── Throttled             the rate of one call was too high
         ├── NoFreeSlot            the account runs as many jobs as it may
@@ -80,6 +81,10 @@ class RecordingFailed(PipelineError):
     def __init__(self, reason: str, words: str) -> None:
         super().__init__(words)
         self.reason = reason
+
+
+class NotNow(PipelineError):
+    """A recording met faults for too long while others went well: it is left for the next run."""
 
 
 class JobExists(PipelineError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
 import orjson
@@ -73,7 +74,10 @@ def write_arrays(lines: Iterable[bytes], folder: Path) -> Iterator[Path]:
     for number, chunk in enumerate(_chunks(lines), 1):
         path = _path(folder, number)
         with replacing(path) as file:
-            file.write(b"[\n" + b",\n".join(chunk) + b"\n]\n")
+            for before, line in zip(chain([b"[\n"], repeat(b",\n")), chunk, strict=False):
+                file.write(before)
+                file.write(line)
+            file.write(b"\n]\n")
         yield path
 
 

@@ -71,7 +71,7 @@ class Poller:
             running, calls = await self._running()
             gone = [job for job in due if job.name not in running]
             for job in gone:
-                self._board.has_finished(job)
+                self._board.seems_finished(job)
             for job in gone:
                 await self._finished.put(job)
             typical = self._board.typical_seconds
@@ -81,7 +81,7 @@ class Poller:
     def _give_up_overdue(self) -> None:
         """A job that never ends fails its recording alone; whoever waits is told."""
         for job in self._board.overdue(self._timeout):
-            self._board.has_finished(job)
+            self._board.seems_finished(job)
             words = f"The job did not end within {self._timeout / 3600:g} hours."
             self._board.fail(job, NEVER_ENDED, words)
 

@@ -11,13 +11,18 @@ from contextlib import asynccontextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
+from pipeline.state import read_state
+from pipeline.text import duration
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from pipeline.board import Board
 
 _LINE_SECONDS = 30.0
 _BAR_SECONDS = 0.5
+_COUNT_SECONDS = 3.0
 _WINDOW_SECONDS = 60.0
 
 
@@ -70,7 +75,14 @@ class Gauge:
 
     def __init__(self, board: Board) -> None:
         self._board = board
+        self._pending = 0
         self._written: deque[tuple[float, int]] = deque()
+
+    async def count(self) -> None:
+        """Count what is pending, every few seconds, in a thread: a big bucket takes a while."""
+        while True:
+            self._pending = await asyncio.to_thread(_pending, self._board.state.path)
+            await asyncio.sleep(_COUNT_SECONDS)
 
     def read(self, now: float) -> Snapshot:
         """The run at the moment `now` (seconds, monotonic)."""
@@ -88,7 +100,7 @@ class Gauge:
             in_flight=in_flight,
             written=figures.written,
             failed=figures.failed,
-            left=self._board.state.pending() + in_flight,
+            left=self._pending + in_flight,
             rate=(figures.written - before) / (now - then) if now > then else 0.0,
         )
 
@@ -100,12 +112,14 @@ async def shown(board: Board, style: Style) -> AsyncIterator[None]:
     if show is None:
         yield
         return
-    task = asyncio.create_task(show(Gauge(board)))
+    gauge = Gauge(board)
+    tasks = [asyncio.create_task(each) for each in (gauge.count(), show(gauge))]
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _lines(gauge: Gauge) -> None:
@@ -131,19 +145,6 @@ async def _bar(gauge: Gauge) -> None:
             await asyncio.sleep(_BAR_SECONDS)
 
 
-def duration(seconds: float) -> str:
-    """A duration in words of at most two units."""
-    units = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
-    whole = max(0, round(seconds))
-    index = next((i for i, (size, _) in enumerate(units) if whole >= size), len(units) - 1)
-    parts: list[str] = []
-    for size, name in units[index : index + 2]:
-        count, whole = divmod(whole, size)
-        if count or not parts:
-            parts.append(f"{count} {name}")
-    return " ".join(parts)
-
-
-def printable(text: str) -> str:
-    """A key or message on one line, control characters escaped, other Unicode as it is."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+def _pending(path: Path) -> int:
+    with read_state(path) as state:
+        return state.pending()

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 ENVIRONMENT = "TRANSCRIBE_PIPELINE_"
 _VARIABLES = "the environment"
+# What is read elsewhere, and what Kubernetes sets for a service of the program's name.
+_OTHERS = re.compile(r"(config|traceback)$|(service|port)(_|$)")
 _OUTPUT_KEY = re.compile(r"[a-zA-Z0-9\-_.!*'()/]{0,850}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}-[A-Z]{2,4}")
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/.{1,512}")
@@ -89,7 +91,7 @@ def _from_environment(
 ) -> Iterator[tuple[str, Any]]:
     for variable, value in sorted(environment.items()):
         name = variable.removeprefix(ENVIRONMENT).lower()
-        if not variable.startswith(ENVIRONMENT) or name in ("config", "traceback"):
+        if not variable.startswith(ENVIRONMENT) or _OTHERS.match(name):
             continue
         if name in SETTINGS:
             yield name, value

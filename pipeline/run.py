@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from pipeline.aws import Transcriber
 from pipeline.budget import seconds_left
 from pipeline.collector import Collectors
-from pipeline.errors import BudgetSpent, PipelineError
+from pipeline.errors import BudgetSpent, CannotRun, PipelineError
 from pipeline.naming import group_tag, parse_s3_uri
 from pipeline.poller import Poller
 from pipeline.producer import find_results, produce
@@ -114,9 +114,13 @@ async def _stop_in_time(budget: Budget) -> None:
 
 
 def _first(group: BaseExceptionGroup) -> BaseException:
-    """The error to show: the first of ours, else the first one of all."""
+    """The error to show: one that stops runs, else one of ours, else the first one of all."""
     leaves = list(_leaves(group))
-    return next((each for each in leaves if isinstance(each, PipelineError)), leaves[0])
+    for kind in (CannotRun, PipelineError, BaseException):
+        for each in leaves:
+            if isinstance(each, kind):
+                return each
+    raise AssertionError  # a group is never empty
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

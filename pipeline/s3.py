@@ -7,6 +7,7 @@ thing: a URL. No query string of such a URL is ever part of a message.
 
 from __future__ import annotations
 
+import os
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -75,8 +76,8 @@ class S3:
             call = partial(self._page, place, token)
             entries, next_token = await self.list_calls.call(call)
             yield entries
-            if not next_token:
-                return
+            if not next_token or token.get("ContinuationToken") == next_token:
+                return  # the same page again would never end
             token = {"ContinuationToken": next_token}
 
     async def check_bucket(self, place: S3Place) -> None:
@@ -125,17 +126,14 @@ class S3:
         return await self.head_calls.call(attempt)
 
     async def read(self, place: S3Place) -> bytes | None:
-        """The object's content, or None where there is none (or none that we may see).
+        """The object's content, or None where there is none.
 
-        Without s3:ListBucket S3 answers 403 for an object that is not there, so the two can't
-        be told apart here.
+        Raises:
+            Denied: it may not be read; without s3:ListBucket S3 says so of one that is not there.
         """
 
         async def attempt() -> bytes | None:
-            try:
-                return await self._signed("get_object", {"Bucket": place.bucket, "Key": place.key})
-            except Denied:
-                return None
+            return await self._signed("get_object", {"Bucket": place.bucket, "Key": place.key})
 
         return await self.read_calls.call(attempt)
 
@@ -154,7 +152,7 @@ class S3:
             status, body, _ = await self._request(url)
             if status == _OK:
                 return body
-            if status in (401, 403, 404):
+            if status in (400, 401, 403, 404):
                 return None
             raise Unavailable(f"The transcript's URL answered with HTTP status {status}.")
 
@@ -234,6 +232,9 @@ async def _bounded(answer: aiohttp.ClientResponse) -> bytes:
 @asynccontextmanager
 async def open_s3(session: Session, connections: int, waiting: Waiting) -> AsyncIterator[S3]:
     """Open the HTTP connections; `connections` bounds how many are used at once."""
+    # aiohttp takes proxies from the environment only together with passwords from ~/.netrc, which
+    # are nobody's business and which S3 would refuse beside a signature.
+    os.environ["NETRC"] = os.devnull
     connector = aiohttp.TCPConnector(limit=connections)
     async with aiohttp.ClientSession(
         connector=connector, timeout=_TIMEOUT, trust_env=True, auto_decompress=True

@@ -182,7 +182,10 @@ def _entry(path: str, key: str) -> Entry:
         key.encode()
     except UnicodeEncodeError:
         return Entry(key.encode(errors="replace").decode(), "", 0, _UNREADABLE_NAME)
-    facts = os.lstat(path)
+    try:
+        facts = os.lstat(path)
+    except PermissionError:
+        return Entry(key, "", 0, _UNREADABLE_FOLDER)
     storage = ""
     if stat.S_ISLNK(facts.st_mode):
         storage = _SYMBOLIC_LINK

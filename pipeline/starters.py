@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import JobExists, JobMissing, NoFreeSlot, RecordingFailed
+from pipeline.errors import (
+    JobExists,
+    JobMissing,
+    NoFreeSlot,
+    NotNow,
+    RecordingFailed,
+    ServiceUnreachable,
+)
 from pipeline.failures import OTHER_MEDIA
 from pipeline.model import JobStatus
 from pipeline.naming import S3Place, parse_s3_uri, result_place
 from pipeline.sources import certain_format
 
 if TYPE_CHECKING:
-    import asyncio
-
     from pipeline.aws import Transcriber
     from pipeline.board import Board
     from pipeline.config import Config
@@ -39,6 +45,9 @@ def start_request(job: Job, media_uri: str, config: Config) -> dict[str, Any]:
         place: S3Place = result_place(results, job.name)
         request |= {"OutputBucketName": place.bucket, "OutputKey": place.key}
     return request
+
+
+_FORGOTTEN = 4
 
 
 class Starters:
@@ -76,6 +85,9 @@ class Starters:
         except RecordingFailed as error:
             self._board.slots.give_back()
             self._board.refuse(job, error.reason, str(error))
+        except NotNow:
+            self._board.slots.give_back()
+            self._board.postpone(job)
         else:
             self._board.state.started(job)
             self._board.is_running(job)
@@ -84,7 +96,8 @@ class Starters:
         """Start the job, or adopt it; a refusal for want of a slot is no failed try."""
         media_uri = self._source.media_uri(job.recording.key)
         request = start_request(job, media_uri, self._config)
-        while True:
+        forgotten = 0
+        while forgotten < _FORGOTTEN:
             try:
                 status = await self._transcriber.start(request)
             except NoFreeSlot:
@@ -93,11 +106,17 @@ class Starters:
             except JobExists:
                 if await self._adopted(job, media_uri):
                     return
+                forgotten += 1
+                await asyncio.sleep(forgotten)
             else:
                 self._board.figures.started += 1
                 self._board.slots.accepted()
                 self._board.queueing |= status is JobStatus.QUEUED
                 return
+        raise ServiceUnreachable(
+            f"The service says that the job {job.name} exists, and that it does not. Run the same "
+            "command again later; it goes on where it stopped."
+        )
 
     async def _adopted(self, job: Job, media_uri: str) -> bool:
         """Make the existing job of this name ours; False when it has just been deleted."""

@@ -57,6 +57,7 @@ class State(StateReader):
                     f"The state file {self.path} belongs to {known}, not to {source}. Name "
                     "another one with --state, or another --output."
                 )
+            self._check_tag()
             self._set("source", source)
             self.generation = int(self.fact("generation") or 0) + 1
             self._set("generation", self.generation)
@@ -65,6 +66,16 @@ class State(StateReader):
 
     def _set(self, name: str, value: object) -> None:
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+
+    def _check_tag(self) -> None:
+        """Jobs under way have names: another prefix would start and pay for them again."""
+        known = self.fact("names")
+        if known not in (None, self._tag) and self.rows("SELECT 1 FROM recordings LIMIT 1"):
+            raise StateUnusable(
+                f"The jobs of the state file {self.path} are named {known}..., not {self._tag}... "
+                "Put job_prefix back, or name another state file with --state."
+            )
+        self._set("names", self._tag)
 
     # The producer only inserts
 

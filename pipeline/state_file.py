@@ -48,7 +48,7 @@ BEGIN
 END;
 CREATE INDEX pending ON recordings (seen, row) WHERE status = 0;
 CREATE INDEX found ON recordings (row) WHERE status = 0 AND found > 0;
-CREATE INDEX in_flight ON recordings (row) WHERE status IN (1, 2);
+CREATE INDEX in_flight ON recordings (row) WHERE status = 2;
 CREATE INDEX failed ON recordings (row) WHERE status = 4;
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {FORMAT};
@@ -71,11 +71,20 @@ def hold(path: Path) -> Iterator[None]:
     The lock is a file of its own: closing any descriptor of the state file itself would drop
     the locks that SQLite holds on it.
     """
-    lock = path.with_name(f"{path.name}.lock")
     with translated(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        real = path.resolve()  # one file has one lock, whatever links lead to it
+        lock = real.with_name(f"{real.name}.lock")
         handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
+        _take(handle, path)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _take(handle: int, path: Path) -> None:
+    with translated(path):
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -86,9 +95,6 @@ def hold(path: Path) -> Iterator[None]:
             ) from None
         os.ftruncate(handle, 0)
         os.write(handle, f"{os.getpid()}\n".encode())
-        yield
-    finally:
-        os.close(handle)
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
@@ -132,7 +138,9 @@ def _check_ours(db: sqlite3.Connection, path: Path, *, may_create: bool) -> None
 
 def touch_private(path: Path) -> None:
     """Make the file with mode 0600 before SQLite does; its companions copy the mode."""
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    os.fchmod(file, 0o600)
+    os.close(file)
 
 
 @contextmanager

@@ -49,8 +49,8 @@ class StateReader:
 
     def __init__(self, path: Path, connection: sqlite3.Connection, tag: str = "") -> None:
         self.path = path
-        self.generation = 0
         self._db = connection
+        self.generation = int(self.fact("generation") or 0)
         self._tag = tag
 
     def fact(self, name: str) -> str | None:

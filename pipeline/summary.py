@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pipeline.failures import advice
-from pipeline.progress import duration, printable
+from pipeline.text import duration, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,6 +71,7 @@ class Summary(msgspec.Struct, frozen=True):
     silent: int
     tasks: int
     failed: int
+    postponed: int
     failures: dict[str, int]
     examples: tuple[Failure, ...]
     failures_file: str
@@ -117,6 +118,7 @@ def summarise(run: Run, exit_code: int, stopped: str = "") -> Summary:
         silent=figures.silent,
         tasks=board.state.output_lines,
         failed=sum(failures.values()),
+        postponed=figures.postponed,
         failures=failures,
         examples=_examples(board.state),
         failures_file=str(config.failures_path) if failures else "",
@@ -131,7 +133,7 @@ def summarise(run: Run, exit_code: int, stopped: str = "") -> Summary:
         calls={each.name: each.calls for each in operations if each.calls},
         refused=refused,
         stopped=stopped,
-        exit_code=exit_code or int(bool(failures)),
+        exit_code=exit_code or int(bool(failures or figures.postponed)),
     )
 
 
@@ -175,6 +177,11 @@ def _lines(s: Summary) -> Iterator[str]:
         + (f", {before:,} written before" if before else "")
         + f", {s.failed:,} failed, {sum(s.skipped.values()):,} skipped of {s.listed:,} listed."
     )
+    if s.postponed:
+        yield (
+            f"Left:    {s.postponed:,} met faults at the service for too long; the next run goes "
+            "on with them."
+        )
     if s.skipped:
         yield "Skipped: " + _by_reason(s.skipped)
     if s.failures:
@@ -232,10 +239,13 @@ def _brake_lines(s: Summary) -> Iterator[str]:
             "where the account has more slots, a higher value shortens it in proportion."
         )
     elif brake == "StartTranscriptionJob":
-        yield (
-            f"Brake:   --start-rate {s.start_rate:g} {held}; "
-            "a higher one helps where the account's quota allows it."
-        )
+        if brake in s.refused:
+            yield f"Brake:   the account's start rate {held}; a higher quota would shorten it."
+        else:
+            yield (
+                f"Brake:   --start-rate {s.start_rate:g} {held}; "
+                "a higher one helps where the account's quota allows it."
+            )
     else:
         yield f"Brake:   the rate of {brake} {held}."
 

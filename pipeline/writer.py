@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import fcntl
 import hashlib
 import os
 from contextlib import contextmanager
@@ -43,6 +44,7 @@ class Output:
             self._claim(os.path.relpath(path, state.path.parent))
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
+            self._lock()
             self._check()
             self._cut()
         except BaseException:
@@ -64,6 +66,16 @@ class Output:
         if not committed:
             refuse_foreign_output(self._path, self._state.path)
         self._state.bind_output(name)
+
+    def _lock(self) -> None:
+        """Two state files must not write to one output."""
+        with self._translated():
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise OutputUnusable(
+                    f"Another run writes to {self._path}. Wait for it, or name another --output."
+                ) from None
 
     def _check(self) -> None:
         """Refuse a file that is not what was written; only an interrupted run may have added."""
@@ -87,7 +99,10 @@ class Output:
         """Cut the file to the committed size; what follows is of an interrupted run."""
         committed = self._state.output_size
         with self._translated():
-            if os.fstat(self._file).st_size < committed:
+            facts = os.fstat(self._file)
+            if not self._path.exists() or not os.path.samestat(facts, self._path.stat()):
+                raise OutputUnusable(f"{self._path} was moved or removed just now. {_MENDING}")
+            if facts.st_size < committed:
                 raise OutputUnusable(f"{self._path} was shortened just now. {_MENDING}")
             os.ftruncate(self._file, committed)
             os.lseek(self._file, committed, os.SEEK_SET)

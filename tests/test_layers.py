@@ -34,7 +34,7 @@ LAYERS = (
         *("progress", "exporting", "plan", "iam", "metrics", "label_studio"),
     ),
     ("state_file",),
-    ("resolving", "limits", "naming", "budget", "failures", "config", "model", "errors"),
+    ("text", "resolving", "limits", "naming", "budget", "failures", "config", "model", "errors"),
 )
 """From the top down; a part imports from its own layer and those below."""
 

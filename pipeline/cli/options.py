@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.config import describe
-from pipeline.progress import printable
 from pipeline.resolving import ENVIRONMENT, resolve
+from pipeline.text import printable
 
 if TYPE_CHECKING:
     from pipeline.config import Config

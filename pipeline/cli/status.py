@@ -88,7 +88,7 @@ def read_report(path: Path, now: float) -> StatusReport:
 
 
 def _lines(report: StatusReport) -> Iterator[str]:
-    from pipeline.progress import duration
+    from pipeline.text import duration
 
     yield f"Source:    {report.source}"
     yield (
