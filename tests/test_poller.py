@@ -1,12 +1,19 @@
-"""How long until the next look at the running jobs."""
+"""How long until the next look at the running jobs, and until one is given up."""
 
 from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.poller import next_interval
+from pipeline.board import Board
+from pipeline.config import Limits
+from pipeline.failures import NEVER_ENDED
+from pipeline.poller import Poller, next_interval
+from tests.state_files import begun, running
 
 few = settings(max_examples=80, deadline=None)
 
@@ -73,3 +80,24 @@ def test_steady_work_settles_at_a_tenth_of_a_call_for_each_job():
         interval = next_interval(interval, 3, round(interval * 5), 60)
 
     assert interval == pytest.approx(6, rel=0.2)
+
+
+async def test_a_job_that_never_ends_is_given_up(tmp_path):
+    """After its hours a job fails its recording alone, and its slot is free for another."""
+    with begun(tmp_path / "state") as state:
+        board = Board(state, 9)
+        old, new = running(state, "old", "new")
+        for job in (old, new):
+            board.slots.adopt()
+            board.is_running(job)
+        board._since[old.name] -= 3601
+        limits = Limits(job_timeout=1)
+        poller = Poller(board, cast("Any", None), "tag", limits, asyncio.Queue())
+
+        poller._give_up_overdue()
+
+        assert list(board.waiting) == [new.name]
+        assert (board.slots.slots.held, state.failures()) == (1, {NEVER_ENDED: 1})
+        assert [words for *_, words in state.failed_recordings()] == [
+            "The job did not end within 1 hours."
+        ]

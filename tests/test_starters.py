@@ -1,14 +1,26 @@
-"""The request that starts a job."""
+"""The request that starts a job, and the worker that makes it."""
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import pytest
 
-from pipeline.model import Job, Recording
+from pipeline.aws import JobRecord
+from pipeline.board import Board
+from pipeline.errors import JobExists, JobMissing, NoFreeSlot, RecordingFailed
+from pipeline.model import Job, JobStatus, Recording
+from pipeline.naming import S3Place, identity
 from pipeline.resolving import resolve
-from pipeline.starters import start_request
+from pipeline.sources import S3Source
+from pipeline.starters import Starters, start_request
+from tests.owned_time import in_owned_time
+from tests.state_files import begun, keys_of, listed
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 URI = "s3://calls/a b+ü.MP3"
 
@@ -67,3 +79,125 @@ def test_the_request_fits_the_service_s_model():
     request = request_for(language="auto", results="s3://texts/") | request_for()
 
     assert set(request) <= set(members)
+
+
+def test_a_role_lets_the_service_queue_the_job():
+    """With a data access role the request allows that the job waits for a slot at the service."""
+    role = "arn:aws:iam::123456789012:role/transcribe"
+
+    assert request_for(data_access_role=role)["JobExecutionSettings"] == {
+        "AllowDeferredExecution": True,
+        "DataAccessRoleArn": role,
+    }
+    assert "JobExecutionSettings" not in request_for()
+
+
+# One worker of the pool
+
+
+class Service:
+    """Answers starts with the next of its answers; a job of any name exists for `media`."""
+
+    def __init__(self, *answers: JobStatus | Exception, media: str = "s3://calls/a.mp3") -> None:
+        self.answers = list(answers)
+        self.asked: list[str] = []
+        self._media = media
+
+    async def start(self, request: dict[str, Any]) -> JobStatus:
+        """One call."""
+        self.asked.append(request["TranscriptionJobName"])
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def get(self, name: str) -> JobRecord:
+        """What is known of the job that exists."""
+        if not self._media or name not in self.asked:
+            raise JobMissing
+        return JobRecord(JobStatus.COMPLETED, self._media, None, "")
+
+
+class Worked(NamedTuple):
+    """The board afterwards, jobs that were taken for finished, and where recordings stand."""
+
+    board: Board
+    done: list[Job]
+    counts: tuple[int, ...]
+
+
+def worked(path: Path, service: Service, *, found: bool = False) -> Worked:
+    """Let one worker start a.mp3, for a minute."""
+
+    async def work(board: Board) -> list[Job]:
+        finished: asyncio.Queue[Job] = asyncio.Queue()
+        source: Any = S3Source(S3Place("calls", ""), cast("Any", None))
+        starters = Starters(board, cast("Any", service), source, resolve({}, {}), finished)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(60):
+                await starters.work()
+        return [finished.get_nowait() for _ in range(finished.qsize())]
+
+    with begun(path) as state:
+        if found:
+            state.note_results([(identity("calls", Recording("a.mp3", "1", 7), ""), 1)])
+        listed(state, "a.mp3")
+        board = Board(state, 9)
+        done = in_owned_time(work(board))
+        return Worked(board, done, tuple(state.counts()))
+
+
+def test_a_started_job_runs_in_its_slot(tmp_path):
+    """After its start a job is waited for, and holds one slot."""
+    board, done, counts = worked(tmp_path / "s", Service(JobStatus.IN_PROGRESS))
+
+    assert (len(board.waiting), board.slots.slots.held, done) == (1, 1, [])
+    assert (board.figures.started, counts) == (1, (0, 1, 0, 0))
+
+
+def test_a_recording_with_a_result_is_not_started(tmp_path):
+    """What is found goes straight to the collectors: no call, no slot, in flight until written."""
+    service = Service()
+    board, done, counts = worked(tmp_path / "s", service, found=True)
+
+    assert (service.asked, keys_of(done), board.slots.slots.held) == ([], ["a.mp3"], 0)
+    assert (board.figures.adopted, counts) == (1, (0, 1, 0, 0))
+
+
+def test_a_full_account_is_no_failed_try(tmp_path):
+    """A start that is refused for want of a slot is made again under the same name."""
+    service = Service(*[NoFreeSlot()] * 3, JobStatus.IN_PROGRESS)
+    board, *_ = worked(tmp_path / "s", service)
+
+    assert (len(service.asked), len(set(service.asked))) == (4, 1)
+    assert (board.slots.refused_starts, board.slots.slots.held) == (3, 1)
+
+
+def test_a_job_that_exists_is_adopted(tmp_path):
+    """A name that is taken by a job for the same media is that of an earlier run's job."""
+    board, *_ = worked(tmp_path / "s", Service(JobExists()))
+
+    assert (board.figures.adopted, board.figures.started) == (1, 0)
+    assert (len(board.waiting), board.slots.slots.held) == (1, 1)
+
+
+def test_a_job_for_other_media_is_not_adopted(tmp_path):
+    """Nobody else's transcript is taken for a recording: it fails, and its slot is free."""
+    board, _, counts = worked(tmp_path / "s", Service(JobExists(), media="s3://others/a.mp3"))
+
+    assert (board.waiting, board.slots.slots.held, counts) == ({}, 0, (0, 0, 0, 1))
+
+
+def test_a_refused_recording_gives_its_slot_back(tmp_path):
+    """A recording that the service does not take fails alone."""
+    board, _, counts = worked(tmp_path / "s", Service(RecordingFailed("too long", "Words.")))
+
+    assert (board.figures.failed, board.slots.slots.held, counts) == (1, 0, (0, 0, 0, 1))
+
+
+def test_a_job_that_has_just_been_deleted_is_started_again(tmp_path):
+    """Where the name was taken and then is not, the next start decides."""
+    service = Service(JobExists(), JobStatus.QUEUED, media="")
+    board, *_ = worked(tmp_path / "s", service)
+
+    assert (len(service.asked), board.figures.started, board.queueing) == (2, 1, True)
