@@ -132,7 +132,7 @@ def night(*options: str, **faults: float) -> Iterator[Night]:
 
 
 def killed_again_and_again() -> dict[str, object]:
-    """A hundred runs are killed or interrupted at random moments; the next ones complete the file."""
+    """A hundred runs are killed or interrupted at random moments; the next complete it."""
     options = ("--slots", "100", "--seconds", "1")
     moments = random.Random(SEED)
     with night(*options, **FAULTS, slow_seconds=SLOW_SECONDS) as bad:
