@@ -171,7 +171,8 @@ def test_a_finished_job_gives_its_slot_back(path):
         (job,) = await taken(board)
         await board.slots.take()
         board.is_running(job)
-        board.has_finished(job)
+        board.seems_finished(job)
+        board.has_ended(job)
         return board.slots.slots.held
 
     with board_of(path, "a") as board:
@@ -187,7 +188,7 @@ def test_a_job_that_still_runs_holds_its_slot_again(path):
         await board.slots.take()
         board.is_running(job)
         assert board.due() == [job]
-        board.has_finished(job)
+        board.seems_finished(job)
         board.still_running(job)
 
     with board_of(path, "a") as board:

@@ -10,7 +10,14 @@ import pytest
 
 from pipeline.aws import JobRecord
 from pipeline.board import Board
-from pipeline.errors import JobExists, JobMissing, NoFreeSlot, RecordingFailed
+from pipeline.errors import (
+    JobExists,
+    JobMissing,
+    NoFreeSlot,
+    NotNow,
+    RecordingFailed,
+    ServiceUnreachable,
+)
 from pipeline.model import Job, JobStatus, Recording
 from pipeline.naming import S3Place, identity
 from pipeline.resolving import resolve
@@ -201,3 +208,21 @@ def test_a_job_that_has_just_been_deleted_is_started_again(tmp_path):
     board, *_ = worked(tmp_path / "s", service)
 
     assert (len(service.asked), board.figures.started, board.queueing) == (2, 1, True)
+
+
+def test_a_recording_that_meets_faults_for_too_long_is_left_to_the_next_run(tmp_path):
+    """It is no failure: it stays pending, its slot is free, and it is counted."""
+    board, _, counts = worked(tmp_path / "s", Service(NotNow("No answer.")))
+
+    assert (board.figures.postponed, board.figures.failed) == (1, 0)
+    assert (board.slots.slots.held, counts) == (0, (1, 0, 0, 0))
+
+
+def test_a_name_that_exists_and_does_not_ends_the_run(tmp_path):
+    """A service that contradicts itself is asked four times, not for ever."""
+    service = Service(*[JobExists()] * 9, media="")
+
+    with pytest.raises(ServiceUnreachable, match="exists, and that it does not"):
+        worked(tmp_path / "s", service)
+
+    assert len(service.asked) == 4

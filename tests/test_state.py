@@ -413,6 +413,17 @@ def test_a_found_recording_that_changes_is_found_no_longer(path):
         assert [(job.found, job.attempt) for job in state.claim(9)] == [(False, 1)]
 
 
+def test_a_found_job_that_the_service_spoilt_is_started_anew(state):
+    """Another attempt has no result yet, whatever the one before had."""
+    state.note_results([result_of("a.mp3", 1)])
+    listed(state, "a.mp3")
+    (job,) = state.claim(1)
+
+    state.try_again(job)
+
+    assert [(again.found, again.attempt) for again in state.claim(9)] == [(False, 2)]
+
+
 def test_results_are_looked_for_once(path):
     """After the first look the state file knows its own results, in every run."""
     with begun(path) as state:
@@ -631,6 +642,17 @@ def test_a_file_without_recordings_can_be_begun_with_another_source(path):
         state.begin("s3://elsewhere/")
 
         assert state.fact("source") == "s3://elsewhere/"
+
+
+def test_another_prefix_of_names_is_refused(path):
+    """Jobs under way would be started again under other names, and paid for again."""
+    with begun(path) as state:
+        listed(state, "a.mp3")
+
+    with open_state(path, "other-0a1b2c3d-") as state, pytest.raises(StateUnusable) as refused:
+        state.begin(SOURCE)
+
+    assert f"are named {TAG}..., not other-0a1b2c3d-..." in str(refused.value)
 
 
 def test_a_refused_run_changes_nothing(path):

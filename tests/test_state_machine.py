@@ -83,11 +83,13 @@ class Night(RuleBasedStateMachine):
         self.run.close()
         shutil.rmtree(self.top)
 
-    @initialize()
-    def first_run(self) -> None:
-        """There is neither a state file nor an output yet."""
+    @initialize(known=st.dictionaries(st.tuples(keys, st.sampled_from(ETAGS)), st.integers(1, 2)))
+    def first_run(self, known: dict[tuple[str, str], int]) -> None:
+        """There is neither a state file nor an output yet, but some results there may be."""
         self.place = self.top / "0"
         self._open()
+        for (key, etag), attempt in known.items():
+            self.find_a_result(key, etag, attempt)
 
     def _open(self, *, rebuild: bool = False, results_exist: bool = True) -> None:
         """The beginning of a run: what was only claimed is pending, what was started is in hand."""

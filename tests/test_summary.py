@@ -35,6 +35,7 @@ FACTS = Summary(
     silent=0,
     tasks=1_200,
     failed=0,
+    postponed=0,
     failures={},
     examples=(),
     failures_file="",
@@ -106,6 +107,13 @@ def test_failures_are_told_with_examples_and_advice():
         ({"brakes": {"slots": 3_000.0}, "slots_found": 100}, "job slots (100 found) held"),
         ({"brakes": {"slots": 3_000.0}}, "--max-in-flight 250 held the run back for 50 min of 1 h"),
         ({"brakes": {"StartTranscriptionJob": 400.0}}, "--start-rate 25 held"),
+        (
+            {
+                "brakes": {"StartTranscriptionJob": 400.0},
+                "refused": {"StartTranscriptionJob": 9},
+            },
+            "the account's start rate held",
+        ),
         ({"brakes": {"GetTranscriptionJob": 400.0}}, "the rate of GetTranscriptionJob held"),
         ({"brakes": {"slots": 400.0, "StartTranscriptionJob": 500.0}}, "--start-rate 25 held"),
     ],
@@ -142,6 +150,12 @@ def test_a_balance_that_adds_up_is_a_sum():
     assert line_with("Balance:", balance=whole) == (
         "Balance: 1,010 listed = 1,004 written + 3 failed + 1 skipped + 2 pending"
     )
+
+
+def test_what_is_left_to_the_next_run_is_told():
+    """Recordings that met faults for too long are no failures, and are named."""
+    assert line_with("Left:", postponed=12).startswith("Left:    12 met faults at the service")
+    assert line_with("Left:") == ""
 
 
 def test_the_failures_file_is_named():

@@ -192,6 +192,32 @@ def test_an_output_that_is_shortened_during_the_run_is_refused(folder):
         assert state.counts().written == 1
 
 
+def test_an_output_that_is_replaced_during_the_run_is_refused(folder):
+    """Lines are not written to a file that nobody can see any more."""
+    with begun(folder / "state") as state:
+        jobs = running(state, "a", "b")
+        output = Output(folder / "tasks.jsonl", state)
+        output.write([Line(jobs[0], line(1))])
+        (folder / "tasks.jsonl").rename(folder / "moved.jsonl")
+
+        with pytest.raises(OutputUnusable, match="was moved or removed just now"):
+            output.write([Line(jobs[1], line(2))])
+        with pytest.raises(OutputUnusable):
+            output.close()
+
+    assert (folder / "moved.jsonl").read_bytes() == line(1)
+
+
+def test_two_runs_do_not_write_to_one_output(folder):
+    """Also with two state files an output has one writer at a time."""
+    path = folder / "tasks.jsonl"
+    with begun(folder / "state") as one, begun(folder / "other state") as other:
+        with closing(Output(path, one)), pytest.raises(OutputUnusable, match="Another run writes"):
+            Output(path, other)
+
+        Output(path, other).close()
+
+
 def test_a_missing_output_is_refused(folder):
     """A file that was written and is gone is not silently begun anew."""
     write_lines(folder, 1)
