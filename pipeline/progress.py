@@ -79,10 +79,8 @@ class Gauge:
         self._written: deque[tuple[float, int]] = deque()
 
     async def count(self) -> None:
-        """Count what is pending, every few seconds, in a thread: a big bucket takes a while."""
-        while True:
-            self._pending = await asyncio.to_thread(_pending, self._board.state.path)
-            await asyncio.sleep(_COUNT_SECONDS)
+        """Count what is pending, in a thread: a big bucket takes a while."""
+        self._pending = await asyncio.to_thread(_pending, self._board.state.path)
 
     def read(self, now: float) -> Snapshot:
         """The run at the moment `now` (seconds, monotonic)."""
@@ -113,13 +111,19 @@ async def shown(board: Board, style: Style) -> AsyncIterator[None]:
         yield
         return
     gauge = Gauge(board)
-    tasks = [asyncio.create_task(each) for each in (gauge.count(), show(gauge))]
+    tasks = [asyncio.create_task(each) for each in (_counting(gauge), show(gauge))]
     try:
         yield
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _counting(gauge: Gauge) -> None:
+    while True:
+        await gauge.count()
+        await asyncio.sleep(_COUNT_SECONDS)
 
 
 async def _lines(gauge: Gauge) -> None:

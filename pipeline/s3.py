@@ -191,7 +191,8 @@ class S3:
                 return answer.status, await _bounded(answer), answer.headers
         except (aiohttp.ClientError, TimeoutError) as error:
             # The error's own text may hold the URL with its signature.
-            reason = getattr(error, "strerror", None) or type(error).__name__
+            number = getattr(getattr(error, "os_error", error), "errno", None)
+            reason = os.strerror(number) if number else type(error).__name__
             where = f"{encoded.host}:{encoded.port}"
             raise Unavailable(f"No answer from {where}: {reason}.") from None
 

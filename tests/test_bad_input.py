@@ -58,7 +58,7 @@ def test_nobody_answers_at_the_endpoint(run):
     """A wrong endpoint ends the run after a few tries, and nothing is marked as failed."""
     run.use(**endpoint(f"http://127.0.0.1:{free_port()}"))
 
-    refused(run("run", "s3://bucket/"), "No answer from 127.0.0.1", "Run the same command again")
+    refused(run("run", "s3://bucket/"), "No answer from 127.0.0.1", "run the same command again")
 
 
 @contextmanager
@@ -138,7 +138,7 @@ def test_output_that_someone_shortened(run, cloud):
     run("run", "s3://audio/")
     (run.folder / "tasks.jsonl").write_bytes(b"")
 
-    refused(run("run", "s3://audio/"), "has 0 bytes", "shortened or replaced")
+    refused(run("run", "s3://audio/"), "has 0 bytes", "changed or replaced", "--rebuild-output")
 
 
 def test_malformed_configuration(run):

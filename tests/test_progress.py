@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.board import Board
-from pipeline.progress import Gauge, Snapshot, Style, duration, printable, shown
+from pipeline.progress import Gauge, Snapshot, Style, shown
+from pipeline.text import duration, printable
 from tests.owned_time import in_owned_time
 from tests.state_files import begun, listed
 
@@ -129,7 +130,9 @@ def test_a_gauge_reads_the_board(tmp_path):
         board.figures.listed, board.figures.started, board.figures.adopted = 9, 4, 2
         board.figures.skipped.update({"not audio": 2, "empty object": 1})
 
-        seen = Gauge(board).read(0)
+        gauge = Gauge(board)
+        asyncio.run(gauge.count())
+        seen = gauge.read(0)
 
     assert seen == Snapshot(
         listed=9,
