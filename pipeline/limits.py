@@ -13,6 +13,8 @@ from collections import deque
 _WINDOW_SECONDS = 5.0
 _SETTLING_SECONDS = 1.0
 _CAUTION = 0.05
+_GENTLY = 0.9
+_HARDLY_USED = 200
 _PLATEAU_SECONDS = 30.0
 _LOWEST_RATE = 0.1
 _SPORADIC = 0.25
@@ -64,11 +66,18 @@ class Pace:
         self._forget(now)
 
     def throttled(self, now: float) -> None:
-        """The service said that a call came too soon."""
+        """The service said that a call came too soon.
+
+        Where calls are far fewer than the rate allows, what the service accepted shows the demand
+        and not the quota: the rate is lowered by a tenth only.
+        """
         self._refused.append(now)
         if now - self._found_at < _SETTLING_SECONDS:
             return
         rate = self.rate(now)
+        if self._accepted and self._accepted_rate(now) < rate / _HARDLY_USED:
+            self._found, self._found_at = max(rate * _GENTLY, _LOWEST_RATE), now
+            return
         found = min(rate, self._accepted_rate(now)) or rate / 2
         if not self._proven or self._too_many_refused():
             self._proven = found

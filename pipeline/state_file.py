@@ -43,8 +43,9 @@ CREATE TABLE results (identity BLOB PRIMARY KEY, attempt INTEGER NOT NULL) WITHO
 CREATE TABLE superseded (identity BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TRIGGER supersede AFTER UPDATE OF identity ON recordings
 WHEN old.status = 3 AND old.identity != new.identity
-BEGIN
-    INSERT OR IGNORE INTO superseded VALUES (old.identity);
+    AND NOT EXISTS (SELECT 1 FROM superseded WHERE identity = old.identity)
+BEGIN  -- an OR IGNORE in here would be overruled by the statement that fires it
+    INSERT INTO superseded VALUES (old.identity);
 END;
 CREATE INDEX pending ON recordings (seen, row) WHERE status = 0;
 CREATE INDEX found ON recordings (row) WHERE status = 0 AND found > 0;

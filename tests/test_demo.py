@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from urllib.parse import unquote
 
 import pytest
 
 from tests.conftest import RECORDINGS
+from tests.docs import README, blocks
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -27,32 +29,33 @@ def word_error_rate(truth: str, heard: str) -> float:
     return row[-1] / len(reference)
 
 
-@pytest.fixture
-def heard(run, recordings):
-    """The outcome of a run over the bundled recordings, and its tasks by file name."""
-    outcome = run("run", recordings, "--json")
-    tasks = {
-        unquote(task["data"]["audio"]).partition(f"{recordings}/")[2]: task for task in run.tasks()
-    }
-    return outcome, tasks
-
-
-def test_bundled_recordings_are_heard_as_they_were_spoken(heard):
-    """Every clear clip is recognised; silence is flagged; the broken file fails with a reason."""
-    outcome, tasks = heard
-    texts = {
-        name: task["predictions"][0]["result"][0]["value"]["text"][0]
-        for name, task in tasks.items()
-    }
+def test_bundled_recordings_are_heard_as_they_were_spoken(run, recordings):
+    """Every clear clip is recognised, silence is flagged, the broken file fails with a reason."""
+    outcome = run("run", recordings)
+    names = {uri: unquote(uri).partition(f"{recordings}/")[2] for uri in run.texts()}
+    heard = {names[uri]: text for uri, text in run.texts().items()}
+    silent = [task["data"]["audio"] for task in run.tasks() if task["meta"].get("silent")]
+    rates = {name: word_error_rate(text, heard[name]) for name, text in TRUTH.items() if text}
 
     assert outcome.code == 1
-    assert outcome.summary["failures"] == {"not valid media": 1}
-    assert texts.keys() == {name for name, text in TRUTH.items() if text is not None}
-    rates = {name: word_error_rate(text, texts[name]) for name, text in TRUTH.items() if text}
+    assert [failure["reason"] for failure in run.failures()] == ["not valid media"]
+    assert heard.keys() == {name for name, text in TRUTH.items() if text is not None}
     assert len(rates) >= 10
     assert max(rates.values()) <= MOST_ERRORS, rates
-    silent = [name for name, task in tasks.items() if task["meta"].get("silent")]
-    assert silent == [name for name, text in TRUTH.items() if text == ""]
+    assert [names[uri] for uri in silent] == [n for n, text in TRUTH.items() if text == ""]
+    shown = blocks(README.read_text(encoding="utf-8"))["demo"]
+    assert plain(shown).startswith(plain(outcome.err)), "the README shows another demo"
+    texts = re.findall(r"^  \S.* +[01]\.\d\d  (.*)$", shown, re.MULTILINE)
+    assert set(texts) <= set(heard.values())
+    assert len(texts) == 6
+
+
+def plain(text: str) -> str:
+    """What a run over the recordings says, without times, places and what a busy machine adds."""
+    text = re.sub(r"Brake: .*\n", "", text)
+    text = re.sub(r"Done in \d+ s|\S*tasks(\.failures)?\.jsonl", "…", text)
+    text = re.sub(r"Skipped: .*\n|\d+ skipped( of \d+ listed)?|Balance: .*\n", "", text)
+    return re.sub(r"\s+", " ", text)
 
 
 def test_word_error_rate_counts_edits():

@@ -484,6 +484,35 @@ def test_going_back_to_a_written_content_is_no_new_task(path, between):
         assert (state.claim(9), state.counts().written) == ([], 1)
 
 
+def test_a_content_may_come_and_go_as_often_as_it_likes(path):
+    """Two contents that take turns are each written once, however often they change."""
+    for etag in ("1", "2", "1", "2", "1", "2"):
+        with begun(path) as state:
+            listed(state, "a.mp3", etag=etag)
+            for job in state.claim(9):
+                state.started(job)
+                state.mark_written([job])
+                state.commit_output(0, state.output_lines + 1, "digest")
+            assert state.counts() == Counts(pending=0, in_flight=0, written=1, failed=0)
+
+    with begun(path) as state:
+        assert state.output_lines == 2
+
+
+def test_a_forgotten_output_holds_no_earlier_content_either(path):
+    """After rebuilding a content that was written long ago is to be written again."""
+    with begun(path) as state:
+        written(state, "a.mp3")
+    with begun(path) as state:
+        listed(state, "a.mp3", etag="2")
+        state.forget_output(results_exist=True)
+
+    with begun(path) as state:
+        listed(state, "a.mp3", etag="1")
+
+        assert keys_of(state.claim(9)) == ["a.mp3"]
+
+
 def test_failures_of_every_run_can_be_told(path):
     """Where a listing was not ended, those that may have left the source are told too."""
     with begun(path) as state:

@@ -196,6 +196,14 @@ class Night(RuleBasedStateMachine):
             if row and row.status is Status.STARTING:
                 row.status = Status.STARTED
 
+    @rule(page=pages, most=st.integers(1, 4))
+    def list_claim_and_start(self, page: dict[str, str], most: int) -> None:
+        """The ordinary way of a run."""
+        self.list_a_page(page)
+        self.claim(most)
+        if self.hand:
+            self.start(list(range(len(self.hand))))
+
     @precondition(lambda self: self.hand)
     @rule(picked=picks)
     def release(self, picked: list[int]) -> None:

@@ -238,13 +238,13 @@ def test_the_balance_holds_what_every_run_wrote(tmp_path):
     keys = [f"{n}.mp3" for n in range(10)]
     with begun(tmp_path / "state") as state:
         written(state, *keys[:4])
-        running(state, keys[4], keys[5])
+        running(state, keys[4], keys[5], keys[6])
 
     with begun(tmp_path / "state") as state:
         figures = Figures()
         figures.touched = listed(state, *keys)
         figures.listed, figures.skipped["not audio"] = 13, 3
-        resumed, other = (job for job, _ in state.in_flight())
+        resumed, other, _ = (job for job, _ in state.in_flight())
         state.mark_written([resumed])
         state.failed(other, TOO_LONG, "Words.")
 

@@ -280,6 +280,17 @@ def test_an_output_that_was_edited_is_refused(folder, old):
     assert before == path.read_bytes()
 
 
+def test_the_end_is_that_of_all_checkpoints(folder):
+    """What several checkpoints of one run wrote is known to the next one."""
+    with begun(folder / "state") as state:
+        jobs = running(state, "a", "b", "c")
+        with closing(Output(folder / "tasks.jsonl", state)) as output:
+            for number, job in enumerate(jobs):
+                output.write([Line(job, line(number))])
+
+    assert reopen(folder) == line(0) + line(1) + line(2)
+
+
 def test_the_end_of_a_long_output_is_checked(folder):
     """The last 4 kB are compared, over the borders of checkpoints and of runs."""
     for first in range(0, 2_000, 100):
