@@ -75,13 +75,13 @@ class Pace:
         if now - self._found_at < _SETTLING_SECONDS:
             return
         rate = self.rate(now)
+        lowest = min(_LOWEST_RATE, self.ceiling) / (1 - _CAUTION)
         if self._accepted and self._accepted_rate(now) < rate / _HARDLY_USED:
-            self._found, self._found_at = max(rate * _GENTLY, _LOWEST_RATE), now
+            self._found, self._found_at = max(rate * _GENTLY, lowest), now
             return
         found = min(rate, self._accepted_rate(now)) or rate / 2
         if not self._proven or self._too_many_refused():
             self._proven = found
-        lowest = min(_LOWEST_RATE, self.ceiling) / (1 - _CAUTION)
         self._found = max(lowest, found, self._proven / 2)
         self._proven = max(self._proven, self._found)
         self._found_at = now
