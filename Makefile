@@ -29,7 +29,7 @@ demo: install
 	@$(BIN)/python -m pipeline.local.show_tasks demo/tasks.jsonl
 
 test: .venv/tests-installed
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --quiet
+	$(BIN)/python -m pytest --numprocesses 4 --dist loadgroup --quiet
 
 # A quarter of an hour: 2,000 recordings through kills and faults; prints "What it survives".
 torture: .venv/tests-installed

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.failures import NEVER_ENDED
 from pipeline.model import JobStatus
+from pipeline.text import duration
 
 if TYPE_CHECKING:
     from pipeline.aws import Transcriber
@@ -82,7 +83,7 @@ class Poller:
         """A job that never ends fails its recording alone; whoever waits is told."""
         for job in self._board.overdue(self._timeout):
             self._board.seems_finished(job)
-            words = f"The job did not end within {self._timeout / 3600:g} hours."
+            words = f"The job did not end within {duration(self._timeout)}."
             self._board.fail(job, NEVER_ENDED, words)
 
     async def _running(self) -> tuple[set[str], int]:

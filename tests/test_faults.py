@@ -152,7 +152,8 @@ def test_slots_that_another_program_takes_are_left_to_it(run, cloud):
     outcome = run("run", "s3://audio/", "--exclude", "other/*", "--json")
 
     assert (outcome.code, outcome.summary["written"]) == (0, 60)
-    assert outcome.summary["slots_found"] == 3
+    # One more may be held at a refusal: by a job that has ended and was not yet seen to have.
+    assert outcome.summary["slots_found"] in (3, 4)
     assert outcome.summary["refused"]["no free slot"] <= 16 + 2  # the workers' first starts
 
 

@@ -99,5 +99,5 @@ async def test_a_job_that_never_ends_is_given_up(tmp_path):
         assert list(board.waiting) == [new.name]
         assert (board.slots.slots.held, state.failures()) == (1, {NEVER_ENDED: 1})
         assert [words for *_, words in state.failed_recordings()] == [
-            "The job did not end within 1 hours."
+            "The job did not end within 1 h."
         ]
