@@ -21,6 +21,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct, field
 
 from pipeline.errors import RecordingFailed
+from pipeline.failures import BROKEN_TRANSCRIPT
 from pipeline.model import Segment, Transcript, Word
 
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ def _decode(decoder: msgspec.json.Decoder[T], document: bytes | Raw) -> T:
 
 
 def _broken(words: str) -> RecordingFailed:
-    return RecordingFailed(reason="broken transcript", words=words)
+    return RecordingFailed(reason=BROKEN_TRANSCRIPT, words=words)
 
 
 def _why_no_results(decoded: _Document) -> str:
