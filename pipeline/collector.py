@@ -11,7 +11,7 @@ from pipeline.errors import (
     RecordingFailed,
     ServiceUnreachable,
 )
-from pipeline.failures import BROKEN_TRANSCRIPT, FAULT, LOST, NO_SPEECH, classify
+from pipeline.failures import BROKEN_TRANSCRIPT, FAULT, LOST, NO_SPEECH, OTHER_PLACE, classify
 from pipeline.model import Job, JobStatus, Transcript
 from pipeline.naming import parse_s3_uri, place_of_result, result_place
 from pipeline.tasks import transcript_task
@@ -163,7 +163,7 @@ class Collectors:
             if record.status is JobStatus.FAILED:
                 _raise_unless_silent(record)
                 return None
-            document = await self._own_result(job) or await self._handed_out(record)
+            document = await self._own_result(job) or await self._handed_out(job, record)
             if document is not None:
                 return document
         if self._results is not None and not self._may_read:
@@ -173,15 +173,24 @@ class Collectors:
             )
         raise RecordingFailed(LOST, "The job is complete, but its transcript is not there.")
 
-    async def _handed_out(self, record: JobRecord) -> bytes | None:
-        """What is at the place the service names: a presigned URL, or an object of a bucket."""
+    async def _handed_out(self, job: Job, record: JobRecord) -> bytes | None:
+        """What is at the place the service names: its own, or one that we told it of.
+
+        Raises:
+            RecordingFailed: someone else's job of this name wrote to a place of theirs.
+        """
         uri = record.transcript_uri
         if uri is None:
             return None
         if "X-Amz-" in uri.partition("?")[2]:
             return await self._s3.fetch(uri)
         place = place_of_result(uri)
-        return await self._s3.read(place) if place else None
+        ours = [result_place(each, job.name) for each in self._board.state.result_places()]
+        if place not in ours:
+            raise RecordingFailed(
+                OTHER_PLACE, f"The job {job.name} wrote its transcript to {place or 'elsewhere'}."
+            )
+        return await self._s3.read(place)
 
 
 def _raise_unless_silent(record: JobRecord) -> None:

@@ -11,6 +11,7 @@ MEDIA_NOT_ACCESSIBLE = "media not accessible"
 NO_SPEECH = "no speech to identify the language by"
 BROKEN_TRANSCRIPT = "broken transcript"
 OTHER_MEDIA = "job name taken by other media"
+OTHER_PLACE = "transcript in another place"
 FAULT = "fault at the service"
 LOST = "job or transcript lost"
 NEVER_ENDED = "job never ended"
@@ -40,6 +41,7 @@ _ADVICE = {
     NO_SPEECH: "Name the language with --language.",
     BROKEN_TRANSCRIPT: "Delete the result and the job, then run again.",
     OTHER_MEDIA: "Choose another job_prefix.",
+    OTHER_PLACE: "Delete this state file and run with the --results of that job, or use `retry`.",
     LOST: "Put it back with `transcribe-pipeline retry`; that pays for it again.",
     NEVER_ENDED: "Look at the job in the console; raise job_timeout or use `retry`.",
     TOO_LONG: "Split the recording; the service takes four hours.",

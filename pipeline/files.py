@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager, suppress
+from itertools import chain, count
 from typing import TYPE_CHECKING, BinaryIO
 
 from pipeline.errors import OutputUnusable
@@ -11,6 +12,12 @@ from pipeline.errors import OutputUnusable
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+def unused(path: Path) -> Path:
+    """The path itself, or with a number at its end where there is a file of that name."""
+    candidates = chain([path], (path.with_name(f"{path.name}.{n}") for n in count(2)))
+    return next(each for each in candidates if not each.exists())
 
 
 @contextmanager

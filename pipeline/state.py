@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from pipeline.errors import StateUnusable
+from pipeline.naming import parse_s3_uri
 from pipeline.state_file import connect, hold, touch_private, translated
 from pipeline.state_reading import JOB_COLUMNS, StateReader, Status
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.model import Job, Recording
+    from pipeline.naming import S3Place
 
 # A key seen before is touched only when there is something to do: its content or the settings
 # changed (start anew), or it is not written (it belongs to this run's selection; one in flight too,
@@ -44,8 +46,10 @@ class State(StateReader):
 
     # The run's beginning
 
-    def begin(self, source: str) -> None:
+    def begin(self, source: str, results: str = "") -> None:
         """Begin a run over `source`: put aborted starts back and count the run.
+
+        `results` is where its transcripts are written, "" where the service keeps them.
 
         Raises:
             StateUnusable: the file holds recordings of another source.
@@ -59,6 +63,7 @@ class State(StateReader):
                 )
             self._check_tag()
             self._set("source", source)
+            self._set(f"results at {results}", 1)
             self.generation = int(self.fact("generation") or 0) + 1
             self._set("generation", self.generation)
             self._set("begun", time.time())
@@ -107,6 +112,11 @@ class State(StateReader):
                 "DO UPDATE SET attempt = max(attempt, excluded.attempt)",
                 results,
             )
+
+    def result_places(self) -> list[S3Place]:
+        """Below which places the jobs of this and earlier runs were told to write."""
+        names = self.rows("SELECT substr(name, 12) FROM meta WHERE name LIKE 'results at s3:%'")
+        return [place for (uri,) in names if (place := parse_s3_uri(uri))]
 
     def results_are_known(self) -> bool:
         """Whether the results that existed before this state file did were looked for."""

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pipeline.errors import OutputUnusable, StateUnusable
+from pipeline.files import unused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -167,12 +168,14 @@ class Output:
 def forget_output(path: Path, state: State, *, results_exist: bool) -> None:
     """Put the file that is there aside, as `<path>.old`, and every task back to be written.
 
+    Where there is one of that name already it is `<path>.old.2` and so on: it may be the good one.
+
     Raises:
         OutputUnusable: it can't be put aside.
     """
     try:
         if path.exists():
-            path.replace(path.with_name(f"{path.name}.old"))
+            path.replace(unused(path.with_name(f"{path.name}.old")))
     except OSError as error:
         raise OutputUnusable(f"{path} can't be put aside: {error.strerror}.") from error
     state.forget_output(results_exist=results_exist)

@@ -51,3 +51,36 @@ def test_transcript_that_is_gone_fails_its_recording_alone(run, cloud):
     assert outcome.code == 1, outcome.err
     assert outcome.summary["failures"] == {"job or transcript lost": 1}
     assert list(run.texts().values()) == ["the second text"]
+
+
+def lose_state(run):
+    """Forget everything that this machine knows."""
+    for path in run.folder.glob("tasks.jsonl*"):
+        path.unlink()
+
+
+def test_job_that_wrote_elsewhere_is_not_adopted(run, cloud):
+    """A job of our name that wrote to a place we never named fails, and says which place it is."""
+    service = cloud()
+    service.add(one="the first text")
+    run("run", "s3://audio/", "--results", "s3://audio/elsewhere/")
+    lose_state(run)
+
+    outcome = run("run", "s3://audio/", *RESULTS)
+
+    assert outcome.code == 1
+    assert "wrote its transcript to s3://audio/elsewhere/" in outcome.err
+    assert (run.tasks(), len(service.figures()["created"])) == ([], 1)
+
+
+def test_job_that_wrote_where_an_earlier_run_told_it_to_is_collected(run, cloud):
+    """Other --results in the middle of the work lose nothing: the state file knows the places."""
+    service = cloud("--seconds", "2")
+    service.add(one="the first text")
+    run("run", "s3://audio/", "--results", "s3://audio/before/", "--max-hours", "0.0003")
+
+    outcome = run("run", "s3://audio/", *RESULTS)
+
+    assert outcome.code == 0, outcome.err
+    assert list(run.texts().values()) == ["the first text"]
+    assert len(service.figures()["created"]) == 1

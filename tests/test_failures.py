@@ -11,6 +11,7 @@ from pipeline.failures import (
     MEDIA_NOT_ACCESSIBLE,
     NO_SPEECH,
     OTHER_MEDIA,
+    OTHER_PLACE,
     REFUSED,
     TOO_LARGE,
     TOO_LONG,
@@ -101,7 +102,7 @@ def test_the_word_internal_inside_a_name_is_no_fault():
 
 @pytest.mark.parametrize(
     "reason",
-    sorted({r for _, r in RECORDED} - {REFUSED} | {BROKEN_TRANSCRIPT, LOST, OTHER_MEDIA}),
+    sorted({r for _, r in RECORDED} - {REFUSED} | {BROKEN_TRANSCRIPT, LOST, OTHER_MEDIA, OTHER_PLACE}),
 )
 def test_every_known_class_has_advice(reason):
     """Who reads a class of failure also reads what to do about it, in a sentence."""

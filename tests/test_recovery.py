@@ -152,6 +152,19 @@ def test_output_changed_by_someone_is_refused_and_rebuilt_on_request(run, cloud,
     assert service.figures()["calls"][START] == 8
 
 
+def test_output_rebuilt_twice_keeps_both_that_were_there(run, cloud):
+    """What is put aside never takes the place of what was put aside before."""
+    filled(cloud(), 3)
+    run("run", "s3://audio/", *RESULTS)
+    first = (run.folder / "tasks.jsonl").read_bytes()
+    run("run", "s3://audio/", *RESULTS, "--rebuild-output")
+    shorten(run.folder / "tasks.jsonl")
+    run("run", "s3://audio/", *RESULTS, "--rebuild-output")
+
+    assert (run.folder / "tasks.jsonl.old").read_bytes() == first
+    assert (run.folder / "tasks.jsonl.old.2").is_file()
+
+
 BAD = {
     "noise": "!The data in your input media file isn't valid.",
     "odd": "!Unsupported media format",

@@ -209,7 +209,7 @@ def _complete(order: Order) -> Summary:
     elif not order.rebuild_output and not config.state_path.exists():
         refuse_foreign_output(config.output_path, config.state_path)
     with open_state(config.state_path, group_tag(config.transcribe.job_prefix, bucket)) as state:
-        state.begin(uri)
+        state.begin(uri, config.output.results)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_with_services(order, state))
 

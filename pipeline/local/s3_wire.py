@@ -11,6 +11,7 @@ import base64
 import binascii
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import formatdate
@@ -214,7 +215,8 @@ async def _get(request: web.BaseRequest, key: str, bucket: Bucket) -> web.Stream
     response.content_length = last - first + 1
     await response.prepare(request)
     if request.method != "HEAD":
-        await _send(response, path, first, last + 1)
+        with suppress(ConnectionError):  # who asked went away, as an interrupted run does
+            await _send(response, path, first, last + 1)
     return response
 
 
