@@ -23,7 +23,7 @@ from pipeline.model import JobStatus
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from pipeline.brakes import Waiting
+    from pipeline.brakes import SlotGate, Waiting
     from pipeline.config import Aws, Limits
 
 _PAGE = 100
@@ -158,10 +158,10 @@ def _s3_config(settings: Aws) -> AioConfig:
 class Transcriber:
     """The Transcribe calls of a run, each at its own pace."""
 
-    def __init__(self, session: Session, limits: Limits, waiting: Waiting) -> None:
+    def __init__(self, session: Session, limits: Limits, waiting: Waiting, slots: SlotGate) -> None:
         self._session = session
         renewed = partial(Operation, waiting=waiting, renew=session.renew)
-        self.start_calls = renewed("StartTranscriptionJob", limits.start_rate)
+        self.start_calls = renewed("StartTranscriptionJob", limits.start_rate, gate=slots)
         self.get_calls = renewed("GetTranscriptionJob", limits.get_rate)
         self.list_calls = renewed("ListTranscriptionJobs", limits.list_rate)
 
@@ -171,7 +171,7 @@ class Transcriber:
         return self.start_calls, self.get_calls, self.list_calls
 
     async def start(self, request: dict[str, Any]) -> JobStatus:
-        """Start a job; return the status it begins with.
+        """Start a job in a slot of its own; return the status it begins with.
 
         Raises:
             JobExists: the name is taken.

@@ -16,6 +16,7 @@ from tenacity.stop import stop_base
 
 from pipeline.errors import (
     Expired,
+    NoFreeSlot,
     NotNow,
     PipelineError,
     ServiceUnreachable,
@@ -71,7 +72,9 @@ class Operation:
     """One operation of a service: its own pace, its own retries, its own count of calls.
 
     `renew` takes up newer credentials when the service says that a token has expired; it is told
-    when the call was signed (seconds, monotonic).
+    when the call was signed (seconds, monotonic). With a `gate` each call holds a slot, which the
+    job keeps when the call was accepted. A slot is taken when the call's turn has come, one call at
+    a time: after a refusal no other one is on its way with a slot of the same wrong belief.
     """
 
     def __init__(
@@ -80,9 +83,11 @@ class Operation:
         rate: float,
         waiting: Waiting,
         renew: Callable[[float], Awaitable[None]] | None = None,
+        gate: SlotGate | None = None,
     ) -> None:
         self.name = name
         self._renew = renew
+        self._gate = gate
         self.calls = 0
         self.refused = 0
         self._answered_at = _NEVER
@@ -120,8 +125,14 @@ class Operation:
             ) from error
 
     async def _once(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        clock = asyncio.get_running_loop().time
         await self._turn()
+        if self._gate is None:
+            return await self._answer(attempt)
+        with self._gate.slot():
+            return await self._answer(attempt)
+
+    async def _answer(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        clock = asyncio.get_running_loop().time
         self.calls += 1
         signed = time.monotonic()
         try:
@@ -147,12 +158,14 @@ class Operation:
     async def _turn(self) -> None:
         """Wait for this call's turn; one at a time, so that a slower pace holds for the next."""
         clock = asyncio.get_running_loop().time
-        if self._queue.locked() or self._pace.delay(clock()):
-            with self._waiting.on(self.name):
-                async with self._queue:
-                    await asyncio.sleep(self._pace.delay(clock()))
-                    self._pace.take(clock())
-        else:
+        async with self._queue:
+            if delay := self._pace.delay(clock()):
+                full = self._gate is not None and self._gate.slots.full
+                # Where no slot is free a quicker pace would buy nothing.
+                with self._waiting.on("slots" if full else self.name):
+                    await asyncio.sleep(delay)
+            if self._gate is not None:
+                await self._gate.take()
             self._pace.take(clock())
 
 
@@ -169,7 +182,7 @@ class _TriedEnough(stop_base):
 
 
 class SlotGate:
-    """The slots for jobs in flight; `take` waits until one is free."""
+    """The slots for jobs in flight; `take` waits until one is free, `slot` follows it."""
 
     def __init__(self, ceiling: int, waiting: Waiting) -> None:
         self.slots = Slots(ceiling)
@@ -194,14 +207,20 @@ class SlotGate:
         self.slots.give_back()
         self._freed.set()
 
-    def accepted(self) -> None:
-        """The service took a start."""
+    @contextmanager
+    def slot(self) -> Iterator[None]:
+        """What becomes of a slot that was taken: the job keeps it unless its start fails."""
+        try:
+            yield
+        except NoFreeSlot:
+            self.refused_starts += 1
+            self.slots.refused(asyncio.get_running_loop().time())
+            self._freed.set()  # who waits has another time to wait now
+            raise
+        except BaseException:
+            self.give_back()
+            raise
         self.slots.accepted()
-
-    def refused(self) -> None:
-        """The service has no free slot: give back the one held for this start."""
-        self.refused_starts += 1
-        self.slots.refused(asyncio.get_running_loop().time())
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

@@ -124,14 +124,19 @@ class Slots:
 
     def take(self, now: float) -> bool:
         """Hold one more slot if the limit allows it."""
-        if self.held >= self.limit and self._may_try(now):
+        if self.full and self._may_try(now):
             self._step = self._step * 2 or 1
             self.limit = min(self.ceiling, self.held + self._step)
             self._accepted = 0
-        if self.held >= self.limit:
+        if self.full:
             return False
         self.held += 1
         return True
+
+    @property
+    def full(self) -> bool:
+        """Whether every slot of the limit is held."""
+        return self.held >= self.limit
 
     def take_anyway(self) -> None:
         """Count a job that already runs at the service, whatever the limit says."""

@@ -51,7 +51,7 @@ class Run:
         self.source = source
         self.board = board
         self.s3 = s3
-        self.transcriber = Transcriber(session, config.limits, board.braking)
+        self.transcriber = Transcriber(session, config.limits, board.braking, board.slots)
         self._tag = group_tag(config.transcribe.job_prefix, source.bucket)
 
     async def complete(self, selection: Selection, *, rebuild: bool = False) -> None:

@@ -78,15 +78,12 @@ class Starters:
                 await self._run(job)
 
     async def _run(self, job: Job) -> None:
-        """Start one recording, in a slot of its own."""
-        await self._board.slots.take()
+        """Start one recording, or say why not."""
         try:
             await self._start(job)
         except RecordingFailed as error:
-            self._board.slots.give_back()
             self._board.refuse(job, error.reason, str(error))
         except NotNow:
-            self._board.slots.give_back()
             self._board.postpone(job)
         else:
             self._board.state.started(job)
@@ -101,8 +98,7 @@ class Starters:
             try:
                 status = await self._transcriber.start(request)
             except NoFreeSlot:
-                self._board.slots.refused()
-                await self._board.slots.take()
+                continue
             except JobExists:
                 if await self._adopted(job, media_uri):
                     return
@@ -110,7 +106,6 @@ class Starters:
                 await asyncio.sleep(forgotten)
             else:
                 self._board.figures.started += 1
-                self._board.slots.accepted()
                 self._board.queueing |= status is JobStatus.QUEUED
                 return
         raise ServiceUnreachable(
@@ -129,4 +124,5 @@ class Starters:
                 OTHER_MEDIA, f"A job of the name {job.name} exists for other media."
             )
         self._board.figures.adopted += 1
+        self._board.slots.adopt()
         return True

@@ -100,8 +100,8 @@ class Customer:
 
     def __post_init__(self) -> None:
         waiting = Waiting()
-        self.operation = Operation("Start", self.start_rate, waiting)
         self.gate = SlotGate(self.max_in_flight, waiting)
+        self.operation = Operation("Start", self.start_rate, waiting, gate=self.gate)
         self.most_held = 0
         self._all_ended = asyncio.Event()
 
@@ -123,21 +123,21 @@ class Customer:
 
     async def _work(self, left: Iterable[int]) -> None:
         for _ in left:
-            await self.gate.take()
-            self._all_ended.clear()
             seconds = await self._started()
-            self.gate.accepted()
+            self._all_ended.clear()
             seen = (now() + seconds) // _POLL * _POLL + _POLL  # by the next look at the jobs
             asyncio.get_running_loop().call_at(seen, self._ended)
 
     async def _started(self) -> float:
         while True:
-            self.most_held = max(self.most_held, self.gate.slots.held)
             try:
-                return await self.operation.call(self.account.start)
+                return await self.operation.call(self._start)
             except NoFreeSlot:
-                self.gate.refused()
-                await self.gate.take()
+                continue
+
+    async def _start(self) -> float:
+        self.most_held = max(self.most_held, self.gate.slots.held)
+        return await self.account.start()
 
     def _ended(self) -> None:
         self.gate.give_back()

@@ -353,6 +353,12 @@ def test_no_more_jobs_than_slots_run_at_once():
     assert (most, done) == (3, 20)
 
 
+def refuse(gate: SlotGate) -> None:
+    """The service has no slot for the start that was just about to be made."""
+    with suppress(NoFreeSlot), gate.slot():
+        raise NoFreeSlot("Too many jobs.")
+
+
 def test_a_refused_start_is_tried_again_when_a_job_ends():
     """Who was refused gets the slot of the next job that ends, and not a moment sooner."""
 
@@ -360,7 +366,7 @@ def test_a_refused_start_is_tried_again_when_a_job_ends():
         gate = SlotGate(5, Waiting())
         await gate.take()
         await gate.take()
-        gate.refused()
+        refuse(gate)
         asyncio.get_running_loop().call_later(3, gate.give_back)
         await gate.take()
         return now()
@@ -375,7 +381,7 @@ def test_a_full_account_without_jobs_of_ours_is_not_hammered():
         gate = SlotGate(5, Waiting())
         await gate.take()
         for _ in range(6):
-            gate.refused()
+            refuse(gate)
             await gate.take()
         return now(), gate.refused_starts
 
@@ -429,7 +435,7 @@ def test_a_wait_for_a_slot_never_spins(begun_at):
         gate.slots = Counting(5)
         await gate.take()
         for _ in range(10):
-            gate.refused()
+            refuse(gate)
             await gate.take()
         return now() - float(begun_at)
 

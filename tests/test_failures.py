@@ -102,7 +102,9 @@ def test_the_word_internal_inside_a_name_is_no_fault():
 
 @pytest.mark.parametrize(
     "reason",
-    sorted({r for _, r in RECORDED} - {REFUSED} | {BROKEN_TRANSCRIPT, LOST, OTHER_MEDIA, OTHER_PLACE}),
+    sorted(
+        {r for _, r in RECORDED} - {REFUSED} | {BROKEN_TRANSCRIPT, LOST, OTHER_MEDIA, OTHER_PLACE}
+    ),
 )
 def test_every_known_class_has_advice(reason):
     """Who reads a class of failure also reads what to do about it, in a sentence."""
