@@ -85,6 +85,9 @@ class Limits(msgspec.Struct, frozen=True):
     collectors: Annotated[
         int, Meta(ge=1, le=1_000, description="Transcripts fetched at once, at most.")
     ] = 16
+    list_parallel: Annotated[
+        int, Meta(ge=1, le=100, description="Pages of a long listing under way at once, at most.")
+    ] = 8
     poll_seconds: Annotated[
         float, Meta(gt=0, le=3_600, description="Seconds between two looks at the jobs, at most.")
     ] = 10.0

@@ -21,7 +21,7 @@
         ├── NoFreeSlot            the account runs as many jobs as it may
         └── Unavailable           no answer, or a fault at the service; the outcome is unknown
 
-Foreign errors become one of these in `aws.py` and `s3.py` alone.
+Foreign errors become one of these in `aws.py`, `s3.py` and `http.py` alone.
 """
 
 from __future__ import annotations

@@ -1,43 +1,63 @@
-"""A list of keys as the source: each is looked up, so that its content is known."""
+"""A list of keys as the source, or the inventory that S3 itself writes of a bucket."""
 
 from __future__ import annotations
 
 import asyncio
-from itertools import islice
-from typing import TYPE_CHECKING, TextIO
+import csv
+import gzip
+from io import TextIOWrapper
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from urllib.parse import unquote_plus
 
 import orjson
 
+from pipeline.content import UNREADABLE, opened, why_unreadable
 from pipeline.errors import BadSettings
-from pipeline.sources import MISSING, Entry
+from pipeline.inventory import InventorySource, is_inventory
+from pipeline.sources import MISSING, Entry, FolderSource, NamedRecordings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
+    from pipeline.naming import S3Place
+    from pipeline.s3 import S3
     from pipeline.sources import Source
 
 _PAGE = 200
 """Keys that are looked up at once."""
 
+_BATCH_OPERATIONS = ["bucket", "key", "versionid"]
 
-class ManifestSource:
+
+def named_by(place: S3Place | Path, source: Source, s3: S3) -> Source:
+    """The recordings of `source` that the manifest at `place` names.
+
+    Raises:
+        BadSettings: an inventory is named for a folder.
+    """
+    kind = InventorySource if is_inventory(place) else ManifestSource
+    return kind(place, source, s3)
+
+
+class ManifestSource(NamedRecordings):
     """The recordings of another source that a file names, one a line.
 
     A line is a key, a URI of the source, or a JSON object with a `uri` or a `key`, such as a line
-    of the failures file. Empty lines are passed over.
+    of the failures file. Empty lines are passed over. A name that ends with `.csv` is a table: with
+    these names in its first line, or a manifest of S3 Batch Operations (bucket, URL-encoded key).
+    After either, `.gz` means gzip.
+
+    Each recording is looked up, but for one whose `etag` and `size` are given too.
     """
 
-    def __init__(self, path: Path, source: Source) -> None:
-        self._path = path
-        self._source = source
-        self.uri = source.uri
-        self.bucket = source.bucket
-        self.jobs_last = source.jobs_last
-        self.media_uri = source.media_uri
-        self.audio_uri = source.audio_uri
-        self.key_of = source.key_of
-        self.look_up = source.look_up
+    def __init__(self, place: S3Place | Path, source: Source, s3: S3) -> None:
+        super().__init__(source)
+        self._place = place
+        self._s3 = s3
+        # A file's facts cost no call, and only looking them up keeps inside the folder.
+        self._believes = not isinstance(source, FolderSource)
 
     async def pages(self) -> AsyncIterator[list[Entry]]:
         """The named objects, 200 at a time; one that is not there is an entry that says so.
@@ -46,39 +66,79 @@ class ManifestSource:
             BadSettings: the file can't be read, or a line names nothing in the source.
         """
         try:
-            with self._path.open(encoding="utf-8", newline="\n") as file:
-                keys = self._keys(file)
-                while page := list(islice(keys, _PAGE)):
-                    yield list(await asyncio.gather(*map(self._entry, page)))
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is not UTF-8"
-            raise BadSettings(f"The manifest {self._path} can't be read: {reason}.") from error
+            async with opened(self._place, self._s3) as file:
+                entries = self._entries(file)
+                while page := await asyncio.to_thread(lambda: list(islice(entries, _PAGE))):
+                    if not all(entry.etag for entry in page):
+                        page = await asyncio.gather(*map(self._completed, page))
+                    yield page
+        except UNREADABLE as error:
+            reason = why_unreadable(error)
+            raise BadSettings(f"The manifest {self._place} can't be read: {reason}.") from error
 
-    async def _entry(self, key: str) -> Entry:
-        return await self._source.look_up(key) or Entry(key, "", 0, MISSING)
+    async def _completed(self, entry: Entry) -> Entry:
+        if entry.etag:
+            return entry
+        return await self.look_up(entry.key) or entry._replace(storage=MISSING)
 
-    def _keys(self, file: TextIO) -> Iterator[str]:
-        for number, line in enumerate(file, 1):
-            text = line.rstrip("\r\n")
-            if not text:
-                continue
-            facts = _facts(text)
-            if not facts:
-                raise BadSettings(f"Line {number} of {self._path} names no uri and no key.")
-            key = facts.get("key") or self._source.key_of(facts["uri"])
-            if not key:
-                raise BadSettings(
-                    f"Line {number} of {self._path} names something outside {self._source.uri}."
-                )
-            yield key
+    def _entries(self, file: BinaryIO) -> Iterator[Entry]:
+        """What the lines name; without an etag where it is yet to be looked up."""
+        name = str(self._place).lower()
+        if name.endswith(".gz"):
+            file = cast("BinaryIO", gzip.GzipFile(fileobj=file))
+        lines = _rows if name.removesuffix(".gz").endswith(".csv") else _lines
+        for number, facts in lines(file):
+            yield self._entry(f"Line {number} of {self._place}", facts)
+
+    def _entry(self, line: str, facts: dict[str, Any]) -> Entry:
+        given = [
+            name for name in ("key", "uri") if isinstance(facts.get(name), str) and facts[name]
+        ]
+        if not given:
+            raise BadSettings(f"{line} names no uri and no key.")
+        key = facts["key"] if "key" in given else self.key_of(facts["uri"])
+        if not key or facts.get("bucket", self.bucket) != self.bucket:
+            raise BadSettings(f"{line} names something outside {self.uri}.")
+        etag, size = str(facts.get("etag") or "").strip('"'), str(facts.get("size", ""))
+        # What failed may have been repaired since, under another etag.
+        if self._believes and etag and size.isdecimal() and "reason" not in facts:
+            return Entry(key, etag, int(size), str(facts.get("storageclass") or ""))
+        return Entry(key, "", 0)
 
 
-def _facts(line: str) -> dict[str, str]:
-    """What a line says of `key` and `uri`: texts alone, and at least one, or nothing at all."""
+def _lines(file: BinaryIO) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The lines of a text, by number; only a newline ends one."""
+    with TextIOWrapper(file, "utf-8", newline="\n") as text:
+        for number, line in enumerate(text, 1):
+            if line := line.rstrip("\r\n"):
+                yield number, _facts(line)
+
+
+def _facts(line: str) -> dict[str, Any]:
     if not line.startswith("{"):
         return {"uri" if "://" in line else "key": line}
     try:
         facts = orjson.loads(line)
     except orjson.JSONDecodeError:
         return {}
-    return {n: v for n in ("key", "uri") if isinstance(v := facts.get(n), str) and v}
+    return {_plain(name): value for name, value in facts.items()}
+
+
+def _rows(file: BinaryIO) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The rows of a table, by the number of their last line."""
+    with TextIOWrapper(file, "utf-8-sig", newline="") as text:
+        reader = csv.reader(text, strict=True)
+        first = next(reader, [])
+        names = [_plain(name) for name in first]
+        if "key" in names or "uri" in names:
+            rows: Iterator[list[str]] = reader
+        else:
+            names = _BATCH_OPERATIONS
+            rows = ([unquote_plus(cell) for cell in row] for row in chain([first], reader))
+        for row in filter(None, rows):
+            yield reader.line_num, dict(zip(names, row, strict=False))
+
+
+def _plain(name: str) -> str:
+    """A column's name however it is spelt: `StorageClass`, `storage_class`, `e_tag`."""
+    return name.strip().replace("_", "").replace(" ", "").lower()

@@ -7,14 +7,13 @@ thing: a URL. No query string of such a URL is ever part of a message.
 
 from __future__ import annotations
 
-import os
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote_plus
 from xml.etree import ElementTree as ET
 
-import aiohttp
 from yarl import URL
 
 from pipeline.aws_errors import meaning, translated
@@ -29,32 +28,40 @@ from pipeline.errors import (
     Unavailable,
 )
 from pipeline.failures import BROKEN_TRANSCRIPT
+from pipeline.http import open_http, request
+from pipeline.listing import list_objects
 from pipeline.sources import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
+
+    import aiohttp
 
     from pipeline.aws import Session
     from pipeline.brakes import Waiting
+    from pipeline.config import Limits
     from pipeline.naming import S3Place
 
-LARGEST_TRANSCRIPT = 512 * 2**20
-"""Bytes; an hour of speech is 2 MB, so this is a bound against a hostile answer."""
+T = TypeVar("T")
 
 _EXPIRES = 900
 _AWS_HOSTS = (".amazonaws.com", ".amazonaws.com.cn")
 _RATE = 3500.0  # S3 takes 5,500 reads a second per prefix
-_TIMEOUT = aiohttp.ClientTimeout(total=300, sock_connect=10, sock_read=60)
-_OK = 200
-_NOT_FOUND = 404
 
 
 class S3:
     """Listing and reading over one HTTP connection pool."""
 
-    def __init__(self, session: Session, http: aiohttp.ClientSession, waiting: Waiting) -> None:
+    def __init__(
+        self,
+        session: Session,
+        http: aiohttp.ClientSession,
+        waiting: Waiting,
+        list_parallel: int = 1,
+    ) -> None:
         self._session = session
         self._http = http
+        self._list_parallel = list_parallel
         self.list_calls = Operation("ListObjectsV2", _RATE, waiting, session.renew)
         self.read_calls = Operation("GetObject", _RATE, waiting, session.renew)
         self.head_calls = Operation("HeadObject", _RATE, waiting, session.renew)
@@ -64,21 +71,29 @@ class S3:
         """Every operation, for its counts of calls."""
         return self.list_calls, self.read_calls, self.head_calls
 
-    async def pages(self, place: S3Place) -> AsyncIterator[list[Entry]]:
+    def pages(self, place: S3Place) -> AsyncIterator[list[Entry]]:
         """The objects below `place`, a page of at most 1,000 at a time, keys byte for byte.
+
+        The order is S3's for the first pages, and any for what follows.
 
         Raises:
             NoSuchSource: no such bucket, or it is in another region.
             NoAccess: no permission to list it.
         """
-        token: dict[str, str] = {}
-        while True:
-            call = partial(self._page, place, token)
-            entries, next_token = await self.list_calls.call(call)
-            yield entries
-            if not next_token or token.get("ContinuationToken") == next_token:
-                return  # the same page again would never end
-            token = {"ContinuationToken": next_token}
+        return list_objects(self, place, self._list_parallel)
+
+    async def list_page(
+        self, place: S3Place, start: dict[str, Any]
+    ) -> tuple[list[Entry], str | None]:
+        """One page of the objects below `place`, and the token of the next one."""
+        return await self.list_calls.call(partial(self._page, place, start, parse_listing))
+
+    async def list_folders(
+        self, place: S3Place, start: dict[str, Any]
+    ) -> tuple[list[str], str | None]:
+        """One page of the folders directly below `place`, and the token of the next one."""
+        start = {"Delimiter": "/", **start}
+        return await self.list_calls.call(partial(self._page, place, start, parse_folders))
 
     async def check_bucket(self, place: S3Place) -> None:
         """Make sure that the bucket is there, before anything is paid for.
@@ -89,18 +104,18 @@ class S3:
             NoSuchSource: no such bucket, or it is in another region.
         """
         with suppress(Denied):
-            await self.list_calls.call(partial(self._page, place, {"MaxKeys": 1}))
+            await self.list_page(place, {"MaxKeys": 1})
 
-    async def _page(self, place: S3Place, more: dict[str, Any]) -> tuple[list[Entry], str | None]:
+    async def _page(self, place: S3Place, start: dict[str, Any], parse: Callable[[bytes], T]) -> T:
         body = await self._signed(
             "list_objects_v2",
-            {"Bucket": place.bucket, "Prefix": place.key, "EncodingType": "url", **more},
+            {"Bucket": place.bucket, "Prefix": place.key, "EncodingType": "url", **start},
         )
         if body is None:
             raise NoSuchSource(
                 f"There is no bucket s3://{place.bucket}. Check its name and the account."
             )
-        return parse_listing(body)
+        return parse(body)
 
     async def look_up(self, place: S3Place) -> Entry | None:
         """The facts of one object, or None where there is none.
@@ -112,11 +127,11 @@ class S3:
         async def attempt() -> Entry | None:
             parameters = {"Bucket": place.bucket, "Key": place.key}
             status, body, headers = await self._ask("head_object", parameters)
-            if status == _OK:
+            if status == HTTPStatus.OK:
                 storage = headers.get("x-amz-storage-class", "")
                 size = int(headers.get("Content-Length", "0"))
                 return Entry(place.key, headers.get("ETag", "").strip('"'), size, storage)
-            if status == _NOT_FOUND:
+            if status == HTTPStatus.NOT_FOUND:
                 return None
             # An answer to HEAD has no body that would name the error.
             code = {403: b"AccessDenied"}.get(status, str(status).encode())
@@ -137,6 +152,38 @@ class S3:
 
         return await self.read_calls.call(attempt)
 
+    async def read_part(
+        self, place: S3Place, span: tuple[int, int], etag: str = "*"
+    ) -> tuple[bytes, int, str] | None:
+        """A part of an object, the size of the whole, and its ETag; None where there is none.
+
+        Args:
+            place: the object.
+            span: the first byte and the last one that is wanted.
+            etag: of the object as it was when another part was read.
+
+        Raises:
+            Denied: it may not be read.
+            NoSuchSource: it is another one by now, or its bucket is in another region.
+        """
+        headers = {"Range": f"bytes={span[0]}-{span[1]}", "If-Match": etag}
+
+        async def attempt() -> tuple[bytes, int, str] | None:
+            parameters = {"Bucket": place.bucket, "Key": place.key}
+            status, body, answered = await self._ask("get_object", parameters, headers)
+            if status == HTTPStatus.NOT_FOUND:
+                return None
+            if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:  # it is empty
+                return b"", 0, etag
+            if status not in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
+                raise self._refusal(f"s3://{place.bucket}", "get_object", body, answered)
+            size = int(answered.get("Content-Range", "").rpartition("/")[2] or len(body))
+            if size and not body:
+                raise Unavailable(f"An empty answer was given for {place}.")
+            return body, size, answered.get("ETag", etag)
+
+        return await self.read_calls.call(attempt)
+
     async def fetch(self, url: str) -> bytes | None:
         """What the service's presigned URL holds, or None when the URL has expired.
 
@@ -149,8 +196,8 @@ class S3:
             )
 
         async def attempt() -> bytes | None:
-            status, body, _ = await self._request(url)
-            if status == _OK:
+            status, body, _ = await request(self._http, url)
+            if status == HTTPStatus.OK:
                 return body
             if status in (400, 401, 403, 404):
                 return None
@@ -169,32 +216,22 @@ class S3:
     async def _signed(self, operation: str, parameters: dict[str, Any]) -> bytes | None:
         """The answer to a presigned call; None for 404."""
         status, body, headers = await self._ask(operation, parameters)
-        if status == _OK:
+        if status == HTTPStatus.OK:
             return body
-        if status == _NOT_FOUND:
+        if status == HTTPStatus.NOT_FOUND:
             return None
         raise self._refusal(f"s3://{parameters['Bucket']}", operation, body, headers)
 
-    async def _ask(self, operation: str, parameters: dict[str, Any]) -> tuple[int, bytes, Any]:
+    async def _ask(
+        self, operation: str, parameters: dict[str, Any], headers: dict[str, str] | None = None
+    ) -> tuple[int, bytes, Any]:
         """Make a presigned call: status, body, headers."""
         with translated(f"s3:{operation}"):
             url = await self._session.s3.generate_presigned_url(
                 operation, Params=parameters, ExpiresIn=_EXPIRES
             )
-        return await self._request(url, "HEAD" if operation == "head_object" else "GET")
-
-    async def _request(self, url: str, method: str = "GET") -> tuple[int, bytes, Any]:
-        """One request of an encoded URL: status, body, headers."""
-        encoded = URL(url, encoded=True)
-        try:
-            async with self._http.request(method, encoded, allow_redirects=False) as answer:
-                return answer.status, await _bounded(answer), answer.headers
-        except (aiohttp.ClientError, TimeoutError) as error:
-            # The error's own text may hold the URL with its signature.
-            number = getattr(getattr(error, "os_error", error), "errno", None)
-            reason = os.strerror(number) if number else type(error).__name__
-            where = f"{encoded.host}:{encoded.port}"
-            raise Unavailable(f"No answer from {where}: {reason}.") from None
+        method = "HEAD" if operation == "head_object" else "GET"
+        return await request(self._http, url, method, headers)
 
     def _refusal(self, bucket: str, operation: str, body: bytes, headers: Any) -> PipelineError:
         code, words, region = _error_details(body)
@@ -217,30 +254,11 @@ def _unexpected(bucket: str, code: str, words: str) -> PipelineError:
     return NoSuchSource(f"The bucket {bucket} can't be read: {code}: {words}")
 
 
-async def _bounded(answer: aiohttp.ClientResponse) -> bytes:
-    chunks = []
-    size = 0
-    async for chunk in answer.content.iter_any():
-        size += len(chunk)
-        if size > LARGEST_TRANSCRIPT:
-            raise RecordingFailed(
-                BROKEN_TRANSCRIPT, f"It is larger than {LARGEST_TRANSCRIPT // 2**20} MiB."
-            )
-        chunks.append(chunk)
-    return b"".join(chunks)
-
-
 @asynccontextmanager
-async def open_s3(session: Session, connections: int, waiting: Waiting) -> AsyncIterator[S3]:
-    """Open the HTTP connections; `connections` bounds how many are used at once."""
-    # aiohttp takes proxies from the environment only together with passwords from ~/.netrc, which
-    # are nobody's business and which S3 would refuse beside a signature.
-    os.environ["NETRC"] = os.devnull
-    connector = aiohttp.TCPConnector(limit=connections)
-    async with aiohttp.ClientSession(
-        connector=connector, timeout=_TIMEOUT, trust_env=True, auto_decompress=True
-    ) as http:
-        yield S3(session, http, waiting)
+async def open_s3(session: Session, limits: Limits, waiting: Waiting) -> AsyncIterator[S3]:
+    """Open as many connections as starting, collecting and listing may use at once."""
+    async with open_http(limits.workers + limits.collectors + limits.list_parallel) as http:
+        yield S3(session, http, waiting, limits.list_parallel)
 
 
 def parse_listing(body: bytes) -> tuple[list[Entry], str | None]:
@@ -252,15 +270,33 @@ def parse_listing(body: bytes) -> tuple[list[Entry], str | None]:
     Raises:
         Unavailable: the answer is no listing, or was cut short.
     """
+    root, space = _listing(body)
     try:
-        root = ET.fromstring(body)  # noqa: S314 # expat bounds entity expansion since 2.4
-        if root.tag.rpartition("}")[2] != "ListBucketResult":
-            raise Unavailable(f"A listing was asked for, but the answer is <{root.tag}>.")
-        space = root.tag.partition("}")[0] + "}" if root.tag.startswith("{") else ""
         entries = [_listed(each, space) for each in root.iterfind(f"{space}Contents")]
-    except (ET.ParseError, ValueError) as error:
+    except ValueError as error:
         raise Unavailable(f"A listing can't be read: {error}.") from error
     return entries, root.findtext(f"{space}NextContinuationToken")
+
+
+def parse_folders(body: bytes) -> tuple[list[str], str | None]:
+    """The prefixes that a listing with a delimiter has in common; otherwise as `parse_listing`."""
+    root, space = _listing(body)
+    names = [
+        unquote_plus(each.findtext(f"{space}Prefix", ""))
+        for each in root.iterfind(f"{space}CommonPrefixes")
+    ]
+    return names, root.findtext(f"{space}NextContinuationToken")
+
+
+def _listing(body: bytes) -> tuple[ET.Element, str]:
+    """The answer to ListObjectsV2 and the namespace that its tags are in."""
+    try:
+        root = ET.fromstring(body)  # noqa: S314 # expat bounds entity expansion since 2.4
+    except (ET.ParseError, ValueError) as error:
+        raise Unavailable(f"A listing can't be read: {error}.") from error
+    if root.tag.rpartition("}")[2] != "ListBucketResult":
+        raise Unavailable(f"A listing was asked for, but the answer is <{root.tag}>.")
+    return root, root.tag.partition("}")[0] + "}" if root.tag.startswith("{") else ""
 
 
 def _listed(contents: ET.Element, space: str) -> Entry:
@@ -278,8 +314,4 @@ def _error_details(body: bytes) -> tuple[str, str, str]:
         root = ET.fromstring(body)  # noqa: S314 # as above
     except ET.ParseError:
         return "", "", ""
-    return (
-        root.findtext("Code", ""),
-        root.findtext("Message", ""),
-        root.findtext("Region", ""),
-    )
+    return root.findtext("Code", ""), root.findtext("Message", ""), root.findtext("Region", "")

@@ -149,6 +149,19 @@ class FolderSource:
             return None
 
 
+class NamedRecordings:
+    """What a file names of another source: its state file, job names and tasks are the same."""
+
+    def __init__(self, source: Source) -> None:
+        self.uri = source.uri
+        self.bucket = source.bucket
+        self.jobs_last = source.jobs_last
+        self.media_uri = source.media_uri
+        self.audio_uri = source.audio_uri
+        self.key_of = source.key_of
+        self.look_up = source.look_up
+
+
 def walk(folder: Path) -> Iterator[Entry]:
     """Every file below `folder`, without following symbolic links.
 

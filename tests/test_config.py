@@ -41,6 +41,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "list_rate": rates,
     "workers": st.integers(1, 1_000),
     "collectors": st.integers(1, 1_000),
+    "list_parallel": st.integers(1, 100),
     "poll_seconds": st.floats(0.001, 3_600),
     "job_timeout": st.floats(0.001, 2_160),
     "limit": st.integers(1, 10**9),

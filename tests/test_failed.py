@@ -136,7 +136,8 @@ async def test_its_lines_are_a_manifest(path, source, tmp_path):
         fail(state, *keys)
         write_failures(path, source, state, listed=True)
 
-    [page] = [page async for page in ManifestSource(path, source).pages()]
+    no_bucket: Any = None
+    [page] = [page async for page in ManifestSource(path, source, no_bucket).pages()]
 
     assert [(entry.key, entry.size) for entry in page] == [(key, 4) for key in keys]
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +15,9 @@ from pipeline.sources import Entry, FolderSource, Selection
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+NO_BUCKET: Any = None
+"""Manifests on this machine need none."""
 
 ODD = "a//b c/ü+%41?#.mp3"
 
@@ -57,7 +61,7 @@ def fill(path: Path, content: str | bytes) -> None:
 async def pages_of(path: Path, content: str | bytes) -> list[list[Entry]]:
     """What a manifest of this content names."""
     fill(path, content)
-    return [page async for page in ManifestSource(path, Bucket()).pages()]
+    return [page async for page in ManifestSource(path, Bucket(), NO_BUCKET).pages()]
 
 
 async def keys_of(path: Path, content: str | bytes) -> list[str]:
@@ -137,7 +141,7 @@ async def test_a_file_that_can_not_be_read_is_refused(path, make, reason):
         path.mkdir()
 
     with pytest.raises(BadSettings, match=f"can't be read: {reason}"):
-        [page async for page in ManifestSource(path, Bucket()).pages()]
+        [page async for page in ManifestSource(path, Bucket(), NO_BUCKET).pages()]
 
 
 async def test_what_is_not_there_is_skipped_with_its_reason(path):
@@ -168,11 +172,123 @@ def test_it_stands_for_the_source_it_names_recordings_of(path):
     """State file, job names and tasks are the same as without a manifest."""
     source = Bucket()
 
-    manifest = ManifestSource(path, source)
+    manifest = ManifestSource(path, source, NO_BUCKET)
 
     assert (manifest.uri, manifest.bucket) == (source.uri, source.bucket)
     assert manifest.jobs_last is source.jobs_last
     assert manifest.media_uri("a") == manifest.audio_uri("a") == "s3://calls/a"
+
+
+# As a table
+
+
+@pytest.fixture(name="table")
+def csv_file(tmp_path):
+    return tmp_path / "manifest.csv"
+
+
+async def test_a_table_of_batch_operations_is_read(table):
+    """Bucket and URL-encoded key without a first line of names, as S3 Batch Operations has it."""
+    lines = "calls,a+b%2B%2541.mp3\n\ncalls,c%20d%2Cx.mp3,3sL4kqtJlcpXrof3v\n"
+
+    assert await keys_of(table, lines) == ["a b+%41.mp3", "c d,x.mp3"]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        f"key\n{ODD}\n",
+        f"Bucket,Key,Size\ncalls,{ODD},9\n",
+        f"URI\r\ns3://calls/{ODD}\r\n",
+        f'\ufeff"note","key"\n"one, two","{ODD}"\n',
+    ],
+)
+async def test_a_table_with_names_is_read_as_it_is(table, lines):
+    """Columns in any order, and keys byte for byte, as a spreadsheet or a query writes them."""
+    assert await keys_of(table, lines) == [ODD]
+
+
+FACTS = {
+    "CSV": ("m.csv", 'key,ETag,size,StorageClass\nmissing.mp3,"""e""",9,GLACIER\n'),
+    "list-objects": (
+        "m.jsonl",
+        '{"Key": "missing.mp3", "ETag": "\\"e\\"", "Size": 9, "StorageClass": "GLACIER"}',
+    ),
+    "Athena": ("m.csv", "bucket,key,e_tag,size,storage_class\ncalls,missing.mp3,e,9,GLACIER\n"),
+}
+
+
+@pytest.mark.parametrize(("name", "content"), FACTS.values(), ids=FACTS.keys())
+async def test_what_a_line_knows_is_not_looked_up(tmp_path, name, content):
+    """ETag and size in a line are believed, so that it costs no call."""
+    (page,) = await pages_of(tmp_path / name, content)
+
+    assert page == [Entry("missing.mp3", "e", 9, "GLACIER")]
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{"etag": "e"}, {"size": 9}, {"etag": "e", "size": "9 kB"}, {"etag": "", "size": 9}],
+)
+async def test_what_a_line_does_not_know_is_looked_up(path, facts):
+    """Half of the facts is none."""
+    assert await pages_of(path, json.dumps({"key": "a.mp3"} | facts)) == [[Entry("a.mp3", "1", 7)]]
+
+
+async def test_what_failed_is_looked_up(path):
+    """A line of the failures file is older than the file that was repaired since."""
+    line = json.dumps({"key": "a.mp3", "reason": "not audio", "etag": "old", "size": 1})
+
+    assert await pages_of(path, line) == [[Entry("a.mp3", "1", 7)]]
+
+
+async def test_facts_of_a_file_are_not_believed(path):
+    """A key that leads out of the folder is not there, whatever its line says."""
+    folder = path.parent / "audio"
+    folder.mkdir()
+    fill(path, json.dumps({"key": "../manifest.txt", "etag": "e", "size": 9}))
+    source = ManifestSource(path, FolderSource(folder, "served"), NO_BUCKET)
+
+    assert [p async for p in source.pages()] == [[Entry("../manifest.txt", "", 0, "NOT_THERE")]]
+
+
+@pytest.mark.parametrize("name", ["keys.txt.gz", "keys.jsonl.gz", "KEYS.CSV.GZ"])
+async def test_a_manifest_may_be_compressed(tmp_path, name):
+    """With .gz at its end a manifest of each kind is gzip."""
+    content = f"key\n{ODD}\n" if "CSV" in name else json.dumps({"key": ODD})
+
+    assert await keys_of(tmp_path / name, gzip.compress(content.encode())) == [ODD]
+
+
+BROKEN = {
+    "gzip": ("k.txt.gz", b"a.mp3", r"it is damaged, or not gzip"),
+    "cut short": ("k.txt.gz", gzip.compress(b"a.mp3\n" * 99)[:-9], r"it is damaged, or not gzip"),
+    "CSV": ("k.csv", b'key\n"a.mp3', r"it is not CSV \(unexpected end of data\)"),
+    "no key": ("k.csv", b"calls\n", r"^Line 1 of .*k.csv names no uri and no key\.$"),
+    "no cell": ("k.csv", b"size,key\n9,a.mp3\n9\n", r"^Line 3 of .* names no uri and no key\.$"),
+    "bucket": ("k.csv", b"calls,a.mp3\nothers,b.mp3\n", r"^Line 2 of .* outside s3://calls/2026/"),
+}
+
+
+@pytest.mark.parametrize(("name", "content", "words"), BROKEN.values(), ids=BROKEN.keys())
+async def test_a_broken_file_is_refused(tmp_path, name, content, words):
+    """The place and what is wrong are in one sentence."""
+    with pytest.raises(BadSettings, match=words):
+        await keys_of(tmp_path / name, content)
+
+
+def test_a_manifest_may_lie_in_a_bucket(run, cloud):
+    """`--manifest s3://...` reads an object as it would a file, and says when there is none."""
+    service = cloud()
+    service.add(one="the first text", two="the second text")
+    service.put("lists/keys.csv", "audio,one.mp3")
+
+    taken = run("run", "s3://audio/", "--manifest", "s3://audio/lists/keys.csv")
+    missing = run("run", "s3://audio/", "--manifest", "s3://audio/lists/none.csv")
+
+    assert (taken.code, list(run.texts())) == (0, ["s3://audio/one.mp3"])
+    assert missing.code == 2
+    assert missing.err == "transcribe-pipeline: There is no object s3://audio/lists/none.csv.\n"
 
 
 # Of a folder
@@ -187,7 +303,9 @@ async def test_a_file_of_a_folder_is_named_by_key_and_by_uri(path, key):
     source = FolderSource(folder, "served")
     path.write_text(json.dumps({"key": key}) + "\n" + source.audio_uri(key))
 
-    [by_key, by_uri] = [e async for page in ManifestSource(path, source).pages() for e in page]
+    [by_key, by_uri] = [
+        e async for page in ManifestSource(path, source, NO_BUCKET).pages() for e in page
+    ]
     [[listed]] = [page async for page in source.pages()]
 
     assert by_key == by_uri == listed

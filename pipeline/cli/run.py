@@ -49,6 +49,10 @@ EXAMPLES = examples(
         "A window of the night: end at six, with 3 if work is left",
         "run s3://bucket/calls/ --until '06:00 Europe/Berlin'",
     ),
+    (
+        "A bucket of millions of objects, from its newest S3 Inventory",
+        "run s3://bucket/calls/ --manifest s3://inventories/bucket/daily/",
+    ),
     ("From cron: no progress, the facts as one line of JSON", "run s3://bucket/ --quiet --json"),
 )
 
@@ -66,6 +70,7 @@ def command(
     max_in_flight: Annotated[int | None, option("max_in_flight", "N")] = None,
     start_rate: Annotated[float | None, option("start_rate", "N")] = None,
     workers: Annotated[int | None, option("workers", "N")] = None,
+    list_parallel: Annotated[int | None, option("list_parallel", "N")] = None,
     profile: Annotated[str | None, option("profile", "NAME")] = None,
     region: Annotated[str | None, option("region", "NAME")] = None,
     endpoint_url: Annotated[str | None, option("endpoint_url", "URL")] = None,
@@ -73,9 +78,9 @@ def command(
     until: Annotated[str | None, option("until", "TIME")] = None,
     max_hours: Annotated[float | None, option("max_hours", "N")] = None,
     manifest: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            metavar="FILE", help="Take only the keys, URIs or failures that this file names."
+            metavar="FILE", help="Take only what this file names, or an S3 Inventory lists."
         ),
     ] = None,
     rebuild_output: Annotated[
@@ -112,6 +117,7 @@ def command(
         max_in_flight=max_in_flight,
         start_rate=start_rate,
         workers=workers,
+        list_parallel=list_parallel,
         profile=profile,
         region=region,
         endpoint_url=endpoint_url,
@@ -119,13 +125,14 @@ def command(
         until=until,
         max_hours=max_hours,
     )
+    from pipeline.content import parse_place
     from pipeline.progress import style_for
 
     order = Order(
         chosen,
         parse_source(source, chosen),
         style_for(quiet=quiet),
-        manifest,
+        parse_place(manifest) if manifest else None,
         rebuild_output=rebuild_output or rebuild_state,
         rebuild_state=rebuild_state,
     )
@@ -142,7 +149,7 @@ class Order(NamedTuple):
     config: Config
     place: S3Place | Path
     style: Style
-    manifest: Path | None
+    manifest: S3Place | Path | None
     rebuild_output: bool
     rebuild_state: bool
 
@@ -217,7 +224,7 @@ def _complete(order: Order) -> Summary:
 async def _with_services(order: Order, state: State) -> Summary:
     from pipeline.board import Board
     from pipeline.failed import write_failures
-    from pipeline.manifest import ManifestSource
+    from pipeline.manifest import named_by
     from pipeline.run import Run
     from pipeline.sources import Selection
 
@@ -226,7 +233,7 @@ async def _with_services(order: Order, state: State) -> Summary:
     base = order.place.key if isinstance(order.place, S3Place) else ""
     selection = Selection(base, config.input.include, config.input.exclude)
     async with services(config, order.place, board.braking) as (config, whole, session, s3):
-        source = ManifestSource(order.manifest, whole) if order.manifest else whole
+        source = named_by(order.manifest, whole, s3) if order.manifest else whole
         run = Run(config, source, board, session, s3)
         summary = await _summary_of(run, selection, order)
         listed = board.figures.listing_done

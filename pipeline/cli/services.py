@@ -42,7 +42,7 @@ async def services(
             cloud = await enter(local_cloud(place))
             config, keys = _for_folder(config, cloud.url, cloud.region), ("local", "local")
         session = await enter(connect(config.aws, connections, keys))
-        s3 = await enter(open_s3(session, connections, waiting))
+        s3 = await enter(open_s3(session, config.limits, waiting))
         source: Source = (
             FolderSource(place, cloud.bucket) if isinstance(place, Path) else S3Source(place, s3)
         )

@@ -6,6 +6,7 @@ import os
 import re
 from collections import OrderedDict
 from dataclasses import dataclass
+from itertools import chain
 from stat import S_ISREG
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 _VALID_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _UNFINISHED = ".transcribe-unfinished-"
-_OPEN_LISTINGS = 4
+_OPEN_LISTINGS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +32,44 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A part of a listing; `more` is where the next one begins after, None at the end."""
+    """A part of a listing; `more` is where the next one begins after, None at the end.
+
+    `prefixes` stand for the keys that a delimiter groups.
+    """
 
     entries: list[Entry]
+    prefixes: list[str]
     more: str | None
+    unread: Entry | None = None
+
+
+def page_of(listing: Iterator[Entry], grouping: tuple[str, str], limit: int) -> Page:
+    """The next part of a listing in S3's order: at most `limit` objects and prefixes.
+
+    Args:
+        listing: what is left of it.
+        grouping: prefix and delimiter; keys are grouped by what they have in common up to the
+            first delimiter after the prefix. "" groups none.
+        limit: S3's MaxKeys.
+    """
+    prefix, delimiter = grouping
+    entries: list[Entry] = []
+    prefixes: list[str] = []
+    more = None
+    while limit and (entry := next(listing, None)):
+        name, found, _ = entry.key[len(prefix) :].partition(delimiter or "\0")
+        group = prefix + name + found if delimiter and found else ""
+        if group and prefixes and prefixes[-1] == group:
+            more = entry.key
+            continue
+        if len(entries) + len(prefixes) == limit:
+            return Page(entries, prefixes, more, entry)
+        if group:
+            prefixes.append(group)
+        else:
+            entries.append(entry)
+        more = entry.key
+    return Page(entries, prefixes, None)
 
 
 def bucket_name(folder: Path) -> str:
@@ -58,19 +93,15 @@ class Bucket:
         # A listing goes on where it stopped instead of reading a huge directory for every page.
         self._listings: OrderedDict[tuple[str, str], Iterator[Entry]] = OrderedDict()
 
-    def page(self, prefix: str, after: str, limit: int) -> Page:
+    def page(self, prefix: str, after: str, limit: int, delimiter: str = "") -> Page:
         """Up to `limit` objects whose keys begin with `prefix` and come after `after`."""
         listing = self._listings.pop((prefix, after), None) or self._walk(prefix, after)
-        entries: list[Entry] = []
-        while len(entries) < limit and (entry := next(listing, None)):
-            entries.append(entry)
-        if not entries or len(entries) < limit:
-            return Page(entries, None)
-        more = entries[-1].key
-        self._listings[prefix, more] = listing
-        while len(self._listings) > _OPEN_LISTINGS:
-            self._listings.popitem(last=False)
-        return Page(entries, more)
+        page = page_of(listing, (prefix, delimiter), limit)
+        if page.more is not None and page.unread:
+            self._listings[prefix, page.more] = chain([page.unread], listing)
+            while len(self._listings) > _OPEN_LISTINGS:
+                self._listings.popitem(last=False)
+        return page
 
     def find(self, key: str) -> Entry | None:
         """What `key` names, or None where it is no file below the folder."""

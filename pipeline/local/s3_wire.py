@@ -79,7 +79,7 @@ def operation(method: str, target: Target) -> str:
         offered = {"GET": "GetObject", "HEAD": "HeadObject", "PUT": "PutObject"}
     elif "location" in target.query:
         offered = {"GET": "GetBucketLocation"}
-    elif target.query.get("list-type") == "2" and "delimiter" not in target.query:
+    elif target.query.get("list-type") == "2":
         offered = {"GET": "ListObjectsV2"}
     else:
         offered = {"HEAD": "HeadBucket"}
@@ -120,7 +120,8 @@ async def _list(query: Mapping[str, str], bucket: Bucket) -> web.Response:
     token = query.get("continuation-token")
     after = _from_token(token) if token is not None else query.get("start-after", "")
     prefix = query.get("prefix", "")
-    page = await asyncio.to_thread(bucket.page, prefix, after, limit)
+    delimiter = query.get("delimiter", "")
+    page = await asyncio.to_thread(bucket.page, prefix, after, limit, delimiter)
     return _xml(listing(page, bucket.name, query))
 
 
@@ -128,17 +129,28 @@ def listing(page: Page, bucket: str, query: Mapping[str, str]) -> str:
     """A page of a listing as S3's XML; keys are percent-encoded on request, "+" for a space."""
     encode = quote_url if query.get("encoding-type") == "url" else _text
     contents = "".join(_content(entry, encode(entry.key)) for entry in page.entries)
+    common = "".join(
+        f"<CommonPrefixes><Prefix>{encode(prefix)}</Prefix></CommonPrefixes>"
+        for prefix in page.prefixes
+    )
+    echoed = "".join(
+        f"<{name}>{encode(query[key])}</{name}>"
+        for name, key in (("Delimiter", "delimiter"), ("StartAfter", "start-after"))
+        if key in query
+    )
     parts = [
         f'<ListBucketResult xmlns="{_NAMESPACE}"><Name>{bucket}</Name>',
         f"<Prefix>{encode(query.get('prefix', ''))}</Prefix>",
         f"<MaxKeys>{escape(query.get('max-keys', str(_MOST_KEYS)))}</MaxKeys>",
         "<EncodingType>url</EncodingType>" if encode is quote_url else "",
-        f"<KeyCount>{len(page.entries)}</KeyCount>",
+        echoed,
+        f"<KeyCount>{len(page.entries) + len(page.prefixes)}</KeyCount>",
         f"<IsTruncated>{'true' if page.more is not None else 'false'}</IsTruncated>",
         f"<NextContinuationToken>{to_token(page.more)}</NextContinuationToken>"
         if page.more is not None
         else "",
         contents,
+        common,
         "</ListBucketResult>",
     ]
     return "".join(parts)

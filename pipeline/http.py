@@ -1,0 +1,76 @@
+"""Requests of presigned URLs; what goes wrong never shows the signature in one."""
+
+from __future__ import annotations
+
+import os
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+from yarl import URL
+
+from pipeline.errors import RecordingFailed, Unavailable
+from pipeline.failures import BROKEN_TRANSCRIPT
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+LARGEST_ANSWER = 512 * 2**20
+"""Bytes; a transcript of an hour is 2 MB, so this is a bound against a hostile answer."""
+
+_TIMEOUT = aiohttp.ClientTimeout(total=300, sock_connect=10, sock_read=60)
+
+
+@asynccontextmanager
+async def open_http(connections: int) -> AsyncIterator[aiohttp.ClientSession]:
+    """Open the HTTP connections; `connections` bounds how many are used at once."""
+    # aiohttp takes proxies from the environment only together with passwords from ~/.netrc, which
+    # are nobody's business and which S3 would refuse beside a signature.
+    os.environ["NETRC"] = os.devnull
+    connector = aiohttp.TCPConnector(limit=connections)
+    async with aiohttp.ClientSession(
+        connector=connector, timeout=_TIMEOUT, trust_env=True, auto_decompress=True
+    ) as http:
+        yield http
+
+
+async def request(
+    http: aiohttp.ClientSession,
+    url: str,
+    method: str = "GET",
+    headers: dict[str, str] | None = None,
+) -> tuple[int, bytes, Any]:
+    """One request of an encoded URL: status, body, headers.
+
+    With headers of its own it may ask for a part, which comes as it is stored: a part of a gzip
+    stream is none.
+
+    Raises:
+        Unavailable: no answer, or one that was cut short.
+        RecordingFailed: the answer is larger than any transcript.
+    """
+    encoded = URL(url, encoded=True)
+    try:
+        async with http.request(
+            method, encoded, allow_redirects=False, headers=headers, auto_decompress=not headers
+        ) as answer:
+            return answer.status, await _bounded(answer), answer.headers
+    except (aiohttp.ClientError, TimeoutError) as error:
+        # The error's own text may hold the URL with its signature.
+        number = getattr(getattr(error, "os_error", error), "errno", None)
+        reason = os.strerror(number) if number else type(error).__name__
+        where = f"{encoded.host}:{encoded.port}"
+        raise Unavailable(f"No answer from {where}: {reason}.") from None
+
+
+async def _bounded(answer: aiohttp.ClientResponse) -> bytes:
+    chunks = []
+    size = 0
+    async for chunk in answer.content.iter_any():
+        size += len(chunk)
+        if size > LARGEST_ANSWER:
+            raise RecordingFailed(
+                BROKEN_TRANSCRIPT, f"It is larger than {LARGEST_ANSWER // 2**20} MiB."
+            )
+        chunks.append(chunk)
+    return b"".join(chunks)

@@ -1,0 +1,182 @@
+"""A bucket's listing: page after page at first, several ranges of keys at once when it is long.
+
+A page names at most 1,000 keys and is asked for with the last one's token, so that one listing
+waits for the network most of its time. S3 lists in the order of UTF-8 and begins after any key, so
+a bucket can be cut into ranges of keys that are listed at once. Every key lies in exactly one
+range, wherever the cuts are and whatever keys look like.
+
+Where to cut is asked of the bucket while the first listing goes on: its folders, level by level;
+in a folder with more than a page of names, which characters follow, then which ones follow those;
+until there are enough beginnings of keys for every lister to be busy to the end. So names that
+share a long beginning (call-0000001.wav) are cut too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+
+    from pipeline.naming import S3Place
+    from pipeline.sources import Entry
+
+PAGES_ALONE = 10
+"""Pages after which cuts are looked for; a shorter listing costs no call more than its pages."""
+
+_CUTS = 4
+"""Ranges for each lister: some are empty, and the last ones end at about the same time."""
+
+_PROBES = 32
+"""Calls for each lister that looking for the cuts may cost, about."""
+
+_LAST = "\U0010ffff"
+
+
+class Range(NamedTuple):
+    """The keys from `after` (without it) to `last` (with it); None is the end of the bucket."""
+
+    after: str
+    last: str | None
+    token: str | None = None
+
+    @property
+    def start(self) -> dict[str, str]:
+        """Where its next page begins, as parameters of ListObjectsV2."""
+        if self.token:
+            return {"ContinuationToken": self.token}
+        return {"StartAfter": self.after} if self.after else {}
+
+
+Page = tuple["list[Entry]", Range | None]
+"""Objects of a range, and what is left of it."""
+
+
+class Lister(Protocol):
+    """What a listing asks of S3; `start` holds parameters of ListObjectsV2."""
+
+    async def list_page(
+        self, place: S3Place, start: dict[str, Any]
+    ) -> tuple[list[Entry], str | None]:
+        """A page of the objects below a prefix, and the token of the next one."""
+
+    async def list_folders(
+        self, place: S3Place, start: dict[str, Any]
+    ) -> tuple[list[str], str | None]:
+        """A page of the folders directly below a prefix, and the token of the next one."""
+
+
+async def list_objects(lister: Lister, place: S3Place, at_once: int) -> AsyncIterator[list[Entry]]:
+    """Every object below `place` once; at most `at_once` pages are under way or in memory."""
+    rest: Range | None = Range("", None)
+    pages = 0
+    finding: asyncio.Task[list[str]] | None = None
+    try:
+        while rest and not (finding and finding.done()):
+            entries, rest = await _next_page(lister, place, rest)
+            pages += 1
+            if pages == PAGES_ALONE and rest and at_once > 1:
+                finding = asyncio.create_task(_find_cuts(lister, place, at_once))
+            yield entries
+        if rest and finding:
+            ranges = cut(rest, finding.result())
+            async for page in _all_of(ranges, at_once, partial(_next_page, lister, place)):
+                yield page
+    finally:
+        if finding:
+            finding.cancel()
+
+
+async def _all_of(
+    ranges: list[Range], at_once: int, next_page: Callable[[Range], Coroutine[Any, Any, Page]]
+) -> AsyncIterator[list[Entry]]:
+    """The pages of all ranges, `at_once` of them under way."""
+
+    def begin(wanted: Range) -> asyncio.Task[Page]:
+        return asyncio.create_task(next_page(wanted))
+
+    waiting = ranges[: at_once - 1 : -1]
+    under_way = set(map(begin, ranges[:at_once]))
+    try:
+        while under_way:
+            done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                entries, rest = task.result()
+                if rest or waiting:
+                    under_way.add(begin(rest or waiting.pop()))
+                yield entries
+    finally:
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+
+
+async def _next_page(lister: Lister, place: S3Place, wanted: Range) -> Page:
+    entries, token = await lister.list_page(place, wanted.start)
+    last = wanted.last
+    if last is not None and entries and entries[-1].key > last:
+        return [entry for entry in entries if entry.key <= last], None
+    if not token or token == wanted.token:  # the same page again would never end
+        return entries, None
+    return entries, Range(entries[-1].key if entries else wanted.after, last, token)
+
+
+def cut(whole: Range, cuts: Iterable[str]) -> list[Range]:
+    """Cut a range in pieces at those keys that lie in it."""
+    inside = sorted({key for key in cuts if key > whole.after})
+    if not inside:
+        return [whole]
+    first = whole._replace(last=inside[0])
+    ends: list[str | None] = [*inside[1:], whole.last]
+    return [first, *(Range(key, end) for key, end in zip(inside, ends, strict=True))]
+
+
+async def _find_cuts(lister: Lister, place: S3Place, at_once: int) -> list[str]:
+    """Keys that cut a bucket in many pieces: beginnings of keys, longer ones each round."""
+    turns = asyncio.Semaphore(at_once)
+    wanted, most = _CUTS * at_once, _PROBES * at_once
+    ends: list[str] = []
+    beginnings = [place.key]
+    calls = 0
+    while beginnings and len(ends) + len(beginnings) < wanted and calls < most:
+        longer = await asyncio.gather(
+            *(_longer(lister, place._replace(key=each), turns) for each in beginnings)
+        )
+        calls += sum(len(each) + 1 for each in longer)
+        ends += [end for end, each in zip(beginnings, longer, strict=True) if not each]
+        beginnings = [beginning for each in longer for beginning in each]
+    found = sorted(ends + beginnings)
+    return found[:: max(1, len(found) // wanted)]
+
+
+async def _longer(lister: Lister, below: S3Place, turns: asyncio.Semaphore) -> list[str]:
+    """Longer beginnings of the keys below a place: its folders, where one page names them all.
+
+    Otherwise those that are a character longer, with a call for each and one more.
+    """
+    found: list[str] = []
+    if not below.key or below.key.endswith("/"):
+        async with turns:
+            folders, token = await lister.list_folders(below, {})
+        if not token:
+            return folders
+    after = below.key
+    while True:
+        async with turns:
+            entries, _ = await lister.list_page(below, {"StartAfter": after, "MaxKeys": 1})
+        longer = entries[0].key[: len(below.key) + 1] if entries else ""
+        if longer <= (found[-1] if found else below.key):
+            return found
+        found.append(longer)
+        after = longer + _LAST
+
+
+async def all_folders(lister: Lister, place: S3Place) -> list[str]:
+    """Every folder directly below `place`, as prefixes."""
+    found, token = await lister.list_folders(place, {})
+    while token:
+        more, token = await lister.list_folders(place, {"ContinuationToken": token})
+        found += more
+    return found
