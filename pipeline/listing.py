@@ -18,7 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+    from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable
 
     from pipeline.naming import S3Place
     from pipeline.sources import Entry
@@ -85,8 +85,7 @@ async def list_objects(lister: Lister, place: S3Place, at_once: int) -> AsyncIte
             async for page in _all_of(ranges, at_once, partial(_next_page, lister, place)):
                 yield page
     finally:
-        if finding:
-            finding.cancel()
+        await _ended([finding] if finding else ())
 
 
 async def _all_of(
@@ -101,16 +100,22 @@ async def _all_of(
     under_way = set(map(begin, ranges[:at_once]))
     try:
         while under_way:
-            done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 entries, rest = task.result()
+                under_way.remove(task)
                 if rest or waiting:
                     under_way.add(begin(rest or waiting.pop()))
                 yield entries
     finally:
-        for task in under_way:
-            task.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)
+        await _ended(under_way)
+
+
+async def _ended(tasks: Collection[asyncio.Task[Any]]) -> None:
+    """Cancel what nobody waits for any more, whatever it ends with."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _next_page(lister: Lister, place: S3Place, wanted: Range) -> Page:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from pipeline.errors import Denied
+from pipeline.errors import Denied, NotNow, ServiceUnreachable
 from pipeline.model import Recording
 from pipeline.naming import S3Place, identity, parse_job_name, result_place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
     from pipeline.board import Board
     from pipeline.s3 import S3
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 async def produce(source: Source, selection: Selection, fingerprint: str, board: Board) -> None:
     """Insert every recording of the source, page by page; count what is skipped, by reason."""
     figures = board.figures
-    async for page in source.pages():
+    async for page in _to_the_end(source.pages()):
         recordings = list(_recordings(page, selection, board))
         figures.touched += board.state.add(
             (each, identity(source.bucket, each, fingerprint)) for each in recordings
@@ -47,10 +47,27 @@ async def find_results(s3: S3, results: S3Place, tag: str, state: State) -> None
         return
     names = S3Place(results.bucket, result_place(results, tag).key.removesuffix(".json"))
     with suppress(Denied):
-        async for page in s3.pages(names):
+        async for page in _to_the_end(s3.pages(names)):
             stems = (each.key.rpartition("/")[2].removesuffix(".json") for each in page)
             state.note_results(filter(None, (parse_job_name(tag, stem) for stem in stems)))
     state.know_results()
+
+
+async def _to_the_end(pages: AsyncIterator[list[Entry]]) -> AsyncIterator[list[Entry]]:
+    """The pages, of which none may be left to the next run as a recording may.
+
+    Raises:
+        ServiceUnreachable: one of several calls at once was given up.
+    """
+    try:
+        async for page in pages:
+            yield page
+    except NotNow as error:
+        said = str(error).rstrip(". ")
+        raise ServiceUnreachable(
+            f"{said}, while the source was listed. Run the same command again later, it goes on "
+            "where it stopped."
+        ) from error
 
 
 def _recordings(page: list[Entry], selection: Selection, board: Board) -> Iterator[Recording]:

@@ -6,11 +6,19 @@
 from __future__ import annotations
 
 import uuid
+from pathlib import Path
 
 import boto3
 import pytest
 
+from pipeline import listing
+from pipeline.aws import connect
+from pipeline.brakes import Waiting
+from pipeline.config import Aws, Limits
+from pipeline.naming import S3Place
+from pipeline.s3 import open_s3
 from tests.conftest import endpoint
+from tests.test_inventory import DAY, part, put_inventory, row
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("ministack")]
 
@@ -83,6 +91,49 @@ def test_listing_of_more_than_a_page_is_complete(run, buckets):
 
     assert outcome.summary["listed"] == 1001
     assert outcome.summary["calls"] == {"ListObjectsV2": 2}
+
+
+async def test_a_listing_is_cut_at_any_key(ministack, buckets, monkeypatch):
+    """Odd keys, listed at several places at once and few a page: each of them once."""
+    s3, audio, _ = buckets
+    keys = {*ODD_KEYS, *(f"calls/{day}/{n}.mp3" for day in "abc" for n in range(9)), "calls/", "b "}
+    for key in keys:
+        s3.put_object(Bucket=audio, Key=key, Body=b"x")
+    monkeypatch.setattr(listing, "PAGES_ALONE", 1)
+    settings = Aws(region="us-east-1", endpoint_url=ministack)
+    async with (
+        connect(settings, 8, ("test", "test")) as session,
+        open_s3(session, Limits(), Waiting()) as bucket,
+    ):
+        whole = bucket.list_page
+        monkeypatch.setattr(bucket, "list_page", lambda p, start: whole(p, {"MaxKeys": 2} | start))
+
+        pages = [page async for page in bucket.pages(S3Place(audio, ""))]
+        folders = await listing.all_folders(bucket, S3Place(audio, "calls/"))
+
+        assert sorted(keys) == sorted(entry.key for page in pages for entry in page)
+        assert folders == ["calls/a/", "calls/b/", "calls/c/"]
+        assert bucket.list_calls.calls > len(pages)
+
+
+def test_a_run_takes_an_inventory(run, buckets, tmp_path):
+    """An inventory in a bucket of its own stands for the listing."""
+    s3, audio, inventories = buckets
+    for key in ODD_KEYS:
+        s3.put_object(Bucket=audio, Key=key, Body=key.encode())
+    rows = [row(key, "9f86d081", "7", Bucket=audio) for key in ODD_KEYS]
+    put_inventory(tmp_path, part(rows), sourceBucket=audio)
+    for path in filter(Path.is_file, tmp_path.rglob("*2026*")):
+        key = f"inv/daily/{path.relative_to(tmp_path)}"
+        s3.put_object(Bucket=inventories, Key=key, Body=path.read_bytes())
+    manifest = (tmp_path / DAY / "manifest.json").read_bytes()
+    s3.put_object(Bucket=inventories, Key=f"inv/daily/{DAY}/manifest.json", Body=manifest)
+
+    outcome = run("run", f"s3://{audio}/", "--manifest", f"s3://{inventories}/inv/daily/", "--json")
+
+    assert outcome.code == 0, outcome.err
+    assert sorted(f"s3://{audio}/{key}" for key in ODD_KEYS) == sorted(run.texts())
+    assert outcome.summary["calls"]["ListObjectsV2"] == 1
 
 
 def test_missing_bucket_is_one_sentence(run, buckets):
