@@ -129,11 +129,12 @@ def test_a_run_takes_an_inventory(run, buckets, tmp_path):
     manifest = (tmp_path / DAY / "manifest.json").read_bytes()
     s3.put_object(Bucket=inventories, Key=f"inv/daily/{DAY}/manifest.json", Body=manifest)
 
-    outcome = run("run", f"s3://{audio}/", "--manifest", f"s3://{inventories}/inv/daily/", "--json")
+    named = ("--manifest", f"s3://{inventories}/inv/daily/")
+    outcome = run("run", f"s3://{audio}/", "--results", f"s3://{inventories}/t/", *named, "--json")
 
-    assert outcome.code == 0, outcome.err
+    assert outcome.code == 0, outcome.out
     assert sorted(f"s3://{audio}/{key}" for key in ODD_KEYS) == sorted(run.texts())
-    assert outcome.summary["calls"]["ListObjectsV2"] == 1
+    assert outcome.summary["calls"]["ListObjectsV2"] == 2  # results, and inventories
 
 
 def test_missing_bucket_is_one_sentence(run, buckets):
