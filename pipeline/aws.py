@@ -47,6 +47,7 @@ class Session:
 
     transcribe: Any
     s3: Any
+    credentials: Any
     region: str
 
     def __init__(self, settings: Aws, connections: int, keys: tuple[str, str] | None) -> None:
@@ -65,7 +66,7 @@ class Session:
             NoAccess: no credentials.
         """
         with translated("connecting"):
-            session = await self._credentials()
+            session = await self._machine_session()
             endpoint = self._settings.endpoint_url or None
             enter = self._stack.enter_async_context
             config = _transcribe_config(self._connections)
@@ -76,7 +77,7 @@ class Session:
             self.s3 = await enter(session.client("s3", endpoint_url=endpoint, config=config))
             self.region = session.region_name
 
-    async def _credentials(self) -> Any:
+    async def _machine_session(self) -> Any:
         """A new session: it reads the environment and the credentials files anew."""
         access, secret = self._keys or (None, None)
         session = aioboto3.Session(
@@ -87,7 +88,8 @@ class Session:
         )
         if session.region_name is None:
             raise boto.NoRegionError
-        if await session.get_credentials() is None:
+        self.credentials = await session.get_credentials()
+        if self.credentials is None:
             raise boto.NoCredentialsError
         return session
 

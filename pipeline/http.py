@@ -11,6 +11,7 @@ from yarl import URL
 
 from pipeline.errors import RecordingFailed, Unavailable
 from pipeline.failures import BROKEN_TRANSCRIPT
+from pipeline.proxies import proxy_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -24,12 +25,9 @@ _TIMEOUT = aiohttp.ClientTimeout(total=300, sock_connect=10, sock_read=60)
 @asynccontextmanager
 async def open_http(connections: int) -> AsyncIterator[aiohttp.ClientSession]:
     """Open the HTTP connections; `connections` bounds how many are used at once."""
-    # aiohttp takes proxies from the environment only together with passwords from ~/.netrc, which
-    # are nobody's business and which S3 would refuse beside a signature.
-    os.environ["NETRC"] = os.devnull
     connector = aiohttp.TCPConnector(limit=connections)
     async with aiohttp.ClientSession(
-        connector=connector, timeout=_TIMEOUT, trust_env=True, auto_decompress=True
+        connector=connector, timeout=_TIMEOUT, auto_decompress=True
     ) as http:
         yield http
 
@@ -52,7 +50,12 @@ async def request(
     encoded = URL(url, encoded=True)
     try:
         async with http.request(
-            method, encoded, allow_redirects=False, headers=headers, auto_decompress=not headers
+            method,
+            encoded,
+            allow_redirects=False,
+            headers=headers,
+            auto_decompress=not headers,
+            proxy=proxy_for(encoded),
         ) as answer:
             return answer.status, await _bounded(answer), answer.headers
     except (aiohttp.ClientError, TimeoutError) as error:

@@ -46,8 +46,8 @@ class Range(NamedTuple):
     def start(self) -> dict[str, str]:
         """Where its next page begins, as parameters of ListObjectsV2."""
         if self.token:
-            return {"ContinuationToken": self.token}
-        return {"StartAfter": self.after} if self.after else {}
+            return {"continuation-token": self.token}
+        return {"start-after": self.after} if self.after else {}
 
 
 Page = tuple["list[Entry]", Range | None]
@@ -58,12 +58,12 @@ class Lister(Protocol):
     """What a listing asks of S3; `start` holds parameters of ListObjectsV2."""
 
     async def list_page(
-        self, place: S3Place, start: dict[str, Any]
+        self, place: S3Place, start: dict[str, str]
     ) -> tuple[list[Entry], str | None]:
         """A page of the objects below a prefix, and the token of the next one."""
 
     async def list_folders(
-        self, place: S3Place, start: dict[str, Any]
+        self, place: S3Place, start: dict[str, str]
     ) -> tuple[list[str], str | None]:
         """A page of the folders directly below a prefix, and the token of the next one."""
 
@@ -170,7 +170,7 @@ async def _longer(lister: Lister, below: S3Place, turns: asyncio.Semaphore) -> l
     after = below.key
     while True:
         async with turns:
-            entries, _ = await lister.list_page(below, {"StartAfter": after, "MaxKeys": 1})
+            entries, _ = await lister.list_page(below, {"start-after": after, "max-keys": "1"})
         longer = entries[0].key[: len(below.key) + 1] if entries else ""
         if longer <= (found[-1] if found else below.key):
             return found
@@ -182,6 +182,6 @@ async def all_folders(lister: Lister, place: S3Place) -> list[str]:
     """Every folder directly below `place`, as prefixes."""
     found, token = await lister.list_folders(place, {})
     while token:
-        more, token = await lister.list_folders(place, {"ContinuationToken": token})
+        more, token = await lister.list_folders(place, {"continuation-token": token})
         found += more
     return found

@@ -64,6 +64,7 @@ class Poller:
         interval = _SOONEST
         while True:
             await asyncio.sleep(interval)
+            self._board.state.note_started()
             self._give_up_overdue()
             due = self._board.due()
             if not due:

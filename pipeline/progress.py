@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from pipeline.state import read_state
+from pipeline.state_reading import read_state
 from pipeline.text import duration
 
 if TYPE_CHECKING:

@@ -30,6 +30,7 @@ from pipeline.errors import (
 from pipeline.failures import BROKEN_TRANSCRIPT
 from pipeline.http import open_http, request
 from pipeline.listing import list_objects
+from pipeline.presign import Presigner
 from pipeline.sources import Entry
 
 if TYPE_CHECKING:
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_EXPIRES = 900
 _AWS_HOSTS = (".amazonaws.com", ".amazonaws.com.cn")
 _RATE = 3500.0  # S3 takes 5,500 reads a second per prefix
 
@@ -60,6 +60,7 @@ class S3:
         list_parallel: int = 1,
     ) -> None:
         self._session = session
+        self._presigner = Presigner(session)
         self._http = http
         self._list_parallel = list_parallel
         self.list_calls = Operation("ListObjectsV2", _RATE, waiting, session.renew)
@@ -83,16 +84,16 @@ class S3:
         return list_objects(self, place, self._list_parallel)
 
     async def list_page(
-        self, place: S3Place, start: dict[str, Any]
+        self, place: S3Place, start: dict[str, str]
     ) -> tuple[list[Entry], str | None]:
         """One page of the objects below `place`, and the token of the next one."""
         return await self.list_calls.call(partial(self._page, place, start, parse_listing))
 
     async def list_folders(
-        self, place: S3Place, start: dict[str, Any]
+        self, place: S3Place, start: dict[str, str]
     ) -> tuple[list[str], str | None]:
         """One page of the folders directly below `place`, and the token of the next one."""
-        start = {"Delimiter": "/", **start}
+        start = {"delimiter": "/", **start}
         return await self.list_calls.call(partial(self._page, place, start, parse_folders))
 
     async def check_bucket(self, place: S3Place) -> None:
@@ -104,13 +105,11 @@ class S3:
             NoSuchSource: no such bucket, or it is in another region.
         """
         with suppress(Denied):
-            await self.list_page(place, {"MaxKeys": 1})
+            await self.list_page(place, {"max-keys": "1"})
 
-    async def _page(self, place: S3Place, start: dict[str, Any], parse: Callable[[bytes], T]) -> T:
-        body = await self._signed(
-            "list_objects_v2",
-            {"Bucket": place.bucket, "Prefix": place.key, "EncodingType": "url", **start},
-        )
+    async def _page(self, place: S3Place, start: dict[str, str], parse: Callable[[bytes], T]) -> T:
+        query = {"list-type": "2", "prefix": place.key, "encoding-type": "url", **start}
+        body = await self._signed("s3:ListBucket", place._replace(key=""), query)
         if body is None:
             raise NoSuchSource(
                 f"There is no bucket s3://{place.bucket}. Check its name and the account."
@@ -125,8 +124,7 @@ class S3:
         """
 
         async def attempt() -> Entry | None:
-            parameters = {"Bucket": place.bucket, "Key": place.key}
-            status, body, headers = await self._ask("head_object", parameters)
+            status, body, headers = await self._ask("HEAD", place)
             if status == HTTPStatus.OK:
                 storage = headers.get("x-amz-storage-class", "")
                 size = int(headers.get("Content-Length", "0"))
@@ -136,7 +134,7 @@ class S3:
             # An answer to HEAD has no body that would name the error.
             code = {403: b"AccessDenied"}.get(status, str(status).encode())
             body = body or b"<Error><Code>%s</Code></Error>" % code
-            raise self._refusal(f"s3://{place.bucket}", "head_object", body, headers)
+            raise self._refusal("s3:GetObject", place.bucket, body, headers)
 
         return await self.head_calls.call(attempt)
 
@@ -148,7 +146,7 @@ class S3:
         """
 
         async def attempt() -> bytes | None:
-            return await self._signed("get_object", {"Bucket": place.bucket, "Key": place.key})
+            return await self._signed("s3:GetObject", place)
 
         return await self.read_calls.call(attempt)
 
@@ -169,14 +167,13 @@ class S3:
         headers = {"Range": f"bytes={span[0]}-{span[1]}", "If-Match": etag}
 
         async def attempt() -> tuple[bytes, int, str] | None:
-            parameters = {"Bucket": place.bucket, "Key": place.key}
-            status, body, answered = await self._ask("get_object", parameters, headers)
+            status, body, answered = await self._ask("GET", place, None, headers)
             if status == HTTPStatus.NOT_FOUND:
                 return None
             if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:  # it is empty
                 return b"", 0, etag
             if status not in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
-                raise self._refusal(f"s3://{place.bucket}", "get_object", body, answered)
+                raise self._refusal("s3:GetObject", place.bucket, body, answered)
             size = int(answered.get("Content-Range", "").rpartition("/")[2] or len(body))
             if size and not body:
                 raise Unavailable(f"An empty answer was given for {place}.")
@@ -205,6 +202,11 @@ class S3:
 
         return await self.read_calls.call(attempt)
 
+    @property
+    def is_aws(self) -> bool:
+        """Whether the calls go to AWS itself, and not to an endpoint that stands for it."""
+        return (URL(self._session.transcribe.meta.endpoint_url).host or "").endswith(_AWS_HOSTS)
+
     def _is_of_the_service(self, url: URL) -> bool:
         """Whether a transcript may be fetched there: AWS itself, or the configured endpoint."""
         clients = (self._session.transcribe, self._session.s3)
@@ -213,27 +215,31 @@ class S3:
             return True
         return url.scheme == "https" and (url.host or "").endswith(_AWS_HOSTS)
 
-    async def _signed(self, operation: str, parameters: dict[str, Any]) -> bytes | None:
-        """The answer to a presigned call; None for 404."""
-        status, body, headers = await self._ask(operation, parameters)
+    async def _signed(
+        self, action: str, place: S3Place, query: dict[str, str] | None = None
+    ) -> bytes | None:
+        """The answer to a presigned call, which needs the permission `action`; None for 404."""
+        status, body, headers = await self._ask("GET", place, query)
         if status == HTTPStatus.OK:
             return body
         if status == HTTPStatus.NOT_FOUND:
             return None
-        raise self._refusal(f"s3://{parameters['Bucket']}", operation, body, headers)
+        raise self._refusal(action, place.bucket, body, headers)
 
     async def _ask(
-        self, operation: str, parameters: dict[str, Any], headers: dict[str, str] | None = None
+        self,
+        method: str,
+        place: S3Place,
+        query: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
     ) -> tuple[int, bytes, Any]:
         """Make a presigned call: status, body, headers."""
-        with translated(f"s3:{operation}"):
-            url = await self._session.s3.generate_presigned_url(
-                operation, Params=parameters, ExpiresIn=_EXPIRES
-            )
-        method = "HEAD" if operation == "head_object" else "GET"
+        with translated("signing for S3"):
+            url = await self._presigner.url(method, place, query or {})
         return await request(self._http, url, method, headers)
 
-    def _refusal(self, bucket: str, operation: str, body: bytes, headers: Any) -> PipelineError:
+    def _refusal(self, action: str, name: str, body: bytes, headers: Any) -> PipelineError:
+        bucket = f"s3://{name}"
         code, words, region = _error_details(body)
         region = headers.get("x-amz-bucket-region") or region
         if region and region != self._session.region:
@@ -241,7 +247,6 @@ class S3:
                 f"The bucket {bucket} is in {region}, not in {self._session.region}. The jobs "
                 f"must run where the recordings are: add --region {region}."
             )
-        action = "s3:ListBucket" if operation == "list_objects_v2" else "s3:GetObject"
         error = meaning(f"{action} on {bucket}", code, words)
         if isinstance(error, NoAccess | Throttled | Unavailable):
             return error
@@ -300,11 +305,13 @@ def _listing(body: bytes) -> tuple[ET.Element, str]:
 
 
 def _listed(contents: ET.Element, space: str) -> Entry:
+    # One pass over the children: four searches would cost as much as parsing the XML did.
+    facts = {each.tag: each.text or "" for each in contents}
     return Entry(
-        key=unquote_plus(contents.findtext(f"{space}Key", "")),
-        etag=contents.findtext(f"{space}ETag", "").strip('"'),
-        size=int(contents.findtext(f"{space}Size", "")),
-        storage=contents.findtext(f"{space}StorageClass", ""),
+        unquote_plus(facts.get(f"{space}Key", "")),
+        facts.get(f"{space}ETag", "").strip('"'),
+        int(facts.get(f"{space}Size", "")),
+        facts.get(f"{space}StorageClass", ""),
     )
 
 

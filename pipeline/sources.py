@@ -9,7 +9,6 @@ import stat
 from contextlib import suppress
 from fnmatch import translate
 from itertools import islice
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import quote, unquote
 
@@ -247,8 +246,9 @@ def _any_of(globs: Iterable[str]) -> re.Pattern[str] | None:
 
 
 def extension(key: str) -> str:
-    """The extension in lower case, without the dot."""
-    return PurePosixPath(key.rpartition("/")[2]).suffix[1:].lower()
+    """The extension in lower case, without the dot; a name that only begins with one has none."""
+    stem, _, found = key.rpartition("/")[2].rpartition(".")
+    return found.lower() if stem else ""
 
 
 def certain_format(key: str) -> str | None:

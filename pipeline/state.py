@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import StateUnusable
 from pipeline.naming import parse_s3_uri
 from pipeline.state_file import connect, hold, touch_private, translated
-from pipeline.state_reading import JOB_COLUMNS, StateReader, Status
+from pipeline.state_reading import JOB_COLUMNS, StateReader
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
@@ -41,8 +42,22 @@ WHERE seen < excluded.seen AND (identity != excluded.identity OR status != 3)
 """
 
 
+_STARTED = """
+UPDATE recordings SET status = 2, changed = ? WHERE row = ? AND identity = ? AND status = 1
+"""
+
+
 class State(StateReader):
     """The state file open for a run, locked against another one."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, tag: str) -> None:
+        self._started: list[tuple[float, int, bytes]] = []
+        super().__init__(path, connection, tag)
+
+    def close(self) -> None:
+        """Close the file."""
+        self.note_started()
+        super().close()
 
     # The run's beginning
 
@@ -170,12 +185,27 @@ class State(StateReader):
         return [self.job(row) for row in rows]
 
     def started(self, job: Job) -> None:
-        """The job runs at the service."""
-        self._move(job, Status.STARTED)
+        """The job runs at the service.
+
+        It is written with the next transaction or reading: should the process be killed before,
+        the next run finds the job at the service.
+        """
+        self._started.append((time.time(), job.row, job.identity))
+
+    def note_started(self) -> None:
+        """Write down the jobs that were started since the last transaction."""
+        if self._started:
+            with self._writing():
+                pass
+
+    def rows(self, query: str, *values: object) -> list[Any]:
+        """The rows of a query, in which the jobs started so far are seen as such."""
+        self.note_started()
+        return super().rows(query, *values)
 
     def release(self, job: Job) -> None:
         """The service does not know the job: it is pending again."""
-        self._move(job, Status.PENDING)
+        self._put_back(job, "")
 
     def failed(self, job: Job, reason: str, words: str) -> None:
         """The recording ends without a task, for this class of reason, in the service's words."""
@@ -188,9 +218,12 @@ class State(StateReader):
 
     def try_again(self, job: Job) -> None:
         """The job failed for no fault of the recording: it is pending under a new name."""
+        self._put_back(job, "attempt = attempt + 1, found = 0, ")
+
+    def _put_back(self, job: Job, more: str) -> None:
         with self._writing():
             self._db.execute(
-                "UPDATE recordings SET status = 0, attempt = attempt + 1, found = 0, changed = ? "
+                f"UPDATE recordings SET status = 0, {more}changed = ? "
                 "WHERE row = ? AND identity = ?",
                 (time.time(), job.row, job.identity),
             )
@@ -199,13 +232,6 @@ class State(StateReader):
         """The jobs an earlier run left in flight, and when each was started (epoch seconds)."""
         rows = self.rows(f"SELECT {JOB_COLUMNS}, changed FROM recordings WHERE status = 2")
         return [(self.job(row), changed) for *row, changed in rows]
-
-    def _move(self, job: Job, status: Status) -> None:
-        with self._writing():
-            self._db.execute(
-                "UPDATE recordings SET status = ?, changed = ? WHERE row = ? AND identity = ?",
-                (status, time.time(), job.row, job.identity),
-            )
 
     # The writer's checkpoint
 
@@ -240,28 +266,29 @@ class State(StateReader):
 
     def mark_written(self, jobs: Sequence[Job]) -> list[bool]:
         """Mark rows as written; False where a row is no longer waiting for this job."""
+        update = (
+            "UPDATE recordings SET status = 3, changed = ? "
+            "WHERE row = ? AND identity = ? AND status = 2"
+        )
         now = time.time()
-        return [
-            self._db.execute(
-                "UPDATE recordings SET status = 3, changed = ? "
-                "WHERE row = ? AND identity = ? AND status = 2",
-                (now, job.row, job.identity),
-            ).rowcount
-            == 1
-            for job in jobs
-        ]
+        with self._writing():
+            done = (self._db.execute(update, (now, job.row, job.identity)) for job in jobs)
+            return [each.rowcount == 1 for each in done]
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """One transaction; inside another one it is part of it."""
         with translated(self.path):
             if self._db.in_transaction:
+                self._db.executemany(_STARTED, self._started)
                 yield
                 return
             self._db.execute("BEGIN IMMEDIATE")
             try:
+                self._db.executemany(_STARTED, self._started)
                 yield
                 self._db.execute("COMMIT")
+                self._started.clear()
             except BaseException:
                 if self._db.in_transaction:  # a full disk has ended it already
                     self._db.execute("ROLLBACK")
@@ -282,19 +309,3 @@ def open_state(path: Path, tag: str) -> Iterator[State]:
             touch_private(path)
         with closing(State(path, connect(path), tag)) as state:
             yield state
-
-
-@contextmanager
-def read_state(path: Path) -> Iterator[StateReader]:
-    """Open the state file for reading, beside a run or after it.
-
-    Raises:
-        StateUnusable: there is none, or it is not a state file.
-    """
-    if not path.is_file():
-        raise StateUnusable(
-            f"There is no state file at {path}. Name the one of the run with --state, or the "
-            "run's output with --output."
-        )
-    with closing(StateReader(path, connect(path, read_only=True))) as state:
-        yield state

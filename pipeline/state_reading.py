@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing, contextmanager
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pipeline.errors import StateUnusable
 from pipeline.model import Job, Recording
 from pipeline.naming import job_name
-from pipeline.state_file import translated
+from pipeline.state_file import connect, translated
 
 if TYPE_CHECKING:
     import sqlite3
@@ -152,3 +154,19 @@ class StateReader:
         """The rows that a query finds."""
         with translated(self.path):
             return self._db.execute(query, values).fetchall()
+
+
+@contextmanager
+def read_state(path: Path) -> Iterator[StateReader]:
+    """Open the state file for reading, beside a run or after it.
+
+    Raises:
+        StateUnusable: there is none, or it is not a state file.
+    """
+    if not path.is_file():
+        raise StateUnusable(
+            f"There is no state file at {path}. Name the one of the run with --state, or the "
+            "run's output with --output."
+        )
+    with closing(StateReader(path, connect(path, read_only=True))) as state:
+        yield state

@@ -18,6 +18,7 @@ LAYERS = (
         *(
             "aws_errors",
             "aws",
+            "presign",
             "s3",
             "http",
             "manifest",
@@ -38,7 +39,18 @@ LAYERS = (
         *("progress", "exporting", "plan", "iam", "metrics", "label_studio"),
     ),
     ("state_file",),
-    ("text", "resolving", "limits", "naming", "budget", "failures", "config", "model", "errors"),
+    (
+        "text",
+        "proxies",
+        "resolving",
+        "limits",
+        "naming",
+        "budget",
+        "failures",
+        "config",
+        "model",
+        "errors",
+    ),
 )
 """From the top down; a part imports from its own layer and those below."""
 

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
 import pytest
+from botocore.auth import S3SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import ReadOnlyCredentials
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.aws import connect
 from pipeline.config import Aws
+from pipeline.naming import S3Place
+from pipeline.presign import Presigner, signed
 
 REGIONS = ("us-west-2", "eu-central-1", "eu-central-2", "af-south-1", "me-south-1", "ap-east-1")
 
 
-async def signed(region: str, bucket: str, endpoint_url: str = "") -> str:
+async def signed_listing(region: str, bucket: str, endpoint_url: str = "") -> str:
     """The URL of a listing of the bucket."""
     settings = Aws(region=region, endpoint_url=endpoint_url)
     async with connect(settings, 1, ("key", "secret")) as session:
-        url: str = await session.s3.generate_presigned_url(
-            "list_objects_v2", Params={"Bucket": bucket}, ExpiresIn=900
-        )
-        return url
+        return await Presigner(session).url("GET", S3Place(bucket, ""), {"list-type": "2"})
 
 
 @pytest.fixture(autouse=True)
@@ -30,27 +37,56 @@ def no_endpoint(monkeypatch):
 @pytest.mark.parametrize("region", REGIONS)
 async def test_a_bucket_is_asked_for_at_its_own_region(region):
     """The global host refuses newer regions and redirects for new buckets, so it is not used."""
-    url = await signed(region, "my-bucket")
+    url = await signed_listing(region, "my-bucket")
 
     assert url.startswith(f"https://my-bucket.s3.{region}.amazonaws.com/")
 
 
 async def test_a_signature_is_of_version_four():
     """Most regions and objects under KMS refuse an older signature."""
-    url = await signed("eu-central-1", "my-bucket")
+    url = await signed_listing("eu-central-1", "my-bucket")
 
     assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in url
 
 
 async def test_a_bucket_with_dots_is_part_of_the_path():
     """No certificate of AWS's fits a host name with more dots in it."""
-    url = await signed("eu-central-1", "my.bucket")
+    url = await signed_listing("eu-central-1", "my.bucket")
 
     assert url.startswith("https://s3.eu-central-1.amazonaws.com/my.bucket")
 
 
 async def test_an_endpoint_of_ones_own_has_the_bucket_in_the_path():
     """Emulators have no name for each bucket."""
-    url = await signed("us-east-1", "my-bucket", "http://127.0.0.1:9")
+    url = await signed_listing("us-east-1", "my-bucket", "http://127.0.0.1:9")
 
     assert url.startswith("http://127.0.0.1:9/my-bucket")
+
+
+@given(
+    st.sampled_from(["GET", "HEAD"]),
+    st.text(st.characters(exclude_categories=["Cs"]), min_size=1),
+    st.dictionaries(st.sampled_from(["prefix", "list-type", "start-after"]), st.text(min_size=1)),
+    st.sampled_from([None, "a/token+of=sts"]),
+)
+def test_a_url_is_the_one_that_botocore_would_sign(method, key, query, token):
+    """Whatever the key, the call and the credentials, the signature is botocore's own."""
+    credentials = ReadOnlyCredentials("key", "secret", token)
+    base = f"https://bucket.s3.eu-central-1.amazonaws.com/{quote(key, safe='/~')}"
+    request = AWSRequest(method, f"{base}?{urlencode(query, quote_via=quote)}")
+    S3SigV4QueryAuth(credentials, "s3", "eu-central-1", expires=900).add_auth(request)
+    theirs = urlsplit(request.url)
+    moment = dict(parse_qsl(theirs.query))["X-Amz-Date"]
+    now = datetime.strptime(moment, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+
+    ours = urlsplit(signed(f"{method} {base}", query, credentials, "eu-central-1", now))
+
+    assert ours[:3] == theirs[:3]
+    assert sorted(parse_qsl(ours.query)) == sorted(parse_qsl(theirs.query))
+
+
+async def test_a_default_port_is_no_part_of_what_is_signed():
+    """HTTP clients leave it out of the Host header, so a signature over it would be refused."""
+    url = await signed_listing("us-east-1", "my-bucket", "http://127.0.0.1:80")
+
+    assert url.startswith("http://127.0.0.1/my-bucket")

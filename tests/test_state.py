@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from pipeline.errors import StateUnusable
 from pipeline.model import Recording
 from pipeline.naming import identity
-from pipeline.state import open_state, read_state
+from pipeline.state import open_state
 from pipeline.state_file import set_aside
-from pipeline.state_reading import Counts
+from pipeline.state_reading import Counts, read_state
 from tests.state_files import SOURCE, TAG, begun, keys_of, listed, running, written
 
 if TYPE_CHECKING:
@@ -804,6 +804,7 @@ def test_it_can_be_read_beside_a_run(path):
     """Who only looks sees what is committed, and the run goes on."""
     with begun(path) as state:
         running(state, "a.mp3", "b.mp3")
+        state.note_started()
 
         with read_state(path) as beside:
             seen = beside.counts()

