@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import example, given
@@ -48,27 +48,27 @@ class Bucket:
         self.most = 0
 
     async def list_page(
-        self, place: S3Place, start: dict[str, Any]
+        self, place: S3Place, start: dict[str, str]
     ) -> tuple[list[sources.Entry], str | None]:
         """A page of objects."""
         return parse_listing(await self._answer(place.key, start))
 
     async def list_folders(
-        self, place: S3Place, start: dict[str, Any]
+        self, place: S3Place, start: dict[str, str]
     ) -> tuple[list[str], str | None]:
         """A page of folders."""
-        return parse_folders(await self._answer(place.key, {"Delimiter": "/", **start}))
+        return parse_folders(await self._answer(place.key, {"delimiter": "/", **start}))
 
-    async def _answer(self, prefix: str, start: dict[str, Any]) -> bytes:
+    async def _answer(self, prefix: str, start: dict[str, str]) -> bytes:
         self.calls += 1
         self.under_way += 1
         self.most = max(self.most, self.under_way)
         await asyncio.sleep(self._seconds)
         self.under_way -= 1
-        token = start.get("ContinuationToken")
-        after = self._tokens[token] if token else start.get("StartAfter", "")
-        most = min(self._page, start.get("MaxKeys", self._page))
-        page = page_of(self._below(prefix, after), (prefix, start.get("Delimiter", "")), most)
+        token = start.get("continuation-token")
+        after = self._tokens[token] if token else start.get("start-after", "")
+        most = min(self._page, int(start.get("max-keys", self._page)))
+        page = page_of(self._below(prefix, after), (prefix, start.get("delimiter", "")), most)
         return xml_of(page, "bucket", {"encoding-type": "url", "prefix": prefix}).encode()
 
     def _below(self, prefix: str, after: str) -> Iterator[Entry]:
@@ -197,7 +197,7 @@ async def test_a_page_that_fails_ends_the_listing():
     bucket = Bucket(UUIDS, 1)
     answer = bucket._answer
 
-    async def sometimes(prefix: str, start: dict[str, Any]) -> bytes:
+    async def sometimes(prefix: str, start: dict[str, str]) -> bytes:
         if bucket.calls == 150:
             bucket.calls += 1
             raise Unavailable("no")

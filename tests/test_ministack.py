@@ -106,7 +106,9 @@ async def test_a_listing_is_cut_at_any_key(ministack, buckets, monkeypatch):
         open_s3(session, Limits(), Waiting()) as bucket,
     ):
         whole = bucket.list_page
-        monkeypatch.setattr(bucket, "list_page", lambda p, start: whole(p, {"MaxKeys": 2} | start))
+        monkeypatch.setattr(
+            bucket, "list_page", lambda p, start: whole(p, {"max-keys": "2"} | start)
+        )
 
         pages = [page async for page in bucket.pages(S3Place(audio, ""))]
         folders = await listing.all_folders(bucket, S3Place(audio, "calls/"))
