@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: install demo test torture check format docs clean
+.PHONY: install demo test torture bench check format docs clean
 
 install: .venv/installed
 
@@ -34,6 +34,15 @@ test: .venv/tests-installed
 # A quarter of an hour: 2,000 recordings through kills and faults; prints "What it survives".
 torture: .venv/tests-installed
 	$(BIN)/python -m tests.torture
+
+.venv/bench-installed: .venv/tests-installed
+	$(PIP) --editable '.[bench]'
+	@touch $@
+
+# Under ten minutes on two cores (Linux); writes benchmarks/results.md and the README's table.
+# NAMES="listing help" runs only these.
+bench: .venv/bench-installed
+	$(BIN)/python -m benchmarks $(NAMES)
 
 check: .venv/tests-installed
 	$(BIN)/ruff format --check .

@@ -1,0 +1,101 @@
+"""A million keys into the state file, on the first night and on the usual one, and the memory.
+
+The whole command each time. The first night's account is full, so that nothing but the listing
+goes on; it is interrupted when everything is listed. Then all but ten thousand recordings are
+marked as written, as if many nights had passed, and the next run lists all and transcribes those.
+The last one finds everything written. The memory is compared with that of a bucket that has only
+these ten thousand.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import sqlite3
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from benchmarks.figures import Figure
+from benchmarks.processes import cloud
+from benchmarks.throughput import NO_BRAKES, SLOTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.processes import Ran
+
+_PAGE = 1000
+_FULL_ACCOUNT = ("--slots", "1", "--seconds", "30000", "30000")
+_MB = 1_000_000
+
+
+@dataclass(frozen=True)
+class Size:
+    """Keys in the bucket, how many of them are transcribed, pages for botocore's own listing."""
+
+    keys: int
+    few: int
+    pages: int
+
+
+FULL = Size(keys=1_000_000, few=10_000, pages=50)
+TOY = Size(keys=3_000, few=30, pages=1)
+
+
+def measure(size: Size) -> Iterator[Figure]:
+    """CPU of the listing, the longest block meanwhile, and the memory beside a small bucket."""
+    with TemporaryDirectory(prefix="benchmarks-") as name:
+        nights = _nights(Path(name), size)
+    with TemporaryDirectory(prefix="benchmarks-") as name:
+        small = _transcribed(Path(name), size.few, size.few)
+    first, some, none, botocore = nights
+    keys = f"{size.keys:,} keys"
+    beside = (
+        f"{botocore * size.keys / _PAGE:.0f} s: botocore's listing alone, from {size.pages} pages"
+    )
+    yield Figure(
+        f"listing {keys} into the state file, first night", first.cpu, "s CPU", 11, beside=beside
+    )
+    yield Figure("listing them again when all are done", none.cpu, "s CPU", 9)
+    most = max(each.peak for each in (first, some, none))
+    yield Figure(
+        f"peak memory: {size.keys:,} recordings against {size.few:,}",
+        most / small.peak,
+        "×",
+        1.15,
+        more=f"{small.peak / _MB:.0f} MB with {size.few:,}",
+    )
+    yield Figure(f"peak memory with {size.keys:,} recordings", most / _MB, "MB", 200)
+    yield max(first, none, key=lambda ran: ran.block).longest_block("listing")
+
+
+def _nights(folder: Path, size: Size) -> tuple[Ran, Ran, Ran, float]:
+    """The first night, one with some recordings left, one with none; botocore's time a page."""
+    keys = ("--count", str(size.keys))
+    with cloud(folder, *keys, *_FULL_ACCOUNT) as place:
+        process = place.begin()
+        while place.figures()["calls"].get("ListObjectsV2", 0) <= math.ceil(size.keys / _PAGE):
+            time.sleep(0.1)  # one page more: the look at the bucket of --results
+        time.sleep(1)  # the last page is being written
+        process.send_signal(signal.SIGINT)
+        first = place.finish(process)
+        botocore = place.printed("alternatives.botocore_listing", str(size.pages))
+    assert first.summary["listed"] == size.keys
+    with closing(sqlite3.connect(folder / "tasks.jsonl.state")) as state, state:
+        state.execute("UPDATE recordings SET status = iif(row > ?, 3, 0)", (size.few,))
+    some = _transcribed(folder, size.keys, size.few)
+    none = _transcribed(folder, size.keys, 0)
+    return first, some, none, botocore
+
+
+def _transcribed(folder: Path, keys: int, left: int) -> Ran:
+    """A run over a bucket with so many recordings left, in an account without limits."""
+    (folder / "no-brakes.toml").write_text(NO_BRAKES, encoding="utf-8")
+    with cloud(folder, "--count", str(keys), *SLOTS) as place:
+        ran = place.run("--config", "no-brakes.toml")
+    assert (ran.summary["listed"], ran.summary["written"]) == (keys, left)
+    return ran

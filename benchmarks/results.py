@@ -1,0 +1,56 @@
+"""The table of all figures, as results.md and the README show it."""
+
+from __future__ import annotations
+
+import platform
+import re
+import sqlite3
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from benchmarks.processes import CORES
+from tests.conftest import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from benchmarks.figures import Figure
+
+RESULTS = ROOT / "benchmarks" / "results.md"
+README = ROOT / "README.md"
+_LIBRARIES = ("aioboto3", "botocore", "aiohttp", "uvloop", "orjson", "msgspec")
+_HEAD = "| what | goal | here | alternatives, in the same run | |\n|---|---|---|---|---|\n"
+_TABLE = re.compile(r"(<!-- benchmarks -->\n)(.*?)(<!-- end of benchmarks -->\n)", re.DOTALL)
+
+
+def table(figures: Iterable[Figure]) -> str:
+    """The figures as a Markdown table."""
+    return _HEAD + "".join(f"{figure.row()}\n" for figure in figures)
+
+
+def shown(document: str) -> str:
+    """The table that a document shows between its markers."""
+    found = _TABLE.search(document)
+    assert found is not None
+    return found[2]
+
+
+def write(fresh: str) -> None:
+    """Write results.md, and the same table into the README."""
+    RESULTS.write_text(
+        f"# Results\n\nWritten by `make bench` on {datetime.now(UTC):%d %B %Y}: {_machine()}.\n"
+        "What each row means is in [README.md](README.md).\n\n"
+        f"<!-- benchmarks -->\n{fresh}<!-- end of benchmarks -->\n",
+        encoding="utf-8",
+    )
+    text = README.read_text(encoding="utf-8")
+    README.write_text(_TABLE.sub(lambda m: m[1] + fresh + m[3], text), encoding="utf-8")
+
+
+def _machine() -> str:
+    libraries = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
+    return (
+        f"{platform.system()} on {platform.machine()}, {len(CORES)} cores, "
+        f"Python {platform.python_version()}, {libraries}, SQLite {sqlite3.sqlite_version}"
+    )

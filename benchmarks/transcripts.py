@@ -1,0 +1,87 @@
+"""From an hour's transcript to a line of the output, beside reading its JSON alone.
+
+The best time of each way over many rounds, in turns, in this process.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import orjson
+
+from benchmarks.alternatives.tutorial import task_of
+from benchmarks.documents import of_today, of_twenty_four, of_twenty_twenty
+from benchmarks.figures import Figure
+from pipeline.model import Job, Recording
+from pipeline.tasks import transcript_task
+from pipeline.transcript import parse_transcript
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_AUDIO = "s3://audio/00000/00000000.mp3"
+_JOB = Job(1, bytes(16), "job", Recording("00000/00000000.mp3", "0" * 32, 14_400_000))
+
+
+def _transcript(document: bytes) -> bytes:
+    return transcript_task(_AUDIO, _JOB, parse_transcript(document), "amazon-transcribe/en-US")
+
+
+KINDS: dict[str, tuple[Callable[[bytes], bytes], float]] = {"transcript": (_transcript, 0.6)}
+"""Each kind of task: how its line is made, and the goal as a multiple of `orjson.loads`."""
+
+SHAPES = {
+    "with speakers, of today": of_today,
+    "of 2024": of_twenty_four,
+    "with speakers, of 2020": of_twenty_twenty,
+}
+
+
+@dataclass(frozen=True)
+class Size:
+    """Words of a transcript, and how often each way is timed."""
+
+    words: int
+    rounds: int
+
+
+FULL = Size(words=9_000, rounds=40)
+TOY = Size(words=90, rounds=1)
+
+
+def measure(size: Size) -> Iterator[Figure]:
+    """Each kind of task from each shape of transcript."""
+    for shape, build in SHAPES.items():
+        document = build(size.words)
+        for kind, (line_of, goal) in KINDS.items():
+            ways: tuple[Callable[[bytes], object], ...] = (orjson.loads, line_of, _tutorials)
+            loads, ours, tutorials = _best(ways, document, size.rounds)
+            yield Figure(
+                f"transcript of one hour, {shape} → line of `{kind}`, ÷ `orjson.loads` alone",
+                ours / loads,
+                "×",
+                goal,
+                more=f"{1000 * ours:.1f} ms for {len(document) / 1e6:.1f} MB",
+                beside=f"{tutorials / loads:.1f}: the tutorial's way",
+            )
+
+
+def _tutorials(document: bytes) -> str:
+    return json.dumps(task_of(_AUDIO, document))
+
+
+def _best(
+    ways: tuple[Callable[[bytes], object], ...], document: bytes, rounds: int
+) -> tuple[float, ...]:
+    """The shortest CPU seconds of each way."""
+    times = [[_timed(way, document) for way in ways] for _ in range(rounds)]
+    return tuple(map(min, zip(*times, strict=True)))
+
+
+def _timed(way: Callable[[bytes], object], document: bytes) -> float:
+    begun = time.thread_time()
+    way(document)
+    return time.thread_time() - begun
