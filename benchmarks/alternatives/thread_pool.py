@@ -3,7 +3,8 @@
     python -m benchmarks.alternatives.thread_pool THREADS
 
 Each thread starts a job, asks for it every two seconds, reads its result and takes the next one.
-It waits and tries again when it is told that it calls too often or that no slot is free.
+When it is told that it calls too often or that no slot is free, and boto3's own retries are used
+up, it waits for two seconds and tries again.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Pool:
     """Two clients that all threads share, as boto3 allows."""
 
     def __init__(self, threads: int) -> None:
-        config = Config(max_pool_connections=threads, retries={"max_attempts": 10})
+        config = Config(max_pool_connections=threads)
         self._transcribe = boto3.client("transcribe", config=config)
         self._s3 = boto3.client("s3", config=config)
         self._threads = threads
