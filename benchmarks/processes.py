@@ -25,18 +25,18 @@ CORES = sorted(os.sched_getaffinity(0))
 class Ran(NamedTuple):
     """What a watched command did: its summary, and the facts of its process.
 
-    `cpu`, `block` and `block_cpu` are seconds, `peak` is bytes.
+    `cpu` and the longest blocks of the event loop are seconds, `peak` is bytes.
     """
 
     summary: dict[str, Any]
     cpu: float
     peak: int
     block: float
-    block_cpu: float
+    block_waiting_too: float
 
     def longest_block(self, meanwhile: str) -> Figure:
         """How long the event loop was blocked at most."""
-        more = f"{1000 * self.block_cpu:.0f} ms of CPU at most between two beats"
+        more = f"{1000 * self.block_waiting_too:.0f} ms with waiting for a core"
         what = f"event loop never blocked longer than ({meanwhile})"
         return Figure(what, 1000 * self.block, "ms", 50, more=more)
 

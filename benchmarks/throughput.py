@@ -34,7 +34,7 @@ class Size:
     starts: int
 
 
-FULL = Size(count=20_000, starts=5_000)
+FULL = Size(count=10_000, starts=5_000)
 TOY = Size(count=40, starts=20)
 
 

@@ -48,7 +48,7 @@ class Size:
     rounds: int
 
 
-FULL = Size(words=9_000, rounds=40)
+FULL = Size(words=9_000, rounds=20)
 TOY = Size(words=90, rounds=1)
 
 
