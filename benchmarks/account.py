@@ -30,6 +30,7 @@ class Figures:
 
     calls: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
+    listed: int = 0
     started: int = 0
     read: int = 0
     last_start: float = 0.0

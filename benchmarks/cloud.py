@@ -56,7 +56,9 @@ class Cloud:
             return _http(200, orjson.dumps(figures), _JSON)
         if "list-type=2" in query:
             self._account.figures.calls["ListObjectsV2"] += 1
-            return _http(200, self._bucket.listing(dict(parse_qsl(query))), _XML)
+            page = self._bucket.listing(dict(parse_qsl(query)))
+            self._account.figures.listed += page.count(b"<Contents>")
+            return _http(200, page, _XML)
         self._account.figures.calls["GetObject"] += 1
         name = path.rpartition("/")[2].removesuffix(".json")
         if not self._account.may_read(name, time.monotonic()):

@@ -27,6 +27,9 @@ ROOT = Path(__file__).parent.parent
 RECORDINGS = ROOT / "pipeline" / "local" / "recordings"
 COMMAND = str(Path(sys.executable).with_name("transcribe-pipeline"))
 
+# The benchmarks hold processes to cores and read /proc.
+collect_ignore = [] if sys.platform == "linux" else ["test_benchmarks.py"]
+
 hypothesis_settings.register_profile(
     "suite", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -32,7 +32,7 @@ def length(function: Function) -> int:
     return (function.end_lineno or 0) - function.body[0].lineno + 1
 
 
-@pytest.mark.parametrize("path", files_below("pipeline"), ids=name_of)
+@pytest.mark.parametrize("path", files_below("pipeline") + files_below("benchmarks"), ids=name_of)
 def test_files_and_functions_are_short(path):
     """No file has more than 320 lines, and no function has a body of more than 45."""
     too_long = [each.name for each in functions(path) if length(each) > MOST_LINES_OF_A_FUNCTION]
