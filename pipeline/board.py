@@ -69,6 +69,7 @@ class Board:
         self._not_before: dict[str, float] = {}
         self._restarts: Counter[str] = Counter()
         self._claimed: deque[Job] = deque()
+        self._nothing_left = False
         self._open = 0
         self._changed = asyncio.Event()
         self._anything_ran = False
@@ -95,6 +96,7 @@ class Board:
         """A job to start, waiting for one; None when everything is settled."""
         while not self._claimed:
             self._claim()
+            self._nothing_left = not self._claimed
             if self._claimed:
                 break
             if not self._open and (self.figures.listing_done or self.spent):
@@ -109,6 +111,11 @@ class Board:
         self._open += len(self._claimed)
         if self._starts_left is not None:
             self._starts_left -= len(self._claimed)
+
+    @property
+    def ending(self) -> bool:
+        """Whether every recording has been started, so that the run waits for jobs alone."""
+        return self._nothing_left and (self.figures.listing_done or self.spent)
 
     @property
     def spent(self) -> bool:

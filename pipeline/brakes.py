@@ -170,7 +170,7 @@ class Operation:
         clock = asyncio.get_running_loop().time
         async with self._queue:
             if delay := self._pace.delay(clock()):
-                full = self._gate is not None and self._gate.slots.full
+                full = self._gate is not None and self._gate.slots.full(clock())
                 # Where no slot is free a quicker pace would buy nothing.
                 with self._waiting.on("slots" if full else self.name):
                     await asyncio.sleep(delay)
@@ -212,9 +212,14 @@ class SlotGate:
         """Count a job that already runs."""
         self.slots.take_anyway()
 
+    def looked(self, begun: float, ended: int) -> None:
+        """A look at the jobs has shown that so many have ended; `begun` by the loop's clock."""
+        self.slots.looked(begun, ended)
+        self._freed.set()
+
     def give_back(self) -> None:
-        """A job has ended, or was not started after all."""
-        self.slots.give_back()
+        """A job has ended."""
+        self.slots.ended()
         self._freed.set()
 
     @contextmanager
@@ -228,7 +233,8 @@ class SlotGate:
             self._freed.set()  # who waits has another time to wait now
             raise
         except BaseException:
-            self.give_back()
+            self.slots.not_started()
+            self._freed.set()
             raise
         self.slots.accepted()
 

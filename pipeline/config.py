@@ -69,7 +69,7 @@ class Limits(msgspec.Struct, frozen=True):
 
     max_in_flight: Annotated[
         int, Meta(ge=1, le=100_000, description="Jobs in flight at once, at most.")
-    ] = 250
+    ] = 1_000
     start_rate: Annotated[
         float, Meta(gt=0, le=10_000, description="Jobs started per second, at most.")
     ] = 25.0

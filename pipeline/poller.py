@@ -20,25 +20,30 @@ if TYPE_CHECKING:
     from pipeline.model import Job
 
 _SOONEST = 0.2
-_PER_CALL = 10.0
-"""How many jobs should have finished for each List call: a tenth of a call per recording."""
-
 _GROWTH = 1.5
+_LOOKS = 18
+_LOOKS_AT_LEAST = 8
+_LOOKS_AT_THE_END = 60
 
 
-def next_interval(interval: float, calls: int, finished: int, longest: float) -> float:
-    """Seconds until the next look: as long as it should take for ten jobs a call to finish.
+def next_interval(last: float, calls: int, typical: float | None, *, ending: bool) -> float:
+    """Seconds until the next look, so that jobs are seen to end soon after they do.
+
+    A look costs a call for each hundred jobs, so it is taken 18 times while a job runs where one
+    call is enough, and less often with more calls, but 8 times at least. When there is nothing
+    left to start the night ends with the last look, so there are 60. Measured with 50 slots and
+    jobs of 4 s this costs 0.3 List calls a recording, with 250 and 60 s 0.07.
 
     Args:
-        interval: the seconds between the last two looks.
+        last: the seconds between the last two looks.
         calls: List calls of the last look.
-        finished: jobs that it found finished.
-        longest: the most it may be: the user's bound, or an eighth of what a job takes.
+        typical: how long a job takes, None while none has ended.
+        ending: whether every recording has been started.
     """
-    wanted = calls * _PER_CALL
-    factor = wanted / finished if finished else _GROWTH
-    wished = interval * min(_GROWTH, max(1 / _GROWTH, factor))
-    return max(_SOONEST, min(longest, wished))
+    if typical is None:
+        return last * _GROWTH
+    looks = _LOOKS_AT_THE_END if ending else max(_LOOKS_AT_LEAST, _LOOKS / max(1, calls))
+    return typical / looks
 
 
 class Poller:
@@ -70,15 +75,17 @@ class Poller:
             if not due:
                 interval = _SOONEST
                 continue
+            begun = asyncio.get_running_loop().time()
             running, calls = await self._running()
             gone = [job for job in due if job.name not in running]
+            self._board.slots.looked(begun, len(gone))
             for job in gone:
                 self._board.seems_finished(job)
             for job in gone:
                 await self._finished.put(job)
-            typical = self._board.typical_seconds
-            bound = self._longest if typical is None else min(self._longest, typical / 8)
-            interval = next_interval(interval, calls, len(gone), bound)
+            typical, ending = self._board.typical_seconds, self._board.ending
+            wished = next_interval(interval, calls, typical, ending=ending)
+            interval = max(_SOONEST, min(self._longest, wished))
 
     def _give_up_overdue(self) -> None:
         """A job that never ends fails its recording alone; whoever waits is told."""

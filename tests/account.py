@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from pipeline.brakes import Operation, SlotGate, Waiting
 from pipeline.errors import NoFreeSlot, Throttled
+from pipeline.poller import next_interval
 from tests.owned_time import in_owned_time, now
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _LATENCY = 0.05
-_POLL = 0.2
+_SOONEST, _LONGEST = 0.2, 10.0
 
 
 @dataclass
@@ -103,6 +104,9 @@ class Customer:
         self.gate = SlotGate(self.max_in_flight, waiting)
         self.operation = Operation("Start", self.start_rate, waiting, gate=self.gate)
         self.most_held = 0
+        self.looks = 0
+        self._in_flight: list[tuple[float, float]] = []
+        self._all_started = False
         self._all_ended = asyncio.Event()
 
     def run(self, count: int, at_most: float = float("inf")) -> float:
@@ -111,22 +115,24 @@ class Customer:
 
     async def _run(self, count: int, at_most: float) -> float:
         left = iter(range(count))
+        looking = asyncio.create_task(self._look())
         try:
             async with asyncio.timeout(at_most if at_most < float("inf") else None):
                 async with asyncio.TaskGroup() as pool:
                     for _ in range(self.workers):
                         pool.create_task(self._work(left))
+                self._all_started = True
                 await self._all_ended.wait()
         except TimeoutError:
             pass
+        looking.cancel()
         return now()
 
     async def _work(self, left: Iterable[int]) -> None:
         for _ in left:
-            seconds = await self._started()
+            begun, seconds = now(), await self._started()
             self._all_ended.clear()
-            seen = (now() + seconds) // _POLL * _POLL + _POLL  # by the next look at the jobs
-            asyncio.get_running_loop().call_at(seen, self._ended)
+            self._in_flight.append((now() + seconds, now() + seconds - begun))
 
     async def _started(self) -> float:
         while True:
@@ -139,7 +145,22 @@ class Customer:
         self.most_held = max(self.most_held, self.gate.slots.held)
         return await self.account.start()
 
-    def _ended(self) -> None:
-        self.gate.give_back()
-        if not self.gate.slots.held:
-            self._all_ended.set()
+    async def _look(self) -> None:
+        """Look at the jobs as the poller does, a call for each hundred."""
+        interval, typical = _SOONEST, None
+        while True:
+            await asyncio.sleep(interval)
+            begun = now()
+            calls = self.account.running // 100 + 1
+            self.looks += calls
+            ended = [each for each in self._in_flight if each[0] <= begun]
+            await asyncio.sleep(calls * _LATENCY)
+            self._in_flight = [each for each in self._in_flight if each not in ended]
+            self.gate.looked(begun, len(ended))
+            for _, seconds in ended:
+                typical = seconds if typical is None else typical + 0.1 * (seconds - typical)
+                self.gate.give_back()
+            if not self.gate.slots.held:
+                self._all_ended.set()
+            wished = next_interval(interval, calls, typical, ending=self._all_started)
+            interval = max(_SOONEST, min(_LONGEST, wished))

@@ -310,7 +310,7 @@ def test_the_failures_stand_beside_the_output():
 @pytest.mark.parametrize(
     ("flags", "most"),
     [
-        ({}, 250),
+        ({}, 1_000),
         ({"data_access_role": "arn:aws:iam::123456789012:role/a"}, 10_000),
         ({"data_access_role": "arn:aws:iam::123456789012:role/a", "max_in_flight": 99}, 99),
         ({"max_in_flight": 99}, 99),

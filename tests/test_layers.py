@@ -20,6 +20,7 @@ LAYERS = (
             "aws",
             "presign",
             "s3",
+            "s3_answers",
             "http",
             "manifest",
             "inventory",

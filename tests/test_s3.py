@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import Unavailable
-from pipeline.s3 import parse_listing
+from pipeline.s3_answers import parse_listing
 from pipeline.sources import Entry
 
 few = settings(max_examples=80, deadline=None)

@@ -29,6 +29,8 @@ from tests.state_files import begun, keys_of, listed
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pipeline.brakes import SlotGate
+
 URI = "s3://calls/a b+ü.MP3"
 
 
@@ -108,15 +110,19 @@ class Service:
     def __init__(self, *answers: JobStatus | Exception, media: str = "s3://calls/a.mp3") -> None:
         self.answers = list(answers)
         self.asked: list[str] = []
+        self.gate: SlotGate | None = None
         self._media = media
 
     async def start(self, request: dict[str, Any]) -> JobStatus:
-        """One call."""
-        self.asked.append(request["TranscriptionJobName"])
-        answer = self.answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        """One call, in a slot of its own."""
+        assert self.gate is not None
+        await self.gate.take()
+        with self.gate.slot():
+            self.asked.append(request["TranscriptionJobName"])
+            answer = self.answers.pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
 
     async def get(self, name: str) -> JobRecord:
         """What is known of the job that exists."""
@@ -150,6 +156,7 @@ def worked(path: Path, service: Service, *, found: bool = False) -> Worked:
             state.note_results([(identity("calls", Recording("a.mp3", "1", 7), ""), 1)])
         listed(state, "a.mp3")
         board = Board(state, 9)
+        service.gate = board.slots
         done = in_owned_time(work(board))
         return Worked(board, done, tuple(state.counts()))
 

@@ -1,0 +1,67 @@
+"""What S3 answers, from its XML; pure."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote_plus
+from xml.etree import ElementTree as ET
+
+from pipeline.errors import Unavailable
+from pipeline.sources import Entry
+
+
+def parse_listing(body: bytes) -> tuple[list[Entry], str | None]:
+    """The entries of a ListObjectsV2 answer and the token of the next page.
+
+    The listing was asked for with `encoding-type=url`: keys are percent-encoded, with `+` for a
+    space.
+
+    Raises:
+        Unavailable: the answer is no listing, or was cut short.
+    """
+    root, space = _listing(body)
+    try:
+        entries = [_listed(each, space) for each in root.iterfind(f"{space}Contents")]
+    except ValueError as error:
+        raise Unavailable(f"A listing can't be read: {error}.") from error
+    return entries, root.findtext(f"{space}NextContinuationToken")
+
+
+def parse_folders(body: bytes) -> tuple[list[str], str | None]:
+    """The prefixes that a listing with a delimiter has in common; otherwise as `parse_listing`."""
+    root, space = _listing(body)
+    names = [
+        unquote_plus(each.findtext(f"{space}Prefix", ""))
+        for each in root.iterfind(f"{space}CommonPrefixes")
+    ]
+    return names, root.findtext(f"{space}NextContinuationToken")
+
+
+def _listing(body: bytes) -> tuple[ET.Element, str]:
+    """The answer to ListObjectsV2 and the namespace that its tags are in."""
+    try:
+        root = ET.fromstring(body)  # noqa: S314 # expat bounds entity expansion since 2.4
+    except (ET.ParseError, ValueError) as error:
+        raise Unavailable(f"A listing can't be read: {error}.") from error
+    if root.tag.rpartition("}")[2] != "ListBucketResult":
+        raise Unavailable(f"A listing was asked for, but the answer is <{root.tag}>.")
+    return root, root.tag.partition("}")[0] + "}" if root.tag.startswith("{") else ""
+
+
+def _listed(contents: ET.Element, space: str) -> Entry:
+    # One pass over the children: four searches would cost as much as parsing the XML did.
+    facts = {each.tag: each.text or "" for each in contents}
+    return Entry(
+        unquote_plus(facts.get(f"{space}Key", "")),
+        facts.get(f"{space}ETag", "").strip('"'),
+        int(facts.get(f"{space}Size", "")),
+        facts.get(f"{space}StorageClass", ""),
+    )
+
+
+def error_details(body: bytes) -> tuple[str, str, str]:
+    """Code, message and region of an S3 error answer; empty where it has none."""
+    try:
+        root = ET.fromstring(body)  # noqa: S314 # as above
+    except ET.ParseError:
+        return "", "", ""
+    return root.findtext("Code", ""), root.findtext("Message", ""), root.findtext("Region", "")
