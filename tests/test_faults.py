@@ -94,7 +94,7 @@ def test_internal_failures_are_tried_under_a_new_name(run, cloud):
 
     spoilt = {each["uri"] for each in run.failures() if each["reason"] == "fault at the service"}
     assert len(service.figures()["created"]) > 22
-    assert len(spoilt) <= 2
+    assert len(spoilt) < 6  # three in a row are one in forty
     accounted_for(run, service, outcome, spoilt | set(BAD))
 
 
