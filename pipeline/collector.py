@@ -14,7 +14,7 @@ from pipeline.errors import (
 from pipeline.failures import BROKEN_TRANSCRIPT, FAULT, LOST, NO_SPEECH, OTHER_PLACE, classify
 from pipeline.model import Job, JobStatus, Transcript
 from pipeline.naming import parse_s3_uri, place_of_result, result_place
-from pipeline.tasks import transcript_task
+from pipeline.tasks import TaskMaker
 from pipeline.transcript import parse_transcript
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Collectors:
         self._s3 = s3
         self._source = source
         self._results = parse_s3_uri(config.output.results)
-        self._model_version = config.model_version
+        self._tasks = TaskMaker(config.tasks.kind, config.model_version)
         self._may_read = False
 
     async def work(self, finished: asyncio.Queue[Job], lines: asyncio.Queue[Line]) -> None:
@@ -89,7 +89,7 @@ class Collectors:
 
     def _task(self, job: Job, transcript: Transcript) -> bytes:
         audio = self._source.audio_uri(job.recording.key)
-        return transcript_task(audio, job, transcript, self._model_version)
+        return self._tasks.line(audio, job, transcript)
 
     def _try_again(self, job: Job, error: FaultAtTheService) -> None:
         """Give a job that the service spoilt a new name, twice at most."""
@@ -133,7 +133,7 @@ class Collectors:
         if document is None:
             document = await self._asked_for(job)
         if document is None:
-            return Transcript(job.name, "", ())
+            return Transcript(job.name, "")
         try:
             return parse_transcript(document)
         except RecordingFailed as error:

@@ -12,6 +12,8 @@ from typing import Annotated, get_type_hints
 import msgspec
 from msgspec import Meta
 
+from pipeline.labeling import TaskKind
+
 _QUEUE = 10_000
 
 
@@ -112,6 +114,10 @@ class Budget(msgspec.Struct, frozen=True):
 class Tasks(msgspec.Struct, frozen=True):
     """What a task looks like."""
 
+    kind: Annotated[
+        TaskKind,
+        Meta(description="What is reviewed: transcript, one text; or segments, each with its own."),
+    ] = TaskKind.TRANSCRIPT
     model_version: Annotated[
         str,
         Meta(

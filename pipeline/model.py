@@ -65,7 +65,10 @@ class Word(msgspec.Struct, frozen=True, gc=False):
 
 
 class Segment(msgspec.Struct, frozen=True, gc=False):
-    """A stretch of speech of one speaker, channel and language; `start` and `end` in seconds."""
+    """A stretch of speech of one speaker, channel and language; `start` and `end` in seconds.
+
+    `confidence` is the mean, 0..1, over its words that have one; None where none has.
+    """
 
     text: str
     start: float
@@ -73,38 +76,40 @@ class Segment(msgspec.Struct, frozen=True, gc=False):
     speaker: str | None = None
     channel: str | None = None
     language: str | None = None
+    confidence: float | None = None
 
 
 class Transcript(msgspec.Struct, frozen=True, gc=False):
     """What the service heard in one recording.
 
-    `job_name` is the job the document names itself; `text` is the service's own full text;
-    `words` are in the document's order. `segments` is empty where the document has none.
-    `languages` are the identified languages, the most likely first; empty when the language
-    was given.
+    `job_name` is the job the document names itself; `text` is the service's own full text.
+    `segments` hold every spoken word once, by their start. `confidence` is the mean over the
+    `word_count` spoken words, of those that have one; None where none has. `languages` are the
+    identified languages, the most likely first; empty when the language was given.
     """
 
     job_name: str
     text: str
-    words: tuple[Word, ...]
     segments: tuple[Segment, ...] = ()
+    word_count: int = 0
+    confidence: float | None = None
     languages: tuple[str, ...] = ()
     redacted: bool = False
 
     @property
     def speakers(self) -> tuple[str, ...]:
         """The speakers' labels in the order in which they first speak."""
-        return _in_order(word.speaker for word in self.words)
+        return _in_order(segment.speaker for segment in self.segments)
 
     @property
-    def channels(self) -> tuple[str, ...]:
-        """The channels' labels in the order in which they are first heard."""
-        return _in_order(word.channel for word in self.words)
+    def duration(self) -> float:
+        """Seconds until the last segment ends: the recording is at least as long."""
+        return max((segment.end for segment in self.segments), default=0.0)
 
     @property
     def silent(self) -> bool:
         """Whether nothing was spoken."""
-        return not self.words and not self.text.strip()
+        return not self.word_count and not self.text.strip()
 
 
 def _in_order(labels: Iterable[str | None]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import difflib
 import re
 import tomllib
 from datetime import datetime
+from enum import EnumType
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 import msgspec
@@ -128,6 +129,8 @@ def _checked(name: str, value: Any, origin: str, complaints: list[str]) -> Any:
         return msgspec.convert(value, hint, strict=not text)
     except msgspec.ValidationError as error:
         reason = str(error).replace("`", "").partition(" - at ")[0]
+        if isinstance(hint.__origin__, EnumType):
+            reason = f"write it as {' or '.join(hint.__origin__)}"
         complaints.append(f"{name} = {value!r} in {origin}: {reason[0].lower()}{reason[1:]}.")
         return None
 

@@ -1,12 +1,7 @@
 """Job + Transcript ─► one Label Studio task, as one line of JSON; pure.
 
-The shape is the one Label Studio (1.23) imports under its strict checks of predictions, for the
-labelling configuration
-
-    <View>
-      <Audio name="audio" value="$audio"/>
-      <TextArea name="transcription" toName="audio" editable="true" maxSubmissions="1"/>
-    </View>
+The shapes are those that Label Studio (1.23) imports under its strict checks of predictions, for
+the configurations of `labeling.py`.
 """
 
 from __future__ import annotations
@@ -15,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from pipeline.transcript import score
+from pipeline.labeling import AUDIO, LANGUAGE, SPEAKER, TEXT, TRANSCRIPTION, TaskKind
 
 if TYPE_CHECKING:
-    from pipeline.model import Job, Transcript
+    from pipeline.model import Job, Segment, Transcript
+
+_SPEECH = "speech"
+_COLOURS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#17becf")
 
 # Line ends to Python's str.splitlines and to editors, though not to JSON Lines. In JSON they can
 # only stand inside a string, where the escape says the same.
@@ -29,60 +27,144 @@ _LINE_ENDS = {
 }
 
 
-def transcript_task(audio: str, job: Job, transcript: Transcript, model_version: str) -> bytes:
-    r"""Build the task of one recording: JSON in UTF-8, no line end inside, "\n" at its end.
+class TaskMaker:
+    """Makes the tasks of one project: all of one kind and one model version.
 
-    `audio` is the source's own URI and comes back unchanged. `model_version` must be the same in
-    all of a project's tasks, because Label Studio's queue shows only one version's predictions.
-    The text is the service's own; a silent recording has the text "", the score 0 and
-    `meta.silent`. What `data` holds beside `audio` is for sorting and looking up:
-
-        job_id         the job's name, the key by which a task is found again
-        word_count     how many words were spoken
-        speech_end     seconds at which the last word ends; the recording is at least as long
-        speaker_count  how many speakers were told apart; only when they were
-        language       the language identified first; only when one was
-
-    `meta` says what was transcribed: `etag` and `size` (bytes), and only where it applies
-    `silent`, `redacted` and `languages`.
+    The version must not change within a project, because Label Studio's queue shows only one
+    version's predictions.
     """
-    task = {
-        "data": {"audio": audio, "job_id": job.name, **_facts(transcript)},
-        "predictions": [
-            {
-                "model_version": model_version,
-                "score": round(score(transcript), 4),
-                "result": [_text_area(transcript)],
-            }
-        ],
-        "meta": _provenance(job, transcript),
-    }
-    line = orjson.dumps(task, option=orjson.OPT_APPEND_NEWLINE)
-    for line_end, escape in _LINE_ENDS.items():
-        line = line.replace(line_end, escape)
-    return line
+
+    def __init__(self, kind: TaskKind, model_version: str) -> None:
+        self._kind = kind
+        self._model_version = model_version
+
+    def line(self, audio: str, job: Job, transcript: Transcript) -> bytes:
+        r"""Build the task of one recording: JSON in UTF-8, no line end inside, "\n" at its end.
+
+        `audio` is the source's own URI and comes back unchanged. Texts are the service's own; a
+        silent recording has the text "" or no segment, the score 0 and `meta.silent`. `data`
+        holds beside `audio`:
+
+            job_id             the job's name, the key by which a task is found again
+            duration           seconds until the last segment ends; the service does not say how
+                               long a recording is, so it may be longer by the silence at its end
+            word_count         how many words were spoken
+            mean_confidence    of its words, 0..1, which is the prediction's score too
+            lowest_confidence  the lowest of its segments' means, 0..1
+            speaker_count      how many speakers were told apart; only when they were
+            language           the language identified first; only when one was
+            languages          what to choose the language from; [] when none was identified
+            speakers           the labels of the segments; only in tasks of segments
+
+        `meta` says what was transcribed: `etag` and `size` (bytes), and only where it applies
+        `silent` and `redacted`.
+        """
+        segments = self._kind is TaskKind.SEGMENTS
+        data: dict[str, Any] = {"audio": audio, "job_id": job.name, **_facts(transcript)}
+        if segments:
+            data["speakers"] = _speakers(transcript)
+        result = _regions(transcript) if segments else [_text_area(transcript)]
+        if transcript.languages:
+            result.append(_choice(transcript.languages[0]))
+        prediction = {
+            "model_version": self._model_version,
+            "score": data["mean_confidence"],
+            "result": result,
+        }
+        task = {"data": data, "predictions": [prediction], "meta": _provenance(job, transcript)}
+        line = orjson.dumps(task, option=orjson.OPT_APPEND_NEWLINE)
+        for line_end, escape in _LINE_ENDS.items():
+            line = line.replace(line_end, escape)
+        return line
 
 
 def _text_area(transcript: Transcript) -> dict[str, Any]:
     return {
         "id": "tr",
-        "from_name": "transcription",
-        "to_name": "audio",
+        "from_name": TRANSCRIPTION,
+        "to_name": AUDIO,
         "type": "textarea",
         "value": {"text": ["" if transcript.silent else transcript.text]},
     }
 
 
-def _facts(transcript: Transcript) -> dict[str, Any]:
-    facts: dict[str, Any] = {
-        "word_count": len(transcript.words),
-        # The words of two channels are not in the order in which they end.
-        "speech_end": max((word.end for word in transcript.words), default=0.0),
+def _regions(transcript: Transcript) -> list[dict[str, Any]]:
+    """Two results per segment, which share one id: who speaks, and what is said."""
+    results: list[dict[str, Any]] = []
+    for number, segment in enumerate(transcript.segments):
+        region = f"seg-{number:05}"
+        who: dict[str, Any] = {
+            "start": segment.start,
+            "end": segment.end,
+            "labels": [_who(segment)],
+        }
+        what: dict[str, Any] = {"start": segment.start, "end": segment.end, "text": [segment.text]}
+        if segment.channel:
+            who["channel"] = what["channel"] = _channel_number(segment.channel)
+        speaker: dict[str, Any] = {
+            "id": region,
+            "from_name": SPEAKER,
+            "to_name": AUDIO,
+            "type": "labels",
+            "value": who,
+        }
+        if segment.confidence is not None:
+            speaker["score"] = round(segment.confidence, 4)
+        results += (
+            speaker,
+            {
+                "id": region,
+                "from_name": TEXT,
+                "to_name": AUDIO,
+                "type": "textarea",
+                "value": what,
+            },
+        )
+    return results
+
+
+def _who(segment: Segment) -> str:
+    """A region needs a label, also where nobody was told apart."""
+    return segment.speaker or segment.channel or _SPEECH
+
+
+def _speakers(transcript: Transcript) -> list[dict[str, str]]:
+    labels = dict.fromkeys(map(_who, transcript.segments)) or {_SPEECH: None}
+    return [
+        {"value": label, "background": _COLOURS[number % len(_COLOURS)]}
+        for number, label in enumerate(labels)
+    ]
+
+
+def _channel_number(label: str) -> int:
+    """The service calls its channels ch_0 and ch_1."""
+    digits = label.rpartition("_")[2]
+    return int(digits) if digits in ("0", "1") else 0
+
+
+def _choice(language: str) -> dict[str, Any]:
+    return {
+        "id": "lang",
+        "from_name": LANGUAGE,
+        "to_name": AUDIO,
+        "type": "choices",
+        "value": {"choices": [language]},
     }
-    if transcript.speakers:
-        facts["speaker_count"] = len(transcript.speakers)
+
+
+def _facts(transcript: Transcript) -> dict[str, Any]:
+    known = [s.confidence for s in transcript.segments if s.confidence is not None]
+    facts: dict[str, Any] = {
+        "duration": transcript.duration,
+        "word_count": transcript.word_count,
+        "mean_confidence": round(transcript.confidence or 0.0, 4),
+        "lowest_confidence": round(min(known, default=0.0), 4),
+    }
+    if speakers := transcript.speakers:
+        facts["speaker_count"] = len(speakers)
     if transcript.languages:
         facts["language"] = transcript.languages[0]
+    facts["languages"] = [{"value": language} for language in transcript.languages]
     return facts
 
 
@@ -92,6 +174,4 @@ def _provenance(job: Job, transcript: Transcript) -> dict[str, Any]:
         meta["silent"] = True
     if transcript.redacted:
         meta["redacted"] = True
-    if transcript.languages:
-        meta["languages"] = transcript.languages
     return meta

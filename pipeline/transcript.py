@@ -1,134 +1,42 @@
-"""Amazon Transcribe's JSON ─► Transcript: words, segments, speakers, channels; pure.
+"""Amazon Transcribe's JSON ─► Transcript: text, segments, speakers, channels; pure.
 
-The shapes are those of the service's Developer Guide ("Data input and output", "Partitioning
-speakers", "Channel identification", "Language identification"), checked against real outputs of
-2020 to 2026. What the service added over the years is read where it is and made up for elsewhere:
+What the service added over the years is read where it is and made up for elsewhere:
 
     speaker of a word    on the item, else joined by its times with `speaker_labels`
     channel of a word    on the item, else joined by its times and content with `channel_labels`
-    segments             `audio_segments`, else `speaker_labels.segments`, else none
+    segments             `audio_segments`, else `speaker_labels.segments`, else cut from the words
 
-Fields not needed here (toxicity, runner-up alternatives, account) are skipped unread.
+An hour of speech is 10,000 items, so nothing is made of each that the segments do not need.
 """
 
 from __future__ import annotations
 
-import math
+from bisect import bisect_left, bisect_right
+from itertools import accumulate, chain, pairwise
 from operator import attrgetter
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import msgspec
-from msgspec import Meta, Raw, Struct, field
-
-from pipeline.errors import RecordingFailed
-from pipeline.failures import BROKEN_TRANSCRIPT
+from pipeline.document import NULL, broken, read_document, read_labels
 from pipeline.model import Segment, Transcript, Word
+from pipeline.segments import mean, segments_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
+
+    from pipeline.document import Document, Item, Results, Span, Turn
 
 T = TypeVar("T")
 K = TypeVar("K", bound="Hashable")
 V = TypeVar("V")
 
-# The service takes recordings of some hours; a time beyond eleven days is damage. The bounds
-# also keep out "nan" and "inf", which would otherwise pass as numbers.
-_Seconds = Annotated[float, Meta(ge=0, le=1_000_000)]
-_Share = Annotated[float, Meta(ge=0, le=1)]
-
-# A missing time is NaN, so that the one comparison `start <= end` refuses it as well.
-_MISSING = math.nan
-_NULL = Raw(b"null")
-
-
-class _Alternative(Struct, gc=False):
-    content: str = ""
-    confidence: _Share | None = None  # missing on redacted words, null on punctuation of 2018
-
-
-class _Span(Struct, gc=False):
-    start_time: _Seconds = _MISSING
-    end_time: _Seconds = _MISSING
-
-
-class _Item(_Span, gc=False, kw_only=True):
-    type: Literal["pronunciation", "punctuation"]
-    alternatives: tuple[_Alternative, ...] = ()
-    speaker_label: str | None = None
-    channel_label: str | None = None
-    language_code: str | None = None
-
-
-class _SpeakerSegment(_Span, gc=False):
-    speaker_label: str | None = None
-    items: list[_Span] = []
-
-
-class _Channel(Struct, gc=False):
-    channel_label: str
-    items: list[_Item] = []
-
-
-class _Labels(Struct, gc=False):
-    """Either of the two blocks `speaker_labels` and `channel_labels`."""
-
-    segments: list[_SpeakerSegment] = []
-    channels: list[_Channel] = []
-
-
-class _AudioSegment(_Span, gc=False):
-    transcript: str = ""
-    speaker_label: str | None = None
-    channel_label: str | None = None
-    language_code: str | None = None
-
-
-class _FullText(Struct, gc=False):
-    transcript: str
-
-
-class _Candidate(Struct, gc=False):
-    code: str
-    score: _Share = 0.0
-
-
-class _Heard(Struct, gc=False):
-    language_code: str
-    duration_in_seconds: _Seconds = 0.0
-
-
-class _Results(Struct, gc=False):
-    transcripts: list[_FullText]
-    items: list[_Item] = []
-    audio_segments: list[_AudioSegment] | None = None
-    # Raw: since 2023 the items carry these labels themselves, and most files need no look at them.
-    speaker_labels: Raw = _NULL
-    channel_labels: Raw = _NULL
-    language_code: str | None = None
-    language_identification: list[_Candidate] | None = None
-    language_codes: list[_Heard] | None = None
-
-
-class _Document(Struct, gc=False):
-    job_name: str = field(name="jobName", default="")
-    redacted: bool | None = field(name="isRedacted", default=None)
-    results: _Results | None = None
-    turns: Raw = field(name="Transcript", default=_NULL)  # Call Analytics only
-
-
-# strict=False reads the service's numbers, which are strings.
-_DOCUMENT = msgspec.json.Decoder(_Document, strict=False)
-_LABELS = msgspec.json.Decoder(_Labels, strict=False)
-
 
 def parse_transcript(document: bytes) -> Transcript:
     """Read one output file of a standard transcription job, of whatever year.
 
-    Times are seconds, confidences 0..1. A word has the punctuation that follows it glued on
-    (the first word also what precedes it), so that the words joined with spaces are the text, as
-    measured over real outputs. An item without content is no word. `languages` are the service's
-    choice and then its other candidates by score, or all that were spoken, the longest first.
-    A speaker's segment without a word is left out; the others are sorted by their start.
+    Times are seconds, confidences 0..1. The segments are the service's own where these hold every
+    word, and have their words' mean confidence; one without a word is left out. An item without
+    content is no word. `languages` are the service's choice and then its other candidates by
+    score, or all that were spoken, the longest first.
 
     Raises:
         RecordingFailed: for the reason "broken transcript", in words that quote nothing of it:
@@ -136,131 +44,199 @@ def parse_transcript(document: bytes) -> Transcript:
             word or segment whose times are missing, negative, not finite or end before they
             start, a confidence outside 0..1, words but no text, or a Call Analytics output.
     """
-    decoded = _decode(_DOCUMENT, document)
+    decoded = read_document(document)
     results = decoded.results
     if results is None:
-        raise _broken(_why_no_results(decoded))
+        raise broken(_why_no_results(decoded))
     text = results.transcripts[0].transcript if results.transcripts else ""
-    spoken, texts = _spoken(results.items)
+    spoken = _spoken(results.items)
     if spoken and not text.strip():
-        raise _broken("The transcript file has words but no text.")
-    speaker_segments = _join_speakers(spoken, texts, results)
-    _join_channels(spoken, results)
+        raise broken("The transcript file has words but no text.")
+    confidences = [item.alternatives[0].confidence for item in spoken]
     return Transcript(
         job_name=decoded.job_name,
         text=text,
-        words=_words(spoken, texts),
-        segments=_audio_segments(results) or speaker_segments,
+        segments=_segments(results, spoken, confidences, text),
+        word_count=len(spoken),
+        confidence=mean(confidences),
         languages=_languages(results),
         redacted=decoded.redacted is True,
     )
 
 
-def score(transcript: Transcript) -> float:
-    """Return the mean confidence, 0..1, of the spoken words that have one; 0.0 when none has."""
-    known = [word.confidence for word in transcript.words if word.confidence is not None]
-    return sum(known) / len(known) if known else 0.0
-
-
-def _decode(decoder: msgspec.json.Decoder[T], document: bytes | Raw) -> T:
-    try:
-        return decoder.decode(document)
-    except msgspec.ValidationError as error:
-        # Only the place: the rest of the message may quote a value, and so may the cause.
-        place = str(error).rpartition(" - at ")[2].strip("`") if " - at " in str(error) else "$"
-        raise _broken(f"The file is not laid out as a transcript at {place}.") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise _broken("The transcript file is not readable JSON.") from None
-
-
-def _broken(words: str) -> RecordingFailed:
-    return RecordingFailed(reason=BROKEN_TRANSCRIPT, words=words)
-
-
-def _why_no_results(decoded: _Document) -> str:
+def _why_no_results(decoded: Document) -> str:
     if bytes(decoded.turns).startswith(b"["):
         return "A Call Analytics output: only those of standard transcription jobs are read."
     return "The file has no results, so it is not a transcript."
 
 
-def _spoken(items: Sequence[_Item]) -> tuple[list[_Item], list[str]]:
-    """Pick the spoken items, and each one's text with its punctuation."""
-    spoken: list[_Item] = []
+def _spoken(items: Sequence[Item]) -> list[Item]:
+    """Pick the items that are words."""
+    spoken = [
+        item
+        for item in items
+        if item.type == "pronunciation" and item.alternatives and item.alternatives[0].content
+    ]
+    if [item for item in spoken if not item.start_time <= item.end_time]:
+        raise broken("A word of the transcript has no times or ends before it starts.")
+    return spoken
+
+
+def _segments(
+    results: Results,
+    spoken: Sequence[Item],
+    confidences: Sequence[float | None],
+    text: str,
+) -> tuple[Segment, ...]:
+    """Every word in one segment, by the segments' start."""
+    if not spoken:  # a text of nobody knows when is to be seen nevertheless
+        return (Segment(text, 0.0, 0.0),) if text.strip() else ()
+    segments = _audio_segments(results, spoken, confidences)
+    if not segments:
+        _join_channels(spoken, results)
+        texts = _texts(results.items)
+        segments = _speaker_segments(results, spoken, confidences, texts)
+        segments = segments or segments_of(_words(spoken, texts), text)
+    return tuple(sorted(segments, key=attrgetter("start", "end")))
+
+
+def _audio_segments(
+    results: Results, spoken: Sequence[Item], confidences: Sequence[float | None]
+) -> list[Segment]:
+    """The service's segments of 2024 and later; none unless they hold every item once."""
+    given = results.audio_segments or ()
+    everything = list(range(len(results.items)))
+    held = list(chain.from_iterable([segment.items for segment in given]))
+    if sorted(held) != everything or [item.id for item in results.items] != everything:
+        return []
+    if results.speaker_labels != NULL and not any(s.speaker_label for s in given):
+        return []
+    words = [item.id for item in spoken]
+    numbers = [_word_numbers(segment.items, words) for segment in given]
+    if any(each and not s.transcript.strip() for s, each in zip(given, numbers, strict=True)):
+        return []
+    return [
+        Segment(
+            s.transcript,
+            *_bounds(s),
+            s.speaker_label or None,
+            s.channel_label or None,
+            s.language_code,
+            mean(_pick(confidences, each)),
+        )
+        for s, each in zip(given, numbers, strict=True)
+        if each
+    ]
+
+
+def _word_numbers(items: Sequence[int], words: Sequence[int]) -> Sequence[int]:
+    """Which words are among some items: numbers in `words`, the sorted ids of all words' items."""
+    if not items:
+        return ()
+    if items[-1] - items[0] + 1 == len(items):  # they follow one another, as they nearly always do
+        return range(bisect_left(words, items[0]), bisect_right(words, items[-1]))
+    places = [(bisect_left(words, n), n) for n in items]
+    return [place for place, n in places if place < len(words) and words[place] == n]
+
+
+def _pick(column: Sequence[T], numbers: Sequence[int]) -> Sequence[T]:
+    if isinstance(numbers, range):
+        return column[numbers.start : numbers.stop]
+    return [column[n] for n in numbers]
+
+
+def _texts(items: Sequence[Item]) -> list[str]:
+    """Each spoken item's text with the punctuation that follows it, the first's with all before.
+
+    The texts joined with spaces are the service's text, as measured over real outputs.
+    """
     texts: list[str] = []
     leading = ""
     for item in items:
         content = item.alternatives[0].content if item.alternatives else ""
-        if not content:
-            continue
         if item.type == "pronunciation":
-            if not item.start_time <= item.end_time:
-                raise _broken("A word of the transcript has no times or ends before it starts.")
-            spoken.append(item)
-            texts.append(leading + content)
-            leading = ""
+            if content:
+                texts.append(leading + content)
+                leading = ""
         elif texts:
             texts[-1] += content
         else:
             leading += content
-    return spoken, texts
+    return texts
 
 
-def _words(spoken: Sequence[_Item], texts: Sequence[str]) -> tuple[Word, ...]:
-    # Positional and in one comprehension: this runs for every word of every recording.
-    return tuple(
-        [
-            Word(
-                text,
-                i.start_time,
-                i.end_time,
-                i.alternatives[0].confidence,
-                i.speaker_label,
-                i.channel_label,
-                i.language_code,
-            )
-            for i, text in zip(spoken, texts, strict=True)
-        ]
-    )
-
-
-def _join_speakers(
-    spoken: Sequence[_Item], texts: Sequence[str], results: _Results
-) -> tuple[Segment, ...]:
-    """Label the items that carry no speaker, and give the speakers' segments with their text."""
-    if results.speaker_labels == _NULL:
-        return ()
-    if results.audio_segments and any(item.speaker_label for item in spoken):
-        return ()  # since 2024 the block only repeats what the rest of the file says
-    turns = _decode(_LABELS, results.speaker_labels).segments
-    places = _hand_out(
-        [(item.start_time, item.end_time) for item in spoken],
-        [((s.start_time, s.end_time), n) for n, turn in enumerate(turns) for s in turn.items],
-    )
-    inside: list[list[str]] = [[] for _ in turns]
-    for item, text, place in zip(spoken, texts, places, strict=True):
-        if place is not None:
-            item.speaker_label = item.speaker_label or turns[place].speaker_label
-            inside[place].append(text)
-    segments = [
-        Segment(" ".join(words), *_bounds(turn), turn.speaker_label)
-        for turn, words in zip(turns, inside, strict=True)
-        if words
+def _words(spoken: Sequence[Item], texts: Sequence[str]) -> list[Word]:
+    return [
+        Word(
+            text,
+            i.start_time,
+            i.end_time,
+            i.alternatives[0].confidence,
+            i.speaker_label,
+            i.channel_label,
+            i.language_code,
+        )
+        for i, text in zip(spoken, texts, strict=True)
     ]
-    return tuple(sorted(segments, key=attrgetter("start")))
 
 
-def _join_channels(spoken: Sequence[_Item], results: _Results) -> None:
+def _speaker_segments(
+    results: Results,
+    spoken: Sequence[Item],
+    confidences: Sequence[float | None],
+    texts: Sequence[str],
+) -> list[Segment]:
+    """The segments of before 2024; none unless they hold every word, which then has its speaker."""
+    if results.speaker_labels == NULL:
+        return []
+    turns = read_labels(results.speaker_labels).segments
+    groups = _groups(spoken, turns)
+    if sum(map(len, groups)) < len(spoken) or spoken[0].channel_label:
+        for turn, group in zip(turns, groups, strict=True):
+            for item in _pick(spoken, group):
+                item.speaker_label = item.speaker_label or turn.speaker_label
+        return []
+    return [
+        Segment(
+            " ".join(_pick(texts, group)),
+            *_bounds(turn),
+            turn.speaker_label or None,
+            confidence=mean(_pick(confidences, group)),
+        )
+        for turn, group in zip(turns, groups, strict=True)
+        if group
+    ]
+
+
+def _groups(spoken: Sequence[Item], turns: Sequence[Turn]) -> Sequence[Sequence[int]]:
+    """The numbers of the words that each turn lists, joined by their times."""
+    listed = [word for turn in turns for word in turn.items]
+    starts, ends = [item.start_time for item in spoken], [item.end_time for item in spoken]
+    if starts == [each.start_time for each in listed] and ends == [
+        each.end_time for each in listed
+    ]:
+        bounds = accumulate([len(turn.items) for turn in turns], initial=0)
+        return [range(*each) for each in pairwise(bounds)]
+    labelled = [((s.start_time, s.end_time), n) for n, turn in enumerate(turns) for s in turn.items]
+    groups: list[list[int]] = [[] for _ in turns]
+    for number, place in enumerate(_hand_out(list(zip(starts, ends, strict=True)), labelled)):
+        if place is not None:
+            groups[place].append(number)
+    return groups
+
+
+def _join_channels(spoken: Sequence[Item], results: Results) -> None:
     """Label items of before 2023, which carry no channel, from the channel that repeats them."""
-    if results.channel_labels == _NULL or any(item.channel_label for item in spoken):
+    if results.channel_labels == NULL or any(item.channel_label for item in spoken):
         return
-    channels = _decode(_LABELS, results.channel_labels).channels
-    copies = [(_face(item), c.channel_label) for c in channels for item in _spoken(c.items)[0]]
+    channels = read_labels(results.channel_labels).channels
+    copies = [(_face(item), c.channel_label) for c in channels for item in _spoken(c.items)]
     labels = _hand_out([_face(item) for item in spoken], copies)
     for item, label in zip(spoken, labels, strict=True):
         item.channel_label = label
 
 
-def _face(item: _Item) -> tuple[float, float, str]:
+def _face(item: Item) -> tuple[float, float, str]:
     # Two people may start and stop at once; if they even say the same, either may be either.
     return item.start_time, item.end_time, item.alternatives[0].content
 
@@ -276,21 +252,13 @@ def _hand_out(keys: Sequence[K], labelled: Sequence[tuple[K, V]]) -> list[V | No
     return [labels.pop() if (labels := left.get(key)) else single.get(key) for key in keys]
 
 
-def _audio_segments(results: _Results) -> tuple[Segment, ...]:
-    return tuple(
-        Segment(s.transcript, *_bounds(s), s.speaker_label, s.channel_label, s.language_code)
-        for s in results.audio_segments or ()
-        if s.transcript.strip()
-    )
-
-
-def _bounds(span: _Span) -> tuple[float, float]:
+def _bounds(span: Span) -> tuple[float, float]:
     if not span.start_time <= span.end_time:
-        raise _broken("A segment of the transcript has no times or ends before it starts.")
+        raise broken("A segment of the transcript has no times or ends before it starts.")
     return span.start_time, span.end_time
 
 
-def _languages(results: _Results) -> tuple[str, ...]:
+def _languages(results: Results) -> tuple[str, ...]:
     heard = sorted(results.language_codes or (), key=lambda h: -h.duration_in_seconds)
     candidates = sorted(results.language_identification or (), key=lambda c: -c.score)
     choice = results.language_code

@@ -9,11 +9,16 @@ import os
 import re
 import shutil
 import subprocess
+from textwrap import dedent, indent
 
+from pipeline.labeling import TaskKind, labeling_config
 from tests.conftest import COMMAND, ROOT, clean_environment
 
 README = ROOT / "README.md"
-_BLOCK = re.compile(r"(<!-- (help: \w+|demo) -->\n```text\n)(.*?)(```\n)", re.DOTALL)
+_BLOCK = re.compile(
+    r"^( *)(<!-- ((?:help|config): [\w-]+|demo) -->\n *```\w+\n)(.*?)( *```\n)",
+    re.DOTALL | re.MULTILINE,
+)
 
 
 def help_text(command: str) -> str:
@@ -29,7 +34,7 @@ def help_text(command: str) -> str:
 
 def blocks(readme: str) -> dict[str, str]:
     """The printed blocks of the README by what they show."""
-    return {match[2]: match[3] for match in _BLOCK.finditer(readme)}
+    return {match[3]: dedent(match[4]) for match in _BLOCK.finditer(readme)}
 
 
 def demo() -> str:
@@ -48,15 +53,21 @@ def demo() -> str:
     return text.replace(f"{ROOT}/", "…/")
 
 
+def _filled(block: re.Match[str], text: str) -> str:
+    return f"{block[1]}{block[2]}{indent(text.rstrip(), block[1])}\n{block[5]}"
+
+
 def main() -> None:
     """Print the help texts and the demo into the README."""
     fresh = {
-        f"help: {name}": help_text(name) for name in ("run", "status", "retry", "export", "serve")
+        f"help: {name}": help_text(name)
+        for name in ("run", "status", "retry", "labeling-config", "export", "serve")
     }
+    fresh |= {f"config: {kind}": labeling_config(kind) for kind in TaskKind}
     fresh["demo"] = demo()
     text = README.read_text(encoding="utf-8")
     README.write_text(
-        _BLOCK.sub(lambda match: f"{match[1]}{fresh[match[2]].rstrip()}\n{match[4]}", text),
+        _BLOCK.sub(lambda match: _filled(match, fresh[match[3]]), text),
         encoding="utf-8",
     )
 

@@ -47,6 +47,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "limit": st.integers(1, 10**9),
     "until": st.sampled_from(["06:00", "6:00Z", "23:59+02:00", "00:00 Europe/Berlin"]),
     "max_hours": st.floats(0.001, 1_000),
+    "kind": st.sampled_from(["transcript", "segments"]),
     "model_version": words,
 }
 chosen = st.fixed_dictionaries({}, optional=VALUES).filter(
@@ -248,6 +249,7 @@ def test_a_value_of_the_wrong_type_is_named(tmp_path, line, said):
         ("limit", (-1,)),
         ("until", ("noon", "24:00", "06:00 Nowhere")),
         ("max_hours", (-0.5,)),
+        ("kind", ("", "words", "Segments", "TRANSCRIPT")),
     ],
 )
 def test_a_value_out_of_bounds_is_refused(name, values):

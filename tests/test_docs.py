@@ -10,9 +10,11 @@ import pytest
 
 from pipeline.cli import app
 from pipeline.config import SECTIONS, Config
+from pipeline.labeling import TaskKind, labeling_config
 from pipeline.resolving import resolve
 from tests.conftest import ROOT
 from tests.docs import README, blocks, help_text
+from tests.labeling import assert_accepted_by_label_studio
 
 COMMANDS = sorted(command.name for command in app.registered_commands if command.name)
 EXAMPLE = ROOT / "config.example.toml"
@@ -51,17 +53,17 @@ def test_example_configuration_explains_every_key():
         assert re.search(rf"^{key} = .*# \w+", text, re.MULTILINE), key
 
 
-def test_labeling_configuration_fits_the_tasks(run, cloud):
-    """The names of the README's labeling configuration are those of the predictions."""
+@pytest.mark.parametrize("kind", TaskKind)
+def test_the_readmes_labeling_configuration_fits_the_tasks(run, cloud, kind):
+    """Whoever pastes what the README shows can import what a run writes."""
     cloud().add(one="first")
-    run("run", "s3://audio/")
+    run("run", "s3://audio/", "--task", kind)
     [task] = run.tasks()
-    [result] = task["predictions"][0]["result"]
 
-    text = README.read_text(encoding="utf-8")
+    shown = blocks(README.read_text(encoding="utf-8"))[f"config: {kind}"]
 
-    assert f'<TextArea name="{result["from_name"]}" toName="{result["to_name"]}"' in text
-    assert f'<Audio name="{result["to_name"]}" value="$audio"/>' in text
+    assert shown == labeling_config(kind)
+    assert_accepted_by_label_studio(task, shown)
 
 
 def test_readme_names_every_reason_for_skipping(run, tmp_path):

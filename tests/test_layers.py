@@ -51,6 +51,7 @@ LAYERS = (
         "config",
         "model",
         "errors",
+        *("labeling", "document", "segments"),
     ),
 )
 """From the top down; a part imports from its own layer and those below."""

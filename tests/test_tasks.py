@@ -9,107 +9,192 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.model import Job, Recording, Transcript, Word
-from pipeline.tasks import transcript_task
+from pipeline.labeling import TaskKind, labeling_config
+from pipeline.model import Job, Recording, Segment, Transcript
+from pipeline.tasks import TaskMaker
+from tests.labeling import assert_accepted_by_label_studio
 
 JOB = Job(7, b"\x0a\x1b\x2c", "calls-0a1b2c", Recording("calls/a b.mp3", '"9f86d081"', 123_456))
-WORDS = (
-    Word("Close", 0.1, 0.4, 0.9, speaker="spk_0"),
-    Word("it.", 0.4, 2.5, 0.8, speaker="spk_0"),
-    Word("Gladly.", 1.2, 1.5, 0.9999, speaker="spk_1"),
+SEGMENTS = (
+    Segment("Close it.", 0.1, 2.5, "spk_0", confidence=0.85),
+    Segment("Gladly.", 1.2, 1.5, "spk_1", confidence=0.9999),
 )
-SPOKEN = Transcript("calls-0a1b2c", "Close it. Gladly.", WORDS)
-SILENT = Transcript("calls-0a1b2c", "", ())
+SPOKEN = Transcript("calls-0a1b2c", "Close it. Gladly.", SEGMENTS, 3, 0.89999)
+SILENT = Transcript("calls-0a1b2c", "")
+IDENTIFIED = Transcript("job", "ja", SEGMENTS[:1], 1, 0.5, ("de-DE", "en-US"), redacted=True)
 
 # A short alphabet of troublesome letters is drawn from in no time, all of Unicode is not.
 texts = st.text('ab "\\\x00\t\n\r\v\f\x1c\x7f\x85é電🚆\u2028\u2029\ufeff')
-words = st.builds(
-    Word,
+labels = st.none() | texts
+segments = st.builds(
+    Segment,
     text=texts.filter(bool),
     start=st.floats(0, 1000),
     end=st.floats(1000, 2000),
+    speaker=labels,
+    channel=st.none() | st.sampled_from(["ch_0", "ch_1", "left"]),
     confidence=st.none() | st.floats(0, 1),
-    speaker=st.none() | st.just("spk_0"),
 )
 transcripts = st.builds(
     Transcript,
     job_name=texts,
     text=texts,
-    words=st.lists(words, max_size=5).map(tuple),
-    languages=st.lists(texts, max_size=2).map(tuple),
+    segments=st.lists(segments, max_size=5).map(tuple),
+    word_count=st.integers(0, 9),
+    confidence=st.none() | st.floats(0, 1),
+    languages=st.lists(texts, max_size=2, unique=True).map(tuple),
     redacted=st.booleans(),
 )
+kinds = pytest.mark.parametrize("kind", TaskKind)
 
 
-def task(transcript: Transcript = SPOKEN, audio: str = "s3://bucket/calls/a b.mp3") -> Any:
-    return json.loads(transcript_task(audio, JOB, transcript, "amazon-transcribe"))
+def line_of(
+    transcript: Transcript = SPOKEN,
+    kind: TaskKind = TaskKind.TRANSCRIPT,
+    audio: str = "s3://bucket/calls/a b.mp3",
+) -> bytes:
+    return TaskMaker(kind, "amazon-transcribe").line(audio, JOB, transcript)
 
 
-def assert_accepted_by_label_studio(task: Any) -> None:
-    """Hold the task to the server's strict checks of a prediction, for our configuration."""
-    assert isinstance(task["data"]["audio"], str)
-    (prediction,) = task["predictions"]
-    assert isinstance(prediction["score"], float | int)
-    assert 0 <= prediction["score"] <= 1
-    assert isinstance(prediction["model_version"], str)
-    (result,) = prediction["result"]
-    assert (result["from_name"], result["to_name"]) == ("transcription", "audio")
-    assert result["type"] == "textarea"
-    assert all(isinstance(text, str) for text in result["value"]["text"])
+def task(
+    transcript: Transcript = SPOKEN,
+    kind: TaskKind = TaskKind.TRANSCRIPT,
+    audio: str = "s3://bucket/calls/a b.mp3",
+) -> Any:
+    return json.loads(line_of(transcript, kind, audio))
 
 
-def test_a_task_holds_the_recording_the_text_and_where_it_comes_from():
-    """The whole task, as Label Studio imports it."""
+FACTS = {
+    "audio": "s3://bucket/calls/a b.mp3",
+    "job_id": "calls-0a1b2c",
+    "duration": 2.5,
+    "word_count": 3,
+    "mean_confidence": 0.9,
+    "lowest_confidence": 0.85,
+    "speaker_count": 2,
+    "languages": [],
+}
+
+
+def test_a_transcript_task_holds_the_recording_the_text_and_where_it_comes_from():
+    """The whole task of the kind transcript, as Label Studio imports it."""
     text_area = {"from_name": "transcription", "to_name": "audio", "type": "textarea"}
     result = {"id": "tr", **text_area, "value": {"text": ["Close it. Gladly."]}}
 
     assert task() == {
-        "data": {
-            "audio": "s3://bucket/calls/a b.mp3",
-            "job_id": "calls-0a1b2c",
-            "word_count": 3,
-            "speech_end": 2.5,
-            "speaker_count": 2,
-        },
+        "data": FACTS,
         "predictions": [{"model_version": "amazon-transcribe", "score": 0.9, "result": [result]}],
         "meta": {"etag": '"9f86d081"', "size": 123_456},
     }
 
 
-def test_a_silent_recording_is_a_task_with_an_empty_text_and_a_flag():
-    """Silence is neither an error nor left out: text "", score 0, and meta says so."""
-    silent = task(SILENT)
+def test_a_segments_task_has_a_label_and_a_text_for_each_segment():
+    """Two results share the id of their region; the speakers' labels come with the task."""
+    found = task(kind=TaskKind.SEGMENTS)
 
-    assert silent["predictions"][0]["result"][0]["value"] == {"text": [""]}
-    assert silent["predictions"][0]["score"] == 0
-    assert silent["data"]["word_count"] == 0
-    assert silent["data"]["speech_end"] == 0
+    speakers = found["data"].pop("speakers")
+    assert found["data"] == FACTS
+    assert [each["value"] for each in speakers] == ["spk_0", "spk_1"]
+    assert found["predictions"][0]["result"] == [
+        {
+            "id": "seg-00000",
+            "from_name": "speaker",
+            "to_name": "audio",
+            "type": "labels",
+            "value": {"start": 0.1, "end": 2.5, "labels": ["spk_0"]},
+            "score": 0.85,
+        },
+        {
+            "id": "seg-00000",
+            "from_name": "text",
+            "to_name": "audio",
+            "type": "textarea",
+            "value": {"start": 0.1, "end": 2.5, "text": ["Close it."]},
+        },
+        {
+            "id": "seg-00001",
+            "from_name": "speaker",
+            "to_name": "audio",
+            "type": "labels",
+            "value": {"start": 1.2, "end": 1.5, "labels": ["spk_1"]},
+            "score": 0.9999,
+        },
+        {
+            "id": "seg-00001",
+            "from_name": "text",
+            "to_name": "audio",
+            "type": "textarea",
+            "value": {"start": 1.2, "end": 1.5, "text": ["Gladly."]},
+        },
+    ]
+
+
+def test_segments_of_two_channels_are_drawn_on_theirs():
+    """A channel is a number in both results, and the label where nobody was told apart."""
+    apart = (Segment("Hi.", 0, 1, channel="ch_0"), Segment("Oh.", 1, 2, "spk_3", "ch_1"))
+
+    found = task(Transcript("job", "Hi. Oh.", apart, 2), TaskKind.SEGMENTS)
+
+    values = [each["value"] for each in found["predictions"][0]["result"]]
+    assert [value["channel"] for value in values] == [0, 0, 1, 1]
+    assert [values[0]["labels"], values[2]["labels"]] == [["ch_0"], ["spk_3"]]
+
+
+def test_a_segment_of_nobody_has_a_label_too():
+    """A region without a label can't be drawn, so speech that is nobody's is called speech."""
+    found = task(Transcript("job", "Hi.", (Segment("Hi.", 0, 1),), 1), TaskKind.SEGMENTS)
+
+    assert found["predictions"][0]["result"][0]["value"]["labels"] == ["speech"]
+    assert [each["value"] for each in found["data"]["speakers"]] == ["speech"]
+
+
+@kinds
+def test_the_identified_language_is_a_choice_among_the_candidates(kind):
+    """Where a language was identified it is chosen already, and the others can be."""
+    found = task(IDENTIFIED, kind)
+
+    assert found["predictions"][0]["result"][-1] == {
+        "id": "lang",
+        "from_name": "language",
+        "to_name": "audio",
+        "type": "choices",
+        "value": {"choices": ["de-DE"]},
+    }
+    assert found["data"]["languages"] == [{"value": "de-DE"}, {"value": "en-US"}]
+    assert found["data"]["language"] == "de-DE"
+
+
+@kinds
+def test_a_silent_recording_is_a_task_without_text_and_with_a_flag(kind):
+    """Silence is neither an error nor left out: no text, score 0, and meta says so."""
+    silent = task(SILENT, kind)
+
+    [prediction] = silent["predictions"]
+    assert [result["value"] for result in prediction["result"]] in ([{"text": [""]}], [])
+    assert prediction["score"] == 0
+    assert silent["data"]["word_count"] == silent["data"]["duration"] == 0
     assert silent["meta"]["silent"] is True
-    assert_accepted_by_label_studio(silent)
+    assert_accepted_by_label_studio(silent, labeling_config(kind))
 
 
 def test_a_text_of_blanks_alone_is_written_empty():
     """What the service calls a text but holds nothing does not look like one to a reviewer."""
-    blank = task(Transcript("job", " \n", ()))
+    blank = task(Transcript("job", " \n"))
 
     assert blank["predictions"][0]["result"][0]["value"] == {"text": [""]}
 
 
 def test_flags_stand_only_where_they_apply():
-    """Flags, languages and the count of speakers stand only where there is something to say."""
-    flagged = task(Transcript("job", "ja", WORDS, languages=("de-DE", "en-US"), redacted=True))
-
-    assert flagged["meta"]["redacted"] is True
-    assert flagged["meta"]["languages"] == ["de-DE", "en-US"]
-    assert flagged["data"]["language"] == "de-DE"
+    """Flags, the language and the count of speakers stand only where there is something to say."""
+    assert task(IDENTIFIED)["meta"]["redacted"] is True
     assert "language" not in task()["data"]
     assert "speaker_count" not in task(SILENT)["data"]
-    assert not {"silent", "redacted", "languages"} & set(task()["meta"])
+    assert not {"silent", "redacted"} & set(task()["meta"])
 
 
 def test_the_line_is_utf_8():
     """Letters beyond ASCII stand as they are, so that the file can be read and searched."""
-    line = transcript_task("s3://b/ü.mp3", JOB, Transcript("job", "fährt 電車 🚆", WORDS), "v")
+    line = line_of(Transcript("job", "fährt 電車 🚆", SEGMENTS), audio="s3://b/ü.mp3")
 
     assert "fährt 電車 🚆".encode() in line
     assert "s3://b/ü.mp3".encode() in line
@@ -118,7 +203,7 @@ def test_the_line_is_utf_8():
 @pytest.mark.parametrize("end", ["\n", "\r", "\v", "\f", "\x1c", "\x85", "\u2028", "\u2029"])
 def test_no_kind_of_line_end_splits_a_line(end):
     """Whatever a reader takes for a line end, a task is one line, and the URI comes back equal."""
-    line = transcript_task(f"s3://b/a{end}b", JOB, Transcript("job", f"a{end}b", WORDS), "v")
+    line = line_of(Transcript("job", f"a{end}b", SEGMENTS), audio=f"s3://b/a{end}b")
 
     assert line.decode().splitlines() == [line.decode()[:-1]]
     assert json.loads(line)["data"]["audio"] == f"s3://b/a{end}b"
@@ -134,16 +219,32 @@ def test_the_uri_comes_back_byte_for_byte(key):
     )
 
 
-@given(texts, transcripts, texts)
-def test_any_transcript_makes_one_line_that_comes_back_equal(audio, transcript, model_version):
+@given(st.sampled_from(TaskKind), texts, transcripts, texts)
+def test_any_transcript_makes_one_line_that_comes_back_equal(
+    kind, audio, transcript, model_version
+):
     """Every task is one line, parses back to what went in, and passes Label Studio's checks."""
-    line = transcript_task(audio, JOB, transcript, model_version)
+    line = TaskMaker(kind, model_version).line(audio, JOB, transcript)
 
     assert line.endswith(b"\n")
     assert len(line.decode().splitlines()) == 1
     back = json.loads(line)
-    assert_accepted_by_label_studio(back)
+    assert_accepted_by_label_studio(back, labeling_config(kind))
     assert back["data"]["audio"] == audio
     assert back["predictions"][0]["model_version"] == model_version
-    text = back["predictions"][0]["result"][0]["value"]["text"]
-    assert text == ["" if transcript.silent else transcript.text]
+    results = back["predictions"][0]["result"]
+    said = [each["value"]["text"] for each in results if each["type"] == "textarea"]
+    if kind is TaskKind.SEGMENTS:
+        assert said == [[segment.text] for segment in transcript.segments]
+    else:
+        assert said == [["" if transcript.silent else transcript.text]]
+
+
+def test_an_hour_of_segments_is_one_sound_task():
+    """A thousand segments are a thousand regions, each with an id of its own."""
+    hour = tuple(Segment(f"number {n}", n * 3.6, n * 3.6 + 3, "spk_0") for n in range(1000))
+
+    found = task(Transcript("job", "…", hour, 2000), TaskKind.SEGMENTS)
+
+    assert_accepted_by_label_studio(found, labeling_config(TaskKind.SEGMENTS))
+    assert len({each["id"] for each in found["predictions"][0]["result"]}) == 1000

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 
-from pipeline.transcript import parse_transcript
-
 
 def test_one_file_at_a_time(run, cloud):
     """Recordings are transcribed at once, not one after the other."""
@@ -115,20 +113,17 @@ def test_mp3_only(run, cloud):
 
 
 def test_one_blob_of_text_no_regions(run, cloud):
-    """What the service heard is read as words and segments with times; a result has its tags."""
+    """What the service heard can be reviewed by segments, each with its times and its words."""
     service = cloud()
     service.add(call="hello there")
 
-    run("run", "s3://audio/", "--results", "s3://audio/transcripts/")
-    [document] = (service.folder / "transcripts").glob("*.json")
-    transcript = parse_transcript(document.read_bytes())
+    run("run", "s3://audio/", "--task", "segments")
     [task] = run.tasks()
 
-    assert [(w.start, w.text) for w in transcript.words] == [(0.0, "hello"), (0.5, "there")]
-    assert [segment.text for segment in transcript.segments] == ["hello there"]
-    assert {"id", "from_name", "to_name", "type", "value"} == set(
-        task["predictions"][0]["result"][0]
-    )
+    who, what = task["predictions"][0]["result"]
+    assert who["id"] == what["id"] == "seg-00000"
+    assert who["value"]["start"] == what["value"]["start"] == 0.0
+    assert what["value"]["text"] == ["hello there"]
 
 
 def test_everything_allowed_as_root(run, cloud):

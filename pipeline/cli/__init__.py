@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from pipeline import __version__
-from pipeline.cli import export, retry, run, serve, status
+from pipeline.cli import export, labeling_config, retry, run, serve, status
 from pipeline.cli.options import CANNOT_RUN, say
 from pipeline.errors import CannotRun
 
@@ -28,7 +28,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
-for _command in (run, status, retry, export, serve):
+for _command in (run, status, retry, labeling_config, export, serve):
     app.command(_command.NAME, epilog=_command.EXAMPLES)(_command.command)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.config import describe
+from pipeline.labeling import TaskKind
 from pipeline.resolving import ENVIRONMENT, resolve
 from pipeline.text import printable
 
@@ -26,9 +27,9 @@ def say(error: str) -> None:
         typer.echo(f"transcribe-pipeline: {printable(line)}", err=True)
 
 
-def option(name: str, metavar: str) -> Any:
+def option(name: str, metavar: str, flag: str = "") -> Any:
     """The command line option of a setting; its help is the setting's own description."""
-    flag = f"--{name.replace('_', '-')}"
+    flag = flag or f"--{name.replace('_', '-')}"
     return typer.Option(flag, metavar=metavar, help=describe(name), show_default=False)
 
 
@@ -40,6 +41,7 @@ ConfigFile = Annotated[
 ]
 OutputFile = Annotated[str | None, option("output", "FILE")]
 StateFile = Annotated[str | None, option("state", "FILE")]
+Task = Annotated[TaskKind | None, option("kind", "KIND", "--task")]
 
 
 def settings(config_file: Path | None, **flags: Any) -> Config:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
+from pipeline import transcript
+from pipeline.document import read_document
 from pipeline.model import Word
 from pipeline.transcript import parse_transcript
 
@@ -46,6 +48,17 @@ def read(shape: str) -> Transcript:
 
 def parse(document: Any) -> Transcript:
     return parse_transcript(json.dumps(document).encode())
+
+
+def words_of(shape_or_document: Any) -> list[Word]:
+    """The words that segments are cut from where the service made none."""
+    whole = shape_or_document
+    whole = DOCUMENTS[whole] if isinstance(whole, str) else whole
+    results = read_document(json.dumps(whole).encode()).results
+    assert results is not None
+    spoken = transcript._spoken(results.items)
+    transcript._join_channels(spoken, results)
+    return transcript._words(spoken, transcript._texts(results.items))
 
 
 def spoken(
