@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pipeline import exporting
 from pipeline.collector import Line
 from pipeline.errors import OutputUnusable, StateUnusable
-from pipeline.exporting import committed_lines, write_arrays
+from pipeline.exporting import committed_lines, worst_first, write_arrays
 from pipeline.writer import Output
 from tests.state_files import begun, running
 
@@ -171,3 +171,54 @@ def test_a_folder_that_can_not_be_made_is_named(tmp_path):
 
     with pytest.raises(OutputUnusable, match=r"tasks-0001\.json can't be written: "):
         list(write_arrays([b"1"], tmp_path / "to"))
+
+
+def scored(number: int, score: float | None) -> bytes:
+    predictions = [] if score is None else [{"score": score, "result": []}]
+    return json.dumps({"data": {"number": number}, "predictions": predictions}).encode() + b"\n"
+
+
+@few
+@given(
+    scores=st.lists(st.none() | st.sampled_from([0.0, 0.5, 0.97, 1.0]), max_size=40),
+    run=st.integers(1, 50),
+    block=st.integers(1, 5),
+)
+def test_the_worst_come_first_and_equal_ones_as_written(
+    tmp_path_factory, monkeypatch, scores, run, block
+):
+    """Every task once, by score, the order of the file among equals, however small the runs."""
+    monkeypatch.setattr(exporting, "_RUN", run)
+    monkeypatch.setattr(exporting, "_BLOCK", block)
+    folder = tmp_path_factory.mktemp("worst")
+    with begun(folder / "state") as state:
+        jobs = running(state, *map(str, range(len(scores)))) if scores else []
+        with closing(Output(folder / "tasks.jsonl", state)) as output:
+            lines = [scored(n, score) for n, score in enumerate(scores)]
+            output.write([Line(job, line) for job, line in zip(jobs, lines, strict=True)])
+
+    found = list(worst_first(folder / "tasks.jsonl", folder / "state"))
+
+    by_score = sorted(range(len(scores)), key=lambda n: scores[n] or 0.0)
+    assert [json.loads(line)["data"]["number"] for line in found] == by_score
+
+
+def test_what_has_no_score_to_sort_by_is_named(tasks):
+    """A line that is no task is refused with its number instead of being left out."""
+    tasks.write_bytes(tasks.read_bytes().replace(b'{"task": 1}', b'["task", 1]'))
+
+    with pytest.raises(OutputUnusable, match=r"Line 2 of .* is no task with a score"):
+        list(worst_first(tasks, tasks.with_name("state")))
+
+
+def test_the_command_writes_the_worst_first(run, cloud):
+    """The first task of the first file is the one with the lowest score."""
+    cloud().add(**{f"rec{n}": f"number {n}" for n in range(5)})
+    run("run", "s3://audio/")
+
+    outcome = run("export", "--worst-first")
+
+    [array] = read([run.folder / line for line in outcome.out.splitlines()])
+    scores = [task["predictions"][0]["score"] for task in array]
+    assert len(scores) == 5
+    assert scores == sorted(scores)

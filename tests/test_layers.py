@@ -37,7 +37,7 @@ LAYERS = (
             "tasks",
             "transcript",
         ),
-        *("progress", "exporting", "plan", "iam", "metrics", "label_studio"),
+        *("progress", "exporting", "parts", "plan", "iam", "metrics", "label_studio"),
     ),
     ("state_file",),
     (

@@ -1,44 +1,92 @@
-"""`export`: the tasks as JSON arrays for Label Studio's Import button."""
+"""`export`: the tasks as files that Label Studio takes by hand."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pipeline.cli.options import ConfigFile, OutputFile, StateFile, examples, settings
+from pipeline.errors import BadSettings
 
 NAME = "export"
 EXAMPLES = examples(
     ("Make label-studio/tasks-0001.json and so on from tasks.jsonl", "export"),
+    ("The least certain transcripts in the first file", "export --worst-first"),
+    (
+        "Every night, only what is new, for a bucket that Label Studio syncs",
+        "export --format jsonl-parts",
+    ),
     ("Make them from another run's tasks, in another folder", "export --output c.jsonl --to up/"),
 )
+
+
+class Format(StrEnum):
+    """For the Import button, or for S3 source storage."""
+
+    JSON = "json"
+    JSONL_PARTS = "jsonl-parts"
+
+
+_FOLDERS = {Format.JSON: Path("label-studio"), Format.JSONL_PARTS: Path("label-studio-parts")}
 
 
 def command(
     output: OutputFile = None,
     state: StateFile = None,
     to: Annotated[
-        Path, typer.Option("--to", metavar="FOLDER", help="Where the files are written.")
-    ] = Path("label-studio"),
+        Path | None,
+        typer.Option(
+            "--to",
+            metavar="FOLDER",
+            help="Where the files are written. [default: label-studio, or label-studio-parts]",
+        ),
+    ] = None,
+    form: Annotated[
+        Format, typer.Option("--format", help="For the Import button, or for S3 source storage.")
+    ] = Format.JSON,
+    worst_first: Annotated[
+        bool, typer.Option("--worst-first", help="By score, the lowest first; json only.")
+    ] = False,
     config: ConfigFile = None,
 ) -> None:
-    """Write the tasks as JSON array files, which Label Studio's Import button takes.
+    """Write the tasks as files for Label Studio's Import button, or for its S3 source storage.
 
-    Label Studio refuses .jsonl there and in its import API: only its cloud storage reads it.
-    Each file holds at most 50,000 tasks and 200 MB, under the server's limits. Only committed
-    tasks are taken, so it works beside a run. The names of the files
-    are printed.
+    json: all tasks, as arrays of at most 50,000 tasks and 200 MB, under the server's limits; the
+    Import button and the import API refuse .jsonl.
+
+    jsonl-parts: what is new since the last time, in files that never change, as the storage never
+    reads again what it has synced. FOLDER.json remembers how far it has come; copy the parts
+    into a bucket, and move or delete them as you like.
+
+    Only committed tasks are taken, so it works beside a run. The names of the files are printed.
     """
     chosen = settings(config, output=output, state=state)
-    from pipeline.exporting import committed_lines, later_exports, write_arrays
+    tasks, state_path, folder = chosen.output_path, chosen.state_path, to or _FOLDERS[form]
+    if form is Format.JSON:
+        _write_arrays(tasks, state_path, folder, worst_first=worst_first)
+        return
+    if worst_first:
+        raise BadSettings("--worst-first goes with --format json: parts hold what is new.")
+    from pipeline.parts import write_parts
 
-    lines = committed_lines(chosen.output_path, chosen.state_path)
     path = None
-    for path in write_arrays(lines, to):
+    for path in write_parts(tasks, state_path, folder):
         typer.echo(path)
-    for old in later_exports(to, path):
+    if path is None:
+        typer.echo(f"Nothing is new in {tasks} since the last export to {folder}.", err=True)
+
+
+def _write_arrays(tasks: Path, state: Path, folder: Path, *, worst_first: bool) -> None:
+    from pipeline import exporting
+
+    by_score = exporting.worst_first if worst_first else exporting.committed_lines
+    path = None
+    for path in exporting.write_arrays(by_score(tasks, state), folder):
+        typer.echo(path)
+    for old in exporting.later_exports(folder, path):
         typer.echo(f"{old} is of an earlier export and is not part of this one.", err=True)
     if path is None:
-        typer.echo(f"There are no tasks in {chosen.output_path} yet.", err=True)
+        typer.echo(f"There are no tasks in {tasks} yet.", err=True)

@@ -1,0 +1,144 @@
+"""The tasks as sealed parts, for Label Studio's S3 source storage.
+
+The storage never reads a key again that it has synced, so a part never grows and no name is used
+twice: what is new since the last time goes into new parts. A ledger beside the folder says how far
+it has come; the parts themselves may be moved away.
+
+Each part is written aside, then noted in the ledger, then given its name. Whatever a crash leaves
+of the last step is done by the next export; what was not noted is written anew.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pipeline.errors import OutputUnusable
+from pipeline.exporting import chunks, committed_lines, opened_output
+from pipeline.files import replacing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_BLOCK = 2**20
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One sealed part: the output's bytes from the end of the part before up to `end`."""
+
+    name: str
+    end: int
+    digest: str
+
+
+class _Ledger(msgspec.Struct):
+    parts: list[Part] = []
+
+
+def write_parts(output: Path, state: Path, folder: Path) -> Iterator[Path]:
+    """Seal what is new in the output since the last time as `tasks-NUMBER-DIGEST.jsonl`, mode 0600.
+
+    Yields:
+        The path of each new part, and first that of one which a crash kept from its name.
+
+    Raises:
+        OutputUnusable: the parts in the ledger are not of this output, or another export is on.
+    """
+    with _held(folder):
+        ledger, aside = _beside(folder, "json"), _beside(folder, "sealing")
+        parts = _read(ledger)
+        _refuse_foreign(parts, output, ledger)
+        if parts and aside.exists() and _digest_of(aside) == parts[-1].digest:
+            yield _name(aside, folder / parts[-1].name)
+        end = parts[-1].end if parts else 0
+        for chunk in chunks(committed_lines(output, state, end)):
+            digest = hashlib.blake2b(digest_size=16)
+            with replacing(aside) as file:
+                for line in chunk:
+                    content = line + b"\n"
+                    file.write(content)
+                    digest.update(content)
+                end += file.tell()
+            name = f"tasks-{len(parts) + 1:04}-{digest.hexdigest()[:8]}.jsonl"
+            parts.append(Part(name, end, digest.hexdigest()))
+            with replacing(ledger) as file:
+                file.write(msgspec.json.encode(_Ledger(parts)))
+            yield _name(aside, folder / name)
+
+
+def _beside(folder: Path, suffix: str) -> Path:
+    """A file that does not lie among the parts, where it would be taken for one."""
+    whole = folder.absolute()
+    return whole.with_name(f"{whole.name}.{suffix}")
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Two exports into one folder would both seal the same tasks."""
+    with _translated(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with _translated(folder):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except BlockingIOError:
+        raise OutputUnusable(f"Another export writes to {path}. Wait for it.") from None
+    except OSError as error:
+        raise OutputUnusable(f"{path} can't be written: {error.strerror}.") from error
+
+
+def _read(ledger: Path) -> list[Part]:
+    try:
+        return msgspec.json.decode(ledger.read_bytes(), type=_Ledger).parts
+    except FileNotFoundError:
+        return []
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise OutputUnusable(
+            f"{ledger} can't be read, so nobody knows which tasks were exported. Put it back, or "
+            "export everything into another folder with --to, for a new project."
+        ) from error
+
+
+def _refuse_foreign(parts: list[Part], output: Path, ledger: Path) -> None:
+    """Tasks that were rewritten since would be exported twice, or not at all."""
+    if not parts:
+        return
+    start = parts[-2].end if parts[1:] else 0
+    if _digest_of(output, start, parts[-1].end) != parts[-1].digest:
+        raise OutputUnusable(
+            f"{output} is not what {ledger} says was exported: it was written anew, or is another "
+            "run's. Export it into another folder with --to, for a new project."
+        )
+
+
+def _digest_of(path: Path, start: int = 0, end: int | None = None) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    with opened_output(path) as file:
+        left = (path.stat().st_size if end is None else end) - start
+        file.seek(start)
+        while left > 0 and (block := file.read(min(left, _BLOCK))):
+            digest.update(block)
+            left -= len(block)
+    return digest.hexdigest()
+
+
+def _name(aside: Path, path: Path) -> Path:
+    """Give a part that is noted its name."""
+    with _translated(path):
+        aside.replace(path)
+    return path

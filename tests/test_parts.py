@@ -1,0 +1,229 @@
+"""Sealed parts for a storage that never reads a name twice."""
+
+from __future__ import annotations
+
+import stat
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipeline import exporting, parts
+from pipeline.collector import Line
+from pipeline.errors import OutputUnusable
+from pipeline.files import replacing
+from pipeline.parts import write_parts
+from pipeline.writer import Output
+from tests.state_files import begun, running
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Crash(Exception):
+    """The process ends here."""
+
+
+class Night:
+    """An output that grows, and its exports."""
+
+    def __init__(self, folder: Path) -> None:
+        self.tasks = folder / "tasks.jsonl"
+        self.state = folder / "state"
+        self.to = folder / "up"
+        self.ledger = folder / "up.json"
+        self.count = 0
+
+    def add(self, *sizes: int) -> None:
+        """Commit one line for each size."""
+        with begun(self.state) as state:
+            jobs = running(state, *(f"key {self.count + n}" for n in range(len(sizes))))
+            with closing(Output(self.tasks, state)) as output:
+                numbered = enumerate(sizes, self.count)
+                lines = [b'{"task": "%d%s"}\n' % (n, b"x" * size) for n, size in numbered]
+                output.write([Line(job, line) for job, line in zip(jobs, lines, strict=True)])
+        self.count += len(sizes)
+
+    def export(self) -> list[Path]:
+        """Seal what is new."""
+        return list(write_parts(self.tasks, self.state, self.to))
+
+    def names(self) -> list[str]:
+        """What lies in the folder."""
+        return sorted(path.name for path in self.to.iterdir())
+
+
+@pytest.fixture(name="night")
+def first_night(tmp_path):
+    """Two tasks that are exported."""
+    night = Night(tmp_path)
+    night.add(1, 2)
+    night.export()
+    return night
+
+
+def test_a_second_export_adds_nothing(night):
+    """Running twice over the same tasks makes no file and changes none."""
+    before = {path.name: path.stat().st_mtime_ns for path in night.to.iterdir()}
+
+    assert night.export() == []
+    assert {path.name: path.stat().st_mtime_ns for path in night.to.iterdir()} == before
+
+
+def test_what_is_new_is_in_a_new_part_alone(night):
+    """The next night's part holds the next night's tasks, and the first part is as it was."""
+    [first] = night.to.iterdir()
+    content = first.read_bytes()
+    night.add(3)
+
+    [second] = night.export()
+
+    assert second != first
+    assert first.read_bytes() == content
+    assert content + second.read_bytes() == night.tasks.read_bytes()
+
+
+def test_parts_that_were_moved_away_are_not_written_again(night):
+    """Once in the bucket the parts may be deleted here; only what is new follows."""
+    for path in night.to.iterdir():
+        path.unlink()
+    night.add(3)
+
+    [part] = night.export()
+
+    assert part.read_bytes().count(b"\n") == 1
+    assert part.name.startswith("tasks-0002-")
+
+
+def test_nothing_but_parts_lies_in_the_folder(night):
+    """A ledger among the parts would be taken for a task when the folder is copied."""
+    assert all(name.endswith(".jsonl") for name in night.names())
+    assert night.ledger.exists()
+
+
+def test_only_the_owner_may_read_parts_and_ledger(night):
+    """Transcripts are private."""
+    for path in (*night.to.iterdir(), night.ledger):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_tasks_that_were_written_anew_are_refused(night):
+    """After a rebuild the order is another one: to go on would export some tasks twice."""
+    lines = night.tasks.read_bytes().splitlines(keepends=True)
+    night.tasks.write_bytes(b"".join(reversed(lines)))
+
+    with pytest.raises(OutputUnusable, match=r"is not what .* says was exported"):
+        night.export()
+
+
+def test_a_ledger_that_can_not_be_read_is_refused(night):
+    """Without the ledger everything would be exported a second time, so it is no new beginning."""
+    night.ledger.write_text("{")
+
+    with pytest.raises(OutputUnusable, match="nobody knows which tasks were exported"):
+        night.export()
+
+
+def test_two_exports_at_once_are_refused(night):
+    """The second of two exports into one folder seals nothing."""
+    night.add(3)
+    first = write_parts(night.tasks, night.state, night.to)
+    next(first)
+
+    with pytest.raises(OutputUnusable, match="Another export writes to"):
+        night.export()
+    assert list(first) == []
+
+
+def test_a_folder_that_can_not_be_made_is_named(night):
+    """A file in the place of the folder is refused with one sentence."""
+    with pytest.raises(OutputUnusable, match="can't be written: "):
+        list(write_parts(night.tasks, night.state, night.tasks))
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    nights=st.lists(
+        st.tuples(st.lists(st.integers(0, 60), max_size=6), st.integers(0, 9), st.booleans()),
+        max_size=6,
+    ),
+    most_tasks=st.integers(1, 4),
+)
+def test_whatever_ends_an_export_each_task_is_in_one_part(
+    tmp_path_factory, monkeypatch, nights, most_tasks
+):
+    """Crashes at any step and parts moved away: together the parts are the output, in order."""
+    night = Night(tmp_path_factory.mktemp("nights"))
+    bucket: dict[str, bytes] = {}
+    night.add(0)
+    with monkeypatch.context() as patch:
+        patch.setattr(exporting, "MOST_TASKS", most_tasks)
+        for sizes, steps, moved in [*nights, ([], 99, True)]:
+            if sizes:
+                night.add(*sizes)
+            with suppress(Crash), monkeypatch.context() as crash:
+                end_after(steps, crash)
+                night.export()
+            if moved:
+                upload(night.to, bucket)
+
+    assert b"".join(bucket[name] for name in sorted(bucket)) == night.tasks.read_bytes()
+    assert all(content.count(b"\n") <= most_tasks for content in bucket.values())
+
+
+def upload(folder: Path, bucket: dict[str, bytes]) -> None:
+    """Move the parts into a bucket that reads no name twice."""
+    for path in folder.iterdir() if folder.exists() else ():
+        assert path.name not in bucket
+        bucket[path.name] = path.read_bytes()
+        path.unlink()
+
+
+def end_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Crash before the step after so many: a file written aside, noted, or named."""
+    left = steps
+
+    def crashing(step):
+        def take(*arguments):
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise Crash
+            return step(*arguments)
+
+        return take
+
+    monkeypatch.setattr(parts, "_name", crashing(parts._name))
+    monkeypatch.setattr(parts, "replacing", crashing(replacing))
+
+
+def test_the_command_seals_what_is_new(run, cloud):
+    """Every night one command, and each recording is in one part."""
+    service = cloud()
+    service.add(one="first")
+    run("run", "s3://audio/")
+    first = run("export", "--format", "jsonl-parts")
+    again = run("export", "--format", "jsonl-parts")
+    service.add(two="second")
+    run("run", "s3://audio/")
+
+    second = run("export", "--format", "jsonl-parts")
+
+    assert (again.code, again.out) == (0, "")
+    assert "Nothing is new in tasks.jsonl" in again.err
+    written = [run.folder / line for line in (first.out + second.out).splitlines()]
+    assert len(written) == 2
+    parts_together = b"".join(path.read_bytes() for path in written)
+    assert parts_together == (run.folder / "tasks.jsonl").read_bytes()
+
+
+def test_parts_are_not_sorted_by_score(run):
+    """Asking for both at once is refused, as parts hold what is new."""
+    outcome = run("export", "--format", "jsonl-parts", "--worst-first")
+
+    assert outcome.code == 2
+    assert "--worst-first goes with --format json" in outcome.err
