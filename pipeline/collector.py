@@ -92,8 +92,8 @@ class Collectors:
         return self._tasks.line(audio, job, transcript)
 
     def _try_again(self, job: Job, error: FaultAtTheService) -> None:
-        """Give a job that the service spoilt a new name, twice at most."""
-        if job.attempt <= _NEW_NAMES:
+        """Give a job that the service spoilt a new name, twice at most; none to one found done."""
+        if job.attempt <= _NEW_NAMES and not job.found:
             self._board.try_again(job)
         else:
             self._board.fail(job, error.reason, str(error))

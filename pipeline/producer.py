@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pipeline.s3 import S3
     from pipeline.sources import Entry, Selection, Source
     from pipeline.state import State
+    from pipeline.state_reading import StateReader
 
 
 async def produce(source: Source, selection: Selection, fingerprint: str, board: Board) -> None:
@@ -30,6 +32,17 @@ async def produce(source: Source, selection: Selection, fingerprint: str, board:
         board.listed()
     board.state.note_skipped(figures.skipped)
     figures.listing_done = True
+    board.listed()
+
+
+async def take_over(earlier: StateReader, board: Board) -> None:
+    """Insert every recording that an earlier run has written, to be written from its result."""
+    for page in earlier.written():
+        board.figures.touched += board.state.take_over(page)
+        board.figures.listed += len(page)
+        board.listed()
+        await asyncio.sleep(0)
+    board.figures.listing_done = True
     board.listed()
 
 

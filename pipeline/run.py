@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import closing
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pipeline.aws import Transcriber
@@ -23,12 +24,12 @@ from pipeline.collector import Collectors
 from pipeline.errors import BudgetSpent, CannotRun, PipelineError
 from pipeline.naming import group_tag, parse_s3_uri
 from pipeline.poller import Poller
-from pipeline.producer import find_results, produce
+from pipeline.producer import find_results, produce, take_over
 from pipeline.starters import Starters
-from pipeline.writer import Output, forget_output, write
+from pipeline.writer import Output, forget_output, keep_to_one_kind, write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Coroutine, Iterator
 
     from pipeline.aws import Session
     from pipeline.board import Board
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from pipeline.model import Job
     from pipeline.s3 import S3
     from pipeline.sources import Selection, Source
+    from pipeline.state_reading import StateReader
 
 _QUEUE = 64
 
@@ -67,16 +69,32 @@ class Run:
         """
         if results := parse_s3_uri(self.config.output.results):
             await find_results(self.s3, results, self._tag, self.board.state)
-        path, state = self.config.output_path, self.board.state
         if rebuild:
-            forget_output(path, state, results_exist=self.source.jobs_last)
+            exist = self.source.jobs_last
+            forget_output(self.config.output_path, self.board.state, results_exist=exist)
+        fingerprint = self.config.fingerprint
+        await self._write(partial(produce, self.source, selection, fingerprint, self.board))
+
+    async def rewrite(self, earlier: StateReader) -> None:
+        """Write a task for every recording that an earlier run has written; start nothing.
+
+        Raises:
+            CannotRun: the run had to stop; what was collected is written.
+        """
+        await self._write(partial(take_over, earlier, self.board))
+
+    async def _write(self, listing: Callable[[], Coroutine[None, None, None]]) -> None:
+        state = self.board.state
+        keep_to_one_kind(state, self.config.tasks.kind, self.config.model_version)
         try:
-            with closing(Output(path, state)) as output:
-                await self._stages(selection, output)
+            with closing(Output(self.config.output_path, state)) as output:
+                await self._stages(listing, output)
         except BaseExceptionGroup as group:
             raise _first(group) from group
 
-    async def _stages(self, selection: Selection, output: Output) -> None:
+    async def _stages(
+        self, listing: Callable[[], Coroutine[None, None, None]], output: Output
+    ) -> None:
         config, board, source = self.config, self.board, self.source
         finished: asyncio.Queue[Job] = asyncio.Queue(_QUEUE)
         lines: asyncio.Queue[Line] = asyncio.Queue(_QUEUE)
@@ -89,7 +107,7 @@ class Run:
             go = group.create_task
             pool = [go(starters.work()) for _ in range(config.limits.workers)]
             others = [
-                go(produce(source, selection, config.fingerprint, board)),
+                go(listing()),
                 go(poller.poll()),
                 *(go(collectors.work(finished, lines)) for _ in range(config.limits.collectors)),
                 go(write(output, lines, board)),

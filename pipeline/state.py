@@ -7,7 +7,6 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import StateUnusable
-from pipeline.naming import parse_s3_uri
 from pipeline.state_file import connect, hold, touch_private, translated
 from pipeline.state_reading import JOB_COLUMNS, StateReader
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.model import Job, Recording
-    from pipeline.naming import S3Place
 
 # A key seen before is touched only when there is something to do: its content or the settings
 # changed (start anew), or it is not written (it belongs to this run's selection; one in flight too,
@@ -61,10 +59,10 @@ class State(StateReader):
 
     # The run's beginning
 
-    def begin(self, source: str, results: str = "") -> None:
+    def begin(self, source: str, *results: str) -> None:
         """Begin a run over `source`: put aborted starts back and count the run.
 
-        `results` is where its transcripts are written, "" where the service keeps them.
+        `results` are the places where its transcripts are, "" where the service keeps them.
 
         Raises:
             StateUnusable: the file holds recordings of another source.
@@ -78,7 +76,8 @@ class State(StateReader):
                 )
             self._check_tag()
             self._set("source", source)
-            self._set(f"results at {results}", 1)
+            for place in results:
+                self._set(f"results at {place}", 1)
             self.generation = int(self.fact("generation") or 0) + 1
             self._set("generation", self.generation)
             self._set("begun", time.time())
@@ -128,19 +127,24 @@ class State(StateReader):
                 results,
             )
 
-    def result_places(self) -> list[S3Place]:
-        """Below which places the jobs of this and earlier runs were told to write."""
-        names = self.rows("SELECT substr(name, 12) FROM meta WHERE name LIKE 'results at s3:%'")
-        return [place for (uri,) in names if (place := parse_s3_uri(uri))]
-
-    def results_are_known(self) -> bool:
-        """Whether the results that existed before this state file did were looked for."""
-        return self.fact("results known") is not None
-
     def know_results(self) -> None:
         """The results that exist have been looked for; new ones are this state's own."""
         with self._writing():
             self._set("results known", 1)
+
+    def take_over(self, written: Sequence[Job]) -> int:
+        """Insert recordings that an earlier state has written, to be written from their results.
+
+        Returns how many rows that touched, as `add` does.
+        """
+        with self._writing():
+            self.note_results((job.identity, job.attempt) for job in written)
+            touched = self.add((job.recording, job.identity) for job in written)
+            self._db.execute(
+                "UPDATE recordings SET found = r.attempt FROM results AS r "
+                "WHERE status = 0 AND found = 0 AND r.identity = recordings.identity"
+            )
+        return touched
 
     def retry(self, reasons: Sequence[str]) -> int:
         """Put failed recordings back under a new attempt; return how many there were.
@@ -228,11 +232,6 @@ class State(StateReader):
                 (time.time(), job.row, job.identity),
             )
 
-    def in_flight(self) -> list[tuple[Job, float]]:
-        """The jobs an earlier run left in flight, and when each was started (epoch seconds)."""
-        rows = self.rows(f"SELECT {JOB_COLUMNS}, changed FROM recordings WHERE status = 2")
-        return [(self.job(row), changed) for *row, changed in rows]
-
     # The writer's checkpoint
 
     @contextmanager
@@ -245,6 +244,12 @@ class State(StateReader):
         """Remember which file the tasks are written to, as a path relative to the state file."""
         with self._writing():
             self._set("output", name)
+
+    def describe_output(self, kind: str, model_version: str) -> None:
+        """Remember what the output's tasks are."""
+        with self._writing():
+            self._set("output kind", kind)
+            self._set("output model version", model_version)
 
     def begin_output(self) -> None:
         """The output is about to grow beyond what is committed, durably so."""

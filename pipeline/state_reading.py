@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.errors import StateUnusable
 from pipeline.model import Job, Recording
-from pipeline.naming import job_name
+from pipeline.naming import job_name, parse_s3_uri
 from pipeline.state_file import connect, translated
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from pipeline.naming import S3Place
 
 JOB_COLUMNS = "row, identity, attempt, found, key, etag, size"
 _PAGE = 1000
@@ -122,6 +124,32 @@ class StateReader:
             _PAGE,
         ):
             yield from ((self.job(row), reason, words) for *row, reason, words in rows)
+            after = rows[-1][0]
+
+    def in_flight(self) -> list[tuple[Job, float]]:
+        """The jobs an earlier run left in flight, and when each was started (epoch seconds)."""
+        rows = self.rows(f"SELECT {JOB_COLUMNS}, changed FROM recordings WHERE status = 2")
+        return [(self.job(row), changed) for *row, changed in rows]
+
+    def results_are_known(self) -> bool:
+        """Whether the results that existed before this state file did were looked for."""
+        return self.fact("results known") is not None
+
+    def result_places(self) -> list[S3Place]:
+        """Below which places the jobs of this and earlier runs were told to write."""
+        names = self.rows("SELECT substr(name, 12) FROM meta WHERE name LIKE 'results at s3:%'")
+        return [place for (uri,) in names if (place := parse_s3_uri(uri))]
+
+    def written(self) -> Iterator[list[Job]]:
+        """The recordings that are written, by the page; of each the content written last."""
+        after = 0
+        while rows := self.rows(
+            f"SELECT {JOB_COLUMNS} FROM recordings "
+            "WHERE status = 3 AND row > ? ORDER BY row LIMIT ?",
+            after,
+            _PAGE,
+        ):
+            yield [self.job(row) for row in rows]
             after = rows[-1][0]
 
     def selected(self) -> Counts:

@@ -181,6 +181,22 @@ def forget_output(path: Path, state: State, *, results_exist: bool) -> None:
     state.forget_output(results_exist=results_exist)
 
 
+def keep_to_one_kind(state: State, kind: str, model_version: str) -> None:
+    """Remember what the output's tasks are: one project in Label Studio takes one kind.
+
+    Raises:
+        StateUnusable: the output holds tasks of another kind.
+    """
+    known = state.fact("output kind")
+    if state.output_size and known not in (None, kind):
+        raise StateUnusable(
+            f"The output of the state file {state.path} holds tasks of the kind {known}, not "
+            f"{kind}. Name another --output, or write {kind} from the same results with "
+            f"`tasks rebuild --task {kind}`."
+        )
+    state.describe_output(kind, model_version)
+
+
 def refuse_foreign_output(path: Path, state: Path) -> None:
     """Refuse to write over a file that the state file knows nothing of.
 

@@ -11,12 +11,22 @@ import shutil
 import subprocess
 from textwrap import dedent, indent
 
+from pipeline.cli import app
 from pipeline.labeling import TaskKind, labeling_config
 from tests.conftest import COMMAND, ROOT, clean_environment
 
 README = ROOT / "README.md"
+COMMANDS = sorted(
+    [name for command in app.registered_commands if (name := command.name)]
+    + [
+        f"{group.name} {command.name}"
+        for group in app.registered_groups
+        if group.typer_instance
+        for command in group.typer_instance.registered_commands
+    ]
+)
 _BLOCK = re.compile(
-    r"^( *)(<!-- ((?:help|config): [\w-]+|demo) -->\n *```\w+\n)(.*?)( *```\n)",
+    r"^( *)(<!-- ((?:help|config): [\w-]+(?: \w+)?|demo) -->\n *```\w+\n)(.*?)( *```\n)",
     re.DOTALL | re.MULTILINE,
 )
 
@@ -24,7 +34,7 @@ _BLOCK = re.compile(
 def help_text(command: str) -> str:
     """What `transcribe-pipeline COMMAND --help` prints on a terminal of 96 columns."""
     return subprocess.run(
-        [COMMAND, command, "--help"],
+        [COMMAND, *command.split(), "--help"],
         env=clean_environment(COLUMNS="96"),
         check=True,
         capture_output=True,
@@ -59,10 +69,7 @@ def _filled(block: re.Match[str], text: str) -> str:
 
 def main() -> None:
     """Print the help texts and the demo into the README."""
-    fresh = {
-        f"help: {name}": help_text(name)
-        for name in ("run", "status", "retry", "labeling-config", "export", "serve")
-    }
+    fresh = {f"help: {name}": help_text(name) for name in COMMANDS}
     fresh |= {f"config: {kind}": labeling_config(kind) for kind in TaskKind}
     fresh["demo"] = demo()
     text = README.read_text(encoding="utf-8")

@@ -8,15 +8,13 @@ import tomllib
 import msgspec
 import pytest
 
-from pipeline.cli import app
 from pipeline.config import SECTIONS, Config
 from pipeline.labeling import TaskKind, labeling_config
 from pipeline.resolving import resolve
 from tests.conftest import ROOT
-from tests.docs import README, blocks, help_text
+from tests.docs import COMMANDS, README, blocks, help_text
 from tests.labeling import assert_accepted_by_label_studio
 
-COMMANDS = sorted(command.name for command in app.registered_commands if command.name)
 EXAMPLE = ROOT / "config.example.toml"
 
 

@@ -27,11 +27,13 @@ from pipeline.errors import BadSettings, BudgetSpent, CannotRun, NoSuchSource
 from pipeline.naming import S3Place, group_tag, parse_s3_uri
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
     from pipeline.config import Config
     from pipeline.progress import Style
     from pipeline.run import Run
-    from pipeline.sources import Selection
     from pipeline.state import State
+    from pipeline.state_reading import StateReader
     from pipeline.summary import Summary
 
 NAME = "run"
@@ -139,22 +141,24 @@ def command(
         rebuild_output=rebuild_output or rebuild_state,
         rebuild_state=rebuild_state,
     )
-    raise typer.Exit(_report(_complete(order), quiet=quiet, json=json))
+    raise typer.Exit(report(complete(order), quiet=quiet, json=json))
 
 
 class Order(NamedTuple):
     """What is to be done: the settings, the place of the recordings, how progress is told.
 
     `manifest` names which of the recordings; `rebuild_output` writes every task anew, and
-    `rebuild_state` sets the state file aside first.
+    `rebuild_state` sets the state file aside first. With `earlier` the recordings are those that
+    are written there, and nothing is started.
     """
 
     config: Config
     place: S3Place | Path
     style: Style
-    manifest: S3Place | Path | None
-    rebuild_output: bool
-    rebuild_state: bool
+    manifest: S3Place | Path | None = None
+    rebuild_output: bool = False
+    rebuild_state: bool = False
+    earlier: StateReader | None = None
 
 
 def parse_source(source: str, config: Config) -> S3Place | Path:
@@ -187,7 +191,7 @@ def parse_source(source: str, config: Config) -> S3Place | Path:
     return folder
 
 
-def _report(summary: Summary, *, quiet: bool, json: bool) -> int:
+def report(summary: Summary, *, quiet: bool, json: bool) -> int:
     """Print the summary where it is wanted; return the exit code."""
     from pipeline.summary import as_text
 
@@ -201,7 +205,7 @@ def _report(summary: Summary, *, quiet: bool, json: bool) -> int:
     return summary.exit_code
 
 
-def _complete(order: Order) -> Summary:
+def complete(order: Order) -> Summary:
     """Take the state file first: two runs must not even begin to list."""
     import uvloop
 
@@ -219,7 +223,8 @@ def _complete(order: Order) -> Summary:
     elif not order.rebuild_output and not config.state_path.exists():
         refuse_foreign_output(config.output_path, config.state_path)
     with open_state(config.state_path, group_tag(config.transcribe.job_prefix, bucket)) as state:
-        state.begin(uri, config.output.results)
+        places = order.earlier.result_places() if order.earlier else ()
+        state.begin(uri, config.output.results, *map(str, places))
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_with_services(order, state))
 
@@ -238,20 +243,24 @@ async def _with_services(order: Order, state: State) -> Summary:
     async with services(config, order.place, board.braking) as (config, whole, session, s3):
         source = named_by(order.manifest, whole, s3) if order.manifest else whole
         run = Run(config, source, board, session, s3)
-        summary = await _summary_of(run, selection, order)
+        work = partial(run.complete, selection, rebuild=order.rebuild_output)
+        if order.earlier:
+            work = partial(run.rewrite, order.earlier)
+        summary = await _summary_of(run, work, order)
         listed = board.figures.listing_done
         write_failures(config.failures_path, source, state, listed=listed)
         return summary
 
 
-async def _summary_of(run: Run, selection: Selection, order: Order) -> Summary:
+async def _summary_of(
+    run: Run, work: Callable[[], Coroutine[None, None, None]], order: Order
+) -> Summary:
     """Complete the run, or end it as it must end; the facts of it either way."""
     from pipeline.progress import shown
     from pipeline.summary import OVER_BUDGET, summarise
 
     try:
         async with shown(run.board, order.style):
-            work = partial(run.complete, selection, rebuild=order.rebuild_output)
             received = await interruptible(work)
     except CannotRun as error:
         return summarise(run, CANNOT_RUN, str(error))
