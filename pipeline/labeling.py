@@ -2,8 +2,9 @@
 
 One configuration per kind serves every task of the kind, with one speaker or ten, with a language
 identified or none: what differs between tasks comes out of the task (`$speakers`, `$languages`).
-Label Studio (1.23) then wants both in every task, takes an empty list, and checks no label against
-a list of its own; a fixed label beside them would make its strict check refuse all the others.
+Label Studio (1.23) then wants both in every task, shows nothing for an empty list, and checks no
+label against a list of its own; a fixed label beside them would make its strict check refuse all
+the others.
 """
 
 from __future__ import annotations
