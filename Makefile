@@ -1,9 +1,10 @@
-# Python 3.11, 3.12 or 3.13, and make; everything else is installed below .venv and .venv-ministack.
+# Python 3.11, 3.12 or 3.13, and make; everything else is installed below .venv,
+# .venv-ministack and .venv-label-studio.
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: install demo test torture bench check format docs clean
+.PHONY: install demo test test-label-studio torture bench check format docs clean
 
 install: .venv/installed
 
@@ -31,6 +32,17 @@ demo: install
 test: .venv/tests-installed
 	$(BIN)/python -m pytest --numprocesses 4 --dist loadgroup --quiet
 
+# A real Label Studio; its data directory is made once, as a first start takes half a minute.
+.venv-label-studio/installed: tests/label_studio.txt tests/label_studio/server.py .venv/tests-installed
+	$(PYTHON) -m venv .venv-label-studio
+	.venv-label-studio/bin/python -m pip install --quiet --disable-pip-version-check \
+		--requirement tests/label_studio.txt
+	$(BIN)/python -m tests.label_studio.server .venv-label-studio/seed
+	@touch $@
+
+test-label-studio: .venv-label-studio/installed
+	$(BIN)/python -m pytest -m label_studio tests/label_studio --quiet
+
 # A quarter of an hour: 2,000 recordings through kills and faults; prints "What it survives".
 torture: .venv/tests-installed
 	$(BIN)/python -m tests.torture
@@ -57,4 +69,4 @@ docs: .venv/tests-installed
 	$(BIN)/python -m tests.docs
 
 clean:
-	rm -rf .venv .venv-ministack demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-ministack .venv-label-studio demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
