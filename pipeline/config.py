@@ -127,6 +127,30 @@ class Tasks(msgspec.Struct, frozen=True):
     ] = ""
 
 
+class LabelStudio(msgspec.Struct, frozen=True):
+    """Where the tasks are reviewed."""
+
+    url: Annotated[
+        str, Meta(description="Address of Label Studio. [default: LABEL_STUDIO_URL]")
+    ] = ""
+    project: Annotated[
+        int, Meta(ge=0, description="Number of the project, as its address shows it.")
+    ] = 0
+    token_file: Annotated[
+        str,
+        Meta(description="File with the access token. [default: LABEL_STUDIO_API_KEY's value]"),
+    ] = ""
+    review_below: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description="Push only tasks with a lower score, the others become ground truth;"
+            " 0 pushes all.",
+        ),
+    ] = 0.0
+
+
 class Config(msgspec.Struct, frozen=True):
     """Every setting, by section as in the file."""
 
@@ -137,6 +161,7 @@ class Config(msgspec.Struct, frozen=True):
     limits: Limits = Limits()
     budget: Budget = Budget()
     tasks: Tasks = Tasks()
+    label_studio: LabelStudio = LabelStudio()
 
     @property
     def output_path(self) -> Path:

@@ -10,6 +10,7 @@
     │   ├── StateUnusable         locked, of another source, not ours, damaged
     │   ├── OutputUnusable        can't be written, changed by someone, disk full
     │   ├── NothingWorks          the first recordings all fail for the same reason
+    │   ├── TasksRefused          Label Studio refuses the tasks, or the project is not for them
     │   └── ServiceUnreachable    no answer for too long; the next run goes on
     ├── BudgetSpent               --until or --max-hours: stop, exit 3
     ├── RecordingFailed           one recording ends here, the others go on
@@ -21,7 +22,8 @@
         ├── NoFreeSlot            the account runs as many jobs as it may
         └── Unavailable           no answer, or a fault at the service; the outcome is unknown
 
-Foreign errors become one of these in `aws.py`, `s3.py` and `http.py` alone.
+Foreign errors become one of these in `aws.py`, `s3.py`, `http.py` and `label_studio/client.py`
+alone.
 """
 
 from __future__ import annotations
@@ -53,6 +55,10 @@ class Expired(NoAccess):
 
 class NothingWorks(CannotRun):
     """The first recordings all failed for one reason: it is not the recordings."""
+
+
+class TasksRefused(CannotRun):
+    """Label Studio does not take the tasks, or the project is not made for them."""
 
 
 class NoSuchSource(CannotRun):

@@ -49,6 +49,10 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "max_hours": st.floats(0.001, 1_000),
     "kind": st.sampled_from(["transcript", "segments"]),
     "model_version": words,
+    "url": words.map(lambda word: f"https://{word}"),
+    "project": st.integers(1, 10**9),
+    "token_file": words,
+    "review_below": st.floats(0.001, 1),
 }
 chosen = st.fixed_dictionaries({}, optional=VALUES).filter(
     lambda values: values.get("output", "tasks.jsonl") != values.get("state")
@@ -250,6 +254,8 @@ def test_a_value_of_the_wrong_type_is_named(tmp_path, line, said):
         ("until", ("noon", "24:00", "06:00 Nowhere")),
         ("max_hours", (-0.5,)),
         ("kind", ("", "words", "Segments", "TRANSCRIPT")),
+        ("project", (-1,)),
+        ("review_below", (-0.1, 1.1, float("nan"))),
     ],
 )
 def test_a_value_out_of_bounds_is_refused(name, values):

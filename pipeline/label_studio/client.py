@@ -1,0 +1,267 @@
+"""The calls of Label Studio's API that the review loop needs, each made once.
+
+`Client.retried` makes one again, or several as one, through the one retry layer. An import is not
+safe to repeat by itself: `push.py` looks up what arrived before it sends again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from pipeline.brakes import Operation, Waiting
+from pipeline.errors import BadSettings, Expired, NoAccess, Unavailable
+from pipeline.label_studio.refusals import ACCESS_STEP, Credential, meaning, no_label_studio
+from pipeline.label_studio.token import is_personal
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+T = TypeVar("T")
+
+_TIMEOUT = aiohttp.ClientTimeout(total=600, sock_connect=10)
+_RATE = 50.0
+_ACCESS_SECONDS = 240.0
+"""Access tokens made from a personal one live for 300 seconds (1.23)."""
+
+_FIRST_ERROR_STATUS = 300
+_PAGE = 1000
+
+
+class Control(msgspec.Struct, frozen=True):
+    """One control of a labeling configuration, as the server parses it."""
+
+    type: str
+    to_name: list[str]
+    labels: list[str] = []
+    dynamic_labels: bool = False
+
+
+class Project(msgspec.Struct, frozen=True):
+    """What the server says of a project; `model_version` is "" before the first prediction."""
+
+    id: int
+    title: str = ""
+    label_config: str = ""
+    model_version: str | None = ""
+    task_number: int | None = 0
+    parsed_label_config: dict[str, Control] | None = None
+
+
+class Imported(msgspec.Struct, frozen=True):
+    """What an import did; `task_ids` are in the order of the tasks sent."""
+
+    task_count: int
+    prediction_count: int
+    task_ids: list[int] = []
+
+
+class TaskData(msgspec.Struct, frozen=True):
+    """The part of a task's data by which it is found again."""
+
+    job_id: str = ""
+
+
+class TaskRow(msgspec.Struct, frozen=True):
+    """A task as the server has it."""
+
+    id: int
+    data: TaskData
+    total_predictions: int = 0
+
+
+class Storage(msgspec.Struct, frozen=True):
+    """An S3 source storage of a project."""
+
+    id: int
+    bucket: str | None = None
+
+
+class _TaskPage(msgspec.Struct, frozen=True):
+    tasks: list[TaskRow]
+    total: int
+
+
+class _ProjectPage(msgspec.Struct, frozen=True):
+    results: list[Project]
+
+
+class _Created(msgspec.Struct, frozen=True):
+    created: int
+
+
+class _Access(msgspec.Struct, frozen=True):
+    access: str
+
+
+class _Call(NamedTuple):
+    method: str
+    path: str
+    query: dict[str, str] | None
+    body: bytes | None
+
+
+class Client:
+    """One Label Studio, in the name of one user; `url` has no slash at its end."""
+
+    def __init__(self, url: str, token: str, http: aiohttp.ClientSession) -> None:
+        self.url = url
+        self._token = token
+        self._personal = is_personal(token)
+        self._http = http
+        self._access = ""
+        self._access_made = 0.0
+        self._refreshing = asyncio.Lock()
+        self._operation = Operation("Label Studio", _RATE, Waiting(), self._renew)
+
+    async def retried(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Make calls that may be made again, until they succeed.
+
+        Raises:
+            ServiceUnreachable: no usable answer for too long.
+            CannotRun: an answer that trying again does not change.
+        """
+        return await self._operation.call(attempt)
+
+    async def project(self, number: int) -> Project:
+        """A project by its number."""
+        return await self._get(Project, f"projects/{number}/")
+
+    async def projects_titled(self, title: str) -> list[Project]:
+        """The projects that have just this title, the oldest first."""
+        query = {"title": title, "page_size": "100", "ordering": "id"}
+        page = await self._get(_ProjectPage, "projects/", query)
+        return [each for each in page.results if each.title == title]
+
+    async def create_project(self, title: str, label_config: str) -> Project:
+        """A new project with a labeling configuration."""
+        body = {"title": title, "label_config": label_config}
+        return await self._post(Project, "projects/", msgspec.json.encode(body))
+
+    async def import_tasks(self, project: int, tasks: Sequence[bytes]) -> Imported:
+        """Add tasks, each a JSON object: all of them or none."""
+        body = b"[" + b",".join(tasks) + b"]"
+        query = {"return_task_ids": "true"}
+        return await self._post(Imported, f"projects/{project}/import", body, query)
+
+    async def import_predictions(self, project: int, predictions: Sequence[dict[str, Any]]) -> int:
+        """Add predictions to tasks, each with the `task` it belongs to; how many were added."""
+        body = msgspec.json.encode(predictions)
+        path = f"projects/{project}/import/predictions"
+        return (await self._post(_Created, path, body)).created
+
+    async def find_tasks(self, project: int, job_ids: Sequence[str]) -> list[TaskRow]:
+        """The tasks whose `data.job_id` is one of these; a thousand at most.
+
+        The ids travel in the address, of which the server reads 16 KB: see `query_size`.
+        """
+        query = {
+            "project": str(project),
+            "fields": "task_only",
+            "include": "id,data,total_predictions",
+            "resolve_uri": "false",
+            "page_size": str(_PAGE),
+            "query": job_id_filter(job_ids),
+        }
+        return (await self._get(_TaskPage, "tasks", query)).tasks
+
+    async def storages(self, project: int) -> list[Storage]:
+        """The S3 source storages of a project."""
+        return await self._get(list[Storage], "storages/s3", {"project": str(project)})
+
+    async def create_storage(self, settings: dict[str, Any]) -> Storage:
+        """A new S3 source storage; the server tries to reach the bucket."""
+        return await self._post(Storage, "storages/s3", msgspec.json.encode(settings))
+
+    async def _get(self, kind: type[T], path: str, query: dict[str, str] | None = None) -> T:
+        return self._decoded(kind, await self.ask("GET", path, query))
+
+    async def _post(
+        self, kind: type[T], path: str, body: bytes, query: dict[str, str] | None = None
+    ) -> T:
+        return self._decoded(kind, await self.ask("POST", path, query, body))
+
+    def _decoded(self, kind: type[T], body: bytes) -> T:
+        try:
+            return msgspec.json.decode(body, type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise no_label_studio(self.url, "its answer is not that of the API") from error
+
+    async def ask(
+        self, method: str, path: str, query: dict[str, str] | None = None, body: bytes | None = None
+    ) -> bytes:
+        """Make one call below `/api/`; the body of its successful answer.
+
+        Raises:
+            Unavailable: no answer, or a fault at the server: the outcome is unknown.
+            CannotRun: another refusal; its sentence says what to do.
+        """
+        used = Credential.ACCESS if self._personal else Credential.LEGACY
+        return await self._sent(_Call(method, path, query, body), used)
+
+    async def _sent(self, call: _Call, used: Credential) -> bytes:
+        headers = {} if call.body is None else {"Content-Type": "application/json"}
+        if used is not Credential.PERSONAL:
+            headers["Authorization"] = await self._authorization()
+        url = URL(f"{self.url}/api/{call.path}").with_query(call.query)
+        try:
+            async with self._http.request(
+                call.method, url, data=call.body, headers=headers, allow_redirects=False
+            ) as answer:
+                content = await answer.read()
+        except aiohttp.InvalidURL as error:
+            raise BadSettings(f"{self.url} is no address of a server.") from error
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            reason = str(error) or type(error).__name__
+            raise Unavailable(f"{self.url} does not answer ({reason.partition('?')[0]})") from error
+        if answer.status >= _FIRST_ERROR_STATUS:
+            raise meaning(self.url, answer.status, content, used)
+        return content
+
+    async def _authorization(self) -> str:
+        """A legacy token goes as it is; a personal one is exchanged for one that lives shortly."""
+        if not self._personal:
+            return f"Token {self._token}"
+        async with self._refreshing:
+            if not self._access or time.monotonic() - self._access_made > _ACCESS_SECONDS:
+                body = msgspec.json.encode({"refresh": self._token})
+                call = _Call("POST", "token/refresh/", None, body)
+                answer = await self._sent(call, Credential.PERSONAL)
+                self._access = self._decoded(_Access, answer).access
+                self._access_made = time.monotonic()
+            return f"Bearer {self._access}"
+
+    async def _renew(self, signed: float) -> None:
+        """Take a new access token, unless this one is newer than the call that failed with it."""
+        if self._access_made > signed:
+            raise NoAccess(
+                f"Label Studio at {self.url} does not take the access token that it made just "
+                f"now. {ACCESS_STEP}"
+            ) from Expired()
+        self._access = ""
+
+
+@asynccontextmanager
+async def connected(url: str, token: str) -> AsyncIterator[Client]:
+    """A client of the Label Studio at `url`, such as `address` gives it."""
+    async with aiohttp.ClientSession(timeout=_TIMEOUT, trust_env=True) as http:
+        yield Client(url, token, http)
+
+
+def job_id_filter(job_ids: Sequence[str]) -> str:
+    """The Data Manager's filter for tasks by their `data.job_id`."""
+    item = {
+        "filter": "filter:tasks:data.job_id",
+        "operator": "in_list",
+        "type": "List",
+        "value": list(job_ids),
+    }
+    filters = {"filters": {"conjunction": "and", "items": [item]}}
+    return json.dumps(filters, separators=(",", ":"))

@@ -1,0 +1,132 @@
+"""The one translation of what Label Studio answers into errors of ours; pure.
+
+The answers are those of the real server (1.23). An error of its own is JSON with `detail` and
+`validation_errors`; a proxy's, and that of a wrong address, is a page of HTML.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from pipeline.errors import (
+    BadSettings,
+    Denied,
+    Expired,
+    NoAccess,
+    PipelineError,
+    TasksRefused,
+    Throttled,
+    Unavailable,
+)
+
+_MOST_WORDS = 300
+ACCESS_STEP = (
+    "Copy a personal access token from Label Studio (Account & Settings, Personal Access Token) "
+    "into LABEL_STUDIO_API_KEY or the file of --token-file."
+)
+
+
+class Credential(Enum):
+    """What a call was made with."""
+
+    LEGACY = auto()
+    PERSONAL = auto()
+    ACCESS = auto()
+    """The short-lived token that is made from a personal one."""
+
+
+class _Answer(msgspec.Struct):
+    """What an error of Label Studio's own says."""
+
+    detail: Any = ""
+    validation_errors: Any = None
+
+
+_decode = msgspec.json.Decoder(_Answer).decode
+
+
+def meaning(url: str, status: int, body: bytes, used: Credential) -> PipelineError:
+    """What an answer that is no success means.
+
+    Args:
+        url: the server's own address, as the user gave it.
+        status: of the answer.
+        body: the whole answer.
+        used: what the call was made with.
+    """
+    said = _words(body)
+    if status == HTTPStatus.UNAUTHORIZED and said is not None:
+        return _no_access(url, said, used)
+    if status == HTTPStatus.FORBIDDEN and said is not None:
+        return Denied(
+            f"Label Studio at {url} does not let this token's user do that ({said}). Ask for a "
+            "role that may import into the project, or use another user's token."
+        )
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        return BadSettings(
+            f"{url} leads to another address. Name the one at which the browser ends, with --url."
+        )
+    return _by_status(url, status, said)
+
+
+def _by_status(url: str, status: int, said: str | None) -> PipelineError:
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return Throttled(f"{url} answers 429: {said or 'too many requests'}")
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return BadSettings(
+            f"A proxy before {url} refuses bodies of a megabyte (413). Raise its limit "
+            "(nginx: client_max_body_size)."
+        )
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT:
+        return Unavailable(f"{url} answers {status}: {said or 'a page that is not of its API'}")
+    if said is None:
+        return no_label_studio(url, f"it answers {status} with a page")
+    if status == HTTPStatus.NOT_FOUND:
+        return BadSettings(
+            f"Label Studio at {url} has no such project, or none that this token's user may see "
+            f"({said}). Its number stands in its address: {url}/projects/NUMBER."
+        )
+    return TasksRefused(f"Label Studio at {url} refuses that ({status}): {said}")
+
+
+def no_label_studio(url: str, why: str) -> BadSettings:
+    """The address is not, or not only, that of a Label Studio."""
+    return BadSettings(
+        f"There is no Label Studio at {url}: {why}. Give --url as the browser shows it, without "
+        "/projects and what follows; a login page of a proxy in between must let the token pass."
+    )
+
+
+def _no_access(url: str, said: str, used: Credential) -> PipelineError:
+    if "legacy token authentication has been disabled" in said:
+        why = "takes no legacy tokens any more: its organization has turned them off"
+    elif used is Credential.PERSONAL:
+        why = "does not take the personal access token: it is revoked, expired or another server's"
+    elif used is Credential.ACCESS:
+        return Expired(f"Label Studio at {url} does not take the access token any more. {said}")
+    else:
+        why = f"does not know the token ({said.rstrip('.')})"
+    return NoAccess(f"Label Studio at {url} {why}. {ACCESS_STEP}")
+
+
+def _words(body: bytes) -> str | None:
+    """The server's own words on one line, cut before it quotes a task; None if it is no JSON."""
+    try:
+        answer = _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    found = list(_texts(answer.validation_errors)) or list(_texts(answer.detail))
+    text = " ".join(" ".join(found).partition(" :: ")[0].split())
+    return text if len(text) <= _MOST_WORDS else f"{text[:_MOST_WORDS]}…"
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [text for each in value.values() for text in _texts(each)]
+    if isinstance(value, list):
+        return [text for each in value for text in _texts(each)]
+    return [str(value)] if value else []
