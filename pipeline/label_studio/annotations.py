@@ -1,0 +1,223 @@
+"""Label Studio's task and annotation ─► lines of ground truth; pure.
+
+What the server returns is foreign: any program may have written the results, and reviewers add,
+delete, split and merge regions. So nothing that was written is dropped for being in odd company:
+a region without a speaker, without a time or without a text is a segment all the same.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from pipeline.label_studio.ground_truth import AUTO, REVIEWED, GroundTruth, Segment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+TRANSCRIPTION = "transcription"
+SPEAKER = "speaker"
+TEXT = "text"
+LANGUAGE = "language"
+
+
+class _Region(msgspec.Struct):
+    """What the results that share one id say together."""
+
+    times: tuple[float, float] = (0.0, 0.0)
+    speaker: str | None = None
+    channel: int | None = None
+    score: float | None = None
+    texts: list[str] = []
+
+
+class _Said(msgspec.Struct):
+    """What a list of results says: one box of text, or regions by their id."""
+
+    whole: list[str] = []
+    regions: dict[Any, _Region] = {}
+    language: str | None = None
+
+
+def reviews(task: Mapping[str, Any], project: str, people: Mapping[int, str]) -> list[GroundTruth]:
+    """The lines of a task as `exportType=JSON` gives it: one for each submitted annotation.
+
+    Skipped annotations (`was_cancelled`) and drafts are no reviews.
+
+    Args:
+        task: with `id`, `data` and `annotations`, each with the snapshot of its prediction.
+        project: the project's URL.
+        people: the addresses of reviewers by their number.
+    """
+    return [
+        _review(task, annotation, project, people)
+        for annotation in sorted(_dicts(task.get("annotations")), key=_number)
+        if not annotation.get("was_cancelled")
+    ]
+
+
+def unreviewed(task: Mapping[str, Any]) -> GroundTruth:
+    """The `auto` line of a task of ours, from its first prediction."""
+    prediction = next(_dicts(task.get("predictions")), {})
+    said = _said(prediction.get("result"))
+    segments = _segments(said, {})
+    return GroundTruth(
+        source=AUTO,
+        text=_whole(said, _Said()),
+        segments=segments,
+        **_about(task, said, prediction),
+    )
+
+
+def _review(
+    task: Mapping[str, Any],
+    annotation: Mapping[str, Any],
+    project: str,
+    people: Mapping[int, str],
+) -> GroundTruth:
+    prediction = annotation.get("prediction")
+    prediction = prediction if isinstance(prediction, dict) else {}
+    said = _said(annotation.get("result"))
+    heard = _said(prediction.get("result"))
+    removed = _Said(regions={k: r for k, r in heard.regions.items() if k not in said.regions})
+    return GroundTruth(
+        source=REVIEWED,
+        text=_whole(said, heard),
+        segments=_segments(said, heard.regions),
+        predicted=_whole(heard, _Said()) if isinstance(prediction.get("result"), list) else None,
+        deleted=tuple(
+            msgspec.structs.replace(each, text="", predicted=each.text)
+            for each in _segments(removed, {})
+        ),
+        reviewer=_reviewer(annotation.get("completed_by"), people),
+        seconds_spent=_finite(annotation.get("lead_time")),
+        project=project,
+        task_id=_number(task),
+        annotation_id=_number(annotation),
+        updated_at=_str(annotation.get("updated_at")) or "",
+        **_about(task, said, prediction),
+    )
+
+
+def _about(task: Mapping[str, Any], said: _Said, prediction: Mapping[str, Any]) -> dict[str, Any]:
+    """What a line says of its recording and of the prediction."""
+    data = task.get("data")
+    data = data if isinstance(data, dict) else {}
+    duration = _finite(data.get("duration"))
+    return {
+        "audio": _str(data.get("audio")) or "",
+        "job_id": _str(data.get("job_id")) or "",
+        "language": said.language or _str(data.get("language")),
+        "duration": _finite(data.get("speech_end")) if duration is None else duration,
+        "score": _finite(prediction.get("score")),
+        "model_version": _str(prediction.get("model_version")),
+    }
+
+
+def _said(results: Any) -> _Said:
+    said = _Said()
+    for result in _dicts(results):
+        value = result.get("value")
+        value = value if isinstance(value, dict) else {}
+        name = result.get("from_name")
+        if name == TRANSCRIPTION:
+            said.whole += _texts(value.get("text"))
+        elif name == LANGUAGE:
+            said.language = said.language or next(iter(_texts(value.get("choices"))), None)
+        elif name in (SPEAKER, TEXT):
+            _add(said.regions, result, value)
+    return said
+
+
+def _add(regions: dict[Any, _Region], result: dict[str, Any], value: dict[str, Any]) -> None:
+    """Join a result to what its region says already; without an id the times tell which it is."""
+    times = _times(value)
+    region = regions.setdefault(_str(result.get("id")) or times, _Region())
+    if times != (0.0, 0.0):
+        region.times = times
+    channel, score = value.get("channel"), _finite(result.get("score"))
+    if isinstance(channel, int):
+        region.channel = channel
+    region.score = region.score if score is None else score
+    if result["from_name"] == SPEAKER:
+        region.speaker = next(iter(_texts(value.get("labels"))), region.speaker)
+    else:
+        region.texts += _texts(value.get("text"))
+
+
+def _segments(said: _Said, heard: Mapping[Any, _Region]) -> tuple[Segment, ...]:
+    """The regions in the order in which they are heard."""
+    ordered = sorted(said.regions.items(), key=lambda item: item[1].times)
+    return tuple(_segment(region, heard.get(key)) for key, region in ordered)
+
+
+def _segment(region: _Region, heard: _Region | None) -> Segment:
+    before = heard or _Region()
+    changed = before.speaker != region.speaker
+    return Segment(
+        start=region.times[0],
+        end=region.times[1],
+        speaker=region.speaker,
+        channel=region.channel,
+        text=_final(region.texts, before.texts),
+        predicted=_final(before.texts, []) if heard else None,
+        predicted_speaker=before.speaker if changed else None,
+        score=region.score if before.score is None else before.score,
+    )
+
+
+def _whole(said: _Said, heard: _Said) -> str:
+    """The whole text: that of the box, or of the segments one after the other."""
+    if said.whole or not said.regions:
+        return _final(said.whole, heard.whole)
+    texts = (segment.text for segment in _segments(said, heard.regions))
+    return " ".join(text for text in texts if text)
+
+
+def _final(texts: list[str], heard: list[str]) -> str:
+    """One text of several in a box.
+
+    Where a configuration leaves the prediction's text alone in its box, the reviewer's correction
+    is added below it: then only what was added counts.
+    """
+    added = texts[len(heard) :] if texts[: len(heard)] == heard else []
+    return "\n".join(text.strip() for text in added or texts).strip()
+
+
+def _texts(value: Any) -> list[str]:
+    values = value if isinstance(value, list) else [value]
+    return [each for each in values if isinstance(each, str)]
+
+
+def _times(value: Mapping[str, Any]) -> tuple[float, float]:
+    start, end = _finite(value.get("start")), _finite(value.get("end"))
+    start = max(0.0, end or 0.0 if start is None else start)
+    return min(start, end or start), max(start, end or start)
+
+
+def _reviewer(person: Any, people: Mapping[int, str]) -> str | None:
+    """Who submitted: an address where it is known, else a number."""
+    if isinstance(person, dict):
+        return _str(person.get("email")) or _reviewer(person.get("id"), people)
+    return people.get(person, str(person)) if isinstance(person, int) else None
+
+
+def _dicts(values: Any) -> Iterator[dict[str, Any]]:
+    found: Iterable[Any] = values if isinstance(values, list) else ()
+    return (value for value in found if isinstance(value, dict))
+
+
+def _number(thing: Mapping[str, Any]) -> int:
+    number = thing.get("id")
+    return number if isinstance(number, int) else 0
+
+
+def _str(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _finite(value: Any) -> float | None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and math.isfinite(value) else None

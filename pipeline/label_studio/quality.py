@@ -1,0 +1,205 @@
+"""Lines of ground truth ─► figures of how good the predictions were; pure.
+
+Only reviews count: `auto` lines are predictions that nobody has heard, and a review without a
+prediction has nothing to be held against. Where several people reviewed a recording, each review
+counts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from pipeline.label_studio.calibration import (
+    Calibration,
+    Checked,
+    Point,
+    Threshold,
+    band,
+    calibrate,
+    curve,
+    threshold,
+)
+from pipeline.label_studio.comparing import Comparison, Confusion, Counts, compare
+from pipeline.label_studio.ground_truth import REVIEWED, GroundTruth, Segment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+UNKNOWN = "unknown"
+_MOST_CONFUSIONS = 50
+
+
+class Figures(msgspec.Struct):
+    """What a group of reviews adds up to.
+
+    `words` lacks the reviews in languages without spaces, `characters` has all. `unchanged` counts
+    reviews without an error; `milliseconds` is the length of what was reviewed, where it is known.
+    """
+
+    reviews: int = 0
+    unchanged: int = 0
+    milliseconds: int = 0
+    words: Counts = msgspec.field(default_factory=Counts)
+    characters: Counts = msgspec.field(default_factory=Counts)
+
+    def add(self, compared: Comparison, seconds: float | None) -> None:
+        """Count one review."""
+        self.reviews += 1
+        self.unchanged += not compared.units.errors
+        self.milliseconds += round((seconds or 0.0) * 1000)
+        self.words += compared.words or Counts()
+        self.characters += compared.characters
+
+
+class Quality(msgspec.Struct, frozen=True):
+    """Every figure.
+
+    `groups` are by language, speaker, prefix, score and reviewer; `confusions` the most frequent
+    first, with how often they were made. `auto` and `unpredicted` count the lines that are no part
+    of the figures.
+    """
+
+    total: Figures
+    groups: dict[str, dict[str, Figures]]
+    confusions: list[tuple[Confusion, int]]
+    calibration: list[Calibration]
+    threshold: Threshold | None
+    curve: list[Point]
+    auto: int
+    unpredicted: int
+
+
+def measure(lines: Iterable[GroundTruth], depth: int = 1) -> Quality:
+    """Measure all reviews; their order changes nothing.
+
+    Args:
+        lines: of the ground truth.
+        depth: how many folders of a key are its prefix.
+    """
+    sums = _Sums(depth)
+    for line in lines:
+        sums.add(line)
+    return sums.quality()
+
+
+def prefix(audio: str, depth: int) -> str:
+    """The bucket and the first folders of an URI's key, as they are written there."""
+    scheme, _, rest = audio.rpartition("://")
+    place, *folders = rest.split("/")[:-1] or [rest]
+    return "/".join([f"{scheme}://{place}", *folders[:depth], ""])
+
+
+class _Sums:
+    """Figures in the making: what is kept of a line does not hold its text."""
+
+    def __init__(self, depth: int) -> None:
+        self._depth = depth
+        self._total = Figures()
+        self._groups: dict[str, dict[str, Figures]] = {
+            name: {} for name in ("language", "speaker", "prefix", "score", "reviewer")
+        }
+        self._confusions: Counter[Confusion] = Counter()
+        self._checked: list[Checked] = []
+        self._auto = self._unpredicted = 0
+
+    def add(self, line: GroundTruth) -> None:
+        """Count one line."""
+        if line.source != REVIEWED:
+            self._auto += 1
+        elif line.predicted is None:
+            self._unpredicted += 1
+        else:
+            self._add_review(line, compare(line.text, line.predicted, line.language))
+
+    def _add_review(self, line: GroundTruth, compared: Comparison) -> None:
+        units = compared.units
+        self._confusions.update(compared.confusions)
+        self._checked.append(
+            Checked(line.score, units.predicted, units.hits, units.errors, line.duration or 0.0)
+        )
+        self._total.add(compared, line.duration)
+        names = {
+            "language": line.language or UNKNOWN,
+            "prefix": prefix(line.audio, self._depth),
+            "score": band(line.score),
+            "reviewer": line.reviewer or UNKNOWN,
+        }
+        for group, name in names.items():
+            self._groups[group].setdefault(name, Figures()).add(compared, line.duration)
+        for speaker in sorted({_speaker(each) for each in line.segments + line.deleted}):
+            figures = self._groups["speaker"].setdefault(speaker, Figures())
+            figures.add(*_of_speaker(line, speaker))
+
+    def quality(self) -> Quality:
+        """What it all adds up to."""
+        confusions = sorted(self._confusions.items(), key=lambda item: (-item[1], item[0]))
+        return Quality(
+            total=self._total,
+            groups={name: dict(sorted(group.items())) for name, group in self._groups.items()},
+            confusions=confusions[:_MOST_CONFUSIONS],
+            calibration=calibrate(self._checked),
+            threshold=threshold(self._checked),
+            curve=curve(self._checked),
+            auto=self._auto,
+            unpredicted=self._unpredicted,
+        )
+
+
+def _of_speaker(line: GroundTruth, speaker: str) -> tuple[Comparison, float]:
+    """What one speaker said, as the reviewer has it, against what was heard there; its seconds.
+
+    A segment that the reviewer gave to another speaker is that one's: its words were heard all the
+    same. What was heard in segments that the reviewer deleted stays their speaker's, so that
+    merging two segments is no error.
+    """
+    segments = [each for each in line.segments if _speaker(each) == speaker]
+    deleted = [each for each in line.deleted if _speaker(each) == speaker]
+    heard = sorted(segments + deleted, key=lambda each: (each.start, each.end))
+    return (
+        compare(
+            " ".join(each.text for each in segments),
+            " ".join(each.predicted or "" for each in heard),
+            line.language,
+        ),
+        sum(each.end - each.start for each in segments),
+    )
+
+
+def _speaker(segment: Segment) -> str:
+    channel = None if segment.channel is None else f"channel {segment.channel}"
+    return segment.speaker or channel or UNKNOWN
+
+
+def as_facts(quality: Quality) -> dict[str, Any]:
+    """The figures as `--json` prints them, with every rate computed; a rate of nothing is null."""
+    facts: dict[str, Any] = msgspec.to_builtins(quality)
+    facts["total"] = _facts(quality.total)
+    facts["by"] = {
+        name: {key: _facts(figures) for key, figures in group.items()}
+        for name, group in quality.groups.items()
+    }
+    facts["confusions"] = [
+        {"said": said, "heard": heard, "count": count}
+        for (said, heard), count in quality.confusions
+    ]
+    del facts["groups"], facts["curve"]
+    return facts
+
+
+def _facts(figures: Figures) -> dict[str, Any]:
+    return {
+        "reviews": figures.reviews,
+        "unchanged": figures.unchanged,
+        "hours": figures.milliseconds / 3_600_000,
+        "wer": figures.words.rate,
+        "cer": figures.characters.rate,
+        "words": _parts(figures.words),
+        "characters": _parts(figures.characters),
+    }
+
+
+def _parts(counts: Counts) -> dict[str, int]:
+    return {"reference": counts.reference, **msgspec.structs.asdict(counts)}
