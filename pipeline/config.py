@@ -149,6 +149,9 @@ class LabelStudio(msgspec.Struct, frozen=True):
             " 0 pushes all.",
         ),
     ] = 0.0
+    ground_truth: Annotated[
+        str, Meta(description="What is known to be right, JSON Lines, a review a line.")
+    ] = "ground_truth.jsonl"
 
 
 class Config(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections import deque
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,7 +15,7 @@ from pipeline.state_reading import read_state
 from pipeline.text import duration
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
     from pipeline.board import Board
@@ -118,6 +118,34 @@ async def shown(board: Board, style: Style) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@contextmanager
+def counted(style: Style, total: int, what: str) -> Iterator[Callable[[int], None]]:
+    """Show how many of `total` are done; the body calls what it gets with the count so far."""
+    if style is Style.BAR:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (
+            *(BarColumn(bar_width=16), TextColumn("{task.description}", markup=False)),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+            task = progress.add_task(f"0 of {total:,} {what}", total=total)
+            yield lambda done: progress.update(
+                task, completed=done, description=f"{done:,} of {total:,} {what}"
+            )
+        return
+    said = time.monotonic()
+
+    def line(done: int) -> None:
+        nonlocal said
+        if style is Style.LINES and time.monotonic() - said >= _LINE_SECONDS:
+            said = time.monotonic()
+            sys.stderr.write(f"{done:,} of {total:,} {what}\n")
+
+    yield line
 
 
 async def _counting(gauge: Gauge) -> None:

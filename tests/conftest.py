@@ -41,7 +41,7 @@ def clean_environment(**more: str) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("AWS_", "TRANSCRIBE_PIPELINE_"))
+        if not name.startswith(("AWS_", "TRANSCRIBE_PIPELINE_", "LABEL_STUDIO_"))
     }
     return kept | {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull} | more
 

@@ -53,6 +53,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "project": st.integers(1, 10**9),
     "token_file": words,
     "review_below": st.floats(0.001, 1),
+    "ground_truth": words,
 }
 chosen = st.fixed_dictionaries({}, optional=VALUES).filter(
     lambda values: values.get("output", "tasks.jsonl") != values.get("state")

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_TIMEOUT = aiohttp.ClientTimeout(total=600, sock_connect=10)
+# An import can take minutes: where another writer has locked SQLite the server sleeps, each time
+# twice as long as before (1.23).
+_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=900)
 _RATE = 50.0
 _ACCESS_SECONDS = 240.0
 """Access tokens made from a personal one live for 300 seconds (1.23)."""
@@ -144,6 +146,11 @@ class Client:
         """A new project with a labeling configuration."""
         body = {"title": title, "label_config": label_config}
         return await self._post(Project, "projects/", msgspec.json.encode(body))
+
+    async def show_version(self, project: int, model_version: str) -> Project:
+        """Let "Label All Tasks" show this version; the project must have predictions of it."""
+        body = msgspec.json.encode({"model_version": model_version})
+        return self._decoded(Project, await self.ask("PATCH", f"projects/{project}/", None, body))
 
     async def import_tasks(self, project: int, tasks: Sequence[bytes]) -> Imported:
         """Add tasks, each a JSON object: all of them or none."""

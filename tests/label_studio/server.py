@@ -147,8 +147,7 @@ def _csrf(jar: http.cookiejar.CookieJar) -> str:
 
 
 def _environment(data: Path) -> dict[str, str]:
-    plain = {k: v for k, v in clean_environment().items() if not k.startswith("LABEL_STUDIO")}
-    return plain | {
+    return clean_environment() | {
         "LABEL_STUDIO_BASE_DATA_DIR": str(data),
         "LABEL_STUDIO_USERNAME": EMAIL,
         "LABEL_STUDIO_PASSWORD": PASSWORD,

@@ -1,0 +1,133 @@
+"""`push`: the tasks into a Label Studio project."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from pipeline.cli.options import (
+    ConfigFile,
+    OutputFile,
+    StateFile,
+    examples,
+    option,
+    say,
+    settings,
+)
+from pipeline.cli.services import interruptible
+from pipeline.errors import BadSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipeline.label_studio.push import PushReport
+
+NAME = "push"
+EXAMPLES = examples(
+    (
+        "Make a project and push every task into it; the token is in LABEL_STUDIO_API_KEY",
+        "push --url https://labels.example.com --create 'Calls 2026'",
+    ),
+    (
+        "Every night after the run: add what is new to project 12",
+        "push --url https://labels.example.com --project 12 --token-file token.txt --quiet",
+    ),
+    (
+        "Have only the uncertain ones reviewed, take the others as they are",
+        "push --project 12 --review-below 0.9",
+    ),
+    ("Put back what was deleted in the project by mistake", "push --project 12 --again"),
+)
+
+
+def command(
+    url: Annotated[str | None, option("url", "URL")] = None,
+    project: Annotated[int | None, option("project", "N")] = None,
+    create: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TITLE", help="Make the project, unless there is one with this title."
+        ),
+    ] = None,
+    output: OutputFile = None,
+    state: StateFile = None,
+    token_file: Annotated[str | None, option("token_file", "FILE")] = None,
+    review_below: Annotated[float | None, option("review_below", "SCORE")] = None,
+    ground_truth: Annotated[str | None, option("ground_truth", "FILE")] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Look every task up, also those pushed before.")
+    ] = False,
+    switch_version: Annotated[
+        bool,
+        typer.Option("--switch-version", help="Let the project show a new model_version."),
+    ] = False,
+    region: Annotated[str | None, option("region", "NAME")] = None,
+    endpoint_url: Annotated[str | None, option("endpoint_url", "URL")] = None,
+    config: ConfigFile = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what is wrong.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the counts as one line of JSON on stdout.")
+    ] = False,
+) -> None:
+    """Put the tasks into a Label Studio project, each once and with its prediction.
+
+    Only committed tasks are taken, so it works beside a run. Push again and only what is new is
+    sent; kill it, or lose what it remembers in OUTPUT.pushed, and no task is there twice: every
+    task is looked up by its data.job_id before it is sent. What was deleted in the project stays
+    deleted, unless --again is given.
+
+    Exit codes: 0 every task is there; 2 it can't push, or can't go on; 130 or 143 interrupted.
+    The same command goes on.
+    """
+    if create is not None and project is not None:
+        raise BadSettings("Name either --project or --create, not both.")
+    chosen = settings(
+        config,
+        output=output,
+        state=state,
+        url=url,
+        project=project,
+        token_file=token_file,
+        review_below=review_below,
+        ground_truth=ground_truth,
+        region=region,
+        endpoint_url=endpoint_url,
+    )
+    from pipeline.label_studio.push import Order, Push
+    from pipeline.progress import style_for
+
+    push = Push(Order(chosen, create, again, switch_version, style_for(quiet=quiet)), os.environ)
+    received = asyncio.run(interruptible(push.complete))
+    if json:
+        typer.echo(msgspec.json.encode(push.report))
+    elif not quiet:
+        for line in _lines(push.report):
+            typer.echo(line, err=True)
+    for advice in push.report.advice:
+        typer.echo(advice, err=True)
+    if received:
+        say("interrupted; the same command goes on.")
+        raise typer.Exit(128 + received)
+
+
+def _lines(report: PushReport) -> Iterator[str]:
+    """The report in words."""
+    if not report.address:
+        yield "There are no tasks yet, so no project was made."
+        return
+    made = "New project" if report.created else "Project"
+    yield f"{made} {report.project}: {report.address}"
+    yield f"Tasks:   {report.sent:,} pushed, {report.there:,} were there already"
+    if report.good:
+        yield f"Taken:   {report.good:,} as they are, into {report.ground_truth}"
+    if report.mended:
+        yield f"Mended:  {report.mended:,} that lacked their prediction"
+    if report.doubled:
+        yield (
+            f"Doubled: {report.doubled:,} tasks too many stand in the project, from elsewhere. In "
+            "the Data Manager choose all, then Actions, Remove duplicated tasks."
+        )

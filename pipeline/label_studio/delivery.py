@@ -1,0 +1,171 @@
+"""Batches of tasks into a project, so that each task is there once with its prediction.
+
+One batch after another: look up which of its tasks are there, send those that are not, count the
+predictions, add those that are missing, remember the place. Label Studio knows no duplicates, and
+its database loses predictions when two writers meet (1.23 on SQLite answers 201 with
+`prediction_count` 0); so nothing is believed that was not looked up or counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import orjson
+
+from pipeline.errors import CannotRun, Unavailable
+from pipeline.label_studio.task_lines import batches
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from pipeline.label_studio.client import Client, Project, TaskRow
+    from pipeline.label_studio.memory import Memory, Place
+    from pipeline.label_studio.task_lines import TaskLine
+
+_SETTLING_SECONDS = 100.0
+"""How long a batch may take at the server after nobody waits for it any more. It takes under a
+second; where another writer has locked SQLite the server sleeps 3 s, then 6, 12, 24 and 48."""
+
+_LOOK_SECONDS = 0.5
+
+
+class Figures(msgspec.Struct):
+    """Counts of tasks.
+
+    `sent` are new in the project, `there` were in it already, `mended` lacked their prediction,
+    `doubled` stand in it more than once, and `good` were not for review.
+    """
+
+    sent: int = 0
+    there: int = 0
+    mended: int = 0
+    doubled: int = 0
+    good: int = 0
+
+    @property
+    def done(self) -> int:
+        """How many tasks are settled."""
+        return self.sent + self.there + self.good
+
+
+class Deliveries:
+    """The way of one output into one project."""
+
+    def __init__(
+        self, client: Client, project: Project, memory: Memory, place: Place, figures: Figures
+    ) -> None:
+        self._client = client
+        self._project = project
+        self._memory = memory
+        self._place = place
+        self.figures = figures
+        self._address = f"{client.url}/projects/{project.id}"
+
+    async def complete(self, lines: Iterable[TaskLine], show: Callable[[int], None]) -> None:
+        """Send what is not there yet; tasks that need no review are passed over.
+
+        Raises:
+            CannotRun: the server refuses a batch, or does not answer; the next push goes on.
+        """
+        waiting = batches(self._for_review(lines))
+        while (batch := await asyncio.to_thread(next, waiting, None)) is not None:
+            delivery = _Delivery(batch)
+            await self._client.retried(partial(self._deliver, delivery))
+            self.figures.there += len(delivery.there_before)
+            self.figures.sent += len(batch) - len(delivery.there_before)
+            self._keep(size=batch[-1].end, sent_at=0.0)
+            show(self.figures.done)
+
+    def _for_review(self, lines: Iterable[TaskLine]) -> Iterable[TaskLine]:
+        threshold = self._place.review_below
+        for line in lines:
+            if not threshold or line.score < threshold:
+                yield line
+            else:
+                self.figures.good += 1
+
+    async def _deliver(self, delivery: _Delivery) -> None:
+        """Make sure that the tasks of a batch are there; may be called again after any failure."""
+        found = await self._look_up(delivery)
+        missing = [line for line in delivery.batch if line.job_id not in found]
+        if missing and self._place.sent_at:
+            found = await self._settled(delivery)
+            missing = [line for line in delivery.batch if line.job_id not in found]
+        if missing and not await self._sent(missing):
+            found = await self._look_up(delivery)
+        await self._mend(delivery.batch, found)
+
+    async def _look_up(self, delivery: _Delivery) -> dict[str, TaskRow]:
+        """The tasks of a batch that are there, by their job ids."""
+        job_ids = list({line.job_id: None for line in delivery.batch})
+        rows = await self._client.find_tasks(self._project.id, job_ids)
+        found = {row.data.job_id: row for row in reversed(rows)}  # of doubled ones the first
+        if not delivery.looked_up:
+            delivery.looked_up, delivery.there_before = True, set(found)
+            self.figures.doubled += len(rows) - len(found)
+        return found
+
+    async def _settled(self, delivery: _Delivery) -> dict[str, TaskRow]:
+        """Look until a batch that was sent without an answer has arrived, or can't any more."""
+        while unsettled(self._place.sent_at, time.time()):
+            found = await self._look_up(delivery)
+            if found.keys() > delivery.there_before:
+                return found
+            await asyncio.sleep(_LOOK_SECONDS)
+        return await self._look_up(delivery)
+
+    async def _sent(self, lines: list[TaskLine]) -> bool:
+        """Send tasks; whether all of their predictions were counted."""
+        self._keep(sent_at=time.time())
+        try:
+            answer = await self._client.import_tasks(
+                self._project.id, [line.content for line in lines]
+            )
+        except CannotRun:
+            self._keep(sent_at=0.0)
+            raise
+        return answer.prediction_count == sum(len(line.predictions) for line in lines)
+
+    async def _mend(self, batch: list[TaskLine], found: dict[str, TaskRow]) -> None:
+        """Add the predictions that tasks lack which are there."""
+        bare = [
+            (found[line.job_id].id, line)
+            for line in batch
+            if line.job_id in found and not found[line.job_id].total_predictions
+        ]
+        wanted = [each for task, line in bare for each in _predictions(task, line)]
+        if not wanted:
+            return
+        added = await self._client.import_predictions(self._project.id, wanted)
+        if added != len(wanted):
+            raise Unavailable(
+                f"{self._address} took {added} of {len(wanted)} predictions that tasks lack"
+            )
+        self.figures.mended += len(bare)
+
+    def _keep(self, **changes: Any) -> None:
+        self._place = msgspec.structs.replace(self._place, **changes)
+        self._memory.keep(self._address, self._place)
+
+
+def unsettled(sent_at: float, now: float) -> bool:
+    """Whether a batch sent without an answer may still arrive; both in seconds since the epoch."""
+    return 0 <= now - sent_at < _SETTLING_SECONDS
+
+
+class _Delivery:
+    """A batch on its way; `there_before` are the job ids that the first look found."""
+
+    def __init__(self, batch: list[TaskLine]) -> None:
+        self.batch = batch
+        self.looked_up = False
+        self.there_before: set[str] = set()
+
+
+def _predictions(task: int, line: TaskLine) -> list[dict[str, Any]]:
+    found = orjson.loads(line.content).get("predictions", [])
+    return [{"task": task, **prediction} for prediction in found]

@@ -1,0 +1,112 @@
+"""What was pushed already: a small file beside the output, which may be lost without harm.
+
+`tasks.jsonl.pushed` holds a place in the output for each project. Whoever loses it looks every
+task up again; so it is a file of its own and no part of the state file, which a run that is under
+way has locked.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pipeline.errors import OutputUnusable
+from pipeline.files import replacing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_END = 4096
+
+
+class Place(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How far a project has the tasks of an output.
+
+    `size` is in bytes of the output, `digest` that of what stands before; `review_below` is the
+    score that tasks were chosen by. `sent_at` is when a batch was sent whose answer has not come
+    (seconds since the epoch), 0 when there is none.
+    """
+
+    size: int = 0
+    digest: str = ""
+    review_below: float = 0.0
+    sent_at: float = 0.0
+
+
+class Memory:
+    """The places by the projects' addresses; for one push at a time."""
+
+    def __init__(self, path: Path, output: Path) -> None:
+        self._path = path
+        self._output = output
+        self._places = _read(path)
+
+    def place(self, project: str, review_below: float) -> Place:
+        """Where to go on; the beginning when the output is another than it was, or the choice."""
+        place = self._places.get(project, Place())
+        as_left = place.digest == self._digest(place.size) and place.review_below == review_below
+        if as_left:
+            return place
+        return Place(review_below=review_below, sent_at=place.sent_at)
+
+    def keep(self, project: str, place: Place) -> None:
+        """Remember a place, durably.
+
+        Raises:
+            OutputUnusable: the file can't be written.
+        """
+        fresh = msgspec.structs.replace(place, digest=self._digest(place.size))
+        self._places[project] = fresh
+        with replacing(self._path) as file:
+            file.write(msgspec.json.format(msgspec.json.encode(self._places), indent=1) + b"\n")
+
+    def _digest(self, size: int) -> str:
+        """A digest of the output's bytes just before `size`; "" when it is shorter."""
+        if not size:
+            return ""
+        try:
+            with self._output.open("rb") as file:
+                file.seek(max(0, size - _END))
+                end = file.read(min(size, _END))
+        except OSError:
+            return "unreadable"
+        whole = len(end) == min(size, _END)
+        return hashlib.blake2b(end, digest_size=16).hexdigest() if whole else "short"
+
+
+@contextmanager
+def remembering(output: Path) -> Iterator[Memory]:
+    """The memory of an output, held by this push alone.
+
+    Raises:
+        OutputUnusable: another push holds it, or the folder can't be written.
+    """
+    path = output.with_name(f"{output.name}.pushed")
+    lock = path.with_name(f"{path.name}.lock")
+    try:
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise OutputUnusable(f"{lock} can't be written: {error.strerror}.") from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield Memory(path, output)
+    except BlockingIOError:
+        raise OutputUnusable(
+            f"Another push sends the tasks of {output}. Wait for it, or stop it."
+        ) from None
+    finally:
+        os.close(handle)
+
+
+def _read(path: Path) -> dict[str, Place]:
+    """The places; none when the file is lost or damaged, as every task is looked up then."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Place])
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return {}

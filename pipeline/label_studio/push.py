@@ -1,0 +1,184 @@
+"""Read this first: how the committed tasks get into a project.
+
+    find or make ─► survey the tasks ─► refuse what ─► keep what needs ─► deliver the others,
+    the project     that are new        doesn't fit    no review          batch after batch
+
+Everything before the delivery may be repeated; a refusal comes before anything is sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+import orjson
+
+from pipeline.errors import BadSettings
+from pipeline.exporting import committed_lines
+from pipeline.label_studio import projects
+from pipeline.label_studio.annotations import unreviewed
+from pipeline.label_studio.client import connected
+from pipeline.label_studio.delivery import Deliveries, Figures
+from pipeline.label_studio.fitting import Survey, label_config_for
+from pipeline.label_studio.ground_truth import updating
+from pipeline.label_studio.memory import Place, remembering
+from pipeline.label_studio.task_lines import task_lines
+from pipeline.label_studio.token import address, read_token
+from pipeline.progress import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pipeline.config import Config
+    from pipeline.label_studio.client import Client, Project
+    from pipeline.label_studio.memory import Memory
+    from pipeline.label_studio.task_lines import TaskLine
+    from pipeline.progress import Style
+
+
+class Order(NamedTuple):
+    """What is to be done.
+
+    `create` is the title of a project to make, None when its number is in the settings; `again`
+    looks every task up, also those that were pushed before; `switch_version` lets the project show
+    the predictions of a model version that it did not have.
+    """
+
+    config: Config
+    create: str | None
+    again: bool
+    switch_version: bool
+    style: Style
+
+
+class PushReport(Figures):
+    """What a push did: the counts of `Figures`, and advice in sentences.
+
+    `address` is "" when there were no tasks to make a project for.
+    """
+
+    project: int = 0
+    address: str = ""
+    created: bool = False
+    ground_truth: str = ""
+    advice: list[str] = msgspec.field(default_factory=list)
+
+
+class Push:
+    """One push; `report` is filled in on the way.
+
+    Raises:
+        BadSettings: no address, token, project or title that could be one.
+    """
+
+    def __init__(self, order: Order, environment: Mapping[str, str]) -> None:
+        self._config = order.config
+        self._order = order
+        known = order.config.label_studio
+        self._url, self._token = address(known, environment), read_token(known, environment)
+        self._title = "" if order.create is None else projects.checked_title(order.create)
+        if not self._title and not known.project:
+            raise BadSettings(
+                "Into which project? Name its number with --project, or --create TITLE."
+            )
+        self.report = PushReport(ground_truth=known.ground_truth)
+
+    async def complete(self) -> None:
+        """Find the project, see whether it fits, then send what it lacks.
+
+        Raises:
+            CannotRun: what it says; the same command goes on.
+        """
+        with remembering(self._config.output_path) as memory:
+            async with connected(self._url, self._token) as client:
+                project = await self._found(client)
+                place = self._place(memory, project)
+                survey = await asyncio.to_thread(self._survey, place)
+                if not project and survey.tasks:
+                    project = await self._created(client, survey)
+                if project:
+                    await self._into(client, project, memory, survey, place)
+
+    async def _found(self, client: Client) -> Project | None:
+        if self._title:
+            return await projects.titled_project(client, self._title)
+        return await client.retried(partial(client.project, self._config.label_studio.project))
+
+    def _place(self, memory: Memory, project: Project | None) -> Place:
+        """Where in the output to begin."""
+        below = self._config.label_studio.review_below
+        if not project:
+            return Place(review_below=below)
+        kept = memory.place(self._address(project), below)
+        return msgspec.structs.replace(kept, size=0) if self._order.again else kept
+
+    def _survey(self, place: Place) -> Survey:
+        """What the tasks from there on need."""
+        survey = Survey()
+        for line in self._tasks(place.size):
+            survey.add(line)
+        return survey
+
+    def _tasks(self, after: int) -> Iterator[TaskLine]:
+        path = self._config.output_path
+        return task_lines(committed_lines(path, self._config.state_path, after), after)
+
+    async def _created(self, client: Client, survey: Survey) -> Project:
+        project = await projects.create_project(client, self._title, label_config_for(survey))
+        self.report.created = True
+        return project
+
+    async def _into(
+        self, client: Client, project: Project, memory: Memory, survey: Survey, place: Place
+    ) -> None:
+        self.report.project, self.report.address = project.id, self._address(project)
+        projects.check_fit(self._address(project), project, survey)
+        new_version = projects.new_version(project, survey)
+        if new_version and not self._order.switch_version:
+            raise projects.version_refused(self._address(project), project, survey)
+        self.report.advice += await self._advice(client, project, survey)
+        await asyncio.to_thread(self._keep_good, place, survey.tasks)
+        deliveries = Deliveries(client, project, memory, place, self.report)
+        with counted(self._order.style, survey.tasks, "tasks") as show:
+            await deliveries.complete(islice(self._tasks(place.size), survey.tasks), show)
+        if new_version:
+            await client.retried(partial(client.show_version, project.id, new_version))
+
+    async def _advice(self, client: Client, project: Project, survey: Survey) -> list[str]:
+        """What stands in the reviewers' way; the storage of a project of ours is added here."""
+        advice = []
+        others = sorted(survey.versions - {project.model_version or survey.version})
+        if others:
+            advice.append(
+                f'"Label All Tasks" will open empty editors for the tasks of {", ".join(others)}: '
+                "a project shows one model version there."
+            )
+        if survey.unplayable:
+            advice.append(
+                f"{survey.unplayable:,} recordings lie in a folder of this machine (file://), "
+                "which browsers do not play. Put them into a bucket to have them heard."
+            )
+        for bucket in await projects.missing_storages(client, project, survey):
+            why = ""
+            if self._title:
+                why = await projects.add_storage(client, project, bucket, self._config.aws)
+            if why or not self._title:
+                advice.append(projects.storage_advice(self._address(project), bucket, why))
+        return advice
+
+    def _keep_good(self, place: Place, most: int) -> None:
+        """Put what needs no review into the ground truth."""
+        if not place.review_below:
+            return
+        with updating(Path(self._config.label_studio.ground_truth)) as update:
+            for line in islice(self._tasks(place.size), most):
+                if line.score >= place.review_below:
+                    update.put_auto(unreviewed(orjson.loads(line.content)))
+            update.commit()
+
+    def _address(self, project: Project) -> str:
+        return f"{self._url}/projects/{project.id}"

@@ -1,0 +1,122 @@
+"""The lines of the output as `push` sees them, and the batches that they are sent in; pure."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
+
+import msgspec
+
+from pipeline.errors import OutputUnusable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+MOST_TASKS = 200
+MOST_BYTES = 900_000
+"""A proxy such as nginx takes bodies of a megabyte unless it is told otherwise."""
+
+MOST_QUERY = 13_000
+"""Characters of job ids in an address: the server (1.23) reads 16 KB of it."""
+
+_MORE_THAN_AN_ID = 3  # %2C
+_BRACKETS = 2
+_COMMA = 1
+
+
+class Value(msgspec.Struct, frozen=True, gc=False):
+    """The part of a result's value that a labeling configuration lists."""
+
+    labels: list[str] = []
+    choices: list[str] = []
+
+
+class Result(msgspec.Struct, frozen=True, gc=False):
+    """One result of a prediction: which control it fills in."""
+
+    from_name: str
+    to_name: str
+    type: str
+    value: Value = Value()
+
+
+class Prediction(msgspec.Struct, frozen=True, gc=False):
+    """One prediction of a task."""
+
+    result: list[Result] = []
+    score: float = 0.0
+    model_version: str = ""
+
+
+class _Task(msgspec.Struct, frozen=True):
+    data: dict[str, Any]
+    predictions: list[Prediction] = []
+
+
+class TaskLine(NamedTuple):
+    """One line of the output: `content` without its newline, `end` the offset in bytes behind it.
+
+    `job_id` is the key by which Label Studio is asked whether it has the task.
+    """
+
+    content: bytes
+    end: int
+    job_id: str
+    data: dict[str, Any]
+    predictions: list[Prediction]
+
+    @property
+    def score(self) -> float:
+        """That of the first prediction, 0 when there is none."""
+        return self.predictions[0].score if self.predictions else 0.0
+
+
+_decode = msgspec.json.Decoder(_Task).decode
+
+
+def task_lines(lines: Iterable[bytes], after: int = 0) -> Iterator[TaskLine]:
+    """The lines that follow the first `after` bytes of the output.
+
+    Raises:
+        OutputUnusable: one is no task of ours.
+    """
+    end = after
+    for line in lines:
+        begin, end = end, end + len(line) + 1
+        try:
+            task = _decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise OutputUnusable(f"The line at byte {begin:,} is no task: {error}.") from error
+        job_id = task.data.get("job_id")
+        if not isinstance(job_id, str) or not job_id:
+            raise OutputUnusable(
+                f"The task at byte {begin:,} has no data.job_id, by which it could be looked up. "
+                "Write the tasks anew with `transcribe-pipeline run SOURCE --rebuild-output`."
+            )
+        yield TaskLine(line, end, job_id, task.data, task.predictions)
+
+
+def batches(lines: Iterable[TaskLine]) -> Iterator[list[TaskLine]]:
+    """Lines to be sent together: bounded by count, bytes, and the length of the question for them.
+
+    A line that is over a bound by itself is a batch of its own.
+    """
+    batch: list[TaskLine] = []
+    size = query = _BRACKETS
+    for line in lines:
+        more, longer = len(line.content) + _COMMA, id_length(line.job_id)
+        full = len(batch) == MOST_TASKS or size + more > MOST_BYTES or query + longer > MOST_QUERY
+        if batch and full:
+            yield batch
+            batch, size, query = [], _BRACKETS, _BRACKETS
+        batch.append(line)
+        size += more
+        query += longer
+    if batch:
+        yield batch
+
+
+def id_length(job_id: str) -> int:
+    """Characters that a job id takes in an address, at most."""
+    return len(quote(json.dumps(job_id))) + _MORE_THAN_AN_ID

@@ -1,0 +1,537 @@
+"""Tasks go into a real project, each once and with its prediction, whatever happens on the way."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import signal
+import threading
+import time
+import uuid
+
+import pytest
+
+from tests.between import Answer, between
+from tests.conftest import ScriptedCloud
+from tests.label_studio.outputs import add_tasks, many
+
+CONFIG = (
+    '<View><Audio name="audio" value="$audio"/>'
+    '<TextArea name="transcription" toName="audio" editable="true" maxSubmissions="1"/></View>'
+)
+OTHER_CONFIG = (
+    '<View><Text name="document" value="$text"/>'
+    '<Choices name="mood" toName="document"><Choice value="good"/></Choices></View>'
+)
+TEXT_AREA = {"from_name": "transcription", "to_name": "audio", "type": "textarea"}
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture
+def push(run, label_studio):
+    """The command `push`, with the address and token of the server."""
+    run.use(LABEL_STUDIO_URL=label_studio.url, LABEL_STUDIO_API_KEY=label_studio.token)
+    return lambda *arguments: run("push", *arguments)
+
+
+@pytest.fixture
+def project(label_studio):
+    """The number of a new project that is made for the tasks."""
+    return label_studio.create_project(CONFIG, f"Calls {uuid.uuid4().hex[:8]}")
+
+
+def texts_in(label_studio, project) -> dict[str, str]:
+    """The predicted text of each task of a project by its key; each is there once, with one."""
+    tasks = label_studio.tasks(project)
+    assert {len(task["predictions"]) for task in tasks} <= {1}
+    found = {
+        task["data"]["audio"].removeprefix("s3://calls/"): text_of(task["predictions"][0])
+        for task in tasks
+    }
+    assert len(found) == len(tasks)
+    return found
+
+
+def text_of(prediction) -> str:
+    text: str = prediction["result"][0]["value"]["text"][0]
+    return text
+
+
+def report_of(outcome):
+    assert outcome.code == 0, outcome.err
+    return json.loads(outcome.out)
+
+
+def test_tasks_of_the_demo_are_there_once_however_often_they_are_pushed(
+    run, recordings, push, label_studio
+):
+    """The bundled recordings' tasks, pushed twice and once more without memory, are there once."""
+    run("run", recordings)
+    title = f"Demo {uuid.uuid4().hex[:8]}"
+
+    reports = [report_of(push("--create", title, "--json")) for _ in range(2)]
+    (run.folder / "tasks.jsonl.pushed").unlink()
+    reports.append(report_of(push("--create", title, "--json")))
+
+    assert [(each["sent"], each["there"]) for each in reports] == [(16, 0), (0, 0), (0, 16)]
+    assert [each["created"] for each in reports] == [True, False, False]
+    pushed = label_studio.tasks(reports[0]["project"])
+    assert {task["data"]["audio"]: text_of(task["predictions"][0]) for task in pushed} == (
+        run.texts()
+    )
+    assert len(pushed) == 16
+
+
+def test_nightly_push_adds_only_what_is_new(run, push, label_studio, project):
+    """What was pushed last night is not even asked for; what a reviewer did stays."""
+    add_tasks(run.folder, many(3))
+    push("--project", project)
+    first = label_studio.tasks(project)[0]
+    label_studio.annotate(first["id"], first["predictions"][0]["result"])
+    add_tasks(run.folder, many(2, of="late"))
+
+    report = report_of(push("--project", project, "--json"))
+
+    assert (report["sent"], report["there"]) == (2, 0)
+    assert texts_in(label_studio, project) == many(3) | many(2, of="late")
+    [kept] = [task for task in label_studio.tasks(project) if task["id"] == first["id"]]
+    assert kept["total_annotations"] == 1
+
+
+def test_texts_arrive_letter_by_letter(run, push, label_studio, project):
+    """Any Unicode, markup, line ends and empty texts come through unchanged."""
+    odd = {
+        "Grüße/電話 🚆.mp3": "Grüße 電話 🚆 \u2028 \u0085 \ufeff e\u0301",
+        "html.mp3": '<script>alert("1")</script> & </View>',
+        "lines.mp3": "one\ntwo\r\n\tthree  ",
+        "empty.mp3": "",
+        "long.mp3": "word " * 20_000,
+        "a//b/../c?d#e%41+f.mp3": "odd key",
+    }
+    add_tasks(run.folder, odd)
+
+    report_of(push("--project", project, "--json"))
+
+    assert texts_in(label_studio, project) == odd | {"empty.mp3": ""}
+
+
+def test_push_killed_at_random_moments_is_completed_by_the_next(run, push, label_studio, project):
+    """SIGKILL and SIGINT again and again, also while a batch is at the server: nothing doubled."""
+    add_tasks(run.folder, many(2000))
+    moments = random.Random(1)
+    for number in (signal.SIGKILL, signal.SIGINT, signal.SIGKILL, signal.SIGTERM, signal.SIGKILL):
+        with run.start("push", "--project", project) as process:
+            time.sleep(moments.uniform(0.8, 2.5))
+            process.send_signal(number)
+            process.communicate(timeout=30)
+
+    report = report_of(push("--project", project, "--json"))
+
+    assert texts_in(label_studio, project) == many(2000)
+    assert report["doubled"] == 0
+
+
+@pytest.mark.parametrize("memory", ["kept", "lost"])
+def test_push_killed_between_two_batches_doubles_nothing(run, push, label_studio, project, memory):
+    """Killed when the first batch has arrived, with its memory or without it."""
+    add_tasks(run.folder, many(500))
+    looked_up: list[str] = []
+
+    def reply(asked):
+        looked_up.extend([asked.path] * ("/api/tasks?" in asked.path))
+        if len(looked_up) == 2:
+            process.kill()
+        return asked.forward()
+
+    with (
+        between(ScriptedCloud(run.folder, label_studio.url), reply) as url,
+        run.start("push", "--project", project, "--url", url) as process,
+    ):
+        process.communicate(timeout=60)
+    assert len(texts_in(label_studio, project)) == 200
+    if memory == "lost":
+        (run.folder / "tasks.jsonl.pushed").unlink()
+
+    report = report_of(push("--project", project, "--json"))
+
+    assert (report["sent"], report["there"]) == (300, 200)
+    assert texts_in(label_studio, project) == many(500)
+
+
+def test_batch_whose_answer_was_lost_is_not_sent_again(run, label_studio, project):
+    """A connection cut after the server took a batch: it is looked up, and found."""
+    add_tasks(run.folder, many(300))
+    run.use(LABEL_STUDIO_API_KEY=label_studio.token)
+    cut: list[str] = []
+
+    def reply(asked):
+        answer = asked.forward()
+        if "/import" in asked.path and not cut:
+            cut.append(asked.path)
+            return Answer(0, None, {})
+        return answer
+
+    with between(ScriptedCloud(run.folder, label_studio.url), reply) as url:
+        report = report_of(run("push", "--project", project, "--url", url, "--json"))
+
+    assert (len(cut), report["sent"], report["doubled"]) == (1, 300, 0)
+    assert texts_in(label_studio, project) == many(300)
+
+
+def test_answer_that_comes_too_late_doubles_nothing(run, label_studio, project):
+    """A proxy gives up while the server still works on a batch: the push waits for the outcome."""
+    add_tasks(run.folder, many(100))
+    run.use(LABEL_STUDIO_API_KEY=label_studio.token)
+    slow: list[threading.Timer] = []
+
+    def reply(asked):
+        if "/import" in asked.path and not slow:
+            slow.append(threading.Timer(4, asked.forward))
+            slow[0].start()
+            return Answer(504, b"<html>Gateway Time-out</html>", {"Content-Type": "text/html"})
+        return asked.forward()
+
+    with between(ScriptedCloud(run.folder, label_studio.url), reply) as url:
+        report = report_of(run("push", "--project", project, "--url", url, "--json"))
+    slow[0].join()
+
+    assert (report["sent"], report["doubled"]) == (100, 0)
+    assert texts_in(label_studio, project) == many(100)
+
+
+def test_server_that_restarts_on_the_way_is_waited_for(run, push, tmp_path):
+    """A server killed mid-push and started again: the same push completes, nothing doubled."""
+    from tests.label_studio.server import from_seed
+
+    server = from_seed(tmp_path / "data")
+    server.start()
+    try:
+        project = server.create_project(CONFIG)
+        add_tasks(run.folder, many(2000))
+        run.use(LABEL_STUDIO_URL=server.url, LABEL_STUDIO_API_KEY=server.token)
+        with run.start("push", "--project", project, "--json") as process:
+            while server.call("GET", f"projects/{project}/")["task_number"] < 400:
+                time.sleep(0.05)
+            server.kill()
+            server.start()
+            out, err = process.communicate(timeout=200)
+
+        assert process.returncode == 0, err
+        assert texts_in(server, project) == many(2000)
+        assert json.loads(out)["doubled"] == 0
+    finally:
+        server.stop()
+
+
+def test_tasks_pushed_beside_a_reviewer_have_their_predictions(run, push, label_studio, project):
+    """5,000 tasks while someone submits, which locks the database at times: 5,000 predictions."""
+    add_tasks(run.folder, many(5000))
+    submitted: list[int] = []
+    stop = threading.Event()
+
+    def review():
+        task = 0
+        while not stop.wait(0.2):
+            page = label_studio.call("GET", "tasks", project=project, page=1, page_size=100)
+            for task in [each["id"] for each in page["tasks"] if each["id"] > task][:1]:
+                label_studio.annotate(task, [{**TEXT_AREA, "value": {"text": ["x"]}}])
+                submitted.append(task)
+
+    reviewer = threading.Thread(target=review)
+    reviewer.start()
+    try:
+        report = report_of(push("--project", project, "--json"))
+    finally:
+        stop.set()
+        reviewer.join()
+
+    assert texts_in(label_studio, project) == many(5000)
+    assert len(submitted) > 10
+    assert report["sent"] == 5000
+
+
+def test_prediction_that_the_server_lost_is_mended(run, push, label_studio, project):
+    """A task without its prediction, as a locked database leaves it, gets it."""
+    add_tasks(run.folder, many(3))
+    lines = (run.folder / "tasks.jsonl").read_bytes().splitlines()
+    bare = [{"data": json.loads(line)["data"]} for line in lines[:2]]
+    label_studio.call("POST", f"projects/{project}/import", bare)
+
+    report = report_of(push("--project", project, "--json"))
+
+    assert (report["sent"], report["there"], report["mended"]) == (1, 2, 2)
+    assert texts_in(label_studio, project) == many(3)
+
+
+def test_lost_predictions_of_a_batch_are_noticed_and_mended(run, label_studio, project):
+    """An import that is answered 201 with fewer predictions than were sent is not believed."""
+    add_tasks(run.folder, many(150))
+    run.use(LABEL_STUDIO_API_KEY=label_studio.token)
+
+    def reply(asked):
+        if asked.path.partition("?")[0].endswith("/import"):
+            tasks = json.loads(asked.body)
+            for task in tasks[::2]:
+                del task["predictions"]
+            asked.body = json.dumps(tasks).encode()
+            asked.headers = {**asked.headers, "Content-Length": str(len(asked.body))}
+        return asked.forward()
+
+    with between(ScriptedCloud(run.folder, label_studio.url), reply) as url:
+        report = report_of(run("push", "--project", project, "--url", url, "--json"))
+
+    assert (report["sent"], report["mended"]) == (150, 75)
+    assert texts_in(label_studio, project) == many(150)
+
+
+def test_task_deleted_by_hand_comes_back_only_when_asked_for(run, push, label_studio, project):
+    """What someone deleted stays deleted in the nightly push; --again puts it back."""
+    add_tasks(run.folder, many(3))
+    push("--project", project)
+    gone = label_studio.tasks(project)[1]
+    label_studio.call("DELETE", f"tasks/{gone['id']}/")
+
+    nightly = report_of(push("--project", project, "--json"))
+    left = len(label_studio.tasks(project))
+    again = report_of(push("--project", project, "--again", "--json"))
+
+    assert (nightly["sent"], left) == (0, 2)
+    assert (again["sent"], again["there"]) == (1, 2)
+    assert texts_in(label_studio, project) == many(3)
+
+
+def test_tasks_imported_by_file_are_recognised(run, push, label_studio, project):
+    """Tasks that someone imported by hand are not sent again; doubled ones are named."""
+    add_tasks(run.folder, many(3))
+    run("export")
+    array = json.loads((run.folder / "label-studio" / "tasks-0001.json").read_bytes())
+    label_studio.call("POST", f"projects/{project}/import", array[:2])
+    label_studio.call("POST", f"projects/{project}/import", array[:1])
+    label_studio.call("POST", f"projects/{project}/import", [{"data": {"audio": "by hand"}}])
+
+    outcome = push("--project", project)
+
+    assert outcome.code == 0
+    assert "1 pushed, 2 were there already" in outcome.err
+    assert "Doubled: 1 tasks too many" in outcome.err
+    assert len(label_studio.tasks(project)) == 5
+
+
+def test_review_below_takes_the_others_as_ground_truth(run, push, label_studio, project):
+    """Only uncertain tasks are pushed; the others become lines of ground truth, marked auto."""
+    add_tasks(run.folder, {"sure.mp3": "yes", "unsure.mp3": "perhaps it is so"})
+
+    report = report_of(push("--project", project, "--review-below", "0.9", "--json"))
+    [line] = run.tasks("ground_truth.jsonl")
+
+    assert (report["sent"], report["good"]) == (1, 1)
+    assert texts_in(label_studio, project) == {"unsure.mp3": "perhaps it is so"}
+    assert (line["audio"], line["source"], line["text"]) == ("s3://calls/sure.mp3", "auto", "yes")
+
+
+def test_stricter_threshold_pushes_what_was_passed_over(run, push, label_studio, project):
+    """When more is to be reviewed than before, the tasks passed over are looked at anew."""
+    add_tasks(run.folder, {"sure.mp3": "yes", "half.mp3": "it is", "unsure.mp3": "it may be so"})
+    push("--project", project, "--review-below", "0.4")
+
+    report = report_of(push("--project", project, "--review-below", "0.9", "--json"))
+
+    assert (report["sent"], report["there"], report["good"]) == (1, 1, 1)
+    assert sorted(texts_in(label_studio, project)) == ["half.mp3", "unsure.mp3"]
+
+
+def test_personal_access_token_from_a_file(run, push, label_studio, project, personal_token):
+    """A personal access token does as well, and is in no output."""
+    add_tasks(run.folder, many(1))
+    (run.folder / "token.txt").write_text(f"{personal_token}\n")
+    run.use(LABEL_STUDIO_API_KEY="")
+
+    outcome = push("--project", project, "--token-file", "token.txt")
+
+    assert outcome.code == 0, outcome.err
+    assert texts_in(label_studio, project) == many(1)
+    assert personal_token not in outcome.err + outcome.out
+
+
+def test_access_token_is_renewed_when_the_server_takes_it_no_more(
+    run, label_studio, project, personal_token
+):
+    """The short-lived token that a personal one is exchanged for may expire on the way."""
+    add_tasks(run.folder, many(3))
+    run.use(LABEL_STUDIO_API_KEY=personal_token)
+    refused: list[str] = []
+
+    def reply(asked):
+        if "/import" in asked.path and not refused:
+            refused.append(asked.path)
+            asked.headers = {**asked.headers, "Authorization": "Bearer a.b.c"}
+        return asked.forward()
+
+    with between(ScriptedCloud(run.folder, label_studio.url), reply) as url:
+        report = report_of(run("push", "--project", project, "--url", url, "--json"))
+
+    assert (len(refused), report["sent"]) == (1, 3)
+
+
+def test_project_for_other_tasks_is_refused_before_anything_is_sent(run, push, label_studio):
+    """A labeling configuration without the predictions' control is named, and nothing is sent."""
+    add_tasks(run.folder, many(300))
+    other = label_studio.create_project(OTHER_CONFIG)
+
+    outcome = push("--project", other)
+
+    assert outcome.code == 2
+    assert 'it has no control named "transcription"' in outcome.err
+    assert "it shows $text, which not every task has" in outcome.err
+    assert label_studio.tasks(other) == []
+
+
+def test_another_model_version_is_refused(run, push, label_studio, project):
+    """Predictions that "Label All Tasks" would not show are not sent until someone decides."""
+    add_tasks(run.folder, many(1))
+    push("--project", project)
+    add_tasks(run.folder, many(1, of="new"), model="amazon-transcribe/de-DE")
+
+    refused = push("--project", project)
+    before = len(label_studio.tasks(project))
+    taken = push("--project", project, "--switch-version")
+
+    shown = label_studio.call("GET", f"projects/{project}/")["model_version"]
+    assert (refused.code, before) == (2, 1)
+    assert "of amazon-transcribe/en-US, and these tasks have amazon-transcribe/de-DE" in refused.err
+    assert taken.code == 0, taken.err
+    assert (len(label_studio.tasks(project)), shown) == (2, "amazon-transcribe/de-DE")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "said"),
+    [
+        (("--project", "987654"), {}, "has no such project"),
+        (("--create", "ab"), {}, "'ab' has 2 characters: Label Studio wants 3 to 50."),
+        (("--create", "x" * 51), {}, "has 51 characters"),
+        ((), {}, "Into which project?"),
+        (("--project", "1", "--create", "Calls"), {}, "not both"),
+        (("--project", "1"), {"LABEL_STUDIO_API_KEY": "0" * 40}, "does not know the token"),
+        (("--project", "1"), {"LABEL_STUDIO_API_KEY": "a.b.c"}, "revoked, expired or another serv"),
+        (("--project", "1"), {"LABEL_STUDIO_API_KEY": ""}, "no token for Label Studio in LABEL_ST"),
+        (("--project", "1"), {"LABEL_STUDIO_API_KEY": "a b"}, "must be one word"),
+        (("--project", "1", "--token-file", "none"), {}, "token file none can't be read"),
+        (("--project", "1", "--url", "labels"), {}, "write it as https://"),
+        (("--project", "1", "--url", "http://u:p@a/"), {}, "without user, password"),
+        (("--project", "1", "--url", "{url}/projects/7/data"), {}, "--project 7"),
+        (("--project", "1", "--url", "{url}/elsewhere"), {}, "There is no Label Studio at"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_sentence_with_what_to_do(
+    run, push, arguments, environment, said
+):
+    """A wrong address, token, project or title ends with 2 before anything is sent."""
+    add_tasks(run.folder, many(1))
+    run.use(**environment)
+
+    url = run.env["LABEL_STUDIO_URL"]
+    outcome = push(*(each.replace("{url}", url) for each in arguments))
+
+    assert outcome.code == 2
+    assert said in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+def test_server_that_is_not_there_is_given_up(run, push):
+    """Where nobody listens, the push ends with 2 and can be repeated."""
+    add_tasks(run.folder, many(1))
+
+    outcome = push("--project", "1", "--url", "http://127.0.0.1:9")
+
+    assert outcome.code == 2
+    assert "http://127.0.0.1:9 does not answer" in outcome.err
+    assert "run the same command again later" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (200, "There is no Label Studio at"),
+        (302, "leads to another address"),
+        (400, "There is no Label Studio at"),
+        (403, "There is no Label Studio at"),
+        (413, "client_max_body_size"),
+    ],
+)
+def test_page_of_a_proxy_is_named_as_such(run, label_studio, project, status, said):
+    """HTML in place of the API is no answer of Label Studio's, whatever its status."""
+    add_tasks(run.folder, many(1))
+    run.use(LABEL_STUDIO_API_KEY=label_studio.token)
+    page = Answer(status, b"<html>Please log in</html>", {"Content-Type": "text/html"})
+
+    with between(ScriptedCloud(run.folder, label_studio.url), lambda _: page) as url:
+        outcome = run("push", "--project", project, "--url", url)
+
+    assert outcome.code == 2
+    assert said in outcome.err
+    assert label_studio.tasks(project) == []
+
+
+def test_legacy_token_that_is_switched_off_is_explained(run, tmp_path):
+    """An organization without legacy tokens: the message says which kind to make instead."""
+    from tests.label_studio.server import from_seed
+
+    server = from_seed(tmp_path / "data")
+    server.start()
+    try:
+        project = server.create_project(CONFIG)
+        personal = server.personal_token()
+        server.use_legacy_tokens(allowed=False)
+        add_tasks(run.folder, many(1))
+        run.use(LABEL_STUDIO_URL=server.url, LABEL_STUDIO_API_KEY=server.token)
+        refused = run("push", "--project", project)
+        run.use(LABEL_STUDIO_API_KEY=personal)
+        taken = run("push", "--project", project)
+    finally:
+        server.stop()
+
+    assert refused.code == 2
+    assert "takes no legacy tokens any more" in refused.err
+    assert taken.code == 0
+
+
+def test_two_pushes_of_one_output_do_not_meet(run, push, label_studio, project):
+    """A second push waits its turn, as two writers would cost predictions."""
+    add_tasks(run.folder, many(1))
+    from pipeline.label_studio.memory import remembering
+
+    with remembering(run.folder / "tasks.jsonl"):
+        outcome = push("--project", project)
+
+    assert outcome.code == 2
+    assert "Another push sends the tasks of tasks.jsonl" in outcome.err
+
+
+def test_push_works_beside_a_run(run, push, label_studio, project):
+    """While a run holds the state file, its committed tasks are pushed, and only those."""
+    add_tasks(run.folder, many(2))
+    from tests.state_files import begun
+
+    with begun(run.folder / "tasks.jsonl.state"):
+        with (run.folder / "tasks.jsonl").open("ab") as file:
+            file.write(b'{"data": {"audio": "half a li')
+        report = report_of(push("--project", project, "--json"))
+
+    assert report["sent"] == 2
+    assert texts_in(label_studio, project) == many(2)
+
+
+def test_output_that_was_written_anew_doubles_nothing(run, push, label_studio, project):
+    """The same tasks in another order: what is remembered of the old file does not count."""
+    add_tasks(run.folder, many(3))
+    push("--project", project)
+    for name in ("tasks.jsonl", "tasks.jsonl.state"):
+        (run.folder / name).unlink()
+    shutil.rmtree(run.folder / "label-studio", ignore_errors=True)
+    add_tasks(run.folder, dict(reversed(many(4).items())))
+
+    report = report_of(push("--project", project, "--json"))
+
+    assert (report["sent"], report["there"]) == (1, 3)
+    assert texts_in(label_studio, project) == many(4)
