@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from pipeline.labeling import TaskKind, labeling_config
 from pipeline.naming import parse_s3_uri
 
 if TYPE_CHECKING:
@@ -59,10 +60,8 @@ class Survey(msgspec.Struct):
 
 def label_config_for(survey: Survey) -> str:
     """The labeling configuration of a new project for these tasks."""
-    return (
-        '<View><Audio name="audio" value="$audio"/><TextArea name="transcription" '
-        'toName="audio" rows="4" editable="true" maxSubmissions="1"/></View>'
-    )
+    segments = "speakers" in survey.keys
+    return labeling_config(TaskKind.SEGMENTS if segments else TaskKind.TRANSCRIPT)
 
 
 def misfits(project: Project, survey: Survey) -> Iterator[str]:

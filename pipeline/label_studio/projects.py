@@ -69,8 +69,9 @@ def check_fit(address: str, project: Project, survey: Survey) -> None:
     if unfit:
         raise TasksRefused(
             f"The project {address} is not made for these tasks: {'; '.join(unfit)}. Nothing was "
-            "sent. Give it the labeling configuration that fits (Settings, Labeling Interface), "
-            "or have a project made with --create TITLE."
+            "sent. Give it the labeling configuration that fits (`transcribe-pipeline "
+            "labeling-config` prints it; Settings, Labeling Interface), or have a project made "
+            "with --create TITLE."
         )
 
 

@@ -6,9 +6,10 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from pipeline.collector import Line
-from pipeline.model import Recording, Transcript, Word
+from pipeline.labeling import TaskKind
+from pipeline.model import Recording, Segment, Transcript
 from pipeline.naming import identity
-from pipeline.tasks import transcript_task
+from pipeline.tasks import TaskMaker
 from pipeline.writer import Output
 from tests.state_files import begun
 
@@ -21,6 +22,7 @@ MODEL = "amazon-transcribe/en-US"
 
 def add_tasks(folder: Path, texts: Mapping[str, str], model: str = MODEL) -> None:
     """Append a task for each recording, a key with its text, to `tasks.jsonl`."""
+    maker = TaskMaker(TaskKind.TRANSCRIPT, model)
     with begun(folder / "tasks.jsonl.state") as state:
         recordings = [Recording(key, "1", 7) for key in texts]
         state.add([(each, identity("calls", each, "")) for each in recordings])
@@ -28,7 +30,7 @@ def add_tasks(folder: Path, texts: Mapping[str, str], model: str = MODEL) -> Non
         for job in jobs:
             state.started(job)
         lines = [
-            Line(job, transcript_task(f"s3://calls/{key}", job, transcript(texts[key]), model))
+            Line(job, maker.line(f"s3://calls/{key}", job, transcript(texts[key])))
             for job in jobs
             for key in [job.recording.key]
         ]
@@ -37,11 +39,12 @@ def add_tasks(folder: Path, texts: Mapping[str, str], model: str = MODEL) -> Non
 
 
 def transcript(text: str) -> Transcript:
-    """What the service would have heard; the first word is as certain as the text is short."""
-    words = tuple(
-        Word(word, n / 2, n / 2 + 0.4, 1 / len(text.split())) for n, word in enumerate(text.split())
-    )
-    return Transcript("calls", text, words)
+    """What the service would have heard, in an identified language; short texts are certain."""
+    words = text.split()
+    certainty = 1 / len(words) if words else None
+    segments = (Segment(text, 0.0, 1.5, confidence=certainty),) if words else ()
+    languages = ("en-US", "de-DE") if words else ()
+    return Transcript("calls", text, segments, len(words), certainty, languages)
 
 
 def many(count: int, of: str = "recording number") -> dict[str, str]:

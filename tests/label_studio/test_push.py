@@ -12,14 +12,12 @@ import uuid
 
 import pytest
 
+from pipeline.labeling import TaskKind, labeling_config
 from tests.between import Answer, between
 from tests.conftest import ScriptedCloud
 from tests.label_studio.outputs import add_tasks, many
 
-CONFIG = (
-    '<View><Audio name="audio" value="$audio"/>'
-    '<TextArea name="transcription" toName="audio" editable="true" maxSubmissions="1"/></View>'
-)
+CONFIG = labeling_config(TaskKind.TRANSCRIPT)
 OTHER_CONFIG = (
     '<View><Text name="document" value="$text"/>'
     '<Choices name="mood" toName="document"><Choice value="good"/></Choices></View>'
@@ -63,11 +61,12 @@ def report_of(outcome):
     return json.loads(outcome.out)
 
 
+@pytest.mark.parametrize("kind", list(TaskKind))
 def test_tasks_of_the_demo_are_there_once_however_often_they_are_pushed(
-    run, recordings, push, label_studio
+    run, recordings, push, label_studio, kind
 ):
     """The bundled recordings' tasks, pushed twice and once more without memory, are there once."""
-    run("run", recordings)
+    run("run", recordings, "--task", kind)
     title = f"Demo {uuid.uuid4().hex[:8]}"
 
     reports = [report_of(push("--create", title, "--json")) for _ in range(2)]
@@ -77,10 +76,11 @@ def test_tasks_of_the_demo_are_there_once_however_often_they_are_pushed(
     assert [(each["sent"], each["there"]) for each in reports] == [(16, 0), (0, 0), (0, 16)]
     assert [each["created"] for each in reports] == [True, False, False]
     pushed = label_studio.tasks(reports[0]["project"])
-    assert {task["data"]["audio"]: text_of(task["predictions"][0]) for task in pushed} == (
-        run.texts()
-    )
-    assert len(pushed) == 16
+    assert [task["predictions"][0]["result"] for task in pushed] == [
+        task["predictions"][0]["result"] for task in run.tasks()
+    ]
+    assert {len(task["predictions"]) for task in pushed} == {1}
+    assert [task["data"] for task in pushed] == [task["data"] for task in run.tasks()]
 
 
 def test_nightly_push_adds_only_what_is_new(run, push, label_studio, project):
