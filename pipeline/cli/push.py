@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 NAME = "push"
 EXAMPLES = examples(
     (
-        "Make a project and push every task into it; the token is in LABEL_STUDIO_API_KEY",
+        "Make a project and fill it; the token is in LABEL_STUDIO_API_KEY",
         "push --url https://labels.example.com --create 'Calls 2026'",
     ),
     (
-        "Every night after the run: add what is new to project 12",
-        "push --url https://labels.example.com --project 12 --token-file token.txt --quiet",
+        "Every night after the run, with the address in LABEL_STUDIO_URL: add what is new",
+        "push --project 12 --token-file token.txt --quiet",
     ),
     (
-        "Have only the uncertain ones reviewed, take the others as they are",
+        "Have only the uncertain ones reviewed, and take the others as they are",
         "push --project 12 --review-below 0.9",
     ),
     ("Put back what was deleted in the project by mistake", "push --project 12 --again"),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 URL_VARIABLE = "LABEL_STUDIO_URL"
 TOKEN_VARIABLE = "LABEL_STUDIO_API_KEY"  # noqa: S105 # the name that Label Studio's own SDK reads
 
+_PROJECTS = re.compile(r"/projects(?:/(\d+)|/|$)")
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
@@ -43,14 +44,10 @@ def address(settings: LabelStudio, environment: Mapping[str, str]) -> str:
             "url: write it as https://label-studio.example.com, with http or https, and without "
             "user, password, query or fragment."
         )
-    path, found, rest = parts.path.rstrip("/").partition("/projects")
-    if found:
-        number = rest.strip("/").partition("/")[0]
-        raise BadSettings(
-            "url: end it before /projects"
-            + (f", and name the project with --project {number}." if number.isdecimal() else ".")
-        )
-    return f"{parts.scheme}://{parts.netloc}{path}"
+    if inside := _PROJECTS.search(parts.path):
+        project = f", and name the project with --project {inside[1]}" if inside[1] else ""
+        raise BadSettings(f"url: end it before /projects{project}.")
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
 
 
 def read_token(settings: LabelStudio, environment: Mapping[str, str]) -> str:

@@ -1,0 +1,115 @@
+"""Whether a project is made for the tasks."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from pipeline.config import Aws
+from pipeline.label_studio.client import Control, Project
+from pipeline.label_studio.fitting import Survey, label_config_for, misfits
+from pipeline.label_studio.projects import new_version, storage_settings
+from pipeline.label_studio.task_lines import Prediction, Result, TaskLine, Value
+from pipeline.labeling import TaskKind, labeling_config
+
+TEXT = Result("transcription", "audio", "textarea")
+PROJECT = Project(
+    12,
+    label_config=labeling_config(TaskKind.TRANSCRIPT),
+    parsed_label_config={
+        "transcription": Control("TextArea", ["audio"]),
+        "language": Control("Choices", ["audio"], dynamic_labels=True),
+        "mood": Control("Choices", ["audio"], ["good", "bad"]),
+    },
+)
+
+
+def surveyed(*results: Result, version: str = "m", **data: object) -> Survey:
+    survey = Survey()
+    known = {"audio": "s3://calls/a.mp3", "languages": [], **data}
+    survey.add(TaskLine(b"", 0, "j", known, [Prediction(list(results), 0.5, version)]))
+    return survey
+
+
+def test_project_of_the_same_kind_fits():
+    """The project of our own configuration has a place for everything."""
+    assert list(misfits(PROJECT, surveyed(TEXT))) == []
+
+
+def test_no_tasks_need_nothing():
+    """A night without new tasks is no reason to refuse a project."""
+    assert list(misfits(PROJECT, Survey())) == []
+
+
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        (Result("text", "audio", "textarea"), 'it has no control named "text"'),
+        (Result("mood", "audio", "textarea"), 'its control "mood" is Choices, where the predic'),
+        (Result("transcription", "video", "textarea"), 'its control "transcription" is not for'),
+        (Result("mood", "audio", "choices", Value(choices=["meh"])), '"mood" does not list meh'),
+    ],
+)
+def test_what_has_no_place_is_named(result, said):
+    """Each way in which a prediction can miss the configuration has its sentence."""
+    [misfit] = misfits(PROJECT, surveyed(result))
+
+    assert said in misfit
+
+
+def test_choices_that_come_out_of_the_task_are_not_looked_for():
+    """What $languages lists needs no place in the configuration."""
+    survey = surveyed(Result("language", "audio", "choices", Value(choices=["de-DE"])))
+
+    assert list(misfits(PROJECT, survey)) == []
+
+
+def test_key_that_one_task_lacks_is_named():
+    """The server refuses a whole import for one task without a key that the project shows."""
+    survey = surveyed(TEXT)
+    survey.add(TaskLine(b"", 0, "k", {"audio": "s3://calls/b.mp3"}, []))
+
+    assert list(misfits(PROJECT, survey)) == ["it shows $languages, which not every task has"]
+
+
+def test_new_project_has_the_configuration_of_the_kind():
+    """Tasks with speakers are tasks of segments."""
+    assert label_config_for(surveyed()) == labeling_config(TaskKind.TRANSCRIPT)
+    assert label_config_for(surveyed(speakers=[])) == labeling_config(TaskKind.SEGMENTS)
+
+
+@pytest.mark.parametrize(
+    ("shown", "versions", "new"),
+    [
+        ("", ["a"], ""),
+        (None, ["a"], ""),
+        ("a", ["a"], ""),
+        ("a", ["b"], "b"),
+        ("a", ["b", "a"], ""),
+    ],
+)
+def test_version_that_a_project_would_not_show_is_found(shown, versions, new):
+    """A project that has no predictions yet takes any, another one its own."""
+    survey = surveyed(version=versions[0])
+    for version in versions[1:]:
+        survey.add(TaskLine(b"", 0, "k", {}, [Prediction(model_version=version)]))
+
+    assert new_version(msgspec.structs.replace(PROJECT, model_version=shown), survey) == new
+
+
+def test_survey_tells_buckets_from_folders():
+    """Buckets are to be heard through the project; a folder's audio no browser loads."""
+    survey = surveyed()
+    survey.add(TaskLine(b"", 0, "k", {"audio": "file:///a.mp3"}, []))
+
+    assert (survey.tasks, survey.buckets, survey.unplayable) == (2, {"calls"}, 1)
+
+
+def test_storage_row_carries_no_secret():
+    """The server uses credentials of its own; only the region and endpoint are told to it."""
+    plain = storage_settings(12, "calls", Aws())
+    full = storage_settings(12, "calls", Aws(profile="p", region="eu-west-1", endpoint_url="h://s"))
+
+    assert plain.keys() & {"aws_access_key_id", "region_name", "s3_endpoint"} == set()
+    assert full.keys() - plain.keys() == {"region_name", "s3_endpoint"}
+    assert "p" not in full.values()

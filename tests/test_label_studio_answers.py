@@ -1,0 +1,155 @@
+"""What Label Studio's refusals mean, and where its address and token come from."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.config import LabelStudio
+from pipeline.errors import (
+    BadSettings,
+    Denied,
+    Expired,
+    NoAccess,
+    PipelineError,
+    TasksRefused,
+    Throttled,
+    Unavailable,
+)
+from pipeline.label_studio.refusals import Credential, meaning
+from pipeline.label_studio.token import address, is_personal, read_token
+
+URL = "https://labels.example.com"
+PAGE = b"<!doctype html><h1>Bad Gateway</h1>"
+
+
+def refusal(detail: object = "no", **more: object) -> bytes:
+    return json.dumps({"status_code": 400, "detail": detail, **more}).encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (401, refusal("Invalid token."), NoAccess),
+        (401, PAGE, BadSettings),
+        (403, refusal(), Denied),
+        (403, PAGE, BadSettings),
+        (404, refusal("No Project matches the given query."), BadSettings),
+        (404, PAGE, BadSettings),
+        (302, b"", BadSettings),
+        (400, refusal(), TasksRefused),
+        (400, PAGE, BadSettings),
+        (408, PAGE, Unavailable),
+        (413, PAGE, BadSettings),
+        (429, PAGE, Throttled),
+        (500, refusal("database is locked"), Unavailable),
+        (502, PAGE, Unavailable),
+        (504, b"", Unavailable),
+    ],
+)
+def test_every_refusal_has_its_place_in_the_tree(status, body, kind):
+    """What can be tried again is told from what someone has to put right."""
+    assert type(meaning(URL, status, body, Credential.LEGACY)) is kind
+
+
+@pytest.mark.parametrize(
+    ("used", "kind"),
+    [
+        (Credential.LEGACY, NoAccess),
+        (Credential.PERSONAL, NoAccess),
+        (Credential.ACCESS, Expired),
+    ],
+)
+def test_only_the_short_lived_token_is_worth_a_new_one(used, kind):
+    """An access token may have expired; a token that a person made has to be made anew."""
+    assert type(meaning(URL, 401, refusal("Token is invalid"), used)) is kind
+
+
+def test_refusal_names_what_is_wrong_and_quotes_no_task():
+    """The server repeats the whole task behind its words; a transcript is nothing for a log."""
+    words = "Error at item 0: key is expected [assume: data] :: {'data': {'text': 'my secret'}}"
+    body = refusal("Validation error", validation_errors={"non_field_errors": [words]})
+
+    said = str(meaning(URL, 400, body, Credential.LEGACY))
+
+    assert "Error at item 0: key is expected" in said
+    assert "secret" not in said
+
+
+@given(st.integers(300, 599), st.binary() | st.text().map(lambda t: refusal(t, x=t)))
+def test_any_answer_has_a_meaning(status, body):
+    """Whatever a proxy says, it becomes an error of ours, on one short line."""
+    error = meaning(URL, status, body, Credential.LEGACY)
+
+    assert isinstance(error, PipelineError)
+    assert len(str(error).splitlines()) == 1
+    assert len(str(error)) < 700
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("https://a.example", "https://a.example"),
+        ("http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
+        ("https://a.example/label-studio/", "https://a.example/label-studio"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+        ("https://a.example/projects-team", "https://a.example/projects-team"),
+    ],
+)
+def test_address_is_kept_without_the_slash_at_its_end(given, expected):
+    """An address may have a port and a path."""
+    assert address(LabelStudio(url=given), {}) == expected
+
+
+def test_address_comes_from_the_environment_when_no_setting_names_one():
+    """LABEL_STUDIO_URL is the name that Label Studio's own tools read."""
+    environment = {"LABEL_STUDIO_URL": URL}
+
+    assert address(LabelStudio(), environment) == URL
+    assert address(LabelStudio(url="http://b"), environment) == "http://b"
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["", "labels", "ftp://a", "http://", "http://u:p@a", "http://a?b=c", "http://a#b", "http://[",
+     "http://a:99999", "https://a/projects/7", "https://a/projects"],
+)  # fmt: skip
+def test_what_is_no_address_is_refused(given):
+    """What can't be an address is refused, and not repeated, as it may hold secrets."""
+    with pytest.raises(BadSettings) as refused:
+        address(LabelStudio(url=given), {})
+
+    assert "u:p" not in str(refused.value)
+
+
+def test_token_file_wins_over_the_environment(tmp_path):
+    """A file that is named was meant; space around the token does not count."""
+    path = tmp_path / "token"
+    path.write_text(" abc\n")
+    environment = {"LABEL_STUDIO_API_KEY": "def"}
+
+    assert read_token(LabelStudio(token_file=str(path)), environment) == "abc"
+    assert read_token(LabelStudio(), environment) == "def"
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"two words", "tökèn".encode(), b"\xff"])
+def test_what_is_no_token_is_refused_and_not_shown(tmp_path, content):
+    """A file with something else than a token is named, its content is not."""
+    path = tmp_path / "token"
+    path.write_bytes(content)
+
+    with pytest.raises(BadSettings) as refused:
+        read_token(LabelStudio(token_file=str(path)), {})
+
+    assert str(path) in str(refused.value)
+    assert "words" not in str(refused.value)
+    assert "tök" not in str(refused.value)
+
+
+def test_kinds_of_tokens_are_told_apart():
+    """A personal access token is a JWT, a legacy one is forty hex digits."""
+    assert is_personal("eyJhbGciOi.eyJ0b2tlbl90.ElbRf_LkIO3U")
+    assert not is_personal("0123456789abcdef0123456789abcdef01234567")

@@ -1,0 +1,93 @@
+"""What push remembers, which may be lost without harm."""
+
+from __future__ import annotations
+
+import stat
+
+import pytest
+
+from pipeline.errors import OutputUnusable
+from pipeline.label_studio.delivery import unsettled
+from pipeline.label_studio.memory import Memory, Place, remembering
+
+PROJECT = "https://labels.example.com/projects/12"
+
+
+@pytest.fixture
+def output(tmp_path):
+    """An output of three lines of ten bytes."""
+    path = tmp_path / "tasks.jsonl"
+    path.write_bytes(b"123456789\n" * 3)
+    return path
+
+
+def remembered(output, place: Place, review_below: float = 0.0) -> Place:
+    """The place that the next push begins at."""
+    with remembering(output) as memory:
+        memory.keep(PROJECT, place)
+    with remembering(output) as memory:
+        return memory.place(PROJECT, review_below)
+
+
+def test_next_push_begins_where_the_last_one_ended(output):
+    """The place is kept for each project, in a private file."""
+    place = remembered(output, Place(20))
+
+    assert place.size == 20
+    assert stat.S_IMODE(output.with_name("tasks.jsonl.pushed").stat().st_mode) == 0o600
+    with remembering(output) as memory:
+        assert memory.place("https://labels.example.com/projects/1", 0.0).size == 0
+
+
+@pytest.mark.parametrize("change", ["rewritten", "shortened", "gone"])
+def test_place_in_another_output_does_not_count(output, change):
+    """When the output is not what it was, every task is looked up again."""
+    with remembering(output) as memory:
+        memory.keep(PROJECT, Place(20))
+    if change == "rewritten":
+        output.write_bytes(b"987654321\n" * 3)
+    elif change == "shortened":
+        output.write_bytes(b"123456789\n")
+    else:
+        output.unlink()
+
+    with remembering(output) as memory:
+        assert memory.place(PROJECT, 0.0) == Place()
+
+
+def test_other_choice_of_tasks_begins_anew(output):
+    """Tasks that an earlier push passed over are looked at when the threshold has changed."""
+    assert remembered(output, Place(20, review_below=0.5), review_below=0.9).size == 0
+    assert remembered(output, Place(20, review_below=0.5), review_below=0.5).size == 20
+
+
+def test_batch_under_way_is_remembered_even_when_the_place_is_not(output):
+    """What was sent without an answer may still arrive, wherever the push begins."""
+    assert remembered(output, Place(20, sent_at=7.0), review_below=0.9).sent_at == 7.0
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b'{"a": 1}', b"\xff"])
+def test_damaged_memory_is_a_lost_one(output, content):
+    """Whatever the file holds, the push goes on by looking every task up."""
+    output.with_name("tasks.jsonl.pushed").write_bytes(content)
+
+    assert Memory(output.with_name("tasks.jsonl.pushed"), output).place(PROJECT, 0.0) == Place()
+
+
+def test_one_push_at_a_time(output):
+    """Two pushes of one output would be two writers."""
+    with (
+        remembering(output),
+        pytest.raises(OutputUnusable, match="Another push"),
+        remembering(output),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("sent_at", "now", "expected"),
+    [(0.0, 1e9, False), (1e9, 1e9 + 1, True), (1e9, 1e9 + 101, False), (1e9, 1e9 - 5, False)],
+)
+def test_batch_without_an_answer_is_waited_for_a_while(sent_at, now, expected):
+    """A hundred seconds long it may still arrive; a clock set back makes nobody wait."""
+    assert unsettled(sent_at, now) is expected
