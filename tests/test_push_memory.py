@@ -8,9 +8,9 @@ import pytest
 
 from pipeline.errors import OutputUnusable
 from pipeline.label_studio.delivery import unsettled
-from pipeline.label_studio.memory import Memory, Place, remembering
+from pipeline.label_studio.memory import Memory, Place, project_key, remembering
 
-PROJECT = "https://labels.example.com/projects/12"
+PROJECT = project_key("https://labels.example.com/projects/12", "2026-11-23T12:00:00Z")
 
 
 @pytest.fixture
@@ -37,6 +37,15 @@ def test_next_push_begins_where_the_last_one_ended(output):
     assert stat.S_IMODE(output.with_name("tasks.jsonl.pushed").stat().st_mode) == 0o600
     with remembering(output) as memory:
         assert memory.place("https://labels.example.com/projects/1", 0.0).size == 0
+
+
+def test_project_of_a_server_that_was_set_up_anew_is_another_one(output):
+    """Numbers of projects are given out again; when a project was made is not."""
+    remembered(output, Place(20))
+    other = project_key("https://labels.example.com/projects/12", "2026-11-24T12:00:00Z")
+
+    with remembering(output) as memory:
+        assert memory.place(other, 0.0).size == 0
 
 
 @pytest.mark.parametrize("change", ["rewritten", "shortened", "gone"])

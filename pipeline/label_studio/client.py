@@ -11,6 +11,8 @@ import json
 import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import msgspec
@@ -50,6 +52,7 @@ class Project(msgspec.Struct, frozen=True):
     """What the server says of a project; `model_version` is "" before the first prediction."""
 
     id: int
+    created_at: str = ""
     title: str = ""
     label_config: str = ""
     model_version: str | None = ""
@@ -58,11 +61,10 @@ class Project(msgspec.Struct, frozen=True):
 
 
 class Imported(msgspec.Struct, frozen=True):
-    """What an import did; `task_ids` are in the order of the tasks sent."""
+    """What an import did; without counts the server goes on with it in the background."""
 
-    task_count: int
-    prediction_count: int
-    task_ids: list[int] = []
+    task_count: int | None = None
+    prediction_count: int | None = None
 
 
 class TaskData(msgspec.Struct, frozen=True):
@@ -153,10 +155,16 @@ class Client:
         return self._decoded(Project, await self.ask("PATCH", f"projects/{project}/", None, body))
 
     async def import_tasks(self, project: int, tasks: Sequence[bytes]) -> Imported:
-        """Add tasks, each a JSON object: all of them or none."""
+        """Add tasks, each a JSON object: all of them or none.
+
+        Raises:
+            Unavailable: as of `ask`; and Label Studio Enterprise imports in the background.
+        """
         body = b"[" + b",".join(tasks) + b"]"
-        query = {"return_task_ids": "true"}
-        return await self._post(Imported, f"projects/{project}/import", body, query)
+        answer = await self._post(Imported, f"projects/{project}/import", body)
+        if answer.task_count is None:
+            raise Unavailable(f"{self.url} has not imported the tasks yet")
+        return answer
 
     async def import_predictions(self, project: int, predictions: Sequence[dict[str, Any]]) -> int:
         """Add predictions to tasks, each with the `task` it belongs to; how many were added."""
@@ -190,10 +198,8 @@ class Client:
     async def _get(self, kind: type[T], path: str, query: dict[str, str] | None = None) -> T:
         return self._decoded(kind, await self.ask("GET", path, query))
 
-    async def _post(
-        self, kind: type[T], path: str, body: bytes, query: dict[str, str] | None = None
-    ) -> T:
-        return self._decoded(kind, await self.ask("POST", path, query, body))
+    async def _post(self, kind: type[T], path: str, body: bytes) -> T:
+        return self._decoded(kind, await self.ask("POST", path, None, body))
 
     def _decoded(self, kind: type[T], body: bytes) -> T:
         try:
@@ -258,8 +264,17 @@ class Client:
 @asynccontextmanager
 async def connected(url: str, token: str) -> AsyncIterator[Client]:
     """A client of the Label Studio at `url`, such as `address` gives it."""
-    async with aiohttp.ClientSession(timeout=_TIMEOUT, trust_env=True) as http:
+    async with aiohttp.ClientSession(timeout=_TIMEOUT, proxy=_proxy(url)) as http:
         yield Client(url, token, http)
+
+
+def _proxy(url: str) -> str | None:
+    """The proxy that the environment names for an address.
+
+    aiohttp's own `trust_env` would read ~/.netrc too, and refuse a token beside a password.
+    """
+    parts = urlsplit(url)
+    return None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
 
 
 def job_id_filter(job_ids: Sequence[str]) -> str:

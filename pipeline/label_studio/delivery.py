@@ -17,6 +17,7 @@ import msgspec
 import orjson
 
 from pipeline.errors import CannotRun, Unavailable
+from pipeline.label_studio.memory import project_key
 from pipeline.label_studio.task_lines import batches
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class Deliveries:
         self._place = place
         self.figures = figures
         self._address = f"{client.url}/projects/{project.id}"
+        self._key = project_key(self._address, project.created_at)
 
     async def complete(self, lines: Iterable[TaskLine], show: Callable[[int], None]) -> None:
         """Send what is not there yet; tasks that need no review are passed over.
@@ -149,7 +151,7 @@ class Deliveries:
 
     def _keep(self, **changes: Any) -> None:
         self._place = msgspec.structs.replace(self._place, **changes)
-        self._memory.keep(self._address, self._place)
+        self._memory.keep(self._key, self._place)
 
 
 def unsettled(sent_at: float, now: float) -> bool:

@@ -39,8 +39,13 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
     sent_at: float = 0.0
 
 
+def project_key(address: str, created_at: str) -> str:
+    """What a project is remembered by: a server set up anew gives its numbers out again."""
+    return f"{address} of {created_at}"
+
+
 class Memory:
-    """The places by the projects' addresses; for one push at a time."""
+    """The places by the projects' keys; for one push at a time."""
 
     def __init__(self, path: Path, output: Path) -> None:
         self._path = path

@@ -25,7 +25,7 @@ from pipeline.label_studio.client import connected
 from pipeline.label_studio.delivery import Deliveries, Figures
 from pipeline.label_studio.fitting import Survey, label_config_for
 from pipeline.label_studio.ground_truth import updating
-from pipeline.label_studio.memory import Place, remembering
+from pipeline.label_studio.memory import Place, project_key, remembering
 from pipeline.label_studio.task_lines import task_lines
 from pipeline.label_studio.token import address, read_token
 from pipeline.progress import counted
@@ -113,7 +113,7 @@ class Push:
         below = self._config.label_studio.review_below
         if not project:
             return Place(review_below=below)
-        kept = memory.place(self._address(project), below)
+        kept = memory.place(project_key(self._address(project), project.created_at), below)
         return msgspec.structs.replace(kept, size=0) if self._order.again else kept
 
     def _survey(self, place: Place) -> Survey:

@@ -200,6 +200,34 @@ def test_answer_that_comes_too_late_doubles_nothing(run, label_studio, project):
     assert texts_in(label_studio, project) == many(100)
 
 
+def test_import_in_the_background_is_waited_for(run, label_studio, project):
+    """Where the answer is the number of an import, as in Enterprise, the tasks are looked for."""
+    add_tasks(run.folder, many(250))
+    run.use(LABEL_STUDIO_API_KEY=label_studio.token)
+
+    def reply(asked):
+        answer = asked.forward()
+        return answer._replace(body=b'{"import": 7}') if "/import" in asked.path else answer
+
+    with between(ScriptedCloud(run.folder, label_studio.url), reply) as url:
+        report = report_of(run("push", "--project", project, "--url", url, "--json"))
+
+    assert (report["sent"], report["doubled"]) == (250, 0)
+    assert texts_in(label_studio, project) == many(250)
+
+
+def test_title_of_two_projects_is_not_guessed(run, push, label_studio):
+    """--create goes into the project of that title; of two it takes none."""
+    add_tasks(run.folder, many(1))
+    title = f"Twice {uuid.uuid4().hex[:8]}"
+    numbers = [label_studio.create_project(CONFIG, title) for _ in range(2)]
+
+    outcome = push("--create", title)
+
+    assert outcome.code == 2
+    assert f"({numbers[0]}, {numbers[1]}): name one with --project" in outcome.err
+
+
 def test_server_that_restarts_on_the_way_is_waited_for(run, push, tmp_path):
     """A server killed mid-push and started again: the same push completes, nothing doubled."""
     from tests.label_studio.server import from_seed
@@ -339,6 +367,15 @@ def test_stricter_threshold_pushes_what_was_passed_over(run, push, label_studio,
 
     assert (report["sent"], report["there"], report["good"]) == (1, 1, 1)
     assert sorted(texts_in(label_studio, project)) == ["half.mp3", "unsure.mp3"]
+
+
+def test_token_wins_over_netrc(run, push, label_studio, project):
+    """A password that ~/.netrc has for the server does not get in the token's way."""
+    (run.folder / ".netrc").write_text("machine 127.0.0.1 login me password wrong\n")
+    run.use(NETRC=str(run.folder / ".netrc"))
+    add_tasks(run.folder, many(1))
+
+    assert push("--project", project).code == 0
 
 
 def test_personal_access_token_from_a_file(run, push, label_studio, project, personal_token):
