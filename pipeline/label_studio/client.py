@@ -11,8 +11,6 @@ import json
 import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import msgspec
@@ -22,6 +20,7 @@ from pipeline.brakes import Operation, Waiting
 from pipeline.errors import BadSettings, Expired, NoAccess, Unavailable
 from pipeline.label_studio.refusals import ACCESS_STEP, Credential, meaning, no_label_studio
 from pipeline.label_studio.token import is_personal
+from pipeline.proxies import proxy_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -226,7 +225,12 @@ class Client:
         url = URL(f"{self.url}/api/{call.path}").with_query(call.query)
         try:
             async with self._http.request(
-                call.method, url, data=call.body, headers=headers, allow_redirects=False
+                call.method,
+                url,
+                data=call.body,
+                headers=headers,
+                allow_redirects=False,
+                proxy=proxy_for(url),
             ) as answer:
                 content = await answer.read()
         except aiohttp.InvalidURL as error:
@@ -264,17 +268,8 @@ class Client:
 @asynccontextmanager
 async def connected(url: str, token: str) -> AsyncIterator[Client]:
     """A client of the Label Studio at `url`, such as `address` gives it."""
-    async with aiohttp.ClientSession(timeout=_TIMEOUT, proxy=_proxy(url)) as http:
+    async with aiohttp.ClientSession(timeout=_TIMEOUT) as http:
         yield Client(url, token, http)
-
-
-def _proxy(url: str) -> str | None:
-    """The proxy that the environment names for an address.
-
-    aiohttp's own `trust_env` would read ~/.netrc too, and refuse a token beside a password.
-    """
-    parts = urlsplit(url)
-    return None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
 
 
 def job_id_filter(job_ids: Sequence[str]) -> str:
