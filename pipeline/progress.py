@@ -121,7 +121,9 @@ async def shown(board: Board, style: Style) -> AsyncIterator[None]:
 
 
 @contextmanager
-def counted(style: Style, total: int, what: str) -> Iterator[Callable[[int], None]]:
+def counted(
+    style: Style, total: int, what: str, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Callable[[int], None]]:
     """Show how many of `total` are done; the body calls what it gets with the count so far."""
     if style is Style.BAR:
         from rich.console import Console
@@ -137,12 +139,12 @@ def counted(style: Style, total: int, what: str) -> Iterator[Callable[[int], Non
                 task, completed=done, description=f"{done:,} of {total:,} {what}"
             )
         return
-    said = time.monotonic()
+    said = clock()
 
     def line(done: int) -> None:
         nonlocal said
-        if style is Style.LINES and time.monotonic() - said >= _LINE_SECONDS:
-            said = time.monotonic()
+        if style is Style.LINES and clock() - said >= _LINE_SECONDS:
+            said = clock()
             sys.stderr.write(f"{done:,} of {total:,} {what}\n")
 
     yield line

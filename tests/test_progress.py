@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.board import Board
-from pipeline.progress import Gauge, Snapshot, Style, shown
+from pipeline.progress import Gauge, Snapshot, Style, counted, shown
 from pipeline.text import duration, printable
 from tests.owned_time import in_owned_time
 from tests.state_files import begun, listed
@@ -173,3 +173,30 @@ def test_a_log_gets_a_line_every_thirty_seconds(tmp_path, capsys, style, lines):
     out, err = capsys.readouterr()
     assert (out, len(err.splitlines())) == ("", lines)
     assert all(line.endswith(" · 0 listed so far") for line in err.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("style", "said"),
+    [(Style.LINES, "3,000 of 5,000 tasks\n6,000 of 5,000 tasks\n"), (Style.QUIET, "")],
+)
+def test_a_count_goes_to_a_log_every_thirty_seconds(capsys, style, said):
+    """However often the count grows, a log gets a line every half minute."""
+    now = 0.0
+
+    with counted(style, 5_000, "tasks", lambda: now) as show:
+        for done in range(0, 6_200, 100):
+            show(done)
+            now += 1.0
+
+    assert capsys.readouterr().err == said
+
+
+def test_a_count_is_a_bar_on_a_terminal(monkeypatch, capsys):
+    """On a terminal the count stands beside its bar, and is gone at the end."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "96")
+
+    with counted(Style.BAR, 5_000, "tasks") as show:
+        show(1_200)
+
+    assert "1,200 of 5,000 tasks" in capsys.readouterr().err

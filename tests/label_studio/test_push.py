@@ -159,6 +159,31 @@ def test_push_killed_between_two_batches_doubles_nothing(run, push, label_studio
     assert texts_in(label_studio, project) == many(500)
 
 
+def test_interrupted_push_says_that_it_goes_on(run, push, label_studio, project):
+    """Ctrl-C ends it with 130 and what was done so far; the same command completes it."""
+    add_tasks(run.folder, many(500))
+    looked_up: list[str] = []
+
+    def reply(asked):
+        looked_up.extend([asked.path] * ("/api/tasks?" in asked.path))
+        if len(looked_up) == 2:
+            process.send_signal(signal.SIGINT)
+        return asked.forward()
+
+    with (
+        between(ScriptedCloud(run.folder, label_studio.url), reply) as url,
+        run.start("push", "--project", project, "--url", url) as process,
+    ):
+        _, err = process.communicate(timeout=60)
+    report = report_of(push("--project", project, "--url", label_studio.url, "--json"))
+
+    assert process.returncode == 130
+    assert "200 pushed, 0 were there already" in err
+    assert "interrupted; the same command goes on." in err
+    assert report["sent"] == 300
+    assert texts_in(label_studio, project) == many(500)
+
+
 def test_batch_whose_answer_was_lost_is_not_sent_again(run, label_studio, project):
     """A connection cut after the server took a batch: it is looked up, and found."""
     add_tasks(run.folder, many(300))
