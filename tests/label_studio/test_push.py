@@ -357,11 +357,12 @@ def test_task_deleted_by_hand_comes_back_only_when_asked_for(run, push, label_st
 def test_tasks_imported_by_file_are_recognised(run, push, label_studio, project):
     """Tasks that someone imported by hand are not sent again; doubled ones are named."""
     add_tasks(run.folder, many(3))
+    by_hand = {"data": {"audio": "s3://calls/by-hand.mp3", "languages": []}}
     run("export")
     array = json.loads((run.folder / "label-studio" / "tasks-0001.json").read_bytes())
     label_studio.call("POST", f"projects/{project}/import", array[:2])
     label_studio.call("POST", f"projects/{project}/import", array[:1])
-    label_studio.call("POST", f"projects/{project}/import", [{"data": {"audio": "by hand"}}])
+    label_studio.call("POST", f"projects/{project}/import", [by_hand])
 
     outcome = push("--project", project)
 
