@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+Query = dict[str, str] | list[tuple[str, str]]
+
 # An import can take minutes: where another writer has locked SQLite the server sleeps, each time
 # twice as long as before (1.23).
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=900)
@@ -56,6 +58,7 @@ class Project(msgspec.Struct, frozen=True):
     label_config: str = ""
     model_version: str | None = ""
     task_number: int | None = 0
+    total_annotations_number: int | None = 0
     parsed_label_config: dict[str, Control] | None = None
 
 
@@ -80,6 +83,13 @@ class TaskRow(msgspec.Struct, frozen=True):
     total_predictions: int = 0
 
 
+class Changed(msgspec.Struct, frozen=True):
+    """A task that changed, and how many annotations it has now, without the skipped ones."""
+
+    id: int
+    total_annotations: int = 0
+
+
 class Storage(msgspec.Struct, frozen=True):
     """An S3 source storage of a project."""
 
@@ -90,6 +100,15 @@ class Storage(msgspec.Struct, frozen=True):
 class _TaskPage(msgspec.Struct, frozen=True):
     tasks: list[TaskRow]
     total: int
+
+
+class _ChangedPage(msgspec.Struct, frozen=True):
+    tasks: list[Changed]
+
+
+class _Person(msgspec.Struct, frozen=True):
+    id: int
+    email: str = ""
 
 
 class _ProjectPage(msgspec.Struct, frozen=True):
@@ -107,7 +126,7 @@ class _Access(msgspec.Struct, frozen=True):
 class _Call(NamedTuple):
     method: str
     path: str
-    query: dict[str, str] | None
+    query: Query | None
     body: bytes | None
 
 
@@ -186,6 +205,35 @@ class Client:
         }
         return (await self._get(_TaskPage, "tasks", query)).tasks
 
+    async def changed_tasks(self, project: int, after: int, since: str) -> list[Changed]:
+        """The tasks with a number over `after`, a thousand at most, by number.
+
+        Args:
+            project: its number.
+            after: a task's number: going on by number loses none while tasks come and go.
+            since: a moment as the server writes it: those changed later, which it also says of a
+                task whose annotation was deleted; "" is all with an annotation.
+        """
+        query = {
+            "project": str(project),
+            "fields": "task_only",
+            "include": "id,total_annotations",
+            "resolve_uri": "false",
+            "page_size": str(_PAGE),
+            "query": changed_filter(after, since),
+        }
+        return (await self._get(_ChangedPage, "tasks", query)).tasks
+
+    async def annotated_tasks(self, project: int, ids: Sequence[int]) -> list[dict[str, Any]]:
+        """Tasks with annotations, each of which carries the prediction that it began from."""
+        query = [("exportType", "JSON"), *(("ids[]", str(each)) for each in ids)]
+        return await self._get(list[dict[str, Any]], f"projects/{project}/export", query)
+
+    async def people(self) -> dict[int, str]:
+        """The addresses of the organization's people by their number."""
+        people = await self._get(list[_Person], "users/")
+        return {each.id: each.email for each in people if each.email}
+
     async def storages(self, project: int) -> list[Storage]:
         """The S3 source storages of a project."""
         return await self._get(list[Storage], "storages/s3", {"project": str(project)})
@@ -194,7 +242,7 @@ class Client:
         """A new S3 source storage; the server tries to reach the bucket."""
         return await self._post(Storage, "storages/s3", msgspec.json.encode(settings))
 
-    async def _get(self, kind: type[T], path: str, query: dict[str, str] | None = None) -> T:
+    async def _get(self, kind: type[T], path: str, query: Query | None = None) -> T:
         return self._decoded(kind, await self.ask("GET", path, query))
 
     async def _post(self, kind: type[T], path: str, body: bytes) -> T:
@@ -207,7 +255,7 @@ class Client:
             raise no_label_studio(self.url, "its answer is not that of the API") from error
 
     async def ask(
-        self, method: str, path: str, query: dict[str, str] | None = None, body: bytes | None = None
+        self, method: str, path: str, query: Query | None = None, body: bytes | None = None
     ) -> bytes:
         """Make one call below `/api/`; the body of its successful answer.
 
@@ -274,11 +322,21 @@ async def connected(url: str, token: str) -> AsyncIterator[Client]:
 
 def job_id_filter(job_ids: Sequence[str]) -> str:
     """The Data Manager's filter for tasks by their `data.job_id`."""
-    item = {
-        "filter": "filter:tasks:data.job_id",
-        "operator": "in_list",
-        "type": "List",
-        "value": list(job_ids),
-    }
-    filters = {"filters": {"conjunction": "and", "items": [item]}}
-    return json.dumps(filters, separators=(",", ":"))
+    return _filter(("data.job_id", "in_list", "List", list(job_ids)))
+
+
+def changed_filter(after: int, since: str) -> str:
+    """The Data Manager's filter for what `changed_tasks` looks for."""
+    changed = ("updated_at", "greater", "Datetime", since)
+    annotated = ("total_annotations", "greater", "Number", 0)
+    return _filter(("id", "greater", "Number", after), changed if since else annotated)
+
+
+def _filter(*conditions: tuple[str, str, str, Any]) -> str:
+    """Tasks that meet all conditions (column, operator, type, value), by number."""
+    items = [
+        {"filter": f"filter:tasks:{column}", "operator": operator, "type": kind, "value": value}
+        for column, operator, kind, value in conditions
+    ]
+    query = {"ordering": ["tasks:id"], "filters": {"conjunction": "and", "items": items}}
+    return json.dumps(query, separators=(",", ":"))

@@ -101,6 +101,13 @@ class _Head(msgspec.Struct, frozen=True):
         return Unit(self.project, self.task_id)
 
 
+class Standing(NamedTuple):
+    """How many lines a project has in the file, and when the newest of them was saved ("")."""
+
+    lines: int
+    updated_at: str
+
+
 class Changes(msgspec.Struct):
     """Counts of lines: how an update changed the file, and how many it has now."""
 
@@ -119,6 +126,15 @@ class Changes(msgspec.Struct):
         self.added += len(after.keys() - before.keys())
         self.removed += len(before.keys() - after.keys())
         self.replaced += sum(after[each] != before[each] for each in after.keys() & before.keys())
+
+    def then(self, later: Changes) -> Changes:
+        """Both changes together."""
+        return Changes(
+            self.added + later.added,
+            self.replaced + later.replaced,
+            self.removed + later.removed,
+            later.total,
+        )
 
 
 _decode = msgspec.json.Decoder(GroundTruth).decode
@@ -140,14 +156,18 @@ def read_ground_truth(path: Path) -> Iterator[GroundTruth]:
     yield from (decoded for _, decoded in _decoded(path, _decode))
 
 
-def last_update(path: Path, project: str) -> str:
-    """When the newest annotation of the project in the file was saved; "" before the first.
+def standing(path: Path, project: str) -> Standing:
+    """Where the file stands with one project; without a file it has nothing.
 
     Raises:
         OutputUnusable: as for `read_ground_truth`.
     """
-    heads = (head for _, head in _decoded(path, _decode_head))
-    return max((head.updated_at for head in heads if head.project == project), default="")
+    lines, newest = 0, ""
+    for _, head in _decoded(path, _decode_head):
+        if head.project == project:
+            lines += 1
+            newest = max(newest, head.updated_at)
+    return Standing(lines, newest)
 
 
 @contextmanager
