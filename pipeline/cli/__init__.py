@@ -12,7 +12,19 @@ from typing import Annotated
 import typer
 
 from pipeline import __version__
-from pipeline.cli import export, labeling_config, push, retry, run, serve, status, tasks_rebuild
+from pipeline.cli import (
+    convert,
+    export,
+    labeling_config,
+    pull,
+    push,
+    quality,
+    retry,
+    run,
+    serve,
+    status,
+    tasks_rebuild,
+)
 from pipeline.cli.options import CANNOT_RUN, say
 from pipeline.errors import CannotRun
 
@@ -32,7 +44,9 @@ _tasks = typer.Typer(help="Tasks that were written already.", no_args_is_help=Tr
 _tasks.command(tasks_rebuild.NAME, epilog=tasks_rebuild.EXAMPLES)(tasks_rebuild.command)
 app.add_typer(_tasks, name="tasks")
 
-for _command in (run, status, retry, labeling_config, export, push, serve):
+_COMMANDS = (run, status, retry, labeling_config, export, push, pull, quality, convert, serve)
+
+for _command in _COMMANDS:
     app.command(_command.NAME, epilog=_command.EXAMPLES)(_command.command)
 
 

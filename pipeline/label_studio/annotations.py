@@ -22,6 +22,9 @@ SPEAKER = "speaker"
 TEXT = "text"
 LANGUAGE = "language"
 
+_LONGEST = 1e6
+"""Seconds: no recording has a region later than that."""
+
 
 class _Region(msgspec.Struct):
     """What the results that share one id say together."""
@@ -192,9 +195,13 @@ def _texts(value: Any) -> list[str]:
 
 
 def _times(value: Mapping[str, Any]) -> tuple[float, float]:
-    start, end = _finite(value.get("start")), _finite(value.get("end"))
-    start = max(0.0, end or 0.0 if start is None else start)
-    return min(start, end or start), max(start, end or start)
+    """Start and end, in this order; one that is missing or can't be is as the other."""
+    known = [
+        seconds
+        for seconds in (_finite(value.get("start")), _finite(value.get("end")))
+        if seconds is not None and 0 <= seconds <= _LONGEST
+    ]
+    return min(known, default=0.0), max(known, default=0.0)
 
 
 def _reviewer(person: Any, people: Mapping[int, str]) -> str | None:

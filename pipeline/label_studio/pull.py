@@ -12,7 +12,6 @@ quick for 50 numbers a call as for the whole project at once, and memory does no
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -68,15 +67,15 @@ class Pulling:
         people = await self._people()
         self._expected = await self._annotations()
         with updating(self._path) as update:
-            have = await asyncio.to_thread(standing, self._path, self._url)
+            have = standing(self._path, self._url)
             since = "" if whole else _earlier(have.updated_at)
             async for tasks in self._changed(since):
                 await self._fetch(tasks, people, update)
-            return await asyncio.to_thread(update.commit, whole="" if since else self._url)
+            return update.commit(whole="" if since else self._url)
 
     async def is_complete(self) -> bool:
         """Whether the file has as many annotations as the server, which others may add to."""
-        have = await asyncio.to_thread(standing, self._path, self._url)
+        have = standing(self._path, self._url)
         now = await self._annotations()
         return min(self._expected, now) <= have.lines <= max(self._expected, now)
 

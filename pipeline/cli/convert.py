@@ -1,0 +1,69 @@
+"""`convert`: the ground truth in the formats of tools that train, subtitle and label text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.options import ConfigFile, examples, option, settings
+from pipeline.label_studio import Format  # noqa: TC001 # typer reads the annotations at run time
+
+NAME = "convert"
+EXAMPLES = examples(
+    ("Subtitles for each recording, at the place of its key below srt/", "convert srt"),
+    (
+        "A manifest for NeMo, over the recordings as `aws s3 sync` fetched them",
+        "convert nemo --recordings /data/calls --reviewed",
+    ),
+    ("The next Label Studio project's tasks, on the reviewed text", "convert text-tasks --to ner/"),
+)
+
+
+def command(
+    wanted: Annotated[
+        Format,
+        typer.Argument(
+            metavar="FORMAT", help="nemo, srt, vtt, textgrid or text-tasks.", show_default=False
+        ),
+    ],
+    ground_truth: Annotated[str | None, option("ground_truth", "FILE")] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            "--to", metavar="FOLDER", help="Where the files are written. [default: FORMAT]"
+        ),
+    ] = None,
+    reviewed: Annotated[
+        bool, typer.Option("--reviewed", help="Leave out what nobody reviewed.")
+    ] = False,
+    recordings: Annotated[
+        str,
+        typer.Option(
+            metavar="FOLDER",
+            help="nemo: a folder with what the bucket holds; its paths replace s3://.",
+            show_default=False,
+        ),
+    ] = "",
+    config: ConfigFile = None,
+) -> None:
+    """Write the ground truth in the format of another tool, every segment of every recording.
+
+    nemo is a manifest with an entry for each segment, srt and vtt are subtitles, textgrid is
+    Praat's, with a tier for each speaker; text-tasks are tasks on the reviewed text for another
+    Label Studio project (entities, sentiment). Of several reviews of a recording the newest is
+    taken. The names of the files are printed.
+    """
+    path = Path(settings(config, ground_truth=ground_truth).label_studio.ground_truth)
+    from pipeline.label_studio.converting import convert, newest
+    from pipeline.label_studio.ground_truth import REVIEWED, read_ground_truth
+
+    lines = newest(read_ground_truth(path))
+    if reviewed:
+        lines = (line for line in lines if line.source == REVIEWED)
+    written = None
+    for written in convert(lines, wanted, to or Path(wanted), recordings):
+        typer.echo(written)
+    if written is None:
+        typer.echo(f"There is nothing to convert in {path} yet.", err=True)

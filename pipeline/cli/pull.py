@@ -1,0 +1,83 @@
+"""`pull`: the reviewers' corrections, from a Label Studio project into the ground truth."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from pipeline.cli.options import ConfigFile, examples, option, say, settings
+from pipeline.cli.services import interruptible
+from pipeline.errors import BadSettings
+
+if TYPE_CHECKING:
+    from pipeline.config import LabelStudio
+    from pipeline.label_studio.ground_truth import Changes
+
+NAME = "pull"
+EXAMPLES = examples(
+    (
+        "Take what was reviewed since the last time; the token is in LABEL_STUDIO_API_KEY",
+        "pull --url https://labels.example.com --project 12",
+    ),
+    ("From cron: the counts as one line of JSON", "pull --config calls.toml --json"),
+    ("Compare every annotation, whatever the server says of changes", "pull --project 12 --all"),
+)
+
+
+def command(
+    url: Annotated[str | None, option("url", "URL")] = None,
+    project: Annotated[int | None, option("project", "N")] = None,
+    ground_truth: Annotated[str | None, option("ground_truth", "FILE")] = None,
+    token_file: Annotated[str | None, option("token_file", "FILE")] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Take every annotation, not only what changed.")
+    ] = False,
+    config: ConfigFile = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
+) -> None:
+    """Bring the ground truth up to date with what reviewers submitted in Label Studio.
+
+    Each annotation is one line, with the prediction's text beside the reviewer's. A later
+    correction replaces the earlier line, what was deleted there is removed here, skipped tasks
+    and drafts are left out. Pull again and nothing is doubled; several projects may share a file.
+    """
+    chosen = settings(
+        config, url=url, project=project, ground_truth=ground_truth, token_file=token_file
+    ).label_studio
+    if not chosen.project:
+        raise BadSettings("Which project? Name its number with --project, as its address shows it.")
+    changes: list[Changes] = []
+
+    async def work() -> None:
+        changes.append(await _pull(chosen, whole=everything))
+
+    if received := asyncio.run(interruptible(work)):
+        say("interrupted, and nothing was changed; the same command begins again.")
+        raise typer.Exit(128 + received)
+    _show(changes[0], chosen.ground_truth, json=json)
+
+
+async def _pull(chosen: LabelStudio, *, whole: bool) -> Changes:
+    from pipeline.label_studio.client import connected
+    from pipeline.label_studio.pull import pull
+    from pipeline.label_studio.token import address, read_token
+
+    url, token = address(chosen, os.environ), read_token(chosen, os.environ)
+    async with connected(url, token) as client:
+        return await pull(client, chosen.project, Path(chosen.ground_truth), whole=whole)
+
+
+def _show(changes: Changes, path: str, *, json: bool) -> None:
+    if json:
+        typer.echo(msgspec.json.encode(changes))
+        return
+    typer.echo(
+        f"Pulled: {changes.added:,} added, {changes.replaced:,} corrected, "
+        f"{changes.removed:,} removed; {path} has {changes.total:,} lines.",
+        err=True,
+    )

@@ -1,0 +1,58 @@
+"""`quality`: how good the transcripts were, by what the reviewers corrected."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.options import ConfigFile, examples, option, settings
+
+NAME = "quality"
+EXAMPLES = examples(
+    ("The error rates of what was pulled into ground_truth.jsonl", "quality"),
+    ("A page with plots to hand on, prefixes two folders deep", "quality --html q.html --depth 2"),
+    ("The same figures for a program", "quality --json"),
+)
+
+
+def command(
+    ground_truth: Annotated[str | None, option("ground_truth", "FILE")] = None,
+    depth: Annotated[
+        int, typer.Option(min=0, metavar="N", help="How many folders of a key are its prefix.")
+    ] = 1,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write one page with plots, which needs nothing else."),
+    ] = None,
+    config: ConfigFile = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
+) -> None:
+    """Measure the predictions against the reviewers' corrections.
+
+    Word and character error rate in total and by language, speaker, prefix, score and reviewer;
+    what was substituted, inserted and deleted, the most frequent confusions, whether scores tell
+    the truth, and the score below which 95 % of the errors were. Only reviews count, never what
+    was taken without one.
+    """
+    path = Path(settings(config, ground_truth=ground_truth).label_studio.ground_truth)
+    from pipeline.label_studio.ground_truth import read_ground_truth
+    from pipeline.label_studio.quality import as_facts, measure
+
+    quality = measure(read_ground_truth(path), depth)
+    if html:
+        from pipeline.files import replacing
+        from pipeline.label_studio.quality_page import page
+
+        with replacing(html) as file:
+            file.write(page(quality).encode())
+    if json:
+        import orjson
+
+        typer.echo(orjson.dumps(as_facts(quality)))
+    else:
+        from pipeline.label_studio.quality_text import in_words
+
+        for line in in_words(quality):
+            typer.echo(line)

@@ -1,0 +1,138 @@
+"""The ground truth in the formats of other tools; one review for each recording, the newest."""
+
+from __future__ import annotations
+
+import hashlib
+from itertools import groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+import orjson
+
+from pipeline.exporting import write_arrays
+from pipeline.files import replacing
+from pipeline.label_studio import Format
+from pipeline.label_studio.subtitles import all_segments, speaker, srt, text_grid, vtt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from pipeline.label_studio.ground_truth import GroundTruth
+
+_LONGEST_NAME = 200
+"""Bytes of a folder's name; file systems take 255, and the format's suffix is added."""
+
+
+_FILES = {
+    Format.SRT: (".srt", srt),
+    Format.VTT: (".vtt", vtt),
+    Format.TEXTGRID: (".TextGrid", text_grid),
+}
+
+
+def newest(lines: Iterable[GroundTruth]) -> Iterator[GroundTruth]:
+    """Of several reviews of one task, which stand one after the other, the last that was saved."""
+    for _, reviews in groupby(lines, key=attrgetter("project", "task_id", "job_id")):
+        yield max(reviews, key=attrgetter("updated_at", "annotation_id"))
+
+
+def convert(
+    lines: Iterable[GroundTruth], wanted: Format, folder: Path, recordings: str = ""
+) -> Iterator[Path]:
+    """Write the lines in a format below `folder`, mode 0600; yield the paths.
+
+    `nemo` is one `manifest.jsonl`, `text-tasks` the arrays that Label Studio's Import button takes,
+    the others a file for each recording, at the place of its key.
+
+    Args:
+        lines: of the ground truth, one for each recording.
+        wanted: the format.
+        folder: where to write.
+        recordings: a folder that holds what the bucket holds, for the paths in a manifest.
+
+    Raises:
+        OutputUnusable: a file can't be written.
+    """
+    if wanted is Format.NEMO:
+        yield _write_manifest(lines, folder / "manifest.jsonl", recordings)
+    elif wanted is Format.TEXT_TASKS:
+        yield from write_arrays((_text_task(line) for line in lines if line.text), folder)
+    else:
+        suffix, written = _FILES[wanted]
+        for line in lines:
+            path = folder / file_name(line.audio, suffix)
+            with replacing(path) as file:
+                file.write(written(line).encode("utf-8", "replace"))
+            yield path
+
+
+def file_name(audio: str, suffix: str) -> str:
+    """A path below a folder for a recording: another for every URI, and never out of the folder.
+
+    It reads as the URI does, with its bucket. What a file's name can't be or shouldn't is written
+    as in URLs (%0A), and a name too long ends in a hash.
+    """
+    scheme, _, rest = audio.rpartition("://")
+    path = unquote(rest).lstrip("/") if scheme == "file" else rest
+    *folders, name = path.split("/")
+    return "/".join([*map(_component, folders), _component(name) + suffix])
+
+
+def _component(name: str) -> str:
+    if name in ("", ".", ".."):
+        return "%2E" * len(name) or "%"
+    safe = "".join(c if c.isprintable() and c not in "%\\" else _escaped(c) for c in name)
+    if len(safe.encode()) <= _LONGEST_NAME:
+        return safe
+    digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    return f"{safe.encode()[: _LONGEST_NAME - 17].decode(errors='ignore')}%{digest}"
+
+
+def _escaped(character: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "surrogatepass"))
+
+
+def _write_manifest(lines: Iterable[GroundTruth], path: Path, recordings: str) -> Path:
+    with replacing(path) as file:
+        for line in lines:
+            for entry in _manifest_entries(line, recordings):
+                file.write(orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE))
+    return path
+
+
+def _manifest_entries(line: GroundTruth, recordings: str) -> Iterator[dict[str, Any]]:
+    """NeMo's manifest: an entry for each segment, by its offset and duration in seconds."""
+    for segment in all_segments(line):
+        entry = {
+            "audio_filepath": _local(line.audio, recordings),
+            "offset": segment.start,
+            "duration": round(segment.end - segment.start, 3),
+            "text": " ".join(segment.text.split()),
+            "speaker": speaker(segment) or None,
+            "lang": line.language,
+            "source": line.source,
+        }
+        yield {name: value for name, value in entry.items() if value is not None}
+
+
+def _local(audio: str, recordings: str) -> str:
+    """Where a recording of a bucket lies in a folder that holds what the bucket holds."""
+    scheme, _, rest = audio.partition("://")
+    if scheme != "s3" or not recordings:
+        return audio
+    return f"{recordings.rstrip('/')}/{rest.partition('/')[2]}"
+
+
+def _text_task(line: GroundTruth) -> bytes:
+    """A task on the reviewed text, for projects that label text (`$text`)."""
+    data = {
+        "text": line.text,
+        "audio": line.audio,
+        "job_id": line.job_id,
+        "language": line.language,
+        "source": line.source,
+        "reviewer": line.reviewer,
+    }
+    return orjson.dumps({"data": {name: value for name, value in data.items() if value}})

@@ -1,0 +1,145 @@
+"""The figures in words, for a terminal; pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.text import duration, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pipeline.label_studio.calibration import Threshold
+    from pipeline.label_studio.quality import Figures, Quality
+
+MOST_ROWS = 10
+NOTHING_YET = "Nothing is reviewed yet, so there is nothing to measure."
+_NOTHING = "(nothing)"
+
+
+def in_words(quality: Quality) -> Iterator[str]:
+    """Line by line; groups of more than ten show their largest."""
+    yield from left_out(quality)
+    if not quality.total.reviews:
+        yield NOTHING_YET
+        return
+    yield summary(quality.total)
+    yield from rates(quality.total)
+    for name, group in quality.groups.items():
+        if group:
+            yield ""
+            yield from _table(
+                (f"By {name}", *HEADINGS), [row(each, group[each]) for each in largest(group)]
+            )
+            if len(group) > MOST_ROWS:
+                yield f"  and {len(group) - MOST_ROWS:,} more: --json has them all"
+    if quality.confusions:
+        yield ""
+        yield from _table(("Said", "heard", "times"), confusions(quality)[:MOST_ROWS])
+    yield ""
+    yield from _table(CALIBRATION, calibration(quality))
+    yield ""
+    yield advice(quality.threshold)
+
+
+HEADINGS = ("reviews", "WER", "CER", "substituted", "inserted", "deleted")
+CALIBRATION = ("Score", "reviews", "mean score", "right", "unchanged")
+
+
+def summary(total: Figures) -> str:
+    """How much was reviewed."""
+    seconds = total.milliseconds / 1000
+    length = f" of {duration(seconds)} of recordings" if seconds else ""
+    return f"Reviews: {total.reviews:,}{length}; {total.unchanged:,} without a correction"
+
+
+def rates(total: Figures) -> Iterator[str]:
+    """The error rates and what they are made of."""
+    words, characters = total.words, total.characters
+    if words.reference or words.insertions:
+        yield (
+            f"WER:     {percent(words.rate)} of {words.reference:,} words: "
+            f"{words.substitutions:,} substituted, {words.insertions:,} inserted, "
+            f"{words.deletions:,} deleted"
+        )
+    yield f"CER:     {percent(characters.rate)} of {characters.reference:,} characters"
+
+
+def left_out(quality: Quality) -> Iterator[str]:
+    """The lines that are no part of the figures."""
+    if quality.auto:
+        yield f"Not counted: {quality.auto:,} taken without a review (auto)"
+    if quality.unpredicted:
+        yield f"Not counted: {quality.unpredicted:,} reviewed without a prediction"
+
+
+def advice(threshold: Threshold | None) -> str:
+    """What a review threshold would have saved."""
+    if threshold is None:
+        return "The predictions had no errors, so no threshold is needed."
+    if threshold.below is None:
+        return "No score tells where errors are: 95 % of them are found only by reviewing all."
+    return (
+        f"Reviewing only scores below {threshold.below} (push --review-below) would have "
+        f"caught {percent(threshold.caught)} of the errors and saved "
+        f"{percent(threshold.recordings_saved)} of the recordings, "
+        f"{percent(threshold.hours_saved)} of the hours."
+    )
+
+
+def largest(group: dict[str, Figures]) -> list[str]:
+    """The names of the groups with the most characters, at most ten, in their own order."""
+    by_size = sorted(group, key=lambda each: (-group[each].characters.reference, each))
+    shown = set(by_size[:MOST_ROWS])
+    return [name for name in group if name in shown]
+
+
+def row(name: str, figures: Figures) -> tuple[str, ...]:
+    """A group under the HEADINGS; errors are words, where there are none characters."""
+    words = figures.words
+    units = words if words.reference or words.insertions else figures.characters
+    return (
+        printable(name),
+        f"{figures.reviews:,}",
+        percent(words.rate),
+        percent(figures.characters.rate),
+        *(f"{count:,}" for count in (units.substitutions, units.insertions, units.deletions)),
+    )
+
+
+def confusions(quality: Quality) -> list[tuple[str, ...]]:
+    """What was said, what was heard, how often."""
+    return [
+        (printable(said) or _NOTHING, printable(heard) or _NOTHING, f"{count:,}")
+        for (said, heard), count in quality.confusions
+    ]
+
+
+def calibration(quality: Quality) -> list[tuple[str, ...]]:
+    """The bands of scores under CALIBRATION."""
+    return [
+        (
+            each.band,
+            f"{each.reviews:,}",
+            "-" if each.mean_score is None else f"{each.mean_score:.3f}",
+            percent(each.right),
+            percent(each.unchanged),
+        )
+        for each in quality.calibration
+    ]
+
+
+def percent(share: float | None) -> str:
+    """A share of one in percent; "-" where there is nothing to take a share of."""
+    return "-" if share is None else f"{100 * share:.1f} %"
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Names on the left, figures on the right, under each other."""
+    widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
+    for cells in (headings, *rows):
+        first, *others = (
+            cell.ljust(width) if place == 0 else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        )
+        yield "  ".join([first, *others]).rstrip()
