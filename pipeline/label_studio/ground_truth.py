@@ -229,7 +229,7 @@ class Update:
 
     def _merged(self, whole: str) -> Iterator[tuple[list[bytes], list[bytes]]]:
         """What each unit had and has, in the order of the file, new ones at the end."""
-        waiting = dict.fromkeys(self._fresh)
+        waiting = {unit: None for unit in self._fresh if not self._gives_way(unit)}
         for unit, group in groupby(_decoded(self._path, _decode_head), lambda pair: pair[1].unit):
             old = [line for line, _ in group]
             if unit in waiting:
@@ -242,8 +242,7 @@ class Update:
                     waiting.pop(Unit(AUTO, _decode_head(old[0]).job_id), None)
                 yield old, old
         for unit in waiting:
-            if not self._gives_way(unit):
-                yield [], self._lines(unit)
+            yield [], self._lines(unit)
 
     def _gives_way(self, unit: Unit) -> bool:
         return unit.project == AUTO and unit.key in self._reviewed

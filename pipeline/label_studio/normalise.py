@@ -44,7 +44,8 @@ def normalised(text: str, language: str | None) -> str:
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     kept = {match.start() for match in _INSIDE.finditer(text)}
     spaced = "".join(_spaced(c, at in kept) for at, c in enumerate(text))
-    return (" " if has_words(language) else "").join(spaced.split())
+    joined = (" " if has_words(language) else "").join(spaced.split())
+    return unicodedata.normalize("NFKC", joined)  # what a dropped character kept apart may join
 
 
 def _spaced(character: str, kept: bool) -> str:  # noqa: FBT001 # one call, in the line above
