@@ -7,7 +7,6 @@ safe to repeat by itself: `push.py` looks up what arrived before it sends again.
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -18,6 +17,7 @@ from yarl import URL
 
 from pipeline.brakes import Operation, Waiting
 from pipeline.errors import BadSettings, Expired, NoAccess, Unavailable
+from pipeline.label_studio.filters import changed_filter, job_id_filter
 from pipeline.label_studio.refusals import ACCESS_STEP, Credential, meaning, no_label_studio
 from pipeline.label_studio.token import is_personal
 from pipeline.proxies import proxy_for
@@ -318,25 +318,3 @@ async def connected(url: str, token: str) -> AsyncIterator[Client]:
     """A client of the Label Studio at `url`, such as `address` gives it."""
     async with aiohttp.ClientSession(timeout=_TIMEOUT) as http:
         yield Client(url, token, http)
-
-
-def job_id_filter(job_ids: Sequence[str]) -> str:
-    """The Data Manager's filter for tasks by their `data.job_id`."""
-    return _filter(("data.job_id", "in_list", "List", list(job_ids)))
-
-
-def changed_filter(after: int, since: str) -> str:
-    """The Data Manager's filter for what `changed_tasks` looks for."""
-    changed = ("updated_at", "greater", "Datetime", since)
-    annotated = ("total_annotations", "greater", "Number", 0)
-    return _filter(("id", "greater", "Number", after), changed if since else annotated)
-
-
-def _filter(*conditions: tuple[str, str, str, Any]) -> str:
-    """Tasks that meet all conditions (column, operator, type, value), by number."""
-    items = [
-        {"filter": f"filter:tasks:{column}", "operator": operator, "type": kind, "value": value}
-        for column, operator, kind, value in conditions
-    ]
-    query = {"ordering": ["tasks:id"], "filters": {"conjunction": "and", "items": items}}
-    return json.dumps(query, separators=(",", ":"))

@@ -1,0 +1,31 @@
+"""The Data Manager's filters, as the server (1.23) reads them in an address; pure."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def job_id_filter(job_ids: Sequence[str]) -> str:
+    """The Data Manager's filter for tasks by their `data.job_id`."""
+    return _filter(("data.job_id", "in_list", "List", list(job_ids)))
+
+
+def changed_filter(after: int, since: str) -> str:
+    """The Data Manager's filter for what `changed_tasks` looks for."""
+    changed = ("updated_at", "greater", "Datetime", since)
+    annotated = ("total_annotations", "greater", "Number", 0)
+    return _filter(("id", "greater", "Number", after), changed if since else annotated)
+
+
+def _filter(*conditions: tuple[str, str, str, Any]) -> str:
+    """Tasks that meet all conditions (column, operator, type, value), by number."""
+    items = [
+        {"filter": f"filter:tasks:{column}", "operator": operator, "type": kind, "value": value}
+        for column, operator, kind, value in conditions
+    ]
+    query = {"ordering": ["tasks:id"], "filters": {"conjunction": "and", "items": items}}
+    return json.dumps(query, separators=(",", ":"))

@@ -1,0 +1,261 @@
+"""The ground truth in the formats of other tools."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import msgspec
+import pytest
+import webvtt
+from hypothesis import given
+from hypothesis import strategies as st
+from praatio import textgrid
+
+from pipeline.label_studio import Format
+from pipeline.label_studio.converting import convert, file_name, newest
+from pipeline.label_studio.ground_truth import AUTO, REVIEWED, GroundTruth, Segment
+from pipeline.label_studio.subtitles import srt, text_grid, vtt
+
+
+def segment(start: float, end: float, text: str, speaker: str | None = "spk_0") -> Segment:
+    return Segment(start=start, end=end, text=text, speaker=speaker)
+
+
+def line(*segments: Segment, **more: Any) -> GroundTruth:
+    about: dict[str, Any] = {"audio": "s3://b/calls/a.mp3", "job_id": "job-1", "duration": 9.0}
+    text = " ".join(each.text for each in segments)
+    return GroundTruth(source=REVIEWED, **({"text": text} | about | more), segments=segments)
+
+
+TWO = line(
+    segment(0.0, 1.5, "hello there"), segment(1.25, 3.0, "a & b\n\nc --> d", "spk_1"), language="en"
+)
+WHOLE = line(text="all of it")
+
+
+def read_grid(text: str, folder: Path) -> dict[str, list[tuple[float, float, str]]]:
+    """The labelled intervals of each tier, read by the library."""
+    path = folder / "grid.TextGrid"
+    path.write_text(text, encoding="utf-8")
+    grid = textgrid.openTextgrid(str(path), includeEmptyIntervals=False)
+    return {tier.name: [tuple(each) for each in tier.entries] for tier in grid.tiers}
+
+
+def test_subtitles_name_the_speakers():
+    """SubRip has each segment's time and text, and who speaks where there are several."""
+    assert srt(TWO) == (
+        "1\n00:00:00,000 --> 00:00:01,500\nspk_0: hello there\n\n"
+        "2\n00:00:01,250 --> 00:00:03,000\nspk_1: a & b\nc -> d\n"
+    )
+
+
+def test_web_subtitles_have_voices():
+    """WebVTT has speakers as voices, and no text in it is markup."""
+    assert vtt(TWO) == (
+        "WEBVTT\n\n00:00:00.000 --> 00:00:01.500\n<v spk_0>hello there\n\n"
+        "00:00:01.250 --> 00:00:03.000\n<v spk_1>a &amp; b\nc --&gt; d\n"
+    )
+
+
+def test_one_speaker_needs_no_name():
+    """Where one speaks alone, the text stands alone."""
+    assert "spk_0" not in srt(line(segment(0, 1, "one"), segment(1, 2, "two")))
+
+
+def test_a_whole_text_is_one_segment():
+    """A recording that was reviewed in one box is one subtitle as long as the recording."""
+    assert srt(WHOLE) == "1\n00:00:00,000 --> 00:00:09,000\nall of it\n"
+
+
+def test_hours_are_counted():
+    """Times go beyond an hour, to the millisecond."""
+    assert "01:02:03,004 --> 27:46:40,000" in srt(line(segment(3723.0041, 100_000, "late")))
+
+
+def test_silence_has_no_subtitles():
+    """Segments without a text are no subtitles, and a silent recording is a file without any."""
+    assert vtt(line(segment(0, 1, " "))) == "WEBVTT\n"
+    assert srt(line(text="")) == "\n"
+
+
+def test_a_grid_has_a_tier_per_speaker(tmp_path):
+    """Praat's tiers are the speakers, and two segments at once take a tier each."""
+    overlapping = line(
+        segment(0.0, 2.0, 'say "hi"'), segment(1.0, 3.0, "ja"), segment(2.0, 2.5, "no", "spk_1")
+    )
+
+    assert read_grid(text_grid(overlapping), tmp_path) == {
+        "spk_0": [(0.0, 2.0, 'say "hi"')],
+        "spk_0 (2)": [(1.0, 3.0, "ja")],
+        "spk_1": [(2.0, 2.5, "no")],
+    }
+
+
+def test_a_grid_is_as_long_as_the_recording():
+    """Every tier reaches to the end of the recording."""
+    assert text_grid(TWO).count("xmax = 9") == 1 + 2 + 2
+
+
+texts = st.text(max_size=12) | st.sampled_from(["-->", "1\n\n00:00:01,000 --> 00:00:02,000\nx"])
+times = st.floats(0, 1e6)
+segments = st.lists(
+    st.builds(
+        lambda a, b, text, speaker: segment(min(a, b), max(a, b), text, speaker),
+        times,
+        times,
+        texts,
+        st.none() | st.text(max_size=4) | st.just("spk_0"),
+    ),
+    max_size=6,
+)
+
+
+@given(segments)
+def test_hostile_texts_stay_in_their_subtitle(found):
+    """Whatever is said, there are as many subtitles as segments that say something."""
+    written = line(*sorted(found, key=lambda each: (each.start, each.end)))
+    spoken = [each for each in written.segments if each.text.strip()] if found else []
+
+    assert len(webvtt.from_string(vtt(written)).captions) == len(spoken)
+    assert srt(written).count(" --> ") == len(spoken)
+
+
+@given(segments)
+def test_every_segment_is_in_the_grid(found):
+    """Every segment is an interval with its text, however segments overlap."""
+    grid = text_grid(line(*found))
+
+    assert grid.count("text = ") >= max(len(found), 1)
+
+
+def test_a_manifest_has_an_entry_for_each_segment(tmp_path):
+    """NeMo's manifest has every segment with its offset, duration and text, of any audio format."""
+    [path] = convert([TWO, WHOLE], Format.NEMO, tmp_path, "/data/b/")
+
+    entries = [json.loads(each) for each in path.read_bytes().splitlines()]
+    assert entries == [
+        {
+            "audio_filepath": "/data/b/calls/a.mp3",
+            "offset": 0.0,
+            "duration": 1.5,
+            "text": "hello there",
+            "speaker": "spk_0",
+            "lang": "en",
+            "source": "reviewed",
+        },
+        {
+            "audio_filepath": "/data/b/calls/a.mp3",
+            "offset": 1.25,
+            "duration": 1.75,
+            "text": "a & b c --> d",
+            "speaker": "spk_1",
+            "lang": "en",
+            "source": "reviewed",
+        },
+        {
+            "audio_filepath": "/data/b/calls/a.mp3",
+            "offset": 0.0,
+            "duration": 9.0,
+            "text": "all of it",
+            "source": "reviewed",
+        },
+    ]
+
+
+def test_a_manifest_names_the_bucket_unless_told_otherwise(tmp_path):
+    """Without a folder of recordings the audio is the URI itself."""
+    [path] = convert([WHOLE], Format.NEMO, tmp_path)
+
+    assert json.loads(path.read_bytes())["audio_filepath"] == "s3://b/calls/a.mp3"
+
+
+def test_text_tasks_are_what_the_import_button_takes(tmp_path):
+    """The next project's tasks are arrays with the reviewed text; where there is none, no task."""
+    [path] = convert([TWO, line(text="")], Format.TEXT_TASKS, tmp_path)
+
+    assert json.loads(path.read_bytes()) == [
+        {
+            "data": {
+                "text": TWO.text,
+                "audio": "s3://b/calls/a.mp3",
+                "job_id": "job-1",
+                "language": "en",
+                "source": "reviewed",
+            }
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("audio", "expected"),
+    [
+        ("s3://b/calls/a.mp3", "b/calls/a.mp3.srt"),
+        ("s3://b/../../etc/passwd", "b/%2E%2E/%2E%2E/etc/passwd.srt"),
+        ("s3://b//a//b.wav", "b/%/a/%/b.wav.srt"),
+        ("s3://b/./a\nb\x00.wav", "b/%2E/a%0Ab%00.wav.srt"),
+        ("s3://b/50%0A.wav", "b/50%250A.wav.srt"),
+        ("s3://b/Grüße \U0001f600.wav", "b/Grüße \U0001f600.wav.srt"),
+        ("file:///home/anna/Gr%C3%BC%C3%9Fe.wav", "home/anna/Grüße.wav.srt"),
+        ("", "%.srt"),
+        ("C:\\a.wav", "C:%5Ca.wav.srt"),
+    ],
+)
+def test_files_are_named_after_keys(audio, expected):
+    """A file lies at the place of its key, and no key leads out of the folder."""
+    assert file_name(audio, ".srt") == expected
+
+
+keys = st.text(st.sampled_from("ab./%\n\\\u2028ä\x00"), max_size=8) | st.text("ab", min_size=300)
+
+
+@given(one=keys, other=keys)
+def test_two_keys_have_two_files(one, other):
+    """Names stay apart, stay in the folder and are short enough for a file system."""
+    names = [PurePosixPath(file_name(f"s3://bucket/{key}", ".srt")) for key in (one, other)]
+
+    assert (names[0] == names[1]) == (one == other)
+    for name in names:
+        assert ".." not in name.parts
+        assert not name.is_absolute()
+        assert all(len(os.fsencode(part)) <= 213 and part.isprintable() for part in name.parts)
+
+
+def test_the_newest_of_several_reviews_is_taken():
+    """A recording that several people reviewed is written once, as it was saved last."""
+    reviews = [
+        line(text="first", task_id=1, annotation_id=1, updated_at="2026-11-02"),
+        line(text="second", task_id=1, annotation_id=2, updated_at="2026-11-01"),
+        line(text="other", task_id=2, annotation_id=3, job_id="job-2"),
+    ]
+
+    assert [each.text for each in newest(reviews)] == ["first", "other"]
+
+
+def test_the_command_writes_a_file_for_each_recording(run):
+    """`convert` prints the names, and makes files that their owner alone may read."""
+    lines = [WHOLE, msgspec.structs.replace(WHOLE, source=AUTO, audio="s3://b/b.wav", job_id="2")]
+    truth = run.folder / "ground_truth.jsonl"
+    truth.write_bytes(b"".join(msgspec.json.encode(each) + b"\n" for each in lines))
+
+    outcome = run("convert", "textgrid", "--to", "grids")
+
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.splitlines() == [
+        "grids/b/calls/a.mp3.TextGrid",
+        "grids/b/b.wav.TextGrid",
+    ]
+    assert (run.folder / "grids/b/b.wav.TextGrid").stat().st_mode & 0o777 == 0o600
+    assert run("convert", "srt", "--reviewed").out == "srt/b/calls/a.mp3.srt\n"
+
+
+def test_nothing_to_convert_is_said(run):
+    """A ground truth without a line is no error."""
+    (run.folder / "ground_truth.jsonl").write_bytes(b"")
+
+    outcome = run("convert", "vtt")
+
+    assert (outcome.code, outcome.out) == (0, "")
+    assert "nothing to convert" in outcome.err
