@@ -207,6 +207,17 @@ def test_the_language_is_what_the_reviewer_chose():
     assert only(box("hallo", language="de-DE"), box("hallo")).language == "de-DE"
 
 
+def test_the_language_of_a_run_is_in_the_name_of_its_predictions():
+    """Where nothing was identified, the run's language names the predictions."""
+    one = task(box("x"), box("x"))
+    del one["data"]["language"]
+
+    assert reviews(one, URL, {})[0].language == "en-US"
+
+    one["annotations"][0]["prediction"]["model_version"] = "my/model-XYZ-1"
+    assert reviews(one, URL, {})[0].language is None
+
+
 def test_regions_in_odd_company_are_segments():
     """A region without a speaker, a time or a text loses nothing of what it has."""
     line = only(

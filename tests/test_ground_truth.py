@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
 import stat
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,6 +24,7 @@ from pipeline.label_studio.ground_truth import (
     standing,
     updating,
 )
+from tests.docs import README
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -221,6 +225,16 @@ def test_a_folder_that_can_not_be_made_is_named(tmp_path):
 
     with pytest.raises(OutputUnusable, match="can't be written"), updating(tmp_path / "file" / "g"):
         pass
+
+
+def test_the_readme_shows_a_line():
+    """The line in the README has the names and types of a real one, and no others."""
+    examples = re.findall(r"```json\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    [shown] = [each for each in examples if '"source"' in each]
+
+    line = msgspec.json.decode(shown, type=GroundTruth)
+
+    assert json.loads(msgspec.json.encode(line)) == json.loads(shown)
 
 
 tasks = st.dictionaries(st.integers(1, 6), st.sets(st.integers(1, 4)), max_size=5)

@@ -24,9 +24,7 @@ EXAMPLES = examples(
 def command(
     wanted: Annotated[
         Format,
-        typer.Argument(
-            metavar="FORMAT", help="nemo, srt, vtt, textgrid or text-tasks.", show_default=False
-        ),
+        typer.Argument(metavar="FORMAT", help="What to write.", show_default=False),
     ],
     ground_truth: Annotated[str | None, option("ground_truth", "FILE")] = None,
     to: Annotated[

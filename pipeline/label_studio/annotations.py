@@ -8,22 +8,22 @@ a region without a speaker, without a time or without a text is a segment all th
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from pipeline.label_studio.ground_truth import AUTO, REVIEWED, GroundTruth, Segment
+from pipeline.labeling import LANGUAGE, SPEAKER, TEXT, TRANSCRIPTION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-TRANSCRIPTION = "transcription"
-SPEAKER = "speaker"
-TEXT = "text"
-LANGUAGE = "language"
-
 _LONGEST = 1e6
 """Seconds: no recording has a region later than that."""
+
+_LANGUAGE_AT_END = re.compile(r"/([a-z]{2,3}-[A-Z]{2,4})$")
+"""What a run in one language calls its predictions: amazon-transcribe/en-US."""
 
 
 class _Region(msgspec.Struct):
@@ -65,11 +65,10 @@ def unreviewed(task: Mapping[str, Any]) -> GroundTruth:
     """The `auto` line of a task of ours, from its first prediction."""
     prediction = next(_dicts(task.get("predictions")), {})
     said = _said(prediction.get("result"))
-    segments = _segments(said, {})
     return GroundTruth(
         source=AUTO,
         text=_whole(said, _Said()),
-        segments=segments,
+        segments=_segments(said, {}),
         **_about(task, said, prediction),
     )
 
@@ -108,14 +107,15 @@ def _about(task: Mapping[str, Any], said: _Said, prediction: Mapping[str, Any]) 
     """What a line says of its recording and of the prediction."""
     data = task.get("data")
     data = data if isinstance(data, dict) else {}
-    duration = _finite(data.get("duration"))
+    model = _str(prediction.get("model_version"))
+    named = _LANGUAGE_AT_END.search(model or "")
     return {
         "audio": _str(data.get("audio")) or "",
         "job_id": _str(data.get("job_id")) or "",
-        "language": said.language or _str(data.get("language")),
-        "duration": _finite(data.get("speech_end")) if duration is None else duration,
+        "language": said.language or _str(data.get("language")) or (named and named[1]),
+        "duration": _finite(data.get("duration")),
         "score": _finite(prediction.get("score")),
-        "model_version": _str(prediction.get("model_version")),
+        "model_version": model,
     }
 
 

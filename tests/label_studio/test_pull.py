@@ -7,26 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pipeline.labeling import TaskKind, labeling_config
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.conftest import Cli, Outcome
     from tests.label_studio.server import LabelStudio
 
-TRANSCRIPT = """
-<View>
-  <Audio name="audio" value="$audio"/>
-  <TextArea name="transcription" toName="audio" rows="4" editable="true" maxSubmissions="1"/>
-</View>
-"""
-SEGMENTS = """
-<View>
-  <Audio name="audio" value="$audio" splitchannels="true"/>
-  <Labels name="speaker" toName="audio" value="$speakers"/>
-  <TextArea name="text" toName="audio" perRegion="true" rows="2" editable="true" \
-maxSubmissions="1" displayMode="region-list"/>
-</View>
-"""
+TRANSCRIPT = labeling_config(TaskKind.TRANSCRIPT)
+SEGMENTS = labeling_config(TaskKind.SEGMENTS)
 
 
 def box(text: str) -> list[Any]:
@@ -61,6 +51,7 @@ def tasks(*results: list[Any]) -> list[dict[str, Any]]:
                 "duration": 30.0,
                 "language": "en-US",
                 "speakers": speakers,
+                "languages": [{"value": "en-US"}, {"value": "de-DE"}],
             },
             "predictions": [
                 {"model_version": "amazon-transcribe/en-US", "score": 0.9, "result": result}
