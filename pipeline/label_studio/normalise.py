@@ -29,6 +29,7 @@ _TURKIC = str.maketrans({"I": "\u0131", "\u0130": "i"})
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\uff07\u00b4`", "'"))
 _SYMBOLS = frozenset("%&@#\u00a7\u2030")
 _INSIDE = re.compile(r"(?<=[^\W\d_])'(?=[^\W\d_])|(?<=\d)[.,:](?=\d)")
+_OTHERS = re.compile(r"[^\w\s]|_")
 
 
 def has_words(language: str | None) -> bool:
@@ -42,18 +43,19 @@ def normalised(text: str, language: str | None) -> str:
     if _code(language) in _DOTTED:
         text = text.translate(_TURKIC)
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    kept = {match.start() for match in _INSIDE.finditer(text)}
-    spaced = "".join(_spaced(c, at in kept) for at, c in enumerate(text))
+    spaced = _OTHERS.sub(_spaced, text)
     joined = (" " if has_words(language) else "").join(spaced.split())
     return unicodedata.normalize("NFKC", joined)  # what a dropped character kept apart may join
 
 
-def _spaced(character: str, kept: bool) -> str:  # noqa: FBT001 # one call, in the line above
+def _spaced(found: re.Match[str]) -> str:
+    """What becomes of a character that is no letter, digit or white space."""
+    character = found[0]
     category = unicodedata.category(character)
     if category == "Cf":
         return ""
     is_punctuation = category[0] == "P" and character not in _SYMBOLS
-    return " " if is_punctuation and not kept else character
+    return " " if is_punctuation and not _INSIDE.match(found.string, found.start()) else character
 
 
 def _code(language: str | None) -> str:

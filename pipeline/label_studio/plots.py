@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pipeline.label_studio.calibration import Calibration, Point
 
 _WIDTH, _HEIGHT = 400, 220
-_LEFT, _TOP, _RIGHT, _BOTTOM = 50, 12, 390, 180
+_LEFT, _TOP, _RIGHT, _BOTTOM = 50, 24, 365, 182
 _ROW = 22
 _NAME = 150
 _LONGEST_NAME = 24
@@ -30,6 +30,7 @@ def curve_plot(points: Sequence[Point]) -> str:
         "Share of the errors caught by reviewing the least certain recordings first",
         ("reviewed", "errors caught"),
         f'<line class="limit" x1="{_LEFT}" x2="{_RIGHT}" y1="{level}" y2="{level}"/>'
+        f'<text x="{_RIGHT + 4}" y="{level + 4}">{CAUGHT:.0%}</text>'
         f'<line class="ideal" x1="{_x(0)}" y1="{_y(0)}" x2="{_x(1)}" y2="{_y(1)}"/>'
         f'<polyline class="path" points="{path}"/>',
     )
@@ -79,7 +80,7 @@ def _plot(title: str, axes: tuple[str, str], inside: str) -> str:
     )
     names = (
         f'<text x="{_RIGHT}" y="{_BOTTOM + 32}" text-anchor="end">{axes[0]} →</text>'
-        f'<text x="{_LEFT + 6}" y="{_TOP + 6}">↑ {axes[1]}</text>'
+        f'<text x="{_LEFT}" y="{_TOP - 12}">↑ {axes[1]}</text>'
     )
     frame = f'<path class="axis" d="M{_LEFT} {_TOP} V{_BOTTOM} H{_RIGHT}"/>'
     return _svg(title, _HEIGHT, frame + ticks + names + inside)

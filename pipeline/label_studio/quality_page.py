@@ -33,7 +33,7 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 th, td { padding: .25rem .6rem; border-bottom: 1px solid var(--line); text-align: right; }
 th:first-child, td:first-child { text-align: left; overflow-wrap: anywhere; }
 th { color: var(--faint); font-weight: 600; }
-svg { width: 100%; max-width: 34rem; height: auto; display: block; }
+svg { width: 100%; max-width: 34rem; height: auto; display: block; margin: 1rem 0; }
 svg text { fill: var(--faint); font-size: 11px; } svg .name { fill: var(--ink); }
 .axis { stroke: var(--line); fill: none; } .ideal { stroke: var(--faint); stroke-dasharray: 4 4; }
 .mark { fill: var(--mark); } .path { stroke: var(--mark); stroke-width: 2; fill: none; }
