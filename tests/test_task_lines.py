@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from pipeline.errors import OutputUnusable
-from pipeline.label_studio.client import job_id_filter
+from pipeline.label_studio.filters import job_id_filter
 from pipeline.label_studio.task_lines import (
     MOST_BYTES,
     MOST_QUERY,
