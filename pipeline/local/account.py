@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.local.jobs import Jobs
 from pipeline.local.results import Signer, Store
+from pipeline.local.vocabularies import Vocabularies
 
 if TYPE_CHECKING:
     from pipeline.local.bucket import Bucket
@@ -42,6 +43,7 @@ class Account:
         self.bucket = bucket
         self.url = url
         self.jobs = Jobs(options.quotas)
+        self.vocabularies = Vocabularies(options.vocabulary_seconds)
         self.figures = Figures()
         self.store = Store()
         self.signer = Signer()

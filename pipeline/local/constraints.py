@@ -85,6 +85,22 @@ START = (
     Constraint("Tags", list, 1, 200),
     Constraint("ToxicityDetection", list, 1, 1),
 )
+_VOCABULARY_NAME = Constraint("VocabularyName", str, 1, 200, _NAME, required=True)
+VOCABULARY = (_VOCABULARY_NAME,)
+MAKE_VOCABULARY = (
+    _VOCABULARY_NAME,
+    Constraint("LanguageCode", str, values=LANGUAGES, required=True),
+    Constraint("Phrases", list),
+    Constraint("VocabularyFileUri", str, 1, 2000, _URI),
+    Constraint("Tags", list, 1, 200),
+    Constraint("DataAccessRoleArn", str, 20, 2048, _ROLE),
+)
+LIST_VOCABULARIES = (
+    Constraint("StateEquals", str, values=("PENDING", "READY", "FAILED")),
+    Constraint("NameContains", str, 1, 200, _NAME),
+    Constraint("NextToken", str, None, 8192, ".+"),
+    Constraint("MaxResults", int, 1, 100),
+)
 GET = DELETE = (_JOB_NAME,)
 LIST = (
     Constraint("Status", str, values=STATUSES),

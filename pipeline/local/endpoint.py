@@ -11,7 +11,7 @@ from aiohttp import web
 
 from pipeline.local import s3_wire
 from pipeline.local.refused import Refused
-from pipeline.local.results import SERVICE_BUCKET, job_number
+from pipeline.local.results import SERVICE_BUCKET, VOCABULARY_BUCKET, job_number
 from pipeline.local.s3_wire import S3Error, Target, no_such_key
 from pipeline.model import JobStatus
 
@@ -78,6 +78,8 @@ class Endpoint:
         shortened = self._account.options.faults.hits("truncate", operation, call)
         if target.bucket == SERVICE_BUCKET:
             body = self._transcript(request.raw_path)
+        elif target.bucket == VOCABULARY_BUCKET:
+            body = self._vocabulary(request.raw_path)
         elif shortened and operation == "GetObject" and target.key.endswith(".json"):
             body = self._account.bucket.read(target.key)
         else:
@@ -109,6 +111,14 @@ class Endpoint:
         if job.outcome.stored is None:
             raise no_such_key()
         return self._account.store.read(job.outcome.stored)
+
+    def _vocabulary(self, raw_path: str) -> bytes:
+        """The table that a presigned address opens."""
+        self._account.signer.check(raw_path, self._account.now())
+        try:
+            return self._account.vocabularies.get(raw_path.split("/")[3]).table
+        except Refused:
+            raise no_such_key() from None
 
 
 def _cut(request: web.BaseRequest) -> web.Response:

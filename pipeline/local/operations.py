@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from pipeline.local import answers, words
-from pipeline.local.constraints import DELETE, GET, LIST, check
+from pipeline.local.constraints import DELETE, GET, LIST, check, find
 from pipeline.local.refused import bad_request
 from pipeline.local.results import LIFETIME, transcript_path
 from pipeline.local.rules import check_start, media_place, output_place
@@ -39,6 +39,7 @@ class Transcribe:
     def start(self, request: Mapping[str, Any], _call: int) -> dict[str, Any]:
         """Create a job, if the request is sound and its file and bucket can be reached."""
         check_start(request)
+        self._check_vocabulary(request)
         self._check_input(request)
         self._check_output(request)
         job = self._account.jobs.create(request, self._account.now())
@@ -47,6 +48,12 @@ class Transcribe:
         if job.status == JobStatus.IN_PROGRESS:
             self._runner.begin(job)
         return answer
+
+    def _check_vocabulary(self, request: Mapping[str, Any]) -> None:
+        name = find(request, "Settings.VocabularyName")
+        if name is not None:
+            language = request.get("LanguageCode")
+            self._account.vocabularies.check_usable(name, language, self._account.now())
 
     def _check_input(self, request: Mapping[str, Any]) -> None:
         place = media_place(request["Media"]["MediaFileUri"])

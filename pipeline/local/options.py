@@ -22,7 +22,8 @@ class CloudOptions:
     `port` 0 takes a free one. `bucket` "" is the folder's name where that is a valid bucket name,
     else "recordings". `processes` bounds the recognising processes, 0 for one a core.
     `recogniser` makes another recogniser than PocketSphinx. `clock` gives seconds since 1970, for
-    timestamps and for how long a transcript's address lives.
+    timestamps and for how long a transcript's address lives. A custom vocabulary is PENDING for
+    `vocabulary_seconds` (minutes, at the service).
     """
 
     port: int = 0
@@ -32,6 +33,7 @@ class CloudOptions:
     processes: int = 0
     recogniser: Callable[[], Recogniser] | None = None
     clock: Callable[[], float] = time.time
+    vocabulary_seconds: float = 1.0
 
 
 @dataclass(frozen=True)

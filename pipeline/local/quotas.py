@@ -12,7 +12,8 @@ class Quotas:
 
     The defaults are the service's documented ones (guidelines and quotas; job queueing).
     `slots` jobs are in progress at once and `queue` deferred jobs wait; `start`, `get`, `list`
-    and `delete` are calls per second (`math.inf` for no limit).
+    and `delete` are calls per second (`math.inf` for no limit), `vocabulary` is that of each
+    operation on vocabularies (documented: 5 to 20).
     """
 
     slots: int = 250
@@ -21,12 +22,13 @@ class Quotas:
     get: float = 30.0
     list: float = 5.0
     delete: float = 5.0
+    vocabulary: float = 5.0
 
     def __post_init__(self) -> None:
         """Refuse limits under which nothing could ever be done."""
         if self.slots < 1 or self.queue < 0:
             raise ValueError(f"slots must be at least 1 and queue at least 0: {self}")
-        if min(self.start, self.get, self.list, self.delete) <= 0:
+        if min(self.start, self.get, self.list, self.delete, self.vocabulary) <= 0:
             raise ValueError(f"every rate must be above 0 calls a second: {self}")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,13 +40,24 @@ class Speech:
     channels: int = 1
 
 
+class Phrase(NamedTuple):
+    """One row of a custom vocabulary: the words as they are said, and how they are written."""
+
+    words: tuple[str, ...]
+    shown: str
+
+
 @dataclass(frozen=True, slots=True)
 class MediaSettings:
-    """What the job says about its file; None where the job leaves it to detection."""
+    """What the job says about its file; None where the job leaves it to detection.
+
+    `phrases` are those of the job's custom vocabulary.
+    """
 
     channel_identification: bool = False
     media_format: str | None = None
     sample_rate: int | None = None
+    phrases: tuple[Phrase, ...] = ()
 
 
 class MediaRefused(Exception):

@@ -25,6 +25,7 @@ LIFETIME = 900
 
 ACCOUNT = "000000000000"
 SERVICE_BUCKET = "aws-transcribe-us-east-1-prod"
+VOCABULARY_BUCKET = "aws-transcribe-dictionary-model-us-east-1-prod"
 _STAMP = "%Y%m%dT%H%M%SZ"
 _FORBIDDEN = 403
 
@@ -117,6 +118,11 @@ def transcript_path(job_name: str, number: int) -> str:
     unique = f"{number:032x}"
     dashed = "-".join((unique[:8], unique[8:12], unique[12:16], unique[16:20], unique[20:]))
     return f"/{SERVICE_BUCKET}/{ACCOUNT}/{job_name}/{dashed}/asrOutput.json"
+
+
+def vocabulary_path(name: str) -> str:
+    """The path of a vocabulary's table in the service's own bucket."""
+    return f"/{VOCABULARY_BUCKET}/{ACCOUNT}/{name}/input.txt"
 
 
 def job_number(path: str) -> int:

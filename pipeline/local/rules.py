@@ -28,7 +28,6 @@ _ONLY_WITH = (
     ("KMSEncryptionContext", "OutputEncryptionKMSKeyId"),
 )
 _UNKNOWN_HERE = (
-    ("Settings.VocabularyName", words.NO_VOCABULARY),
     ("Settings.VocabularyFilterName", words.NO_VOCABULARY_FILTER),
     ("ModelSettings.LanguageModelName", words.NO_LANGUAGE_MODEL),
 )

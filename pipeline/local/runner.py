@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipeline.local import words
 from pipeline.local.constraints import find
 from pipeline.local.document import Heading, document
 from pipeline.local.jobs import Outcome
+from pipeline.local.phrases import as_shown
 from pipeline.local.recogniser import MediaRefused, MediaSettings
+from pipeline.local.refused import Refused
 from pipeline.local.results import ACCOUNT
 from pipeline.local.rules import identifies, media_place, output_place, recognised_as
 
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 
     from pipeline.local.account import Account
     from pipeline.local.jobs import Job
-    from pipeline.local.recogniser import Recogniser
+    from pipeline.local.recogniser import Phrase, Recogniser
 
 LARGEST = 2 * 1024**3
 """Bytes of the largest file the service takes."""
@@ -62,7 +65,10 @@ class Runner:
 
     async def _outcome(self, job: Job) -> Outcome:
         await self._suffer(job)
-        speech = await self._recogniser.recognise(self._media(job), _settings(job))
+        phrases = self._phrases(job)
+        settings = replace(_settings(job), phrases=phrases)
+        speech = await self._recogniser.recognise(self._media(job), settings)
+        speech = replace(speech, words=as_shown(speech.words, phrases))
         if identifies(job.request) and not speech.words:
             raise MediaRefused(words.NO_SPEECH_TO_IDENTIFY)
         return Outcome(
@@ -71,6 +77,14 @@ class Runner:
             duration=speech.duration,
             stored=await self._deliver(job, document(_heading(job), speech)),
         )
+
+    def _phrases(self, job: Job) -> tuple[Phrase, ...]:
+        """The phrases of the vocabulary that the job names, as they are now."""
+        name = find(job.request, "Settings.VocabularyName")
+        try:
+            return self._account.vocabularies.get(name).phrases if name else ()
+        except Refused as deleted:
+            raise MediaRefused(deleted.message) from None
 
     async def _suffer(self, job: Job) -> None:
         """Let the faults happen that were asked for."""

@@ -14,6 +14,7 @@ from pipeline.local.endpoint import Endpoint
 from pipeline.local.operations import Transcribe
 from pipeline.local.options import Cloud, CloudOptions
 from pipeline.local.runner import Runner
+from pipeline.local.vocabulary_operations import VocabularyOperations
 from pipeline.local.wire import TranscribeWire
 from pipeline.local.workers import PocketSphinx
 
@@ -38,7 +39,8 @@ async def open_cloud(folder: Path, options: CloudOptions) -> AsyncIterator[Cloud
         with account.store:
             async with recogniser:
                 runner = Runner(account, recogniser)
-                transcribe = TranscribeWire(account, Transcribe(account, runner))
+                vocabularies = VocabularyOperations(account)
+                transcribe = TranscribeWire(account, Transcribe(account, runner), vocabularies)
                 async with _serving(listener, Endpoint(account, transcribe)):
                     try:
                         yield Cloud(account.url, bucket.name, REGION, account.figures.as_dict)

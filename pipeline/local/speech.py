@@ -19,23 +19,25 @@ from pocketsphinx import Decoder, Vad
 
 from pipeline.local import words
 from pipeline.local.media import RATE, open_media, sound
-from pipeline.local.recogniser import MediaRefused, MediaSettings
+from pipeline.local.recogniser import MediaRefused, MediaSettings, Phrase
 from pipeline.local.utterances import FRAME, Utterance, Utterances
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _FRAMES_A_SECOND = 100
 _STRICTNESS = 1  # of 0..3 in taking sound for speech: words lost here are lost for good
 _NOT_A_WORD = re.compile(r"^[<\[(+].*")
+_PHRASE = "custom vocabulary "  # no word of the dictionary has a space
 _PRONUNCIATION = re.compile(r"\(\d+\)$")
 
 
 class Ear:
-    """The model, loaded when it is first needed."""
+    """The model, loaded when it is first needed, and anew for each other vocabulary."""
 
     def __init__(self) -> None:
         self._decoder: Any = None
+        self._phrases: tuple[Phrase, ...] = ()
         self._tuned_to: int | None = None
 
     def listen(self, path: str, settings: MediaSettings) -> dict[str, Any]:
@@ -45,6 +47,8 @@ class Ear:
             MediaRefused: in the service's words.
         """
         self._tuned_to = None
+        if settings.phrases != self._phrases:
+            self._decoder, self._phrases = None, settings.phrases
         with open_media(path, settings) as media:
             apart = settings.channel_identification
             channels = [_utterances() for _ in range(media.channels if apart else 1)]
@@ -77,6 +81,7 @@ class Ear:
         """Forget the noise of another file or channel: what is heard must not depend on it."""
         if self._decoder is None:
             self._decoder = Decoder(loglevel="FATAL")
+            _teach(self._decoder, self._phrases)
         if self._tuned_to != channel:
             # 5.0 calls this unnecessary, but it is what makes a file's words repeatable.
             with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
@@ -95,8 +100,36 @@ class Ear:
                 continue
             start = offset + segment.start_frame / _FRAMES_A_SECOND
             end = offset + (segment.end_frame + 1) / _FRAMES_A_SECOND
-            text = _PRONUNCIATION.sub("", segment.word)
+            text = self._written(_PRONUNCIATION.sub("", segment.word))
             yield text, round(start, 3), round(end, 3), min(1.0, max(0.0, segment.prob))
+
+    def _written(self, word: str) -> str:
+        """The word, or the phrase it stands for."""
+        if not word.startswith(_PHRASE):
+            return word
+        return self._phrases[int(word.removeprefix(_PHRASE))].shown
+
+
+def _teach(decoder: Any, phrases: Sequence[Phrase]) -> None:
+    """Make each phrase one word of the model, said as its parts are.
+
+    The dictionary knows 134,000 English words and the letters. A phrase with a part that it does
+    not know can't be taught: nothing here guesses how a name is said.
+    """
+    sounds = {number: _sounds(decoder, phrase) for number, phrase in enumerate(phrases)}
+    known = [number for number, parts in sounds.items() if all(parts)]
+    for number in known:
+        # The search learns all of them with the last: it takes 0.1 s, however many they are.
+        last = number == known[-1]
+        decoder.add_word(f"{_PHRASE}{number}", " ".join(filter(None, sounds[number])), last)
+
+
+def _sounds(decoder: Any, phrase: Phrase) -> list[str | None]:
+    """How each word is said, None where the dictionary does not know it; "a." is the letter."""
+    return [
+        (len(word) == 1 and decoder.lookup_word(f"{word}.")) or decoder.lookup_word(word)
+        for word in phrase.words
+    ]
 
 
 def _utterances() -> Utterances:
@@ -107,7 +140,8 @@ def _utterances() -> Utterances:
 def answer(ear: Ear, line: bytes) -> bytes:
     """One request's answer: the speech, or why the file was refused."""
     request = json.loads(line)
-    settings = MediaSettings(**request["settings"])
+    phrases = tuple(Phrase(tuple(said), shown) for said, shown in request["settings"]["phrases"])
+    settings = MediaSettings(**request["settings"] | {"phrases": phrases})
     try:
         found = ear.listen(request["path"], settings)
     except MediaRefused as refused:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from pipeline.local.account import Account
     from pipeline.local.operations import Transcribe
+    from pipeline.local.vocabulary_operations import VocabularyOperations
 
 _TYPE = "application/x-amz-json-1.1"
 _PREFIX = "Transcribe."
@@ -27,7 +28,9 @@ _PREFIX = "Transcribe."
 class TranscribeWire:
     """Reads calls from HTTP, holds them against the account's rates, writes answers."""
 
-    def __init__(self, account: Account, transcribe: Transcribe) -> None:
+    def __init__(
+        self, account: Account, transcribe: Transcribe, vocabularies: VocabularyOperations
+    ) -> None:
         self._account = account
         quotas = account.options.quotas
         self._calls: dict[str, tuple[Callable[[Mapping[str, Any], int], dict[str, Any]], Pace]] = {
@@ -35,6 +38,11 @@ class TranscribeWire:
             "GetTranscriptionJob": (transcribe.get, Pace(quotas.get)),
             "ListTranscriptionJobs": (transcribe.list_jobs, Pace(quotas.list)),
             "DeleteTranscriptionJob": (transcribe.delete, Pace(quotas.delete)),
+            "CreateVocabulary": (vocabularies.create, Pace(quotas.vocabulary)),
+            "UpdateVocabulary": (vocabularies.update, Pace(quotas.vocabulary)),
+            "GetVocabulary": (vocabularies.get, Pace(quotas.vocabulary)),
+            "ListVocabularies": (vocabularies.list_vocabularies, Pace(quotas.vocabulary)),
+            "DeleteVocabulary": (vocabularies.delete, Pace(quotas.vocabulary)),
         }
 
     @staticmethod

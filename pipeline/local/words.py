@@ -38,6 +38,15 @@ NO_VOCABULARY = (
     "The requested vocabulary couldn't be found. "
     "Check the vocabulary name and try your request again."
 )
+VOCABULARY_TAKEN = "The requested vocabulary name already exists. Use a different vocabulary name."
+VOCABULARY_NOT_VALID = (
+    "The vocabulary that you\u2019re trying to create contains invalid characters or incorrectly "
+    "formatted terms. See the developer guide for more information."
+)
+TOO_MUCH = (
+    "You've either sent too many requests or your input file is too long. Wait before you retry "
+    "your request, or use a smaller file and try your request again."
+)
 NO_VOCABULARY_FILTER = (
     "The requested vocabulary filter couldn't be found. "
     "Check the vocabulary filter name and try your request again."
@@ -77,6 +86,23 @@ LOCAL_LANGUAGE = (
     "the same model), or IdentifyLanguage, which is answered as en-US. Language codes of other "
     "languages need Amazon Transcribe itself."
 )
+
+LOCAL_VOCABULARY_PENDING = (
+    "The requested vocabulary is still being processed. Wait until its state has changed and try "
+    "your request again."
+)
+LOCAL_VOCABULARY_NOT_READY = (
+    "The requested vocabulary isn't ready. Wait until its state is READY and try your request "
+    "again."
+)
+LOCAL_VOCABULARY_LANGUAGE = (
+    "The requested vocabulary is of another language than the job. Use one of the job's language."
+)
+LOCAL_VOCABULARY_IDENTIFY = (
+    "Settings.VocabularyName goes with a LanguageCode. With language identification use "
+    "LanguageIdSettings, which this local endpoint doesn't offer."
+)
+LOCAL_VOCABULARY_INPUT = "Include either Phrases or VocabularyFileUri."
 
 
 def local_lacks(parameter: str) -> str:

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-UNHURRIED = Quotas(start=math.inf, get=math.inf, list=math.inf, delete=math.inf)
+UNHURRIED = Quotas(
+    start=math.inf, get=math.inf, list=math.inf, delete=math.inf, vocabulary=math.inf
+)
 SESSION = aioboto3.Session(
     aws_access_key_id="local", aws_secret_access_key="local", region_name="us-east-1"
 )

@@ -46,7 +46,7 @@ async def test_a_token_or_an_operation_that_is_made_up_is_refused(opened):
     """Neither brings the endpoint down."""
     async with opened() as client:
         token = await client.refusal(client.names(NextToken="&"))
-        operation = await client.refusal(client.transcribe.list_vocabularies())
+        operation = await client.refusal(client.transcribe.list_vocabulary_filters())
 
     assert token[0] == "BadRequestException"
     assert operation[0] == "UnknownOperationException"

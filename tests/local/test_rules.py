@@ -73,7 +73,6 @@ def test_every_unmet_constraint_is_listed():
         ({"JobExecutionSettings": {"AllowDeferredExecution": True}}, "DataAccessRoleArn"),
         ({"OutputKey": "a"}, "must also include OutputBucketName"),
         ({"LanguageOptions": ["en-US", "en-GB"]}, "must also include IdentifyLanguage"),
-        ({"Settings": {"VocabularyName": "v"}}, "The requested vocabulary couldn't be found."),
         ({"Subtitles": {"Formats": ["vtt"]}}, "This local endpoint doesn't offer Subtitles."),
         ({"LanguageCode": "de-DE"}, "This local endpoint recognises US English"),
         (
