@@ -23,6 +23,8 @@ from pipeline.errors import (
     RecordingFailed,
     Throttled,
     Unavailable,
+    VocabularyMissing,
+    VocabularyTaken,
 )
 from pipeline.failures import classify
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _START = "StartTranscriptionJob"
+_VOCABULARY = "Vocabulary"
+_RATE_EXCEEDED = "Rate exceeded"
 _TOO_MANY_REQUESTS = "429"
 _CREDENTIALS = (
     boto.NoCredentialsError,
@@ -115,8 +119,18 @@ def meaning(operation: str, code: str, words: str) -> PipelineError:
         no_access = Expired if code.startswith("ExpiredToken") else NoAccess
         said = f"{operation}: {_NO_ACCESS[code]} ({code}: {words})"
         return no_access(f"{said}. {CREDENTIALS_STEP}")
-    kind = _kind(operation, code, words)
+    of_a_vocabulary = operation.endswith(_VOCABULARY) and _of_a_vocabulary(code, words)
+    kind = of_a_vocabulary or _kind(operation, code, words)
     return kind(f"{operation}: {code}: {words}") if kind else _refusal(operation, words)
+
+
+def _of_a_vocabulary(code: str, words: str) -> type[PipelineError] | None:
+    """The class of an answer about the vocabulary that was asked for; None for the others."""
+    if code == "NotFoundException" or "vocabulary couldn't be found" in words:
+        return VocabularyMissing
+    if code.startswith("LimitExceeded") and words != _RATE_EXCEEDED:
+        return BadSettings  # the account has as many as it may, or the table is too long
+    return VocabularyTaken if code == "ConflictException" else None
 
 
 def _kind(operation: str, code: str, words: str) -> type[PipelineError] | None:
@@ -125,7 +139,7 @@ def _kind(operation: str, code: str, words: str) -> type[PipelineError] | None:
         if not operation.endswith(_START):
             return Throttled
         return None if _of_the_input(words.lower()) else NoFreeSlot
-    if words == "Rate exceeded":
+    if words == _RATE_EXCEEDED:
         return Throttled
     if "job couldn't be found" in words:
         return JobMissing
@@ -141,12 +155,17 @@ def _of_the_input(words: str) -> bool:
 
 
 def _refusal(operation: str, words: str) -> PipelineError:
-    """A permanent answer: to this recording, or to every one because of the place of results."""
+    """A permanent answer: to this recording, or to every one because of one of the settings."""
     if not operation.endswith(_START):
         return BadSettings(f"{operation} is refused: {words}")
     if words.startswith("The specified S3 bucket can't be accessed"):
         return Denied(
             f"The service can't write the transcripts: {words} Allow s3:PutObject below the "
             "prefix of --results."
+        )
+    if "vocabulary" in words.lower():
+        return BadSettings(
+            f"The service does not take the vocabulary: {words} `transcribe-pipeline vocabulary "
+            'apply` makes one; vocabulary = "" does without.'
         )
     return RecordingFailed(classify(words), words)

@@ -57,6 +57,9 @@ class Transcribe(msgspec.Struct, frozen=True):
     language: Annotated[
         str, Meta(description="Language of the recordings (en-US), or auto to identify it.")
     ] = "en-US"
+    vocabulary: Annotated[
+        str, Meta(description="Custom vocabulary of that language, as `vocabulary apply` names it.")
+    ] = ""
     data_access_role: Annotated[
         str,
         Meta(description="ARN of the role with which the service may queue up to 10,000 jobs."),
@@ -195,8 +198,15 @@ class Config(msgspec.Struct, frozen=True):
 
     @property
     def fingerprint(self) -> str:
-        """The settings that change a transcript, as one string: others name no new job."""
-        return f"language={self.transcribe.language}"
+        """The settings that change a transcript, as one string: others name no new job.
+
+        Of a vocabulary its name counts, not what it holds: an updated one is used for what is new,
+        and does not make a whole bucket be paid for again. Under another name it does.
+        """
+        vocabulary = self.transcribe.vocabulary
+        return f"language={self.transcribe.language}" + (
+            f"&vocabulary={vocabulary}" if vocabulary else ""
+        )
 
 
 SECTIONS: dict[str, type[msgspec.Struct]] = get_type_hints(Config)

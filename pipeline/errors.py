@@ -16,6 +16,8 @@
     ├── RecordingFailed           one recording ends here, the others go on
     ├── JobExists                 Start met a job of the same name
     ├── JobMissing                Get asked for a job that the service does not know
+    ├── VocabularyMissing         the service knows no custom vocabulary of this name
+    ├── VocabularyTaken           it knows one already, or is still working on it
     ├── NotNow                    this recording met faults for too long; the next run tries again
     └── Retryable                 worth another try
         ├── Throttled             the rate of one call was too high
@@ -99,6 +101,14 @@ class JobExists(PipelineError):
 
 class JobMissing(PipelineError):
     """The service does not know the job."""
+
+
+class VocabularyMissing(PipelineError):
+    """The service knows no custom vocabulary of this name."""
+
+
+class VocabularyTaken(PipelineError):
+    """The service has a vocabulary of this name already, or is still working on it."""
 
 
 class Retryable(PipelineError):

@@ -37,6 +37,7 @@ async def request(
     url: str,
     method: str = "GET",
     headers: dict[str, str] | None = None,
+    content: bytes | None = None,
 ) -> tuple[int, bytes, Any]:
     """One request of an encoded URL: status, body, headers.
 
@@ -54,6 +55,7 @@ async def request(
             encoded,
             allow_redirects=False,
             headers=headers,
+            data=content,
             auto_decompress=not headers,
             proxy=proxy_for(encoded),
         ) as answer:

@@ -30,6 +30,7 @@ _OTHERS = re.compile(r"(config|traceback)$|(service|port)(_|$)")
 _OUTPUT_KEY = re.compile(r"[a-zA-Z0-9\-_.!*'()/]{0,850}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}-[A-Z]{2,4}")
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/.{1,512}")
+_VOCABULARY = re.compile(r"[0-9a-zA-Z._-]{1,200}")
 _JOB_PREFIX = re.compile(r"[0-9a-zA-Z._-]{1,100}")
 
 
@@ -155,12 +156,23 @@ def _bad_transcribe(config: Config) -> Iterator[str]:
             f"language = {language!r}: not a language code. Write it as en-US, or auto to have "
             "it identified."
         )
+    yield from _bad_vocabulary(config.transcribe.vocabulary, language)
     if role and not _ROLE.fullmatch(role):
         yield f"data_access_role = {role!r}: write it as arn:aws:iam::123456789012:role/NAME."
     if not _JOB_PREFIX.fullmatch(config.transcribe.job_prefix):
         yield (
             f"job_prefix = {config.transcribe.job_prefix!r}: use 1 to 100 of the characters "
             "a-z A-Z 0-9 . _ -"
+        )
+
+
+def _bad_vocabulary(name: str, language: str) -> Iterator[str]:
+    if name and not _VOCABULARY.fullmatch(name):
+        yield f"vocabulary = {name!r}: use 1 to 200 of the characters a-z A-Z 0-9 . _ -"
+    if name and language == "auto":
+        yield (
+            f"vocabulary = {name!r}: a vocabulary is of one language, so it does not go with "
+            "language = 'auto'. Name the language."
         )
 
 

@@ -65,11 +65,12 @@ class S3:
         self.list_calls = Operation("ListObjectsV2", _RATE, waiting, session.renew)
         self.read_calls = Operation("GetObject", _RATE, waiting, session.renew)
         self.head_calls = Operation("HeadObject", _RATE, waiting, session.renew)
+        self.write_calls = Operation("PutObject", _RATE, waiting, session.renew)
 
     @property
     def operations(self) -> tuple[Operation, ...]:
         """Every operation, for its counts of calls."""
-        return self.list_calls, self.read_calls, self.head_calls
+        return self.list_calls, self.read_calls, self.head_calls, self.write_calls
 
     def pages(self, place: S3Place) -> AsyncIterator[list[Entry]]:
         """The objects below `place`, a page of at most 1,000 at a time, keys byte for byte.
@@ -180,6 +181,22 @@ class S3:
 
         return await self.read_calls.call(attempt)
 
+    async def write(self, place: S3Place, content: bytes) -> None:
+        """Put an object of this content there, in place of any other.
+
+        Raises:
+            Denied: it may not be written.
+            NoSuchSource: no such bucket, or it is in another region.
+        """
+
+        async def attempt() -> None:
+            url = await self._url("PUT", place)
+            status, body, headers = await request(self._http, url, "PUT", content=content)
+            if status != HTTPStatus.OK:
+                raise self._refusal("s3:PutObject", place.bucket, body, headers)
+
+        await self.write_calls.call(attempt)
+
     async def fetch(self, url: str) -> bytes | None:
         """What the service's presigned URL holds, or None when the URL has expired.
 
@@ -233,9 +250,12 @@ class S3:
         headers: dict[str, str] | None = None,
     ) -> tuple[int, bytes, Any]:
         """Make a presigned call: status, body, headers."""
-        with translated("signing for S3"):
-            url = await self._presigner.url(method, place, query or {})
+        url = await self._url(method, place, query)
         return await request(self._http, url, method, headers)
+
+    async def _url(self, method: str, place: S3Place, query: dict[str, str] | None = None) -> str:
+        with translated("signing for S3"):
+            return await self._presigner.url(method, place, query or {})
 
     def _refusal(self, action: str, name: str, body: bytes, headers: Any) -> PipelineError:
         bucket = f"s3://{name}"

@@ -34,6 +34,8 @@ def start_request(job: Job, media_uri: str, config: Config) -> dict[str, Any]:
         "Media": {"MediaFileUri": media_uri},
         **({"IdentifyLanguage": True} if language == "auto" else {"LanguageCode": language}),
     }
+    if vocabulary := config.transcribe.vocabulary:
+        request["Settings"] = {"VocabularyName": vocabulary}
     if media_format := certain_format(job.recording.key):
         request["MediaFormat"] = media_format
     if role := config.transcribe.data_access_role:

@@ -25,6 +25,8 @@ from pipeline.errors import (
     RecordingFailed,
     Throttled,
     Unavailable,
+    VocabularyMissing,
+    VocabularyTaken,
 )
 
 START = "transcribe:StartTranscriptionJob"
@@ -142,6 +144,40 @@ def test_an_answer_means(code, words, kind):
 def test_the_http_status_changes_nothing(code, words, kind, status):
     """Recorded answers and newer models disagree about the status, so it is not looked at."""
     assert kind is type(error_of(client_error(code, words, status)))
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "kind"),
+    [
+        (
+            "BadRequestException",
+            "The requested vocabulary couldn't be found. Ch",
+            VocabularyMissing,
+        ),
+        ("NotFoundException", "", VocabularyMissing),
+        ("ConflictException", "The requested vocabulary name already exists.", VocabularyTaken),
+        ("LimitExceededException", "Your input file is too long.", BadSettings),
+        ("LimitExceededException", "Rate exceeded", Throttled),
+        ("ThrottlingException", "Rate exceeded", Throttled),
+        ("BadRequestException", "The S3 URI that you provided can't be accessed.", BadSettings),
+        ("InternalFailureException", "", Unavailable),
+    ],
+)
+@pytest.mark.parametrize("operation", ["Create", "Update", "Get"])
+def test_an_answer_about_a_vocabulary_means(operation, code, words, kind):
+    """What stands in the way of one vocabulary is no matter of jobs."""
+    assert kind is type(meaning(f"transcribe:{operation}Vocabulary", code, words))
+
+
+def test_a_job_whose_vocabulary_is_refused_stops_the_run():
+    """It is the setting, not the recording, so nothing is marked as failed."""
+    words = "The requested vocabulary couldn't be found. Check the vocabulary name."
+
+    error = meaning(START, "BadRequestException", words)
+
+    assert isinstance(error, BadSettings)
+    assert words in str(error)
+    assert "vocabulary apply" in str(error)
 
 
 @pytest.mark.parametrize(

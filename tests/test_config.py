@@ -31,6 +31,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "state": words.map(lambda word: f"{word}.state"),
     "results": st.sampled_from(["s3://b", "s3://b/", "s3://b/a/b.!*'()/", "s3://b//"]),
     "language": st.sampled_from(["auto", "en-US", "de-CH", "cy-WL", "zh-HANT", "ast-ES"]),
+    "vocabulary": st.from_regex(r"[0-9a-zA-Z._-]{1,200}", fullmatch=True),
     "data_access_role": st.sampled_from(
         ["arn:aws:iam::123456789012:role/a", "arn:aws-cn:iam::000000000000:role/a/b+=,.@-c"]
     ),
@@ -56,7 +57,10 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "ground_truth": words,
 }
 chosen = st.fixed_dictionaries({}, optional=VALUES).filter(
-    lambda values: values.get("output", "tasks.jsonl") != values.get("state")
+    lambda values: (
+        values.get("output", "tasks.jsonl") != values.get("state")
+        and not (values.get("language") == "auto" and "vocabulary" in values)
+    )
 )
 
 
@@ -245,6 +249,7 @@ def test_a_value_of_the_wrong_type_is_named(tmp_path, line, said):
         ("workers", (0, 1_001)),
         ("poll_seconds", (0, 3_601)),
         ("language", ("", "english", "EN-us", "en_US", "en-US\n")),
+        ("vocabulary", ("a b", "é", "a" * 201, "a\n")),
         ("job_prefix", ("", "a b", "é", "a" * 101, "a\n")),
         ("results", ("bucket", "s3://", "https://b/a", "s3://b/a b", "s3://b/é", "s3://b/a\n")),
         ("output", ("", "-", ".")),
@@ -331,11 +336,19 @@ def test_where_the_service_queues_jobs_its_queue_is_the_bound(flags, most):
 
 
 def test_only_what_changes_a_transcript_changes_the_fingerprint():
-    """Another language is another job; more workers or another output are not."""
+    """Another language or vocabulary is another job; more workers or another output are not."""
     plain = Config().fingerprint
 
     assert plain == resolve({"workers": 99, "output": "x", "limit": 1}, {}).fingerprint
     assert plain != resolve({"language": "de-DE"}, {}).fingerprint
+    assert plain != resolve({"vocabulary": "calls"}, {}).fingerprint
+
+
+def test_a_vocabulary_is_of_one_language():
+    """With identified languages a vocabulary is refused, and the message says what to do."""
+    said = complaint({"language": "auto", "vocabulary": "calls"})
+
+    assert "does not go with language = 'auto'. Name the language." in said
 
 
 def test_the_predictions_are_named_after_the_language():

@@ -49,6 +49,11 @@ def test_a_request_names_the_job_the_media_and_the_language():
     }
 
 
+def test_a_vocabulary_is_named_in_the_settings_of_the_job():
+    """The service applies the custom vocabulary that the settings name."""
+    assert request_for(vocabulary="calls")["Settings"] == {"VocabularyName": "calls"}
+
+
 def test_auto_asks_the_service_to_identify_the_language():
     """A language of auto is no code: the service is asked to find it, and gets none."""
     request = request_for(language="auto")

@@ -69,6 +69,7 @@ def command(
     results: Annotated[str | None, option("results", "S3URI")] = None,
     language: Annotated[str | None, option("language", "CODE")] = None,
     task: Task = None,
+    vocabulary: Annotated[str | None, option("vocabulary", "NAME")] = None,
     include: Annotated[list[str] | None, option("include", "GLOB")] = None,
     exclude: Annotated[list[str] | None, option("exclude", "GLOB")] = None,
     max_in_flight: Annotated[int | None, option("max_in_flight", "N")] = None,
@@ -117,6 +118,7 @@ def command(
         results=results,
         language=language,
         kind=task,
+        vocabulary=vocabulary,
         include=include,
         exclude=exclude,
         max_in_flight=max_in_flight,
@@ -180,15 +182,28 @@ def parse_source(source: str, config: Config) -> S3Place | Path:
         if folder.exists():
             raise NoSuchSource(f"{source} is a file: name the folder it is in, and --include it.")
         raise NoSuchSource(f"There is no folder {source} (a bucket is s3://bucket/prefix).")
+    _check_settings_of_a_folder(config)
+    return folder
+
+
+def _check_settings_of_a_folder(config: Config) -> None:
+    """Refuse what only a bucket can have.
+
+    Raises:
+        BadSettings: so it is.
+    """
     language = config.transcribe.language
     if language != "auto" and not language.startswith("en-"):
         raise BadSettings(
             f"language = {language!r}: the recogniser for folders knows US English only. "
             "Recordings in other languages need a bucket and Amazon Transcribe."
         )
+    if config.transcribe.vocabulary:
+        raise BadSettings(
+            "vocabulary goes with a bucket: the recogniser for folders keeps none. `serve` does."
+        )
     if config.output.results:
         raise BadSettings("results goes with a bucket: a folder's transcripts are not kept.")
-    return folder
 
 
 def report(summary: Summary, *, quiet: bool, json: bool) -> int:

@@ -1,0 +1,172 @@
+"""Custom vocabularies at the service: created or updated from a table, waited for, compared."""
+
+from __future__ import annotations
+
+import asyncio
+from enum import StrEnum
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import msgspec
+
+from pipeline.aws_errors import translated
+from pipeline.brakes import Operation
+from pipeline.errors import (
+    BadSettings,
+    RecordingFailed,
+    ServiceUnreachable,
+    Unavailable,
+    VocabularyMissing,
+    VocabularyTaken,
+)
+from pipeline.vocabulary import as_table, parse_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pipeline.aws import Session
+    from pipeline.brakes import Waiting
+    from pipeline.naming import S3Place
+    from pipeline.s3 import S3
+    from pipeline.vocabulary import Row
+
+_RATE = 5.0  # calls a second; the documented quotas of these operations are 5 to 20
+_FIRST_LOOK, _LONGEST_BETWEEN = 0.5, 10.0  # seconds between two looks at a PENDING vocabulary
+
+
+class VocabularyState(StrEnum):
+    """The service's own three words for where a vocabulary stands."""
+
+    PENDING = "PENDING"
+    READY = "READY"
+    FAILED = "FAILED"
+
+
+class Description(msgspec.Struct, frozen=True):
+    """What GetVocabulary says; `table` is a presigned URL of the content, "" where it has none."""
+
+    state: VocabularyState
+    language: str
+    failure: str
+    table: str
+
+
+class Wanted(NamedTuple):
+    """A vocabulary as it shall be; `place` is where the service reads its table."""
+
+    name: str
+    language: str
+    rows: Sequence[Row]
+    place: S3Place
+
+
+Outcome = Literal["created", "updated", "unchanged"]
+
+
+class Vocabularies:
+    """The calls about vocabularies, each at its own pace."""
+
+    def __init__(self, session: Session, s3: S3, waiting: Waiting) -> None:
+        self._session = session
+        self._s3 = s3
+        renewed = partial(Operation, rate=_RATE, waiting=waiting, renew=session.renew)
+        self._calls = {name: renewed(f"{name}Vocabulary") for name in ("Get", "Create", "Update")}
+
+    async def apply(self, wanted: Wanted, minutes: float, tell: Callable[[str], None]) -> Outcome:
+        """Make the vocabulary at the service what it shall be; done already, it changes nothing.
+
+        Args:
+            wanted: the vocabulary.
+            minutes: how long the service may take to work on it.
+            tell: is told what is waited for.
+
+        Raises:
+            BadSettings: the service does not take it, in its own words, or somebody changed it.
+            ServiceUnreachable: it is still PENDING; the same call goes on waiting.
+        """
+        try:
+            async with asyncio.timeout(60 * minutes):
+                return await self._apply(wanted, tell)
+        except TimeoutError:
+            raise ServiceUnreachable(
+                f"The service still works on the vocabulary {wanted.name} after {minutes:g} "
+                "minutes. Run the same command again later; it goes on waiting."
+            ) from None
+
+    async def _apply(self, wanted: Wanted, tell: Callable[[str], None]) -> Outcome:
+        known = await self._settled(wanted.name, tell)
+        if known and await self._is(known, wanted):
+            return "unchanged"
+        await self._s3.write(wanted.place, as_table(wanted.rows))
+        taken = await self._make("Update" if known else "Create", wanted)
+        found = await self._settled(wanted.name, tell)
+        if found and found.state is VocabularyState.FAILED:
+            raise BadSettings(
+                f"The service could not make the vocabulary {wanted.name}: {found.failure} "
+                f"Its table is at {wanted.place}."
+            )
+        if found is None or (not taken and not await self._is(found, wanted)):
+            raise BadSettings(
+                f"Somebody else changed the vocabulary {wanted.name} at the same time. Run the "
+                "same command again."
+            )
+        return "updated" if known else "created"
+
+    async def _make(self, operation: str, wanted: Wanted) -> bool:
+        """Create or update it; False where it is being made already, if by a call of ours."""
+        request = {
+            "VocabularyName": wanted.name,
+            "LanguageCode": wanted.language,
+            "VocabularyFileUri": str(wanted.place),
+        }
+        try:
+            await self._call(operation, request)
+        except VocabularyTaken:
+            return False  # an answer of ours may have been lost: what came of it is seen
+        return True
+
+    async def _settled(self, name: str, tell: Callable[[str], None]) -> Description | None:
+        """The vocabulary when the service has done its work; None where there is none."""
+        pause = _FIRST_LOOK
+        while True:
+            try:
+                found = _described(await self._call("Get", {"VocabularyName": name}))
+            except VocabularyMissing:
+                return None
+            if found.state is not VocabularyState.PENDING:
+                return found
+            tell(f"Waiting for the service to work on {name} (PENDING).")
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_BETWEEN)
+
+    async def _is(self, found: Description, wanted: Wanted) -> bool:
+        """Whether the vocabulary is the one that is wanted; the order of rows has no meaning."""
+        if found.state is not VocabularyState.READY or found.language != wanted.language:
+            return False
+        try:
+            content = await self._s3.fetch(found.table) if found.table else None
+            return content is not None and set(parse_table(content)) == set(wanted.rows)
+        except (BadSettings, RecordingFailed):  # made of a list, or handed out in another way
+            return False
+
+    async def _call(self, operation: str, request: dict[str, str]) -> dict[str, Any]:
+        client = self._session.transcribe
+
+        async def attempt() -> dict[str, Any]:
+            with translated(f"transcribe:{operation}Vocabulary"):
+                method = getattr(client, f"{operation.lower()}_vocabulary")
+                answer: dict[str, Any] = await method(**request)
+                return answer
+
+        return await self._calls[operation].call(attempt)
+
+
+def _described(answer: dict[str, Any]) -> Description:
+    if answer.get("VocabularyState") not in set(VocabularyState):
+        raise Unavailable("The answer is not Amazon Transcribe's; is there a proxy in between?")
+    return Description(
+        VocabularyState(answer["VocabularyState"]),
+        answer.get("LanguageCode", ""),
+        answer.get("FailureReason", ""),
+        answer.get("DownloadUri", ""),
+    )
