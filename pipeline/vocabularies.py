@@ -43,12 +43,23 @@ class VocabularyState(StrEnum):
 
 
 class Description(msgspec.Struct, frozen=True):
-    """What GetVocabulary says; `table` is a presigned URL of the content, "" where it has none."""
+    """What GetVocabulary says; `table` is a presigned URL of the content, "" where it has none.
+
+    `changed` is when it was last modified.
+    """
 
     state: VocabularyState
     language: str
     failure: str
     table: str
+    changed: str
+
+
+class Version(NamedTuple):
+    """A vocabulary that can be used, as it is now; `changed` is another after every update."""
+
+    name: str
+    changed: str
 
 
 class Wanted(NamedTuple):
@@ -92,6 +103,26 @@ class Vocabularies:
                 f"The service still works on the vocabulary {wanted.name} after {minutes:g} "
                 "minutes. Run the same command again later; it goes on waiting."
             ) from None
+
+    async def version(self, name: str, language: str) -> Version:
+        """The vocabulary as it is now.
+
+        Raises:
+            BadSettings: there is none of this name, it can't be used, or is of another language.
+        """
+        try:
+            found = _described(await self._call("Get", {"VocabularyName": name}))
+        except VocabularyMissing as missing:
+            raise BadSettings(
+                f"There is no vocabulary {name} in this account and region. `transcribe-pipeline "
+                "vocabulary apply` makes one."
+            ) from missing
+        if found.state is not VocabularyState.READY:
+            why = found.failure or "Wait until it is READY."
+            raise BadSettings(f"The vocabulary {name} is {found.state}. {why}")
+        if found.language != language:
+            raise BadSettings(f"The vocabulary {name} is of {found.language}, not of {language}.")
+        return Version(name, found.changed)
 
     async def _apply(self, wanted: Wanted, tell: Callable[[str], None]) -> Outcome:
         known = await self._settled(wanted.name, tell)
@@ -169,4 +200,5 @@ def _described(answer: dict[str, Any]) -> Description:
         answer.get("LanguageCode", ""),
         answer.get("FailureReason", ""),
         answer.get("DownloadUri", ""),
+        str(answer.get("LastModifiedTime", "")),
     )

@@ -26,6 +26,7 @@ _LONGEST = 256
 _DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 # A capital run at the end of a word ("DynamoDB") or a word of its own ("CLI", "ABCs").
 _ACRONYM = re.compile(r"([A-Z]{2,}|(?<![^\W\d_])[A-Z])(s?)$")
+_INITIALS = re.compile(r"[^\W\d_](\.[^\W\d_])+")
 _PARTS = re.compile(r"\d|[^\d\-‐‑–/&_]+")  # noqa: RUF001 # hyphens of other kinds
 _EDGES = re.compile(r"^[^\w]+|[^\w]+$")
 
@@ -55,23 +56,16 @@ def _spoken(word: str, language: str) -> Iterator[str]:
     """The parts of a word as they are said, each a part of the phrase."""
     english = language.startswith("en")
     for part in _PARTS.findall(word):
+        trimmed = _EDGES.sub("", part)
         if part.isdigit() and english:
             yield _DIGITS[int(part)]
+        elif _INITIALS.fullmatch(trimmed):
+            yield f"{trimmed}."
         elif found := _ACRONYM.search(part):
             yield from filter(None, [part[: found.start()], ".".join(found[1]) + ".", found[2]])
         else:
-            yield from _without_stops(_EDGES.sub("", part), english=english)
-
-
-def _without_stops(part: str, *, english: bool) -> Iterator[str]:
-    """The pieces of "example.com", or "U.S" as the letters it is: a full stop follows a letter."""
-    pieces = part.split(".")
-    if len(pieces) > 1 and all(len(piece) == 1 for piece in pieces):
-        yield f"{part}."
-    else:
-        for number, piece in enumerate(pieces):
-            yield from ["dot"] * (english and number > 0)
-            yield piece
+            # A full stop stands after a letter that is said alone, and nowhere else.
+            yield from trimmed.replace(".", " dot " if english else " ").split(" ")
 
 
 def _wrong_phrase(phrase: str, allowed: frozenset[str] | None) -> str:

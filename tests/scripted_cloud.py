@@ -64,12 +64,14 @@ async def serve(arguments: argparse.Namespace) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
     listing = arguments.list_rate or arguments.rate
     rates = {"start": arguments.start_rate, "get": arguments.rate, "list": listing}
+    rates["vocabulary"] = arguments.rate
     faults = dict(each.split("=") for each in arguments.fault)
     options = CloudOptions(
         bucket="audio",
         quotas=Quotas(slots=arguments.slots, **rates),
         faults=Faults(seed=arguments.seed, **{name: float(rate) for name, rate in faults.items()}),
         recogniser=lambda: Scripted(arguments.seconds),
+        vocabulary_seconds=arguments.vocabulary_seconds,
     )
     async with local_cloud(arguments.folder, options) as cloud:
         print(cloud.url, flush=True)  # noqa: T201 # the fixture reads it
@@ -85,5 +87,6 @@ if __name__ == "__main__":
     parser.add_argument("--list-rate", type=float)
     parser.add_argument("--seconds", type=float, default=0.05)
     parser.add_argument("--fault", action="append", default=[])
+    parser.add_argument("--vocabulary-seconds", type=float, default=0.0)
     parser.add_argument("--seed", type=int, default=1)
     asyncio.run(serve(parser.parse_args()))

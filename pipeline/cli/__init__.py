@@ -13,6 +13,7 @@ import typer
 
 from pipeline import __version__
 from pipeline.cli import (
+    compare,
     convert,
     export,
     labeling_config,
@@ -24,6 +25,7 @@ from pipeline.cli import (
     serve,
     status,
     tasks_rebuild,
+    vocabulary,
 )
 from pipeline.cli.options import CANNOT_RUN, say
 from pipeline.errors import CannotRun
@@ -44,10 +46,18 @@ _tasks = typer.Typer(help="Tasks that were written already.", no_args_is_help=Tr
 _tasks.command(tasks_rebuild.NAME, epilog=tasks_rebuild.EXAMPLES)(tasks_rebuild.command)
 app.add_typer(_tasks, name="tasks")
 
-_COMMANDS = (run, status, retry, labeling_config, export, push, pull, quality, convert, serve)
+_COMMANDS = (
+    *(run, status, retry, labeling_config, export),
+    *(push, pull, quality, convert, compare, serve),
+)
 
 for _command in _COMMANDS:
     app.command(_command.NAME, epilog=_command.EXAMPLES)(_command.command)
+
+_vocabulary = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+_vocabulary.command(vocabulary.BUILD, epilog=vocabulary.BUILD_EXAMPLES)(vocabulary.build)
+_vocabulary.command(vocabulary.APPLY, epilog=vocabulary.APPLY_EXAMPLES)(vocabulary.apply)
+app.add_typer(_vocabulary, name=vocabulary.GROUP, help=vocabulary.HELP)
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 # typer calls it with the flag's value

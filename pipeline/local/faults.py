@@ -30,6 +30,9 @@ class Faults:
         failed_job: ends as FAILED, its data isn't valid.
         internal_failure: ends as FAILED for a reason that begins with "Internal".
         endless_job: stays IN_PROGRESS and keeps its slot.
+
+    A fault of a vocabulary, chosen by its name:
+        failed_vocabulary: ends as FAILED, its content isn't valid.
     """
 
     seed: int = 0
@@ -48,6 +51,7 @@ class Faults:
     failed_job: float = 0.0
     internal_failure: float = 0.0
     endless_job: float = 0.0
+    failed_vocabulary: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse rates outside 0..1 and negative times."""

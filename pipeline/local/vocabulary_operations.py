@@ -93,6 +93,8 @@ class VocabularyOperations:
         except BadTable as bad:
             phrases, reason = (), bad.reason
         name, language = request["VocabularyName"], request["LanguageCode"]
+        if self._account.options.faults.hits("failed_vocabulary", name):
+            reason = words.VOCABULARY_NOT_VALID
         content = table if listed is None else "\n".join(listed).encode()
         return Vocabulary(name, language, content, phrases, self._account.now(), reason)
 

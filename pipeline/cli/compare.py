@@ -1,0 +1,225 @@
+"""`compare SOURCE`: reviewed recordings once more, with a vocabulary; error rates side by side."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import orjson
+import typer
+
+from pipeline.cli.options import ConfigFile, examples, option, settings
+from pipeline.cli.run import Order, complete, parse_source, report
+from pipeline.cli.services import services
+from pipeline.cli.vocabulary import one_language
+from pipeline.errors import BadSettings
+from pipeline.naming import S3Place
+from pipeline.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pipeline.config import Config
+    from pipeline.label_studio.ground_truth import GroundTruth
+    from pipeline.label_studio.trial import Recording
+    from pipeline.vocabularies import Version
+
+NAME = "compare"
+EXAMPLES = examples(
+    (
+        "Try a vocabulary on 50 reviewed recordings; it says what that costs, and asks",
+        "compare s3://bucket/calls/ --vocabulary calls --sample 50",
+    ),
+    (
+        "On all of them, without being asked, as JSON",
+        "compare s3://bucket/calls/ --vocabulary calls --sample 0 --yes --json",
+    ),
+)
+_LEAST_BILLED = 15.0  # seconds; what the service bills for a shorter recording
+_SETTLED = (0, 1)  # the exit codes of a run after which every recording is written or failed
+
+
+def command(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="s3://bucket/prefix.")],
+    vocabulary: Annotated[str | None, option("vocabulary", "NAME")] = None,
+    sample: Annotated[
+        int, typer.Option(metavar="N", help="Recordings to try it on; 0 is all.", min=0)
+    ] = 50,
+    ground_truth: Annotated[str | None, option("ground_truth", "FILE")] = None,
+    to: Annotated[
+        Path, typer.Option("--to", metavar="FOLDER", help="Where the new tasks are kept.")
+    ] = Path("compare"),
+    price: Annotated[
+        float, typer.Option(metavar="USD", help="Price of a minute, in dollars.", min=0)
+    ] = 0.006,
+    language: Annotated[str | None, option("language", "CODE")] = None,
+    results: Annotated[str | None, option("results", "S3URI")] = None,
+    profile: Annotated[str | None, option("profile", "NAME")] = None,
+    region: Annotated[str | None, option("region", "NAME")] = None,
+    endpoint_url: Annotated[str | None, option("endpoint_url", "URL")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask about the cost.")] = False,
+    config: ConfigFile = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
+) -> None:
+    """Transcribe reviewed recordings once more, with a vocabulary, and compare the error rates.
+
+    Before is what reviewers corrected, after is what the service hears now. The jobs have names of
+    their own, and SOURCE's tasks and state are left alone. The same command again goes on, and
+    starts nothing when the vocabulary has not changed since. The interval says how much of the
+    change may be chance. The price differs by region; the default is that of us-east-1 in 2026.
+    """
+    chosen = settings(
+        config,
+        ground_truth=ground_truth,
+        vocabulary=vocabulary,
+        language=language,
+        results=results,
+        profile=profile,
+        region=region,
+        endpoint_url=endpoint_url,
+    )
+    place = parse_source(source, chosen)
+    if not isinstance(place, S3Place):
+        raise BadSettings(f"SOURCE {source!r}: vocabularies go with a bucket, s3://bucket/prefix.")
+    if not chosen.transcribe.vocabulary:
+        raise BadSettings("Name the vocabulary to try with --vocabulary.")
+    reviews = _sampled(chosen, place, one_language(chosen), sample)
+    chosen = _trial(chosen, _version(chosen, place), to)
+    heard = _texts(chosen)
+    missing = [each for each in reviews if each.audio not in heard]
+    if missing:
+        from pipeline.progress import style_for
+
+        _agree(missing, price, yes=yes)
+        order = Order(chosen, place, style_for(quiet=False), _manifest(chosen, missing))
+        summary = complete(order)
+        if report(summary, quiet=True, json=False) not in _SETTLED:
+            raise typer.Exit(summary.exit_code)
+    _print(reviews, chosen, json=json)
+
+
+def _sampled(path: Path, place: S3Place, language: str, size: int) -> list[GroundTruth]:
+    """Reviews below SOURCE, one a recording; more of them hold the same ones and others.
+
+    Raises:
+        BadSettings: there is none.
+    """
+    from pipeline.label_studio.ground_truth import REVIEWED, read_ground_truth
+
+    found = {
+        line.audio: line
+        for line in read_ground_truth(path)
+        if line.source == REVIEWED and line.predicted is not None and line.text.strip()
+        if line.audio.startswith(str(place)) and line.language in {None, language}
+    }
+    if not found:
+        raise BadSettings(f"{path} holds no review in {language} of a recording below {place}.")
+    by_chance = sorted(found.values(), key=lambda each: blake2b(each.audio.encode()).digest())
+    return by_chance[:size] if size else by_chance
+
+
+def _version(config: Config, place: S3Place) -> Version:
+    """The vocabulary as it is at the service now."""
+    import uvloop
+
+    from pipeline.brakes import Waiting
+    from pipeline.vocabularies import Vocabularies
+
+    async def ask() -> Version:
+        waiting = Waiting()
+        async with services(config, place, waiting) as (_, _, session, s3):
+            wanted = config.transcribe
+            return await Vocabularies(session, s3, waiting).version(
+                wanted.vocabulary, wanted.language
+            )
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(ask())
+
+
+def _trial(config: Config, version: Version, to: Path) -> Config:
+    """The settings of the trial's run: files and job names of its own for each version."""
+    replace = msgspec.structs.replace
+    tag = blake2b(orjson.dumps(list(version)), digest_size=4).hexdigest()
+    prefix = f"{config.transcribe.job_prefix[:80]}-compare-{tag}"
+    output = to / f"{version.name}-{tag}" / "tasks.jsonl"
+    return replace(
+        config,
+        input=type(config.input)(),
+        output=replace(config.output, output=str(output), state=""),
+        transcribe=replace(config.transcribe, job_prefix=prefix),
+        budget=type(config.budget)(),
+    )
+
+
+def _texts(config: Config) -> dict[str, str]:
+    """What has been heard so far, by audio: the committed lines of the trial's tasks."""
+    from pipeline.exporting import committed_lines
+    from pipeline.label_studio.annotations import unreviewed
+
+    if not config.output_path.exists():
+        return {}
+    lines = committed_lines(config.output_path, config.state_path)
+    tasks = (unreviewed(orjson.loads(line)) for line in lines)
+    return {task.audio: task.text for task in tasks}
+
+
+def _manifest(config: Config, reviews: Iterable[GroundTruth]) -> Path:
+    """The recordings of the trial as a manifest, beside its tasks."""
+    from pipeline.files import replacing
+
+    path = config.output_path.with_name("sample.jsonl")
+    with replacing(path) as file:
+        file.writelines(orjson.dumps({"uri": each.audio}) + b"\n" for each in reviews)
+    return path
+
+
+def _agree(reviews: list[GroundTruth], price: float, *, yes: bool) -> None:
+    """Say what the jobs will cost, and ask.
+
+    Raises:
+        BadSettings: there is nobody to ask.
+    """
+    known = [each.duration for each in reviews if each.duration is not None]
+    minutes = sum(max(_LEAST_BILLED, seconds) for seconds in known) / 60
+    unknown = len(reviews) - len(known)
+    typer.echo(
+        f"{len(reviews):,} recordings are to be transcribed again: {minutes:,.1f} billed minutes, "
+        f"about ${minutes * price:,.2f} at ${price:g} a minute"
+        + (f", and {unknown:,} whose length is not known." if unknown else "."),
+        err=True,
+    )
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise BadSettings("Nothing was started: agree to the cost with --yes.")
+    typer.confirm("Start the jobs?", abort=True, err=True)
+
+
+def _print(reviews: Iterable[GroundTruth], config: Config, *, json: bool) -> None:
+    from pipeline.label_studio.normalise import has_words
+    from pipeline.label_studio.trial import as_facts, as_text, judge
+
+    trial = judge(list(_compared(reviews, config)))
+    if json:
+        typer.echo(orjson.dumps(as_facts(trial)))
+    else:
+        unit = "words" if has_words(config.transcribe.language) else "characters"
+        typer.echo("\n".join(map(printable, as_text(trial, unit).split("\n"))))
+
+
+def _compared(reviews: Iterable[GroundTruth], config: Config) -> Iterator[Recording]:
+    """Each recording that was heard again, before and after."""
+    from pipeline.label_studio.comparing import compare
+    from pipeline.label_studio.trial import Recording
+
+    texts, language = _texts(config), config.transcribe.language
+    for each in reviews:
+        if each.audio in texts:
+            before = compare(each.text, each.predicted or "", language)
+            after = compare(each.text, texts[each.audio], language)
+            yield Recording(each.audio, before.units, after.units)

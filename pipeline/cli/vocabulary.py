@@ -1,0 +1,235 @@
+"""`vocabulary build` and `vocabulary apply`: from corrections to a custom vocabulary."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.options import ConfigFile, examples, option, settings
+from pipeline.cli.services import interruptible, services
+from pipeline.errors import BadSettings
+from pipeline.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pipeline.config import Config
+    from pipeline.label_studio.corrections import Missed
+    from pipeline.vocabularies import Outcome, Wanted
+    from pipeline.vocabulary import Merged, Row
+
+GROUP = "vocabulary"
+HELP = "Make a custom vocabulary from the corrections: build its table, then apply it."
+BUILD, APPLY = "build", "apply"
+BUILD_EXAMPLES = examples(
+    ("Write or extend vocabulary.txt from the corrections pulled so far", "vocabulary build"),
+    (
+        "A table of its own for German, from what was missed five times and more",
+        "vocabulary build --language de-DE --table de.txt --least 5",
+    ),
+)
+APPLY_EXAMPLES = examples(
+    (
+        "Make the reviewed table the vocabulary `calls`, and wait until it can be used",
+        "vocabulary apply vocabulary.txt --name calls --upload s3://bucket/vocabularies/",
+    ),
+    ("Use it", "run s3://bucket/calls/ --vocabulary calls"),
+)
+_SHOWN = 20
+
+
+def build(
+    ground_truth: Annotated[str | None, option("ground_truth", "FILE")] = None,
+    table: Annotated[
+        Path, typer.Option(metavar="FILE", help="The table; its rows stay as they are.")
+    ] = Path("vocabulary.txt"),
+    language: Annotated[str | None, option("language", "CODE")] = None,
+    least: Annotated[
+        int, typer.Option(metavar="N", help="Corrections that make an entry.", min=1)
+    ] = 2,
+    config: ConfigFile = None,
+) -> None:
+    """Write a table of the phrases that reviewers corrected most, for a person to look through.
+
+    Taken is what was corrected N times or more, and wrong more often than right. Rows that are in
+    the table already stay as they are, in their order; new ones follow, most corrected first. Look
+    them through: delete what is no name or term, and mend how it is written (DisplayAs).
+    """
+    chosen = settings(config, ground_truth=ground_truth, language=language)
+    code = one_language(chosen)
+    from pipeline.files import replacing
+    from pipeline.label_studio.corrections import missed_phrases, pairs
+    from pipeline.label_studio.ground_truth import read_ground_truth
+    from pipeline.label_studio.normalise import has_words
+    from pipeline.vocabulary import as_table, merge, row_for
+
+    if not has_words(code):
+        raise BadSettings(
+            f"language = {code!r}: it has no spaces between words, so corrections show no words. "
+            "Write the table by hand, and use `vocabulary apply`."
+        )
+    reviews = read_ground_truth(Path(chosen.label_studio.ground_truth))
+    missed = missed_phrases(list(pairs(reviews, code)), code, least)
+    rows = {each: row for each in missed if (row := row_for(each.text, code))}
+    merged = merge(_read(table) if table.exists() else [], rows.values())
+    if merged.added:
+        with replacing(table) as file:
+            file.write(as_table(merged.rows))
+    _tell(table, merged, rows)
+    for each in missed:
+        if each not in rows:
+            typer.echo(f"Can't be written in {code}'s characters: {printable(each.text)}", err=True)
+
+
+def _tell(table: Path, merged: Merged, rows: dict[Missed, Row]) -> None:
+    """Say on stderr what is new, with the evidence for it."""
+    new = set(merged.rows[len(merged.rows) - merged.added :])
+    shown = [(each, row) for each, row in rows.items() if row in new][:_SHOWN]
+    for each, row in shown:
+        heard = ", ".join(filter(None, each.heard)) or "nothing"
+        typer.echo(
+            f"{each.missed:>5} of {each.missed + each.right:<5} "
+            + printable(f"{row.phrase}  (heard: {heard})"),
+            err=True,
+        )
+    if merged.left_out:
+        typer.echo(f"{merged.left_out:,} more found no room: a table holds 50 KB.", err=True)
+    typer.echo(
+        f"{merged.added:,} new rows in {table}, {len(merged.rows):,} in all"
+        + (
+            "; look them through, then `transcribe-pipeline vocabulary apply`." * (merged.added > 0)
+        ),
+        err=True,
+    )
+
+
+def _read(table: Path) -> list[Row]:
+    """The rows of a table's file.
+
+    Raises:
+        BadSettings: it can't be read, or is no table.
+    """
+    from pipeline.vocabulary import parse_table
+
+    try:
+        return parse_table(table.read_bytes())
+    except OSError as error:
+        raise BadSettings(f"The table {table} can't be read: {error.strerror}.") from error
+    except BadSettings as error:
+        raise BadSettings(f"{table}: {error}") from error
+
+
+def one_language(config: Config) -> str:
+    """The language of a vocabulary.
+
+    Raises:
+        BadSettings: it is to be identified.
+    """
+    language = config.transcribe.language
+    if language == "auto":
+        raise BadSettings("A vocabulary is of one language: name it with --language.")
+    return language
+
+
+def apply(
+    table: Annotated[Path, typer.Argument(metavar="TABLE", help="The table, looked through.")],
+    name: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The vocabulary's name. [default: the setting]"),
+    ] = None,
+    upload: Annotated[
+        str | None,
+        typer.Option(
+            metavar="S3URI",
+            help="s3://bucket/prefix/ where the service reads the table. [default: --results]",
+        ),
+    ] = None,
+    language: Annotated[str | None, option("language", "CODE")] = None,
+    minutes: Annotated[
+        float, typer.Option(metavar="N", help="How long to wait for the service.", min=0.05)
+    ] = 30.0,
+    profile: Annotated[str | None, option("profile", "NAME")] = None,
+    region: Annotated[str | None, option("region", "NAME")] = None,
+    endpoint_url: Annotated[str | None, option("endpoint_url", "URL")] = None,
+    config: ConfigFile = None,
+) -> None:
+    """Create or update the service's custom vocabulary from a table, and wait until it is READY.
+
+    The table is checked first, put at S3URI/NAME.txt and named to the service. A vocabulary that
+    holds the same already is left alone. The next run with --vocabulary NAME uses it.
+    """
+    chosen = settings(
+        config,
+        language=language,
+        vocabulary=name,
+        profile=profile,
+        region=region,
+        endpoint_url=endpoint_url,
+    )
+    wanted = _wanted(chosen, table, upload or chosen.output.results)
+    import asyncio
+
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        received = runner.run(_apply(chosen, wanted, minutes))
+    raise typer.Exit(128 + received if received else 0)
+
+
+def _wanted(config: Config, table: Path, upload: str) -> Wanted:
+    """The vocabulary of a table, with every complaint about it in one message.
+
+    Raises:
+        BadSettings: so it is.
+    """
+    from pipeline.naming import parse_s3_uri
+    from pipeline.vocabularies import Wanted
+    from pipeline.vocabulary import complaints
+
+    name, language = config.transcribe.vocabulary, one_language(config)
+    place = parse_s3_uri(upload)
+    if not name:
+        raise BadSettings("Name the vocabulary with --name, or as vocabulary in [transcribe].")
+    if place is None:
+        raise BadSettings(
+            "The service reads the table from a bucket: name s3://bucket/prefix/ with --upload."
+        )
+    rows = _read(table)
+    if found := complaints(rows, language):
+        raise BadSettings("\n".join(f"{table}: {each}" for each in found))
+    prefix = place.key if not place.key or place.key.endswith("/") else f"{place.key}/"
+    return Wanted(name, language, rows, place._replace(key=f"{prefix}{name}.txt"))
+
+
+async def _apply(config: Config, wanted: Wanted, minutes: float) -> int:
+    """Apply it; returns the signal that ended it, or 0."""
+    from pipeline.brakes import Waiting
+    from pipeline.vocabularies import Vocabularies
+
+    waiting = Waiting()
+    done: list[Outcome] = []
+    async with services(config, wanted.place, waiting) as (_, _, session, s3):
+
+        async def work() -> None:
+            vocabularies = Vocabularies(session, s3, waiting)
+            done.append(await vocabularies.apply(wanted, minutes, _say_once()))
+
+        received = await interruptible(work)
+    if done:
+        count = f"{len(wanted.rows):,} phrases, {wanted.language}"
+        typer.echo(f"Vocabulary {wanted.name} is READY ({count}): {done[0]}.", err=True)
+    return received
+
+
+def _say_once() -> Callable[[str], None]:
+    """Say each thing once: the same is waited for many times."""
+    said: set[str] = set()
+
+    def say(sentence: str) -> None:
+        if sentence not in said:
+            said.add(sentence)
+            typer.echo(sentence, err=True)
+
+    return say

@@ -1,0 +1,190 @@
+"""Reviews ─► the phrases that a custom vocabulary should have, the most often missed first; pure.
+
+A phrase is worth an entry when reviewers put it in again and again, and when it is more often wrong
+than right: what the service usually hears needs none. So function words drop out by evidence, and
+no list of them is needed. A longer phrase takes the place of its parts where it accounts for them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, NamedTuple
+
+import jiwer
+
+from pipeline.label_studio.ground_truth import REVIEWED
+from pipeline.label_studio.normalise import has_words, normalised
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from pipeline.label_studio.ground_truth import GroundTruth
+
+_LONGEST = 4  # words of a phrase
+_SHORTEST = 2  # characters of one
+_EXAMPLES = 3
+
+
+class Missed(NamedTuple):
+    """A phrase as reviewers write it; how often it was missed and heard right, and as what."""
+
+    text: str
+    missed: int
+    right: int
+    heard: tuple[str, ...]
+
+
+class Pair(NamedTuple):
+    """What was said and what had been predicted, both as they are written."""
+
+    said: str
+    heard: str
+
+
+class _Word(NamedTuple):
+    """One word to compare by, and which of the written tokens it is of."""
+
+    text: str
+    token: int
+
+
+class _Place(NamedTuple):
+    """Where a phrase was missed: the number of the pair, and which of its words were wrong."""
+
+    pair: int
+    wrong: frozenset[int]
+
+
+class _Phrase:
+    """What is gathered about one phrase."""
+
+    def __init__(self) -> None:
+        self.written: Counter[str] = Counter()
+        self.heard: Counter[str] = Counter()
+        self.places: list[_Place] = []
+        self.right = 0
+
+
+def pairs(lines: Iterable[GroundTruth], language: str) -> Iterator[Pair]:
+    """What was reviewed in a language, by segments where they still belong together.
+
+    Of several reviews of one recording the last one counts.
+    """
+    latest = {}
+    for line in lines:
+        reviewed = line.source == REVIEWED and line.predicted is not None
+        if reviewed and line.language in {None, language}:
+            latest[line.audio] = line
+    for line in latest.values():
+        if (
+            line.segments
+            and not line.deleted
+            and all(s.predicted is not None for s in line.segments)
+        ):
+            yield from (Pair(each.text, each.predicted or "") for each in line.segments)
+        else:
+            yield Pair(line.text, line.predicted or "")
+
+
+def missed_phrases(found: Sequence[Pair], language: str, least: int) -> list[Missed]:
+    """The phrases that were missed `least` times and more, and more often than not."""
+    if not has_words(language):
+        return []
+    phrases: defaultdict[tuple[str, ...], _Phrase] = defaultdict(_Phrase)
+    right: Counter[tuple[str, ...]] = Counter()
+    compared = [_Compared(pair, language) for pair in found]
+    for number, each in enumerate(compared):
+        each.gather(number, phrases)
+    candidates = {words: p for words, p in phrases.items() if len(p.places) >= least}
+    for each in compared:
+        right.update(words for words in each.heard_right() if words in candidates)
+    wrong = {w: p for w, p in candidates.items() if len(p.places) > right[w]}
+    return list(_chosen(wrong, right, least))
+
+
+def _chosen(
+    phrases: dict[tuple[str, ...], _Phrase], right: Counter[tuple[str, ...]], least: int
+) -> Iterator[Missed]:
+    """Each phrase that accounts for enough errors which those before it do not."""
+    accounted: set[tuple[int, int]] = set()
+    order = sorted(phrases, key=lambda words: (-len(phrases[words].places), -len(words), words))
+    for words in order:
+        phrase = phrases[words]
+        errors = [{(place.pair, at) for at in place.wrong} for place in phrase.places]
+        if sum(not each <= accounted for each in errors) < least:
+            continue
+        accounted.update(*errors)
+        heard = tuple(text for text, _ in phrase.heard.most_common(_EXAMPLES))
+        written = max(phrase.written, key=lambda text: (phrase.written[text], text))
+        yield Missed(written, len(phrase.places), right[words], heard)
+
+
+class _Compared:
+    """One pair, aligned at the least number of errors."""
+
+    def __init__(self, pair: Pair, language: str) -> None:
+        self._tokens = pair.said.split()
+        self._said = list(_words(self._tokens, language))
+        self._heard = normalised(pair.heard, language).split()
+        said = " ".join(word.text for word in self._said)
+        aligned = jiwer.process_words(said, " ".join(self._heard))
+        self._chunks = aligned.alignments[0]
+        self._wrong = frozenset(
+            at
+            for chunk in self._chunks
+            if chunk.type in {"substitute", "delete"}
+            for at in range(chunk.ref_start_idx, chunk.ref_end_idx)
+        )
+
+    def gather(self, number: int, phrases: defaultdict[tuple[str, ...], _Phrase]) -> None:
+        """Note every run of words that begins and ends with a missed one, up to four words."""
+        for first in sorted(self._wrong):
+            for end in range(first + 1, min(first + _LONGEST, len(self._said)) + 1):
+                if end - 1 not in self._wrong or not self._is_one(first, end):
+                    continue
+                words = tuple(word.text for word in self._said[first:end])
+                if len("".join(words)) < _SHORTEST or "".join(words).isdigit():
+                    continue
+                phrase = phrases[words]
+                phrase.written[self._written(first, end)] += 1
+                phrase.heard[self._heard_for(first, end)] += 1
+                phrase.places.append(_Place(number, self._wrong & set(range(first, end))))
+
+    def heard_right(self) -> Iterator[tuple[str, ...]]:
+        """Every run of up to four words that were all heard as they were said."""
+        for first in range(len(self._said)):
+            for end in range(first + 1, min(first + _LONGEST, len(self._said)) + 1):
+                if end - 1 in self._wrong:
+                    break
+                yield tuple(word.text for word in self._said[first:end])
+
+    def _is_one(self, first: int, end: int) -> bool:
+        """Whether no sentence or clause ends inside, and whole tokens are taken."""
+        tokens = [word.token for word in self._said[first:end]]
+        inside = {token for token in tokens if token != tokens[-1]}
+        whole = (first == 0 or self._said[first - 1].token != tokens[0]) and (
+            end == len(self._said) or self._said[end].token != tokens[-1]
+        )
+        return whole and not any(self._tokens[token][-1] in ".,;:?!…" for token in inside)
+
+    def _written(self, first: int, end: int) -> str:
+        return " ".join(self._tokens[self._said[first].token : self._said[end - 1].token + 1])
+
+    def _heard_for(self, first: int, end: int) -> str:
+        """The words that were heard in the place of these."""
+        heard: list[str] = []
+        for chunk in self._chunks:
+            start, stop = max(first, chunk.ref_start_idx), min(end, chunk.ref_end_idx)
+            if chunk.type == "insert" and first <= chunk.ref_start_idx < end:
+                heard += self._heard[chunk.hyp_start_idx : chunk.hyp_end_idx]
+            elif chunk.type != "delete" and start < stop:
+                shift = chunk.hyp_start_idx - chunk.ref_start_idx
+                heard += self._heard[start + shift : stop + shift]
+        return " ".join(heard)
+
+
+def _words(tokens: Sequence[str], language: str) -> Iterator[_Word]:
+    """The words of written tokens as they are compared; a token may hold several, or none."""
+    for number, token in enumerate(tokens):
+        for text in normalised(token, language).split():
+            yield _Word(text, number)

@@ -1,0 +1,129 @@
+"""A vocabulary on trial: the same recordings before and after, held against their reviews; pure."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from pipeline.label_studio.comparing import Counts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_RESAMPLES = 2_000
+_TAIL = 0.025  # of the differences on either side: a 95 % interval
+_SEED = 1  # the same figures give the same interval
+_SHOWN = 5
+
+
+class Recording(NamedTuple):
+    """One recording's errors (words, or characters where words have no spaces between them)."""
+
+    audio: str
+    before: Counts
+    after: Counts
+
+    @property
+    def change(self) -> int:
+        """Errors more than before; below 0 it got better."""
+        return self.after.errors - self.before.errors
+
+
+class Trial(NamedTuple):
+    """What the recordings add up to.
+
+    `low` and `high` bound the change of the error rate: the 95 % interval of a paired bootstrap
+    over the recordings. None where the reviews have no words.
+    """
+
+    recordings: Sequence[Recording]
+    before: Counts
+    after: Counts
+    low: float | None
+    high: float | None
+
+    @property
+    def verdict(self) -> str:
+        """Whether the vocabulary helps, as far as this sample can tell."""
+        if self.low is None or self.high is None:
+            return "nothing to compare"
+        if self.high < 0:
+            return "better"
+        return "worse" if self.low > 0 else "no difference that this sample can show"
+
+
+def judge(recordings: Sequence[Recording]) -> Trial:
+    """Add the recordings up, and say how much of the change may be chance."""
+    before = sum((each.before for each in recordings), Counts())
+    after = sum((each.after for each in recordings), Counts())
+    low, high = _interval(recordings) if before.reference else (None, None)
+    return Trial(recordings, before, after, low, high)
+
+
+def _interval(recordings: Sequence[Recording]) -> tuple[float, float]:
+    """The bootstrap: draw as many recordings, each with both its results, again and again."""
+    draw = random.Random(_SEED).choices  # noqa: S311 # chance, not secrecy
+    facts = [(each.change, each.before.reference) for each in recordings]
+    changes = []
+    for _ in range(_RESAMPLES):
+        drawn = draw(facts, k=len(facts))
+        reference = sum(words for _, words in drawn)
+        changes.append(sum(change for change, _ in drawn) / reference if reference else 0.0)
+    changes.sort()
+    edge = int(_TAIL * _RESAMPLES)
+    return changes[edge], changes[-1 - edge]
+
+
+def as_facts(trial: Trial) -> dict[str, Any]:
+    """The trial as `--json` prints it."""
+    return {
+        "recordings": len(trial.recordings),
+        "before": _parts(trial.before),
+        "after": _parts(trial.after),
+        "change": {"low": trial.low, "high": trial.high},
+        "verdict": trial.verdict,
+        "by_recording": [
+            {"audio": each.audio, "before": _parts(each.before), "after": _parts(each.after)}
+            for each in trial.recordings
+        ],
+    }
+
+
+def _parts(counts: Counts) -> dict[str, Any]:
+    facts = msgspec.structs.asdict(counts)
+    return {"rate": counts.rate, "errors": counts.errors, "reference": counts.reference, **facts}
+
+
+def as_text(trial: Trial, unit: str) -> str:
+    """The trial for people; `unit` is "words" or "characters"."""
+    rate = "WER" if unit == "words" else "CER"
+    lines = [
+        f"{rate} of {len(trial.recordings)} recordings, {trial.before.reference:,} {unit}:",
+        _line("before", trial.before),
+        _line("after", trial.after),
+    ]
+    if trial.low is not None and trial.high is not None:
+        points = 100 * ((trial.after.rate or 0.0) - (trial.before.rate or 0.0))
+        lines.append(
+            f"  change  {points:+.2f} points, 95 % interval {100 * trial.low:+.2f} to "
+            f"{100 * trial.high:+.2f}: {trial.verdict}"
+        )
+    ranked = sorted(trial.recordings, key=lambda each: (each.change, each.audio))
+    worse = [each for each in reversed(ranked) if each.change > 0]
+    for title, chosen in (("Better", [e for e in ranked if e.change < 0]), ("Worse", worse)):
+        if chosen:
+            lines.append(f"{title}: {len(chosen)} recordings, of which most")
+            lines += [
+                f"  {e.before.errors:>4} → {e.after.errors:<4} {e.audio}" for e in chosen[:_SHOWN]
+            ]
+    return "\n".join(lines)
+
+
+def _line(name: str, counts: Counts) -> str:
+    share = f"{100 * counts.rate:6.2f} %" if counts.rate is not None else "     -  "
+    return (
+        f"  {name:<7} {share}  {counts.errors:,} errors: {counts.substitutions:,} substituted, "
+        f"{counts.insertions:,} inserted, {counts.deletions:,} deleted"
+    )
