@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.label_studio.corrections import Missed, Pair, missed_phrases, pairs
+from pipeline.label_studio.corrections import Missed, Pair, missed_phrases, pairs, reviews
 from pipeline.label_studio.ground_truth import GroundTruth, Segment
 
 few = settings(max_examples=80, deadline=None)
@@ -123,13 +123,17 @@ def test_what_the_recogniser_heard_nothing_of_is_missed_too():
         ([line("a", None), line("a", "b", source="auto")], []),
         ([line("a", "b", language="de-DE")], []),
         ([line("a", "b", language="en-US")], [("a", "b")]),
-        ([line("a", "b"), line("c", "b", reviewer="2")], [("c", "b")]),
+        ([line("a", "b"), line("c", "b", reviewer="2")], [("a", "b")]),
+        ([line("a", "b", updated_at="1"), line("c", "b", updated_at="2")], [("c", "b")]),
+        ([line("c", "b", updated_at="2"), line("a", "b", updated_at="1")], [("c", "b")]),
         ([line("a", "b"), line("c", "b", audio="s3://b/c")], [("a", "b"), ("c", "b")]),
     ],
 )
 def test_reviews_are_held_against_predictions(lines, expected):
     """Predictions nobody reviewed, other languages and a second opinion on a recording are not."""
-    assert list(pairs(lines, "en-US")) == [Pair(*each) for each in expected]
+    found = reviews(lines, "en-US").values()
+
+    assert [(each.text, each.predicted) for each in found] == expected
 
 
 def test_segments_are_compared_one_by_one_while_they_belong_together():
@@ -137,8 +141,8 @@ def test_segments_are_compared_one_by_one_while_they_belong_together():
     kept = Segment(start=0, end=1, text="a", predicted="b")
     drawn = Segment(start=1, end=2, text="c")
 
-    assert list(pairs([line("a c", "b", segments=(kept,))], "en-US")) == [Pair("a", "b")]
-    assert list(pairs([line("a c", "b", segments=(kept, drawn))], "en-US")) == [Pair("a c", "b")]
+    assert list(pairs([line("a c", "b", segments=(kept,))])) == [Pair("a", "b")]
+    assert list(pairs([line("a c", "b", segments=(kept, drawn))])) == [Pair("a c", "b")]
 
 
 @few

@@ -87,7 +87,7 @@ def command(
         raise BadSettings(f"SOURCE {source!r}: vocabularies go with a bucket, s3://bucket/prefix.")
     if not chosen.transcribe.vocabulary:
         raise BadSettings("Name the vocabulary to try with --vocabulary.")
-    reviews = _sampled(chosen, place, one_language(chosen), sample)
+    reviews = _sampled(chosen, place, sample)
     chosen = _trial(chosen, _version(chosen, place), to)
     heard = _texts(chosen)
     missing = [each for each in reviews if each.audio not in heard]
@@ -102,23 +102,24 @@ def command(
     _print(reviews, chosen, json=json)
 
 
-def _sampled(path: Path, place: S3Place, language: str, size: int) -> list[GroundTruth]:
-    """Reviews below SOURCE, one a recording; more of them hold the same ones and others.
+def _sampled(config: Config, place: S3Place, size: int) -> list[GroundTruth]:
+    """Reviews below SOURCE, one a recording; a larger sample holds the smaller ones.
 
     Raises:
         BadSettings: there is none.
     """
-    from pipeline.label_studio.ground_truth import REVIEWED, read_ground_truth
+    from pipeline.label_studio.corrections import reviews
+    from pipeline.label_studio.ground_truth import read_ground_truth
 
-    found = {
-        line.audio: line
-        for line in read_ground_truth(path)
-        if line.source == REVIEWED and line.predicted is not None and line.text.strip()
-        if line.audio.startswith(str(place)) and line.language in {None, language}
-    }
+    path, language = Path(config.label_studio.ground_truth), one_language(config)
+    found = [
+        review
+        for audio, review in reviews(read_ground_truth(path), language).items()
+        if audio.startswith(str(place)) and review.text.strip()
+    ]
     if not found:
         raise BadSettings(f"{path} holds no review in {language} of a recording below {place}.")
-    by_chance = sorted(found.values(), key=lambda each: blake2b(each.audio.encode()).digest())
+    by_chance = sorted(found, key=lambda each: blake2b(each.audio.encode()).digest())
     return by_chance[:size] if size else by_chance
 
 

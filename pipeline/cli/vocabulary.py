@@ -60,7 +60,7 @@ def build(
     chosen = settings(config, ground_truth=ground_truth, language=language)
     code = one_language(chosen)
     from pipeline.files import replacing
-    from pipeline.label_studio.corrections import missed_phrases, pairs
+    from pipeline.label_studio.corrections import missed_phrases, pairs, reviews
     from pipeline.label_studio.ground_truth import read_ground_truth
     from pipeline.label_studio.normalise import has_words
     from pipeline.vocabulary import as_table, merge, row_for
@@ -70,8 +70,8 @@ def build(
             f"language = {code!r}: it has no spaces between words, so corrections show no words. "
             "Write the table by hand, and use `vocabulary apply`."
         )
-    reviews = read_ground_truth(Path(chosen.label_studio.ground_truth))
-    missed = missed_phrases(list(pairs(reviews, code)), code, least)
+    found = reviews(read_ground_truth(Path(chosen.label_studio.ground_truth)), code)
+    missed = missed_phrases(list(pairs(found.values())), code, least)
     rows = {each: row for each in missed if (row := row_for(each.text, code))}
     merged = merge(_read(table) if table.exists() else [], rows.values())
     if merged.added:

@@ -65,22 +65,25 @@ class _Phrase:
         self.right = 0
 
 
-def pairs(lines: Iterable[GroundTruth], language: str) -> Iterator[Pair]:
-    """What was reviewed in a language, by segments where they still belong together.
-
-    Of several reviews of one recording the last one counts.
-    """
-    latest = {}
+def reviews(lines: Iterable[GroundTruth], language: str) -> dict[str, GroundTruth]:
+    """By audio, the newest review in a language that has a prediction to be held against."""
+    found: dict[str, GroundTruth] = {}
     for line in lines:
-        reviewed = line.source == REVIEWED and line.predicted is not None
-        if reviewed and line.language in {None, language}:
-            latest[line.audio] = line
-    for line in latest.values():
-        if (
-            line.segments
-            and not line.deleted
-            and all(s.predicted is not None for s in line.segments)
-        ):
+        usable = line.source == REVIEWED and line.predicted is not None
+        if usable and line.language in {None, language}:
+            found[line.audio] = max(found.get(line.audio, line), line, key=_saved)
+    return found
+
+
+def _saved(line: GroundTruth) -> tuple[str, int]:
+    return line.updated_at or "", line.annotation_id or 0
+
+
+def pairs(found: Iterable[GroundTruth]) -> Iterator[Pair]:
+    """What was said and heard in reviews, by segments where they still belong together."""
+    for line in found:
+        together = not line.deleted and all(s.predicted is not None for s in line.segments)
+        if line.segments and together:
             yield from (Pair(each.text, each.predicted or "") for each in line.segments)
         else:
             yield Pair(line.text, line.predicted or "")
