@@ -26,7 +26,7 @@ COMMANDS = sorted(
     ]
 )
 _BLOCK = re.compile(
-    r"^( *)(<!-- ((?:help|config): [\w-]+(?: \w+)?|demo) -->\n *```\w+\n)(.*?)( *```\n)",
+    r"^( *)(<!-- ((?:help|config): [\w -]+|demo) -->\n *```\w+\n)(.*?)( *```\n)",
     re.DOTALL | re.MULTILINE,
 )
 
@@ -70,9 +70,9 @@ def _filled(block: re.Match[str], text: str) -> str:
 def main() -> None:
     """Print the help texts and the demo into the README."""
     fresh = {f"help: {name}": help_text(name) for name in COMMANDS}
+    text = README.read_text(encoding="utf-8")
     fresh |= {f"config: {kind}": labeling_config(kind) for kind in TaskKind}
     fresh["demo"] = demo()
-    text = README.read_text(encoding="utf-8")
     README.write_text(
         _BLOCK.sub(lambda match: _filled(match, fresh[match[3]]), text),
         encoding="utf-8",

@@ -79,6 +79,23 @@ def test_build_leaves_rows_that_people_edited_as_they_are(run):
     assert "0 new rows" in again.err
 
 
+def test_a_row_that_people_deleted_does_not_come_back(run):
+    """They looked at it and did not want it; new corrections are still offered."""
+    write_reviews(run, CORRECTED)
+    run("vocabulary", "build")
+    write_table(run, "mine\t\t\t")
+    run("vocabulary", "build")
+    kept = table(run)
+    write_reviews(
+        run, [*CORRECTED, *(review(f"{n}", "to Marrakesh", "to mary cash") for n in "de")]
+    )
+
+    run("vocabulary", "build")
+
+    assert kept == ["mine\t\t\t"]
+    assert table(run) == ["mine\t\t\t", "Marrakesh\t\t\t"]
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -33,7 +33,7 @@ BUILD_EXAMPLES = examples(
 APPLY_EXAMPLES = examples(
     (
         "Make the reviewed table the vocabulary `calls`, and wait until it can be used",
-        "vocabulary apply vocabulary.txt --name calls --upload s3://bucket/vocabularies/",
+        "vocabulary apply vocabulary.txt --name calls --upload s3://bucket/v/",
     ),
     ("Use it", "run s3://bucket/calls/ --vocabulary calls"),
 )
@@ -55,7 +55,8 @@ def build(
 
     Taken is what was corrected N times or more, and wrong more often than right. Rows that are in
     the table already stay as they are, in their order; new ones follow, most corrected first. Look
-    them through: delete what is no name or term, and mend how it is written (DisplayAs).
+    them through: delete what is no name or term, and mend how it is written (DisplayAs). What was
+    deleted does not come back: FILE.offered remembers it.
     """
     chosen = settings(config, ground_truth=ground_truth, language=language)
     code = one_language(chosen)
@@ -73,14 +74,31 @@ def build(
     found = reviews(read_ground_truth(Path(chosen.label_studio.ground_truth)), code)
     missed = missed_phrases(list(pairs(found.values())), code, least)
     rows = {each: row for each in missed if (row := row_for(each.text, code))}
-    merged = merge(_read(table) if table.exists() else [], rows.values())
+    memory = table.with_name(f"{table.name}.offered")
+    offered = _offered(memory)
+    merged = merge(
+        _read(table) if table.exists() else [],
+        [row for row in rows.values() if row.phrase not in offered],
+    )
     if merged.added:
         with replacing(table) as file:
             file.write(as_table(merged.rows))
+        with replacing(memory) as file:
+            file.write("\n".join(sorted(offered | {row.phrase for row in merged.rows})).encode())
     _tell(table, merged, rows)
     for each in missed:
         if each not in rows:
             typer.echo(f"Can't be written in {code}'s characters: {printable(each.text)}", err=True)
+
+
+def _offered(memory: Path) -> set[str]:
+    """The phrases that earlier tables had: what is missing from the table was deleted."""
+    try:
+        return set(memory.read_text(encoding="utf-8").split("\n"))
+    except FileNotFoundError:
+        return set()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSettings(f"{memory} can't be read: {error}.") from error
 
 
 def _tell(table: Path, merged: Merged, rows: dict[Missed, Row]) -> None:
