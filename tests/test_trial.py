@@ -93,6 +93,6 @@ def test_the_text_shows_counts_interval_and_the_greatest_changes():
     assert lines[1] == ("  before   48.75 %  39 errors: 39 substituted, 0 inserted, 0 deleted")
     assert lines[2].startswith("  after    26.25 %  21 errors")
     assert lines[3].startswith("  change  -22.50 points, 95 % interval -")
-    assert lines[4] == "Better: 6 recordings, of which most"
+    assert lines[4] == "6 got better, first of all:"
     assert [row.split()[-1] for row in lines[5:10]] == [f"better-{n}" for n in (6, 5, 4, 3, 2)]
-    assert lines[10:] == ["Worse: 1 recordings, of which most", "     1 → 4    worse"]
+    assert lines[10:] == ["1 got worse, first of all:", "     1 → 4    worse"]

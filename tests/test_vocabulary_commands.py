@@ -317,8 +317,8 @@ def test_compare_shows_the_error_rate_before_and_after(run, cloud):
     assert lines[2].split()[:4] == ["after", "0.00", "%", "0"]
     assert lines[3].startswith("  change  -57.14 points")
     assert lines[3].endswith(": better")
-    assert "Better: 6 recordings" in outcome.out
-    assert "Worse" not in outcome.out
+    assert "6 got better, first of all:" in outcome.out
+    assert "worse" not in outcome.out
     assert not (run.folder / "tasks.jsonl").exists()
     assert all("-compare-" in name for name in service.figures()["created"])
 

@@ -99,10 +99,23 @@ def missed_phrases(found: Sequence[Pair], language: str, least: int) -> list[Mis
     for number, each in enumerate(compared):
         each.gather(number, phrases)
     candidates = {words: p for words, p in phrases.items() if len(p.places) >= least}
+    said: Counter[tuple[str, ...]] = Counter()
     for each in compared:
-        right.update(words for words in each.heard_right() if words in candidates)
+        for words, as_said in each.runs():
+            if words in candidates:
+                said[words] += 1
+                right[words] += as_said
     wrong = {w: p for w, p in candidates.items() if len(p.places) > right[w]}
+    for part in {part for words in wrong for part in _parts(words) if said[part] == said[words]}:
+        wrong.pop(part, None)  # it is never said but as a part of the longer one
     return list(_chosen(wrong, right, least))
+
+
+def _parts(words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Every shorter run of a phrase's words."""
+    for length in range(1, len(words)):
+        for first in range(len(words) - length + 1):
+            yield words[first : first + length]
 
 
 def _chosen(
@@ -153,13 +166,13 @@ class _Compared:
                 phrase.heard[self._heard_for(first, end)] += 1
                 phrase.places.append(_Place(number, self._wrong & set(range(first, end))))
 
-    def heard_right(self) -> Iterator[tuple[str, ...]]:
-        """Every run of up to four words that were all heard as they were said."""
+    def runs(self) -> Iterator[tuple[tuple[str, ...], bool]]:
+        """Every run of up to four words, and whether all were heard as they were said."""
         for first in range(len(self._said)):
+            as_said = True
             for end in range(first + 1, min(first + _LONGEST, len(self._said)) + 1):
-                if end - 1 in self._wrong:
-                    break
-                yield tuple(word.text for word in self._said[first:end])
+                as_said = as_said and end - 1 not in self._wrong
+                yield tuple(word.text for word in self._said[first:end]), as_said
 
     def _is_one(self, first: int, end: int) -> bool:
         """Whether no sentence or clause ends inside, and whole tokens are taken."""

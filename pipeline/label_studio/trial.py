@@ -112,9 +112,9 @@ def as_text(trial: Trial, unit: str) -> str:
         )
     ranked = sorted(trial.recordings, key=lambda each: (each.change, each.audio))
     worse = [each for each in reversed(ranked) if each.change > 0]
-    for title, chosen in (("Better", [e for e in ranked if e.change < 0]), ("Worse", worse)):
+    for title, chosen in (("better", [e for e in ranked if e.change < 0]), ("worse", worse)):
         if chosen:
-            lines.append(f"{title}: {len(chosen)} recordings, of which most")
+            lines.append(f"{len(chosen):,} got {title}, first of all:")
             lines += [
                 f"  {e.before.errors:>4} → {e.after.errors:<4} {e.audio}" for e in chosen[:_SHOWN]
             ]
