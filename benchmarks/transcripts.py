@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import orjson
@@ -15,8 +16,9 @@ import orjson
 from benchmarks.alternatives.tutorial import task_of
 from benchmarks.documents import of_today, of_twenty_four, of_twenty_twenty
 from benchmarks.figures import Figure
+from pipeline.labeling import TaskKind
 from pipeline.model import Job, Recording
-from pipeline.tasks import transcript_task
+from pipeline.tasks import TaskMaker
 from pipeline.transcript import parse_transcript
 
 if TYPE_CHECKING:
@@ -26,12 +28,8 @@ _AUDIO = "s3://audio/00000/00000000.mp3"
 _JOB = Job(1, bytes(16), "job", Recording("00000/00000000.mp3", "0" * 32, 14_400_000))
 
 
-def _transcript(document: bytes) -> bytes:
-    return transcript_task(_AUDIO, _JOB, parse_transcript(document), "amazon-transcribe/en-US")
-
-
-KINDS: dict[str, tuple[Callable[[bytes], bytes], float]] = {"transcript": (_transcript, 0.6)}
-"""Each kind of task: how its line is made, and the goal as a multiple of `orjson.loads`."""
+GOALS = {TaskKind.TRANSCRIPT: 0.6, TaskKind.SEGMENTS: 1.0}
+"""The goal for each kind of task, as a multiple of `orjson.loads`."""
 
 SHAPES = {
     "with speakers, of today": of_today,
@@ -56,8 +54,8 @@ def measure(size: Size) -> Iterator[Figure]:
     """Each kind of task from each shape of transcript."""
     for shape, build in SHAPES.items():
         document = build(size.words)
-        for kind, (line_of, goal) in KINDS.items():
-            ways: tuple[Callable[[bytes], object], ...] = (orjson.loads, line_of, _tutorials)
+        for kind, goal in GOALS.items():
+            ways = orjson.loads, partial(line_of, kind), _tutorials
             loads, ours, tutorials = _best(ways, document, size.rounds)
             yield Figure(
                 f"transcript of one hour, {shape} → line of `{kind}`, ÷ `orjson.loads` alone",
@@ -67,6 +65,12 @@ def measure(size: Size) -> Iterator[Figure]:
                 more=f"{1000 * ours:.1f} ms for {len(document) / 1e6:.1f} MB",
                 beside=f"{tutorials / loads:.1f}: the tutorial's way",
             )
+
+
+def line_of(kind: TaskKind, document: bytes) -> bytes:
+    """The line of the output that is made of a transcript."""
+    maker = TaskMaker(kind, "amazon-transcribe/en-US")
+    return maker.line(_AUDIO, _JOB, parse_transcript(document))
 
 
 def _tutorials(document: bytes) -> str:
