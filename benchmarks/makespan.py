@@ -116,7 +116,7 @@ def _watch(size: Size, begin: Any) -> list[dict[str, Any]]:
 
 
 def _pipeline(place: Place, size: Size) -> subprocess.Popen[str]:
-    return place.begin("--max-in-flight", str(size.slots))
+    return place.begin()
 
 
 def _thread_pool(place: Place, size: Size) -> subprocess.Popen[str]:

@@ -15,6 +15,7 @@ import msgspec
 from aiobotocore.config import AioConfig
 from botocore import exceptions as boto
 
+from pipeline import __version__
 from pipeline.aws_errors import CREDENTIALS_STEP, translated
 from pipeline.brakes import Operation
 from pipeline.errors import Expired, Unavailable
@@ -140,6 +141,8 @@ async def connect(
 
 def _transcribe_config(connections: int) -> AioConfig:
     return AioConfig(
+        # Found in CloudTrail by this name; botocore's own would be spelt anew for every call.
+        user_agent=f"transcribe-pipeline/{__version__}",
         max_pool_connections=connections,
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=_READ_SECONDS,

@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
 _SOONEST = 0.2
 _GROWTH = 1.5
-_LOOKS = 18
-_LOOKS_AT_LEAST = 8
+_LOOKS = 20
+_LOOKS_AT_LEAST = 6
 _LOOKS_AT_THE_END = 60
 
 
 def next_interval(last: float, calls: int, typical: float | None, *, ending: bool) -> float:
     """Seconds until the next look, so that jobs are seen to end soon after they do.
 
-    A look costs a call for each hundred jobs, so it is taken 18 times while a job runs where one
-    call is enough, and less often with more calls, but 8 times at least. When there is nothing
+    A look costs a call for each hundred jobs, so it is taken 20 times while a job runs where one
+    call is enough, and less often with more calls, but 6 times at least. When there is nothing
     left to start the night ends with the last look, so there are 60. Measured with 50 slots and
     jobs of 4 s this costs 0.3 List calls a recording, with 250 and 60 s 0.07.
 

@@ -50,8 +50,9 @@ def _listing(body: bytes) -> tuple[ET.Element, str]:
 def _listed(contents: ET.Element, space: str) -> Entry:
     # One pass over the children: four searches would cost as much as parsing the XML did.
     facts = {each.tag: each.text or "" for each in contents}
+    key = facts.get(f"{space}Key", "")
     return Entry(
-        unquote_plus(facts.get(f"{space}Key", "")),
+        unquote_plus(key) if "%" in key or "+" in key else key,
         facts.get(f"{space}ETag", "").strip('"'),
         int(facts.get(f"{space}Size", "")),
         facts.get(f"{space}StorageClass", ""),

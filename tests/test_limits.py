@@ -425,7 +425,7 @@ def test_slots_that_others_take_cost_a_refusal_each_at_most():
     Customer(account).run(10_000, at_most=900)
 
     assert sum(300 <= moment < 330 for moment in account.refused_at) <= 120
-    assert account.refused_share(since=340) < 0.03
+    assert account.refused_share(since=340) < 0.05  # of the starts; of all calls it is half
     assert account.rate_between(340, 900) > 0.9 * 20 / 30
 
 

@@ -21,12 +21,12 @@ few = settings(max_examples=80, deadline=None)
 @few
 @given(st.floats(0.5, 7_200), st.integers(1, 200), st.integers(1, 200))
 def test_more_calls_a_look_mean_fewer_looks(typical, one, other):
-    """The more a look costs the later is the next one, within an eighteenth and an eighth."""
+    """The more a look costs the later is the next one, within a twentieth and a sixth."""
     fewer, more = sorted((one, other))
 
     sooner, later = (next_interval(1, n, typical, ending=False) for n in (fewer, more))
 
-    assert typical / 18 <= sooner <= later <= typical / 8
+    assert typical / 20 <= sooner <= later <= typical / 6
 
 
 @few
