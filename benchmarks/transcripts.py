@@ -16,6 +16,7 @@ import orjson
 from benchmarks.alternatives.tutorial import task_of
 from benchmarks.documents import of_today, of_twenty_four, of_twenty_twenty
 from benchmarks.figures import Figure
+from pipeline.cli.services import settle_memory
 from pipeline.labeling import TaskKind
 from pipeline.model import Job, Recording
 from pipeline.tasks import TaskMaker
@@ -51,7 +52,8 @@ TOY = Size(words=90, rounds=1)
 
 
 def measure(size: Size) -> Iterator[Figure]:
-    """Each kind of task from each shape of transcript."""
+    """Each kind of task from each shape of transcript, with the collector set as in a run."""
+    settle_memory()
     for shape, build in SHAPES.items():
         document = build(size.words)
         for kind, goal in GOALS.items():

@@ -47,11 +47,11 @@ async def services(
         source: Source = (
             FolderSource(place, cloud.bucket) if isinstance(place, Path) else S3Source(place, s3)
         )
-        _settle_memory()
+        settle_memory()
         yield config, source, session, s3
 
 
-def _settle_memory() -> None:
+def settle_memory() -> None:
     """Spare the garbage collector what was loaded so far: it lives as long as the command.
 
     Otherwise each full collection walks botocore's models, 80 ms in which nothing else happens.
