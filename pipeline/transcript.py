@@ -107,9 +107,9 @@ def _audio_segments(
     given = results.audio_segments or ()
     everything = list(range(len(results.items)))
     held = list(chain.from_iterable([segment.items for segment in given]))
-    if (held != everything and sorted(held) != everything) or [
-        item.id for item in results.items
-    ] != everything:
+    if held != everything and sorted(held) != everything:
+        return []
+    if [item.id for item in results.items] != everything:
         return []
     if results.speaker_labels != NULL and not any(s.speaker_label for s in given):
         return []
