@@ -15,6 +15,8 @@ from pipeline.brakes import SlotGate, Waiting
 from pipeline.errors import NothingWorks
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pipeline.model import Job
     from pipeline.state import State
 
@@ -66,6 +68,7 @@ class Board:
         self.typical_seconds: float | None = None
         self._holding: set[str] = set()
         self._since: dict[str, float] = {}
+        self._resumed: set[str] = set()
         self._not_before: dict[str, float] = {}
         self._restarts: Counter[str] = Counter()
         self._claimed: deque[Job] = deque()
@@ -73,7 +76,7 @@ class Board:
         self._open = 0
         self._changed = asyncio.Event()
         self._anything_ran = False
-        self._refused: list[tuple[Job, str]] = []
+        self._refused: deque[tuple[Job, str]] = deque(maxlen=_ALL_ALIKE)
 
     # The producer tells, the starters ask
 
@@ -87,6 +90,7 @@ class Board:
             self._hold(job)
             self.waiting[job.name] = job
             self._since[job.name] = started + ago
+            self._resumed.add(job.name)
 
     def listed(self) -> None:
         """There may be new pending recordings, or the listing has ended."""
@@ -132,8 +136,19 @@ class Board:
         self.waiting[job.name] = job
         self._since[job.name] = time.monotonic()
 
-    def seems_finished(self, job: Job) -> None:
-        """A listing no longer has it; it holds its slot until its end is certain."""
+    def seem_finished(self, jobs: Iterable[Job], begun: float) -> None:
+        """A look at the jobs, begun then by the loop's clock, no longer showed these.
+
+        Each holds its slot until its end is certain.
+        """
+        before = len(self.waiting)
+        for job in jobs:
+            self.give_up(job)
+        ended = before - len(self.waiting)
+        self.slots.looked(begun, ended, uncollected=len(self._holding) - len(self.waiting))
+
+    def give_up(self, job: Job) -> None:
+        """Wait for its end no longer."""
         del self.waiting[job.name]
         self._not_before.pop(job.name, None)
 
@@ -207,7 +222,8 @@ class Board:
 
     def hand_over(self, job: Job, *, silent: bool) -> None:
         """The job's line is on its way to the writer."""
-        if since := self._since.pop(job.name, None):
+        since = self._since.pop(job.name, None)
+        if since and job.name not in self._resumed:  # how long these lay about says nothing
             seconds = time.monotonic() - since
             known = self.typical_seconds or seconds
             self.typical_seconds = known + _LEARNING * (seconds - known)

@@ -74,7 +74,7 @@ class Operation:
     `renew` takes up newer credentials when the service says that a token has expired; it is told
     when the call was signed (seconds, monotonic). With a `gate` each call holds a slot, which the
     job keeps when the call was accepted. A slot is taken when the call's turn has come, one call at
-    a time: after a refusal no other one is on its way with a slot of the same wrong belief.
+    a time: after a refusal the calls that wait have no slot of the same wrong belief.
     """
 
     def __init__(
@@ -106,21 +106,21 @@ class Operation:
             ServiceUnreachable: given up, and so was every other one.
         """
         begun = asyncio.get_running_loop().time()
-        tries = _FIRST_TRIES if self._answered_at == _NEVER else _TRIES
+        patience = _Patience(_FIRST_TRIES if self._answered_at == _NEVER else _TRIES)
         try:
-            return await self._once(attempt)  # most calls need no more: retrying costs 25 µs
+            return await self._once(attempt, patience)  # most need no more: retrying costs 25 µs
         except (Throttled, Unavailable) as error:
             failures = [error]
 
         async def following() -> T:
             if failures:
                 raise failures.pop()  # the first try counts, and is waited for
-            return await self._once(attempt)
+            return await self._once(attempt, patience)
 
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception_type((Throttled, Unavailable)),
             wait=tenacity.wait_random_exponential(multiplier=0.5, max=_LONGEST_WAIT),
-            stop=tenacity.stop_any(tenacity.stop_after_delay(_SECONDS), _TriedEnough(tries)),
+            stop=patience,
             reraise=True,
         )
         try:
@@ -130,12 +130,12 @@ class Operation:
                 raise NotNow(str(error)) from error
             said = str(error).rstrip(". ")
             raise ServiceUnreachable(
-                f"{said}. That was so {tries} times or more; run the same command again later, it "
+                f"{said}. That was so {patience.tries} times; run the same command again later, it "
                 "goes on where it stopped."
             ) from error
 
-    async def _once(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        await self._turn()
+    async def _once(self, attempt: Callable[[], Awaitable[T]], patience: _Patience) -> T:
+        await self._turn(patience)
         if self._gate is None:
             return await self._answer(attempt)
         with self._gate.slot():
@@ -159,13 +159,14 @@ class Operation:
         except Unavailable:
             raise
         except PipelineError:
-            self._answered_at = clock()  # a refusal is an answer too
+            self._pace.accepted(clock())  # a refusal is an answer too, and came not too soon
+            self._answered_at = clock()
             raise
         self._pace.accepted(clock())
         self._answered_at = clock()
         return answer
 
-    async def _turn(self) -> None:
+    async def _turn(self, patience: _Patience) -> None:
         """Wait for this call's turn; one at a time, so that a slower pace holds for the next."""
         clock = asyncio.get_running_loop().time
         async with self._queue:
@@ -175,20 +176,29 @@ class Operation:
                 with self._waiting.on("slots" if full else self.name):
                     await asyncio.sleep(delay)
             if self._gate is not None:
+                asked = clock()
                 await self._gate.take()
+                patience.held_back += clock() - asked
             self._pace.take(clock())
 
 
-class _TriedEnough(stop_base):
-    """Stops one call after so many failures; a throttled call is no failed try."""
+class _Patience(stop_base):
+    """When one call is given up: after so many failures, or after ten minutes.
 
-    def __init__(self, tries: int) -> None:
-        self._left = tries
+    A throttled call is no failure, and waiting for a slot takes none of the time.
+    """
+
+    def __init__(self, failures: int) -> None:
+        self._left = failures
+        self.tries = 0
+        self.held_back = 0.0
 
     def __call__(self, retry_state: tenacity.RetryCallState) -> bool:
         error = retry_state.outcome.exception() if retry_state.outcome else None
+        self.tries += 1
         self._left -= not isinstance(error, Throttled)
-        return self._left <= 0
+        seconds = (retry_state.seconds_since_start or 0.0) - self.held_back
+        return self._left <= 0 or seconds > _SECONDS
 
 
 class SlotGate:
@@ -212,9 +222,12 @@ class SlotGate:
         """Count a job that already runs."""
         self.slots.take_anyway()
 
-    def looked(self, begun: float, ended: int) -> None:
-        """A look at the jobs has shown that so many have ended; `begun` by the loop's clock."""
-        self.slots.looked(begun, ended)
+    def looked(self, begun: float, ended: int, *, uncollected: int) -> None:
+        """A look at the jobs, begun then by the loop's clock, has shown that so many have ended.
+
+        `uncollected` are all that looks have shown to have ended and that still hold their slots.
+        """
+        self.slots.looked(begun, ended, uncollected)
         self._freed.set()
 
     def give_back(self) -> None:

@@ -191,7 +191,12 @@ class Collectors:
             raise RecordingFailed(
                 OTHER_PLACE, f"The job {job.name} wrote its transcript to {place or 'elsewhere'}."
             )
-        return await self._s3.read(place)
+        if self._results is not None and place == result_place(self._results, job.name):
+            return None  # it has just been looked for there
+        try:
+            return await self._s3.read(place)
+        except Denied:  # without s3:ListBucket S3 says so of one that is not there
+            return None
 
 
 def _raise_unless_silent(record: JobRecord) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 REFUSED = "refused by the service"
 MEDIA_NOT_ACCESSIBLE = "media not accessible"
+GONE = "no longer there"
 NO_SPEECH = "no speech to identify the language by"
 BROKEN_TRANSCRIPT = "broken transcript"
 OTHER_MEDIA = "job name taken by other media"
@@ -37,10 +38,11 @@ _CLASSES = (
 )
 
 _ADVICE = {
-    MEDIA_NOT_ACCESSIBLE: "Allow s3:GetObject on the recordings, in the region of the jobs.",
+    MEDIA_NOT_ACCESSIBLE: "Allow s3:GetObject there, in the region of the jobs; then `retry`.",
+    GONE: "It was deleted since it was listed; there is nothing to do.",
     NO_SPEECH: "Name the language with --language.",
-    BROKEN_TRANSCRIPT: "Delete the result and the job, then run again.",
-    OTHER_MEDIA: "Choose another job_prefix.",
+    BROKEN_TRANSCRIPT: "Put it back with `transcribe-pipeline retry`; that pays for it again.",
+    OTHER_MEDIA: "Put it back with `transcribe-pipeline retry`: its next job has another name.",
     OTHER_PLACE: "Delete this state file and run with the --results of that job, or use `retry`.",
     LOST: "Put it back with `transcribe-pipeline retry`; that pays for it again.",
     NEVER_ENDED: "Look at the job in the console; raise job_timeout or use `retry`.",

@@ -135,13 +135,16 @@ class Unseen:
         self._known = 0
         self._known_at = -math.inf
 
-    def looked(self, now: float, ended: int) -> None:
-        """A look that began at `now` has shown that so many have ended since the last one."""
+    def looked(self, now: float, ended: int, uncollected: int) -> None:
+        """A look that began at `now` has shown that so many have ended since the last one.
+
+        `uncollected` are these and those of earlier looks that are still counted as running.
+        """
         if self._looked_at > -math.inf:
             rate = ended / max(_SHORTEST_LOOK, now - self._looked_at)
             self._rate += _LEARNING * (rate - self._rate) if self._rate else rate
         self._looked_at = self._known_at = now
-        self._known = ended
+        self._known = uncollected
 
     def collected(self) -> None:
         """One of those that have ended is counted no longer."""
@@ -212,9 +215,9 @@ class Slots:
         """Count a job that already runs at the service, whatever the limit says."""
         self.held += 1
 
-    def looked(self, now: float, ended: int) -> None:
+    def looked(self, now: float, ended: int, uncollected: int) -> None:
         """A look at the jobs, begun at `now`, has shown that so many have ended."""
-        self._unseen.looked(now, ended)
+        self._unseen.looked(now, ended, uncollected)
 
     def ended(self) -> None:
         """A job has ended for certain."""
@@ -242,7 +245,7 @@ class Slots:
 
     def patience(self, now: float) -> float:
         """Seconds until one more may be tried though none is known to end; at the ceiling never."""
-        if self.limit >= self.ceiling:
+        if self.limit >= self.ceiling or self.held >= self.ceiling:
             return math.inf
         ended = self._unseen.until(self.held - self.limit + 1, now)
         if self._step:

@@ -108,7 +108,7 @@ class ManifestSource(NamedRecordings):
 
 def _lines(file: BinaryIO) -> Iterator[tuple[int, dict[str, Any]]]:
     """The lines of a text, by number; only a newline ends one."""
-    with TextIOWrapper(file, "utf-8", newline="\n") as text:
+    with TextIOWrapper(file, "utf-8-sig", newline="\n") as text:
         for number, line in enumerate(text, 1):
             if line := line.rstrip("\r\n"):
                 yield number, _facts(line)

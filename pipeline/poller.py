@@ -71,16 +71,14 @@ class Poller:
             await asyncio.sleep(interval)
             self._board.state.note_started()
             self._give_up_overdue()
-            due = self._board.due()
+            due, begun = self._board.due(), asyncio.get_running_loop().time()
             if not due:
+                self._board.seem_finished([], begun)
                 interval = _SOONEST
                 continue
-            begun = asyncio.get_running_loop().time()
             running, calls = await self._running()
             gone = [job for job in due if job.name not in running]
-            self._board.slots.looked(begun, len(gone))
-            for job in gone:
-                self._board.seems_finished(job)
+            self._board.seem_finished(gone, begun)
             for job in gone:
                 await self._finished.put(job)
             typical, ending = self._board.typical_seconds, self._board.ending
@@ -90,7 +88,7 @@ class Poller:
     def _give_up_overdue(self) -> None:
         """A job that never ends fails its recording alone; whoever waits is told."""
         for job in self._board.overdue(self._timeout):
-            self._board.seems_finished(job)
+            self._board.give_up(job)
             words = f"The job did not end within {duration(self._timeout)}."
             self._board.fail(job, NEVER_ENDED, words)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pipeline.errors import Denied, NotNow, ServiceUnreachable
@@ -54,15 +53,21 @@ async def find_results(s3: S3, results: S3Place, tag: str, state: State) -> None
 
     Raises:
         NoSuchSource: the bucket of `--results` does not exist, or is in another region.
+        Denied: it may not be listed, so that what exists in it might be paid for again.
     """
     if state.results_are_known():
         await s3.check_bucket(results)
         return
     names = S3Place(results.bucket, result_place(results, tag).key.removesuffix(".json"))
-    with suppress(Denied):
+    try:
         async for page in _to_the_end(s3.pages(names)):
             stems = (each.key.rpartition("/")[2].removesuffix(".json") for each in page)
             state.note_results(filter(None, (parse_job_name(tag, stem) for stem in stems)))
+    except Denied as error:
+        raise Denied(
+            f"{error} A new state file needs it, to find the transcripts that are there already "
+            "and would be paid for again."
+        ) from error
     state.know_results()
 
 

@@ -22,4 +22,5 @@ def proxy_for(url: URL) -> str | None:
 
 @lru_cache(maxsize=64)
 def _proxy(scheme: str, host: str) -> str | None:
-    return None if proxy_bypass(host) else getproxies().get(scheme)
+    proxy = None if proxy_bypass(host) else getproxies().get(scheme)
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy

@@ -151,7 +151,7 @@ class S3:
         return await self.read_calls.call(attempt)
 
     async def read_part(
-        self, place: S3Place, span: tuple[int, int], etag: str = "*"
+        self, place: S3Place, span: tuple[int, int], etag: str = ""
     ) -> tuple[bytes, int, str] | None:
         """A part of an object, the size of the whole, and its ETag; None where there is none.
 
@@ -164,7 +164,7 @@ class S3:
             Denied: it may not be read.
             NoSuchSource: it is another one by now, or its bucket is in another region.
         """
-        headers = {"Range": f"bytes={span[0]}-{span[1]}", "If-Match": etag}
+        headers = {"Range": f"bytes={span[0]}-{span[1]}", **({"If-Match": etag} if etag else {})}
 
         async def attempt() -> tuple[bytes, int, str] | None:
             status, body, answered = await self._ask("GET", place, None, headers)

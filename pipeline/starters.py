@@ -10,10 +10,11 @@ from pipeline.errors import (
     JobMissing,
     NoFreeSlot,
     NotNow,
+    PipelineError,
     RecordingFailed,
     ServiceUnreachable,
 )
-from pipeline.failures import OTHER_MEDIA
+from pipeline.failures import GONE, MEDIA_NOT_ACCESSIBLE, OTHER_MEDIA
 from pipeline.model import JobStatus
 from pipeline.naming import S3Place, parse_s3_uri, result_place
 from pipeline.sources import certain_format
@@ -84,12 +85,22 @@ class Starters:
         try:
             await self._start(job)
         except RecordingFailed as error:
-            self._board.refuse(job, error.reason, str(error))
+            if error.reason == MEDIA_NOT_ACCESSIBLE and await self._is_gone(job):
+                self._board.fail(job, GONE, "It is no longer there.")
+            else:
+                self._board.refuse(job, error.reason, str(error))
         except NotNow:
             self._board.postpone(job)
         else:
             self._board.state.started(job)
             self._board.is_running(job)
+
+    async def _is_gone(self, job: Job) -> bool:
+        """Whether the recording was deleted since it was listed, as inventories are days old."""
+        try:
+            return await self._source.look_up(job.recording.key) is None
+        except PipelineError:
+            return False
 
     async def _start(self, job: Job) -> None:
         """Start the job, or adopt it; a refusal for want of a slot is no failed try."""

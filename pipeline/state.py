@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import StateUnusable
+from pipeline.errors import CannotRun, StateUnusable
 from pipeline.state_file import connect, hold, touch_private, translated
 from pipeline.state_reading import JOB_COLUMNS, StateReader
 
@@ -204,7 +204,8 @@ class State(StateReader):
 
     def rows(self, query: str, *values: object) -> list[Any]:
         """The rows of a query, in which the jobs started so far are seen as such."""
-        self.note_started()
+        with suppress(CannotRun):  # a full disk is told by whoever has to write
+            self.note_started()
         return super().rows(query, *values)
 
     def release(self, job: Job) -> None:

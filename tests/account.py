@@ -151,12 +151,16 @@ class Customer:
         while True:
             await asyncio.sleep(interval)
             begun = now()
+            if not self._in_flight:
+                self.gate.looked(begun, 0, uncollected=0)
+                interval = _SOONEST
+                continue
             calls = self.account.running // 100 + 1
             self.looks += calls
             ended = [each for each in self._in_flight if each[0] <= begun]
             await asyncio.sleep(calls * _LATENCY)
             self._in_flight = [each for each in self._in_flight if each not in ended]
-            self.gate.looked(begun, len(ended))
+            self.gate.looked(begun, len(ended), uncollected=len(ended))
             for _, seconds in ended:
                 typical = seconds if typical is None else typical + 0.1 * (seconds - typical)
                 self.gate.give_back()

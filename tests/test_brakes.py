@@ -123,7 +123,7 @@ def test_a_service_that_never_answered_is_given_up_after_five_tries():
     """An address where nobody ever answered is more likely wrong than ill: five calls."""
     service = Service(Unavailable("No answer."))
 
-    with pytest.raises(ServiceUnreachable, match=r"^No answer\. That was so 5 times or more"):
+    with pytest.raises(ServiceUnreachable, match=r"^No answer\. That was so 5 times;"):
         answer_of(service)
 
     assert len(service.called_at) == 5

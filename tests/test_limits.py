@@ -219,7 +219,7 @@ def play(slots: Slots, moves: list[str]) -> float:
         elif move == "accepted":
             slots.accepted()
         elif move == "looked":
-            slots.looked(now, slots.held // 2)
+            slots.looked(now, slots.held // 2, slots.held // 2)
         elif move == "refused" and slots.held:
             slots.refused(now)
             assert slots.limit <= slots.held

@@ -253,6 +253,7 @@ async def _with_services(order: Order, state: State) -> Summary:
 
     config = order.config
     board = Board(state, config.most_in_flight, config.budget.limit or None)
+    board.queueing = bool(config.transcribe.data_access_role)
     base = order.place.key if isinstance(order.place, S3Place) else ""
     selection = Selection(base, config.input.include, config.input.exclude)
     async with services(config, order.place, board.braking) as (config, whole, session, s3):

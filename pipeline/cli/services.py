@@ -86,19 +86,20 @@ _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 async def interruptible(work: Callable[[], Coroutine[None, None, None]]) -> int:
     """Do the work; the first SIGINT, SIGTERM or SIGHUP cancels it and is returned, else 0.
 
-    A second signal has its ordinary effect.
+    A second signal has its ordinary effect, and one that was ignored before (nohup) still is.
     """
     loop = asyncio.get_running_loop()
     task = loop.create_task(work())
     received: list[int] = []
+    heeded = [number for number in _STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
 
     def stop(number: int) -> None:
         received.append(number)
-        for each in _STOPPING:
+        for each in heeded:
             loop.remove_signal_handler(each)
         task.cancel()
 
-    for number in _STOPPING:
+    for number in heeded:
         loop.add_signal_handler(number, stop, number)
     try:
         await task
