@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 
+from tests.between import between, refusal
+from tests.conftest import endpoint
+
 RESULTS = ("--results", "s3://audio/t/")
 
 
@@ -84,3 +87,60 @@ def test_job_that_wrote_where_an_earlier_run_told_it_to_is_collected(run, cloud)
     assert outcome.code == 0, outcome.err
     assert list(run.texts().values()) == ["the first text"]
     assert len(service.figures()["created"]) == 1
+
+
+def test_result_that_is_gone_is_not_a_stop_where_the_bucket_may_not_be_listed(run, cloud):
+    """Without s3:ListBucket S3 denies what is not there; that fails one recording, not the run."""
+    service = cloud()
+    service.add(one="the first text", two="the second text")
+    run("run", "s3://audio/", *RESULTS)
+    gone = next((service.folder / "t").glob("*.json"))
+    gone.unlink()
+
+    def reply(asked):
+        answer = asked.forward()
+        if answer.status == 404 and "/t/" in asked.path:
+            return refusal(asked, "AccessDenied", "Access Denied", 403)
+        return answer
+
+    with between(service, reply) as url:
+        run.use(**endpoint(url))
+        outcome = run("run", "s3://audio/", *RESULTS, "--rebuild-output")
+
+    assert outcome.code == 1, outcome.err
+    assert len(run.tasks()) == 1
+
+
+def test_results_that_may_not_be_listed_are_told_before_anything_is_paid_for(run, cloud):
+    """A new state file can't know what exists already, so the run stops with the permission."""
+    service = cloud()
+    service.add(one="the first text")
+
+    def reply(asked):
+        if "list-type=2" in asked.path and "prefix=t%2F" in asked.path:
+            return refusal(asked, "AccessDenied", "Access Denied", 403)
+        return asked.forward()
+
+    with between(service, reply) as url:
+        run.use(**endpoint(url))
+        outcome = run("run", "s3://audio/", *RESULTS)
+
+    assert outcome.code == 2
+    assert "s3:ListBucket" in outcome.err
+    assert service.figures()["created"] == {}
+
+
+def test_recordings_that_were_deleted_since_fail_alone(run, cloud):
+    """Twenty of them at the head of an inventory or manifest don't keep the others waiting."""
+    service = cloud()
+    service.add(**{f"good{n}": f"number {n}" for n in range(3)})
+    lines = [{"key": f"a{n}.mp3", "etag": "1", "size": 5} for n in range(20)]
+    lines += [{"key": f"good{n}.mp3", "etag": "1", "size": 5} for n in range(3)]
+    manifest = run.folder / "keys.jsonl"
+    manifest.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+
+    outcome = run("run", "s3://audio/", *RESULTS, "--manifest", "keys.jsonl", "--json")
+
+    assert outcome.code == 1, outcome.err
+    assert outcome.summary["failures"] == {"no longer there": 20}
+    assert len(run.tasks()) == 3

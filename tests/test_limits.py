@@ -471,3 +471,27 @@ def test_the_bounds_hold_for_any_account(rate, slots, job_seconds, start_rate, m
     assert account.calls <= start_rate * seconds + 1
     assert throttled <= 60 + seconds / 25
     assert customer.gate.refused_starts <= 8 + 0.1 * started + seconds / 10
+
+
+def test_a_full_account_is_not_hammered_when_our_jobs_have_ended():
+    """Others take every slot while ours run: when the last has ended, one start in ten seconds."""
+    account = Account(rate=25, slots=100, job_seconds=(2, 6), changes=[(120, 25, 0)])
+
+    Customer(account).run(10_000, at_most=720)
+
+    later = [moment for moment in account.refused_at if moment > 140]
+    assert 55 <= len(later) <= 59
+
+
+def test_who_may_hold_no_more_waits_for_an_end():
+    """At the ceiling nothing is guessed at: who waits is not told to try again at once."""
+    slots = Slots(5)
+    for _ in range(5):
+        slots.take(0)
+    slots.refused(0)
+    slots.looked(1, 0, 0)
+    slots.looked(2, 3, 3)
+
+    assert slots.take(2)
+    assert not slots.take(2)
+    assert slots.patience(2) == math.inf
