@@ -196,7 +196,7 @@ class Board:
         """The service does not take the recording.
 
         Raises:
-            NothingWorks: so it was with the first twenty, for the same reason; they are pending
+            NothingWorks: so it was with twenty in a row, and none ever ran; they are pending
                 again, as it is not the recordings.
         """
         self.fail(job, reason, words)
@@ -207,7 +207,7 @@ class Board:
             for each, _ in self._refused:
                 self.state.release(each)
             raise NothingWorks(
-                f"The service refused the first {_ALL_ALIKE} recordings, each for the same reason "
+                f"The service refused {_ALL_ALIKE} recordings in a row, each for the same reason "
                 f"({reason}): {words} Nothing was started; mend that and run the same command "
                 "again."
             )

@@ -287,7 +287,7 @@ def test_twenty_refusals_for_one_reason_stop_the_run(path):
     with board_of(path, *map(str, range(30))) as board:
         said = in_owned_time(refused(board, ["media not accessible"] * 30))
 
-        assert "the first 20 recordings" in said
+        assert "20 recordings in a row" in said
         assert "(media not accessible): Words. " in said
         assert failures_of(board) == []
         assert board.state.counts().failed == 0
