@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: install demo test test-label-studio torture bench check format docs clean
+.PHONY: install demo test test-label-studio test-browser torture bench check format docs clean
 
 install: .venv/installed
 
@@ -43,6 +43,14 @@ test: .venv/tests-installed
 test-label-studio: .venv-label-studio/installed
 	$(BIN)/python -m pytest -m label_studio tests/label_studio --quiet
 
+.venv/browser-installed: .venv/tests-installed
+	$(PIP) --editable '.[browser]'
+	@touch $@
+
+# The same server in a real browser; leaves screenshots/, two of which are the README's in docs/.
+test-browser: .venv-label-studio/installed .venv/browser-installed
+	$(BIN)/python -m pytest -m browser tests/browser --quiet
+
 # A quarter of an hour: 2,000 recordings through kills and faults; prints "What it survives".
 torture: .venv/tests-installed
 	$(BIN)/python -m tests.torture
@@ -69,4 +77,4 @@ docs: .venv/tests-installed
 	$(BIN)/python -m tests.docs
 
 clean:
-	rm -rf .venv .venv-ministack .venv-label-studio demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-ministack .venv-label-studio demo screenshots .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -78,6 +78,17 @@ def test_readme_names_every_reason_for_skipping(run, tmp_path):
         assert reason in text
 
 
+def test_readmes_pictures_are_there_small_and_described():
+    """Each picture has a text for those who can't see it, and weighs less than 150 kB."""
+    shown = re.findall(r"!\[([^]]*)\]\(([^)]*)\)", README.read_text(encoding="utf-8"))
+
+    assert {path for _, path in shown} == {
+        f"docs/{path.name}" for path in (ROOT / "docs").iterdir()
+    }
+    assert all(len(text) > 80 for text, _ in shown)
+    assert all((ROOT / path).stat().st_size < 150_000 for _, path in shown)
+
+
 def test_no_path_of_a_machine_and_no_registry_host_is_in_the_pins():
     """Pins carry names and versions only."""
     pins = ("constraints.txt", "tests/ministack.txt", "tests/label_studio.txt")

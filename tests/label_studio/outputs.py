@@ -22,20 +22,25 @@ MODEL = "amazon-transcribe/en-US"
 
 def add_tasks(folder: Path, texts: Mapping[str, str], model: str = MODEL) -> None:
     """Append a task for each recording, a key with its text, to `tasks.jsonl`."""
-    maker = TaskMaker(TaskKind.TRANSCRIPT, model)
+    heard = {key: transcript(text) for key, text in texts.items()}
+    add_transcripts(folder, heard, TaskMaker(TaskKind.TRANSCRIPT, model))
+
+
+def add_transcripts(folder: Path, heard: Mapping[str, Transcript], maker: TaskMaker) -> None:
+    """Append a task for each recording, a key with what was heard, to `tasks.jsonl`."""
     with begun(folder / "tasks.jsonl.state") as state:
-        recordings = [Recording(key, "1", 7) for key in texts]
+        recordings = [Recording(key, "1", 7) for key in heard]
         state.add([(each, identity("calls", each, "")) for each in recordings])
-        jobs = state.claim(len(texts) + 1)
+        jobs = state.claim(len(heard) + 1)
         for job in jobs:
             state.started(job)
         lines = [
-            Line(job, maker.line(f"s3://calls/{key}", job, transcript(texts[key])))
+            Line(job, maker.line(f"s3://calls/{key}", job, heard[key]))
             for job in jobs
             for key in [job.recording.key]
         ]
         with closing(Output(folder / "tasks.jsonl", state)) as output:
-            assert output.write(lines) == len(texts)
+            assert output.write(lines) == len(heard)
 
 
 def transcript(text: str) -> Transcript:

@@ -161,6 +161,16 @@ def _environment(data: Path) -> dict[str, str]:
     }
 
 
+def s3_access(endpoint: str) -> dict[str, str]:
+    """The environment of a server that reads the buckets of an emulator by itself."""
+    return {
+        "LABEL_STUDIO_S3_ENDPOINT": endpoint,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+
+
 def from_seed(folder: Path, **more: str) -> LabelStudio:
     """A server over a copy of the migrated data directory: ready in seconds."""
     shutil.copytree(SEED, folder)

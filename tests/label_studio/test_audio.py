@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.labeling import TaskKind, labeling_config
 from tests.label_studio.outputs import add_tasks
-from tests.label_studio.server import from_seed
+from tests.label_studio.server import from_seed, s3_access
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("ministack")]
 KEYS = {"a.mp3": "one two", "Grüße aus Köln+%41.mp3": "three"}
@@ -29,13 +29,7 @@ def hearing(ministack, tmp_path, run):
     s3.create_bucket(Bucket=bucket)
     for key in KEYS:
         s3.put_object(Bucket=bucket, Key=key, Body=f"sound of {key}".encode())
-    server = from_seed(
-        tmp_path / "data",
-        LABEL_STUDIO_S3_ENDPOINT=ministack,
-        AWS_ACCESS_KEY_ID="test",
-        AWS_SECRET_ACCESS_KEY="test",
-        AWS_DEFAULT_REGION="us-east-1",
-    )
+    server = from_seed(tmp_path / "data", **s3_access(ministack))
     server.start()
     run.use(LABEL_STUDIO_URL=server.url, LABEL_STUDIO_API_KEY=server.token)
     yield server

@@ -1,0 +1,221 @@
+"""A person at a browser: chromium without a window, driven by selenium.
+
+What is clicked and read is found by Label Studio's own names for it (1.23): `data-testid` where it
+has one, else the class of its stylesheet.
+"""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from selenium.common.exceptions import (
+    ElementClickInterceptedException,
+    ElementNotInteractableException,
+    NoSuchElementException,
+    StaleElementReferenceException,
+)
+from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
+
+from tests.label_studio.server import EMAIL, PASSWORD
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+PATIENCE = 40
+"""Seconds after which what does not show on a page never will."""
+
+WORKING, SHOWING = (1400, 1000), (1200, 750)
+"""Widths and heights of the page in pixels: to work with, and in a picture."""
+
+# What is so only until the page is complete.
+_PASSING = (
+    ElementClickInterceptedException,
+    ElementNotInteractableException,
+    NoSuchElementException,
+    StaleElementReferenceException,
+)
+_SPEAKER = ".lsf-outliner-item__title"
+_TEXT_BOX = "[data-testid=textarea-region-textarea]"
+
+
+class Shown(NamedTuple):
+    """A segment as the list of regions shows it."""
+
+    speaker: str
+    text: str
+
+
+class Reviewer:
+    """A person who works in one Label Studio, with a browser of their own."""
+
+    def __init__(self, url: str) -> None:
+        options = ChromeOptions()
+        options.binary_location = shutil.which("chromium")
+        # Only our own server's pages are opened; root, as in containers, has no sandbox.
+        for word in ("headless=new", "no-sandbox", "disable-dev-shm-usage", "hide-scrollbars"):
+            options.add_argument(f"--{word}")
+        self._url = url
+        self.driver = Chrome(options, ChromeService(shutil.which("chromedriver")))
+        self._resize(*WORKING)
+
+    def leave(self) -> None:
+        """Close the browser."""
+        self.driver.quit()
+
+    def log_in(self) -> None:
+        """Fill in the form, and arrive at the projects."""
+        self.driver.get(f"{self._url}/user/login/")
+        self._find("[name=email]").send_keys(EMAIL)
+        self._find("[name=password]").send_keys(PASSWORD)
+        self._click("[type=submit]")
+        self._until(lambda: "/user/login" not in self.driver.current_url)
+
+    def open_project(self, project: int) -> None:
+        """Open the Data Manager, which lists the project's tasks."""
+        self.driver.get(f"{self._url}/projects/{project}/data")
+        self._until(self.tasks_listed)
+
+    def open_task(self, project: int, task: int) -> None:
+        """Open the editor with one task."""
+        self.driver.get(f"{self._url}/projects/{project}/data?task={task}")
+        self._sit_down()
+
+    def label_all_tasks(self, project: int) -> None:
+        """Open the editor with the first task that nobody has reviewed."""
+        self.open_project(project)
+        self._click("//button[normalize-space()='Label All Tasks']")
+        self._sit_down()
+
+    def order_by(self, column: str) -> None:
+        """Sort the Data Manager by a column."""
+        before = self.tasks_listed()
+        self._click("//button[normalize-space()='Order by']")
+        self._click(f"//*[contains(@class, 'menu')]//span[.='{column}']")
+        self._until(lambda: self.tasks_listed() not in ([], before))
+
+    def tasks_listed(self) -> list[int]:
+        """The tasks of the Data Manager by their number, from the top."""
+        rows = self.driver.find_elements(By.CSS_SELECTOR, "[data-testid=table-row]")
+        return [int(row.text.split()[0]) for row in rows]
+
+    def transcript(self) -> str:
+        """The text in the box of a task of one text."""
+        return str(self._find("[data-testid=htx-textbox-content]").text)
+
+    def correct_transcript(self, text: str) -> None:
+        """Edit the text in the box and save it there."""
+        self._click("[data-testid=htx-textbox-edit-button]")
+        self._type("[data-testid=htx-textbox-edit] textarea", text)
+        self._click("[data-testid=htx-textbox-save]")
+        self._until(lambda: self.transcript() == text)
+
+    def segments(self) -> list[Shown]:
+        """The segments of the list that are in sight, in their order; there is one at least."""
+        found: list[Shown] = self._until(
+            lambda: [
+                Shown(speaker, row.find_element(By.CSS_SELECTOR, _TEXT_BOX).get_attribute("value"))
+                for row in self.driver.find_elements(By.CSS_SELECTOR, "[role=treeitem]")
+                if (speaker := row.find_element(By.CSS_SELECTOR, _SPEAKER).text)
+            ]
+        )
+        return found
+
+    def correct_segment(self, old: str, text: str) -> None:
+        """Edit the text of the segment that says `old`, where it stands."""
+        boxes = self.driver.find_elements(By.CSS_SELECTOR, _TEXT_BOX)
+        [place] = [n for n, box in enumerate(boxes) if box.get_attribute("value") == old]
+        boxes[place].click()
+        boxes[place].send_keys(Keys.CONTROL, "a")
+        boxes[place].send_keys(text, Keys.ENTER)
+        self._until(lambda: self._says(text))
+
+    def scroll_down_to_segment(self, text: str) -> None:
+        """Scroll the list to its end until a segment there says this: it grows on the way."""
+
+        def scrolled() -> bool:
+            place = self._find(".lsf-tree-list-holder")
+            self.driver.execute_script("arguments[0].scrollTop = arguments[0].scrollHeight", place)
+            return self._says(text)
+
+        self._until(scrolled)
+
+    def speakers(self) -> list[str]:
+        """The labels that a segment may be given."""
+        labels = self.driver.find_elements(By.CSS_SELECTOR, ".lsf-label__text")
+        return [label.text for label in labels]
+
+    def languages(self) -> dict[str, bool]:
+        """The languages to choose from, and whether they are chosen."""
+        boxes = self.driver.find_elements(By.CSS_SELECTOR, ".lsf-choices input")
+        return {box.get_attribute("name"): box.is_selected() for box in boxes}
+
+    def seconds_of_sound(self) -> float:
+        """How long the recording is that the player has loaded."""
+        box = "[data-testid=timebox-end-time] input"
+
+        def seconds() -> float:
+            hours, minutes, whole, thousandths = self._find(box).get_attribute("value").split(":")
+            return (int(hours) * 60 + int(minutes)) * 60 + int(whole) + int(thousandths) / 1000
+
+        return float(self._until(seconds))
+
+    def submit(self) -> None:
+        """Press Submit, and wait until the annotation can be updated."""
+        self._click("[data-testid=bottombar-submit-button]")
+        self._find("[data-testid=bottombar-update-button]")
+
+    def take_picture(self, path: Path) -> None:
+        """Keep the page as it looks when it has come to rest."""
+        self._resize(*SHOWING)
+        seen: list[bytes] = []
+
+        def rests() -> bool:
+            seen.append(self.driver.get_screenshot_as_png())
+            return seen[-2:-1] == seen[-1:]
+
+        self._until(rests, every=1)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(seen[-1])
+        self._resize(*WORKING)
+
+    def _sit_down(self) -> None:
+        """Wait for the editor, and fold the details that stand above the list of segments."""
+        self._find("[data-testid=bottombar-submit-button]")
+        for toggle in self.driver.find_elements(By.CSS_SELECTOR, "[data-tooltip=Collapse]")[:-1]:
+            toggle.click()
+
+    def _says(self, text: str) -> bool:
+        return text in {each.text for each in self.segments()}
+
+    def _resize(self, width: int, height: int) -> None:
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+    def _find(self, what: str) -> Any:
+        """The first element of a CSS selector or an XPath, as soon as it is there."""
+        way = By.XPATH if what.startswith("//") else By.CSS_SELECTOR
+        return self._until(lambda: self.driver.find_element(way, what))
+
+    def _click(self, what: str) -> None:
+        """Click an element as soon as nothing covers it."""
+
+        def clicked() -> bool:
+            self._find(what).click()
+            return True
+
+        self._until(clicked)
+
+    def _type(self, what: str, text: str) -> None:
+        """Put a text in the place of what a box holds."""
+        self._find(what).send_keys(Keys.CONTROL, "a")
+        self._find(what).send_keys(text)
+
+    def _until(self, look: Callable[[], Any], every: float = 0.1) -> Any:
+        """What a look finds, as soon as it finds anything."""
+        waiting = WebDriverWait(self.driver, PATIENCE, every, ignored_exceptions=_PASSING)
+        return waiting.until(lambda _: look(), f"nothing found at {self.driver.current_url}")
