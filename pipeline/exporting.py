@@ -25,6 +25,7 @@ MOST_BYTES = 200 * 10**6
 
 _RUN = 100_000
 _BLOCK = 1_000
+_READ = 2**20
 # Big-endian, so that as bytes the entries sort by their score and then by their place.
 _ENTRY = struct.Struct(">dQQ")
 
@@ -57,17 +58,19 @@ def committed_lines(output: Path, state: Path, start: int = 0) -> Iterator[bytes
         return
     with opened_output(output) as file:
         file.seek(start)
-        for number, line in enumerate(file, 1):
+        place = start
+        for line in file:
             if not left:
                 return
             left -= len(line)
             if left < 0:
                 raise OutputUnusable(
-                    f"Line {number} of {output} is longer than what was written to it: someone "
+                    f"{_line_at(output, place)} is longer than what was written to it: someone "
                     "changed the file."
                 )
-            _check(line, number, output)
+            _check(line, place, output)
             yield line.rstrip(b"\n")
+            place += len(line)
     if left:
         raise OutputUnusable(
             f"{output} is {left} bytes shorter than what was written to it: someone shortened or "
@@ -89,13 +92,23 @@ def opened_output(output: Path) -> BinaryIO:
         ) from error
 
 
-def _check(line: bytes, number: int, output: Path) -> None:
+def _check(line: bytes, place: int, output: Path) -> None:
     try:
         orjson.loads(line)
     except orjson.JSONDecodeError as error:
         raise OutputUnusable(
-            f"Line {number} of {output} is not JSON ({error}): someone changed the file."
+            f"{_line_at(output, place)} is not JSON ({error}): someone changed the file."
         ) from error
+
+
+def _line_at(output: Path, place: int) -> str:
+    """How people find the line that begins at a byte; counted only when it has to be named."""
+    number = 1
+    with opened_output(output) as file:
+        while block := file.read(min(place, _READ)):
+            number += block.count(b"\n")
+            place -= len(block)
+    return f"Line {number} of {output}"
 
 
 def worst_first(output: Path, state: Path) -> Iterator[bytes]:
@@ -117,12 +130,12 @@ def worst_first(output: Path, state: Path) -> Iterator[bytes]:
 
 def _entries(lines: Iterable[bytes], output: Path) -> Iterator[bytes]:
     place = 0
-    for number, line in enumerate(lines, 1):
+    for line in lines:
         try:
             score = _TASK.decode(line).score
         except msgspec.ValidationError as error:
             raise OutputUnusable(
-                f"Line {number} of {output} is no task with a score: someone changed the file."
+                f"{_line_at(output, place)} is no task with a score: someone changed the file."
             ) from error
         yield _ENTRY.pack(score, place, len(line))
         place += len(line) + 1

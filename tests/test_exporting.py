@@ -80,6 +80,14 @@ def test_a_changed_output_is_refused(tasks, change):
         lines_of(tasks)
 
 
+def test_a_changed_line_is_named_as_an_editor_counts_it(tasks):
+    """Also where only what is new is read, a line has its number in the whole file."""
+    tasks.write_bytes(tasks.read_bytes().replace(b'{"task": 2', b'<"task": 2'))
+
+    with pytest.raises(OutputUnusable, match=r"Line 3 of .* is not JSON"):
+        list(committed_lines(tasks, tasks.with_name("state"), len(b'{"task": 0}\n')))
+
+
 def test_a_missing_output_is_refused(tasks):
     """An output that is gone is named."""
     tasks.unlink()
