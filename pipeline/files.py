@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from contextlib import contextmanager, suppress
 from itertools import chain, count
@@ -18,6 +19,27 @@ def unused(path: Path) -> Path:
     """The path itself, or with a number at its end where there is a file of that name."""
     candidates = chain([path], (path.with_name(f"{path.name}.{n}") for n in count(2)))
     return next(each for each in candidates if not each.exists())
+
+
+@contextmanager
+def locked(path: Path, busy: str) -> Iterator[None]:
+    """Hold a lock file, which is made where there is none and stays, for one process at a time.
+
+    Raises:
+        OutputUnusable: another one holds it, in the words of `busy`; or it can't be written.
+    """
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise OutputUnusable(f"{path} can't be written: {error.strerror}.") from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OutputUnusable(busy) from error
+        yield
+    finally:
+        os.close(handle)
 
 
 @contextmanager

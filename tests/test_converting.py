@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from praatio import textgrid
 
 from pipeline.label_studio import Format
-from pipeline.label_studio.converting import convert, file_name, newest
+from pipeline.label_studio.converting import convert, file_name, one_each
 from pipeline.label_studio.ground_truth import AUTO, REVIEWED, GroundTruth, Segment
 from pipeline.label_studio.subtitles import srt, text_grid, vtt
 
@@ -223,15 +223,81 @@ def test_two_keys_have_two_files(one, other):
         assert all(len(os.fsencode(part)) <= 213 and part.isprintable() for part in name.parts)
 
 
-def test_the_newest_of_several_reviews_is_taken():
+@pytest.fixture
+def texts_of(tmp_path):
+    """The texts that are taken of some lines."""
+
+    def take(*lines: GroundTruth) -> list[str]:
+        truth = tmp_path / "ground_truth.jsonl"
+        truth.write_bytes(b"".join(msgspec.json.encode(each) + b"\n" for each in lines))
+        return [each.text for each in one_each(truth)]
+
+    return take
+
+
+def test_the_newest_of_several_reviews_is_taken(texts_of):
     """A recording that several people reviewed is written once, as it was saved last."""
-    reviews = [
+    assert texts_of(
         line(text="first", task_id=1, annotation_id=1, updated_at="2026-11-02"),
         line(text="second", task_id=1, annotation_id=2, updated_at="2026-11-01"),
-        line(text="other", task_id=2, annotation_id=3, job_id="job-2"),
-    ]
+        line(text="other", task_id=2, annotation_id=3, audio="s3://b/b.mp3"),
+    ) == ["first", "other"]
 
-    assert [each.text for each in newest(reviews)] == ["first", "other"]
+
+def test_a_recording_of_two_projects_is_taken_once(texts_of):
+    """A recording is known by its URI, whatever project reviewed it and whatever job heard it."""
+    auto = msgspec.structs.replace(WHOLE, source=AUTO, text="auto")
+
+    assert texts_of(
+        line(text="old", project="p/1", task_id=1, job_id="1", updated_at="2026-11-01"),
+        line(text="other", project="p/1", task_id=2, audio="s3://b/b.mp3"),
+        auto,
+        line(text="new", project="p/2", task_id=1, job_id="2", updated_at="2026-11-02"),
+        auto,
+    ) == ["other", "new"]
+
+
+def test_of_texts_that_nobody_reviewed_the_last_is_taken(texts_of):
+    """What was put into the file later is of newer content."""
+    auto = msgspec.structs.replace(WHOLE, source=AUTO)
+    replace = msgspec.structs.replace
+
+    assert texts_of(replace(auto, text="old"), replace(auto, text="new", job_id="2")) == ["new"]
+
+
+def test_tasks_without_audio_are_not_one_recording(texts_of):
+    """Tasks made by hand may have no audio; each is written."""
+    assert texts_of(
+        line(text="one", audio="", task_id=1), line(text="two", audio="", task_id=2)
+    ) == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        (
+            "srt",
+            "1 files in srt are of an earlier convert and not part of this one: srt/b/gone.srt",
+        ),
+        ("text-tasks", "text-tasks/tasks-0002.json"),
+        ("nemo", ""),
+    ],
+)
+def test_files_of_an_earlier_convert_are_told(run, form, said):
+    """What is no longer in the ground truth is not taken for a part of it; nothing is deleted."""
+    truth = run.folder / "ground_truth.jsonl"
+    truth.write_bytes(msgspec.json.encode(WHOLE) + b"\n")
+    old = [f"{form}/b/gone.srt", f"{form}/tasks-0002.json"]
+    for path in (run.folder / each for each in old):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("old")
+
+    outcome = run("convert", form)
+
+    assert outcome.code == 0
+    assert said in outcome.err
+    assert ("earlier convert" in outcome.err) == bool(said)
+    assert all((run.folder / each).read_text() == "old" for each in old)
 
 
 def test_the_command_writes_a_file_for_each_recording(run):

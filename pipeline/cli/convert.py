@@ -10,6 +10,7 @@ import typer
 from pipeline.cli.options import ConfigFile, examples, option, settings
 from pipeline.label_studio import Format  # noqa: TC001 # typer reads the annotations at run time
 
+_NAMED = 3
 NAME = "convert"
 EXAMPLES = examples(
     ("Subtitles for each recording, at the place of its key below srt/", "convert srt"),
@@ -51,17 +52,26 @@ def command(
     nemo is a manifest with an entry for each segment, srt and vtt are subtitles, textgrid is
     Praat's, with a tier for each speaker; text-tasks are tasks on the reviewed text for another
     Label Studio project (entities, sentiment). Of several reviews of a recording the newest is
-    taken. The names of the files are printed.
+    taken. The names of the files are printed, and those that an earlier convert left in FOLDER are
+    told; nothing is deleted.
     """
     path = Path(settings(config, ground_truth=ground_truth).label_studio.ground_truth)
-    from pipeline.label_studio.converting import convert, newest
-    from pipeline.label_studio.ground_truth import REVIEWED, read_ground_truth
+    from pipeline.label_studio.converting import convert, left_over, one_each
+    from pipeline.label_studio.ground_truth import REVIEWED
 
-    lines = newest(read_ground_truth(path))
+    lines = one_each(path)
     if reviewed:
         lines = (line for line in lines if line.source == REVIEWED)
-    written = None
-    for written in convert(lines, wanted, to or Path(wanted), recordings):
-        typer.echo(written)
-    if written is None:
+    folder = to or Path(wanted)
+    written = set()
+    for file in convert(lines, wanted, folder, recordings):
+        typer.echo(file)
+        written.add(file)
+    if not written:
         typer.echo(f"There is nothing to convert in {path} yet.", err=True)
+    if left := left_over(folder, wanted, written):
+        typer.echo(
+            f"{len(left):,} files in {folder} are of an earlier convert and not part of this one: "
+            f"{', '.join(map(str, left[:_NAMED]))}{', …' * (len(left) > _NAMED)}",
+            err=True,
+        )

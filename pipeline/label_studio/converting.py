@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from itertools import groupby
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import orjson
 
-from pipeline.exporting import write_arrays
+from pipeline.exporting import later_exports, write_arrays
 from pipeline.files import replacing
 from pipeline.label_studio import Format
+from pipeline.label_studio.ground_truth import REVIEWED, lines_of, opened_ground_truth
 from pipeline.label_studio.subtitles import all_segments, speaker, srt, text_grid, vtt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
     from pipeline.label_studio.ground_truth import GroundTruth
@@ -32,10 +31,25 @@ _FILES = {
 }
 
 
-def newest(lines: Iterable[GroundTruth]) -> Iterator[GroundTruth]:
-    """Of several reviews of one task, which stand one after the other, the last that was saved."""
-    for _, reviews in groupby(lines, key=attrgetter("project", "task_id", "job_id")):
-        yield max(reviews, key=attrgetter("updated_at", "annotation_id"))
+def one_each(path: Path) -> Iterator[GroundTruth]:
+    """One line for each recording: of its reviews that saved last, without any its `auto` line.
+
+    A recording has several where several people or projects reviewed it, or its content changed.
+
+    Raises:
+        OutputUnusable: as of `read_ground_truth`.
+    """
+    best: dict[str, tuple[bool, str, int, int]] = {}
+    with opened_ground_truth(path) as file:
+        for place, line in enumerate(lines_of(file, path)):
+            rank = (line.source == REVIEWED, line.updated_at, line.annotation_id, place)
+            recording = line.audio or f"{line.project} {line.task_id}"
+            best[recording] = max(best.get(recording, rank), rank)
+        chosen = {place for *_, place in best.values()}
+        file.seek(0)
+        for place, line in enumerate(lines_of(file, path)):
+            if place in chosen:
+                yield line
 
 
 def convert(
@@ -66,6 +80,16 @@ def convert(
             with replacing(path) as file:
                 file.write(written(line).encode("utf-8", "replace"))
             yield path
+
+
+def left_over(folder: Path, wanted: Format, written: Collection[Path]) -> list[Path]:
+    """Files of an earlier convert to this format that this one, which wrote `written`, left."""
+    if wanted in _FILES:
+        found = folder.rglob(f"*{_FILES[wanted][0]}")
+        return sorted(path for path in found if path not in written)
+    if wanted is Format.TEXT_TASKS:
+        return later_exports(folder, max(written, default=None))
+    return []
 
 
 def file_name(audio: str, suffix: str) -> str:

@@ -8,17 +8,16 @@ changes not a byte.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import tempfile
 from contextlib import ExitStack, contextmanager
 from itertools import groupby
-from typing import IO, TYPE_CHECKING, Literal, NamedTuple, TypeVar
+from typing import IO, TYPE_CHECKING, BinaryIO, Literal, NamedTuple, TypeVar
 
 import msgspec
 
 from pipeline.errors import OutputUnusable
-from pipeline.files import replacing
+from pipeline.files import locked, replacing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -148,12 +147,32 @@ def read_ground_truth(path: Path) -> Iterator[GroundTruth]:
     Raises:
         OutputUnusable: there is no such file, or a line is none of ours.
     """
-    if not path.exists():
+    with opened_ground_truth(path) as file:
+        yield from lines_of(file, path)
+
+
+def opened_ground_truth(path: Path) -> BinaryIO:
+    """The file, open for reading; a pull that replaces it does not change what is read here.
+
+    Raises:
+        OutputUnusable: there is no such file.
+    """
+    try:
+        return _opened(path)
+    except FileNotFoundError:
         raise OutputUnusable(
             f"There is no ground truth {path}. `transcribe-pipeline pull` writes it; name it with "
             "--ground-truth."
-        )
-    yield from (decoded for _, decoded in _decoded(path, _decode))
+        ) from None
+
+
+def lines_of(file: BinaryIO, path: Path) -> Iterator[GroundTruth]:
+    """The lines of the open file, from where it stands.
+
+    Raises:
+        OutputUnusable: a line is none of ours.
+    """
+    return (decoded for _, decoded in _each(file, path, _decode))
 
 
 def standing(path: Path, project: str) -> Standing:
@@ -180,7 +199,9 @@ def updating(path: Path) -> Iterator[Update]:
     with ExitStack() as held:
         with _writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            held.enter_context(_lock(path))
+            real = path.resolve()  # one file has one lock, whatever links lead to it
+            busy = f"Another pull or push is writing {path}. Wait for it, or stop it."
+            held.enter_context(locked(real.with_name(f"{real.name}.lock"), busy))
             spool = held.enter_context(tempfile.TemporaryFile(dir=path.parent))
         yield Update(path, spool)
 
@@ -259,20 +280,33 @@ _Line = TypeVar("_Line")
 def _decoded(path: Path, decode: Callable[[bytes], _Line]) -> Iterator[tuple[bytes, _Line]]:
     """Each line of the file with its newline, and what it says; none where there is no file."""
     try:
-        file = path.open("rb")
+        file = _opened(path)
     except FileNotFoundError:
         return
+    with file:
+        yield from _each(file, path, decode)
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        raise
     except OSError as error:
         raise OutputUnusable(f"{path} can't be read: {error.strerror}.") from error
-    with file:
-        for number, line in enumerate(file, 1):
-            try:
-                yield line if line.endswith(b"\n") else line + b"\n", decode(line)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise OutputUnusable(
-                    f"Line {number} of {path} is no line of ground truth: {error}. Repair or "
-                    "remove the line; or name another file with --ground-truth."
-                ) from error
+
+
+def _each(
+    file: BinaryIO, path: Path, decode: Callable[[bytes], _Line]
+) -> Iterator[tuple[bytes, _Line]]:
+    for number, line in enumerate(file, 1):
+        try:
+            yield line if line.endswith(b"\n") else line + b"\n", decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise OutputUnusable(
+                f"Line {number} of {path} is no line of ground truth: {error}. Repair or "
+                "remove the line; or name another file with --ground-truth."
+            ) from error
 
 
 @contextmanager
@@ -281,19 +315,3 @@ def _writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise OutputUnusable(f"{path} can't be written: {error.strerror}.") from error
-
-
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    real = path.resolve()  # one file has one lock, whatever links lead to it
-    lock = real.with_name(f"{real.name}.lock")
-    handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError as error:
-        raise OutputUnusable(
-            f"Another pull or push is writing {path}. Wait for it, or stop it."
-        ) from error
-    finally:
-        os.close(handle)

@@ -7,16 +7,13 @@ way has locked.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from pipeline.errors import OutputUnusable
-from pipeline.files import replacing
+from pipeline.files import locked, replacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,20 +90,9 @@ def remembering(output: Path) -> Iterator[Memory]:
         OutputUnusable: another push holds it, or the folder can't be written.
     """
     path = output.with_name(f"{output.name}.pushed")
-    lock = path.with_name(f"{path.name}.lock")
-    try:
-        handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise OutputUnusable(f"{lock} can't be written: {error.strerror}.") from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    busy = f"Another push sends the tasks of {output}. Wait for it, or stop it."
+    with locked(path.with_name(f"{path.name}.lock"), busy):
         yield Memory(path, output)
-    except BlockingIOError:
-        raise OutputUnusable(
-            f"Another push sends the tasks of {output}. Wait for it, or stop it."
-        ) from None
-    finally:
-        os.close(handle)
 
 
 def _read(path: Path) -> dict[str, Place]:
