@@ -24,7 +24,7 @@ EXAMPLES = examples(
         "Take what was reviewed since the last time; the token is in LABEL_STUDIO_API_KEY",
         "pull --url https://labels.example.com --project 12",
     ),
-    ("From cron: the counts as one line of JSON", "pull --config calls.toml --json"),
+    ("From cron: the counts as one line of JSON", "pull --config calls.toml --quiet --json"),
     ("Compare every annotation, whatever the server says of changes", "pull --project 12 --all"),
 )
 
@@ -38,6 +38,7 @@ def command(
         bool, typer.Option("--all", help="Take every annotation, not only what changed.")
     ] = False,
     config: ConfigFile = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what is wrong.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
     """Bring the ground truth up to date with what reviewers submitted in Label Studio.
@@ -54,30 +55,31 @@ def command(
     changes: list[Changes] = []
 
     async def work() -> None:
-        changes.append(await _pull(chosen, whole=everything))
+        changes.append(await _pull(chosen, whole=everything, quiet=quiet))
 
     if received := asyncio.run(interruptible(work)):
         say("interrupted, and nothing was changed; the same command begins again.")
         raise typer.Exit(128 + received)
-    _show(changes[0], chosen.ground_truth, json=json)
+    if json:
+        typer.echo(msgspec.json.encode(changes[0]))
+    elif not quiet:
+        typer.echo(_in_words(changes[0], chosen.ground_truth), err=True)
 
 
-async def _pull(chosen: LabelStudio, *, whole: bool) -> Changes:
+async def _pull(chosen: LabelStudio, *, whole: bool, quiet: bool) -> Changes:
     from pipeline.label_studio.client import connected
-    from pipeline.label_studio.pull import pull
+    from pipeline.label_studio.pull import Order, pull
     from pipeline.label_studio.token import address, read_token
+    from pipeline.progress import style_for
 
+    order = Order(chosen.project, Path(chosen.ground_truth), whole, style_for(quiet=quiet))
     url, token = address(chosen, os.environ), read_token(chosen, os.environ)
     async with connected(url, token) as client:
-        return await pull(client, chosen.project, Path(chosen.ground_truth), whole=whole)
+        return await pull(client, order)
 
 
-def _show(changes: Changes, path: str, *, json: bool) -> None:
-    if json:
-        typer.echo(msgspec.json.encode(changes))
-        return
-    typer.echo(
+def _in_words(changes: Changes, path: str) -> str:
+    return (
         f"Pulled: {changes.added:,} added, {changes.replaced:,} corrected, "
-        f"{changes.removed:,} removed; {path} has {changes.total:,} lines.",
-        err=True,
+        f"{changes.removed:,} removed; {path} has {changes.total:,} lines."
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import aiohttp
 import msgspec
@@ -90,20 +90,18 @@ class Changed(msgspec.Struct, frozen=True):
     total_annotations: int = 0
 
 
+class Page(msgspec.Struct, Generic[T], frozen=True):
+    """Some tasks, and how many there are with those that follow."""
+
+    tasks: list[T]
+    total: int
+
+
 class Storage(msgspec.Struct, frozen=True):
     """An S3 source storage of a project."""
 
     id: int
     bucket: str | None = None
-
-
-class _TaskPage(msgspec.Struct, frozen=True):
-    tasks: list[TaskRow]
-    total: int
-
-
-class _ChangedPage(msgspec.Struct, frozen=True):
-    tasks: list[Changed]
 
 
 class _Person(msgspec.Struct, frozen=True):
@@ -203,9 +201,9 @@ class Client:
             "page_size": str(_PAGE),
             "query": job_id_filter(job_ids),
         }
-        return (await self._get(_TaskPage, "tasks", query)).tasks
+        return (await self._get(Page[TaskRow], "tasks", query)).tasks
 
-    async def changed_tasks(self, project: int, after: int, since: str) -> list[Changed]:
+    async def changed_tasks(self, project: int, after: int, since: str) -> Page[Changed]:
         """The tasks with a number over `after`, a thousand at most, by number.
 
         Args:
@@ -222,7 +220,7 @@ class Client:
             "page_size": str(_PAGE),
             "query": changed_filter(after, since),
         }
-        return (await self._get(_ChangedPage, "tasks", query)).tasks
+        return await self._get(Page[Changed], "tasks", query)
 
     async def annotated_tasks(self, project: int, ids: Sequence[int]) -> list[dict[str, Any]]:
         """Tasks with annotations, each of which carries the prediction that it began from."""

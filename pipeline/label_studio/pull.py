@@ -14,40 +14,48 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.errors import Denied
 from pipeline.label_studio.annotations import reviews
 from pipeline.label_studio.ground_truth import standing, updating
+from pipeline.progress import counted
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from pipeline.label_studio.client import Changed, Client
+    from pipeline.label_studio.client import Changed, Client, Page
     from pipeline.label_studio.ground_truth import Changes, GroundTruth, Update
+    from pipeline.progress import Style
 
 _AT_ONCE = 50
 _OVERLAP = timedelta(minutes=10)
 """What was saved earlier may be seen later: a locked database makes writers wait for up to 45 s."""
 
 
-async def pull(client: Client, project: int, path: Path, *, whole: bool = False) -> Changes:
-    """Bring the file up to date with a project's annotations.
+class Order(NamedTuple):
+    """What is to be done.
 
-    Args:
-        client: of the server.
-        project: the project's number.
-        path: the ground truth; other projects' lines in it stay as they are.
-        whole: take every annotation, not only what changed.
+    `path` is the ground truth, in which other projects' lines stay as they are; `whole` takes every
+    annotation, not only what changed.
+    """
+
+    project: int
+    path: Path
+    whole: bool
+    style: Style
+
+
+async def pull(client: Client, order: Order) -> Changes:
+    """Bring the file up to date with a project's annotations.
 
     Raises:
         OutputUnusable: the file can't be read or written.
         CannotRun: the server can't be asked.
     """
-    pulling = Pulling(client, project, path)
-    changes = await pulling.take(whole=whole)
-    if not whole and not await pulling.is_complete():
+    pulling = Pulling(client, order)
+    changes = await pulling.take(whole=order.whole)
+    if not order.whole and not await pulling.is_complete():
         changes = changes.then(await pulling.take(whole=True))
     return changes
 
@@ -55,11 +63,12 @@ async def pull(client: Client, project: int, path: Path, *, whole: bool = False)
 class Pulling:
     """One project on its way into one file."""
 
-    def __init__(self, client: Client, project: int, path: Path) -> None:
+    def __init__(self, client: Client, order: Order) -> None:
         self._client = client
-        self._project = project
-        self._path = path
-        self._url = f"{client.url}/projects/{project}"
+        self._project = order.project
+        self._path = order.path
+        self._style = order.style
+        self._url = f"{client.url}/projects/{order.project}"
         self._expected = 0
 
     async def take(self, *, whole: bool) -> Changes:
@@ -69,8 +78,7 @@ class Pulling:
         with updating(self._path) as update:
             have = standing(self._path, self._url)
             since = "" if whole else _earlier(have.updated_at)
-            async for tasks in self._changed(since):
-                await self._fetch(tasks, people, update)
+            await self._take_changed(since, people, update)
             return update.commit(whole="" if since else self._url)
 
     async def is_complete(self) -> bool:
@@ -79,15 +87,22 @@ class Pulling:
         now = await self._annotations()
         return min(self._expected, now) <= have.lines <= max(self._expected, now)
 
-    async def _changed(self, since: str) -> AsyncIterator[list[Changed]]:
-        """The changed tasks, some at a time."""
-        after = 0
-        while tasks := await self._client.retried(
+    async def _take_changed(self, since: str, people: dict[int, str], update: Update) -> None:
+        """Put the reviews of the changed tasks, some at a time."""
+        page = await self._changed(0, since)
+        done = 0
+        with counted(self._style, page.total, "changed tasks") as show:
+            while tasks := page.tasks:
+                for begin in range(0, len(tasks), _AT_ONCE):
+                    await self._fetch(tasks[begin : begin + _AT_ONCE], people, update)
+                    show(done + min(begin + _AT_ONCE, len(tasks)))
+                done += len(tasks)
+                page = await self._changed(tasks[-1].id, since)
+
+    async def _changed(self, after: int, since: str) -> Page[Changed]:
+        return await self._client.retried(
             partial(self._client.changed_tasks, self._project, after, since)
-        ):
-            for begin in range(0, len(tasks), _AT_ONCE):
-                yield tasks[begin : begin + _AT_ONCE]
-            after = tasks[-1].id
+        )
 
     async def _fetch(self, tasks: list[Changed], people: dict[int, str], update: Update) -> None:
         """Put the present reviews of some tasks; those without any have none left."""

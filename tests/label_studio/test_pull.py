@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pipeline.labeling import TaskKind, labeling_config
+from tests.conftest import COMMAND
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -268,6 +272,41 @@ def test_a_personal_token_pulls_as_well(project, run, personal_token, tmp_path):
     del run.env["LABEL_STUDIO_API_KEY"]
 
     assert calls.pull("--token-file", str(tmp_path / "token")) == changes(added=1, total=1)
+
+
+def test_a_terminal_sees_how_far_a_pull_is(project, run):
+    """Who watches sees how many of the changed tasks have come, and then what they brought."""
+    calls = project(TRANSCRIPT, box("one"), box("two"))
+    for task in range(2):
+        calls.submit(task, box("won"))
+    watched, terminal = pty.openpty()
+
+    ended = subprocess.run(
+        [COMMAND, "pull", "--project", str(calls.number)],
+        stdout=subprocess.DEVNULL,
+        stderr=terminal,
+        cwd=run.folder,
+        env=run.env | {"TERM": "xterm", "COLUMNS": "96"},
+        check=False,
+    )
+
+    os.close(terminal)
+    seen = os.read(watched, 100_000).decode()
+    os.close(watched)
+    assert ended.returncode == 0
+    assert "of 2 changed tasks" in seen
+    assert "Pulled: 2 added" in seen
+
+
+def test_a_quiet_pull_says_nothing(project, run):
+    """From cron: what changed is in the file, and no word is on either stream."""
+    calls = project(TRANSCRIPT, box("one"))
+    calls.submit(0, box("won"))
+
+    outcome = run("pull", "--project", str(calls.number), "--quiet")
+
+    assert (outcome.code, outcome.out, outcome.err) == (0, "", "")
+    assert [line["text"] for line in calls.lines()] == ["won"]
 
 
 @pytest.mark.parametrize(
