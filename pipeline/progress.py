@@ -150,6 +150,12 @@ def counted(
     yield line
 
 
+def tell(style: Style, sentence: str) -> None:
+    """Say something on stderr, above a bar, unless nothing is to be said."""
+    if style is not Style.QUIET:
+        sys.stderr.write(f"{sentence}\n")
+
+
 async def _counting(gauge: Gauge) -> None:
     while True:
         await gauge.count()

@@ -19,7 +19,8 @@ from pipeline.cli.options import (
     settings,
 )
 from pipeline.cli.services import interruptible
-from pipeline.errors import BadSettings
+from pipeline.errors import BadSettings, CannotRun
+from pipeline.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pipeline.label_studio.push import PushReport
 
 NAME = "push"
+SOME_REFUSED = 1
 EXAMPLES = examples(
     (
         "Make a project and fill it; the token is in LABEL_STUDIO_API_KEY",
@@ -80,8 +82,8 @@ def command(
     task is looked up by its data.job_id before it is sent. What was deleted in the project stays
     deleted, unless --again is given.
 
-    Exit codes: 0 every task is there; 2 it can't push, or can't go on; 130 or 143 interrupted.
-    The same command goes on.
+    Exit codes: 0 every task is there; 1 the server refused some, the others are there; 2 it can't
+    push, or can't go on; 130 or 143 interrupted. After 2, 130 and 143 the same command goes on.
     """
     if create is not None and project is not None:
         raise BadSettings("Name either --project or --create, not both.")
@@ -101,17 +103,28 @@ def command(
     from pipeline.progress import style_for
 
     push = Push(Order(chosen, create, again, switch_version, style_for(quiet=quiet)), os.environ)
-    received = asyncio.run(interruptible(push.complete))
-    if json:
-        typer.echo(msgspec.json.encode(push.report))
-    elif not quiet:
-        for line in _lines(push.report):
-            typer.echo(line, err=True)
-    for advice in push.report.advice:
-        typer.echo(advice, err=True)
+    try:
+        received = asyncio.run(interruptible(push.complete))
+    except CannotRun:
+        if push.report.done:
+            _show(push.report, quiet=quiet, json=json)
+        raise
+    if push.report.address or not received:
+        _show(push.report, quiet=quiet, json=json)
     if received:
         say("interrupted; the same command goes on.")
         raise typer.Exit(128 + received)
+    raise typer.Exit(SOME_REFUSED if push.report.refused else 0)
+
+
+def _show(report: PushReport, *, quiet: bool, json: bool) -> None:
+    if json:
+        typer.echo(msgspec.json.encode(report))
+    elif not quiet:
+        for line in _lines(report):
+            typer.echo(line, err=True)
+    for sentence in (*report.refusals, *report.advice):
+        typer.echo(printable(sentence), err=True)
 
 
 def _lines(report: PushReport) -> Iterator[str]:
@@ -124,6 +137,11 @@ def _lines(report: PushReport) -> Iterator[str]:
     yield f"Tasks:   {report.sent:,} pushed, {report.there:,} were there already"
     if report.good:
         yield f"Taken:   {report.good:,} as they are, into {report.ground_truth}"
+    if report.refused:
+        yield (
+            f"Refused: {report.refused:,} that the server does not take; the others are there. "
+            "Once that is mended, --again sends them."
+        )
     if report.mended:
         yield f"Mended:  {report.mended:,} that lacked their prediction"
     if report.doubled:

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import orjson
 
-from pipeline.errors import CannotRun, Unavailable
+from pipeline.errors import CannotRun, TasksRefused, Unavailable
 from pipeline.label_studio.memory import project_key
 from pipeline.label_studio.task_lines import batches
+from pipeline.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Container, Iterable
 
     from pipeline.label_studio.client import Client, Project, TaskRow
     from pipeline.label_studio.memory import Memory, Place
@@ -33,12 +34,16 @@ second; where another writer has locked SQLite the server sleeps 3 s, then 6, 12
 
 _LOOK_SECONDS = 0.5
 
+_ENOUGH_REFUSED = 20
+"""So many refusals and not one task that was taken: it is not the tasks. Nor are more named."""
+
 
 class Figures(msgspec.Struct):
     """Counts of tasks.
 
     `sent` are new in the project, `there` were in it already, `mended` lacked their prediction,
-    `doubled` stand in it more than once, and `good` were not for review.
+    `doubled` stand in it more than once, and `good` were not for review. `refused` ones the server
+    does not take; `refusals` says of the first twenty which they are, and why.
     """
 
     sent: int = 0
@@ -46,11 +51,13 @@ class Figures(msgspec.Struct):
     mended: int = 0
     doubled: int = 0
     good: int = 0
+    refused: int = 0
+    refusals: list[str] = msgspec.field(default_factory=list)
 
     @property
     def done(self) -> int:
         """How many tasks are settled."""
-        return self.sent + self.there + self.good
+        return self.sent + self.there + self.good + self.refused
 
 
 class Deliveries:
@@ -67,18 +74,26 @@ class Deliveries:
         self._address = f"{client.url}/projects/{project.id}"
         self._key = project_key(self._address, project.created_at)
 
-    async def complete(self, lines: Iterable[TaskLine], show: Callable[[int], None]) -> None:
+    async def complete(
+        self, lines: Iterable[TaskLine], show: Callable[[int], None], tell: Callable[[str], None]
+    ) -> None:
         """Send what is not there yet; tasks that need no review are passed over.
 
+        Args:
+            lines: the tasks.
+            show: gets the count of those that are settled.
+            tell: gets a sentence when something takes long.
+
         Raises:
-            CannotRun: the server refuses a batch, or does not answer; the next push goes on.
+            CannotRun: the server takes no task, or does not answer; the next push goes on.
         """
         waiting = batches(self._for_review(lines))
         while (batch := await asyncio.to_thread(next, waiting, None)) is not None:
-            delivery = _Delivery(batch)
+            delivery = _Delivery(batch, tell)
             await self._client.retried(partial(self._deliver, delivery))
             self.figures.there += len(delivery.there_before)
-            self.figures.sent += len(batch) - len(delivery.there_before)
+            self.figures.refused += len(delivery.refused)
+            self.figures.sent += len(batch) - len(delivery.there_before | delivery.refused)
             self._keep(size=batch[-1].end, sent_at=0.0)
             show(self.figures.done)
 
@@ -93,11 +108,11 @@ class Deliveries:
     async def _deliver(self, delivery: _Delivery) -> None:
         """Make sure that the tasks of a batch are there; may be called again after any failure."""
         found = await self._look_up(delivery)
-        missing = [line for line in delivery.batch if line.job_id not in found]
+        missing = delivery.without(found)
         if missing and self._place.sent_at:
             found = await self._settled(delivery)
-            missing = [line for line in delivery.batch if line.job_id not in found]
-        if missing and not await self._sent(missing):
+            missing = delivery.without(found)
+        if missing and not await self._sent(delivery, missing):
             found = await self._look_up(delivery)
         await self._mend(delivery.batch, found)
 
@@ -108,20 +123,60 @@ class Deliveries:
         found = {row.data.job_id: row for row in reversed(rows)}  # of doubled ones the first
         if not delivery.looked_up:
             delivery.looked_up, delivery.there_before = True, set(found)
+            delivery.known = set(found)
             self.figures.doubled += len(rows) - len(found)
         return found
 
     async def _settled(self, delivery: _Delivery) -> dict[str, TaskRow]:
         """Look until a batch that was sent without an answer has arrived, or can't any more."""
+        left = self._place.sent_at + _SETTLING_SECONDS - time.time()
+        if unsettled(self._place.sent_at, time.time()):
+            delivery.tell(
+                f"The answer to {len(delivery.batch):,} tasks was lost on the way: looking whether "
+                f"they arrive, for up to {left:.0f} s, before they are sent again."
+            )
         while unsettled(self._place.sent_at, time.time()):
             found = await self._look_up(delivery)
-            if found.keys() > delivery.there_before:
+            if found.keys() > delivery.known:
                 return found
             await asyncio.sleep(_LOOK_SECONDS)
         return await self._look_up(delivery)
 
-    async def _sent(self, lines: list[TaskLine]) -> bool:
-        """Send tasks; whether all of their predictions were counted."""
+    async def _sent(self, delivery: _Delivery, lines: list[TaskLine]) -> bool:
+        """Send tasks; whether all predictions of those that were taken were counted.
+
+        The server takes all or none, and does not say which ones it means: a refusal is narrowed
+        down by halves, and the others are sent.
+        """
+        try:
+            counted = await self._imported(lines)
+        except TasksRefused as refusal:
+            if not lines[1:]:
+                self._refuse(delivery, lines[0], refusal)
+                return True
+            middle = len(lines) // 2
+            halves = [await self._sent(delivery, each) for each in (lines[:middle], lines[middle:])]
+            return all(halves)
+        delivery.known |= {line.job_id for line in lines}
+        return counted
+
+    def _refuse(self, delivery: _Delivery, line: TaskLine, refusal: TasksRefused) -> None:
+        """Note a task that the server does not take.
+
+        Raises:
+            TasksRefused: so many were refused and none was taken that it is not the tasks.
+        """
+        delivery.refused.add(line.job_id)
+        sentence = f"Refused: {line.job_id} ({line.data.get('audio')}). {refusal}"
+        refused = self.figures.refused + len(delivery.refused)
+        taken = self.figures.sent or delivery.known > delivery.there_before
+        if refused >= _ENOUGH_REFUSED and not taken:
+            raise TasksRefused(f"None of the first {refused} tasks is taken. {sentence}")
+        if refused <= _ENOUGH_REFUSED:
+            self.figures.refusals.append(printable(sentence))
+
+    async def _imported(self, lines: list[TaskLine]) -> bool:
+        """Send tasks, all or none; whether all of their predictions were counted."""
         self._keep(sent_at=time.time())
         try:
             answer = await self._client.import_tasks(
@@ -160,12 +215,27 @@ def unsettled(sent_at: float, now: float) -> bool:
 
 
 class _Delivery:
-    """A batch on its way; `there_before` are the job ids that the first look found."""
+    """A batch on its way, by job ids.
 
-    def __init__(self, batch: list[TaskLine]) -> None:
+    `there_before` are those that the first look found, `known` these and what was taken since, and
+    `refused` those that the server does not take.
+    """
+
+    def __init__(self, batch: list[TaskLine], tell: Callable[[str], None]) -> None:
         self.batch = batch
+        self.tell = tell
         self.looked_up = False
         self.there_before: set[str] = set()
+        self.known: set[str] = set()
+        self.refused: set[str] = set()
+
+    def without(self, found: Container[str]) -> list[TaskLine]:
+        """The tasks that are to be sent."""
+        return [
+            line
+            for line in self.batch
+            if line.job_id not in found and line.job_id not in self.refused
+        ]
 
 
 def _predictions(task: int, line: TaskLine) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ from pipeline.label_studio.ground_truth import updating
 from pipeline.label_studio.memory import Place, project_key, remembering
 from pipeline.label_studio.task_lines import task_lines
 from pipeline.label_studio.token import address, read_token
-from pipeline.progress import counted
+from pipeline.progress import counted, tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -144,7 +144,11 @@ class Push:
         await asyncio.to_thread(self._keep_good, place, survey.tasks)
         deliveries = Deliveries(client, project, memory, place, self.report)
         with counted(self._order.style, survey.tasks, "tasks") as show:
-            await deliveries.complete(islice(self._tasks(place.size), survey.tasks), show)
+            await deliveries.complete(
+                islice(self._tasks(place.size), survey.tasks),
+                show,
+                partial(tell, self._order.style),
+            )
         if new_version:
             await client.retried(partial(client.show_version, project.id, new_version))
 

@@ -14,16 +14,21 @@ from pipeline.writer import Output
 from tests.state_files import begun
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 MODEL = "amazon-transcribe/en-US"
 
 
-def add_tasks(folder: Path, texts: Mapping[str, str], model: str = MODEL) -> None:
+def add_tasks(
+    folder: Path,
+    texts: Mapping[str, str],
+    model: str = MODEL,
+    heard: Callable[[str], Transcript] | None = None,
+) -> None:
     """Append a task for each recording, a key with its text, to `tasks.jsonl`."""
-    heard = {key: transcript(text) for key, text in texts.items()}
-    add_transcripts(folder, heard, TaskMaker(TaskKind.TRANSCRIPT, model))
+    transcripts = {key: (heard or transcript)(text) for key, text in texts.items()}
+    add_transcripts(folder, transcripts, TaskMaker(TaskKind.TRANSCRIPT, model))
 
 
 def add_transcripts(folder: Path, heard: Mapping[str, Transcript], maker: TaskMaker) -> None:

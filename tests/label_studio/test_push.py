@@ -9,13 +9,18 @@ import signal
 import threading
 import time
 import uuid
+from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from pipeline.labeling import TaskKind, labeling_config
 from tests.between import Answer, between
 from tests.conftest import ScriptedCloud
-from tests.label_studio.outputs import add_tasks, many
+from tests.label_studio.outputs import add_tasks, many, transcript
+
+if TYPE_CHECKING:
+    from pipeline.model import Transcript
 
 CONFIG = labeling_config(TaskKind.TRANSCRIPT)
 OTHER_CONFIG = (
@@ -218,11 +223,99 @@ def test_answer_that_comes_too_late_doubles_nothing(run, label_studio, project):
         return asked.forward()
 
     with between(ScriptedCloud(run.folder, label_studio.url), reply) as url:
-        report = report_of(run("push", "--project", project, "--url", url, "--json"))
+        outcome = run("push", "--project", project, "--url", url, "--json")
     slow[0].join()
 
+    report = report_of(outcome)
     assert (report["sent"], report["doubled"]) == (100, 0)
+    assert outcome.err.count("looking whether they arrive, for up to 100 s") == 1
     assert texts_in(label_studio, project) == many(100)
+
+
+def test_push_that_fails_half_way_says_how_far_it_came(run, label_studio, project):
+    """What stops it comes with the counts of what is done; the same command does the rest."""
+    add_tasks(run.folder, many(300))
+    run.use(LABEL_STUDIO_API_KEY=label_studio.token)
+    imports: list[str] = []
+
+    def reply(asked):
+        imports.extend([asked.path] * ("/import" in asked.path))
+        if len(imports) == 2:
+            return Answer(403, b'{"detail": "No more."}', {"Content-Type": "application/json"})
+        return asked.forward()
+
+    with between(ScriptedCloud(run.folder, label_studio.url), reply) as url:
+        outcome = run("push", "--project", project, "--url", url)
+
+    assert outcome.code == 2
+    assert "Tasks:   200 pushed, 0 were there already" in outcome.err
+    assert "does not let this token's user do that (No more.)" in outcome.err
+
+
+def too_sure(text: str) -> Transcript:
+    """What no server takes when it is strict: a score over 1."""
+    certainty = 1.5 if text.startswith("bad") else 0.5
+    return msgspec.structs.replace(transcript(text), confidence=certainty)
+
+
+def test_task_that_the_server_refuses_does_not_stop_the_others(run, push, label_studio, project):
+    """It is found in its batch and named with its recording; the others are there, once."""
+    texts = many(150) | {"bad.mp3": "bad", "worse.mp3": "bad too"} | many(150, of="late")
+    add_tasks(run.folder, texts, heard=too_sure)
+
+    outcome = push("--project", project, "--json")
+    again = push("--project", project, "--again", "--json")
+
+    assert (outcome.code, again.code) == (1, 1)
+    assert texts_in(label_studio, project) == many(150) | many(150, of="late")
+    reports = [each.summary for each in (outcome, again)]
+    assert [(each["sent"], each["there"], each["refused"]) for each in reports] == [
+        (300, 0, 2),
+        (0, 300, 2),
+    ]
+    for key in ("bad.mp3", "worse.mp3"):
+        [line] = [each for each in outcome.err.splitlines() if f"(s3://calls/{key})" in each]
+        assert line.startswith("Refused: calls-")
+        assert "Score must be between 0.00 and 1.00" in line
+    assert push("--project", project).code == 0
+
+
+def test_lost_answer_among_refusals_doubles_nothing(run, label_studio, project):
+    """What was taken of a batch a moment before is not mistaken for the part that is looked for."""
+    add_tasks(run.folder, many(20) | {"bad.mp3": "bad"} | many(20, of="late"), heard=too_sure)
+    run.use(LABEL_STUDIO_API_KEY=label_studio.token)
+    taken: list[str] = []
+    slow: list[threading.Timer] = []
+
+    def reply(asked):
+        is_good = "/import" in asked.path and b"bad.mp3" not in asked.body
+        if is_good and len(taken) == 1 and not slow:
+            slow.append(threading.Timer(3, asked.forward))
+            slow[0].start()
+            return Answer(504, b"<html>Gateway Time-out</html>", {"Content-Type": "text/html"})
+        answer = asked.forward()
+        taken.extend([asked.path] * ("/import" in asked.path and answer.status == 201))
+        return answer
+
+    with between(ScriptedCloud(run.folder, label_studio.url), reply) as url:
+        outcome = run("push", "--project", project, "--url", url, "--json")
+    slow[0].join()
+
+    assert outcome.code == 1, outcome.err
+    assert texts_in(label_studio, project) == many(20) | many(20, of="late")
+    assert (outcome.summary["sent"], outcome.summary["refused"]) == (40, 1)
+
+
+def test_server_that_takes_no_task_stops_the_push(run, push, label_studio, project):
+    """Where the first twenty are refused it is not the tasks: nothing is passed over."""
+    add_tasks(run.folder, dict.fromkeys(many(60), "bad"), heard=too_sure)
+
+    outcome = push("--project", project)
+    again = push("--project", project)
+
+    assert (outcome.code, again.code) == (2, 2)
+    assert "None of the first 20 tasks is taken. Refused: calls-" in outcome.err
+    assert label_studio.tasks(project) == []
 
 
 def test_import_in_the_background_is_waited_for(run, label_studio, project):
