@@ -28,7 +28,7 @@ _DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight
 _ACRONYM = re.compile(r"([A-Z]{2,}|(?<![^\W\d_])[A-Z])(s?)$")
 _INITIALS = re.compile(r"[^\W\d_](\.[^\W\d_])+")
 _PARTS = re.compile(r"\d|[^\d\-‐‑–/&_]+")  # noqa: RUF001 # hyphens of other kinds
-_EDGES = re.compile(r"^[^\w]+|[^\w]+$")
+_APOSTROPHES = dict.fromkeys("\u2018\u2019\u02bc", "'")
 
 
 class Row(NamedTuple):
@@ -42,21 +42,48 @@ class Row(NamedTuple):
 
 def row_for(text: str, language: str) -> Row | None:
     """The entry for words as reviewers write them; None where the language's rules allow none."""
-    shown = _EDGES.sub("", unicodedata.normalize("NFC", text))
+    shown = _trimmed(unicodedata.normalize("NFC", text))
     phrase = "-".join(part for word in shown.split() for part in _spoken(word, language))
     allowed = character_set(language)
-    if allowed is not None and not set(phrase) <= allowed:
-        phrase = phrase.lower()  # some languages have small letters only
+    phrase = _in_characters(phrase, allowed) if allowed else phrase
     if _wrong_phrase(phrase, allowed) or len(shown) > _LONGEST:
         return None
     return Row(phrase, display_as=" ".join(shown.split()) if shown != phrase else "")
+
+
+def _trimmed(text: str) -> str:
+    """The text from its first letter or digit to its last, with the marks on it: Hindi's vowels."""
+    kept: list[int] = []
+    for place, character in enumerate(text):
+        kind = unicodedata.category(character)[0]
+        if kind in "LN" or (kind == "M" and kept and kept[-1] == place - 1):
+            kept.append(place)
+    return text[kept[0] : kept[-1] + 1] if kept else ""
+
+
+def _in_characters(phrase: str, allowed: frozenset[str]) -> str:
+    """The phrase with what a language lacks written as it can be; DisplayAs keeps it as it was.
+
+    Some languages have small letters only, and English writes José without its accent. NFC takes
+    some letters of Hindi apart that the service knows as one.
+    """
+    for letter in allowed:
+        apart = unicodedata.normalize("NFC", letter)
+        phrase = phrase.replace(apart, letter) if apart != letter else phrase
+    return "".join(each if each in allowed else _nearest(each, allowed) for each in phrase)
+
+
+def _nearest(letter: str, allowed: frozenset[str]) -> str:
+    plain = _APOSTROPHES.get(letter) or unicodedata.normalize("NFD", letter)[0]
+    written = (letter.lower(), plain, plain.lower())
+    return next((each for each in written if each in allowed), letter)
 
 
 def _spoken(word: str, language: str) -> Iterator[str]:
     """The parts of a word as they are said, each a part of the phrase."""
     english = language.startswith("en")
     for part in _PARTS.findall(word):
-        trimmed = _EDGES.sub("", part)
+        trimmed = _trimmed(part)
         if part.isdigit() and english:
             yield _DIGITS[int(part)]
         elif _INITIALS.fullmatch(trimmed):

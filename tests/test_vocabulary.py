@@ -47,6 +47,9 @@ tables = st.lists(rows, max_size=6, unique_by=lambda row: row.phrase)
         ("U.S.", "U.S.", "U.S"),
         ("O'Brien", "O'Brien", ""),
         ("iPhone", "iPhone", ""),
+        # What English has no letter for is written without its accent, and shown with it.
+        ("José Müller", "Jose-Muller", "José Müller"),
+        ("O\u2019Brien", "O'Brien", "O\u2019Brien"),
     ],
 )
 def test_a_phrase_is_written_as_it_is_said(text, phrase, shown):
@@ -61,6 +64,18 @@ def test_a_phrase_is_written_as_it_is_said(text, phrase, shown):
         ("Grüße", "en-US", None),
         ("Gru\u0308ße", "de-DE", "Grüße"),  # decomposed letters are refused by the service
         ("Москва", "ru-RU", "москва"),  # the Russian set has small letters only
+        ("Škoda", "de-DE", "Skoda"),
+        (
+            "\u0932\u095c\u0915\u093e",
+            "hi-IN",
+            "\u0932\u095c\u0915\u093e",
+        ),  # NFC takes one letter apart
+        (
+            "\u0928\u092e\u0938\u094d\u0924\u0947!",
+            "hi-IN",
+            "\u0928\u092e\u0938\u094d\u0924\u0947",
+        ),  # a vowel is a mark
+        ("Acme \u2764\ufe0f", "en-US", "Acme"),
         ("東京", "ja-JP", "東京"),
         ("서울", "ko-KR", "서울"),
         ("Zürich 2", "de-DE", None),  # digits are spelled out in English alone
