@@ -240,6 +240,18 @@ def test_regions_in_odd_company_are_segments():
     ]
 
 
+@pytest.mark.parametrize("duration", [-1, 1e300, "9", None, True])
+def test_a_duration_that_can_not_be_is_left_out(duration):
+    """Tasks made by hand may say anything of how long they are; the line can be read again."""
+    by_hand = task(box("said"))
+    by_hand["data"]["duration"] = duration
+
+    [line] = reviews(by_hand, URL, {})
+
+    assert line.duration is None
+    assert msgspec.json.decode(msgspec.json.encode(line), type=GroundTruth) == line
+
+
 def test_an_unreviewed_task_is_taken_as_it_is():
     """The auto line of a task has the prediction's text and segments, and no reviewer."""
     ours = task([]) | {"predictions": [{"result": region("a", 0, 1, "one"), "score": 0.99}]}

@@ -190,6 +190,20 @@ def test_two_updates_at_once_are_refused(path):
         assert update.commit().total == 1
 
 
+@pytest.mark.parametrize("times", [(-1.0, 2.0), (0.0, 1e308)])
+def test_a_time_that_can_not_be_is_named(path, times):
+    """A segment that someone moved before the beginning is told by its line, in every format."""
+    start, end = times
+    segment = {"start": start, "end": end, "text": "x"}
+    path.parent.mkdir()
+    path.write_text(
+        json.dumps({"audio": "a", "source": "reviewed", "text": "x", "segments": [segment]})
+    )
+
+    with pytest.raises(OutputUnusable, match=r"Line 1 of .* is no line of ground truth"):
+        list(read_ground_truth(path))
+
+
 @pytest.mark.parametrize("foreign", [b"\n", b"garbage\n", b'{"audio": 3}\n', b'{"source":"x"}\n'])
 def test_a_line_that_is_none_of_ours_is_named(path, foreign):
     """Neither reading nor updating passes over a line that it does not understand."""

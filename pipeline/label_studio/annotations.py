@@ -13,14 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from pipeline.label_studio.ground_truth import AUTO, REVIEWED, GroundTruth, Segment
+from pipeline.label_studio.ground_truth import AUTO, LONGEST, REVIEWED, GroundTruth, Segment
 from pipeline.labeling import LANGUAGE, SPEAKER, TEXT, TRANSCRIPTION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-
-_LONGEST = 1e6
-"""Seconds: no recording has a region later than that."""
 
 _LANGUAGE_AT_END = re.compile(r"/([a-z]{2,3}-[A-Z]{2,4})$")
 """What a run in one language calls its predictions: amazon-transcribe/en-US."""
@@ -113,7 +110,7 @@ def _about(task: Mapping[str, Any], said: _Said, prediction: Mapping[str, Any]) 
         "audio": _str(data.get("audio")) or "",
         "job_id": _str(data.get("job_id")) or "",
         "language": said.language or _str(data.get("language")) or (named and named[1]),
-        "duration": _finite(data.get("duration")),
+        "duration": _seconds(data.get("duration")),
         "score": _finite(prediction.get("score")),
         "model_version": model,
     }
@@ -141,7 +138,7 @@ def _add(regions: dict[Any, _Region], result: dict[str, Any], value: dict[str, A
     if times != (0.0, 0.0):
         region.times = times
     channel, score = value.get("channel"), _finite(result.get("score"))
-    if isinstance(channel, int):
+    if isinstance(channel, int) and not isinstance(channel, bool):
         region.channel = channel
     region.score = region.score if score is None else score
     if result["from_name"] == SPEAKER:
@@ -198,8 +195,8 @@ def _times(value: Mapping[str, Any]) -> tuple[float, float]:
     """Start and end, in this order; one that is missing or can't be is as the other."""
     known = [
         seconds
-        for seconds in (_finite(value.get("start")), _finite(value.get("end")))
-        if seconds is not None and 0 <= seconds <= _LONGEST
+        for seconds in (_seconds(value.get("start")), _seconds(value.get("end")))
+        if seconds is not None
     ]
     return min(known, default=0.0), max(known, default=0.0)
 
@@ -223,6 +220,12 @@ def _number(thing: Mapping[str, Any]) -> int:
 
 def _str(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
+
+
+def _seconds(value: Any) -> float | None:
+    """A time in a recording; None where it can't be one."""
+    seconds = _finite(value)
+    return seconds if seconds is not None and 0 <= seconds <= LONGEST else None
 
 
 def _finite(value: Any) -> float | None:

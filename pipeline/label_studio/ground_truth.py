@@ -12,7 +12,7 @@ import os
 import tempfile
 from contextlib import ExitStack, contextmanager
 from itertools import groupby
-from typing import IO, TYPE_CHECKING, BinaryIO, Literal, NamedTuple, TypeVar
+from typing import IO, TYPE_CHECKING, Annotated, BinaryIO, Literal, NamedTuple, TypeVar
 
 import msgspec
 
@@ -27,6 +27,12 @@ REVIEWED: Literal["reviewed"] = "reviewed"
 AUTO: Literal["auto"] = "auto"
 
 
+LONGEST = 1_000_000
+"""Seconds: no recording has a region later than that."""
+
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=LONGEST)]
+
+
 class Segment(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A stretch of speech: `start` and `end` in seconds, as the reviewer left them.
 
@@ -35,8 +41,8 @@ class Segment(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     the audio's, from 0. `score` is the region's confidence, 0..1, where the prediction has one.
     """
 
-    start: float
-    end: float
+    start: Seconds
+    end: Seconds
     text: str
     speaker: str | None = None
     channel: int | None = None
@@ -62,7 +68,7 @@ class GroundTruth(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     text: str
     job_id: str = ""
     language: str | None = None
-    duration: float | None = None
+    duration: Seconds | None = None
     segments: tuple[Segment, ...] = ()
     predicted: str | None = None
     deleted: tuple[Segment, ...] = ()
@@ -157,13 +163,12 @@ def opened_ground_truth(path: Path) -> BinaryIO:
     Raises:
         OutputUnusable: there is no such file.
     """
-    try:
-        return _opened(path)
-    except FileNotFoundError:
+    if not path.exists():
         raise OutputUnusable(
             f"There is no ground truth {path}. `transcribe-pipeline pull` writes it; name it with "
             "--ground-truth."
-        ) from None
+        )
+    return _opened(path)
 
 
 def lines_of(file: BinaryIO, path: Path) -> Iterator[GroundTruth]:
@@ -279,19 +284,14 @@ _Line = TypeVar("_Line")
 
 def _decoded(path: Path, decode: Callable[[bytes], _Line]) -> Iterator[tuple[bytes, _Line]]:
     """Each line of the file with its newline, and what it says; none where there is no file."""
-    try:
-        file = _opened(path)
-    except FileNotFoundError:
-        return
-    with file:
-        yield from _each(file, path, decode)
+    if path.exists():
+        with _opened(path) as file:
+            yield from _each(file, path, decode)
 
 
 def _opened(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
-    except FileNotFoundError:
-        raise
     except OSError as error:
         raise OutputUnusable(f"{path} can't be read: {error.strerror}.") from error
 
