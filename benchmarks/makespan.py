@@ -115,7 +115,7 @@ def _watch(size: Size, begin: Any) -> list[dict[str, Any]]:
     return samples
 
 
-def _pipeline(place: Place, size: Size) -> subprocess.Popen[str]:
+def _pipeline(place: Place, _: Size) -> subprocess.Popen[str]:
     return place.begin()
 
 
