@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # written: going back to them is no new task.
 _ADD = """
 INSERT INTO recordings (key, etag, size, identity, found, seen, changed)
-VALUES (?, ?, ?, ?4, coalesce((SELECT attempt FROM results WHERE identity = ?4), 0), ?5, ?6)
+VALUES (?, ?, ?, ?, coalesce((SELECT attempt FROM results WHERE identity = ?), 0), ?, ?)
 ON CONFLICT (key) DO UPDATE SET
     status = CASE
         WHEN identity = excluded.identity THEN status
@@ -105,7 +105,7 @@ class State(StateReader):
         """
         now = time.time()
         rows = [
-            (each.key, each.etag, each.size, identity, self.generation, now)
+            (each.key, each.etag, each.size, identity, identity, self.generation, now)
             for each, identity in page
         ]
         with self._writing():
