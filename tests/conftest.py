@@ -30,6 +30,11 @@ COMMAND = str(Path(sys.executable).with_name("transcribe-pipeline"))
 # The benchmarks hold processes to cores and read /proc.
 collect_ignore = [] if sys.platform == "linux" else ["test_benchmarks.py"]
 
+# Who is started by nohup or in a script's background inherits that signals are ignored, and the
+# command would respect that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
 hypothesis_settings.register_profile(
     "suite", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -66,3 +66,22 @@ def test_run_that_waits_for_an_answer_stops_at_once(run, cloud, arrow):
     assert "Traceback" not in told
     assert len(run.tasks()) == len(run.texts()) == RECORDINGS
     assert set(service.figures()["created"].values()) == {1}
+
+
+def test_run_under_nohup_goes_on_when_the_terminal_closes(run, cloud):
+    """A signal that was ignored when the run was started stays ignored."""
+    service = cloud("--seconds", "1")
+    service.add(one="the first text")
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        process = run.start("run", "s3://audio/", *RESULTS)
+    finally:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    with process:
+        while not service.figures()["created"]:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGHUP)
+        process.communicate(timeout=20)
+
+    assert process.returncode == 0
+    assert list(run.texts().values()) == ["the first text"]
