@@ -92,7 +92,9 @@ class Pace:
         rate = self.rate(now)
         lowest = min(_LOWEST_RATE, self.ceiling) / (1 - _CAUTION)
         if self._accepted and self._accepted_rate(now) < rate / _HARDLY_USED:
-            self._found, self._found_at = max(rate * _GENTLY, lowest), now
+            self._proven = self._proven or rate
+            by_chance = 0.0 if self._too_many_refused() else self._proven / 2
+            self._found, self._found_at = max(rate * _GENTLY, lowest, by_chance), now
             return
         found = min(rate, self._accepted_rate(now)) or rate / 2
         if not self._proven or self._too_many_refused():

@@ -495,3 +495,17 @@ def test_who_may_hold_no_more_waits_for_an_end():
     assert slots.take(2)
     assert not slots.take(2)
     assert slots.patience(2) == math.inf
+
+
+def test_throttles_by_chance_never_starve_an_operation_that_is_hardly_used():
+    """A twentieth of the calls throttled, whatever the rate is: about half is left."""
+    pace = Pace(3500)
+    for second in range(600):
+        for call in range(10):
+            moment = second + call / 10
+            if (second * 10 + call) % 20 == 7:
+                pace.throttled(moment)
+            else:
+                pace.accepted(moment)
+
+    assert pace.rate(600) >= 0.9 * 3500 / 2
