@@ -250,15 +250,16 @@ class Slots:
         if self.limit >= self.ceiling or self.held >= self.ceiling:
             return math.inf
         ended = self._unseen.until(self.held - self.limit + 1, now)
-        if self._step:
-            return ended
-        wait = _STARVED_SECONDS if self.limit <= 0 else _PROBE_SECONDS
-        return min(ended, max(0.0, self._refused_at + wait - now))
+        return ended if self._step else min(ended, max(0.0, self._probe_at - now))
+
+    @property
+    def _probe_at(self) -> float:
+        """When one more may be tried though no start was accepted meanwhile."""
+        return self._refused_at + (_STARVED_SECONDS if self.limit <= 0 else _PROBE_SECONDS)
 
     def _may_try(self, now: float) -> bool:
         if self.limit >= self.ceiling:
             return False
         if self._accepted >= (self._step or _PROBE_STARTS):
             return True
-        wait = _STARVED_SECONDS if self.limit <= 0 else _PROBE_SECONDS
-        return not self._step and now >= self._refused_at + wait
+        return not self._step and now >= self._probe_at
