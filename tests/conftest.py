@@ -35,8 +35,13 @@ collect_ignore = [] if sys.platform == "linux" else ["test_benchmarks.py"]
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
+# With CI set the examples are the same each time: what passes there passes again, and new examples
+# are found by those who can look at them.
 hypothesis_settings.register_profile(
-    "suite", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "suite",
+    deadline=None,
+    derandomize="CI" in os.environ,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 hypothesis_settings.load_profile("suite")
 

@@ -49,6 +49,7 @@ def test_languages_without_spaces_have_no_words():
     assert all(map(has_words, ["en-US", "de-DE", "ko-KR", "vi-VN", None, ""]))
 
 
+@example(text="\u0149", language="en-US")  # one letter that folds into an apostrophe and n
 @example(text="U\u00af", language="zh-CN")  # the accent is apart until a space is dropped
 @given(text=st.text(max_size=40), language=st.sampled_from(LANGUAGES))
 def test_normalising_twice_is_normalising_once(text, language):

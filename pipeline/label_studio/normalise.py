@@ -43,7 +43,7 @@ def normalised(text: str, language: str | None) -> str:
     if _code(language) in _DOTTED:
         text = text.translate(_TURKIC)
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    spaced = _OTHERS.sub(_spaced, text)
+    spaced = _OTHERS.sub(_spaced, text.translate(_APOSTROPHES))  # ŉ has come apart into two
     joined = (" " if has_words(language) else "").join(spaced.split())
     return unicodedata.normalize("NFKC", joined)  # what a dropped character kept apart may join
 
