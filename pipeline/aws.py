@@ -56,6 +56,8 @@ class Session:
         self._connections = connections
         self._keys = keys
         self._stack = AsyncExitStack()
+        self._clients: dict[str, Any] = {}
+        self._opening = asyncio.Lock()
         self._renewing = asyncio.Lock()
         self._renewed_at = -math.inf
 
@@ -67,16 +69,31 @@ class Session:
             NoAccess: no credentials.
         """
         with translated("connecting"):
-            session = await self._machine_session()
-            endpoint = self._settings.endpoint_url or None
-            enter = self._stack.enter_async_context
-            config = _transcribe_config(self._connections)
-            self.transcribe = await enter(
-                session.client("transcribe", endpoint_url=endpoint, config=config)
-            )
-            config = _s3_config(self._settings)
-            self.s3 = await enter(session.client("s3", endpoint_url=endpoint, config=config))
-            self.region = session.region_name
+            self._machine = await self._machine_session()
+            self.region = self._machine.region_name
+            self.transcribe = await self._opened("transcribe")
+            self.s3 = await self._opened("s3")
+        self._clients = {"transcribe": self.transcribe, "s3": self.s3}
+
+    async def client(self, service: str) -> Any:
+        """The client of a service by botocore's name for it, such as `iam`; opened when asked for.
+
+        Ask for it anew before each call: after a renewal it is another one. `aws_service.Service`
+        does so, and translates what goes wrong.
+        """
+        async with self._opening:
+            if service not in self._clients:
+                with translated(f"connecting to {service}"):
+                    self._clients[service] = await self._opened(service)
+            return self._clients[service]
+
+    async def _opened(self, service: str) -> Any:
+        config = _config(self._connections)
+        if service == "s3":
+            config = config.merge(_s3_config(self._settings))
+        endpoint = self._settings.endpoint_url or None
+        client = self._machine.client(service, endpoint_url=endpoint, config=config)
+        return await self._stack.enter_async_context(client)
 
     async def _machine_session(self) -> Any:
         """A new session: it reads the environment and the credentials files anew."""
@@ -139,7 +156,7 @@ async def connect(
         await session.close()
 
 
-def _transcribe_config(connections: int) -> AioConfig:
+def _config(connections: int) -> AioConfig:
     return AioConfig(
         # Found in CloudTrail by this name; botocore's own would be spelt anew for every call.
         user_agent=f"transcribe-pipeline/{__version__}",
@@ -151,7 +168,7 @@ def _transcribe_config(connections: int) -> AioConfig:
 
 
 def _s3_config(settings: Aws) -> AioConfig:
-    """Presigning only; s3v4, or most regions and KMS objects refuse the URL."""
+    """For presigning: s3v4, or most regions and KMS objects refuse the URL."""
     elsewhere = settings.endpoint_url or any(
         os.environ.get(name) for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
     )

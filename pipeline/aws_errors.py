@@ -19,8 +19,11 @@ from pipeline.errors import (
     JobMissing,
     NoAccess,
     NoFreeSlot,
+    NoSuchSource,
     PipelineError,
     RecordingFailed,
+    ResourceMissing,
+    ResourceTaken,
     Throttled,
     Unavailable,
     VocabularyMissing,
@@ -60,6 +63,27 @@ _BY_CODE: dict[str, type[PipelineError]] = {
     "RequestTimeout": Unavailable,
     "ConflictException": JobExists,
     "NotFoundException": JobMissing,
+}
+# What the other services say of a resource; the codes are those of their service models.
+_OF_A_RESOURCE: dict[str, type[PipelineError]] = {
+    "NoSuchEntity": ResourceMissing,
+    "NoSuchBucket": NoSuchSource,
+    "NoSuchCORSConfiguration": ResourceMissing,
+    "NoSuchResourceException": ResourceMissing,
+    "NotFoundException": ResourceMissing,
+    "ResourceNotFoundException": ResourceMissing,
+    "AWS.SimpleQueueService.NonExistentQueue": ResourceMissing,
+    "QueueDoesNotExist": ResourceMissing,
+    "EntityAlreadyExists": ResourceTaken,
+    "ResourceAlreadyExistsException": ResourceTaken,
+    "QueueAlreadyExists": ResourceTaken,
+    "QueueNameExists": ResourceTaken,
+    "ConcurrentModification": Unavailable,
+    "ConcurrentModificationException": Unavailable,
+    "EntityTemporarilyUnmodifiable": Unavailable,
+    "KMSInternalException": Unavailable,
+    "ServiceFailure": Unavailable,
+    "OverLimit": Throttled,  # too many messages of the queue are in flight
 }
 _DENIED = frozenset({"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"})
 _NO_ACCESS = {
@@ -119,9 +143,20 @@ def meaning(operation: str, code: str, words: str) -> PipelineError:
         no_access = Expired if code.startswith("ExpiredToken") else NoAccess
         said = f"{operation}: {_NO_ACCESS[code]} ({code}: {words})"
         return no_access(f"{said}. {CREDENTIALS_STEP}")
-    of_a_vocabulary = operation.endswith(_VOCABULARY) and _of_a_vocabulary(code, words)
-    kind = of_a_vocabulary or _kind(operation, code, words)
+    special: type[PipelineError] | None = None
+    if not operation.startswith("transcribe:"):
+        special = _of_a_resource(code)
+    elif operation.endswith(_VOCABULARY):
+        special = _of_a_vocabulary(code, words)
+    kind = special or _kind(operation, code, words)
     return kind(f"{operation}: {code}: {words}") if kind else _refusal(operation, words)
+
+
+def _of_a_resource(code: str) -> type[PipelineError] | None:
+    """The class of another service's answer about what was asked for; None for the others."""
+    if code.startswith("LimitExceeded"):
+        return BadSettings  # the account has as many of them as it may: asking again is no use
+    return _OF_A_RESOURCE.get(code)
 
 
 def _of_a_vocabulary(code: str, words: str) -> type[PipelineError] | None:

@@ -18,6 +18,8 @@
     ├── JobMissing                Get asked for a job that the service does not know
     ├── VocabularyMissing         the service knows no custom vocabulary of this name
     ├── VocabularyTaken           it knows one already, or is still working on it
+    ├── ResourceMissing           a service knows none of this name: no such role, queue or rule
+    ├── ResourceTaken             it knows one of this name already
     ├── NotNow                    this recording met faults for too long; the next run tries again
     └── Retryable                 worth another try
         ├── Throttled             the rate of one call was too high
@@ -109,6 +111,14 @@ class VocabularyMissing(PipelineError):
 
 class VocabularyTaken(PipelineError):
     """The service has a vocabulary of this name already, or is still working on it."""
+
+
+class ResourceMissing(PipelineError):
+    """A service knows nothing of this name: no such user, role, policy, queue, rule or key."""
+
+
+class ResourceTaken(PipelineError):
+    """A service has something of this name already."""
 
 
 class Retryable(PipelineError):

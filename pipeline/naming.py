@@ -80,8 +80,13 @@ def parse_job_name(tag: str, name: str) -> tuple[bytes, int] | None:
 
 def result_place(results: S3Place, name: str) -> S3Place:
     """Where the service writes the transcript of the job `name` under `--results`."""
-    prefix = results.key if not results.key or results.key.endswith("/") else f"{results.key}/"
-    return S3Place(results.bucket, f"{prefix}{name}.json")
+    return S3Place(results.bucket, f"{as_folder(results).key}{name}.json")
+
+
+def as_folder(place: S3Place) -> S3Place:
+    """The same prefix with a slash at its end, as the places of results have it."""
+    whole = not place.key or place.key.endswith("/")
+    return place if whole else place._replace(key=f"{place.key}/")
 
 
 def place_of_result(url: str) -> S3Place | None:

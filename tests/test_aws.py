@@ -23,6 +23,8 @@ from pipeline.errors import (
     NoFreeSlot,
     PipelineError,
     RecordingFailed,
+    ResourceMissing,
+    ResourceTaken,
     Throttled,
     Unavailable,
     VocabularyMissing,
@@ -167,6 +169,31 @@ def test_the_http_status_changes_nothing(code, words, kind, status):
 def test_an_answer_about_a_vocabulary_means(operation, code, words, kind):
     """What stands in the way of one vocabulary is no matter of jobs."""
     assert kind is type(meaning(f"transcribe:{operation}Vocabulary", code, words))
+
+
+@pytest.mark.parametrize(
+    ("operation", "code", "kind"),
+    [
+        ("iam:GetRole", "NoSuchEntity", ResourceMissing),
+        ("kms:DescribeKey", "NotFoundException", ResourceMissing),
+        ("events:DescribeRule", "ResourceNotFoundException", ResourceMissing),
+        ("sqs:GetQueueUrl", "AWS.SimpleQueueService.NonExistentQueue", ResourceMissing),
+        ("s3:GetBucketCORS", "NoSuchCORSConfiguration", ResourceMissing),
+        ("servicequotas:GetServiceQuota", "NoSuchResourceException", ResourceMissing),
+        ("iam:CreateUser", "EntityAlreadyExists", ResourceTaken),
+        ("events:PutRule", "LimitExceededException", BadSettings),
+        ("iam:CreateAccessKey", "LimitExceeded", BadSettings),
+        ("iam:PutRolePolicy", "MalformedPolicyDocument", BadSettings),
+        ("iam:CreateUser", "ConcurrentModification", Unavailable),
+        ("iam:CreateUser", "ServiceFailure", Unavailable),
+        ("servicequotas:GetServiceQuota", "TooManyRequestsException", Throttled),
+        ("sqs:ReceiveMessage", "OverLimit", Throttled),
+        ("iam:GetUser", "AccessDenied", Denied),
+    ],
+)
+def test_an_answer_about_a_resource_means(operation, code, kind):
+    """The other services' words for what is missing, taken or too much are told apart."""
+    assert kind is type(meaning(operation, code, "Words of the service."))
 
 
 def test_a_job_whose_vocabulary_is_refused_stops_the_run():

@@ -18,6 +18,7 @@ LAYERS = (
         *(
             "aws_errors",
             "aws",
+            "aws_service",
             "presign",
             "s3",
             "s3_answers",

@@ -202,7 +202,7 @@ def _wanted(config: Config, table: Path, upload: str) -> Wanted:
     Raises:
         BadSettings: so it is.
     """
-    from pipeline.naming import parse_s3_uri
+    from pipeline.naming import as_folder, parse_s3_uri
     from pipeline.vocabularies import Wanted
     from pipeline.vocabulary import complaints
 
@@ -217,8 +217,8 @@ def _wanted(config: Config, table: Path, upload: str) -> Wanted:
     rows = _read(table)
     if found := complaints(rows, language):
         raise BadSettings("\n".join(f"{table}: {each}" for each in found))
-    prefix = place.key if not place.key or place.key.endswith("/") else f"{place.key}/"
-    return Wanted(name, language, rows, place._replace(key=f"{prefix}{name}.txt"))
+    folder = as_folder(place)
+    return Wanted(name, language, rows, folder._replace(key=f"{folder.key}{name}.txt"))
 
 
 async def _apply(config: Config, wanted: Wanted, minutes: float) -> int:
