@@ -15,8 +15,9 @@ from pipeline.brakes import SlotGate, Waiting
 from pipeline.errors import NothingWorks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
+    from pipeline.events import Reliance
     from pipeline.model import Job
     from pipeline.state import State
 
@@ -42,6 +43,7 @@ class Figures:
         self.silent = 0
         self.failed = 0
         self.postponed = 0
+        self.notes: list[str] = []
 
     @property
     def seconds(self) -> float:
@@ -53,8 +55,10 @@ class Board:
     """The jobs between their claim and their end.
 
     A job is open from the claim until its line is handed to the writer or it has failed;
-    it is waiting from its start until the poller sees that it has finished. `queueing` tells
-    whether the service was seen to queue jobs, `typical_seconds` how long a job takes.
+    it is waiting from its start until the poller sees, or an event tells, that it has finished.
+    `queueing` tells whether the service was seen to queue jobs, `typical_seconds` how long a job
+    takes. With events `reliance` says how far to rely on them, and `on_settled` is told the name of
+    each job that is written down as ended.
     """
 
     def __init__(self, state: State, most_in_flight: int, most_starts: int | None = None) -> None:
@@ -66,6 +70,8 @@ class Board:
         self.waiting: dict[str, Job] = {}
         self.queueing = False
         self.typical_seconds: float | None = None
+        self.reliance: Reliance | None = None
+        self.on_settled: Callable[[str], None] | None = None
         self._holding: set[str] = set()
         self._since: dict[str, float] = {}
         self._resumed: set[str] = set()
@@ -147,6 +153,19 @@ class Board:
         ended = before - len(self.waiting)
         self.slots.looked(begun, ended, uncollected=len(self._holding) - len(self.waiting))
 
+    def told(self, name: str) -> Job | None:
+        """An event says that the job has ended: its slot is free, and it is waited for no longer.
+
+        None where nobody waits for it, or it was found running just now.
+        """
+        job = self.waiting.get(name)
+        if job is None or self._not_before.get(name, 0) > time.monotonic():
+            return None
+        self.give_up(job)
+        self.slots.told()
+        self.has_ended(job)
+        return job
+
     def give_up(self, job: Job) -> None:
         """Wait for its end no longer."""
         del self.waiting[job.name]
@@ -189,6 +208,7 @@ class Board:
     def try_again(self, job: Job) -> None:
         """The job failed for no fault of the recording: it is pending under a new name."""
         self.state.try_again(job)
+        self._settled(job)
         self._settle(job)
         self._wake()
 
@@ -216,6 +236,7 @@ class Board:
         """The service has forgotten the job: it is pending again; return how often this was."""
         self._restarts[job.name] += 1
         self.state.release(job)
+        self._settled(job)
         self._settle(job)
         self._wake()
         return self._restarts[job.name]
@@ -234,8 +255,20 @@ class Board:
         """The recording ends without a task."""
         self._since.pop(job.name, None)
         self.state.failed(job, reason, words)
+        self._settled(job)
         self.figures.failed += 1
         self._settle(job)
+
+    def wrote(self, jobs: Iterable[Job], count: int) -> None:
+        """The jobs' lines are committed; `count` of them were still wanted."""
+        self.figures.written += count
+        self._settled(*jobs)
+
+    def _settled(self, *jobs: Job) -> None:
+        """What became of the jobs is written down for good."""
+        if self.on_settled is not None:
+            for job in jobs:
+                self.on_settled(job.name)
 
     def _settle(self, job: Job) -> None:
         self.has_ended(job)

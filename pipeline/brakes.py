@@ -230,6 +230,10 @@ class SlotGate:
         self.slots.looked(begun, ended, uncollected)
         self._freed.set()
 
+    def told(self) -> None:
+        """Events tell when jobs end: how many have ended unseen is guessed no longer."""
+        self.slots.told()
+
     def give_back(self) -> None:
         """A job has ended."""
         self.slots.ended()

@@ -148,6 +148,10 @@ class Unseen:
         self._looked_at = self._known_at = now
         self._known = uncollected
 
+    def told(self) -> None:
+        """Ends are told when they happen: from now on none is expected, until a look shows some."""
+        self._rate = 0.0
+
     def collected(self) -> None:
         """One of those that have ended is counted no longer."""
         self._known = max(0, self._known - 1)
@@ -220,6 +224,10 @@ class Slots:
     def looked(self, now: float, ended: int, uncollected: int) -> None:
         """A look at the jobs, begun at `now`, has shown that so many have ended."""
         self._unseen.looked(now, ended, uncollected)
+
+    def told(self) -> None:
+        """Jobs are known to end when they do: none has ended unseen."""
+        self._unseen.told()
 
     def ended(self) -> None:
         """A job has ended for certain."""

@@ -1,7 +1,8 @@
 """The third stage: one loop asks what has finished, by listing, never one Get per job.
 
 A job that was waiting before the listing began and is no longer in it has finished, or the listing
-lags: the collector finds out by reading its result.
+lags: the collector finds out by reading its result. Where events tell of ends, jobs are listed
+seldom, for events that were lost.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from pipeline.events import late
 from pipeline.failures import NEVER_ENDED
 from pipeline.model import JobStatus
 from pipeline.text import duration
@@ -24,6 +26,11 @@ _GROWTH = 1.5
 _LOOKS = 20
 _LOOKS_AT_LEAST = 6
 _LOOKS_AT_THE_END = 60
+_TICK = 5.0
+_SILENCE = (
+    "Jobs end, but no event tells of it: the run goes on by listing them. `transcribe-pipeline "
+    "events setup` shows what is wrong with the rule and its queue."
+)
 
 
 def next_interval(last: float, calls: int, typical: float | None, *, ending: bool) -> float:
@@ -71,6 +78,9 @@ class Poller:
             await asyncio.sleep(interval)
             self._board.state.note_started()
             self._give_up_overdue()
+            if self._events_suffice():
+                interval = min(_TICK, self._longest)
+                continue
             due, begun = self._board.due(), asyncio.get_running_loop().time()
             if not due:
                 self._board.seem_finished([], begun)
@@ -79,11 +89,31 @@ class Poller:
             running, calls = await self._running()
             gone = [job for job in due if job.name not in running]
             self._board.seem_finished(gone, begun)
+            self._note(begun, len(gone))
             for job in gone:
                 await self._finished.put(job)
             typical, ending = self._board.typical_seconds, self._board.ending
             wished = next_interval(interval, calls, typical, ending=ending)
             interval = max(_SOONEST, min(self._longest, wished))
+
+    def _events_suffice(self) -> bool:
+        """Whether events tell when jobs end, so that there is no need to list them now."""
+        board = self._board
+        if board.reliance is None:
+            return False
+        now = asyncio.get_running_loop().time()
+        typical, since = board.typical_seconds, board.reliance.since_look(now)
+        known_late = board.overdue(late(typical) + since)  # the last listing has shown them running
+        some_late = len(board.overdue(late(typical))) > len(known_late)
+        return not board.reliance.look_is_due(
+            now, typical, ending=board.ending, some_late=some_late
+        )
+
+    def _note(self, begun: float, gone: int) -> None:
+        """Compare what a listing has found with what events have told."""
+        reliance = self._board.reliance
+        if reliance is not None and reliance.looked(begun, gone):
+            self._board.figures.notes.append(_SILENCE)
 
     def _give_up_overdue(self) -> None:
         """A job that never ends fails its recording alone; whoever waits is told."""

@@ -228,13 +228,18 @@ async def write(output: Output, lines: asyncio.Queue[Line], board: Board) -> Non
         while True:
             batch.append(await lines.get())
             await _fill(batch, lines)
-            board.figures.written += output.write(batch)
+            _commit(output, batch, board)
             batch.clear()
     finally:
         while not lines.empty():
             batch.append(lines.get_nowait())
         if batch:
-            board.figures.written += output.write(batch)
+            _commit(output, batch, board)
+
+
+def _commit(output: Output, batch: list[Line], board: Board) -> None:
+    wanted = output.write(batch)
+    board.wrote((line.job for line in batch), wanted)
 
 
 async def _fill(batch: list[Line], lines: asyncio.Queue[Line]) -> None:

@@ -356,3 +356,66 @@ def test_a_job_of_an_earlier_run_is_overdue_by_its_own_start(path):
         assert keys_of(board.overdue(7_100)) == ["old"]
         assert board.overdue(7_300) == []
         assert sorted(keys_of(board.overdue(-1))) == ["new", "old"]
+
+
+def test_an_event_frees_the_slot_at_once(path):
+    """A job that an event tells of is nobody's to wait for, and another may start."""
+    with board_of(path) as board:
+        [job] = running(board.state, "a.mp3")
+        board.slots.adopt()
+        board.is_running(job)
+
+        assert board.told(job.name) is job
+        assert (board.slots.slots.held, board.waiting) == (0, {})
+
+
+def test_an_event_for_nobody_changes_nothing(path):
+    """What an event says of a job that is not waited for is not believed."""
+    with board_of(path) as board:
+        [job] = running(board.state, "a.mp3")
+        board.slots.adopt()
+        board.is_running(job)
+
+        assert board.told(f"{job.name}-2") is None
+        assert board.told("../../etc/passwd") is None
+        assert (board.slots.slots.held, list(board.waiting)) == (1, [job.name])
+
+
+def test_a_job_that_an_event_ended_too_soon_holds_its_slot_again(path):
+    """A forged or early event costs one look; more of them within seconds cost none."""
+    with board_of(path) as board:
+        [job] = running(board.state, "a.mp3")
+        board.slots.adopt()
+        board.is_running(job)
+        board.told(job.name)
+
+        board.still_running(job)
+
+        assert (board.slots.slots.held, list(board.waiting)) == (1, [job.name])
+        assert board.told(job.name) is None
+
+
+def test_who_deletes_events_is_told_when_a_recording_is_settled(path):
+    """Written, failed, forgotten or worth another job: each is told once it stands in the state."""
+    with board_of(path) as board:
+        jobs = running(board.state, "written", "failed", "forgotten", "spoilt", "postponed")
+        seen: list[tuple[str, int]] = []
+        board.on_settled = lambda name: seen.append((name, board.state.counts().in_flight))
+        for job in jobs:
+            board.slots.adopt()
+            board.is_running(job)
+        written, failed, forgotten, spoilt, postponed = jobs
+
+        board.fail(failed, "refused", "no")
+        board.restart(forgotten)
+        board.try_again(spoilt)
+        board.postpone(postponed)
+        with board.state.checkpoint():
+            board.state.mark_written([written])
+        board.hand_over(written, silent=False)
+        assert len(seen) == 3
+        board.wrote([written], 1)
+
+        assert seen == [
+            (failed.name, 4), (forgotten.name, 3), (spoilt.name, 2), (written.name, 1),
+        ]  # fmt: skip

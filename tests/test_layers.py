@@ -37,6 +37,7 @@ LAYERS = (
             "brakes",
             "tasks",
             "transcript",
+            *("event_queue", "eventing"),
         ),
         *("progress", "exporting", "parts", "plan", "iam", "metrics", "label_studio"),
         "vocabularies",
@@ -56,6 +57,7 @@ LAYERS = (
         "model",
         "errors",
         *("labeling", "document", "segments"),
+        "events",
     ),
 )
 """From the top down; a part imports from its own layer and those below."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any, cast
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.board import Board
 from pipeline.config import Limits
+from pipeline.events import Reliance
 from pipeline.failures import NEVER_ENDED
 from pipeline.poller import Poller, next_interval
 from tests.state_files import begun, running
@@ -63,3 +65,36 @@ async def test_a_job_that_never_ends_is_given_up(tmp_path):
         assert [words for *_, words in state.failed_recordings()] == [
             "The job did not end within 1 h."
         ]
+
+
+def idle_poller(board: Board) -> Poller:
+    """A poller that is not going to list."""
+    return Poller(board, cast("Any", None), "tag", Limits(), asyncio.Queue())
+
+
+async def test_without_events_every_look_is_a_listing(tmp_path):
+    """Where no queue is named nothing is skipped."""
+    with begun(tmp_path / "state") as state:
+        assert not idle_poller(Board(state, 9))._events_suffice()
+
+
+async def test_a_job_that_became_late_since_the_last_listing_is_looked_for(tmp_path):
+    """One that a listing has shown running, late as it was, is not looked for again."""
+    now = asyncio.get_running_loop().time()
+    with begun(tmp_path / "state") as state:
+        board = Board(state, 9)
+        [job] = running(state, "slow")
+        board.slots.adopt()
+        board.is_running(job)
+        board.typical_seconds = 60
+        board.reliance = Reliance(now - 40)
+        board.reliance.told = 1
+        board.reliance.looked(now - 40, 0)
+        poller = idle_poller(board)
+
+        seen = []
+        for age in (170, 190, 300):  # late after 180, and known to be so after 220
+            board._since[job.name] = time.monotonic() - age
+            seen.append(poller._events_suffice())
+
+        assert seen == [True, False, True]

@@ -1,0 +1,241 @@
+"""What an event says, where a queue is, and how far events are relied on."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.events import Reliance, ended_job, late, parse_queue_url, pause
+
+few = settings(max_examples=80, deadline=None)
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+
+
+def event(**detail: Any) -> dict[str, Any]:
+    """The documented shape of an event."""
+    job = {"TranscriptionJobName": "calls-1", "TranscriptionJobStatus": "COMPLETED"}
+    return {
+        "version": "0",
+        "id": "1de9a55a-39aa-d889-84eb-22d245492319",
+        "detail-type": "Transcribe Job State Change",
+        "source": "aws.transcribe",
+        "account": "123456789012",
+        "time": "2026-11-23T02:00:00Z",
+        "region": "us-east-1",
+        "resources": [],
+        "detail": job | detail,
+    }
+
+
+@pytest.mark.parametrize("status", ["COMPLETED", "FAILED"])
+def test_an_event_names_the_job_that_has_ended(status):
+    """However a job ends, its event is a reason to look at it."""
+    body = json.dumps(event(TranscriptionJobStatus=status, FailureReason="Internal failure"))
+
+    assert ended_job(body) == "calls-1"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "calls-1",
+        "[" * 100_000,
+        '{"detail": ' * 100_000,
+        '"\ud800"',
+        json.dumps(event() | {"source": "my.transcribe"}),
+        json.dumps(event() | {"detail-type": "Vocabulary State Change"}),
+        json.dumps(event(TranscriptionJobStatus="IN_PROGRESS")),
+        json.dumps(event(TranscriptionJobName=7)),
+        json.dumps(event() | {"detail": None}),
+        json.dumps({"Type": "Notification", "Message": json.dumps(event())}),
+        json.dumps([event()]),
+    ],
+)
+def test_what_is_no_such_event_names_none(body):
+    """Other events, other shapes and what is no JSON at all are nobody's."""
+    assert ended_job(body) is None
+
+
+@few
+@given(st.text(st.characters(), max_size=200) | json_values.map(json.dumps))
+def test_a_message_may_hold_anything(body):
+    """Whatever somebody puts into the queue is read without an error."""
+    assert ended_job(body) is None
+
+
+@few
+@given(st.dictionaries(st.sampled_from([*event(), "detail"]), json_values))
+def test_an_event_may_hold_anything(changes):
+    """An event with any of its parts replaced names its job, or none."""
+    assert ended_job(json.dumps(event() | changes)) in (None, "calls-1")
+
+
+@pytest.mark.parametrize(
+    ("url", "region"),
+    [
+        ("https://sqs.eu-central-1.amazonaws.com/123456789012/calls-events", "eu-central-1"),
+        ("https://sqs.cn-north-1.amazonaws.com.cn/123456789012/calls_events", "cn-north-1"),
+        ("https://sqs-fips.us-gov-west-1.amazonaws.com/123456789012/e", "us-gov-west-1"),
+        ("https://sqs.us-east-1.api.aws/123456789012/e", "us-east-1"),
+        ("https://eu-west-1.queue.amazonaws.com/123456789012/e", "eu-west-1"),
+        ("http://127.0.0.1:4566/000000000000/e", None),
+    ],
+)
+def test_a_queues_url_says_where_it_is(url, region):
+    """Of AWS's own hosts the region is read; another endpoint may be anywhere."""
+    queue = parse_queue_url(url)
+
+    assert queue is not None
+    assert queue.region == region
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "calls-events",
+        "arn:aws:sqs:us-east-1:123456789012:calls-events",
+        "s3://bucket/123456789012/e",
+        "https://sqs.us-east-1.amazonaws.com/calls-events",
+        "https://sqs.us-east-1.amazonaws.com/123456789012/",
+        "https://sqs.us-east-1.amazonaws.com/123456789012/a/b",
+        "https://sqs.us-east-1.amazonaws.com/123456789012/e?Action=PurgeQueue",
+        "https://[/123456789012/e",
+    ],
+)
+def test_what_is_no_queues_url_is_none(url):
+    """Names, ARNs and other addresses are told apart from a queue's URL."""
+    assert parse_queue_url(url) is None
+
+
+@few
+@given(st.none() | st.floats(0.01, 20_000))
+def test_receiving_waits_for_more_but_never_long(typical):
+    """Between two Receive calls there are 2 seconds at most, a sixtieth of a job's time."""
+    assert 0.05 <= pause(typical) <= 2
+    assert typical is None or pause(typical) <= max(0.05, typical / 60)
+
+
+# How far events are relied on: seconds of a clock that begins at 0
+
+
+def due(
+    reliance: Reliance, now: float, typical: float | None = 60, *, ending=False, some_late=False
+) -> bool:
+    """Whether the jobs are to be listed at this moment."""
+    return reliance.look_is_due(now, typical, ending=ending, some_late=some_late)
+
+
+def told(reliance: Reliance, count: int) -> None:
+    """So many events come."""
+    reliance.told += count
+
+
+def looks(reliance: Reliance, until: int, **how: Any) -> list[int]:
+    """The seconds at which the jobs are listed, when no listing finds anything."""
+    seen = []
+    for now in range(1, until):
+        if due(reliance, now, **how):
+            reliance.looked(now, 0)
+            seen.append(now)
+    return seen
+
+
+def relied_on(events: int = 10) -> Reliance:
+    """What is relied on since the first second: a listing then found nothing that was not told."""
+    reliance = Reliance(0)
+    told(reliance, events)
+    reliance.looked(0, 0)
+    return reliance
+
+
+def test_while_events_come_jobs_are_listed_every_five_minutes():
+    """Lost events are found by a listing now and then."""
+    assert looks(relied_on(), 1000) == [300, 600, 900]
+
+
+def test_until_the_first_event_listings_become_rarer():
+    """Nobody knows yet whether events come, so the listings begin often."""
+    seen = looks(Reliance(0), 300)
+
+    gaps = [later - sooner for sooner, later in zip([0, *seen], seen, strict=False)]
+    assert seen[:3] == [5, 13, 25]
+    assert gaps == sorted(gaps)
+    assert len(seen) < 10
+
+
+def test_a_late_job_is_looked_for():
+    """A job that takes three times as long as others may have lost its event."""
+    reliance = relied_on()
+
+    assert not due(reliance, 29, some_late=True)
+    assert due(reliance, 30, some_late=True)
+    assert (late(None), late(1), late(60)) == (300, 30, 180)
+
+
+def test_at_the_end_of_the_night_lost_events_are_found_sooner():
+    """When every recording was started the jobs are listed as often as a job takes."""
+    assert looks(relied_on(), 200, typical=60, ending=True) == [60, 120, 180]
+    assert looks(relied_on(), 14, typical=1, ending=True) == [5, 10]
+
+
+def test_ends_that_no_event_told_end_the_reliance():
+    """When a listing finds more ends than events told, the jobs are listed as without events."""
+    reliance = relied_on()
+    told(reliance, 3)
+
+    reliance.looked(300, 4)
+
+    assert not reliance.relied_on
+    assert due(reliance, 300.1)
+
+
+def test_quiet_listings_say_nothing_about_events():
+    """Where nothing ended and nothing was told, events are trusted as before, or distrusted."""
+    reliance = relied_on()
+    reliance.looked(300, 4)
+
+    reliance.looked(301, 0)
+
+    assert not reliance.relied_on
+
+
+def test_events_that_come_again_are_relied_on_again():
+    """As soon as events tell of as many ends as a listing finds, listings are rare again."""
+    reliance = relied_on()
+    reliance.looked(300, 4)
+    told(reliance, 2)
+
+    reliance.looked(303, 1)
+
+    assert reliance.relied_on
+    assert not due(reliance, 400)
+
+
+def test_without_the_queue_nothing_is_relied_on():
+    """While the queue can't be read the jobs are listed; when it can, they need not be."""
+    reliance = relied_on()
+
+    reliance.lost()
+    assert due(reliance, 1)
+    reliance.found()
+    assert not due(reliance, 1)
+
+
+def test_the_silence_of_events_is_said_once_after_a_minute():
+    """One listing may come before an event does; a minute of them is worth a word."""
+    reliance = Reliance(0)
+
+    said = [now for now in range(5, 300, 5) if reliance.looked(now, 1)]
+
+    assert said == [65]
