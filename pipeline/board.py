@@ -12,7 +12,9 @@ from collections import Counter, deque
 from typing import TYPE_CHECKING
 
 from pipeline.brakes import SlotGate, Waiting
+from pipeline.config import Prices
 from pipeline.errors import NothingWorks
+from pipeline.prices import Item, billed_seconds, cost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -28,7 +30,11 @@ _LEARNING = 0.1
 
 
 class Figures:
-    """What has happened in this run; all counts are of recordings or objects."""
+    """What has happened in this run; all counts are of recordings or objects.
+
+    `billed` are the billed seconds of the jobs whose transcripts this run has collected, by item.
+    The service tells nobody how long a recording is: it is taken to end with its last segment.
+    """
 
     def __init__(self) -> None:
         self.begun = time.monotonic()
@@ -44,6 +50,17 @@ class Figures:
         self.failed = 0
         self.postponed = 0
         self.notes: list[str] = []
+        self.billed: Counter[Item] = Counter()
+
+    def bill(self, seconds: float, items: Iterable[Item]) -> None:
+        """A job over so many seconds of audio is complete, and billed for these items."""
+        for item in items:
+            self.billed[item] += billed_seconds(seconds)
+
+    @property
+    def billed_seconds(self) -> int:
+        """Seconds of audio that are billed."""
+        return self.billed[Item.TRANSCRIPTION]
 
     @property
     def seconds(self) -> float:
@@ -69,6 +86,7 @@ class Board:
         self.slots = SlotGate(most_in_flight, self.braking)
         self.waiting: dict[str, Job] = {}
         self.queueing = False
+        self.prices = Prices()
         self.typical_seconds: float | None = None
         self.reliance: Reliance | None = None
         self.on_settled: Callable[[str], None] | None = None
@@ -83,6 +101,11 @@ class Board:
         self._changed = asyncio.Event()
         self._anything_ran = False
         self._refused: deque[tuple[Job, str]] = deque(maxlen=_ALL_ALIKE)
+
+    @property
+    def cost(self) -> float:
+        """What the transcripts cost that this run has collected, in the prices' currency."""
+        return cost(self.figures.billed, self.prices)
 
     # The producer tells, the starters ask
 

@@ -14,6 +14,7 @@ from pipeline.errors import (
 from pipeline.failures import BROKEN_TRANSCRIPT, FAULT, LOST, NO_SPEECH, OTHER_PLACE, classify
 from pipeline.model import Job, JobStatus, Transcript
 from pipeline.naming import parse_s3_uri, place_of_result, result_place
+from pipeline.prices import items_of
 from pipeline.tasks import TaskMaker
 from pipeline.transcript import parse_transcript
 
@@ -63,6 +64,7 @@ class Collectors:
         self._s3 = s3
         self._source = source
         self._results = parse_s3_uri(config.output.results)
+        self._items = items_of(config.transcribe)
         self._tasks = TaskMaker(config.tasks.kind, config.model_version)
         self._may_read = False
 
@@ -84,8 +86,13 @@ class Collectors:
                 self._board.postpone(job)
             else:
                 self._board.has_ended(job)
+                self._bill(job, transcript)
                 await lines.put(Line(job, self._task(job, transcript)))
                 self._board.hand_over(job, silent=transcript.silent)
+
+    def _bill(self, job: Job, transcript: Transcript) -> None:
+        if not job.found:  # those were paid for before
+            self._board.figures.bill(transcript.duration, self._items)
 
     def _task(self, job: Job, transcript: Transcript) -> bytes:
         audio = self._source.audio_uri(job.recording.key)

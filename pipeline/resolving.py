@@ -18,6 +18,7 @@ from pipeline.budget import seconds_left
 from pipeline.config import SECTIONS, SETTINGS, Config
 from pipeline.errors import BadSettings
 from pipeline.naming import parse_s3_uri
+from pipeline.prices import parse_tiers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -143,6 +144,13 @@ def _disagreements(config: Config) -> Iterator[str]:
         yield f"endpoint_url = {url!r}: write it with http:// or https://."
     yield from _bad_transcribe(config)
     yield from _bad_output(config)
+    try:
+        parse_tiers(config.prices.price_tiers)
+    except ValueError:
+        yield (
+            f"price_tiers = {config.prices.price_tiers!r}: write each as minutes and price, the "
+            "minutes rising: ['250000: 0.024', '1000000: 0.015']."
+        )
     try:
         seconds_left(config.budget.until, 0, datetime.now().astimezone())
     except ValueError as error:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from pipeline.aws import Session
     from pipeline.board import Board
+    from pipeline.brakes import Operation
     from pipeline.collector import Line
     from pipeline.config import Budget, Config
     from pipeline.model import Job
@@ -55,6 +56,11 @@ class Run:
         self.s3 = s3
         self.transcriber = Transcriber(session, config.limits, board.braking, board.slots)
         self._tag = group_tag(config.transcribe.job_prefix, source.bucket)
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """Every operation of the services, for its counts of calls."""
+        return *self.transcriber.operations, *self.s3.operations
 
     async def complete(self, selection: Selection, *, rebuild: bool = False) -> None:
         """List, start, poll, collect and write until every recording is settled.

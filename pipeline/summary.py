@@ -57,6 +57,7 @@ class Summary(msgspec.Struct, frozen=True):
     `calls` and `refused` numbers of calls by operation. `balance` tells where the listed objects
     stand at the end; its parts add up to `listed`, or something was dropped. `stopped` is why the
     run ended early: "interrupted", a budget, or the sentence of an error; else empty.
+    `billed_seconds` of audio and their `cost` are those of the transcripts that this run collected.
     """
 
     source: str
@@ -79,6 +80,10 @@ class Summary(msgspec.Struct, frozen=True):
     pending: int
     in_flight: int
     seconds: float
+    billed_seconds: int
+    cost: float
+    currency: str
+    prices_date: str
     brakes: dict[str, float]
     most_in_flight: int
     slots_found: int
@@ -101,10 +106,6 @@ def summarise(run: Run, exit_code: int, stopped: str = "") -> Summary:
     board, figures, config = run.board, run.board.figures, run.config
     counts = board.state.counts()
     failures = board.state.failures()
-    operations = (*run.transcriber.operations, *run.s3.operations)
-    refused = {each.name: each.refused for each in operations if each.refused}
-    if board.slots.refused_starts:
-        refused["no free slot"] = board.slots.refused_starts
     return Summary(
         source=run.source.uri,
         output=str(config.output_path),
@@ -126,15 +127,27 @@ def summarise(run: Run, exit_code: int, stopped: str = "") -> Summary:
         pending=counts.pending,
         in_flight=counts.in_flight,
         seconds=round(figures.seconds, 3),
+        billed_seconds=figures.billed_seconds,
+        cost=round(board.cost, 4),
+        currency=board.prices.currency,
+        prices_date=board.prices.prices_date,
         brakes={brake: round(s, 3) for brake, s in board.braking.seconds().items()},
         most_in_flight=config.most_in_flight,
         slots_found=board.slots.slots.limit,
         start_rate=config.limits.start_rate,
-        calls={each.name: each.calls for each in operations if each.calls},
-        refused=refused,
+        calls={each.name: each.calls for each in run.operations if each.calls},
+        refused=_refused(run),
         stopped=stopped,
         exit_code=exit_code or int(bool(failures or figures.postponed)),
     )
+
+
+def _refused(run: Run) -> dict[str, int]:
+    """How many calls were refused, by operation, and starts for want of a slot."""
+    refused = {each.name: each.refused for each in run.operations if each.refused}
+    if run.board.slots.refused_starts:
+        refused["no free slot"] = run.board.slots.refused_starts
+    return refused
 
 
 def _examples(state: StateReader) -> tuple[Failure, ...]:
@@ -190,6 +203,11 @@ def _lines(s: Summary) -> Iterator[str]:
         yield from _brake_lines(s)
     if s.failures_file:
         yield f"         all of them: {s.failures_file}"
+    if s.cost:
+        yield (
+            f"Cost:    about {s.currency} {s.cost:,.2f} for {s.billed_seconds / 60:,.1f} billed "
+            f"minutes, at the prices of {s.prices_date}."
+        )
     yield _balance_line(s.balance)
     yield f"Tasks:   {s.output} ({s.tasks:,} lines)"
     yield f"State:   {s.state}"

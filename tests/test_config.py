@@ -21,6 +21,7 @@ few = settings(
 
 words = st.text("abcxyz-_./é '\"\\,", min_size=1, max_size=12)
 rates = st.floats(0.001, 10_000)
+prices = st.floats(0.001, 1_000_000)
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "profile": words,
     "region": words,
@@ -48,6 +49,14 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "limit": st.integers(1, 10**9),
     "until": st.sampled_from(["06:00", "6:00Z", "23:59+02:00", "00:00 Europe/Berlin"]),
     "max_hours": st.floats(0.001, 1_000),
+    "currency": words,
+    "prices_date": words,
+    "price_per_minute": prices,
+    "price_of_redaction": prices,
+    "price_of_language_model": prices,
+    "price_of_toxicity": prices,
+    "price_tiers": st.sampled_from([["250000: 0.024"], ["1: 0", "2.5: 3"]]),
+    "minutes_this_month": prices,
     "kind": st.sampled_from(["transcript", "segments"]),
     "model_version": words,
     "url": words.map(lambda word: f"https://{word}"),

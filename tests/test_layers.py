@@ -56,7 +56,7 @@ LAYERS = (
         "config",
         "model",
         "errors",
-        *("labeling", "document", "segments"),
+        *("labeling", "document", "segments", "prices"),
         "events",
     ),
 )

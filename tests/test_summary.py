@@ -43,6 +43,10 @@ FACTS = Summary(
     pending=0,
     in_flight=0,
     seconds=3_661.0,
+    billed_seconds=0,
+    cost=0.0,
+    currency="USD",
+    prices_date="2026-10, us-east-1",
     brakes={},
     most_in_flight=250,
     slots_found=250,
@@ -80,6 +84,15 @@ def test_silent_and_earlier_recordings_are_told_apart():
     said = text_with(silent=12, tasks=5_000)
 
     assert "1,200 written (12 without speech), 3,800 written before, 0 failed" in said
+
+
+def test_the_cost_is_one_line():
+    """What the transcripts cost has its minutes and the date of the prices beside it."""
+    said = line_with("Cost:", billed_seconds=123_450, cost=12.345)
+
+    assert said == (
+        "Cost:    about USD 12.35 for 2,057.5 billed minutes, at the prices of 2026-10, us-east-1."
+    )
 
 
 def test_what_was_skipped_is_told_by_reason():

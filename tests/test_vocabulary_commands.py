@@ -309,7 +309,8 @@ def test_compare_shows_the_error_rate_before_and_after(run, cloud):
 
     assert outcome.code == 0, outcome.err
     assert (
-        "7 recordings are to be transcribed again: 7.0 billed minutes, about $0.04" in outcome.err
+        "7 recordings are to be transcribed again: 7.0 billed minutes, about USD 0.04"
+        in outcome.err
     )
     lines = outcome.out.splitlines()
     assert lines[0] == "WER of 7 recordings, 21 words:"
@@ -347,7 +348,7 @@ def test_compare_starts_nothing_unless_somebody_agrees(run, cloud):
     outcome = run(*COMPARE)
 
     assert outcome.code == 2
-    assert "about $0.04" in outcome.err
+    assert "about USD 0.04" in outcome.err
     assert "--yes" in outcome.err
     assert calls(service, "StartTranscriptionJob") == 0
 

@@ -39,7 +39,6 @@ EXAMPLES = examples(
         "compare s3://bucket/calls/ --vocabulary calls --sample 0 --yes --json",
     ),
 )
-_LEAST_BILLED = 15.0  # seconds; what the service bills for a shorter recording
 _SETTLED = (0, 1)  # the exit codes of a run after which every recording is written or failed
 
 
@@ -53,9 +52,7 @@ def command(
     to: Annotated[
         Path, typer.Option("--to", metavar="FOLDER", help="Where the new tasks are kept.")
     ] = Path("compare"),
-    price: Annotated[
-        float, typer.Option(metavar="USD", help="Price of a minute, in dollars.", min=0)
-    ] = 0.006,
+    price: Annotated[float | None, option("price_per_minute", "PRICE", "--price")] = None,
     language: Annotated[str | None, option("language", "CODE")] = None,
     results: Annotated[str | None, option("results", "S3URI")] = None,
     profile: Annotated[str | None, option("profile", "NAME")] = None,
@@ -70,12 +67,13 @@ def command(
     Before is what reviewers corrected, after is what the service hears now. The jobs have names of
     their own, and SOURCE's tasks and state are left alone. The same command again goes on, and
     starts nothing when the vocabulary has not changed since. The interval says how much of the
-    change may be chance. The price differs by region; the default is that of us-east-1 in 2026.
+    change may be chance. The cost is told by the prices of the settings.
     """
     chosen = settings(
         config,
         ground_truth=ground_truth,
         vocabulary=vocabulary,
+        price_per_minute=price,
         language=language,
         results=results,
         profile=profile,
@@ -94,7 +92,7 @@ def command(
     if missing:
         from pipeline.progress import style_for
 
-        _agree(missing, price, yes=yes)
+        _agree(missing, chosen, yes=yes)
         order = Order(chosen, place, style_for(quiet=False), _manifest(chosen, missing))
         summary = complete(order)
         if report(summary, quiet=True, json=False) not in _SETTLED:
@@ -179,18 +177,22 @@ def _manifest(config: Config, reviews: Iterable[GroundTruth]) -> Path:
     return path
 
 
-def _agree(reviews: list[GroundTruth], price: float, *, yes: bool) -> None:
+def _agree(reviews: list[GroundTruth], config: Config, *, yes: bool) -> None:
     """Say what the jobs will cost, and ask.
 
     Raises:
         BadSettings: there is nobody to ask.
     """
-    known = [each.duration for each in reviews if each.duration is not None]
-    minutes = sum(max(_LEAST_BILLED, seconds) for seconds in known) / 60
+    from pipeline.prices import billed_seconds, cost, items_of
+
+    known = [billed_seconds(each.duration) for each in reviews if each.duration is not None]
+    billed = dict.fromkeys(items_of(config.transcribe), float(sum(known)))
     unknown = len(reviews) - len(known)
+    prices = config.prices
     typer.echo(
-        f"{len(reviews):,} recordings are to be transcribed again: {minutes:,.1f} billed minutes, "
-        f"about ${minutes * price:,.2f} at ${price:g} a minute"
+        f"{len(reviews):,} recordings are to be transcribed again: {sum(known) / 60:,.1f} billed "
+        f"minutes, about {prices.currency} {cost(billed, prices):,.2f} at the prices of "
+        f"{prices.prices_date}"
         + (f", and {unknown:,} whose length is not known." if unknown else "."),
         err=True,
     )

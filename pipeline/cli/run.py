@@ -248,12 +248,14 @@ async def _with_services(order: Order, state: State) -> Summary:
     from pipeline.board import Board
     from pipeline.failed import write_failures
     from pipeline.manifest import named_by
+    from pipeline.prices import FREE
     from pipeline.run import Run
     from pipeline.sources import Selection
 
     config = order.config
     board = Board(state, config.most_in_flight, config.budget.limit or None)
     board.queueing = bool(config.transcribe.data_access_role)
+    board.prices = config.prices if isinstance(order.place, S3Place) else FREE
     base = order.place.key if isinstance(order.place, S3Place) else ""
     selection = Selection(base, config.input.include, config.input.exclude)
     async with services(config, order.place, board.braking) as (config, whole, session, s3):
