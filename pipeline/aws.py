@@ -35,12 +35,16 @@ _READ_SECONDS = 60
 
 
 class JobRecord(msgspec.Struct, frozen=True):
-    """What GetTranscriptionJob says of a job; the URIs are None where it has none."""
+    """What GetTranscriptionJob says of a job; None where it has no transcript, or has not ended.
+
+    `ended` is in seconds since the epoch.
+    """
 
     status: JobStatus
     media_uri: str
     transcript_uri: str | None
     failure: str
+    ended: float | None = None
 
 
 class Session:
@@ -186,11 +190,12 @@ class Transcriber:
         self.start_calls = renewed("StartTranscriptionJob", limits.start_rate, gate=slots)
         self.get_calls = renewed("GetTranscriptionJob", limits.get_rate)
         self.list_calls = renewed("ListTranscriptionJobs", limits.list_rate)
+        self.delete_calls = renewed("DeleteTranscriptionJob", limits.delete_rate)
 
     @property
     def operations(self) -> tuple[Operation, ...]:
         """Every operation, for its counts of calls."""
-        return self.start_calls, self.get_calls, self.list_calls
+        return self.start_calls, self.get_calls, self.list_calls, self.delete_calls
 
     async def start(self, request: dict[str, Any]) -> JobStatus:
         """Start a job in a slot of its own; return the status it begins with.
@@ -223,6 +228,19 @@ class Transcriber:
             return _job_record(answer)
 
         return await self.get_calls.call(attempt)
+
+    async def delete(self, name: str) -> None:
+        """Have the service forget a job that has ended, and the transcript that it keeps of it.
+
+        Raises:
+            JobMissing: it knows none of this name.
+        """
+
+        async def attempt() -> None:
+            with translated("transcribe:DeleteTranscriptionJob"):
+                await self._session.transcribe.delete_transcription_job(TranscriptionJobName=name)
+
+        await self.delete_calls.call(attempt)
 
     async def pages(self, status: JobStatus, tag: str) -> AsyncIterator[list[str]]:
         """The names of the jobs of one status whose names contain `tag`, 100 a call."""
@@ -258,4 +276,5 @@ def _job_record(answer: dict[str, Any]) -> JobRecord:
         transcript_uri=transcript.get("TranscriptFileUri")
         or transcript.get("RedactedTranscriptFileUri"),
         failure=job.get("FailureReason", ""),
+        ended=job["CompletionTime"].timestamp() if "CompletionTime" in job else None,
     )

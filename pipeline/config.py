@@ -84,6 +84,10 @@ class Limits(msgspec.Struct, frozen=True):
     list_rate: Annotated[
         float, Meta(gt=0, le=10_000, description="ListTranscriptionJobs calls per second, at most.")
     ] = 5.0
+    delete_rate: Annotated[
+        float,
+        Meta(gt=0, le=10_000, description="DeleteTranscriptionJob calls per second, at most."),
+    ] = 5.0
     workers: Annotated[
         int, Meta(ge=1, le=1_000, description="Start calls under way at once, at most.")
     ] = 16

@@ -32,6 +32,11 @@ alone.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 
 class PipelineError(Exception):
     """The root of the tree; its text is one sentence for the user."""
@@ -135,3 +140,21 @@ class NoFreeSlot(Retryable):
 
 class Unavailable(Retryable):
     """No answer, or a fault at the service: whether the call took effect is unknown."""
+
+
+def first_of(group: BaseExceptionGroup) -> BaseException:
+    """The error to show: one that stops runs, else one of ours, else the first one of all."""
+    leaves = list(_leaves(group))
+    for kind in (CannotRun, PipelineError, BaseException):
+        for each in leaves:
+            if isinstance(each, kind):
+                return each
+    raise AssertionError  # a group is never empty
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            yield from _leaves(each)
+    else:
+        yield error

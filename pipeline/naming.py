@@ -89,6 +89,14 @@ def as_folder(place: S3Place) -> S3Place:
     return place if whole else place._replace(key=f"{place.key}/")
 
 
+def places_of_results(results: S3Place, name: str) -> list[S3Place]:
+    """Wherever the service may have written for the job `name`: transcripts and subtitles."""
+    whole = result_place(results, name)
+    folder, stem = whole.key[: -len(f"{name}.json")], whole.key.removesuffix(".json")
+    keys = (whole.key, f"{folder}redacted-{name}.json", f"{stem}.vtt", f"{stem}.srt")
+    return [whole._replace(key=key) for key in keys]
+
+
 def place_of_result(url: str) -> S3Place | None:
     """The bucket and key behind an unsigned path-style URL, `https://s3.REGION.../bucket/key`."""
     bucket, _, key = urlsplit(url).path.removeprefix("/").partition("/")

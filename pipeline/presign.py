@@ -45,7 +45,7 @@ class Presigner:
         """The URL, encoded, of a call on an object, or on the bucket where the key is empty.
 
         Args:
-            method: GET, HEAD or PUT.
+            method: GET, HEAD, PUT or DELETE.
             place: bucket and key, nothing encoded.
             query: the parameters of the call as S3's REST interface names them.
         """

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from pipeline.aws import Transcriber
 from pipeline.budget import seconds_left
 from pipeline.collector import Collectors
-from pipeline.errors import BudgetSpent, CannotRun, PipelineError
+from pipeline.errors import BudgetSpent, first_of
 from pipeline.naming import group_tag, parse_s3_uri
 from pipeline.poller import Poller
 from pipeline.producer import find_results, produce, take_over
@@ -29,7 +29,7 @@ from pipeline.starters import Starters
 from pipeline.writer import Output, forget_output, keep_to_one_kind, write
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Callable, Coroutine
 
     from pipeline.aws import Session
     from pipeline.board import Board
@@ -96,7 +96,7 @@ class Run:
             with closing(Output(self.config.output_path, state)) as output:
                 await self._stages(listing, output)
         except BaseExceptionGroup as group:
-            raise _first(group) from group
+            raise first_of(group) from group
 
     async def _stages(
         self, listing: Callable[[], Coroutine[None, None, None]], output: Output
@@ -135,21 +135,3 @@ async def _stop_in_time(budget: Budget) -> None:
         return
     await asyncio.sleep(seconds)
     raise BudgetSpent(f"until {budget.until}" if budget.until else f"{budget.max_hours:g} hours")
-
-
-def _first(group: BaseExceptionGroup) -> BaseException:
-    """The error to show: one that stops runs, else one of ours, else the first one of all."""
-    leaves = list(_leaves(group))
-    for kind in (CannotRun, PipelineError, BaseException):
-        for each in leaves:
-            if isinstance(each, kind):
-                return each
-    raise AssertionError  # a group is never empty
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for each in error.exceptions:
-            yield from _leaves(each)
-    else:
-        yield error

@@ -66,11 +66,13 @@ class S3:
         self.read_calls = Operation("GetObject", _RATE, waiting, session.renew)
         self.head_calls = Operation("HeadObject", _RATE, waiting, session.renew)
         self.write_calls = Operation("PutObject", _RATE, waiting, session.renew)
+        self.delete_calls = Operation("DeleteObject", _RATE, waiting, session.renew)
 
     @property
     def operations(self) -> tuple[Operation, ...]:
         """Every operation, for its counts of calls."""
-        return self.list_calls, self.read_calls, self.head_calls, self.write_calls
+        reading = self.list_calls, self.read_calls, self.head_calls
+        return *reading, self.write_calls, self.delete_calls
 
     def pages(self, place: S3Place) -> AsyncIterator[list[Entry]]:
         """The objects below `place`, a page of at most 1,000 at a time, keys byte for byte.
@@ -196,6 +198,21 @@ class S3:
                 raise self._refusal("s3:PutObject", place.bucket, body, headers)
 
         await self.write_calls.call(attempt)
+
+    async def delete(self, place: S3Place) -> None:
+        """Take the object away; that there is none is fine.
+
+        Raises:
+            Denied: it may not be deleted.
+            NoSuchSource: no such bucket, or it is in another region.
+        """
+
+        async def attempt() -> None:
+            status, body, headers = await self._ask("DELETE", place)
+            if status != HTTPStatus.NO_CONTENT:
+                raise self._refusal("s3:DeleteObject", place.bucket, body, headers)
+
+        await self.delete_calls.call(attempt)
 
     async def fetch(self, url: str) -> bytes | None:
         """What the service's presigned URL holds, or None when the URL has expired.

@@ -65,6 +65,7 @@ async def serve(arguments: argparse.Namespace) -> None:
     listing = arguments.list_rate or arguments.rate
     rates = {"start": arguments.start_rate, "get": arguments.rate, "list": listing}
     rates["vocabulary"] = arguments.rate
+    rates["delete"] = arguments.delete_rate
     faults = dict(each.split("=") for each in arguments.fault)
     options = CloudOptions(
         bucket="audio",
@@ -85,6 +86,7 @@ if __name__ == "__main__":
     parser.add_argument("--start-rate", type=float, default=math.inf)
     parser.add_argument("--rate", type=float, default=math.inf)
     parser.add_argument("--list-rate", type=float)
+    parser.add_argument("--delete-rate", type=float, default=math.inf)
     parser.add_argument("--seconds", type=float, default=0.05)
     parser.add_argument("--fault", action="append", default=[])
     parser.add_argument("--vocabulary-seconds", type=float, default=0.0)

@@ -41,6 +41,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "start_rate": rates,
     "get_rate": rates,
     "list_rate": rates,
+    "delete_rate": rates,
     "workers": st.integers(1, 1_000),
     "collectors": st.integers(1, 1_000),
     "list_parallel": st.integers(1, 100),

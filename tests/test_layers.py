@@ -33,6 +33,8 @@ LAYERS = (
             "failed",
             "sources",
             "state",
+            "state_cleaning",
+            "cleaning",
             "board",
             "brakes",
             "tasks",

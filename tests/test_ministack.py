@@ -159,3 +159,35 @@ def test_missing_results_bucket_stops_the_run(run, buckets):
 
     assert outcome.code == 2
     assert "There is no bucket s3://no-such-bucket-anywhere" in outcome.err
+
+
+@pytest.mark.parametrize("own_bucket", [True, False], ids=["own bucket", "service bucket"])
+def test_records_are_cleaned_up_and_nothing_else(ministack, run, buckets, own_bucket):
+    """The jobs of the run are gone, another program's stays, and the next run starts nothing."""
+    s3, audio, results = buckets
+    for key in ODD_KEYS:
+        s3.put_object(Bucket=audio, Key=key, Body=key.encode())
+    options = ("--results", f"s3://{results}/t/") if own_bucket else ()
+    run("run", f"s3://{audio}/", *options)
+    transcribe = boto3.client("transcribe", "us-east-1", endpoint_url=ministack,
+                              aws_access_key_id="test", aws_secret_access_key="test")  # fmt: skip
+    other = f"someone-elses-{audio}"
+    transcribe.start_transcription_job(
+        TranscriptionJobName=other,
+        Media={"MediaFileUri": f"s3://{audio}/plain.mp3"},
+        LanguageCode="en-US",
+    )
+    names = {task["data"]["job_id"] for task in run.tasks()}
+
+    cleaned = run("clean", "--older-than", "0h", "--yes", "--results-too", "--json")
+    outcome = run("run", f"s3://{audio}/", *options, "--json")
+
+    listed = transcribe.list_transcription_jobs(MaxResults=100)["TranscriptionJobSummaries"]
+    left = {job["TranscriptionJobName"] for job in listed}
+    assert cleaned.code == 0, cleaned.err
+    assert cleaned.summary["deleted"] == len(ODD_KEYS)
+    assert cleaned.summary["results"] == len(ODD_KEYS) * own_bucket
+    assert (names & left, other in left) == (set(), True)
+    assert outcome.summary["started"] == 0
+    stored = s3.list_objects_v2(Bucket=results).get("Contents", [])
+    assert [each["Key"] for each in stored if each["Key"].endswith("json")] == []

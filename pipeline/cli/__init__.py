@@ -13,6 +13,7 @@ import typer
 
 from pipeline import __version__
 from pipeline.cli import (
+    clean,
     compare,
     convert,
     export,
@@ -48,7 +49,7 @@ app.add_typer(_tasks, name="tasks")
 
 _COMMANDS = (
     *(run, status, retry, labeling_config, export),
-    *(push, pull, quality, convert, compare, serve),
+    *(push, pull, quality, convert, compare, clean, serve),
 )
 
 for _command in _COMMANDS:

@@ -143,6 +143,16 @@ class Bucket:
         finally:
             unfinished.unlink(missing_ok=True)
 
+    def delete(self, key: str) -> None:
+        """Take an object away; none is there afterwards, whether there was one or not.
+
+        Raises:
+            OSError: the folder can't be written.
+        """
+        path = self.path(key)
+        if path and self.find(key):
+            path.unlink(missing_ok=True)
+
     def _walk(self, prefix: str, after: str) -> Iterator[Entry]:
         """Every object in the order of whole keys, from the folder that holds the prefix on."""
         folder = prefix[: prefix.rfind("/") + 1]

@@ -1,4 +1,4 @@
-"""The S3 side of the wire: ListObjectsV2, HeadBucket, GetObject, HeadObject and PutObject.
+"""The S3 side of the wire: ListObjectsV2, HeadBucket, GetObject, HeadObject, Put and DeleteObject.
 
 Path style (`/bucket/key`) over plain HTTP. Signatures are not checked here: the endpoint listens
 on the loopback interface only.
@@ -76,7 +76,7 @@ class Target:
 def operation(method: str, target: Target) -> str:
     """The name of the S3 operation a request asks for, "" for one that is not offered."""
     if target.key:
-        offered = {"GET": "GetObject", "HEAD": "HeadObject", "PUT": "PutObject"}
+        offered = {verb.upper(): f"{verb}Object" for verb in ("Get", "Head", "Put", "Delete")}
     elif "location" in target.query:
         offered = {"GET": "GetBucketLocation"}
     elif target.query.get("list-type") == "2":
@@ -104,6 +104,8 @@ async def answer(
             return await _get(request, target.key, bucket)
         case "PutObject":
             return await _put(request, target.key, bucket)
+        case "DeleteObject":
+            return await _delete(target.key, bucket)
         case "HeadBucket":
             return web.Response(headers={"x-amz-bucket-region": "us-east-1"})
         case "GetBucketLocation":
@@ -205,6 +207,14 @@ async def _put(request: web.BaseRequest, key: str, bucket: Bucket) -> web.Respon
         raise S3Error("AccessDenied", "Access Denied", HTTPStatus.FORBIDDEN) from None
     entry = bucket.find(key)
     return web.Response(headers={"ETag": f'"{entry.etag}"'} if entry else {})
+
+
+async def _delete(key: str, bucket: Bucket) -> web.Response:
+    try:
+        await asyncio.to_thread(bucket.delete, key)
+    except OSError:
+        raise S3Error("AccessDenied", "Access Denied", HTTPStatus.FORBIDDEN) from None
+    return web.Response(status=HTTPStatus.NO_CONTENT)
 
 
 async def _get(request: web.BaseRequest, key: str, bucket: Bucket) -> web.StreamResponse:

@@ -102,6 +102,22 @@ async def test_an_object_can_be_put(opened, folder):
     assert put["ETag"] == head["ETag"]
 
 
+async def test_an_object_can_be_deleted(opened, folder):
+    """The file is gone; deleting what is not there is fine, and nothing outside is touched."""
+    (folder.parent / "outside.wav").write_text("stays")
+    (folder / "link.wav").symlink_to(folder.parent / "outside.wav")
+    async with opened() as client, s3_of(client) as s3:
+        for key in ("hello.wav", "hello.wav", "link.wav"):
+            await s3.delete_object(Bucket="audio", Key=key)
+        uri = yarl.URL(f"{client.cloud.url}/audio/..%2foutside.wav", encoded=True)
+        async with client.http.delete(uri) as answer:
+            pass
+
+    assert not (folder / "hello.wav").exists()
+    assert answer.status == 204
+    assert (folder.parent / "outside.wav").read_text() == "stays"
+
+
 async def test_what_is_not_there_is_told_in_s3s_codes(opened):
     """No such bucket, no such key, nothing to list, and what is not offered."""
     async with opened() as client, s3_of(client) as s3:
@@ -114,7 +130,7 @@ async def test_what_is_not_there_is_told_in_s3s_codes(opened):
         with pytest.raises(ClientError, match="NoSuchKey"):
             await s3.get_object(Bucket="audio", Key="none")
         with pytest.raises(ClientError, match="NotImplemented"):
-            await s3.delete_object(Bucket="audio", Key="none")
+            await s3.delete_bucket(Bucket="audio")
         with pytest.raises(ClientError, match="InvalidArgument"):
             await s3.list_objects_v2(Bucket="audio", ContinuationToken="é")
 

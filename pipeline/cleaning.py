@@ -1,0 +1,168 @@
+"""Retention: the service forgets the jobs of what was written long ago, and their transcripts go.
+
+A job is deleted only when it is certainly ours: its name is computed from the state file, and the
+service says that its media is the recording (of earlier content: one of the bucket). Deleting is
+slow by quota (5 a second unless raised), so it can be interrupted at any moment and gone on with.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from contextlib import suppress
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pipeline.errors import JobMissing, NotNow, first_of
+from pipeline.model import JobStatus
+from pipeline.naming import places_of_results
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pipeline.aws import JobRecord, Transcriber
+    from pipeline.naming import S3Place
+    from pipeline.s3 import S3
+    from pipeline.state_cleaning import Cleaning, CleaningState, Due
+
+_AGE = re.compile(r"([0-9]{1,5})([hdw])")
+_SECONDS = {"h": 3600, "d": 86_400, "w": 604_800}
+_AT_ONCE = 8
+_ATTEMPTS = 3  # that a run makes by itself; of earlier content the state knows no number
+_ENDED = {JobStatus.COMPLETED, JobStatus.FAILED}
+
+
+def parse_age(text: str) -> int:
+    """The seconds of an age such as 12h, 30d or 8w.
+
+    Raises:
+        ValueError: it is none.
+    """
+    match = _AGE.fullmatch(text)
+    if not match:
+        raise ValueError(f"{text!r} is no age")
+    return int(match[1]) * _SECONDS[match[2]]
+
+
+class Left(StrEnum):
+    """Why a job's record was left alone."""
+
+    OTHER_MEDIA = "of other media"
+    RUNNING = "still running"
+    YOUNGER = "not that old"
+
+
+class Cleaned(msgspec.Struct):
+    """What was done; `deleted` and `gone` count job records, `results` objects of our buckets.
+
+    `gone` were no longer there. `left` counts records that were left alone, by reason; of
+    `postponed` recordings the service could not be asked, and the same command goes on with them.
+    """
+
+    deleted: int = 0
+    gone: int = 0
+    results: int = 0
+    left: dict[str, int] = msgspec.field(default_factory=dict)
+    postponed: int = 0
+
+
+class Cleaner:
+    """Deletes what is due, several jobs at once."""
+
+    def __init__(  # two services, a state file, and what is wanted of them
+        self,
+        state: CleaningState,
+        transcriber: Transcriber,
+        s3: S3,
+        what: Cleaning,
+        told: Callable[[int], None],
+    ) -> None:
+        self._state = state
+        self._transcriber = transcriber
+        self._s3 = s3
+        self._what = what
+        self._told = told
+        self._places = state.result_places() if what.results_too else []
+        self._seen = 0
+        self.cleaned = Cleaned()
+
+    async def clean(self) -> None:
+        """Delete until nothing is due any more.
+
+        Raises:
+            CannotRun: the service can't be reached, or does not allow it; what was done is noted.
+        """
+        queue: asyncio.Queue[Due | None] = asyncio.Queue(_AT_ONCE)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._feed(queue))
+                for _ in range(_AT_ONCE):
+                    group.create_task(self._work(queue))
+        except BaseExceptionGroup as failed:
+            raise first_of(failed) from failed
+
+    async def _feed(self, queue: asyncio.Queue[Due | None]) -> None:
+        for page in self._state.due(self._what):
+            for each in page:
+                await queue.put(each)
+            await asyncio.sleep(0)
+        for _ in range(_AT_ONCE):
+            await queue.put(None)
+
+    async def _work(self, queue: asyncio.Queue[Due | None]) -> None:
+        while due := await queue.get():
+            try:
+                if await self._clean(due):
+                    self._state.note_cleaned(due, results_too=self._what.results_too)
+            except NotNow:
+                self.cleaned.postponed += 1
+            self._seen += 1
+            self._told(self._seen)
+
+    async def _clean(self, due: Due) -> bool:
+        """Delete the records of all attempts; False where one was left alone."""
+        whole = True
+        for attempt in range(1, (due.attempt or _ATTEMPTS) + 1):
+            name = self._state.name_of(due.identity, attempt)
+            left = None if due.forgotten else await self._forget(name, due)
+            if left:
+                self.cleaned.left[left] = self.cleaned.left.get(left, 0) + 1
+                whole = False
+                continue
+            for place in self._places:
+                await self._delete_results(place, name)
+        return whole
+
+    async def _forget(self, name: str, due: Due) -> Left | None:
+        """Have the service forget one job, or say why not."""
+        try:
+            record = await self._transcriber.get(name)
+        except JobMissing:
+            self.cleaned.gone += bool(due.key)
+            return None
+        if left := self._why_left(record, due):
+            return left
+        with suppress(JobMissing):  # by a call of ours whose answer was lost
+            await self._transcriber.delete(name)
+        self.cleaned.deleted += 1
+        return None
+
+    def _why_left(self, record: JobRecord, due: Due) -> Left | None:
+        media = f"s3://{self._state.bucket}/{due.key}"
+        ours = record.media_uri == media if due.key else record.media_uri.startswith(media)
+        if not ours:
+            return Left.OTHER_MEDIA
+        if record.status not in _ENDED:
+            return Left.RUNNING
+        ended = record.ended or time.time()
+        return Left.YOUNGER if not due.key and ended > self._what.before else None
+
+    async def _delete_results(self, results: S3Place, name: str) -> None:
+        """Delete what the service wrote for the job below one place of ours."""
+        for place in places_of_results(results, name):
+            if await self._s3.look_up(place):
+                await self._s3.delete(place)
+                self.cleaned.results += 1

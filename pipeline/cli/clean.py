@@ -1,0 +1,275 @@
+"""`clean`: have the service forget the jobs of what was written long ago."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import msgspec
+import typer
+
+from pipeline.cli.options import (
+    CANNOT_RUN,
+    ConfigFile,
+    OutputFile,
+    StateFile,
+    examples,
+    option,
+    say,
+    settings,
+)
+from pipeline.cli.services import interruptible, services
+from pipeline.errors import BadSettings, CannotRun
+from pipeline.naming import S3Place
+from pipeline.text import duration, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipeline.cleaning import Cleaned, Cleaner
+    from pipeline.config import Config
+    from pipeline.progress import Style
+    from pipeline.state_cleaning import Cleaning, CleaningState
+
+NAME = "clean"
+EXAMPLES = examples(
+    (
+        "Look first: which jobs of recordings that were written a month ago and more",
+        "clean --older-than 30d --dry-run",
+    ),
+    (
+        "Delete their records at the service; it says what that means, and asks",
+        "clean --older-than 30d",
+    ),
+    (
+        "Every night behind the run, an hour at most",
+        "clean --older-than 30d --yes -q --max-hours 1",
+    ),
+    (
+        "With the transcripts below --results, for good",
+        "clean --older-than 8w --results-too",
+    ),
+)
+
+
+class Ended(NamedTuple):
+    """What was done in how many seconds, and how it ended."""
+
+    cleaned: Cleaned
+    calls: dict[str, int]
+    seconds: float
+    stopped: str = ""
+    exit_code: int = 0
+
+
+def command(
+    older_than: Annotated[
+        str,
+        typer.Option(
+            metavar="AGE",
+            help="Only what was written so long ago: 12h, 30d, 8w.",
+            show_default=False,
+        ),
+    ],
+    output: OutputFile = None,
+    state: StateFile = None,
+    results_too: Annotated[
+        bool, typer.Option("--results-too", help="Delete transcripts below --results as well.")
+    ] = False,
+    until: Annotated[str | None, option("until", "TIME")] = None,
+    max_hours: Annotated[float | None, option("max_hours", "N")] = None,
+    profile: Annotated[str | None, option("profile", "NAME")] = None,
+    region: Annotated[str | None, option("region", "NAME")] = None,
+    endpoint_url: Annotated[str | None, option("endpoint_url", "URL")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Print the jobs' names and delete nothing.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    config: ConfigFile = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what is wrong.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
+) -> None:
+    """Delete the service's job records of written recordings, with the transcripts that it keeps.
+
+    Taken are the jobs of the state file's written recordings, and those of their earlier content;
+    each is asked for first, and left alone unless its media is ours. What failed, what is pending
+    and what runs stays. The tasks stay too. Interrupt it at any moment: the same command goes on.
+
+    Exit codes: 0 nothing is left to delete; 1 for some the service gave no answer; 2 it can't
+    delete; 3 --until or --max-hours ended it; 130 or 143 interrupted. After 1, 3, 130 and 143 the
+    same command goes on.
+    """
+    chosen = settings(
+        config,
+        output=output,
+        state=state,
+        until=until,
+        max_hours=max_hours,
+        profile=profile,
+        region=region,
+        endpoint_url=endpoint_url,
+    )
+    from pipeline.progress import style_for
+    from pipeline.state_cleaning import Cleaning, open_for_cleaning
+
+    what = Cleaning(time.time() - _age(older_than), results_too)
+    with open_for_cleaning(chosen.state_path) as opened:
+        count = opened.count_due(what)
+        if dry_run:
+            _print_names(opened, what)
+        if not quiet or not (yes or dry_run):
+            typer.echo("\n".join(_consequences(opened, what, older_than, chosen)), err=True)
+        if dry_run:
+            return
+        if count:
+            _agree(yes=yes)
+        ended = _run(chosen, opened, what, style_for(quiet=quiet))
+    raise typer.Exit(_report(ended, quiet=quiet, json=json))
+
+
+def _age(text: str) -> int:
+    from pipeline.cleaning import parse_age
+
+    try:
+        return parse_age(text)
+    except ValueError as error:
+        raise BadSettings(f"--older-than: {error}; write it as 12h, 30d or 8w.") from error
+
+
+def _print_names(state: CleaningState, what: Cleaning) -> None:
+    """The jobs that would be deleted, and whose they are; what the service knows is not asked."""
+    for page in state.due(what):
+        for due in page:
+            of = f"s3://{state.bucket}/{due.key}" if due.key else "earlier content or settings"
+            for attempt in range(1, (due.attempt or 1) + 1):
+                typer.echo(f"{state.name_of(due.identity, attempt)}  {printable(of)}")
+
+
+def _consequences(state: CleaningState, what: Cleaning, age: str, config: Config) -> Iterator[str]:
+    """What is to be deleted, how long that takes, and what can't be done any more afterwards."""
+    count, places = state.count_due(what), list(map(str, state.result_places()))
+    if not count:
+        yield f"Nothing to delete: no job of {state.path} ended more than {age} ago and is left."
+        return
+    rate = config.limits.delete_rate
+    yield (
+        f"{count:,} recordings of s3://{state.bucket} were written more than {age} ago. The "
+        f"service's records of their jobs are deleted: {duration(count / rate)} at {rate:g} a "
+        "second."
+    )
+    if what.results_too and places:
+        yield f"Their transcripts below {', '.join(places)} are deleted too."
+    elif places:
+        yield (
+            f"Their transcripts below {', '.join(places)} stay: a lost state file is still mended "
+            "from them."
+        )
+    if what.results_too or not places or state.fact("results at ") is not None:
+        yield (
+            "Transcripts that are deleted are gone for `tasks rebuild` and --rebuild-output; and "
+            "should the state file be lost, the next run transcribes and pays for these "
+            "recordings again. Keep a copy of it. The tasks stay."
+        )
+
+
+def _agree(*, yes: bool) -> None:
+    """Ask, unless that is settled.
+
+    Raises:
+        BadSettings: there is nobody to ask.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise BadSettings("Nothing was deleted: agree with --yes.")
+    typer.confirm("Delete them?", abort=True, err=True)
+
+
+def _run(config: Config, state: CleaningState, what: Cleaning, style: Style) -> Ended:
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_with_services(config, state, what, style))
+
+
+async def _with_services(
+    config: Config, state: CleaningState, what: Cleaning, style: Style
+) -> Ended:
+    from pipeline.aws import Transcriber
+    from pipeline.brakes import SlotGate, Waiting
+    from pipeline.cleaning import Cleaner
+    from pipeline.progress import counted
+
+    waiting, begun = Waiting(), time.monotonic()
+    async with services(config, S3Place(state.bucket, ""), waiting) as (_, _, session, s3):
+        transcriber = Transcriber(session, config.limits, waiting, SlotGate(1, waiting))
+        with counted(style, state.count_due(what), "cleaned") as told:
+            cleaner = Cleaner(state, transcriber, s3, what, told)
+            stopped, code = await _clean(cleaner, config)
+    operations = (*transcriber.operations, *s3.operations)
+    calls = {each.name: each.calls for each in operations if each.calls}
+    seconds = time.monotonic() - begun
+    return Ended(cleaner.cleaned, calls, seconds, stopped, code)
+
+
+async def _clean(cleaner: Cleaner, config: Config) -> tuple[str, int]:
+    """Clean until it is done or must end; why it ended early, and the exit code."""
+    from pipeline.budget import seconds_left
+    from pipeline.summary import OVER_BUDGET
+
+    budget = config.budget
+    left = seconds_left(budget.until, budget.max_hours, datetime.now().astimezone())
+    try:
+        async with asyncio.timeout(left):
+            received = await interruptible(cleaner.clean)
+    except TimeoutError:
+        return (
+            f"until {budget.until}" if budget.until else f"{budget.max_hours:g} hours"
+        ), OVER_BUDGET
+    except CannotRun as error:
+        return str(error), CANNOT_RUN
+    if received:
+        return "interrupted", 128 + received
+    return "", int(cleaner.cleaned.postponed > 0)
+
+
+def _report(ended: Ended, *, quiet: bool, json: bool) -> int:
+    """Print what was done where it is wanted; return the exit code."""
+    if ended.exit_code == CANNOT_RUN:
+        say(ended.stopped)
+    if json:
+        typer.echo(msgspec.json.encode(_facts(ended)))
+    elif not quiet or ended.exit_code == 1:
+        typer.echo("\n".join(_lines(ended)), err=True)
+    return ended.exit_code
+
+
+def _facts(ended: Ended) -> dict[str, object]:
+    return {
+        **msgspec.to_builtins(ended.cleaned),
+        "calls": ended.calls,
+        "seconds": round(ended.seconds, 3),
+        "stopped": ended.stopped,
+        "exit_code": ended.exit_code,
+    }
+
+
+def _lines(ended: Ended) -> Iterator[str]:
+    done = ended.cleaned
+    yield (
+        f"{'Stopped' if ended.stopped else 'Done'} in {duration(ended.seconds)}: "
+        f"{done.deleted:,} job records deleted"
+        + (f", {done.gone:,} were gone already" if done.gone else "")
+        + (f"; {done.results:,} transcripts and subtitles deleted" if done.results else "")
+        + "."
+    )
+    if done.left:
+        of = ", ".join(f"{count:,} {reason}" for reason, count in done.left.items())
+        yield f"Left alone: {of}."
+    if done.postponed:
+        yield f"Left: {done.postponed:,} met faults at the service for too long."
+    if ended.exit_code:
+        yield "Next: the same command again; it goes on where it stopped."

@@ -1,0 +1,138 @@
+"""What `clean` has done at the service, in the state file: nothing is asked for twice.
+
+`cleaned` holds a row for each job whose record is gone; `results` tells that its transcript in a
+bucket of ours is gone too. An attempt of 0 is a job of earlier content or settings, of which the
+state file keeps the identity alone.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+from pipeline.errors import StateUnusable
+from pipeline.naming import job_name, parse_s3_uri
+from pipeline.state import State
+from pipeline.state_file import connect, hold
+from pipeline.state_reading import read_state
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS cleaned (
+    identity BLOB NOT NULL,
+    attempt INTEGER NOT NULL,
+    results INTEGER NOT NULL,
+    PRIMARY KEY (identity, attempt)
+) WITHOUT ROWID
+"""
+_WRITTEN = """
+FROM recordings AS r WHERE status = 3 AND changed <= ? AND NOT EXISTS (
+    SELECT 1 FROM cleaned AS c
+    WHERE c.identity = r.identity AND c.attempt = r.attempt AND c.results >= ?)
+"""
+_EARLIER = """
+FROM superseded AS s WHERE NOT EXISTS (
+    SELECT 1 FROM cleaned AS c WHERE c.identity = s.identity AND c.attempt = 0 AND c.results >= ?)
+"""
+_FORGOTTEN = """
+EXISTS (SELECT 1 FROM cleaned AS c WHERE c.identity = {0}.identity AND c.attempt = {1})
+"""
+_ROWS = 10_000  # looked through at a time, about 10 ms when all of them are cleaned
+
+
+class Due(NamedTuple):
+    """Jobs to be cleaned up after, of one identity.
+
+    `key` is the recording's; "" for content or settings that it no longer has, of which it is not
+    known how many attempts there were either (0). `forgotten` tells that the service's records
+    are gone already, and only our own results are left.
+    """
+
+    identity: bytes
+    attempt: int
+    forgotten: bool
+    key: str = ""
+
+
+class Cleaning(NamedTuple):
+    """Which jobs: written before this moment (seconds since the epoch); with their transcripts."""
+
+    before: float
+    results_too: bool
+
+
+class CleaningState(State):
+    """The state file open for cleaning, locked against a run."""
+
+    def name_of(self, identity: bytes, attempt: int) -> str:
+        """The name of a job at the service."""
+        return job_name(self._tag, identity, attempt)
+
+    @property
+    def bucket(self) -> str:
+        """The bucket that the run listed.
+
+        Raises:
+            StateUnusable: it was a folder, or none has begun.
+        """
+        uri = self.fact("source") or ""
+        place = parse_s3_uri(uri)
+        if place is None:
+            raise StateUnusable(
+                f"The run of {self.path} read {uri or 'nothing yet'}: only a bucket's jobs have "
+                "records at the service. There is nothing to clean."
+            )
+        return place.bucket
+
+    def prepare(self) -> None:
+        """Make the table, where an earlier version made the file."""
+        with self._writing():
+            self._db.execute(_TABLE)
+
+    def count_due(self, what: Cleaning) -> int:
+        """How many recordings and earlier contents there are to clean up after."""
+        written = self.rows(f"SELECT count(*) {_WRITTEN}", what.before, what.results_too)
+        earlier = self.rows(f"SELECT count(*) {_EARLIER}", what.results_too)
+        return int(written[0][0] + earlier[0][0])
+
+    def due(self, what: Cleaning) -> Iterator[list[Due]]:
+        """They, by the page; a page may be empty. Those of earlier contents come first."""
+        query = f"SELECT identity, 0, {_FORGOTTEN.format('s', 0)} {_EARLIER}"
+        yield [Due(*row) for row in self.rows(query, what.results_too)]
+        last = self.rows("SELECT max(row) FROM recordings")[0][0] or 0
+        for after in range(0, last, _ROWS):
+            rows = self.rows(
+                f"SELECT identity, attempt, {_FORGOTTEN.format('r', 'r.attempt')}, key {_WRITTEN} "
+                "AND row > ? AND row <= ? ORDER BY row",
+                what.before,
+                what.results_too,
+                after,
+                after + _ROWS,
+            )
+            yield [Due(*row) for row in rows]
+
+    def note_cleaned(self, due: Due, *, results_too: bool) -> None:
+        """Remember that the service and, if so, our bucket hold nothing of it any more."""
+        with self._writing():
+            self._db.execute(
+                "INSERT INTO cleaned VALUES (?, ?, ?) ON CONFLICT (identity, attempt) "
+                "DO UPDATE SET results = max(results, excluded.results)",
+                (due.identity, due.attempt, results_too),
+            )
+
+
+@contextmanager
+def open_for_cleaning(path: Path) -> Iterator[CleaningState]:
+    """Open the state file of a run that has ended; the jobs are named as that run named them.
+
+    Raises:
+        StateUnusable: there is none, a run holds it, or it is not a state file.
+    """
+    with read_state(path) as reader:  # a file must be there before it is locked
+        tag = reader.fact("names") or ""
+    with hold(path), closing(CleaningState(path, connect(path), tag)) as state:
+        state.prepare()
+        yield state
