@@ -17,13 +17,11 @@ from pipeline.errors import OutputUnusable
 from pipeline.label_studio.ground_truth import (
     AUTO,
     REVIEWED,
-    Changes,
     GroundTruth,
     Segment,
     read_ground_truth,
-    standing,
-    updating,
 )
+from pipeline.label_studio.keeping import Changes, standing, updating
 from tests.docs import README
 
 if TYPE_CHECKING:
@@ -124,6 +122,18 @@ def test_a_whole_project_drops_what_was_not_put(path):
 
     assert put(path, review(2, 2), whole=P) == Changes(removed=1, total=3)
     assert [line.task_id for line in read_ground_truth(path)] == [0, 2, 1]
+
+
+def test_a_server_under_another_address_doubles_nothing(path):
+    """An annotation is known by its own name, whatever address the server was asked under."""
+    uid = "3f2a"
+    here = msgspec.structs.replace(review(1, 1), annotation_uid=uid)
+    put(path, here, review(2, 2))
+
+    there = msgspec.structs.replace(here, project=Q)
+
+    assert put(path, there) == Changes(added=1, removed=1, total=2)
+    assert [(line.project, line.task_id) for line in read_ground_truth(path)] == [(P, 2), (Q, 1)]
 
 
 def test_a_review_takes_the_place_of_what_was_taken_without_one(path):

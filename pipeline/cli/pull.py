@@ -16,9 +16,10 @@ from pipeline.errors import BadSettings
 
 if TYPE_CHECKING:
     from pipeline.config import LabelStudio
-    from pipeline.label_studio.ground_truth import Changes
+    from pipeline.label_studio.keeping import Changes
 
 NAME = "pull"
+_SHOWN = 10
 EXAMPLES = examples(
     (
         "Take what was reviewed since the last time; the token is in LABEL_STUDIO_API_KEY",
@@ -64,6 +65,9 @@ def command(
         typer.echo(msgspec.json.encode(changes[0]))
     elif not quiet:
         typer.echo(_in_words(changes[0], chosen.ground_truth), err=True)
+    if unread := changes[0].unread:
+        say(_unread_in_words(chosen, unread))
+        raise typer.Exit(1)
 
 
 async def _pull(chosen: LabelStudio, *, whole: bool, quiet: bool) -> Changes:
@@ -82,4 +86,13 @@ def _in_words(changes: Changes, path: str) -> str:
     return (
         f"Pulled: {changes.added:,} added, {changes.replaced:,} corrected, "
         f"{changes.removed:,} removed; {path} has {changes.total:,} lines."
+    )
+
+
+def _unread_in_words(chosen: LabelStudio, unread: list[int]) -> str:
+    numbers = ", ".join(map(str, unread[:_SHOWN])) + (", ..." if len(unread) > _SHOWN else "")
+    return (
+        f"Label Studio can't give out {len(unread):,} of project {chosen.project}'s tasks "
+        f"({numbers}); what {chosen.ground_truth} has of them stays. Open them there: a text with "
+        "a character that is none (half an emoji) is the usual cause; then pull again."
     )

@@ -95,6 +95,7 @@ def _review(
         project=project,
         task_id=_number(task),
         annotation_id=_number(annotation),
+        annotation_uid=_str(annotation.get("unique_id")) or "",
         updated_at=_str(annotation.get("updated_at")) or "",
         **_about(task, said, prediction),
     )

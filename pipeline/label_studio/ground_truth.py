@@ -1,26 +1,19 @@
-"""`ground_truth.jsonl`: one line for each review of a recording, and how the file is kept.
+"""`ground_truth.jsonl`: one line for each review of a recording.
 
 A line is either `reviewed` (an annotation that a person submitted) or `auto` (a prediction so
-certain that nobody was asked). The file holds each annotation once: what is put later for the
-same task takes the place of what stood there, and the rest keeps its order, so that pulling twice
-changes not a byte.
+certain that nobody was asked).
 """
 
 from __future__ import annotations
 
-import os
-import tempfile
-from contextlib import ExitStack, contextmanager
-from itertools import groupby
-from typing import IO, TYPE_CHECKING, Annotated, BinaryIO, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal, TypeVar
 
 import msgspec
 
 from pipeline.errors import OutputUnusable
-from pipeline.files import locked, replacing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 REVIEWED: Literal["reviewed"] = "reviewed"
@@ -50,6 +43,12 @@ class Segment(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     predicted_speaker: str | None = None
     score: float | None = None
 
+    @property
+    def who(self) -> str:
+        """Who speaks: the speaker's label, else the channel, else ""."""
+        channel = "" if self.channel is None else f"channel {self.channel}"
+        return self.speaker or channel
+
 
 class GroundTruth(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One line: what is said in one recording, and what had been predicted.
@@ -59,7 +58,8 @@ class GroundTruth(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     there was no prediction. `segments` is empty where the task is one box of text; `deleted` holds
     the prediction's regions that the reviewer removed, their text as `predicted`. `duration` is in
     seconds. `reviewer` is the address or number of who submitted it, `seconds_spent` what Label
-    Studio measured. `project` is the project's URL; `updated_at` the server's words for when the
+    Studio measured. `project` is the project's URL; `annotation_uid` the annotation's name
+    everywhere, whatever the server is called; `updated_at` the server's words for when the
     annotation was last saved.
     """
 
@@ -79,72 +79,11 @@ class GroundTruth(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     project: str = ""
     task_id: int = 0
     annotation_id: int = 0
+    annotation_uid: str = ""
     updated_at: str = ""
-
-
-class Unit(NamedTuple):
-    """What is replaced as one: all lines of a task, or the `auto` line of a job."""
-
-    project: str
-    key: int | str
-
-
-class _Head(msgspec.Struct, frozen=True):
-    """What keeping the file needs to know of a line."""
-
-    source: Literal["reviewed", "auto"]
-    job_id: str = ""
-    project: str = ""
-    task_id: int = 0
-    annotation_id: int = 0
-    updated_at: str = ""
-
-    @property
-    def unit(self) -> Unit:
-        if self.source == AUTO:
-            return Unit(AUTO, self.job_id)
-        return Unit(self.project, self.task_id)
-
-
-class Standing(NamedTuple):
-    """How many lines a project has in the file, and when the newest of them was saved ("")."""
-
-    lines: int
-    updated_at: str
-
-
-class Changes(msgspec.Struct):
-    """Counts of lines: how an update changed the file, and how many it has now."""
-
-    added: int = 0
-    replaced: int = 0
-    removed: int = 0
-    total: int = 0
-
-    def count(self, old: list[bytes], new: list[bytes]) -> None:
-        """Count what became of the lines of one unit; a line is known by its annotation."""
-        self.total += len(new)
-        if old == new:
-            return
-        before = {_decode_head(line).annotation_id: line for line in old}
-        after = {_decode_head(line).annotation_id: line for line in new}
-        self.added += len(after.keys() - before.keys())
-        self.removed += len(before.keys() - after.keys())
-        self.replaced += sum(after[each] != before[each] for each in after.keys() & before.keys())
-
-    def then(self, later: Changes) -> Changes:
-        """Both changes together."""
-        return Changes(
-            self.added + later.added,
-            self.replaced + later.replaced,
-            self.removed + later.removed,
-            later.total,
-        )
 
 
 _decode = msgspec.json.Decoder(GroundTruth).decode
-_decode_head = msgspec.json.Decoder(_Head).decode
-_encode = msgspec.json.Encoder().encode
 
 
 def read_ground_truth(path: Path) -> Iterator[GroundTruth]:
@@ -180,110 +119,15 @@ def lines_of(file: BinaryIO, path: Path) -> Iterator[GroundTruth]:
     return (decoded for _, decoded in _each(file, path, _decode))
 
 
-def standing(path: Path, project: str) -> Standing:
-    """Where the file stands with one project; without a file it has nothing.
+Line = TypeVar("Line")
+
+
+def each_line(path: Path, decode: Callable[[bytes], Line]) -> Iterator[tuple[bytes, Line]]:
+    """Each line of the file with its newline, and what it says; none where there is no file.
 
     Raises:
-        OutputUnusable: as for `read_ground_truth`.
+        OutputUnusable: the file can't be read, or a line is none of ours.
     """
-    lines, newest = 0, ""
-    for _, head in _decoded(path, _decode_head):
-        if head.project == project:
-            lines += 1
-            newest = max(newest, head.updated_at)
-    return Standing(lines, newest)
-
-
-@contextmanager
-def updating(path: Path) -> Iterator[Update]:
-    """Hold the file for an update, which takes effect when it is committed.
-
-    Raises:
-        OutputUnusable: another one holds it, or the folder can't be written.
-    """
-    with ExitStack() as held:
-        with _writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            real = path.resolve()  # one file has one lock, whatever links lead to it
-            busy = f"Another pull or push is writing {path}. Wait for it, or stop it."
-            held.enter_context(locked(real.with_name(f"{real.name}.lock"), busy))
-            spool = held.enter_context(tempfile.TemporaryFile(dir=path.parent))
-        yield Update(path, spool)
-
-
-class Update:
-    """New lines on their way into the file; kept on disk, as they may be many."""
-
-    def __init__(self, path: Path, spool: IO[bytes]) -> None:
-        self._path = path
-        self._spool = spool
-        self._fresh: dict[Unit, tuple[int, int]] = {}
-        self._reviewed: set[str] = set()
-
-    def put_task(self, project: str, task_id: int, lines: Iterable[GroundTruth]) -> None:
-        """Say which reviews a task has from now on; none at all removes what stood there."""
-        self._put(Unit(project, task_id), lines)
-
-    def put_auto(self, line: GroundTruth) -> None:
-        """Put the `auto` line of a job; it gives way to any review of the same job."""
-        self._put(Unit(AUTO, line.job_id), [line])
-
-    def _put(self, unit: Unit, lines: Iterable[GroundTruth]) -> None:
-        begin = self._spool.seek(0, os.SEEK_END)
-        for line in lines:
-            with _writing(self._path):
-                self._spool.write(_encode(line) + b"\n")
-            if line.source == REVIEWED:
-                self._reviewed.add(line.job_id)
-        self._fresh[unit] = (begin, self._spool.tell() - begin)
-
-    def commit(self, *, whole: str = "") -> Changes:
-        """Write the file anew, in one step.
-
-        Args:
-            whole: a project of which every task was put; what else the file has of it is dropped.
-
-        Raises:
-            OutputUnusable: the file can't be written, or has a line that is none of ours.
-        """
-        changes = Changes()
-        with replacing(self._path) as file:
-            for old, new in self._merged(whole):
-                file.writelines(new)
-                changes.count(old, new)
-        return changes
-
-    def _merged(self, whole: str) -> Iterator[tuple[list[bytes], list[bytes]]]:
-        """What each unit had and has, in the order of the file, new ones at the end."""
-        waiting = {unit: None for unit in self._fresh if not self._gives_way(unit)}
-        for unit, group in groupby(_decoded(self._path, _decode_head), lambda pair: pair[1].unit):
-            old = [line for line, _ in group]
-            if unit in waiting:
-                del waiting[unit]
-                yield old, self._lines(unit)
-            elif unit in self._fresh or unit.project == whole or self._gives_way(unit):
-                yield old, []
-            else:
-                if unit.project != AUTO:
-                    waiting.pop(Unit(AUTO, _decode_head(old[0]).job_id), None)
-                yield old, old
-        for unit in waiting:
-            yield [], self._lines(unit)
-
-    def _gives_way(self, unit: Unit) -> bool:
-        return unit.project == AUTO and unit.key in self._reviewed
-
-    def _lines(self, unit: Unit) -> list[bytes]:
-        begin, size = self._fresh[unit]
-        self._spool.seek(begin)
-        return self._spool.read(size).splitlines(keepends=True)
-
-
-_Line = TypeVar("_Line")
-
-
-def _decoded(path: Path, decode: Callable[[bytes], _Line]) -> Iterator[tuple[bytes, _Line]]:
-    """Each line of the file with its newline, and what it says; none where there is no file."""
     if path.exists():
         with _opened(path) as file:
             yield from _each(file, path, decode)
@@ -297,8 +141,8 @@ def _opened(path: Path) -> BinaryIO:
 
 
 def _each(
-    file: BinaryIO, path: Path, decode: Callable[[bytes], _Line]
-) -> Iterator[tuple[bytes, _Line]]:
+    file: BinaryIO, path: Path, decode: Callable[[bytes], Line]
+) -> Iterator[tuple[bytes, Line]]:
     for number, line in enumerate(file, 1):
         try:
             yield line if line.endswith(b"\n") else line + b"\n", decode(line)
@@ -307,11 +151,3 @@ def _each(
                 f"Line {number} of {path} is no line of ground truth: {error}. Repair or "
                 "remove the line; or name another file with --ground-truth."
             ) from error
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise OutputUnusable(f"{path} can't be written: {error.strerror}.") from error

@@ -12,23 +12,25 @@ quick for 50 numbers a call as for the whole project at once, and memory does no
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipeline.errors import Denied
+from pipeline.errors import Denied, ServiceUnreachable, Unavailable
 from pipeline.label_studio.annotations import reviews
-from pipeline.label_studio.ground_truth import standing, updating
+from pipeline.label_studio.keeping import standing, updating
 from pipeline.progress import counted
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.label_studio.client import Changed, Client, Page
-    from pipeline.label_studio.ground_truth import Changes, GroundTruth, Update
+    from pipeline.label_studio.ground_truth import GroundTruth
+    from pipeline.label_studio.keeping import Changes, Update
     from pipeline.progress import Style
 
-_AT_ONCE = 50
+_AT_ONCE = 20
 _OVERLAP = timedelta(minutes=10)
 """What was saved earlier may be seen later: a locked database makes writers wait for up to 45 s."""
 
@@ -55,7 +57,7 @@ async def pull(client: Client, order: Order) -> Changes:
     """
     pulling = Pulling(client, order)
     changes = await pulling.take(whole=order.whole)
-    if not order.whole and not await pulling.is_complete():
+    if not (order.whole or changes.unread or await pulling.is_complete()):
         changes = changes.then(await pulling.take(whole=True))
     return changes
 
@@ -70,16 +72,21 @@ class Pulling:
         self._style = order.style
         self._url = f"{client.url}/projects/{order.project}"
         self._expected = 0
+        self._unread: list[int] = []
 
     async def take(self, *, whole: bool) -> Changes:
         """Take what changed since the newest line of the file, or everything."""
         people = await self._people()
         self._expected = await self._annotations()
+        self._unread = []
         with updating(self._path) as update:
             have = standing(self._path, self._url)
             since = "" if whole else _earlier(have.updated_at)
             await self._take_changed(since, people, update)
-            return update.commit(whole="" if since else self._url)
+            every_task_put = not since and not self._unread
+            changes = update.commit(whole=self._url if every_task_put else "")
+        changes.unread = self._unread
+        return changes
 
     async def is_complete(self) -> bool:
         """Whether the file has as many annotations as the server, which others may add to."""
@@ -109,11 +116,33 @@ class Pulling:
         annotated = [task.id for task in tasks if task.total_annotations]
         found: dict[int, list[GroundTruth]] = {task.id: [] for task in tasks}
         if annotated:
-            fetch = partial(self._client.annotated_tasks, self._project, annotated)
-            for task in await self._client.retried(fetch):
+            for task in await self._annotated(annotated):
                 found[task["id"]] = reviews(task, self._url, people)
+                await asyncio.sleep(0)  # a task of 1,000 segments takes 20 ms
         for number, lines in found.items():
-            update.put_task(self._url, number, lines)
+            if number not in self._unread:
+                update.put_task(self._url, number, lines)
+
+    async def _annotated(self, ids: list[int]) -> list[dict[str, Any]]:
+        """The tasks that the server can give out; one that it can't takes others along with it.
+
+        So it is (1.23) with a lone surrogate in a text, which some program has written.
+        """
+        fetch = partial(self._client.annotated_tasks, self._project)
+        try:
+            return await self._client.retried(partial(fetch, ids))
+        except ServiceUnreachable as error:
+            found = []
+            try:
+                await self._client.project(self._project)  # it answers, so it is these tasks
+            except Unavailable:
+                raise error from None
+        for each in ids:
+            try:
+                found += await fetch([each])
+            except Unavailable:
+                self._unread.append(each)
+        return found
 
     async def _people(self) -> dict[int, str]:
         """The reviewers' addresses; a user who may not see them gets their numbers."""

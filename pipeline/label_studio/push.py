@@ -24,7 +24,7 @@ from pipeline.label_studio.annotations import unreviewed
 from pipeline.label_studio.client import connected
 from pipeline.label_studio.delivery import Deliveries, Figures
 from pipeline.label_studio.fitting import Survey, label_config_for
-from pipeline.label_studio.ground_truth import updating
+from pipeline.label_studio.keeping import updating
 from pipeline.label_studio.memory import Place, project_key, remembering
 from pipeline.label_studio.task_lines import task_lines
 from pipeline.label_studio.token import address, read_token

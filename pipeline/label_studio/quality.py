@@ -169,8 +169,7 @@ def _of_speaker(line: GroundTruth, speaker: str) -> tuple[Comparison, float]:
 
 
 def _speaker(segment: Segment) -> str:
-    channel = None if segment.channel is None else f"channel {segment.channel}"
-    return segment.speaker or channel or UNKNOWN
+    return segment.who or UNKNOWN
 
 
 def as_facts(quality: Quality) -> dict[str, Any]:

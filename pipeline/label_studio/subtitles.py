@@ -70,9 +70,8 @@ def text_grid(line: GroundTruth) -> str:
 
 
 def speaker(segment: Segment) -> str:
-    """Who speaks, on one line: the speaker's label, else the channel, else ""."""
-    channel = "" if segment.channel is None else f"channel {segment.channel}"
-    return " ".join((segment.speaker or channel).split())
+    """Who speaks, on one line; "" where nobody knows."""
+    return " ".join(segment.who.split())
 
 
 def _free_tier(tiers: dict[str, list[Interval]], name: str, start: float) -> str:

@@ -115,8 +115,9 @@ def project(label_studio, run) -> Callable[..., Project]:
     return make
 
 
-def changes(added: int = 0, replaced: int = 0, removed: int = 0, total: int = 0) -> dict[str, int]:
-    return {"added": added, "replaced": replaced, "removed": removed, "total": total}
+def changes(added: int = 0, replaced: int = 0, removed: int = 0, total: int = 0) -> dict[str, Any]:
+    counts: dict[str, Any] = {"added": added, "replaced": replaced, "removed": removed}
+    return counts | {"total": total, "unread": []}
 
 
 def test_a_correction_comes_back(project, run):
@@ -128,6 +129,7 @@ def test_a_correction_comes_back(project, run):
 
     [line] = calls.lines()
     assert line.pop("updated_at")
+    assert line.pop("annotation_uid")
     assert line == {
         "audio": "s3://b/calls/0.mp3",
         "source": "reviewed",
@@ -235,6 +237,36 @@ def test_any_text_comes_back(project):
         (said, "one"),
         ("", ""),
     ]
+
+
+def test_a_text_that_the_server_chokes_on_stops_nothing(project):
+    """A task that the server can't give out is named and keeps its lines; the others come back."""
+    calls = project(TRANSCRIPT, *[box(f"heard {n}") for n in range(3)])
+    number = calls.submit(1, box("right"))
+    calls.pull()
+    with pytest.raises(AssertionError, match="500: "):  # it is saved, but can't be said
+        calls.server.call("PATCH", f"annotations/{number}/", {"result": box("half: \ud83d")})
+    calls.submit(0, box("said"))
+
+    outcome = calls.run("pull", "--project", str(calls.number), "--json", "--all")
+
+    assert outcome.code == 1
+    assert outcome.summary["unread"] == [calls.tasks[1]]
+    assert f"can't give out 1 of project {calls.number}'s tasks ({calls.tasks[1]})" in outcome.err
+    assert [line["text"] for line in calls.lines()] == ["right", "said"]
+
+    calls.server.call("PATCH", f"annotations/{number}/", {"result": box("mended")})
+    assert calls.pull() == changes(replaced=1, total=2)
+
+
+def test_a_server_under_another_address_doubles_nothing(project, label_studio):
+    """The same annotations asked for under another name of the server stand in the file once."""
+    calls = project(TRANSCRIPT, box("one"))
+    calls.submit(0, box("won"))
+    calls.pull()
+
+    elsewhere = label_studio.url.replace("127.0.0.1", "localhost")
+    assert calls.pull("--url", elsewhere) == changes(added=1, removed=1, total=1)
 
 
 def test_projects_share_a_file(project):
