@@ -21,9 +21,9 @@ from pipeline.transcript import parse_transcript
 if TYPE_CHECKING:
     import asyncio
 
+    from pipeline.asking import Asking
     from pipeline.aws import JobRecord, Transcriber
     from pipeline.board import Board
-    from pipeline.config import Config
     from pipeline.s3 import S3
     from pipeline.sources import Source
 
@@ -57,8 +57,9 @@ class Collectors:
         transcriber: Transcriber,
         s3: S3,
         source: Source,
-        config: Config,
+        asking: Asking,
     ) -> None:
+        config = asking.config
         self._board = board
         self._transcriber = transcriber
         self._s3 = s3

@@ -12,6 +12,7 @@ from typing import Annotated, get_type_hints
 import msgspec
 from msgspec import Meta
 
+from pipeline.job_options import Transcribe
 from pipeline.labeling import TaskKind
 
 _QUEUE = 10_000
@@ -49,24 +50,6 @@ class Output(msgspec.Struct, frozen=True):
         str,
         Meta(description="s3://bucket/prefix/ for the service's transcripts; else it keeps them."),
     ] = ""
-
-
-class Transcribe(msgspec.Struct, frozen=True):
-    """What the service is asked for."""
-
-    language: Annotated[
-        str, Meta(description="Language of the recordings (en-US), or auto to identify it.")
-    ] = "en-US"
-    vocabulary: Annotated[
-        str, Meta(description="Custom vocabulary of that language, as `vocabulary apply` names it.")
-    ] = ""
-    data_access_role: Annotated[
-        str,
-        Meta(description="ARN of the role with which the service may queue up to 10,000 jobs."),
-    ] = ""
-    job_prefix: Annotated[str, Meta(description="What the names of all jobs begin with.")] = (
-        "transcribe-pipeline"
-    )
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -191,8 +174,18 @@ class LabelStudio(msgspec.Struct, frozen=True):
     ] = "ground_truth.jsonl"
 
 
+class Rule(msgspec.Struct, frozen=True):
+    """What is asked for the recordings that match one of the globs.
+
+    `transcribe` are all settings of such a recording, those of `[transcribe]` included.
+    """
+
+    include: list[str]
+    transcribe: Transcribe
+
+
 class Config(msgspec.Struct, frozen=True):
-    """Every setting, by section as in the file."""
+    """Every setting, by section as in the file; of the rules the first that matches counts."""
 
     aws: Aws = Aws()
     input: Input = Input()
@@ -203,6 +196,7 @@ class Config(msgspec.Struct, frozen=True):
     prices: Prices = Prices()
     tasks: Tasks = Tasks()
     label_studio: LabelStudio = LabelStudio()
+    rules: tuple[Rule, ...] = ()
 
     @property
     def output_path(self) -> Path:
@@ -231,20 +225,11 @@ class Config(msgspec.Struct, frozen=True):
         """Constant over a run, or Label Studio's label stream opens empty editors."""
         return self.tasks.model_version or f"amazon-transcribe/{self.transcribe.language}"
 
-    @property
-    def fingerprint(self) -> str:
-        """The settings that change a transcript, as one string: others name no new job.
 
-        Of a vocabulary its name counts, not what it holds: an updated one is used for what is new,
-        and does not make a whole bucket be paid for again. Under another name it does.
-        """
-        vocabulary = self.transcribe.vocabulary
-        return f"language={self.transcribe.language}" + (
-            f"&vocabulary={vocabulary}" if vocabulary else ""
-        )
-
-
-SECTIONS: dict[str, type[msgspec.Struct]] = get_type_hints(Config)
+RULES = "rules"
+SECTIONS: dict[str, type[msgspec.Struct]] = {
+    name: struct for name, struct in get_type_hints(Config).items() if name != RULES
+}
 SETTINGS: dict[str, str] = {
     field.name: section
     for section, struct in SECTIONS.items()
@@ -259,4 +244,4 @@ def describe(name: str) -> str:
     hint = get_type_hints(struct, include_extras=True)[name]
     meaning: str = hint.__metadata__[0].description
     default = getattr(struct(), name)
-    return meaning if default in ("", []) else f"{meaning} [default: {default}]"
+    return meaning if default in ("", [], {}) else f"{meaning} [default: {default}]"

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import Denied, NotNow, ServiceUnreachable
 from pipeline.model import Recording
-from pipeline.naming import S3Place, identity, parse_job_name, result_place
+from pipeline.naming import S3Place, parse_job_name, result_place
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+    from pipeline.asking import Asking
     from pipeline.board import Board
     from pipeline.s3 import S3
     from pipeline.sources import Entry, Selection, Source
@@ -19,14 +20,12 @@ if TYPE_CHECKING:
     from pipeline.state_reading import StateReader
 
 
-async def produce(source: Source, selection: Selection, fingerprint: str, board: Board) -> None:
+async def produce(source: Source, selection: Selection, asking: Asking, board: Board) -> None:
     """Insert every recording of the source, page by page; count what is skipped, by reason."""
     figures = board.figures
     async for page in _to_the_end(source.pages()):
         recordings = list(_recordings(page, selection, board))
-        figures.touched += board.state.add(
-            (each, identity(source.bucket, each, fingerprint)) for each in recordings
-        )
+        figures.touched += board.state.add((each, asking.identity(each)) for each in recordings)
         figures.listed += len(page)
         board.listed()
     board.state.note_skipped(figures.skipped)

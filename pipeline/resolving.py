@@ -10,13 +10,16 @@ import re
 import tomllib
 from datetime import datetime
 from enum import EnumType
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from pipeline.budget import seconds_left
-from pipeline.config import SECTIONS, SETTINGS, Config
+from pipeline.config import RULES, SECTIONS, SETTINGS, Config, Rule
 from pipeline.errors import BadSettings
+from pipeline.job_checks import complaints as job_complaints
+from pipeline.job_checks import inherited
+from pipeline.job_options import OF_THE_RUN, Transcribe
 from pipeline.naming import parse_s3_uri
 from pipeline.prices import parse_tiers
 
@@ -28,11 +31,8 @@ ENVIRONMENT = "TRANSCRIBE_PIPELINE_"
 _VARIABLES = "the environment"
 # What is read elsewhere, and what Kubernetes sets for a service of the program's name.
 _OTHERS = re.compile(r"(config|traceback)$|(service|port)(_|$)")
+_IN_A_RULE = [name for name in Transcribe.__struct_fields__ if name not in OF_THE_RUN]
 _OUTPUT_KEY = re.compile(r"[a-zA-Z0-9\-_.!*'()/]{0,850}")
-_LANGUAGE = re.compile(r"[a-z]{2,3}-[A-Z]{2,4}")
-_ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/.{1,512}")
-_VOCABULARY = re.compile(r"[0-9a-zA-Z._-]{1,200}")
-_JOB_PREFIX = re.compile(r"[0-9a-zA-Z._-]{1,100}")
 
 
 def resolve(
@@ -50,8 +50,9 @@ def resolve(
     """
     complaints: list[str] = []
     given: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
+    table = _read(path, complaints) if path else {}
     sources = (
-        (_from_file(path, complaints) if path else (), str(path)),
+        (_from_file(table, path, complaints), str(path)),
         (_from_environment(environment, complaints), _VARIABLES),
         (((n, v) for n, v in flags.items() if v not in (None, (), [])), "the command line"),
     )
@@ -62,21 +63,29 @@ def resolve(
                 given[SETTINGS[name]][name] = checked
     config = msgspec.convert(given, Config)
     complaints.extend(_disagreements(config))
+    config = msgspec.structs.replace(config, rules=_rules(table, path, config, complaints))
     if complaints:
         raise BadSettings("\n".join(complaints))
     return config
 
 
-def _from_file(path: Path, complaints: list[str]) -> Iterator[tuple[str, Any]]:
+def _read(path: Path, complaints: list[str]) -> dict[str, Any]:
+    """The file's content, or nothing and a complaint."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         complaints.append(f"The configuration file {path} can't be read: {error.strerror}.")
-        return
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         complaints.append(f"The configuration file {path} is not valid TOML: {error}.")
-        return
+    return {}
+
+
+def _from_file(
+    table: Mapping[str, Any], path: Path | None, complaints: list[str]
+) -> Iterator[tuple[str, Any]]:
     for section, values in table.items():
+        if section == RULES:
+            continue
         if section not in SECTIONS or not isinstance(values, dict):
             complaints.append(
                 f"{path}: there is no section [{section}].{_nearest_section(section, values)}"
@@ -87,6 +96,45 @@ def _from_file(path: Path, complaints: list[str]) -> Iterator[tuple[str, Any]]:
                 yield name, value
             else:
                 complaints.append(f"{path}: there is no key {name} in [{section}].{_nearest(name)}")
+
+
+def _rules(
+    table: Mapping[str, Any], path: Path | None, config: Config, complaints: list[str]
+) -> tuple[Rule, ...]:
+    """The rules of the file, each with the settings that hold where it matches."""
+    found = table.get(RULES, [])
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+        complaints.append(f"{path}: write each rule below a line [[rules]] of its own.")
+        return ()
+    return tuple(
+        _rule(each, f"rule {number} of {path}", config, complaints)
+        for number, each in enumerate(found, 1)
+    )
+
+
+def _rule(values: Mapping[str, Any], origin: str, config: Config, complaints: list[str]) -> Rule:
+    globs = values.get("include")
+    if not isinstance(globs, list) or not globs or not all(isinstance(g, str) for g in globs):
+        complaints.append(f"include in {origin}: name the globs of its keys, as ['calls/fr/**'].")
+        globs = []
+    given = {}
+    for name, value in values.items():
+        if name in _IN_A_RULE:
+            given[name] = _checked(name, value, origin, complaints)
+        elif name != "include":
+            complaints.append(
+                f"{origin}: there is no key {name} in a rule.{_nearest_in_rule(name)}"
+            )
+    given = {name: value for name, value in given.items() if value is not None}
+    base = config.transcribe
+    asked = msgspec.structs.replace(base, **given)
+    already = set(job_complaints(base, config.output.results))
+    wrong = [
+        *job_complaints(asked, config.output.results),
+        *inherited(asked, frozenset(given), base),
+    ]
+    complaints.extend(f"In {origin}: {each}" for each in wrong if each not in already)
+    return Rule(globs, asked)
 
 
 def _from_environment(
@@ -102,6 +150,14 @@ def _from_environment(
             complaints.append(
                 f"The environment variable {variable} is no setting.{_nearest(name, ENVIRONMENT)}"
             )
+
+
+def _nearest_in_rule(name: str) -> str:
+    """A word about what was meant in a rule, or where what it names belongs."""
+    if name in SETTINGS:
+        return f" It holds for a whole run: set it in [{SETTINGS[name]}]."
+    near = difflib.get_close_matches(name, ["include", *_IN_A_RULE], n=1, cutoff=0.5)
+    return f" Did you mean {near[0]}?" if near else " It takes include and those of [transcribe]."
 
 
 def _nearest_section(name: str, values: Any) -> str:
@@ -125,16 +181,33 @@ def _checked(name: str, value: Any, origin: str, complaints: list[str]) -> Any:
     """The value as the setting's type, or None and a complaint; variables are always text."""
     hint = get_type_hints(SECTIONS[SETTINGS[name]], include_extras=True)[name]
     text = origin == _VARIABLES
-    if text and hint.__origin__ == list[str]:
-        value = [part.strip() for part in value.split(",") if part.strip()]
+    if text:
+        value = _split(value, get_origin(hint.__origin__))
     try:
         return msgspec.convert(value, hint, strict=not text)
     except msgspec.ValidationError as error:
         reason = str(error).replace("`", "").partition(" - at ")[0]
-        if isinstance(hint.__origin__, EnumType):
-            reason = f"write it as {' or '.join(hint.__origin__)}"
+        if words := _words_of(hint.__origin__):
+            reason = f"write it as {' or '.join(words)}"
         complaints.append(f"{name} = {value!r} in {origin}: {reason[0].lower()}{reason[1:]}.")
         return None
+
+
+def _split(text: str, kind: Any) -> Any:
+    """What a variable says, as a list ("a, b") or a table ("a=x, b=y") where it is to be one."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if kind is dict:
+        return dict(part.partition("=")[::2] for part in parts)
+    return parts if kind is list else text
+
+
+def _words_of(kind: Any) -> list[str]:
+    """The words that a value must be one of, or hold; none where it may be any."""
+    if get_origin(kind) is list:
+        return _words_of(get_args(kind)[0])
+    if get_origin(kind) is Literal:
+        return [word for word in get_args(kind) if word]
+    return list(kind) if isinstance(kind, EnumType) else []
 
 
 def _disagreements(config: Config) -> Iterator[str]:
@@ -142,7 +215,7 @@ def _disagreements(config: Config) -> Iterator[str]:
     url = config.aws.endpoint_url
     if url and not url.startswith(("http://", "https://")):
         yield f"endpoint_url = {url!r}: write it with http:// or https://."
-    yield from _bad_transcribe(config)
+    yield from job_complaints(config.transcribe, config.output.results)
     yield from _bad_output(config)
     try:
         parse_tiers(config.prices.price_tiers)
@@ -155,33 +228,6 @@ def _disagreements(config: Config) -> Iterator[str]:
         seconds_left(config.budget.until, 0, datetime.now().astimezone())
     except ValueError as error:
         yield f"until = {config.budget.until!r}: {error}. Write it as 06:00 or 06:00 Europe/Berlin."
-
-
-def _bad_transcribe(config: Config) -> Iterator[str]:
-    language, role = config.transcribe.language, config.transcribe.data_access_role
-    if language != "auto" and not _LANGUAGE.fullmatch(language):
-        yield (
-            f"language = {language!r}: not a language code. Write it as en-US, or auto to have "
-            "it identified."
-        )
-    yield from _bad_vocabulary(config.transcribe.vocabulary, language)
-    if role and not _ROLE.fullmatch(role):
-        yield f"data_access_role = {role!r}: write it as arn:aws:iam::123456789012:role/NAME."
-    if not _JOB_PREFIX.fullmatch(config.transcribe.job_prefix):
-        yield (
-            f"job_prefix = {config.transcribe.job_prefix!r}: use 1 to 100 of the characters "
-            "a-z A-Z 0-9 . _ -"
-        )
-
-
-def _bad_vocabulary(name: str, language: str) -> Iterator[str]:
-    if name and not _VOCABULARY.fullmatch(name):
-        yield f"vocabulary = {name!r}: use 1 to 200 of the characters a-z A-Z 0-9 . _ -"
-    if name and language == "auto":
-        yield (
-            f"vocabulary = {name!r}: a vocabulary is of one language, so it does not go with "
-            "language = 'auto'. Name the language."
-        )
 
 
 def _bad_output(config: Config) -> Iterator[str]:

@@ -18,6 +18,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from pipeline.asking import Asking
 from pipeline.aws import Transcriber
 from pipeline.budget import seconds_left
 from pipeline.collector import Collectors
@@ -54,6 +55,7 @@ class Run:
         self.source = source
         self.board = board
         self.s3 = s3
+        self.asking = Asking(config, source, board.state.asked_before())
         self.transcriber = Transcriber(session, config.limits, board.braking, board.slots)
         self._tag = group_tag(config.transcribe.job_prefix, source.bucket)
 
@@ -78,8 +80,8 @@ class Run:
         if rebuild:
             exist = self.source.jobs_last
             forget_output(self.config.output_path, self.board.state, results_exist=exist)
-        fingerprint = self.config.fingerprint
-        await self._write(partial(produce, self.source, selection, fingerprint, self.board))
+        self.board.state.remember_asked(self.asking.fingerprints)
+        await self._write(partial(produce, self.source, selection, self.asking, self.board))
 
     async def rewrite(self, earlier: StateReader) -> None:
         """Write a task for every recording that an earlier run has written; start nothing.
@@ -104,9 +106,9 @@ class Run:
         config, board, source = self.config, self.board, self.source
         finished: asyncio.Queue[Job] = asyncio.Queue(_QUEUE)
         lines: asyncio.Queue[Line] = asyncio.Queue(_QUEUE)
-        starters = Starters(board, self.transcriber, source, config, finished)
+        starters = Starters(board, self.transcriber, source, self.asking, finished)
         poller = Poller(board, self.transcriber, self._tag, config.limits, finished)
-        collectors = Collectors(board, self.transcriber, self.s3, source, config)
+        collectors = Collectors(board, self.transcriber, self.s3, source, self.asking)
         board.resume()
 
         async with asyncio.TaskGroup() as group:

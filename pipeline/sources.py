@@ -7,12 +7,12 @@ import os
 import re
 import stat
 from contextlib import suppress
-from fnmatch import translate
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import quote, unquote
 
 from pipeline.errors import NoSuchSource
+from pipeline.globs import folder_of, pattern
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator
@@ -210,7 +210,7 @@ class Selection:
     """Which entries are taken; globs are matched against the path below the source."""
 
     def __init__(self, base: str, include: Iterable[str], exclude: Iterable[str]) -> None:
-        self._base = base.rpartition("/")[0] + "/" if "/" in base else ""
+        self._base = folder_of(base)
         self._include = _any_of(include)
         self._exclude = _any_of(exclude)
 
@@ -241,8 +241,8 @@ def _why_unusable(entry: Entry) -> str | None:
 
 
 def _any_of(globs: Iterable[str]) -> re.Pattern[str] | None:
-    patterns = [translate(glob) for glob in globs]
-    return re.compile("|".join(patterns)) if patterns else None
+    found = pattern(globs)
+    return re.compile(found) if found else None
 
 
 def extension(key: str) -> str:

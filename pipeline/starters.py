@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.errors import (
     JobExists,
@@ -16,38 +16,13 @@ from pipeline.errors import (
 )
 from pipeline.failures import GONE, MEDIA_NOT_ACCESSIBLE, OTHER_MEDIA
 from pipeline.model import JobStatus
-from pipeline.naming import S3Place, parse_s3_uri, result_place
-from pipeline.sources import certain_format
 
 if TYPE_CHECKING:
+    from pipeline.asking import Asking
     from pipeline.aws import Transcriber
     from pipeline.board import Board
-    from pipeline.config import Config
     from pipeline.model import Job
     from pipeline.sources import Source
-
-
-def start_request(job: Job, media_uri: str, config: Config) -> dict[str, Any]:
-    """The StartTranscriptionJob request of a job, as botocore takes it. Pure."""
-    language = config.transcribe.language
-    request: dict[str, Any] = {
-        "TranscriptionJobName": job.name,
-        "Media": {"MediaFileUri": media_uri},
-        **({"IdentifyLanguage": True} if language == "auto" else {"LanguageCode": language}),
-    }
-    if vocabulary := config.transcribe.vocabulary:
-        request["Settings"] = {"VocabularyName": vocabulary}
-    if media_format := certain_format(job.recording.key):
-        request["MediaFormat"] = media_format
-    if role := config.transcribe.data_access_role:
-        request["JobExecutionSettings"] = {
-            "AllowDeferredExecution": True,
-            "DataAccessRoleArn": role,
-        }
-    if results := parse_s3_uri(config.output.results):
-        place: S3Place = result_place(results, job.name)
-        request |= {"OutputBucketName": place.bucket, "OutputKey": place.key}
-    return request
 
 
 _FORGOTTEN = 4
@@ -61,13 +36,13 @@ class Starters:
         board: Board,
         transcriber: Transcriber,
         source: Source,
-        config: Config,
+        asking: Asking,
         finished: asyncio.Queue[Job],
     ) -> None:
         self._board = board
         self._transcriber = transcriber
         self._source = source
-        self._config = config
+        self._asking = asking
         self._finished = finished
 
     async def work(self) -> None:
@@ -105,7 +80,7 @@ class Starters:
     async def _start(self, job: Job) -> None:
         """Start the job, or adopt it; a refusal for want of a slot is no failed try."""
         media_uri = self._source.media_uri(job.recording.key)
-        request = start_request(job, media_uri, self._config)
+        request = self._asking.request(job, media_uri)
         forgotten = 0
         while forgotten < _FORGOTTEN:
             try:

@@ -127,6 +127,12 @@ class State(StateReader):
                 results,
             )
 
+    def remember_asked(self, fingerprints: Iterable[str]) -> None:
+        """Remember the settings that jobs are named after, which their names do not tell."""
+        with self._writing():
+            for each in fingerprints:
+                self._set(f"asked: {each}", 1)
+
     def know_results(self) -> None:
         """The results that exist have been looked for; new ones are this state's own."""
         with self._writing():
@@ -171,10 +177,7 @@ class State(StateReader):
     # The starters only claim
 
     def claim(self, most: int) -> list[Job]:
-        """Up to `most` recordings to start; first those whose results are there already.
-
-        Claimed are pending recordings of this run's selection, and found ones of any.
-        """
+        """Up to `most` pending recordings of this run's selection; first found ones of any."""
         with self._writing():
             return self._claim("found > 0", most) or self._claim("seen = ?", most)
 

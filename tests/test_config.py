@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.config import SECTIONS, SETTINGS, Config, describe
 from pipeline.errors import BadSettings
+from pipeline.job_options import Transcribe
 from pipeline.naming import group_tag, job_name, parse_s3_uri, result_place
 from pipeline.resolving import ENVIRONMENT, resolve
 
@@ -31,8 +32,6 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "output": words.map(lambda word: f"{word}.jsonl"),
     "state": words.map(lambda word: f"{word}.state"),
     "results": st.sampled_from(["s3://b", "s3://b/", "s3://b/a/b.!*'()/", "s3://b//"]),
-    "language": st.sampled_from(["auto", "en-US", "de-CH", "cy-WL", "zh-HANT", "ast-ES"]),
-    "vocabulary": st.from_regex(r"[0-9a-zA-Z._-]{1,200}", fullmatch=True),
     "data_access_role": st.sampled_from(
         ["arn:aws:iam::123456789012:role/a", "arn:aws-cn:iam::000000000000:role/a/b+=,.@-c"]
     ),
@@ -66,29 +65,74 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "review_below": st.floats(0.001, 1),
     "ground_truth": words,
 }
-chosen = st.fixed_dictionaries({}, optional=VALUES).filter(
-    lambda values: (
-        values.get("output", "tasks.jsonl") != values.get("state")
-        and not (values.get("language") == "auto" and "vocabulary" in values)
-    )
+names = st.from_regex(r"[0-9a-zA-Z._-]{1,200}", fullmatch=True)
+by_language = st.dictionaries(st.sampled_from(["en-US", "fr-FR"]), names, min_size=1)
+pairs = st.dictionaries(st.sampled_from("abc"), st.text("xyz:/.1", min_size=1), min_size=1)
+# What of [transcribe] goes together: in one language, in an identified one, with toxicity.
+OF_ONE_LANGUAGE: dict[str, st.SearchStrategy[Any]] = {
+    "language": st.sampled_from(["en-US", "de-CH", "cy-WL", "zh-HANT", "ast-ES"]),
+    "vocabulary": names,
+    "language_model": names,
+    "max_speakers": st.integers(2, 30),
+    "channel_identification": st.just(value=True),
+    "max_alternatives": st.integers(2, 10),
+    "media_format": st.sampled_from(["detect", "mp3", "m4a"]),
+    "sample_rate": st.integers(8_000, 48_000),
+    "tags": pairs,
+}
+OF_IDENTIFIED: dict[str, st.SearchStrategy[Any]] = {
+    "vocabularies": by_language,
+    "vocabulary_filters": by_language,
+    "vocabulary_filter_method": st.sampled_from(["remove", "mask", "tag"]),
+    "language_models": by_language,
+}
+WITH_RESULTS: dict[str, st.SearchStrategy[Any]] = {
+    "results": VALUES.pop("results"),
+    "subtitles": st.sampled_from([["vtt"], ["srt"], ["srt", "vtt"]]),
+    "subtitle_start_index": st.just(1),
+    "kms_key": st.just("arn:aws:kms:eu-west-1:123456789012:key/1"),
+    "encryption_context": pairs,
+}
+ALONE: tuple[dict[str, st.SearchStrategy[Any]], ...] = (
+    {"vocabulary_filter": names, "vocabulary_filter_method": st.sampled_from(["remove", "tag"])},
+    {"redaction": st.just("redacted"), "pii_entity_types": st.just(["NAME", "SSN"])},
+    {"toxicity": st.just(value=True), "redaction": st.just("redacted_and_unredacted")},
+    {"language": st.just("auto"), "language_options": st.just(["en-US", "fr-FR"]), **OF_IDENTIFIED},
 )
+of_a_job = st.one_of(
+    st.fixed_dictionaries({}, optional=OF_ONE_LANGUAGE),
+    *(st.fixed_dictionaries(each) for each in (WITH_RESULTS, *ALONE)),
+)
+EVERY = {name for each in (VALUES, OF_ONE_LANGUAGE, WITH_RESULTS, *ALONE) for name in each}
+chosen = st.builds(
+    lambda one, other: one | other, st.fixed_dictionaries({}, optional=VALUES), of_a_job
+).filter(lambda values: values.get("output", "tasks.jsonl") != values.get("state"))
 
 
 def as_toml(values: dict[str, Any]) -> str:
     """A file that holds the values; JSON's strings, numbers and lists are TOML's too."""
     sections = {
-        section: [f"{n} = {json.dumps(v)}" for n, v in values.items() if SETTINGS[n] == section]
+        section: [f"{n} = {as_value(v)}" for n, v in values.items() if SETTINGS[n] == section]
         for section in SECTIONS
     }
     return "\n".join(line for s, lines in sections.items() if lines for line in (f"[{s}]", *lines))
 
 
+def as_value(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name} = {json.dumps(v)}" for name, v in value.items()) + "}"
+    return json.dumps(value)
+
+
 def as_environment(values: dict[str, Any]) -> dict[str, str]:
-    """Variables that hold the values; a list is written with commas."""
-    return {
-        f"{ENVIRONMENT}{name.upper()}": ",".join(value) if isinstance(value, list) else str(value)
-        for name, value in values.items()
-    }
+    """Variables that hold the values; the parts of lists and tables are separated by commas."""
+    return {f"{ENVIRONMENT}{name.upper()}": as_text(value) for name, value in values.items()}
+
+
+def as_text(value: Any) -> str:
+    if isinstance(value, dict):
+        return ",".join(f"{name}={text}" for name, text in value.items())
+    return ",".join(value) if isinstance(value, list) else str(value)
 
 
 def value_of(config: Config, name: str) -> Any:
@@ -110,7 +154,7 @@ def complaint(flags: Any = (), environment: Any = (), path: Path | None = None) 
 
 def test_every_setting_is_tried():
     """These tests know a valid value of each setting there is."""
-    assert set(SETTINGS) == set(VALUES)
+    assert set(SETTINGS) == EVERY
 
 
 @few
@@ -279,6 +323,57 @@ def test_a_value_out_of_bounds_is_refused(name, values):
     assert all(name in complaint({name: value}) for value in values)
 
 
+RULED = """
+[transcribe]
+vocabulary = "calls"
+redaction = "redacted"
+[[rules]]
+include = ["fr/**"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (RULED + "languag = 'fr-FR'", "there is no key languag in a rule. Did you mean language?"),
+        (RULED + "workers = 3", "It holds for a whole run: set it in [limits]."),
+        (RULED + "job_prefix = 'x'", "It holds for a whole run: set it in [transcribe]."),
+        (RULED + "qqqqqq = 3", "It takes include and those of [transcribe]."),
+        (RULED + "max_speakers = 31", "max_speakers = 31 in rule 1 of "),
+        (RULED + "redaction = 'all'", "write it as redacted or redacted_and_unredacted."),
+        (RULED + "vocabulary = ''\nlanguage = 'fr-FR'", "the service redacts en-US and es-US only"),
+        (RULED + "redaction = ''\nlanguage = 'fr-FR'", "'calls' is of en-US, not of fr-FR"),
+        ("[[rules]]\nlanguage = 'fr-FR'", "name the globs of its keys, as ['calls/fr/**']."),
+        ("[[rules]]\ninclude = 'fr/**'", "name the globs of its keys"),
+        ("[rules]\ninclude = ['fr/**']", "write each rule below a line [[rules]] of its own."),
+    ],
+)
+def test_a_rule_is_checked_with_the_settings_it_stands_on(tmp_path, text, said):
+    """A rule's own keys, and what it makes of the others, are refused before the first call."""
+    message = complaint(path=written(tmp_path, text))
+
+    assert said in message
+    assert len(message.splitlines()) == 1
+
+
+def test_what_is_wrong_without_a_rule_is_said_once(tmp_path):
+    """A complaint about the settings as a whole is not repeated for every rule."""
+    rule = "[[rules]]\ninclude = ['a/**']\n"
+
+    said = complaint(path=written(tmp_path, f"[transcribe]\nmax_speakers = 1\n{rule}{rule}"))
+
+    assert said == "max_speakers = 1: write 2 or more, or 0 for none."
+
+
+def test_a_rule_wins_over_a_flag_for_what_it_names(tmp_path):
+    """Flags change the settings that rules stand on; what a rule names stays."""
+    path = written(tmp_path, "[[rules]]\ninclude = ['fr/**']\nlanguage = 'fr-FR'\n")
+
+    [rule] = resolve({"language": "de-DE", "max_speakers": 4}, {}, path).rules
+
+    assert (rule.transcribe.language, rule.transcribe.max_speakers) == ("fr-FR", 4)
+
+
 def test_output_and_state_are_two_files():
     """A state file that is the output itself would be destroyed by it."""
     said = complaint({"output": "a.jsonl", "state": str(Path("a.jsonl").absolute())})
@@ -347,18 +442,18 @@ def test_where_the_service_queues_jobs_its_queue_is_the_bound(flags, most):
 
 def test_only_what_changes_a_transcript_changes_the_fingerprint():
     """Another language or vocabulary is another job; more workers or another output are not."""
-    plain = Config().fingerprint
+    plain = Transcribe().fingerprint
 
-    assert plain == resolve({"workers": 99, "output": "x", "limit": 1}, {}).fingerprint
-    assert plain != resolve({"language": "de-DE"}, {}).fingerprint
-    assert plain != resolve({"vocabulary": "calls"}, {}).fingerprint
+    assert plain == resolve({"workers": 99, "output": "x", "limit": 1}, {}).transcribe.fingerprint
+    assert plain != resolve({"language": "de-DE"}, {}).transcribe.fingerprint
+    assert plain != resolve({"vocabulary": "calls"}, {}).transcribe.fingerprint
 
 
 def test_a_vocabulary_is_of_one_language():
     """With identified languages a vocabulary is refused, and the message says what to do."""
     said = complaint({"language": "auto", "vocabulary": "calls"})
 
-    assert "does not go with language = 'auto'. Name the language." in said
+    assert "does not go with language = 'auto'. Name the language" in said
 
 
 def test_the_predictions_are_named_after_the_language():
@@ -378,7 +473,7 @@ def test_every_setting_says_what_it_means(name):
     said = describe(name)
 
     assert said.split("[default")[0].strip().endswith(".")
-    assert (f"[default: {default}]" in said) == (default not in ("", []))
+    assert (f"[default: {default}]" in said) == (default not in ("", [], {}))
 
 
 def test_settings_can_not_be_changed():

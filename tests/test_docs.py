@@ -8,7 +8,7 @@ import tomllib
 import msgspec
 import pytest
 
-from pipeline.config import SECTIONS, Config
+from pipeline.config import RULES, SECTIONS, Config
 from pipeline.labeling import TaskKind, labeling_config
 from pipeline.resolving import resolve
 from tests.conftest import ROOT
@@ -39,7 +39,20 @@ def test_example_configuration_has_every_key_with_its_default():
     table = tomllib.loads(EXAMPLE.read_text(encoding="utf-8"))
 
     assert resolve({}, {}, EXAMPLE) == Config()
-    assert table == msgspec.to_builtins(Config())
+    assert table | {RULES: ()} == msgspec.to_builtins(Config())
+
+
+def test_example_rules_hold_once_their_comments_are_taken_away(tmp_path):
+    """The rules that the example shows as comments are rules."""
+    text = EXAMPLE.read_text(encoding="utf-8")
+    shown = text[text.index("# [[rules]]") : text.index("[limits]")]
+    path = tmp_path / "config.toml"
+    path.write_text(re.sub("^# ?", "", shown, flags=re.MULTILINE), encoding="utf-8")
+
+    french, stereo = resolve({}, {}, path).rules
+
+    assert (french.transcribe.language, french.transcribe.vocabulary) == ("fr-FR", "calls-fr")
+    assert stereo.transcribe.channel_identification
 
 
 def test_example_configuration_explains_every_key():

@@ -16,6 +16,7 @@ LAYERS = (
     ("producer", "starters", "poller", "collector", "writer"),
     (
         *(
+            "asking",
             "aws_errors",
             "aws",
             "aws_service",
@@ -54,6 +55,8 @@ LAYERS = (
         "limits",
         "naming",
         "budget",
+        "globs",
+        *("job_options", "job_checks"),
         "failures",
         "config",
         "model",

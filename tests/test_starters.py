@@ -1,4 +1,4 @@
-"""The request that starts a job, and the worker that makes it."""
+"""The worker that starts jobs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import pytest
 
+from pipeline.asking import Asking
 from pipeline.aws import JobRecord
 from pipeline.board import Board
 from pipeline.errors import (
@@ -22,7 +23,7 @@ from pipeline.model import Job, JobStatus, Recording
 from pipeline.naming import S3Place, identity
 from pipeline.resolving import resolve
 from pipeline.sources import S3Source
-from pipeline.starters import Starters, start_request
+from pipeline.starters import Starters
 from tests.owned_time import in_owned_time
 from tests.state_files import begun, keys_of, listed
 
@@ -30,83 +31,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.brakes import SlotGate
-
-URI = "s3://calls/a b+ü.MP3"
-
-
-def request_for(key: str = "a b+ü.MP3", **flags: Any) -> dict[str, Any]:
-    job = Job(7, b"\x0a", "calls-0a1b2c3d-4e", Recording(key, "9f86", 7))
-    return start_request(job, f"s3://calls/{key}", resolve(flags, {}))
-
-
-def test_a_request_names_the_job_the_media_and_the_language():
-    """Without further settings a request holds these four things and no others."""
-    assert request_for() == {
-        "TranscriptionJobName": "calls-0a1b2c3d-4e",
-        "Media": {"MediaFileUri": URI},
-        "LanguageCode": "en-US",
-        "MediaFormat": "mp3",
-    }
-
-
-def test_a_vocabulary_is_named_in_the_settings_of_the_job():
-    """The service applies the custom vocabulary that the settings name."""
-    assert request_for(vocabulary="calls")["Settings"] == {"VocabularyName": "calls"}
-
-
-def test_auto_asks_the_service_to_identify_the_language():
-    """A language of auto is no code: the service is asked to find it, and gets none."""
-    request = request_for(language="auto")
-
-    assert request["IdentifyLanguage"] is True
-    assert "LanguageCode" not in request
-
-
-@pytest.mark.parametrize("key", ["a.mp4", "a.m4a"])
-def test_an_uncertain_format_is_left_to_the_service(key):
-    """A MediaFormat that does not match fails the job, so a doubtful one is not sent."""
-    assert "MediaFormat" not in request_for(key)
-
-
-@pytest.mark.parametrize(
-    ("results", "key"),
-    [
-        ("s3://texts", "calls-0a1b2c3d-4e.json"),
-        ("s3://texts/", "calls-0a1b2c3d-4e.json"),
-        ("s3://texts/a/b", "a/b/calls-0a1b2c3d-4e.json"),
-    ],
-)
-def test_the_result_goes_to_its_computed_place(results, key):
-    """With results the request names the bucket and the key, so that no one need ask for them."""
-    request = request_for(results=results)
-
-    assert (request["OutputBucketName"], request["OutputKey"]) == ("texts", key)
-
-
-def test_the_request_fits_the_service_s_model():
-    """Botocore's own model of the service accepts every parameter that is sent."""
-    from botocore.session import Session
-
-    model = Session().get_service_model("transcribe").operation_model("StartTranscriptionJob")
-    members = model.input_shape.members
-
-    request = request_for(language="auto", results="s3://texts/") | request_for()
-
-    assert set(request) <= set(members)
-
-
-def test_a_role_lets_the_service_queue_the_job():
-    """With a data access role the request allows that the job waits for a slot at the service."""
-    role = "arn:aws:iam::123456789012:role/transcribe"
-
-    assert request_for(data_access_role=role)["JobExecutionSettings"] == {
-        "AllowDeferredExecution": True,
-        "DataAccessRoleArn": role,
-    }
-    assert "JobExecutionSettings" not in request_for()
-
-
-# One worker of the pool
 
 
 class Service:
@@ -150,7 +74,8 @@ def worked(path: Path, service: Service, *, found: bool = False) -> Worked:
     async def work(board: Board) -> list[Job]:
         finished: asyncio.Queue[Job] = asyncio.Queue()
         source: Any = S3Source(S3Place("calls", ""), cast("Any", None))
-        starters = Starters(board, cast("Any", service), source, resolve({}, {}), finished)
+        asking = Asking(resolve({}, {}), source)
+        starters = Starters(board, cast("Any", service), source, asking, finished)
         with suppress(TimeoutError):
             async with asyncio.timeout(60):
                 await starters.work()

@@ -240,6 +240,8 @@ def complete(order: Order) -> Summary:
     with open_state(config.state_path, group_tag(config.transcribe.job_prefix, bucket)) as state:
         places = order.earlier.result_places() if order.earlier else ()
         state.begin(uri, config.output.results, *map(str, places))
+        if order.earlier:
+            state.remember_asked(order.earlier.asked_before())
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_with_services(order, state))
 

@@ -1,0 +1,166 @@
+"""What is asked of the service for which recording: the rules, the job's identity, the request."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from pipeline.globs import folder_of, pattern
+from pipeline.job_options import AUTO, DETECT, MULTIPLE, parse_fingerprint
+from pipeline.naming import identity, parse_s3_uri, result_place
+from pipeline.sources import certain_format
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pipeline.config import Config
+    from pipeline.job_options import Transcribe
+    from pipeline.model import Job, Recording
+    from pipeline.sources import Source
+
+
+class Asking:
+    """The settings of every recording of a source: those of the first rule that matches.
+
+    `before` are fingerprints that earlier runs named jobs after.
+    """
+
+    def __init__(self, config: Config, source: Source, before: Iterable[str] = ()) -> None:
+        self.config = config
+        place = parse_s3_uri(source.uri)
+        self._bucket = source.bucket
+        self._folder = folder_of(place.key) if place else ""
+        self._all = [*(rule.transcribe for rule in config.rules), config.transcribe]
+        self._fingerprints = [asked.fingerprint for asked in self._all]
+        self._before = [each for each in before if each not in self._fingerprints]
+        # One group a rule, so that the number of the group tells which it was.
+        rules = "|".join(f"({pattern(rule.include)})" for rule in config.rules)
+        self._rules = re.compile(rules) if rules else None
+
+    @property
+    def fingerprints(self) -> list[str]:
+        """Those of all settings that there are, each once."""
+        return list(dict.fromkeys(self._fingerprints))
+
+    @property
+    def redacts(self) -> bool:
+        """Whether any recording's transcript is to be redacted."""
+        return any(asked.redaction for asked in self._all)
+
+    def of(self, key: str) -> Transcribe:
+        """What is asked for the recording of this key."""
+        return self._all[self._number(key)]
+
+    def request(self, job: Job, media_uri: str) -> dict[str, Any]:
+        """The request that starts a job."""
+        return start_request(job, media_uri, self.of(job.recording.key), self.config.output.results)
+
+    def identity(self, recording: Recording) -> bytes:
+        """The identity of the recording's job."""
+        return identity(self._bucket, recording, self._fingerprints[self._number(recording.key)])
+
+    def known_of(self, job: Job) -> dict[str, str]:
+        """The settings that a job was named after, as text; {} where nobody knows them any more.
+
+        It may be of an earlier run with other settings, which its name does not tell by itself.
+        """
+        recording = job.recording
+        for each in (self._fingerprints[self._number(recording.key)], *self._before):
+            if identity(self._bucket, recording, each) == job.identity:
+                return parse_fingerprint(each)
+        return {}
+
+    def _number(self, key: str) -> int:
+        if self._rules is None:
+            return -1
+        found = self._rules.match(key.removeprefix(self._folder))
+        return found.lastindex - 1 if found and found.lastindex else -1
+
+
+def start_request(job: Job, media_uri: str, asked: Transcribe, results: str) -> dict[str, Any]:
+    """The StartTranscriptionJob request of a job, as botocore takes it; only what is set. Pure."""
+    place = parse_s3_uri(results)
+    result = result_place(place, job.name) if place else None
+    request = {
+        "TranscriptionJobName": job.name,
+        "Media": {"MediaFileUri": media_uri},
+        **_language(asked),
+        **_media(job, asked),
+        "Settings": _settings(asked),
+        "ModelSettings": _set(LanguageModelName=asked.language_model),
+        "ContentRedaction": _redaction(asked),
+        "Subtitles": _subtitles(asked),
+        "ToxicityDetection": [{"ToxicityCategories": ["ALL"]}] if asked.toxicity else [],
+        "OutputBucketName": result and result.bucket,
+        "OutputKey": result and result.key,
+        "OutputEncryptionKMSKeyId": asked.kms_key,
+        "KMSEncryptionContext": asked.encryption_context,
+        "Tags": [{"Key": name, "Value": value} for name, value in asked.tags.items()],
+        "JobExecutionSettings": _execution(asked),
+    }
+    return _set(**request)
+
+
+def _set(**values: Any) -> dict[str, Any]:
+    """The values that are."""
+    return {name: value for name, value in values.items() if value}
+
+
+def _language(asked: Transcribe) -> dict[str, Any]:
+    if not asked.identifies:
+        return {"LanguageCode": asked.language}
+    named = {
+        "VocabularyName": asked.vocabularies,
+        "VocabularyFilterName": asked.vocabulary_filters,
+        "LanguageModelName": asked.language_models,
+    }
+    return {
+        "IdentifyLanguage": asked.language == AUTO,
+        "IdentifyMultipleLanguages": asked.language == MULTIPLE,
+        "LanguageOptions": asked.language_options,
+        "LanguageIdSettings": {
+            code: _set(**{name: names.get(code) for name, names in named.items()})
+            for code in sorted(set().union(*named.values()))
+        },
+    }
+
+
+def _media(job: Job, asked: Transcribe) -> dict[str, Any]:
+    """What is said of the file; where the service looks for itself, nothing."""
+    wanted = asked.media_format or certain_format(job.recording.key)
+    return {
+        "MediaFormat": wanted if wanted != DETECT else "",
+        "MediaSampleRateHertz": asked.sample_rate,
+    }
+
+
+def _settings(asked: Transcribe) -> dict[str, Any]:
+    return _set(
+        VocabularyName=asked.vocabulary,
+        VocabularyFilterName=asked.vocabulary_filter,
+        VocabularyFilterMethod=asked.vocabulary_filter_method,
+        ShowSpeakerLabels=bool(asked.max_speakers),
+        MaxSpeakerLabels=asked.max_speakers,
+        ChannelIdentification=asked.channel_identification,
+        ShowAlternatives=bool(asked.max_alternatives),
+        MaxAlternatives=asked.max_alternatives,
+    )
+
+
+def _redaction(asked: Transcribe) -> dict[str, Any]:
+    if not asked.redaction:
+        return {}
+    types = _set(PiiEntityTypes=asked.pii_entity_types)
+    return {"RedactionType": "PII", "RedactionOutput": asked.redaction, **types}
+
+
+def _subtitles(asked: Transcribe) -> dict[str, Any]:
+    if not asked.subtitles:
+        return {}
+    return {"Formats": asked.subtitles, "OutputStartIndex": asked.subtitle_start_index}
+
+
+def _execution(asked: Transcribe) -> dict[str, Any]:
+    if not asked.data_access_role:
+        return {}
+    return {"AllowDeferredExecution": True, "DataAccessRoleArn": asked.data_access_role}

@@ -1,0 +1,248 @@
+"""Which options of a job go together; pure. Every complaint is a sentence with what to do.
+
+The rules are those of the service's API reference and Developer Guide. Many of them it enforces
+after the start or not at all: a model of another language, say, is silently left out.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from pipeline.job_options import IDENTIFIED, MULTIPLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipeline.job_options import Names, Transcribe
+
+_LANGUAGE = re.compile(r"[a-z]{2,3}-[A-Z]{2,4}")
+_NAME = re.compile(r"[0-9a-zA-Z._-]{1,200}")
+_ENTITY = re.compile(r"[A-Z]+(_[A-Z]+)*")
+_JOB_PREFIX = re.compile(r"[0-9a-zA-Z._-]{1,100}")
+_ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/.{1,512}")
+_KEY = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:(key|alias)/[A-Za-z0-9:/_-]{1,256}")
+_PRINTABLE = re.compile(r"[ -~]*[!-~][ -~]*")
+_REDACTED = ("en-US", "es-US")
+_TOXICITY = "en-US"
+_MOST_LANGUAGES = 5
+_MOST_TAGS = 50
+_MOST_PAIRS = 10
+_FEWEST = 2
+_LOWEST_RATE = 8_000
+
+# "Identifying languages in multi-language audio" of the Developer Guide.
+_IN_ONE_RECORDING = """
+    en-AB en-AU en-GB en-IE en-IN en-NZ en-US en-WL en-ZA es-ES es-US fr-CA fr-FR zh-CN zh-TW pt-BR
+    pt-PT de-CH de-DE af-ZA ar-AE da-DK he-IL hi-IN id-ID fa-IR it-IT ja-JP ko-KR ms-MY nl-NL ru-RU
+    ta-IN te-IN th-TH tr-TR
+"""
+_NEVER_IDENTIFIED = frozenset({"sv-SE", "vi-VN"})
+
+_BY_LANGUAGE = {
+    "vocabulary": "vocabularies",
+    "vocabulary_filter": "vocabulary_filters",
+    "language_model": "language_models",
+}
+"""Settings of one language, and their plurals for languages that are identified."""
+
+
+def complaints(asked: Transcribe, results: str) -> Iterator[str]:
+    """What is wrong with the options, and what can't go together; `results` is where they go."""
+    yield from _languages(asked)
+    yield from _of_a_language(asked)
+    yield from _filters(asked)
+    yield from _counts(asked)
+    yield from _redaction(asked)
+    yield from _toxicity(asked)
+    yield from _subtitles(asked, results)
+    yield from _encryption(asked, results)
+    yield from _tags(asked.tags)
+    yield from _job(asked)
+
+
+def inherited(asked: Transcribe, given: frozenset[str], base: Transcribe) -> Iterator[str]:
+    """What a rule takes over from a base of another language, and which is of that language.
+
+    Args:
+        asked: the base with what the rule gives.
+        given: the settings that the rule gives.
+        base: the settings of recordings without a rule.
+    """
+    if asked.language == base.language or asked.identifies or base.identifies:
+        return
+    for name in _BY_LANGUAGE:
+        value = getattr(asked, name)
+        if value and name not in given:
+            yield (
+                f"{name} = {value!r} is of {base.language}, not of {asked.language}: name another "
+                f"one in the rule, or none with {name} = ''."
+            )
+
+
+def _languages(asked: Transcribe) -> Iterator[str]:
+    language, options = asked.language, asked.language_options
+    if language not in IDENTIFIED and not _LANGUAGE.fullmatch(language):
+        yield (
+            f"language = {language!r}: not a language code. Write it as en-US, or auto or multiple "
+            "to have it identified."
+        )
+    if options and not asked.identifies:
+        yield (
+            f"language_options goes with language = 'auto' or 'multiple', not with {language!r}: "
+            "there is nothing to choose."
+        )
+    for code in options:
+        if not _LANGUAGE.fullmatch(code):
+            yield f"language_options: {code!r} is not a language code. Write it as en-US."
+        elif code in _NEVER_IDENTIFIED:
+            yield f"language_options: {code} can't be identified. Name it as language instead."
+        elif language == MULTIPLE and code not in _IN_ONE_RECORDING.split():
+            yield (
+                f"language_options: {code} is not among the languages that are told apart within a "
+                "recording. Use language = 'auto', or leave it out."
+            )
+    if options and len(set(options)) < max(_FEWEST, len(options)):
+        yield "language_options: name two or more different languages, or none."
+
+
+def _of_a_language(asked: Transcribe) -> Iterator[str]:
+    """Vocabularies, filters and models: one of the language, or one of each."""
+    for one, several in _BY_LANGUAGE.items():
+        name, names = getattr(asked, one), getattr(asked, several)
+        if name and not _NAME.fullmatch(name):
+            yield f"{one} = {name!r}: use 1 to 200 of the characters a-z A-Z 0-9 . _ -"
+        if name and asked.identifies:
+            yield (
+                f"{one} = {name!r}: it is of one language, so it does not go with language = "
+                f"{asked.language!r}. Name the language, or write {several} = {{en-US = {name!r}}}."
+            )
+        if names:
+            yield from _each(several, names, asked)
+        if names and not asked.identifies:
+            yield (
+                f"{several} goes with language = 'auto' or 'multiple'. Write {one} = 'NAME' for "
+                f"{asked.language}."
+            )
+    if asked.language_models and asked.language == MULTIPLE:
+        yield (
+            "language_models does not go with language = 'multiple': the service takes no model "
+            "there. Use language = 'auto', or leave it out."
+        )
+    settings = set().union(*(getattr(asked, several) for several in _BY_LANGUAGE.values()))
+    if len(settings) > _MOST_LANGUAGES:
+        yield "vocabularies, vocabulary_filters and language_models: five languages at most."
+
+
+def _each(setting: str, names: Names, asked: Transcribe) -> Iterator[str]:
+    for code, name in names.items():
+        if not _NAME.fullmatch(name):
+            yield f"{setting}: {name!r}: use 1 to 200 of the characters a-z A-Z 0-9 . _ -"
+        if asked.identifies and code not in asked.language_options:
+            yield (
+                f"{setting}: {code!r} is not in language_options, so another dialect may be "
+                "identified and it would be left out. Add it there."
+            )
+
+
+def _filters(asked: Transcribe) -> Iterator[str]:
+    filters = asked.vocabulary_filter or asked.vocabulary_filters
+    if filters and not asked.vocabulary_filter_method:
+        yield "vocabulary_filter needs vocabulary_filter_method: write remove, mask or tag."
+    if asked.vocabulary_filter_method and not filters:
+        yield "vocabulary_filter_method needs vocabulary_filter: name the filter, or leave it out."
+
+
+def _counts(asked: Transcribe) -> Iterator[str]:
+    for name in ("max_speakers", "max_alternatives"):
+        if 0 < getattr(asked, name) < _FEWEST:
+            yield f"{name} = 1: write 2 or more, or 0 for none."
+    if 0 < asked.sample_rate < _LOWEST_RATE:
+        yield f"sample_rate = {asked.sample_rate}: write 8000 to 48000, or 0 to have it detected."
+
+
+def _redaction(asked: Transcribe) -> Iterator[str]:
+    if asked.pii_entity_types and not asked.redaction:
+        yield "pii_entity_types needs redaction: write redaction = 'redacted', or leave it out."
+    wrong = [each for each in asked.pii_entity_types if not _ENTITY.fullmatch(each)]
+    if wrong:
+        yield f"pii_entity_types: {wrong[0]!r} is none. Write them as NAME, PHONE or SSN."
+    if len(set(asked.pii_entity_types)) < len(asked.pii_entity_types):
+        yield "pii_entity_types: name each only once."
+    if not asked.redaction:
+        return
+    if asked.identifies:
+        yield (
+            f"redaction = {asked.redaction!r} does not go with language = {asked.language!r}: "
+            "other languages than US English and US Spanish would come out unredacted. Name the "
+            "language, in [[rules]] where folders differ."
+        )
+    elif asked.language not in _REDACTED:
+        yield (
+            f"redaction = {asked.redaction!r} does not go with language = {asked.language!r}: the "
+            "service redacts en-US and es-US only. Leave it out for other languages."
+        )
+
+
+def _toxicity(asked: Transcribe) -> Iterator[str]:
+    if not asked.toxicity:
+        return
+    if asked.language != _TOXICITY:
+        yield (
+            f"toxicity does not go with language = {asked.language!r}: the service looks for toxic "
+            "speech in en-US only."
+        )
+    others = (
+        *("language_model", "vocabulary", "vocabulary_filter", "max_speakers"),
+        *("channel_identification", "max_alternatives", "subtitles"),
+    )
+    if found := [name for name in others if getattr(asked, name)]:
+        yield (
+            f"toxicity does not go with {', '.join(found)}: beside redaction the service takes no "
+            "other option with it. Leave one of them out."
+        )
+
+
+def _subtitles(asked: Transcribe, results: str) -> Iterator[str]:
+    formats = asked.subtitles
+    if formats and not results:
+        yield (
+            "subtitles needs results: without a bucket of yours the service hands the files out "
+            "for 15 minutes only. `convert srt` makes subtitles of the ground truth."
+        )
+    if len(set(formats)) < len(formats):
+        yield "subtitles: name each format only once."
+    if asked.subtitle_start_index and not formats:
+        yield "subtitle_start_index needs subtitles: write subtitles = ['srt'], or leave it out."
+
+
+def _encryption(asked: Transcribe, results: str) -> Iterator[str]:
+    key, context = asked.kms_key, asked.encryption_context
+    if key and not _KEY.fullmatch(key):
+        yield f"kms_key = {key!r}: write it as arn:aws:kms:REGION:123456789012:key/ID."
+    if key and not results:
+        yield "kms_key needs results: it encrypts what the service writes into a bucket of yours."
+    if context and not key:
+        yield "encryption_context needs kms_key: name the key, or leave it out."
+    if len(context) > _MOST_PAIRS:
+        yield f"encryption_context: {len(context)} pairs; the service takes ten."
+    if not all(_PRINTABLE.fullmatch(text) for pair in context.items() for text in pair):
+        yield "encryption_context: use printable ASCII, and leave no name or value empty."
+
+
+def _tags(tags: Names) -> Iterator[str]:
+    if len(tags) > _MOST_TAGS:
+        yield f"tags: {len(tags)} of them; a job has 50 at most."
+    for name, value in tags.items():
+        if name.lower().startswith("aws:"):
+            yield f"tags: {name!r}: names that begin with aws: are AWS's own."
+        if not 1 <= len(name) <= 128 or len(value) > 256:  # noqa: PLR2004 # as documented
+            yield f"tags: {name!r}: a name has 1 to 128 characters, a value 256 at most."
+
+
+def _job(asked: Transcribe) -> Iterator[str]:
+    role = asked.data_access_role
+    if role and not _ROLE.fullmatch(role):
+        yield f"data_access_role = {role!r}: write it as arn:aws:iam::123456789012:role/NAME."
+    if not _JOB_PREFIX.fullmatch(asked.job_prefix):
+        yield f"job_prefix = {asked.job_prefix!r}: use 1 to 100 of the characters a-z A-Z 0-9 . _ -"

@@ -1,0 +1,298 @@
+"""What is asked for which recording: the request, the rules, the identity of a job."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.serialize import create_serializer
+from botocore.session import Session
+from botocore.validate import ParamValidator
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.asking import Asking, start_request
+from pipeline.config import Config, Rule
+from pipeline.job_options import WITHOUT_EFFECT, Transcribe
+from pipeline.model import Job, Recording
+from pipeline.naming import S3Place, identity
+from pipeline.resolving import resolve
+from pipeline.sources import Entry, S3Source, Selection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+URI = "s3://calls/a b+ü.MP3"
+ROLE = "arn:aws:iam::123456789012:role/transcribe"
+KEY = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+MODEL = Session().get_service_model("transcribe").operation_model("StartTranscriptionJob")
+
+EVERY_OPTION: tuple[dict[str, Any], ...] = (
+    {
+        "language": "en-GB",
+        "results": "s3://texts/a/",
+        "vocabulary": "calls",
+        "vocabulary_filter": "rude",
+        "vocabulary_filter_method": "mask",
+        "language_model": "support",
+        "max_speakers": 3,
+        "channel_identification": True,
+        "max_alternatives": 4,
+        "subtitles": ["vtt", "srt"],
+        "subtitle_start_index": 1,
+        "media_format": "wav",
+        "sample_rate": 8000,
+        "kms_key": KEY,
+        "encryption_context": {"team": "speech"},
+        "tags": {"team": "speech", "night": ""},
+        "data_access_role": ROLE,
+    },
+    {"toxicity": True, "redaction": "redacted_and_unredacted", "pii_entity_types": ["NAME", "SSN"]},
+    {
+        "language": "auto",
+        "language_options": ["en-US", "fr-FR"],
+        "vocabularies": {"en-US": "calls", "fr-FR": "calls-fr"},
+        "vocabulary_filters": {"fr-FR": "rude-fr"},
+        "vocabulary_filter_method": "tag",
+        "language_models": {"en-US": "support"},
+    },
+    {"language": "multiple", "language_options": ["en-US", "fr-FR"]},
+)
+"""Each option that there is, in settings that go together."""
+
+
+def request_for(key: str = "a b+ü.MP3", **flags: Any) -> dict[str, Any]:
+    job = Job(7, b"\x0a", "calls-0a1b2c3d-4e", Recording(key, "9f86", 7))
+    config = resolve(flags, {})
+    return start_request(job, f"s3://calls/{key}", config.transcribe, config.output.results)
+
+
+def leaves(shape: Any, path: str = "") -> Iterator[str]:
+    """The places of a request that a model has, lists and maps by what they hold."""
+    if shape.type_name == "structure":
+        for name, member in shape.members.items():
+            yield from leaves(member, f"{path}.{name}")
+    elif shape.type_name == "list":
+        yield from leaves(shape.member, f"{path}[]")
+    elif shape.type_name == "map":
+        yield from leaves(shape.value, f"{path}{{}}")
+    else:
+        yield path.removeprefix(".")
+
+
+def filled(value: Any, shape: Any, path: str = "") -> Iterator[str]:
+    """The places of a model that a request fills."""
+    if shape.type_name == "structure":
+        for name, part in value.items():
+            yield from filled(part, shape.members[name], f"{path}.{name}")
+    elif shape.type_name == "list":
+        for part in value:
+            yield from filled(part, shape.member, f"{path}[]")
+    elif shape.type_name == "map":
+        for part in value.values():
+            yield from filled(part, shape.value, f"{path}{{}}")
+    else:
+        yield path.removeprefix(".")
+
+
+# The request
+
+
+def test_a_request_names_the_job_the_media_and_the_language():
+    """Without further settings a request holds these four things and no others."""
+    assert request_for() == {
+        "TranscriptionJobName": "calls-0a1b2c3d-4e",
+        "Media": {"MediaFileUri": URI},
+        "LanguageCode": "en-US",
+        "MediaFormat": "mp3",
+    }
+
+
+def test_every_option_of_the_services_model_can_be_asked_for():
+    """Walking botocore's model, each place but that of Call Analytics is filled by some setting."""
+    reached = {
+        place for flags in EVERY_OPTION for place in filled(request_for(**flags), MODEL.input_shape)
+    }
+
+    assert set(leaves(MODEL.input_shape)) - reached == {"Media.RedactedMediaFileUri"}
+
+
+def test_every_setting_of_a_job_is_tried():
+    """These tests give each setting of [transcribe] a value, but for the names of the jobs."""
+    given_here = set().union(*EVERY_OPTION)
+
+    assert set(Transcribe.__struct_fields__) - given_here == {"job_prefix"}
+
+
+@pytest.mark.parametrize("flags", EVERY_OPTION)
+def test_what_is_asked_for_stands_on_the_wire(flags):
+    """Botocore finds nothing wrong with a request, and sends all of it."""
+    request = request_for(**flags)
+
+    report = ParamValidator().validate(request, MODEL.input_shape)
+    sent = create_serializer("json").serialize_to_request(request, MODEL)["body"]
+
+    assert not report.has_errors(), report.generate_report()
+    assert json.loads(sent) == request
+
+
+def test_options_have_the_services_names_and_values():
+    """Counts turn on what they count, a method goes with its filter, toxicity means all of it."""
+    plain, toxic, identified, _ = (request_for(**flags) for flags in EVERY_OPTION)
+
+    assert plain["Settings"] == {
+        "VocabularyName": "calls",
+        "VocabularyFilterName": "rude",
+        "VocabularyFilterMethod": "mask",
+        "ShowSpeakerLabels": True,
+        "MaxSpeakerLabels": 3,
+        "ChannelIdentification": True,
+        "ShowAlternatives": True,
+        "MaxAlternatives": 4,
+    }
+    assert plain["JobExecutionSettings"] == {
+        "AllowDeferredExecution": True,
+        "DataAccessRoleArn": ROLE,
+    }
+    assert toxic["ToxicityDetection"] == [{"ToxicityCategories": ["ALL"]}]
+    assert toxic["ContentRedaction"]["RedactionType"] == "PII"
+    assert identified["Settings"] == {"VocabularyFilterMethod": "tag"}
+    assert identified["LanguageIdSettings"] == {
+        "en-US": {"VocabularyName": "calls", "LanguageModelName": "support"},
+        "fr-FR": {"VocabularyName": "calls-fr", "VocabularyFilterName": "rude-fr"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("language", "selector"),
+    [("auto", "IdentifyLanguage"), ("multiple", "IdentifyMultipleLanguages")],
+)
+def test_one_language_selector_is_sent(language, selector):
+    """A language that is to be identified is no code: the service is asked to find it."""
+    selectors = {"LanguageCode", "IdentifyLanguage", "IdentifyMultipleLanguages"}
+
+    request = request_for(language=language)
+
+    assert {name: request[name] for name in selectors & set(request)} == {selector: True}
+
+
+@pytest.mark.parametrize(
+    ("key", "flags", "sent"),
+    [
+        ("a.wav", {}, "wav"),
+        ("a.mp4", {}, None),
+        ("a.m4a", {}, None),
+        ("a.m4a", {"media_format": "m4a"}, "m4a"),
+        ("a.wav", {"media_format": "detect"}, None),
+    ],
+)
+def test_an_uncertain_format_is_left_to_the_service(key, flags, sent):
+    """A MediaFormat that does not match fails the job, so only a certain or a named one is sent."""
+    assert request_for(key, **flags).get("MediaFormat") == sent
+
+
+@pytest.mark.parametrize(
+    ("results", "key"),
+    [
+        ("s3://texts", "calls-0a1b2c3d-4e.json"),
+        ("s3://texts/", "calls-0a1b2c3d-4e.json"),
+        ("s3://texts/a/b", "a/b/calls-0a1b2c3d-4e.json"),
+    ],
+)
+def test_the_result_goes_to_its_computed_place(results, key):
+    """With results the request names the bucket and the key, so that no one need ask for them."""
+    request = request_for(results=results)
+
+    assert (request["OutputBucketName"], request["OutputKey"]) == ("texts", key)
+
+
+# The identity of a job
+
+
+@pytest.mark.parametrize(
+    ("flags", "fingerprint"),
+    [
+        ({}, "language=en-US"),
+        ({"language": "auto"}, "language=auto"),
+        ({"language": "de-DE", "vocabulary": "calls"}, "language=de-DE&vocabulary=calls"),
+    ],
+)
+def test_what_was_paid_for_keeps_its_name(flags, fingerprint):
+    """Settings that there were from the start name their jobs byte for byte as ever."""
+    assert resolve(flags, {}).transcribe.fingerprint == fingerprint
+
+
+def test_each_option_that_changes_a_result_names_another_job():
+    """Every option alone makes another fingerprint, but those without effect on a transcript."""
+    plain = Transcribe()
+    values = {name: v for flags in reversed(EVERY_OPTION) for name, v in flags.items()}
+    changed = {
+        name
+        for name in Transcribe.__struct_fields__
+        if Transcribe(**{name: values.get(name, "x")}).fingerprint != plain.fingerprint
+    }
+
+    assert changed == set(Transcribe.__struct_fields__) - WITHOUT_EFFECT
+
+
+def test_the_order_of_what_is_listed_changes_no_name():
+    """Lists and tables that say the same in another order are the same job."""
+    one = Transcribe(language_options=["en-US", "fr-FR"], vocabularies={"en-US": "a", "fr-FR": "b"})
+    two = Transcribe(language_options=["fr-FR", "en-US"], vocabularies={"fr-FR": "b", "en-US": "a"})
+
+    assert one.fingerprint == two.fingerprint
+
+
+# The rules
+
+FRENCH, LAST = Transcribe("fr-FR"), Transcribe("de-DE")
+
+
+def asking(*rules: Rule, source: str = "", before: tuple[str, ...] = ()) -> Asking:
+    place: Any = S3Source(S3Place("calls", source), None)  # type: ignore[arg-type]
+    return Asking(Config(rules=rules), place, before)
+
+
+def test_the_first_rule_that_matches_is_the_only_one():
+    """Of two rules that match, the later one is not looked at; without one the base holds."""
+    rules = asking(Rule(["fr/**", "?.mp3"], FRENCH), Rule(["**"], LAST))
+
+    languages = [rules.of(key).language for key in ("fr/a/b.mp3", "a.mp3", "de/a.mp3")]
+
+    assert languages == ["fr-FR", "fr-FR", "de-DE"]
+    assert asking(Rule(["fr/*"], FRENCH)).of("a.mp3").language == "en-US"
+
+
+@given(
+    st.sampled_from(["", "calls", "calls/", "calls/2026"]), st.text("calfr/*?[]!.2\n", min_size=1)
+)
+def test_rules_match_as_include_does(source, glob):
+    """What a glob takes as `include` is what it takes in a rule, whatever the source's prefix."""
+    rules, selection = asking(Rule([glob], FRENCH), source=source), Selection(source, [glob], [])
+
+    for key in ("calls/fr/a.mp3", "calls/2026/a.mp3", "calls.mp3", "a\n.mp3"):
+        taken = selection.why_skipped(Entry(key, "1", 7)) is None
+        assert (rules.of(key) is FRENCH) == taken
+
+
+def test_a_rule_names_the_jobs_of_its_recordings_alone():
+    """The identity follows the settings that hold for a recording, and no other rule's."""
+    rules = asking(Rule(["fr/*"], FRENCH))
+    french, plain = Recording("fr/a.mp3", "1", 7), Recording("a.mp3", "1", 7)
+
+    assert rules.identity(french) == identity("calls", french, "language=fr-FR")
+    assert rules.identity(plain) == identity("calls", plain, "language=en-US")
+
+
+def test_the_settings_of_a_job_are_known_by_its_name():
+    """A job of today's settings or of remembered ones tells its language; another one does not."""
+    recording = Recording("fr/a.mp3", "1", 7)
+    rules = asking(Rule(["fr/*"], FRENCH), before=("language=ja-JP&redaction=redacted",))
+
+    def known(fingerprint: str) -> dict[str, str]:
+        return rules.known_of(Job(1, identity("calls", recording, fingerprint), "", recording))
+
+    assert known("language=fr-FR") == {"language": "fr-FR"}
+    assert known("language=ja-JP&redaction=redacted")["redaction"] == "redacted"
+    assert known("language=nobody") == {}
