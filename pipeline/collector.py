@@ -65,7 +65,7 @@ class Collectors:
         self._s3 = s3
         self._source = source
         self._results = parse_s3_uri(config.output.results)
-        self._items = items_of(config.transcribe)
+        self._asking = asking
         self._tasks = TaskMaker(config.tasks.kind, config.model_version)
         self._may_read = False
 
@@ -93,7 +93,8 @@ class Collectors:
 
     def _bill(self, job: Job, transcript: Transcript) -> None:
         if not job.found:  # those were paid for before
-            self._board.figures.bill(transcript.duration, self._items)
+            items = items_of(self._asking.of(job.recording.key))
+            self._board.figures.bill(transcript.duration, items)
 
     def _task(self, job: Job, transcript: Transcript) -> bytes:
         audio = self._source.audio_uri(job.recording.key)

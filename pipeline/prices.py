@@ -17,7 +17,7 @@ from pipeline.config import Prices
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pipeline.config import Transcribe
+    from pipeline.job_options import Transcribe
 
 LEAST_BILLED = 15
 """Seconds; what a shorter recording is billed for."""
@@ -35,9 +35,15 @@ class Item(StrEnum):
     TOXICITY = "toxicity detection"
 
 
-def items_of(_transcribe: Transcribe) -> tuple[Item, ...]:
+def items_of(asked: Transcribe) -> tuple[Item, ...]:
     """What a job with these settings is billed for."""
-    return (Item.TRANSCRIPTION,)
+    items = {
+        Item.TRANSCRIPTION: True,
+        Item.REDACTION: asked.redaction,
+        Item.LANGUAGE_MODEL: asked.language_model or asked.language_models,
+        Item.TOXICITY: asked.toxicity,
+    }
+    return tuple(item for item, wanted in items.items() if wanted)
 
 
 def billed_seconds(seconds: float) -> int:

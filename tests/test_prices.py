@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from pipeline.board import Figures
 from pipeline.config import Prices
 from pipeline.errors import BadSettings
-from pipeline.prices import FREE, Item, billed_seconds, cost, unknown_prices
+from pipeline.job_options import Transcribe
+from pipeline.prices import FREE, Item, billed_seconds, cost, items_of, unknown_prices
 from pipeline.resolving import resolve
 
 TIERS = Prices(price_tiers=["250: 0.024", "1000: 0.015"], price_per_minute=0.01)
@@ -124,3 +125,16 @@ def test_a_folder_s_run_has_no_cost(run, recordings):
 
     assert outcome.code == 0
     assert "Cost" not in outcome.err
+
+
+def test_each_option_with_a_price_is_an_item():
+    """Redaction, a custom language model and toxicity detection are items of their own."""
+    plain, model = Transcribe(max_speakers=3), Transcribe("auto", language_models={"en-US": "m"})
+
+    assert items_of(plain) == (Item.TRANSCRIPTION,)
+    assert items_of(model) == (Item.TRANSCRIPTION, Item.LANGUAGE_MODEL)
+    assert items_of(Transcribe(redaction="redacted", toxicity=True)) == (
+        Item.TRANSCRIPTION,
+        Item.REDACTION,
+        Item.TOXICITY,
+    )
