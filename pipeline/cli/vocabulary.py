@@ -146,7 +146,7 @@ def one_language(config: Config) -> str:
         BadSettings: it is to be identified.
     """
     language = config.transcribe.language
-    if language == "auto":
+    if config.transcribe.identifies:
         raise BadSettings("A vocabulary is of one language: name it with --language.")
     return language
 
