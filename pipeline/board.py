@@ -264,11 +264,19 @@ class Board:
         self._wake()
         return self._restarts[job.name]
 
+    def seconds_of(self, job: Job) -> float | None:
+        """How long ago this run started the job; None where it did not.
+
+        How long one lay about that an earlier run started says nothing.
+        """
+        since = None if job.name in self._resumed else self._since.get(job.name)
+        return None if since is None else time.monotonic() - since
+
     def hand_over(self, job: Job, *, silent: bool) -> None:
         """The job's line is on its way to the writer."""
-        since = self._since.pop(job.name, None)
-        if since and job.name not in self._resumed:  # how long these lay about says nothing
-            seconds = time.monotonic() - since
+        seconds = self.seconds_of(job)
+        self._since.pop(job.name, None)
+        if seconds is not None:
             known = self.typical_seconds or seconds
             self.typical_seconds = known + _LEARNING * (seconds - known)
         self.figures.silent += silent

@@ -12,7 +12,7 @@ from pipeline.errors import (
     ServiceUnreachable,
 )
 from pipeline.failures import BROKEN_TRANSCRIPT, FAULT, LOST, NO_SPEECH, OTHER_PLACE, classify
-from pipeline.model import Job, JobStatus, Transcript
+from pipeline.model import Heard, Job, JobStatus, Transcript
 from pipeline.naming import parse_s3_uri, place_of_result, result_place
 from pipeline.prices import items_of
 from pipeline.tasks import TaskMaker
@@ -38,6 +38,7 @@ class Line(NamedTuple):
 
     job: Job
     content: bytes
+    heard: Heard = Heard()
 
 
 class FaultAtTheService(RecordingFailed):
@@ -88,7 +89,7 @@ class Collectors:
             else:
                 self._board.has_ended(job)
                 self._bill(job, transcript)
-                await lines.put(Line(job, self._task(job, transcript)))
+                await lines.put(self._line(job, transcript))
                 self._board.hand_over(job, silent=transcript.silent)
 
     def _bill(self, job: Job, transcript: Transcript) -> None:
@@ -96,9 +97,11 @@ class Collectors:
             items = items_of(self._asking.of(job.recording.key))
             self._board.figures.bill(transcript.duration, items)
 
-    def _task(self, job: Job, transcript: Transcript) -> bytes:
+    def _line(self, job: Job, transcript: Transcript) -> Line:
         audio = self._source.audio_uri(job.recording.key)
-        return self._tasks.line(audio, job, transcript)
+        took = self._board.seconds_of(job)
+        heard = Heard(transcript.confidence, transcript.duration, took)
+        return Line(job, self._tasks.line(audio, job, transcript), heard)
 
     def _try_again(self, job: Job, error: FaultAtTheService) -> None:
         """Give a job that the service spoilt a new name, twice at most; none to one found done."""

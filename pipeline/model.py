@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -110,6 +110,19 @@ class Transcript(msgspec.Struct, frozen=True, gc=False):
     def silent(self) -> bool:
         """Whether nothing was spoken."""
         return not self.word_count and not self.text.strip()
+
+
+class Heard(NamedTuple):
+    """What is remembered of a transcript beside its task, for the report of the run.
+
+    `confidence` is 0..1, None where nothing was spoken or none is given; `seconds` is the
+    transcript's duration; `took` is how many seconds passed from the job's start until its
+    transcript was here, None where this run did not start it.
+    """
+
+    confidence: float | None = None
+    seconds: float = 0.0
+    took: float | None = None
 
 
 def _in_order(labels: Iterable[str | None]) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from pipeline.aws import Transcriber
 from pipeline.budget import seconds_left
 from pipeline.collector import Collectors
 from pipeline.errors import BudgetSpent, first_of
+from pipeline.history import keep_history
 from pipeline.naming import group_tag, parse_s3_uri
 from pipeline.poller import Poller
 from pipeline.producer import find_results, produce, take_over
@@ -119,6 +120,7 @@ class Run:
                 go(poller.poll()),
                 *(go(collectors.work(finished, lines)) for _ in range(config.limits.collectors)),
                 go(write(output, lines, board)),
+                go(keep_history(board, self.operations)),
                 go(_stop_in_time(config.budget)),
             ]
             await asyncio.gather(*pool)  # they end when every recording is settled

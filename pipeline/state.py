@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from contextlib import closing, contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
 
-from pipeline.errors import CannotRun, StateUnusable
+from pipeline.errors import StateUnusable
 from pipeline.state_file import connect, hold, touch_private, translated
-from pipeline.state_reading import JOB_COLUMNS, StateReader
+from pipeline.state_reading import JOB_COLUMNS
+from pipeline.state_writing import StateWriter
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
@@ -40,22 +40,8 @@ WHERE seen < excluded.seen AND (identity != excluded.identity OR status != 3)
 """
 
 
-_STARTED = """
-UPDATE recordings SET status = 2, changed = ? WHERE row = ? AND identity = ? AND status = 1
-"""
-
-
-class State(StateReader):
+class State(StateWriter):
     """The state file open for a run, locked against another one."""
-
-    def __init__(self, path: Path, connection: sqlite3.Connection, tag: str) -> None:
-        self._started: list[tuple[float, int, bytes]] = []
-        super().__init__(path, connection, tag)
-
-    def close(self) -> None:
-        """Close the file."""
-        self.note_started()
-        super().close()
 
     # The run's beginning
 
@@ -82,9 +68,6 @@ class State(StateReader):
             self._set("generation", self.generation)
             self._set("begun", time.time())
             self._db.execute("UPDATE recordings SET status = 0 WHERE status = 1")
-
-    def _set(self, name: str, value: object) -> None:
-        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
 
     def _check_tag(self) -> None:
         """Jobs under way have names: another prefix would start and pay for them again."""
@@ -191,26 +174,6 @@ class State(StateReader):
         ).fetchall()
         return [self.job(row) for row in rows]
 
-    def started(self, job: Job) -> None:
-        """The job runs at the service.
-
-        It is written with the next transaction or reading: should the process be killed before,
-        the next run finds the job at the service.
-        """
-        self._started.append((time.time(), job.row, job.identity))
-
-    def note_started(self) -> None:
-        """Write down the jobs that were started since the last transaction."""
-        if self._started:
-            with self._writing():
-                pass
-
-    def rows(self, query: str, *values: object) -> list[Any]:
-        """The rows of a query, in which the jobs started so far are seen as such."""
-        with suppress(CannotRun):  # a full disk is told by whoever has to write
-            self.note_started()
-        return super().rows(query, *values)
-
     def release(self, job: Job) -> None:
         """The service does not know the job: it is pending again."""
         self._put_back(job, "")
@@ -237,12 +200,6 @@ class State(StateReader):
             )
 
     # The writer's checkpoint
-
-    @contextmanager
-    def checkpoint(self) -> Iterator[None]:
-        """The one durable act: `mark_written` and `commit_output` inside it are one commit."""
-        with self._writing():
-            yield
 
     def bind_output(self, name: str) -> None:
         """Remember which file the tasks are written to, as a path relative to the state file."""
@@ -283,25 +240,6 @@ class State(StateReader):
         with self._writing():
             done = (self._db.execute(update, (now, job.row, job.identity)) for job in jobs)
             return [each.rowcount == 1 for each in done]
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """One transaction; inside another one it is part of it."""
-        with translated(self.path):
-            if self._db.in_transaction:
-                self._db.executemany(_STARTED, self._started)
-                yield
-                return
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                self._db.executemany(_STARTED, self._started)
-                yield
-                self._db.execute("COMMIT")
-                self._started.clear()
-            except BaseException:
-                if self._db.in_transaction:  # a full disk has ended it already
-                    self._db.execute("ROLLBACK")
-                raise
 
 
 @contextmanager

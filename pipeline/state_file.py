@@ -55,6 +55,31 @@ PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {FORMAT};
 """
 
+# What came later: a file without it is as good, and gets it when the next run opens it.
+_LATER = """
+CREATE TABLE IF NOT EXISTS runs (
+    run INTEGER PRIMARY KEY,
+    begun REAL NOT NULL,
+    ended REAL,
+    settings TEXT NOT NULL,
+    summary TEXT
+);
+CREATE TABLE IF NOT EXISTS samples (
+    run INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    facts TEXT NOT NULL,
+    PRIMARY KEY (run, number)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS heard (
+    run INTEGER NOT NULL,
+    row INTEGER NOT NULL,
+    confidence REAL,
+    seconds REAL NOT NULL,
+    took REAL,
+    PRIMARY KEY (run, row)
+) WITHOUT ROWID;
+"""
+
 
 def set_aside(path: Path) -> None:
     """Give a damaged state file, and SQLite's companions of it, another name."""
@@ -134,6 +159,8 @@ def _check_ours(db: sqlite3.Connection, path: Path, *, may_create: bool) -> None
             f"The state file {path} has format {version}; this version reads format {FORMAT}. "
             "Use the version that wrote it, or name another one with --state."
         )
+    if may_create:
+        db.executescript(_LATER)
     db.execute("PRAGMA synchronous = NORMAL")
     db.execute("PRAGMA wal_autocheckpoint = 250")  # 1 MB: each takes 30 ms; 1,000 would take 80
 

@@ -55,7 +55,7 @@ class StateReader:
         self.path = path
         self._db = connection
         self.generation = int(self.fact("generation") or 0)
-        self._tag = tag
+        self._tag = tag or self.fact("names") or ""
 
     def fact(self, name: str) -> str | None:
         """A fact about the file as a whole, or None."""
@@ -103,6 +103,15 @@ class StateReader:
                 f"SELECT reason, count(*) FROM recordings WHERE {_FAILED} "
                 "GROUP BY reason ORDER BY count(*) DESC, reason"
             )
+        )
+
+    def failure_examples(self, most: int) -> list[tuple[str, str, str]]:
+        """Reason, key and the service's words of some recordings that failed, of each reason."""
+        return self.rows(
+            "SELECT reason, key, words FROM (SELECT row, reason, key, words, row_number() OVER "
+            f"(PARTITION BY reason ORDER BY row) AS place FROM recordings WHERE {_FAILED}) "
+            "WHERE place <= ? ORDER BY row",
+            most,
         )
 
     def reasons(self) -> list[str]:

@@ -199,8 +199,8 @@ def _lines(s: Summary) -> Iterator[str]:
         yield "Skipped: " + _by_reason(s.skipped)
     if s.failures:
         yield from _failure_lines(s)
-    if s.brakes:
-        yield from _brake_lines(s)
+    if brake := brake_sentence(s):
+        yield f"Brake:   {brake}"
     if s.failures_file:
         yield f"         all of them: {s.failures_file}"
     if s.cost:
@@ -240,32 +240,30 @@ def _balance_line(b: Balance) -> str:
     )
 
 
-def _brake_lines(s: Summary) -> Iterator[str]:
-    """Which brake bound the run and what raising it would buy; silent where none did."""
-    brake, seconds = max(s.brakes.items(), key=lambda each: each[1])
+def brake_sentence(s: Summary) -> str:
+    """Which brake bound the run and what raising it would buy; "" where none did."""
+    brake, seconds = max(s.brakes.items(), key=lambda each: each[1], default=("", 0.0))
     if seconds < max(_WORTH_TELLING_SECONDS, _WORTH_TELLING * s.seconds):
-        return
+        return ""
     held = f"held the run back for {duration(seconds)} of {duration(s.seconds)}"
     if brake == "slots" and s.slots_found < s.most_in_flight:
-        yield (
-            f"Brake:   the account's job slots ({s.slots_found} found) {held}; "
+        return (
+            f"the account's job slots ({s.slots_found} found) {held}; "
             "a higher quota (L-6F7AB1C9) would shorten it in proportion."
         )
-    elif brake == "slots":
-        yield (
-            f"Brake:   --max-in-flight {s.most_in_flight} {held}; "
+    if brake == "slots":
+        return (
+            f"--max-in-flight {s.most_in_flight} {held}; "
             "where the account has more slots, a higher value shortens it in proportion."
         )
-    elif brake == "StartTranscriptionJob":
-        if brake in s.refused:
-            yield f"Brake:   the account's start rate {held}; a higher quota would shorten it."
-        else:
-            yield (
-                f"Brake:   --start-rate {s.start_rate:g} {held}; "
-                "a higher one helps where the account's quota allows it."
-            )
-    else:
-        yield f"Brake:   the rate of {brake} {held}."
+    if brake != "StartTranscriptionJob":
+        return f"the rate of {brake} {held}."
+    if brake in s.refused:
+        return f"the account's start rate {held}; a higher quota would shorten it."
+    return (
+        f"--start-rate {s.start_rate:g} {held}; "
+        "a higher one helps where the account's quota allows it."
+    )
 
 
 def _next_step(s: Summary) -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import OutputUnusable, StateUnusable
 from pipeline.files import unused
+from pipeline.state_history import note_heard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,13 +125,15 @@ class Output:
         self._cut()  # a commit that failed after its lines were written left them behind
         with state.checkpoint():
             wanted = state.mark_written([line.job for line in lines])
-            content = b"".join(line.content for line, yes in zip(lines, wanted, strict=True) if yes)
+            kept = [line for line, yes in zip(lines, wanted, strict=True) if yes]
+            note_heard(state, [(line.job, line.heard) for line in kept])
+            content = b"".join(line.content for line in kept)
             end = (self._end + content[-_END:])[-_END:]
             self._append(content)
-            size, count = state.output_size + len(content), state.output_lines + sum(wanted)
+            size, count = state.output_size + len(content), state.output_lines + len(kept)
             state.commit_output(size, count, _digest(end))
         self._end = end
-        return sum(wanted)
+        return len(kept)
 
     def _append(self, content: bytes) -> None:
         with self._translated():

@@ -30,7 +30,7 @@ LAYERS = (
             "content",
             "results",
             "files",
-            "state_reading",
+            *("state_reading", "state_writing", "state_history", "state_figures", "history"),
             "failed",
             "sources",
             "state",
@@ -74,7 +74,9 @@ PARTS = {part: depth for depth, layer in enumerate(LAYERS) for part in layer}
 BETWEEN_STAGES = {("writer", "pipeline.collector", "Line")}
 
 DOORS = {
-    "sqlite3": {"pipeline/state.py", "pipeline/state_file.py", "pipeline/state_reading.py"},
+    "sqlite3": {
+        f"pipeline/{name}.py" for name in ("state", "state_file", "state_reading", "state_writing")
+    },
     "botocore": {"pipeline/aws.py", "pipeline/aws_errors.py"},
     "aioboto3": {"pipeline/aws.py"},
     "aiobotocore": {"pipeline/aws.py"},

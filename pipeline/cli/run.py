@@ -224,8 +224,10 @@ def complete(order: Order) -> Summary:
     """Take the state file first: two runs must not even begin to list."""
     import uvloop
 
+    from pipeline.history import settings_of
     from pipeline.state import open_state
     from pipeline.state_file import set_aside
+    from pipeline.state_history import begin_run
     from pipeline.writer import refuse_foreign_output
 
     config, place = order.config, order.place
@@ -242,6 +244,7 @@ def complete(order: Order) -> Summary:
         state.begin(uri, config.output.results, *map(str, places))
         if order.earlier:
             state.remember_asked(order.earlier.asked_before())
+        begin_run(state, settings_of(config, uri))
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_with_services(order, state))
 
@@ -253,6 +256,7 @@ async def _with_services(order: Order, state: State) -> Summary:
     from pipeline.prices import FREE
     from pipeline.run import Run
     from pipeline.sources import Selection
+    from pipeline.state_history import end_run
 
     config = order.config
     board = Board(state, config.most_in_flight, config.budget.limit or None)
@@ -267,6 +271,7 @@ async def _with_services(order: Order, state: State) -> Summary:
         if order.earlier:
             work = partial(run.rewrite, order.earlier)
         summary = await _summary_of(run, work, order)
+        end_run(state, msgspec.json.encode(summary))
         listed = board.figures.listing_done
         write_failures(config.failures_path, source, state, listed=listed)
         return summary

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.collector import Line
 from pipeline.labeling import TaskKind
-from pipeline.model import Recording, Segment, Transcript
+from pipeline.model import Heard, Recording, Segment, Transcript
 from pipeline.naming import identity
 from pipeline.tasks import TaskMaker
 from pipeline.writer import Output
@@ -40,7 +40,11 @@ def add_transcripts(folder: Path, heard: Mapping[str, Transcript], maker: TaskMa
         for job in jobs:
             state.started(job)
         lines = [
-            Line(job, maker.line(f"s3://calls/{key}", job, heard[key]))
+            Line(
+                job,
+                maker.line(f"s3://calls/{key}", job, heard[key]),
+                Heard(heard[key].confidence, heard[key].duration),
+            )
             for job in jobs
             for key in [job.recording.key]
         ]

@@ -1,0 +1,146 @@
+"""What the state file remembers of each run: how it went, minute by minute, and what was heard.
+
+Three tables beside the recordings. None is needed to go on, and a file of an earlier version has
+none of them until the next run opens it.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pipeline.model import Heard, Job
+    from pipeline.state_reading import StateReader
+    from pipeline.state_writing import StateWriter
+
+T = TypeVar("T")
+
+RUNS_WITH_SAMPLES = 60
+"""Of earlier runs only their summaries are kept: 600 samples take 0.1 MB."""
+
+
+class Settings(msgspec.Struct, frozen=True, omit_defaults=True):
+    """With what a run began; what a later version adds has a default."""
+
+    version: str = ""
+    source: str = ""
+    output: str = ""
+    language: str = ""
+    kind: str = ""
+    results: str = ""
+    most_in_flight: int = 0
+    start_rate: float = 0.0
+
+
+class Sample(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A run at one moment: `at` is in seconds since the epoch, counts are of recordings.
+
+    All but `in_flight` and `slots` only grow: `slots` is how many jobs may run at once as far as
+    was found by then, `refused` counts calls that were throttled or found no free slot, `brakes`
+    are seconds by brake, `cost` is in the currency of the price list.
+    """
+
+    at: float
+    listed: int = 0
+    started: int = 0
+    in_flight: int = 0
+    slots: int = 0
+    written: int = 0
+    silent: int = 0
+    failed: int = 0
+    refused: int = 0
+    brakes: dict[str, float] = {}
+    cost: float = 0.0
+
+
+class PastRun(NamedTuple):
+    """One run: moments in seconds since the epoch.
+
+    `summary` is JSON, as the run gave it at its end. It and `ended` are None while the run goes on,
+    and for ever where it was killed.
+    """
+
+    number: int
+    begun: float
+    ended: float | None
+    settings: Settings
+    summary: bytes | None
+
+
+# Written by the run
+
+
+def begin_run(state: StateWriter, settings: Settings) -> None:
+    """Remember that this run has begun; forget the samples of runs long ago."""
+    run = state.generation
+    with state.checkpoint():
+        state.change(
+            "INSERT OR REPLACE INTO runs (run, begun, settings) VALUES (?, ?, ?)",
+            (run, time.time(), msgspec.json.encode(settings).decode()),
+        )
+        state.change("DELETE FROM samples WHERE run <= ?", (run - RUNS_WITH_SAMPLES,))
+
+
+def end_run(state: StateWriter, summary: bytes) -> None:
+    """Remember how this run ended; `summary` is JSON."""
+    state.change(
+        "UPDATE runs SET ended = ?, summary = ? WHERE run = ?",
+        (time.time(), summary.decode(), state.generation),
+    )
+
+
+def add_sample(state: StateWriter, number: int, sample: Sample) -> None:
+    """Remember how this run stands; another sample of the same number is replaced."""
+    state.change(
+        "INSERT OR REPLACE INTO samples VALUES (?, ?, ?)",
+        (state.generation, number, msgspec.json.encode(sample).decode()),
+    )
+
+
+def thin_samples(state: StateWriter, step: int) -> None:
+    """Forget this run's samples but those whose number is a multiple of `step`."""
+    state.change("DELETE FROM samples WHERE run = ? AND number % ?", (state.generation, step))
+
+
+def note_heard(state: StateWriter, heard: Iterable[tuple[Job, Heard]]) -> None:
+    """Remember what was heard of recordings that are written, in the same checkpoint."""
+    run = state.generation
+    state.change(
+        "INSERT OR REPLACE INTO heard VALUES (?, ?, ?, ?, ?)",
+        *((run, job.row, *facts) for job, facts in heard),
+    )
+
+
+# Read by reports
+
+
+def past_runs(state: StateReader) -> list[PastRun]:
+    """The runs of this state file, the first one first; none of a file that knew no history."""
+    return [
+        PastRun(run, begun, ended, _decoded(settings, Settings), summary and summary.encode())
+        for run, begun, ended, settings, summary in history_rows(
+            state, "SELECT run, begun, ended, settings, summary FROM runs ORDER BY run"
+        )
+    ]
+
+
+def samples(state: StateReader, run: int) -> list[Sample]:
+    """How the run stood over time; a thousand samples at most."""
+    query = "SELECT facts FROM samples WHERE run = ? ORDER BY number"
+    return [_decoded(facts, Sample) for (facts,) in history_rows(state, query, run)]
+
+
+def _decoded(text: str, kind: type[T]) -> T:
+    return msgspec.json.decode(text, type=kind)
+
+
+def history_rows(state: StateReader, query: str, *values: object) -> Sequence[Any]:
+    """The rows, none where the file is of a version that kept no history."""
+    if not state.rows("SELECT 1 FROM sqlite_master WHERE name = 'samples'"):
+        return []
+    return state.rows(query, *values)

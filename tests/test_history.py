@@ -1,0 +1,212 @@
+"""What the state file remembers of each run, for reports."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import closing, suppress
+from itertools import pairwise
+
+import msgspec
+import pytest
+
+from pipeline import history
+from pipeline.board import Board
+from pipeline.collector import Line
+from pipeline.model import Heard
+from pipeline.state_history import (
+    RUNS_WITH_SAMPLES,
+    PastRun,
+    Sample,
+    Settings,
+    add_sample,
+    begin_run,
+    end_run,
+    note_heard,
+    past_runs,
+    samples,
+    thin_samples,
+)
+from pipeline.state_reading import read_state
+from pipeline.writer import Output
+from tests.owned_time import in_owned_time
+from tests.state_files import begun, listed, running, written
+
+TABLES = ("runs", "samples", "heard")
+
+
+@pytest.fixture(name="path")
+def state_path(tmp_path):
+    return tmp_path / "state"
+
+
+def heard_rows(path):
+    """What is remembered of transcripts: run, confidence, seconds."""
+    with read_state(path) as state:
+        return state.rows("SELECT run, confidence, seconds FROM heard ORDER BY run, row")
+
+
+def test_a_run_is_remembered_from_its_beginning_to_its_end(path):
+    """Settings and beginning are there at once, the end and its summary when it has ended."""
+    settings = Settings(language="en-US", most_in_flight=250)
+    with begun(path) as state:
+        begin_run(state, settings)
+        (under_way,) = past_runs(state)
+        end_run(state, b'{"written":3}')
+
+    with read_state(path) as state:
+        (ended,) = past_runs(state)
+    assert under_way == PastRun(1, under_way.begun, None, settings, None)
+    assert ended[:1] + ended[3:] == (1, settings, b'{"written":3}')
+    assert ended.ended is not None
+    assert ended.ended >= ended.begun == under_way.begun
+
+
+def test_a_killed_run_has_no_end(path):
+    """The next run leaves the row of one that was killed as it was."""
+    with begun(path) as state:
+        begin_run(state, Settings())
+    with begun(path) as state:
+        begin_run(state, Settings())
+        end_run(state, b"{}")
+
+        assert [(each.number, each.summary) for each in past_runs(state)] == [(1, None), (2, b"{}")]
+
+
+def test_a_file_of_an_earlier_version_is_read_and_gets_its_history(path):
+    """A state file without the tables has no runs to tell of, and the next run adds them."""
+    with begun(path) as state:
+        written(state, "a.mp3")
+    with closing(sqlite3.connect(path)) as db:
+        for table in TABLES:
+            db.execute(f"DROP TABLE {table}")
+
+    with read_state(path) as state:
+        assert (past_runs(state), samples(state, 1)) == ([], [])
+        assert state.counts().written == 1
+    with begun(path) as state:
+        begin_run(state, Settings())
+        assert [each.number for each in past_runs(state)] == [2]
+
+
+def test_what_a_later_version_adds_is_passed_over(path):
+    """A sample with a field that nobody knows yet is read all the same."""
+    with begun(path) as state:
+        begin_run(state, Settings())
+        state.change("INSERT INTO samples VALUES (1, 0, ?)", ('{"at":5.0,"written":2,"new":[1]}',))
+
+        assert samples(state, 1) == [Sample(at=5.0, written=2)]
+
+
+def test_samples_come_back_in_their_order_without_those_forgotten(path):
+    """Thinning keeps the multiples of the step, of this run alone."""
+    with begun(path) as state:
+        add_sample(state, 1, Sample(at=1.0))
+    with begun(path) as state:
+        for number in (3, 0, 2, 1, 4):
+            add_sample(state, number, Sample(at=float(number), brakes={"slots": 1.5}))
+        thin_samples(state, 2)
+
+        assert [each.at for each in samples(state, 2)] == [0.0, 2.0, 4.0]
+        assert samples(state, 2)[1].brakes == {"slots": 1.5}
+        assert [each.at for each in samples(state, 1)] == [1.0]
+
+
+def test_samples_of_long_ago_are_forgotten(path):
+    """Only the last runs keep their samples; every run keeps its row."""
+    for _ in range(RUNS_WITH_SAMPLES + 2):
+        with begun(path) as state:
+            begin_run(state, Settings())
+            add_sample(state, 0, Sample(at=1.0))
+
+    with read_state(path) as state:
+        assert [len(samples(state, run)) for run in (1, 2, 3, 4)] == [0, 0, 1, 1]
+        assert len(past_runs(state)) == RUNS_WITH_SAMPLES + 2
+
+
+@pytest.mark.parametrize("seconds", [0, 10, 700, 30_000])
+def test_a_night_keeps_some_hundred_samples(path, seconds):
+    """However long a run is, its samples are few, evenly spaced, and the last one is of its end."""
+
+    async def night(board: Board) -> None:
+        keeping = asyncio.create_task(history.keep_history(board, ()))
+        await asyncio.sleep(seconds + 0.5)
+        board.figures.written = seconds
+        keeping.cancel()
+        with suppress(asyncio.CancelledError):
+            await keeping
+
+    with begun(path) as state:
+        in_owned_time(night(Board(state, 9)))
+        numbers = [n for (n,) in state.rows("SELECT number FROM samples ORDER BY number")]
+        kept = samples(state, 1)
+
+    steps = {after - before for before, after in pairwise(numbers)}
+    assert len(steps) <= 1
+    assert min(seconds, history.MOST_SAMPLES / 2) <= len(numbers) <= history.MOST_SAMPLES + 2
+    assert numbers[-1] >= seconds
+    assert kept[-1].written == seconds
+
+
+def test_a_sample_says_how_the_run_stands(path):
+    """It has the board's own figures, and the seconds of a brake that still holds."""
+
+    async def at_work(board: Board) -> Sample:
+        board.figures.listed, board.figures.started, board.figures.adopted = 9, 4, 2
+        board.slots.refused_starts = 3
+        for job in running(board.state, "a.mp3", "b.mp3"):
+            board.is_running(job)
+        with board.braking.on("slots"):
+            await asyncio.sleep(5)
+            return history.sample(board, ())
+
+    with begun(path) as state:
+        found = in_owned_time(at_work(Board(state, 7)))
+
+    assert msgspec.structs.replace(found, at=0.0) == Sample(
+        at=0.0, listed=9, started=6, in_flight=2, slots=7, refused=3, brakes={"slots": 5.0}
+    )
+
+
+def test_what_was_heard_is_committed_with_the_line(tmp_path, path):
+    """A line that is dropped leaves no trace, one that is written is remembered under its run."""
+    with begun(path) as state:
+        jobs = running(state, "a", "b")
+
+    with begun(path) as state, closing(Output(tmp_path / "tasks.jsonl", state)) as output:
+        listed(state, "a", etag="2")
+        output.write([Line(job, b"{}\n", Heard(0.25, 3.5, 1.0)) for job in jobs])
+        with suppress(ZeroDivisionError), state.checkpoint():
+            note_heard(state, [(job, Heard(0.5, 1.0)) for job in jobs])
+            raise ZeroDivisionError
+
+    assert heard_rows(path) == [(2, 0.25, 3.5)]
+
+
+def test_every_run_remembers_what_it_heard(tmp_path, path):
+    """A recording that is transcribed anew stays in the figures of the earlier run."""
+    for etag, confidence in (("1", 0.5), ("2", None)):
+        with begun(path) as state, closing(Output(tmp_path / "tasks.jsonl", state)) as output:
+            listed(state, "a", etag=etag)
+            (job,) = state.claim(1)
+            state.started(job)
+            output.write([Line(job, b"{}\n", Heard(confidence, 3.5, None))])
+
+    assert heard_rows(path) == [(1, 0.5, 3.5), (2, None, 3.5)]
+
+
+def test_a_run_of_the_program_leaves_its_history(run, cloud):
+    """Settings, samples up to the end, what was heard, and the summary that it printed."""
+    service = cloud()
+    service.add(a="one two", b="", c="!Internal")
+    outcome = run("run", "s3://audio/", "--max-in-flight", "3", "--json")
+
+    with read_state(run.folder / "tasks.jsonl.state") as state:
+        (past,) = past_runs(state)
+        last = samples(state, 1)[-1]
+        rows = state.rows("SELECT confidence, seconds, took FROM heard ORDER BY row")
+    assert past.summary == outcome.out.strip().encode()
+    assert (past.settings.source, past.settings.most_in_flight) == ("s3://audio/", 3)
+    assert (last.listed, last.written, last.silent, last.failed) == (3, 2, 1, 1)
+    assert [confidence for confidence, *_ in rows] == [pytest.approx(0.9), None]
+    assert all(took > 0 for *_, took in rows)
