@@ -28,8 +28,15 @@ from pipeline.errors import (
 from pipeline.failures import BROKEN_TRANSCRIPT
 from pipeline.http import open_http, request
 from pipeline.listing import list_objects
+from pipeline.naming import S3Place
 from pipeline.presign import Presigner
-from pipeline.s3_answers import error_details, parse_folders, parse_listing
+from pipeline.s3_answers import (
+    error_details,
+    no_bucket,
+    parse_folders,
+    parse_listing,
+    unexpected,
+)
 from pipeline.sources import Entry
 
 if TYPE_CHECKING:
@@ -40,7 +47,6 @@ if TYPE_CHECKING:
     from pipeline.aws import Session
     from pipeline.brakes import Waiting
     from pipeline.config import Limits
-    from pipeline.naming import S3Place
 
 T = TypeVar("T")
 
@@ -109,13 +115,28 @@ class S3:
         with suppress(Denied):
             await self.list_page(place, {"max-keys": "1"})
 
+    async def bucket_region(self, bucket: str) -> str:
+        """The region that a bucket is in, "" where S3 does not say; it tells any caller.
+
+        Raises:
+            NoSuchSource: no such bucket.
+        """
+
+        async def attempt() -> str:
+            status, _, headers = await self._ask("HEAD", S3Place(bucket, ""))
+            if status == HTTPStatus.NOT_FOUND:
+                raise no_bucket(bucket)
+            if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise Unavailable(f"s3://{bucket} answers with HTTP status {status}.")
+            return str(headers.get("x-amz-bucket-region", ""))
+
+        return await self.head_calls.call(attempt)
+
     async def _page(self, place: S3Place, start: dict[str, str], parse: Callable[[bytes], T]) -> T:
         query = {"list-type": "2", "prefix": place.key, "encoding-type": "url", **start}
         body = await self._signed("s3:ListBucket", place._replace(key=""), query)
         if body is None:
-            raise NoSuchSource(
-                f"There is no bucket s3://{place.bucket}. Check its name and the account."
-            )
+            raise no_bucket(place.bucket)
         return parse(body)
 
     async def look_up(self, place: S3Place) -> Entry | None:
@@ -192,7 +213,7 @@ class S3:
         """
 
         async def attempt() -> None:
-            url = await self._url("PUT", place)
+            url = await self.url("PUT", place)
             status, body, headers = await request(self._http, url, "PUT", content=content)
             if status != HTTPStatus.OK:
                 raise self._refusal("s3:PutObject", place.bucket, body, headers)
@@ -267,10 +288,11 @@ class S3:
         headers: dict[str, str] | None = None,
     ) -> tuple[int, bytes, Any]:
         """Make a presigned call: status, body, headers."""
-        url = await self._url(method, place, query)
+        url = await self.url(method, place, query)
         return await request(self._http, url, method, headers)
 
-    async def _url(self, method: str, place: S3Place, query: dict[str, str] | None = None) -> str:
+    async def url(self, method: str, place: S3Place, query: dict[str, str] | None = None) -> str:
+        """A presigned URL of a call, encoded, good for 15 minutes; it is never shown."""
         with translated("signing for S3"):
             return await self._presigner.url(method, place, query or {})
 
@@ -286,13 +308,7 @@ class S3:
         error = meaning(f"{action} on {bucket}", code, words)
         if isinstance(error, NoAccess | Throttled | Unavailable):
             return error
-        return _unexpected(bucket, code, words)
-
-
-def _unexpected(bucket: str, code: str, words: str) -> PipelineError:
-    if not code:
-        return Unavailable(f"{bucket}: an answer that is not S3's.")
-    return NoSuchSource(f"The bucket {bucket} can't be read: {code}: {words}")
+        return unexpected(bucket, code, words)
 
 
 @asynccontextmanager

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 from xml.etree import ElementTree as ET
 
-from pipeline.errors import Unavailable
+from pipeline.errors import NoSuchSource, Unavailable
 from pipeline.sources import Entry
+
+if TYPE_CHECKING:
+    from pipeline.errors import PipelineError
 
 
 def parse_listing(body: bytes) -> tuple[list[Entry], str | None]:
@@ -66,3 +70,15 @@ def error_details(body: bytes) -> tuple[str, str, str]:
     except ET.ParseError:
         return "", "", ""
     return root.findtext("Code", ""), root.findtext("Message", ""), root.findtext("Region", "")
+
+
+def no_bucket(name: str) -> NoSuchSource:
+    """The error that a missing bucket is."""
+    return NoSuchSource(f"There is no bucket s3://{name}. Check its name and the account.")
+
+
+def unexpected(bucket: str, code: str, words: str) -> PipelineError:
+    """What an answer means that is about neither access nor load, nor about a missing object."""
+    if not code:
+        return Unavailable(f"{bucket}: an answer that is not S3's.")
+    return NoSuchSource(f"The bucket {bucket} can't be read: {code}: {words}")

@@ -6,7 +6,6 @@ import time
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
-from pipeline.errors import StateUnusable
 from pipeline.state_file import connect, hold, touch_private, translated
 from pipeline.state_reading import JOB_COLUMNS
 from pipeline.state_writing import StateWriter
@@ -54,13 +53,8 @@ class State(StateWriter):
             StateUnusable: the file holds recordings of another source.
         """
         with self._writing():
-            known = self.fact("source")
-            if known not in (None, source) and self.rows("SELECT 1 FROM recordings LIMIT 1"):
-                raise StateUnusable(
-                    f"The state file {self.path} belongs to {known}, not to {source}. Name "
-                    "another one with --state, or another --output."
-                )
-            self._check_tag()
+            self.check_belongs(source, self._tag)
+            self._set("names", self._tag)
             self._set("source", source)
             for place in results:
                 self._set(f"results at {place}", 1)
@@ -68,16 +62,6 @@ class State(StateWriter):
             self._set("generation", self.generation)
             self._set("begun", time.time())
             self._db.execute("UPDATE recordings SET status = 0 WHERE status = 1")
-
-    def _check_tag(self) -> None:
-        """Jobs under way have names: another prefix would start and pay for them again."""
-        known = self.fact("names")
-        if known not in (None, self._tag) and self.rows("SELECT 1 FROM recordings LIMIT 1"):
-            raise StateUnusable(
-                f"The jobs of the state file {self.path} are named {known}..., not {self._tag}... "
-                "Put job_prefix back, or name another state file with --state."
-            )
-        self._set("names", self._tag)
 
     # The producer only inserts
 

@@ -90,6 +90,12 @@ def set_aside(path: Path) -> None:
                 part.replace(path.with_name(f"{path.name}.damaged{suffix}"))
 
 
+def lock_path(path: Path) -> Path:
+    """The lock of a state file; one file has one lock, whatever links lead to it."""
+    real = path.resolve()
+    return real.with_name(f"{real.name}.lock")
+
+
 @contextmanager
 def hold(path: Path) -> Iterator[None]:
     """Hold `<path>.lock`; the kernel lets go of it when the process ends, however it ends.
@@ -99,9 +105,7 @@ def hold(path: Path) -> Iterator[None]:
     """
     with translated(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        real = path.resolve()  # one file has one lock, whatever links lead to it
-        lock = real.with_name(f"{real.name}.lock")
-        handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        handle = os.open(lock_path(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         _take(handle, path)
         yield

@@ -62,6 +62,28 @@ class StateReader:
         rows = self.rows("SELECT value FROM meta WHERE name = ?", name)
         return rows[0][0] if rows else None
 
+    def check_belongs(self, source: str, tag: str) -> None:
+        """Refuse a file that holds recordings of another source, or jobs of other names.
+
+        Jobs under way have names: another prefix would start and pay for them again.
+
+        Raises:
+            StateUnusable: so it is.
+        """
+        known, names = self.fact("source"), self.fact("names")
+        if not self.rows("SELECT 1 FROM recordings LIMIT 1"):
+            return
+        if known not in (None, source):
+            raise StateUnusable(
+                f"The state file {self.path} belongs to {known}, not to {source}. Name "
+                "another one with --state, or another --output."
+            )
+        if names not in (None, tag):
+            raise StateUnusable(
+                f"The jobs of the state file {self.path} are named {names}..., not {tag}... "
+                "Put job_prefix back, or name another state file with --state."
+            )
+
     @property
     def output_size(self) -> int:
         """Bytes of the output that are committed."""

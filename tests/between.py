@@ -82,13 +82,15 @@ def between(service: ScriptedCloud, reply: Callable[[Asked], Answer]) -> Iterato
             status, body, headers = reply(asked)
             if body is None:
                 return
-            self.send_response(status)
+            self.send_response_only(status)
+            headers = {"Date": self.date_time_string()} | headers
             for name, value in (headers | {"Content-Length": str(len(body))}).items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(body)
+            if self.command != "HEAD":  # its answer has a length, and no body
+                self.wfile.write(body)
 
-        do_POST = do_HEAD = do_GET  # noqa: N815 # http.server asks for these names
+        do_POST = do_HEAD = do_PUT = do_DELETE = do_GET  # noqa: N815 # http.server asks for these names
 
         def log_message(self, *_):
             pass

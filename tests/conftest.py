@@ -90,17 +90,19 @@ class Cli:
         through: str = "",
         before: tuple[str, ...] = (),
         before_it_starts: Callable[[], None] | None = None,
+        out: int = subprocess.PIPE,
     ) -> subprocess.Popen[str]:
         """Start the command without waiting for it, if need be through a Python program.
 
-        The program gets the words `before` as its first arguments, then the whole command.
+        The program gets the words `before` as its first arguments, then the whole command. `out`
+        is where its stdout goes.
         """
         wrapper = [sys.executable, "-c", through, *before] if through else []
         return subprocess.Popen(
             [*wrapper, COMMAND, *map(str, arguments)],
             cwd=self.folder,
             env=self.env,
-            stdout=subprocess.PIPE,
+            stdout=out,
             stderr=subprocess.PIPE,
             text=True,
             preexec_fn=before_it_starts,  # noqa: PLW1509 # the suite starts no threads that lock

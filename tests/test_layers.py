@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 
 LAYERS = (
     ("cli",),
-    ("summary", "report"),
+    ("summary", "report", "doctor"),
     ("run",),
     ("producer", "starters", "poller", "collector", "writer"),
     (

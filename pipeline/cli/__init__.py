@@ -13,6 +13,7 @@ import typer
 
 from pipeline import __version__
 from pipeline.cli import (
+    check,
     clean,
     compare,
     convert,
@@ -48,7 +49,7 @@ _tasks.command(tasks_rebuild.NAME, epilog=tasks_rebuild.EXAMPLES)(tasks_rebuild.
 app.add_typer(_tasks, name="tasks")
 
 _COMMANDS = (
-    *(run, status, retry, labeling_config, export),
+    *(run, check, status, retry, labeling_config, export),
     *(push, pull, quality, convert, compare, clean, serve),
 )
 

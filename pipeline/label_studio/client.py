@@ -98,10 +98,11 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
 
 
 class Storage(msgspec.Struct, frozen=True):
-    """An S3 source storage of a project."""
+    """An S3 source storage of a project; with `presign` browsers fetch from S3 themselves."""
 
     id: int
     bucket: str | None = None
+    presign: bool = False
 
 
 class _Person(msgspec.Struct, frozen=True):

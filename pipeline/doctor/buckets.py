@@ -1,0 +1,128 @@
+"""The buckets, by trying: where they are, what is listed, one byte read, one object written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.doctor.finding import Finding, ok, problem, skipped, warning
+from pipeline.errors import Denied, NoSuchSource, PipelineError
+from pipeline.naming import S3Place, result_place
+from pipeline.sources import Selection
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from pipeline.config import Input
+    from pipeline.s3 import S3
+    from pipeline.sources import Entry
+
+Listing = tuple["list[Entry]", "str | None"]
+
+_TRIAL_NAME = ".transcribe-pipeline-check"
+_TRIAL = b"`transcribe-pipeline check` wrote this to see whether it may. It can be removed.\n"
+
+
+async def region(s3: S3, bucket: str, ours: str) -> Finding:
+    """Whether the bucket is where the jobs would run; the service takes no others."""
+    found = await s3.bucket_region(bucket)
+    if not found:
+        return skipped(f"The endpoint does not say in which region s3://{bucket} is.")
+    if found != ours:
+        return problem(
+            f"The bucket s3://{bucket} is in {found}, and the jobs would run in {ours}. They must "
+            "run where the recordings and the results are.",
+            f"Add --region {found}.",
+        )
+    return ok(f"s3://{bucket} is in {found}, where the jobs run.")
+
+
+class Recordings:
+    """What the source's first page holds; `listed` is asked once for both lines."""
+
+    def __init__(
+        self, place: S3Place, chosen: Input, listed: Callable[[], Awaitable[Listing]]
+    ) -> None:
+        self._place = place
+        self._selection = Selection(place.key, chosen.include, chosen.exclude)
+        self._listed = listed
+
+    async def listing(self) -> Finding:
+        """Whether the source may be listed, and has recordings in its first page."""
+        entries, following = await self._listed()
+        if not entries:
+            return warning(
+                f"There is nothing below {self._place}.",
+                "Check the prefix: it is taken as it is written, with or without a slash at its "
+                "end.",
+            )
+        which = f"the first {len(entries):,}" if following else f"{len(entries):,}"
+        taken = sum(self._selection.why_skipped(entry) is None for entry in entries)
+        said = f"{taken:,} of {which} objects below {self._place} are recordings."
+        return ok(said) if taken else warning(said, f"They are skipped: {self._reasons(entries)}.")
+
+    async def reading(self, s3: S3) -> Finding:
+        """Whether an object of the source may be read: the service does, with the same rights."""
+        try:
+            entries, _ = await self._listed()
+        except PipelineError:
+            return skipped("There is no object to try, as the source could not be listed.")
+        entry = self.readable(entries)
+        if entry is None:
+            return skipped("There is no object to try.")
+        place = self._place._replace(key=entry.key)
+        part = await s3.read_part(place, (0, 0))
+        if part is None:
+            return warning(f"{place} was listed, and gone when it was read.", "Check once more.")
+        return ok(f"One byte of {place} was read.")
+
+    def readable(self, entries: Sequence[Entry]) -> Entry | None:
+        """A recording, or else anything that is not archived: what is can't be read by anyone."""
+        taken = (each for each in entries if self._selection.why_skipped(each) is None)
+        at_hand = (each for each in entries if each.storage in ("", "STANDARD"))
+        return next(taken, None) or next(at_hand, None)
+
+    def _reasons(self, entries: Sequence[Entry]) -> str:
+        counts: dict[str, int] = {}
+        for entry in entries:
+            why = self._selection.why_skipped(entry) or ""
+            counts[why] = counts.get(why, 0) + 1
+        return ", ".join(f"{count:,} {why}" for why, count in counts.items())
+
+
+async def looking(s3: S3, results: S3Place, tag: str) -> Finding:
+    """Whether results of earlier runs could be found, as a new state file needs it."""
+    names = S3Place(results.bucket, result_place(results, tag).key.removesuffix(".json"))
+    entries, following = await s3.list_page(names, {})
+    found = "at least 1,000" if following else f"{len(entries):,}"
+    return ok(f"{found} transcripts of earlier runs are below {results}.")
+
+
+async def writing(s3: S3, results: S3Place) -> Finding:
+    """Whether the transcripts could be written and read: the service writes with the same rights.
+
+    What is written has a name that no result has, and is removed again. Without that permission,
+    which a run does not need, it stays, and the next check takes the same name. An object of
+    somebody else under this name is left as it is.
+    """
+    place = trial_place(results)
+    there = await s3.read(place)
+    if there not in (None, _TRIAL):
+        return skipped(f"{place} is not what an earlier check wrote, so it is left as it is.")
+    await s3.write(place, _TRIAL)
+    if await s3.read(place) is None:
+        return problem(
+            f"{place} was written, and is not there.",
+            "See what removes objects from the bucket so soon.",
+        )
+    said = f"{len(_TRIAL)} bytes were written below {results} and read"
+    try:
+        await s3.delete(place)
+    except (Denied, NoSuchSource) as error:
+        return ok(f"{said}; {place} stays, as it may not be removed, which no run needs ({error})")
+    return ok(f"{said}, and removed again.")
+
+
+def trial_place(results: S3Place) -> S3Place:
+    """Where the trial object is written: below the prefix, and no name of a result."""
+    place = result_place(results, _TRIAL_NAME)
+    return place._replace(key=place.key.removesuffix(".json"))

@@ -1,0 +1,129 @@
+"""What the doctor finds; pure."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from pipeline.aws_errors import CREDENTIALS_STEP
+from pipeline.errors import Denied, NoAccess, PipelineError, ServiceUnreachable, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_ALLOW = " Allow it and run again."
+_POLICY = "`transcribe-pipeline iam policy` prints all that a run needs."
+_CREDENTIALS = "Check AWS_PROFILE or --profile, and `aws sts get-caller-identity`."
+_REACH = (
+    "Check the address and the way to it: proxy, firewall, or in a network of your own the "
+    "service's endpoint."
+)
+
+
+class Verdict(StrEnum):
+    """How a line ends; only a problem would stop a run."""
+
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+    SKIPPED = "skipped"
+
+
+class Finding(NamedTuple):
+    """What was found, in a sentence, and what to do about it; "" where there is nothing to do."""
+
+    verdict: Verdict
+    said: str
+    todo: str = ""
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One line of the report; `check` is what was looked at."""
+
+    check: str
+    verdict: Verdict
+    said: str
+    todo: str
+
+
+class Report(msgspec.Struct, frozen=True):
+    """Every line, how often each verdict was given, and whether a run would go well."""
+
+    source: str
+    ready: bool
+    counts: dict[str, int]
+    lines: list[Line]
+
+
+def ok(said: str) -> Finding:
+    """It is as it should be."""
+    return Finding(Verdict.OK, said)
+
+
+def warning(said: str, todo: str = "") -> Finding:
+    """A run goes well all the same, or nearly."""
+    return Finding(Verdict.WARNING, said, todo)
+
+
+def problem(said: str, todo: str = "") -> Finding:
+    """A run would fail."""
+    return Finding(Verdict.PROBLEM, said, todo)
+
+
+def skipped(why: str) -> Finding:
+    """It was not looked at, or can't be told."""
+    return Finding(Verdict.SKIPPED, why)
+
+
+def of_error(error: PipelineError) -> Finding:
+    """The problem that an error of ours is, with what to do said apart from it.
+
+    Where a call was made several times, what went wrong the last time is what counts.
+    """
+    if isinstance(error, ServiceUnreachable) and isinstance(error.__cause__, PipelineError):
+        error = error.__cause__
+    said = str(error)
+    if isinstance(error, Denied) and said.endswith(_ALLOW):
+        return problem(said.removesuffix(_ALLOW), f"Allow it; {_POLICY}")
+    if said.endswith(CREDENTIALS_STEP):
+        return problem(said.removesuffix(CREDENTIALS_STEP).rstrip(), _CREDENTIALS)
+    return problem(said, _REACH if isinstance(error, Unavailable | ServiceUnreachable) else "")
+
+
+def is_refused(error: PipelineError) -> bool:
+    """Whether it is the credentials that are missing or no good, and not a permission."""
+    return isinstance(error, NoAccess) and not isinstance(error, Denied)
+
+
+def out_of_time(seconds: float) -> Finding:
+    """No answer came."""
+    return problem(f"No answer within {seconds:g} seconds.", _REACH)
+
+
+def report(source: str, lines: Sequence[Line]) -> Report:
+    """The lines with their balance; `source` is "" where none was named."""
+    counts = {verdict.value: _count(lines, verdict) for verdict in Verdict}
+    return Report(source, not counts[Verdict.PROBLEM], counts, list(lines))
+
+
+def _count(lines: Iterable[Line], verdict: Verdict) -> int:
+    return sum(line.verdict is verdict for line in lines)
+
+
+def conclusion(report: Report) -> str:
+    """The balance in a sentence: what stops a run comes first."""
+    counts = report.counts
+    told = [
+        _several(counts[Verdict.PROBLEM], "problem"),
+        _several(counts[Verdict.WARNING], "warning"),
+        f"{counts[Verdict.OK]} ok",
+        f"{counts[Verdict.SKIPPED]} skipped",
+    ]
+    what = "A run would go well" if report.ready else "A run would fail"
+    return f"{what}: {', '.join(told)}."
+
+
+def _several(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,0 +1,98 @@
+"""This machine: the files that a run writes, and the space for them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING
+
+from pipeline.doctor.finding import Finding, ok, problem, warning
+from pipeline.errors import StateUnusable
+from pipeline.state_file import hold, lock_path
+from pipeline.state_reading import read_state
+from pipeline.writer import refuse_foreign_output
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.config import Config
+
+_LEAST = 10 * 2**20
+_LITTLE = 2**30
+_PLACE = "Name another place with --output or --state."
+
+
+def output(config: Config) -> Finding:
+    """Whether the tasks could be written: the file, and its folder.
+
+    Raises:
+        OutputUnusable: the file is there, and is not this run's.
+    """
+    path = config.output_path
+    if not config.state_path.exists():
+        refuse_foreign_output(path, config.state_path)
+    if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+        return problem(f"{path} can't be written.", "Make it this user's own, or move it away.")
+    return _writable(path) or ok(
+        f"{path} can be gone on with." if path.exists() else f"{path} can be written."
+    )
+
+
+def state(config: Config, source: str | None, tag: str) -> Finding:
+    """Whether the state file could be used by a run over `source`, None where it is not named.
+
+    Raises:
+        StateUnusable: it is damaged, or another source's.
+    """
+    path = config.state_path
+    if not path.exists():
+        return _writable(path) or ok(f"{path} would be new.")
+    with read_state(path) as opened:
+        if source is not None:
+            opened.check_belongs(source, tag)
+        counts = opened.counts()
+    if not os.access(path, os.W_OK):
+        return problem(f"The state file {path} can't be written.", "Make it this user's own.")
+    if lock_path(path).exists():
+        try:
+            with hold(path):
+                pass
+        except StateUnusable as busy:
+            return warning(str(busy))
+    left = counts.pending + counts.in_flight
+    return _writable(path) or ok(f"{path}: {counts.written:,} written, {left:,} to go on with.")
+
+
+def disk(config: Config) -> Finding:
+    """Whether there is space for tasks and state."""
+    folder = _existing(config.output_path)
+    free = shutil.disk_usage(folder).free
+    said = f"{free / 1e9:,.1f} GB are free at {folder}."
+    todo = "Make space, or name another place with --output."
+    if free < _LEAST:
+        return problem(said, todo)
+    return warning(said, todo) if free < _LITTLE else ok(said)
+
+
+def folder(path: Path) -> Finding:
+    """Whether the folder that stands for a bucket can be read."""
+    if not os.access(path, os.R_OK | os.X_OK):
+        return problem(f"The folder {path} can't be read.", "Let this user read it.")
+    return ok(f"The folder {path} can be read.")
+
+
+def _writable(path: Path) -> Finding | None:
+    """The problem of the folder that a file is to be made in; None where there is none."""
+    place = _existing(path)
+    try:
+        with TemporaryFile(dir=place) as trial:  # it has no name, so nothing is left of it
+            trial.write(b"\n")
+    except OSError as error:
+        return problem(f"The folder {place} can't be written to: {error.strerror}.", _PLACE)
+    return None
+
+
+def _existing(path: Path) -> Path:
+    """The folder of a file, or the nearest one above it that is there."""
+    return next(each for each in path.absolute().parents if each.is_dir())

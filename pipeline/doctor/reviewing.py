@@ -1,0 +1,132 @@
+"""Label Studio: does it know us, is the project made for the tasks, will reviewers hear them?"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import msgspec
+
+from pipeline.doctor.examine import Check, once, told
+from pipeline.doctor.finding import Finding, ok, problem, skipped, warning
+from pipeline.errors import PipelineError
+from pipeline.http import request
+from pipeline.label_studio.fitting import Survey, misfits
+from pipeline.label_studio.projects import new_version, storage_advice
+from pipeline.label_studio.task_lines import task_lines
+from pipeline.model import Job, Recording, Segment, Transcript
+from pipeline.tasks import TaskMaker
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    import aiohttp
+
+    from pipeline.config import Config
+    from pipeline.label_studio.client import Client, Project
+
+    Playing = Callable[[], Awaitable[str | None]]
+    """A presigned URL of some recording, None where there is none to try."""
+
+
+class _Myself(msgspec.Struct, frozen=True):
+    email: str
+
+
+class Reviewing:
+    """The lines about one Label Studio, and about the recordings of one bucket ("" for none)."""
+
+    def __init__(self, config: Config, client: Client, bucket: str) -> None:
+        self._config = config
+        self._client = client
+        self._bucket = bucket
+        self._project = once(self._asked)
+
+    def checks(self, http: aiohttp.ClientSession, playing: Playing) -> list[Check]:
+        """What there is to look at; without a project's number only who the token is of."""
+        if not self._config.label_studio.project:
+            why = "No project is named (--project); `push --create TITLE` makes one."
+            return [Check("Label Studio", self.token), Check("project", told(skipped(why)))]
+        return [
+            Check("Label Studio", self.token),
+            Check("project", self.project),
+            Check("playing", partial(self.storage, http, playing)),
+        ]
+
+    async def token(self) -> Finding:
+        """Whether the server knows the token, and who it is of."""
+        ask = partial(self._client.ask, "GET", "current-user/whoami")
+        who = msgspec.json.decode(await self._client.retried(ask), type=_Myself)
+        return ok(f"{self._client.url} knows the token, as {who.email}.")
+
+    async def project(self) -> Finding:
+        """Whether `push` would take the project for the tasks that a run writes."""
+        project, survey = await self._project(), sample(self._config, self._bucket)
+        if unfit := list(misfits(project, survey)):
+            return problem(
+                f"{self._address} is not made for the tasks: {'; '.join(unfit)}.",
+                "Give it what `transcribe-pipeline labeling-config` prints (Settings, Labeling "
+                "Interface), or have a project made with `push --create TITLE`.",
+            )
+        if new_version(project, survey):
+            return problem(
+                f"{self._address} shows predictions of {project.model_version}, and a run writes "
+                f"{survey.version}: `push` refuses them.",
+                "Name them as before with model_version in [tasks], or push once with "
+                "--switch-version.",
+            )
+        return ok(f"{self._address} ({project.title}) is made for the tasks.")
+
+    async def storage(self, http: aiohttp.ClientSession, playing: Playing) -> Finding:
+        """Whether the recordings can be heard: a storage, and where need be the bucket's CORS."""
+        try:
+            project = await self._project()
+        except PipelineError:
+            return skipped("The project could not be looked at.")
+        if not self._bucket:
+            return skipped("No bucket is named whose recordings could be heard.")
+        known = await self._client.retried(partial(self._client.storages, project.id))
+        storages = [each for each in known if each.bucket == self._bucket]
+        if not storages:
+            return warning(storage_advice(self._address, self._bucket, ""))
+        if not any(each.presign for each in storages):
+            return ok(f"Label Studio itself fetches s3://{self._bucket} for reviewers.")
+        return await self._cors(http, await playing())
+
+    async def _cors(self, http: aiohttp.ClientSession, url: str | None) -> Finding:
+        """Whether the bucket lets the browser fetch from it, tried as a browser does."""
+        if url is None:
+            return skipped("There is no recording to try whether browsers may fetch one.")
+        parts = urlsplit(self._client.url)
+        origin = f"{parts.scheme}://{parts.netloc}"
+        asked = {"Origin": origin, "Range": "bytes=0-0"}
+        _, _, headers = await request(http, url, headers=asked)
+        if headers.get("Access-Control-Allow-Origin") in ("*", origin):
+            return ok(f"Browsers at {origin} may fetch recordings from s3://{self._bucket}.")
+        return warning(
+            f"Reviewers can't hear s3://{self._bucket}: its storage uses pre-signed URLs, and the "
+            f"bucket lets no page of {origin} fetch.",
+            f"Give the bucket a CORS rule that allows GET from {origin}, or set the storage to "
+            "proxy.",
+        )
+
+    async def _asked(self) -> Project:
+        number = self._config.label_studio.project
+        return await self._client.retried(partial(self._client.project, number))
+
+    @property
+    def _address(self) -> str:
+        return f"{self._client.url}/projects/{self._config.label_studio.project}"
+
+
+def sample(config: Config, bucket: str) -> Survey:
+    """What the tasks of a run with these settings need of a project, from one that never was."""
+    identified = ("en-US",) if config.transcribe.identifies else ()
+    heard = Transcript("check", "a word", (Segment("a word", 0.0, 1.0),), 2, 1.0, identified)
+    job = Job(1, b"", "check", Recording("check.mp3", "", 1))
+    maker = TaskMaker(config.tasks.kind, config.model_version)
+    survey = Survey()
+    for line in task_lines([maker.line(f"s3://{bucket or 'bucket'}/check.mp3", job, heard)]):
+        survey.add(line)
+    return survey

@@ -1,0 +1,40 @@
+"""Amazon Transcribe, by trying what costs nothing: no job is started."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from pipeline.doctor.finding import Finding, ok
+from pipeline.errors import JobMissing
+from pipeline.model import JobStatus
+
+if TYPE_CHECKING:
+    from pipeline.aws import Transcriber
+    from pipeline.job_options import Transcribe
+    from pipeline.vocabularies import Vocabularies
+
+
+async def listing(transcriber: Transcriber, tag: str) -> Finding:
+    """Whether jobs may be listed, as every run does to see what has finished."""
+    pages = transcriber.pages(JobStatus.IN_PROGRESS, tag)
+    async for names in pages:
+        return ok(f"{len(names)} jobs of ours are under way." if names else "None is under way.")
+    raise AssertionError  # there is always a page
+
+
+async def getting(transcriber: Transcriber, tag: str) -> Finding:
+    """Whether jobs may be asked for one by one: the one that is asked for is not there."""
+    with suppress(JobMissing):
+        await transcriber.get(f"{tag}check")
+    return ok(f"Jobs named {tag}... may be asked for.")
+
+
+async def vocabulary(vocabularies: Vocabularies, wanted: Transcribe) -> Finding:
+    """Whether the vocabulary can be used.
+
+    Raises:
+        BadSettings: there is none, it is not READY, or it is of another language.
+    """
+    found = await vocabularies.version(wanted.vocabulary, wanted.language)
+    return ok(f"{found.name} is READY, of {wanted.language}.")

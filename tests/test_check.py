@@ -1,0 +1,369 @@
+"""The doctor through the command line, before an account in which one thing at a time is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import time
+from contextlib import contextmanager
+from email.utils import formatdate
+
+import pytest
+
+from pipeline.doctor.buckets import _TRIAL_NAME
+from tests.amazon import Account
+from tests.between import between
+from tests.conftest import clean_environment, endpoint
+from tests.state_files import begun, listed
+
+SOURCE = ("s3://audio/", "--results", "s3://audio/t/")
+
+
+@pytest.fixture
+def account(run, cloud):
+    """An account with one recording in it, as `Account` answers; a context of its changes."""
+    service = cloud()
+    service.add(one="the first text")
+
+    @contextmanager
+    def asked_with(**changes):
+        made = Account(service, **changes)
+        with between(service, made) as url:
+            run.use(**endpoint(url), AWS_EC2_METADATA_DISABLED="true")
+            yield made
+
+    return asked_with
+
+
+def lines_of(outcome):
+    return {line["check"]: line for line in outcome.summary["lines"]}
+
+
+def verdicts_of(outcome):
+    return {name: line["verdict"] for name, line in lines_of(outcome).items()}
+
+
+def test_an_account_where_all_is_well(run, account):
+    """Every line is ok or says why it was skipped; no job is started, and no object stays."""
+    with account(quotas=[{"QuotaCode": "L-6F7AB1C9", "Value": 250.0}]) as made:
+        outcome = run("check", *SOURCE, "--json")
+
+        assert outcome.code == 0, outcome.out
+        assert outcome.summary["ready"] is True
+        assert {n for n, v in verdicts_of(outcome).items() if v != "ok"} <= {
+            "Label Studio", "jobs start",
+        }  # fmt: skip
+        assert "transcribe:StartTranscriptionJob" not in made.calls
+        assert [path.name for path in made.service.folder.rglob("*")] == ["t", "one.mp3"]
+
+
+RIGHTS = {
+    "source list": "s3:ListBucket on s3://audio",
+    "source read": "s3:GetObject on s3://audio",
+    "results list": "s3:ListBucket on s3://audio",
+    "results write": "s3:PutObject on s3://audio",
+    "jobs list": "transcribe:ListTranscriptionJobs",
+    "jobs get": "transcribe:GetTranscriptionJob",
+}
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["source list", "results list", "results write", "jobs list", "jobs get"],
+        ["source read"],
+    ],
+    ids=" and ".join,
+)
+def test_a_missing_right_is_a_problem_that_names_it(run, account, lines):
+    """Each right is tried; one that is missing is named as a policy spells it, each by its own."""
+    refused = {RIGHTS[line].partition(" ")[0]: "AccessDenied" for line in lines}
+    with account(refused=refused):
+        outcome = run("check", *SOURCE, "--json")
+
+    assert outcome.code == 2
+    assert verdicts_of(outcome)["credentials"] == "ok"
+    for line in lines:
+        found = lines_of(outcome)[line]
+        assert found["verdict"] == "problem"
+        assert found["said"].startswith(f"{RIGHTS[line]} is not allowed (AccessDenied")
+        assert "iam policy" in found["todo"]
+
+
+@pytest.mark.parametrize(
+    ("codes", "sentence"),
+    [
+        (
+            ("InvalidClientTokenId", "InvalidAccessKeyId", "UnrecognizedClientException"),
+            "the credentials are not valid here",
+        ),
+        (
+            ("SignatureDoesNotMatch", "SignatureDoesNotMatch", "InvalidSignatureException"),
+            "the secret key is wrong",
+        ),
+        (
+            ("ExpiredToken", "ExpiredToken", "ExpiredTokenException"),
+            "session token has expired",
+        ),
+    ],
+    ids=["wrong key", "wrong secret", "expired token"],
+)
+def test_credentials_that_are_refused_are_said_once(run, account, codes, sentence):
+    """The credentials' own line is the problem; what needs them is skipped."""
+    of_sts, of_s3, of_transcribe = codes
+    refused = {"sts:*": of_sts, "s3:*": of_s3, "transcribe:*": of_transcribe}
+    with account(refused=refused | {"iam:*": of_sts, "servicequotas:*": of_transcribe}):
+        outcome = run("check", *SOURCE, "--json")
+
+    found = lines_of(outcome)["credentials"]
+    assert outcome.code == 2
+    assert (found["verdict"], "AWS_PROFILE" in found["todo"]) == ("problem", True)
+    assert sentence in found["said"]
+    assert [n for n, v in verdicts_of(outcome).items() if v == "problem"] == ["credentials"]
+    assert verdicts_of(outcome)["source list"] == "skipped"
+
+
+def test_without_credentials_the_rest_is_still_looked_at(run):
+    """Where there are none, that is said, and this machine's files are looked at all the same."""
+    run.use(AWS_REGION="us-east-1", AWS_EC2_METADATA_DISABLED="true")
+
+    outcome = run("check", "s3://audio/", "--json")
+
+    assert outcome.code == 2
+    assert lines_of(outcome)["credentials"]["said"].startswith("No usable AWS credentials")
+    assert verdicts_of(outcome)["output"] == "ok"
+
+
+def test_without_a_region_the_setting_is_named(run):
+    """No region is a problem of the settings, and not of the credentials."""
+    run.use(AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test")
+
+    outcome = run("check", "s3://audio/", "--json")
+
+    assert outcome.code == 2
+    assert "--region" in lines_of(outcome)["settings"]["said"]
+
+
+def test_a_bucket_that_is_not_there_is_said_once(run, account):
+    """The bucket's line is the problem; what needs it is skipped."""
+    with account():
+        outcome = run("check", "s3://audi/", "--json")
+
+    assert outcome.code == 2
+    assert lines_of(outcome)["source bucket"]["said"].startswith("There is no bucket s3://audi.")
+    assert verdicts_of(outcome)["source list"] == "skipped"
+    assert verdicts_of(outcome)["source read"] == "skipped"
+
+
+def test_a_bucket_in_another_region_names_the_flag(run, account):
+    """The jobs must run where the recordings are, and the flag for that is named."""
+    refused = dict.fromkeys(("s3:ListBucket", "s3:GetObject"), "PermanentRedirect")
+    with account(region="eu-central-1", refused=refused):
+        outcome = run("check", "s3://audio/", "--json")
+
+    found = lines_of(outcome)["source bucket"]
+    assert outcome.code == 2
+    assert found["said"].startswith("The bucket s3://audio is in eu-central-1, and the jobs would")
+    assert found["todo"] == "Add --region eu-central-1."
+    assert verdicts_of(outcome)["source list"] == "skipped"
+
+
+def test_an_endpoint_that_nobody_listens_at(run):
+    """An address without a service is a problem that says where to look."""
+    run.use(**endpoint("http://127.0.0.1:1"))
+
+    outcome = run("check", *SOURCE, "--json")
+
+    found = lines_of(outcome)["source bucket"]
+    assert outcome.code == 2
+    assert found["said"] == "No answer from 127.0.0.1:1: Connection refused."
+    assert "firewall" in found["todo"]
+
+
+def test_a_clock_that_is_off_is_a_problem(run, account):
+    """A machine whose clock is wrong by minutes has every signature refused."""
+    with account(date=formatdate(time.time() + 700, usegmt=True)):
+        outcome = run("check", "s3://audio/", "--json")
+
+    assert outcome.code == 2
+    assert "clock is 11 min" in lines_of(outcome)["clock"]["said"]
+    assert "behind" in lines_of(outcome)["clock"]["said"]
+
+
+def test_an_object_that_may_not_be_removed_stays_and_is_named(run, account):
+    """A run needs no right to remove, so it is no problem, and the next check writes no second."""
+    with account(refused={"s3:DeleteObject": "AccessDenied"}) as made:
+        outcomes = [run("check", *SOURCE, "--json") for _ in range(2)]
+
+        assert [path.name for path in (made.service.folder / "t").iterdir()] == [_TRIAL_NAME]
+    for outcome in outcomes:
+        assert outcome.code == 0
+        assert f"s3://audio/t/{_TRIAL_NAME} stays" in lines_of(outcome)["results write"]["said"]
+
+
+def test_an_object_of_somebody_else_is_left_as_it_is(run, account):
+    """Nothing is written over what an earlier check has not written."""
+    with account() as made:
+        made.service.put(f"t/{_TRIAL_NAME}", "somebody's")
+
+        outcome = run("check", *SOURCE, "--json")
+
+        kept = (made.service.folder / "t" / _TRIAL_NAME).read_text()
+    assert kept == "somebody's\n"
+    assert verdicts_of(outcome)["results write"] == "skipped"
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        ("s3://audio/none/", "There is nothing below s3://audio/none/."),
+        ("s3://audio/notes/", "0 of 1 objects below s3://audio/notes/ are recordings."),
+    ],
+)
+def test_a_source_without_recordings_is_a_warning(run, account, source, sentence):
+    """A prefix may be filled later, so a run would not fail; but it is likely a slip."""
+    with account() as made:
+        made.service.put("notes/read.txt", "no recording")
+
+        outcome = run("check", source, "--json")
+
+    assert outcome.code == 0
+    assert verdicts_of(outcome)["source list"] == "warning"
+    assert lines_of(outcome)["source list"]["said"] == sentence
+
+
+def test_the_vocabulary_is_looked_at_when_named(run, account):
+    """One that is not there would have every job refused."""
+    with account():
+        outcome = run("check", "s3://audio/", "--vocabulary", "calls", "--json")
+
+    assert outcome.code == 2
+    assert "There is no vocabulary calls" in lines_of(outcome)["vocabulary"]["said"]
+
+
+def test_root_credentials_are_a_warning(run, account):
+    """They work, and nobody should use them every night."""
+    with account(arn="arn:aws:iam::123456789012:root"):
+        outcome = run("check", "s3://audio/", "--json")
+
+    assert outcome.code == 0
+    assert verdicts_of(outcome)["credentials"] == "warning"
+    assert "iam apply" in lines_of(outcome)["credentials"]["todo"]
+
+
+def test_a_session_token_that_nobody_renews_is_a_warning(run, account):
+    """A token in the environment ends in the middle of a long night."""
+    with account():
+        run.use(AWS_SESSION_TOKEN="token")
+
+        outcome = run("check", "s3://audio/", "--json")
+
+    assert verdicts_of(outcome)["credentials"] == "warning"
+    assert "token" in lines_of(outcome)["credentials"]["said"]
+
+
+def test_an_account_that_does_not_say_who_we_are_is_no_problem(run, account):
+    """A network without STS's endpoint, or a policy without it, runs as well."""
+    with account(refused={"sts:*": "AccessDenied"}):
+        outcome = run("check", "s3://audio/", "--json")
+
+    assert outcome.code == 0
+    assert verdicts_of(outcome)["credentials"] == "skipped"
+
+
+def test_a_folder_needs_no_account(run, recordings):
+    """For a folder only this machine counts."""
+    outcome = run("check", recordings, "--json")
+
+    assert outcome.code == 0, outcome.out
+    assert verdicts_of(outcome) == {
+        "AWS": "skipped", "source": "ok", "output": "ok", "state": "ok", "disk": "ok",
+        "Label Studio": "skipped",
+    }  # fmt: skip
+
+
+def test_files_of_another_run_are_problems(run, recordings):
+    """A run would refuse a state file of another source, and an output that is not its own."""
+    with begun(run.folder / "tasks.jsonl.state") as state:
+        listed(state, "a.mp3")
+    (run.folder / "notes.jsonl").write_text("mine\n")
+
+    other = run("check", recordings, "--json")
+    foreign = run("check", recordings, "--output", "notes.jsonl", "--json")
+
+    assert other.code == foreign.code == 2
+    assert "belongs to s3://calls/, not to file://" in lines_of(other)["state"]["said"]
+    assert "knows nothing of it" in lines_of(foreign)["output"]["said"]
+
+
+def test_a_run_that_is_under_way_is_a_warning(run, recordings):
+    """Its state file can't be had now, and it will be let go of."""
+    with begun(run.folder / "tasks.jsonl.state"):
+        outcome = run("check", recordings, "--json")
+
+    assert outcome.code == 0
+    assert verdicts_of(outcome)["state"] == "warning"
+    assert f"process {os.getpid()}" in lines_of(outcome)["state"]["said"]
+
+
+def test_a_folder_that_can_not_be_written_is_a_problem(run, recordings):
+    """It is tried, as even root may not write everywhere."""
+    outcome = run("check", recordings, "--output", "/proc/none/tasks.jsonl", "--json")
+
+    assert outcome.code == 2
+    assert verdicts_of(outcome)["output"] == verdicts_of(outcome)["state"] == "problem"
+    assert lines_of(outcome)["output"]["said"].startswith("The folder /")
+
+
+def test_nothing_is_left_of_looking_at_files(run, recordings):
+    """Output, state and lock are not made by looking whether they could be."""
+    run("check", recordings, "--output", "new/tasks.jsonl")
+
+    assert list(run.folder.iterdir()) == []
+
+
+def test_the_lines_are_aligned_and_what_to_do_stands_below(run, account):
+    """Verdict, name, sentence; below it an arrow with what to do; at the end the balance."""
+    with account(refused={"s3:PutObject": "AccessDenied"}):
+        outcome = run("check", *SOURCE)
+
+    lines = outcome.out.splitlines()
+    [at] = [n for n, line in enumerate(lines) if line.startswith("problem")]
+    assert lines[at].startswith("problem  results write  s3:PutObject on s3://audio is not allowed")
+    assert lines[at + 1].startswith(f"{'':24}→ Allow it; ")
+    assert lines[-1].startswith("A run would fail: 1 problem, 0 warnings, ")
+    assert "\x1b" not in outcome.out
+
+
+@pytest.mark.parametrize(("more", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_colour_is_for_terminals(run, recordings, more, coloured):
+    """On a terminal the verdicts have colours and lines are broken, unless NO_COLOR is set."""
+    controlling, terminal = pty.openpty()
+    run.env = clean_environment(COLUMNS="60", TERM="xterm", **more)
+
+    with run.start("check", recordings, out=terminal) as process:
+        os.close(terminal)
+        shown = b"".join(iter(lambda: _read(controlling), b"")).decode()
+
+    assert process.returncode == 0
+    assert ("\x1b[32mok" in shown) is coloured
+    assert all(len(line) < 80 for line in shown.splitlines())
+
+
+def _read(terminal):
+    """What a terminal shows next; b"" when the program has ended."""
+    try:
+        return os.read(terminal, 4096)
+    except OSError:  # Linux's word for a terminal that nobody has open any more
+        return b""
+
+
+def test_json_is_one_line_with_every_fact(run, recordings):
+    """Who watches many machines reads the lines and the balance from there."""
+    outcome = run("check", recordings, "--json")
+
+    assert outcome.out.count("\n") == 1
+    found = json.loads(outcome.out)
+    assert set(found) == {"source", "ready", "counts", "lines"}
+    assert sum(found["counts"].values()) == len(found["lines"])
