@@ -156,6 +156,17 @@ def test_segments_are_compared_one_by_one_while_they_belong_together():
     assert list(pairs([line("a c", "b", segments=(kept, drawn))])) == [Pair("a c", "b")]
 
 
+def test_a_text_that_moved_to_the_next_segment_is_not_missed():
+    """Where a reviewer emptied a segment into its neighbour, the whole texts are held together."""
+    moved = (
+        Segment(start=0, end=1, text="ask Kowalczyk again", predicted="ask"),
+        Segment(start=1, end=2, text="", predicted="Kowalczyk again"),
+    )
+    whole = line("ask Kowalczyk again", "ask Kowalczyk again", segments=moved)
+
+    assert list(pairs([whole])) == [Pair("ask Kowalczyk again", "ask Kowalczyk again")]
+
+
 @few
 @given(st.lists(st.tuples(texts, texts), max_size=4), st.integers(1, 3))
 def test_every_phrase_was_missed_often_enough_and_more_than_it_was_right(found, least):

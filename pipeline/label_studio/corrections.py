@@ -80,9 +80,15 @@ def _saved(line: GroundTruth) -> tuple[str, int]:
 
 
 def pairs(found: Iterable[GroundTruth]) -> Iterator[Pair]:
-    """What was said and heard in reviews, by segments where they still belong together."""
+    """What was said and heard in reviews, by segments where they still belong together.
+
+    They don't where one was drawn, deleted or emptied: its text may have gone to its neighbour.
+    """
     for line in found:
-        together = not line.deleted and all(s.predicted is not None for s in line.segments)
+        kept = (
+            s.predicted is not None and bool(s.text) == bool(s.predicted) for s in line.segments
+        )
+        together = not line.deleted and all(kept)
         if line.segments and together:
             yield from (Pair(each.text, each.predicted or "") for each in line.segments)
         else:
