@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 from pipeline.brakes import SlotGate, Waiting
 from pipeline.config import Prices
 from pipeline.errors import NothingWorks
-from pipeline.prices import Item, billed_seconds, cost
+from pipeline.figures import Figures
+from pipeline.logs import WARNING, event
+from pipeline.prices import cost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from pipeline.events import Reliance
     from pipeline.model import Job
@@ -27,45 +29,6 @@ _CLAIM = 64
 _ALL_ALIKE = 20
 _RECHECK_SECONDS = 5.0
 _LEARNING = 0.1
-
-
-class Figures:
-    """What has happened in this run; all counts are of recordings or objects.
-
-    `billed` are the billed seconds of the jobs whose transcripts this run has collected, by item.
-    The service tells nobody how long a recording is: it is taken to end with its last segment.
-    """
-
-    def __init__(self) -> None:
-        self.begun = time.monotonic()
-        self.listed = 0
-        self.touched = 0
-        self.listing_done = False
-        self.skipped: Counter[str] = Counter()
-        self.started = 0
-        self.adopted = 0
-        self.resumed = 0
-        self.written = 0
-        self.silent = 0
-        self.failed = 0
-        self.postponed = 0
-        self.notes: list[str] = []
-        self.billed: Counter[Item] = Counter()
-
-    def bill(self, seconds: float, items: Iterable[Item]) -> None:
-        """A job over so many seconds of audio is complete, and billed for these items."""
-        for item in items:
-            self.billed[item] += billed_seconds(seconds)
-
-    @property
-    def billed_seconds(self) -> int:
-        """Seconds of audio that are billed."""
-        return self.billed[Item.TRANSCRIPTION]
-
-    @property
-    def seconds(self) -> float:
-        """How long the run has been going on."""
-        return time.monotonic() - self.begun
 
 
 class Board:
@@ -136,7 +99,9 @@ class Board:
                 return None
             changed = self._changed
             await changed.wait()
-        return self._claimed.popleft()
+        job = self._claimed.popleft()
+        self.figures.passage.taken(job.name, time.monotonic())
+        return job
 
     def _claim(self) -> None:
         most = _CLAIM if self._starts_left is None else min(_CLAIM, self._starts_left)
@@ -163,7 +128,8 @@ class Board:
         self._anything_ran = True
         self._hold(job)
         self.waiting[job.name] = job
-        self._since[job.name] = time.monotonic()
+        self._since[job.name] = now = time.monotonic()
+        self.figures.passage.runs(job.name, now)
 
     def seem_finished(self, jobs: Iterable[Job], begun: float) -> None:
         """A look at the jobs, begun then by the loop's clock, no longer showed these.
@@ -193,6 +159,7 @@ class Board:
         """Wait for its end no longer."""
         del self.waiting[job.name]
         self._not_before.pop(job.name, None)
+        self.figures.passage.seems_ended(job.name, time.monotonic())
 
     def has_ended(self, job: Job) -> None:
         """The service runs it no longer: its slot is free."""
@@ -220,18 +187,26 @@ class Board:
         before = time.monotonic() - seconds
         return [job for name, job in self.waiting.items() if self._since.get(name, 0) < before]
 
+    @property
+    def oldest_seconds(self) -> float:
+        """How long ago the oldest of the waiting jobs was started; 0 where none is."""
+        now = time.monotonic()
+        return now - min((self._since.get(name, now) for name in self.waiting), default=now)
+
     def _hold(self, job: Job) -> None:
         self._holding.add(job.name)
 
     def postpone(self, job: Job) -> None:
         """The recording met faults for too long: the next run goes on with it as it stands."""
         self.figures.postponed += 1
+        event("recording.postponed", WARNING, recording=job.recording.key, job=job.name)
         self._settle(job)
 
     def try_again(self, job: Job) -> None:
         """The job failed for no fault of the recording: it is pending under a new name."""
         self.state.try_again(job)
         self._settled(job)
+        event("job.replaced", WARNING, recording=job.recording.key, job=job.name)
         self._settle(job)
         self._wake()
 
@@ -258,6 +233,7 @@ class Board:
     def restart(self, job: Job) -> int:
         """The service has forgotten the job: it is pending again; return how often this was."""
         self._restarts[job.name] += 1
+        event("job.forgotten", WARNING, recording=job.recording.key, job=job.name)
         self.state.release(job)
         self._settled(job)
         self._settle(job)
@@ -280,6 +256,7 @@ class Board:
             known = self.typical_seconds or seconds
             self.typical_seconds = known + _LEARNING * (seconds - known)
         self.figures.silent += silent
+        self.figures.passage.handed_over(job.name, time.monotonic())
         self._settle(job)
 
     def fail(self, job: Job, reason: str, words: str) -> None:
@@ -287,11 +264,16 @@ class Board:
         self._since.pop(job.name, None)
         self.state.failed(job, reason, words)
         self._settled(job)
-        self.figures.failed += 1
+        self.figures.failures[reason] += 1
+        about = {"recording": job.recording.key, "job": job.name}
+        event("recording.failed", WARNING, **about, reason=reason, words=words)
         self._settle(job)
 
-    def wrote(self, jobs: Iterable[Job], count: int) -> None:
+    def wrote(self, jobs: Sequence[Job], count: int) -> None:
         """The jobs' lines are committed; `count` of them were still wanted."""
+        now = time.monotonic()
+        for job in jobs:
+            self.figures.passage.written(job.name, now)
         self.figures.written += count
         self._settled(*jobs)
 
@@ -302,6 +284,7 @@ class Board:
                 self.on_settled(job.name)
 
     def _settle(self, job: Job) -> None:
+        self.figures.passage.left(job.name)
         self.has_ended(job)
         self._open -= 1
         if not self._open:

@@ -6,6 +6,7 @@ from it, and the example file is compared with it.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, get_type_hints
 
@@ -174,6 +175,37 @@ class LabelStudio(msgspec.Struct, frozen=True):
     ] = "ground_truth.jsonl"
 
 
+class LogFormat(StrEnum):
+    """How a run tells what it does."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class Watching(msgspec.Struct, frozen=True):
+    """How others watch a run."""
+
+    log_format: Annotated[
+        LogFormat,
+        Meta(
+            description="How the run tells what it does on stderr: text, or a JSON object a line."
+        ),
+    ] = LogFormat.TEXT
+    metrics_port: Annotated[
+        int,
+        Meta(ge=0, le=65_535, description="Port where Prometheus finds /metrics; 0 is none."),
+    ] = 0
+    metrics_host: Annotated[
+        str, Meta(description="Address to listen at; others than this machine need another one.")
+    ] = "127.0.0.1"
+    metrics_file: Annotated[
+        str, Meta(description="The same metrics as a file for node_exporter, NAME.prom.")
+    ] = ""
+    heartbeat_file: Annotated[
+        str, Meta(description="File that is written anew every 5 s while the run is alive.")
+    ] = ""
+
+
 class Rule(msgspec.Struct, frozen=True):
     """What is asked for the recordings that match one of the globs.
 
@@ -196,6 +228,7 @@ class Config(msgspec.Struct, frozen=True):
     prices: Prices = Prices()
     tasks: Tasks = Tasks()
     label_studio: LabelStudio = LabelStudio()
+    watching: Watching = Watching()
     rules: tuple[Rule, ...] = ()
 
     @property

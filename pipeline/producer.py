@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from pipeline.errors import Denied, NotNow, ServiceUnreachable
+from pipeline.logs import event
 from pipeline.model import Recording
 from pipeline.naming import S3Place, parse_job_name, result_place
 
@@ -29,6 +30,7 @@ async def produce(source: Source, selection: Selection, asking: Asking, board: B
         figures.listed += len(page)
         board.listed()
     board.state.note_skipped(figures.skipped)
+    event("listing.ended", listed=figures.listed, skipped=dict(figures.skipped))
     figures.listing_done = True
     board.listed()
 

@@ -1,4 +1,4 @@
-"""How far a run is: a bar on a terminal, a line every 30 seconds elsewhere; all on stderr."""
+"""How far a run is: a bar on a terminal, a line or event every 30 s elsewhere; all on stderr."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
+from pipeline.logs import event, is_json
 from pipeline.state_reading import read_state
 from pipeline.text import duration
 
@@ -31,13 +32,16 @@ class Style(StrEnum):
 
     BAR = "bar"
     LINES = "lines"
+    EVENTS = "events"
     QUIET = "quiet"
 
 
 def style_for(*, quiet: bool) -> Style:
-    """A bar where someone watches, lines where it goes to a log."""
+    """A bar where someone watches, lines where it goes to a log, events to one of JSON."""
     if quiet:
         return Style.QUIET
+    if is_json():
+        return Style.EVENTS
     watched = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
     return Style.BAR if watched else Style.LINES
 
@@ -106,7 +110,7 @@ class Gauge:
 @asynccontextmanager
 async def shown(board: Board, style: Style) -> AsyncIterator[None]:
     """Show the progress of a run while the body goes on."""
-    show = {Style.BAR: _bar, Style.LINES: _lines}.get(style)
+    show = {Style.BAR: _bar, Style.LINES: _lines, Style.EVENTS: _events}.get(style)
     if show is None:
         yield
         return
@@ -167,6 +171,14 @@ async def _lines(gauge: Gauge) -> None:
     while True:
         await asyncio.sleep(_LINE_SECONDS)
         sys.stderr.write(f"{gauge.read(time.monotonic())}\n")
+
+
+async def _events(gauge: Gauge) -> None:
+    gauge.read(time.monotonic())
+    while True:
+        await asyncio.sleep(_LINE_SECONDS)
+        seen = gauge.read(time.monotonic())
+        event("progress", message=str(seen), **seen._asdict())
 
 
 async def _bar(gauge: Gauge) -> None:

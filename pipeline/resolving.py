@@ -10,6 +10,7 @@ import re
 import tomllib
 from datetime import datetime
 from enum import EnumType
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -25,7 +26,6 @@ from pipeline.prices import parse_tiers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 ENVIRONMENT = "TRANSCRIBE_PIPELINE_"
 _VARIABLES = "the environment"
@@ -217,6 +217,7 @@ def _disagreements(config: Config) -> Iterator[str]:
         yield f"endpoint_url = {url!r}: write it with http:// or https://."
     yield from job_complaints(config.transcribe, config.output.results)
     yield from _bad_output(config)
+    yield from _bad_watching(config)
     try:
         parse_tiers(config.prices.price_tiers)
     except ValueError:
@@ -251,4 +252,20 @@ def _bad_results(uri: str) -> Iterator[str]:
         yield (
             f"results = {uri!r}: the service writes only below prefixes of the characters "
             "a-z A-Z 0-9 - _ . ! * ' ( ) / (at most 850)."
+        )
+
+
+def _bad_watching(config: Config) -> Iterator[str]:
+    watching = config.watching
+    files = {"metrics_file": watching.metrics_file, "heartbeat_file": watching.heartbeat_file}
+    taken = {config.output_path.absolute(): "output", config.state_path.absolute(): "state"}
+    if config.output_path.name:
+        taken[config.failures_path.absolute()] = "the file of failures"
+    for name, path in files.items():
+        if path and (other := taken.setdefault(Path(path).absolute(), name)) != name:
+            yield f"{name} = {path!r}: that is {other} already. Name another file."
+    if watching.metrics_file and not watching.metrics_file.endswith(".prom"):
+        yield (
+            f"metrics_file = {watching.metrics_file!r}: node_exporter reads no file whose name "
+            "does not end in .prom."
         )

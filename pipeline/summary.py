@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import shlex
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from pipeline import __version__
+from pipeline.durations import Spent  # noqa: TC001 # msgspec reads the annotations at run time
 from pipeline.failures import advice
+from pipeline.logs import RUN_ID, moment
 from pipeline.text import duration, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.board import Figures
+    from pipeline.figures import Figures
     from pipeline.run import Run
     from pipeline.state_reading import Counts, StateReader
 
@@ -57,9 +61,14 @@ class Summary(msgspec.Struct, frozen=True):
     `calls` and `refused` numbers of calls by operation. `balance` tells where the listed objects
     stand at the end; its parts add up to `listed`, or something was dropped. `stopped` is why the
     run ended early: "interrupted", a budget, or the sentence of an error; else empty.
+    `begun` and `ended` are moments in UTC.
     `billed_seconds` of audio and their `cost` are those of the transcripts that this run collected.
     """
 
+    run_id: str
+    version: str
+    begun: str
+    ended: str
     source: str
     output: str
     state: str
@@ -79,7 +88,9 @@ class Summary(msgspec.Struct, frozen=True):
     balance: Balance
     pending: int
     in_flight: int
+    oldest_in_flight_seconds: float
     seconds: float
+    stages: dict[str, Spent]
     billed_seconds: int
     cost: float
     currency: str
@@ -95,18 +106,15 @@ class Summary(msgspec.Struct, frozen=True):
 
 
 def summarise(run: Run, exit_code: int, stopped: str = "") -> Summary:
-    """Gather the facts of a run that has ended.
-
-    Args:
-        run: the run.
-        exit_code: of the program, when everything is written; 1 takes the place of 0 where
-            recordings failed.
-        stopped: why it ended early.
-    """
+    """Gather the facts of a run that has ended; where recordings failed, exit code 0 becomes 1."""
     board, figures, config = run.board, run.board.figures, run.config
-    counts = board.state.counts()
-    failures = board.state.failures()
+    counts, failures = board.state.counts(), board.state.failures()
+    ended = datetime.now(UTC)
     return Summary(
+        run_id=RUN_ID,
+        version=__version__,
+        begun=moment(ended - timedelta(seconds=figures.seconds)),
+        ended=moment(ended),
         source=run.source.uri,
         output=str(config.output_path),
         state=str(config.state_path),
@@ -126,7 +134,9 @@ def summarise(run: Run, exit_code: int, stopped: str = "") -> Summary:
         balance=balance(figures, board.state.selected()),
         pending=counts.pending,
         in_flight=counts.in_flight,
+        oldest_in_flight_seconds=round(board.oldest_seconds, 3),
         seconds=round(figures.seconds, 3),
+        stages=figures.passage.spent(),
         billed_seconds=figures.billed_seconds,
         cost=round(board.cost, 4),
         currency=board.prices.currency,

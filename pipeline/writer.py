@@ -242,7 +242,7 @@ async def write(output: Output, lines: asyncio.Queue[Line], board: Board) -> Non
 
 def _commit(output: Output, batch: list[Line], board: Board) -> None:
     wanted = output.write(batch)
-    board.wrote((line.job for line in batch), wanted)
+    board.wrote([line.job for line in batch], wanted)
 
 
 async def _fill(batch: list[Line], lines: asyncio.Queue[Line]) -> None:

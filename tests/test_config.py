@@ -64,6 +64,11 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "token_file": words,
     "review_below": st.floats(0.001, 1),
     "ground_truth": words,
+    "log_format": st.sampled_from(["text", "json"]),
+    "metrics_port": st.integers(1, 65_535),
+    "metrics_host": words,
+    "metrics_file": words.map(lambda word: f"{word}.prom"),
+    "heartbeat_file": words.map(lambda word: f"{word}.alive"),
 }
 names = st.from_regex(r"[0-9a-zA-Z._-]{1,200}", fullmatch=True)
 by_language = st.dictionaries(st.sampled_from(["en-US", "fr-FR"]), names, min_size=1)
@@ -482,3 +487,21 @@ def test_settings_can_not_be_changed():
 
     with pytest.raises(AttributeError):
         limits.workers = 5  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("given", "what"),
+    [
+        ({"heartbeat_file": "t.jsonl"}, "heartbeat_file = 't.jsonl': that is output already."),
+        ({"heartbeat_file": "t.jsonl.state"}, "that is state already."),
+        ({"metrics_file": "./t.failures.jsonl"}, "that is the file of failures already."),
+        (
+            {"metrics_file": "a.prom", "heartbeat_file": "a.prom"},
+            "heartbeat_file = 'a.prom': that is metrics_file already.",
+        ),
+        ({"metrics_file": "m.txt"}, "node_exporter reads no file whose name does not end in .prom"),
+    ],
+)
+def test_what_others_watch_takes_no_file_of_the_run(given, what):
+    """A heartbeat over the tasks would lose them all, and a misnamed file nobody would read."""
+    assert what in complaint({"output": "t.jsonl"} | given)

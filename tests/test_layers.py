@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 
 LAYERS = (
     ("cli",),
-    ("summary", "report", "doctor"),
+    ("summary", "report", "doctor", "watching", "metrics"),
     ("run",),
     ("producer", "starters", "poller", "collector", "writer"),
     (
@@ -38,14 +38,15 @@ LAYERS = (
             "cleaning",
             "board",
             "brakes",
+            "figures",
             "tasks",
             "transcript",
             *("event_queue", "eventing"),
         ),
-        *("progress", "exporting", "parts", "plan", "iam", "metrics", "label_studio"),
+        *("progress", "exporting", "parts", "plan", "iam", "label_studio"),
         "vocabularies",
     ),
-    ("state_file",),
+    ("state_file", "logs"),
     (
         "text",
         "proxies",
@@ -57,6 +58,7 @@ LAYERS = (
         "budget",
         "globs",
         *("job_options", "job_checks"),
+        "durations",
         "failures",
         "config",
         "model",

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.board import Figures
 from pipeline.config import Prices
 from pipeline.errors import BadSettings
+from pipeline.figures import Figures
 from pipeline.job_options import Transcribe
 from pipeline.prices import FREE, Item, billed_seconds, cost, items_of, unknown_prices
 from pipeline.resolving import resolve

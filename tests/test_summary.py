@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -9,20 +11,35 @@ import msgspec
 import pytest
 
 from pipeline.aws import Session
-from pipeline.board import Board, Figures
+from pipeline.board import Board
+from pipeline.durations import Spent
 from pipeline.failures import NO_SPEECH, TOO_LONG, advice
+from pipeline.figures import Figures
 from pipeline.naming import S3Place
 from pipeline.resolving import resolve
 from pipeline.run import Run
 from pipeline.s3 import S3
 from pipeline.sources import S3Source
-from pipeline.summary import OVER_BUDGET, Balance, Failure, Summary, as_text, balance, summarise
+from pipeline.summary import (
+    OVER_BUDGET,
+    Balance,
+    Failure,
+    Summary,
+    as_text,
+    balance,
+    summarise,
+)
+from tests.conftest import ROOT
 from tests.state_files import begun, listed, running, written
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 FACTS = Summary(
+    run_id="20261123T020000Z-0a1b2c",
+    version="1.2.3",
+    begun="2026-11-23T02:00:00.000Z",
+    ended="2026-11-23T03:01:01.000Z",
     source="s3://calls/",
     output="tasks.jsonl",
     state="tasks.jsonl.state",
@@ -42,7 +59,9 @@ FACTS = Summary(
     balance=Balance(listed=1_250, written=1_200, failed=0, skipped=50, pending=0),
     pending=0,
     in_flight=0,
+    oldest_in_flight_seconds=0.0,
     seconds=3_661.0,
+    stages={"start": Spent(1_200, 480.0)},
     billed_seconds=0,
     cost=0.0,
     currency="USD",
@@ -244,6 +263,34 @@ async def test_the_facts_are_those_of_the_run(tmp_path):
     assert (summary.pending, summary.in_flight, summary.failed) == (1, 1, 1)
     assert summary.examples == (Failure("failing", TOO_LONG, "Words."),)
     assert summary.exit_code == 1
+
+
+async def test_the_moments_are_those_of_the_run(tmp_path):
+    """Begin and end are UTC, as far apart as the run took, and the stages those of the board."""
+    with begun(tmp_path / "state") as state:
+        board = Board(state, 9)
+        board.figures.begun -= 3_600
+        board.figures.passage.taken("job", 1)
+        board.figures.passage.runs("job", 3.5)
+        summary = await summary_of(tmp_path, board)
+
+    begin, end = map(datetime.fromisoformat, (summary.begun, summary.ended))
+    assert begin.tzinfo == UTC
+    assert (end - begin).total_seconds() == pytest.approx(3_600, abs=2)
+    assert summary.stages["start"] == Spent(1, 2.5)
+    assert list(summary.stages) == ["start", "wait", "collect", "write"]
+
+
+def test_the_readme_explains_every_field_of_the_summary():
+    """Whoever reads the JSON finds each of its names in the README's table, in its order."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = text[text.index("<!-- summary -->") : text.index("<!-- end of summary -->")]
+
+    first = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
+
+    told = re.findall(r"`(\w+)`", " ".join(first))
+
+    assert list(Summary.__struct_fields__) == told
 
 
 def test_the_balance_holds_what_every_run_wrote(tmp_path):

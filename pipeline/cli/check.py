@@ -105,7 +105,7 @@ def command(
         project=project,
         token_file=token_file,
     )
-    from pipeline.cli.run import parse_source
+    from pipeline.cli.place import parse_source
     from pipeline.doctor.finding import conclusion, report
 
     place = None if source is None else parse_source(source, chosen)

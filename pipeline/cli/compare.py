@@ -13,7 +13,8 @@ import orjson
 import typer
 
 from pipeline.cli.options import ConfigFile, examples, option, settings
-from pipeline.cli.run import Order, complete, parse_source, report
+from pipeline.cli.place import parse_source
+from pipeline.cli.run import Order, complete, report
 from pipeline.cli.services import services
 from pipeline.cli.vocabulary import one_language
 from pipeline.errors import BadSettings

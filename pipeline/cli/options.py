@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.config import describe
+from pipeline.config import LogFormat, describe
 from pipeline.labeling import TaskKind
+from pipeline.logs import ERROR, begin_json, event, is_json
 from pipeline.resolving import ENVIRONMENT, resolve
 from pipeline.text import printable
 
@@ -22,7 +23,13 @@ CANNOT_RUN = 2
 
 
 def say(error: str) -> None:
-    """Say on stderr what went wrong, under the program's name; foreign words forge no line."""
+    """Say on stderr what went wrong: an event of the log, or lines under the program's name.
+
+    Foreign words forge no line of either.
+    """
+    if is_json():
+        event("error", ERROR, message=error)
+        return
     for line in error.split("\n"):
         typer.echo(f"transcribe-pipeline: {printable(line)}", err=True)
 
@@ -41,6 +48,7 @@ ConfigFile = Annotated[
 ]
 OutputFile = Annotated[str | None, option("output", "FILE")]
 StateFile = Annotated[str | None, option("state", "FILE")]
+Log = Annotated[LogFormat | None, option("log_format", "text|json")]
 Task = Annotated[TaskKind | None, option("kind", "KIND", "--task")]
 
 
@@ -48,6 +56,21 @@ def settings(config_file: Path | None, **flags: Any) -> Config:
     """The settings from flags, environment and file; `None` means that a flag was not given."""
     named = os.environ.get(f"{ENVIRONMENT}CONFIG")
     return resolve(flags, os.environ, config_file or (Path(named) if named else None))
+
+
+def settings_of_a_run(config_file: Path | None, *, quiet: bool, **flags: Any) -> Config:
+    """The settings, and a log in the format that they name.
+
+    Complaints about the settings come in that format where the command line or the environment
+    names it.
+    """
+    known = flags.get("log_format") or os.environ.get(f"{ENVIRONMENT}LOG_FORMAT")
+    if known == LogFormat.JSON:
+        begin_json(quiet=quiet)
+    chosen = settings(config_file, **flags)
+    if chosen.watching.log_format is LogFormat.JSON:
+        begin_json(quiet=quiet)
+    return chosen
 
 
 def examples(*pairs: tuple[str, str]) -> str:

@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import msgspec
 import typer
 
+from pipeline import __version__
 from pipeline.cli.options import (
     CANNOT_RUN,
     ConfigFile,
+    Log,
     OutputFile,
     StateFile,
     Task,
     examples,
     option,
     say,
-    settings,
+    settings_of_a_run,
 )
+from pipeline.cli.place import parse_source
 from pipeline.cli.services import interruptible, services
-from pipeline.errors import BadSettings, BudgetSpent, CannotRun, NoSuchSource
-from pipeline.naming import S3Place, group_tag, parse_s3_uri
+from pipeline.config import SETTINGS, Watching
+from pipeline.errors import BudgetSpent, CannotRun
+from pipeline.logs import ERROR, INFO, WARNING, event, is_json
+from pipeline.naming import S3Place, group_tag
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+    from pathlib import Path
 
     from pipeline.config import Config
     from pipeline.progress import Style
@@ -96,6 +100,10 @@ def command(
         bool,
         typer.Option("--rebuild-state", help="Set a damaged state file aside, then the same."),
     ] = False,
+    log_format: Log = None,
+    metrics_port: Annotated[int | None, option("metrics_port", "N")] = None,
+    metrics_file: Annotated[str | None, option("metrics_file", "FILE")] = None,
+    heartbeat_file: Annotated[str | None, option("heartbeat_file", "FILE")] = None,
     config: ConfigFile = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what failed.")] = False,
     json: Annotated[
@@ -111,27 +119,8 @@ def command(
     can't run; 3 --limit, --until or --max-hours ended it with work left; 130 or 143 interrupted.
     After 3, 130 and 143 the same command goes on.
     """
-    chosen = settings(
-        config,
-        output=output,
-        state=state,
-        results=results,
-        language=language,
-        kind=task,
-        vocabulary=vocabulary,
-        include=include,
-        exclude=exclude,
-        max_in_flight=max_in_flight,
-        start_rate=start_rate,
-        workers=workers,
-        list_parallel=list_parallel,
-        profile=profile,
-        region=region,
-        endpoint_url=endpoint_url,
-        limit=limit,
-        until=until,
-        max_hours=max_hours,
-    )
+    flags = {name: value for name, value in locals().items() if name in SETTINGS}
+    chosen = settings_of_a_run(config, quiet=quiet, kind=task, **flags)
     from pipeline.content import parse_place
     from pipeline.progress import style_for
 
@@ -142,6 +131,7 @@ def command(
         parse_place(manifest) if manifest else None,
         rebuild_output=rebuild_output or rebuild_state,
         rebuild_state=rebuild_state,
+        watching=chosen.watching,
     )
     raise typer.Exit(report(complete(order), quiet=quiet, json=json))
 
@@ -151,7 +141,8 @@ class Order(NamedTuple):
 
     `manifest` names which of the recordings; `rebuild_output` writes every task anew, and
     `rebuild_state` sets the state file aside first. With `earlier` the recordings are those that
-    are written there, and nothing is started.
+    are written there, and nothing is started. `watching` is how others watch it: not at all unless
+    it is said, as only one of a night's commands can have the port and the files.
     """
 
     config: Config
@@ -161,49 +152,7 @@ class Order(NamedTuple):
     rebuild_output: bool = False
     rebuild_state: bool = False
     earlier: StateReader | None = None
-
-
-def parse_source(source: str, config: Config) -> S3Place | Path:
-    """The bucket and prefix, or the folder, that SOURCE names.
-
-    Raises:
-        BadSettings: it is neither, or the settings do not go with a folder.
-        NoSuchSource: there is no such folder.
-    """
-    if not source:
-        raise BadSettings("SOURCE is empty: name s3://bucket/prefix, or a folder.")
-    place = parse_s3_uri(source)
-    if place is not None:
-        return place
-    if "://" in source:
-        raise BadSettings(f"SOURCE {source!r}: write it as s3://bucket/prefix, or name a folder.")
-    folder = Path(os.path.abspath(source))  # noqa: PTH100 # resolve() would follow links
-    if not folder.is_dir():
-        if folder.exists():
-            raise NoSuchSource(f"{source} is a file: name the folder it is in, and --include it.")
-        raise NoSuchSource(f"There is no folder {source} (a bucket is s3://bucket/prefix).")
-    _check_settings_of_a_folder(config)
-    return folder
-
-
-def _check_settings_of_a_folder(config: Config) -> None:
-    """Refuse what only a bucket can have.
-
-    Raises:
-        BadSettings: so it is.
-    """
-    language = config.transcribe.language
-    if language != "auto" and not language.startswith("en-"):
-        raise BadSettings(
-            f"language = {language!r}: the recogniser for folders knows US English only. "
-            "Recordings in other languages need a bucket and Amazon Transcribe."
-        )
-    if config.transcribe.vocabulary:
-        raise BadSettings(
-            "vocabulary goes with a bucket: the recogniser for folders keeps none. `serve` does."
-        )
-    if config.output.results:
-        raise BadSettings("results goes with a bucket: a folder's transcripts are not kept.")
+    watching: Watching = Watching()
 
 
 def report(summary: Summary, *, quiet: bool, json: bool) -> int:
@@ -215,7 +164,11 @@ def report(summary: Summary, *, quiet: bool, json: bool) -> int:
         quiet = quiet or not summary.listed
     if json:
         typer.echo(msgspec.json.encode(summary))
-    elif not quiet or summary.exit_code == 1:
+    if is_json():
+        level = {1: WARNING, CANNOT_RUN: ERROR}.get(summary.exit_code, INFO)
+        facts = msgspec.to_builtins(summary)
+        event("run.ended", level, message=as_text(summary), summary=facts)
+    elif not json and (not quiet or summary.exit_code == 1):
         typer.echo(as_text(summary), err=True)
     return summary.exit_code
 
@@ -254,9 +207,11 @@ async def _with_services(order: Order, state: State) -> Summary:
     from pipeline.failed import write_failures
     from pipeline.manifest import named_by
     from pipeline.prices import FREE
+    from pipeline.progress import shown
     from pipeline.run import Run
     from pipeline.sources import Selection
     from pipeline.state_history import end_run
+    from pipeline.watching import last_success, watched
 
     config = order.config
     board = Board(state, config.most_in_flight, config.budget.limit or None)
@@ -270,7 +225,17 @@ async def _with_services(order: Order, state: State) -> Summary:
         work = partial(run.complete, selection, rebuild=order.rebuild_output)
         if order.earlier:
             work = partial(run.rewrite, order.earlier)
-        summary = await _summary_of(run, work, order)
+        event(
+            "run.started",
+            version=__version__,
+            source=source.uri,
+            output=str(config.output_path),
+            state=str(config.state_path),
+        )
+        watching = watched(run, order.watching, last_success(state), say)
+        async with shown(board, order.style), watching as watch:
+            summary = await _summary_of(run, work, order)
+            watch.end(summary.exit_code)
         end_run(state, msgspec.json.encode(summary))
         listed = board.figures.listing_done
         write_failures(config.failures_path, source, state, listed=listed)
@@ -281,12 +246,10 @@ async def _summary_of(
     run: Run, work: Callable[[], Coroutine[None, None, None]], order: Order
 ) -> Summary:
     """Complete the run, or end it as it must end; the facts of it either way."""
-    from pipeline.progress import shown
     from pipeline.summary import OVER_BUDGET, summarise
 
     try:
-        async with shown(run.board, order.style):
-            received = await interruptible(work)
+        received = await interruptible(work)
     except CannotRun as error:
         return summarise(run, CANNOT_RUN, str(error))
     except BudgetSpent as over:

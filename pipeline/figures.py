@@ -1,0 +1,58 @@
+"""What has happened in a run so far, as figures."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from pipeline.durations import Passage
+from pipeline.prices import Item, billed_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Figures:
+    """What has happened in this run; all counts are of recordings or objects.
+
+    `billed` are the billed seconds of the jobs whose transcripts this run has collected, by item.
+    The service tells nobody how long a recording is: it is taken to end with its last segment.
+    """
+
+    def __init__(self) -> None:
+        self.begun = time.monotonic()
+        self.listed = 0
+        self.touched = 0
+        self.listing_done = False
+        self.skipped: Counter[str] = Counter()
+        self.started = 0
+        self.adopted = 0
+        self.resumed = 0
+        self.written = 0
+        self.silent = 0
+        self.failures: Counter[str] = Counter()
+        self.postponed = 0
+        self.notes: list[str] = []
+        self.billed: Counter[Item] = Counter()
+        self.passage = Passage()
+
+    def bill(self, seconds: float, items: Iterable[Item]) -> None:
+        """A job over so many seconds of audio is complete, and billed for these items."""
+        for item in items:
+            self.billed[item] += billed_seconds(seconds)
+
+    @property
+    def billed_seconds(self) -> int:
+        """Seconds of audio that are billed."""
+        return self.billed[Item.TRANSCRIPTION]
+
+    @property
+    def failed(self) -> int:
+        """How many recordings failed in this run."""
+        return self.failures.total()
+
+    @property
+    def seconds(self) -> float:
+        """How long the run has been going on."""
+        return time.monotonic() - self.begun

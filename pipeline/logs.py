@@ -1,0 +1,83 @@
+r"""What a run tells, as lines of JSON for a log collector; silent where people are told in text.
+
+One object a line, ASCII alone, so that no key forges a line or reaches a terminal unescaped:
+
+    {"time": "2026-11-23T02:14:07.512Z", "level": "warning", "event": "recording.failed", ...}
+
+A process has one standard error, so as in the standard library there is one log for all of it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import sys
+from datetime import UTC, datetime
+
+RUN_ID = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.urandom(3).hex()}"
+"""What tells this run from others, in its log, summary, heartbeat and metrics."""
+
+INFO, WARNING, ERROR = logging.INFO, logging.WARNING, logging.ERROR
+
+_LOG = logging.getLogger("transcribe_pipeline")
+_LOG.addHandler(logging.NullHandler())  # without a handler the standard library would print
+# Of a line of JSON; without the backslash no escape is cut in two.
+_SIGNED = re.compile(r"\?[^\s\"'<>\\]*(?:x-amz-|signature=|token=)[^\s\"'<>\\]*", re.IGNORECASE)
+
+
+def begin_json(*, quiet: bool) -> None:
+    """From now on everything is told as JSON on stderr, what libraries warn of included.
+
+    With `quiet` only what failed.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_JsonLines())
+    logging.basicConfig(handlers=[handler], level=WARNING, force=True)
+    logging.captureWarnings(capture=True)
+    _LOG.setLevel(WARNING if quiet else INFO)
+
+
+def is_json() -> bool:
+    """Whether what happens is told as JSON, so that nothing else may be printed on stderr."""
+    return any(isinstance(each.formatter, _JsonLines) for each in logging.root.handlers)
+
+
+def event(name: str, level: int = INFO, **facts: object) -> None:
+    """Tell what has happened; nothing where people are told in text.
+
+    Args:
+        name: what happened, as a log is searched for it: `recording.failed`.
+        level: INFO, or WARNING and ERROR for what failed.
+        facts: what JSON can hold; `recording` is a key, `job` the name of a job.
+    """
+    _LOG.log(level, name, extra={"facts": facts})
+
+
+def moment(when: datetime) -> str:
+    """A moment in UTC as ISO 8601 with milliseconds: 2026-11-23T02:14:07.512Z."""
+    return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class _JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        facts: dict[str, object] | None = getattr(record, "facts", None)
+        if facts is None:
+            facts = {"event": "library", "library": record.name, "message": _foreign(record)}
+        line = {
+            "time": moment(datetime.fromtimestamp(record.created, UTC)),
+            "level": record.levelname.lower(),
+            "event": record.msg,
+            "run_id": RUN_ID,
+            **facts,
+        }
+        return _SIGNED.sub("?...", json.dumps(line, default=str))
+
+
+def _foreign(record: logging.LogRecord) -> str:
+    """What a library says, with the error that it speaks of; no traceback."""
+    said = record.getMessage()
+    if record.exc_info and (error := record.exc_info[1]) is not None:
+        said = f"{said}: {type(error).__name__}: {error}"
+    return said

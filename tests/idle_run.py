@@ -1,0 +1,33 @@
+"""A run that makes no calls, over a board with figures of the test's own."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import aiohttp
+
+from pipeline.aws import Session
+from pipeline.board import Board
+from pipeline.naming import S3Place
+from pipeline.resolving import resolve
+from pipeline.run import Run
+from pipeline.s3 import S3
+from pipeline.sources import S3Source
+from tests.state_files import begun
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+
+@asynccontextmanager
+async def idle_run(folder: Path, most: int = 9) -> AsyncIterator[Run]:
+    """A run over s3://calls/ whose state file is new and whose clients are not open."""
+    config = resolve({"output": str(folder / "tasks.jsonl"), "max_in_flight": most}, {})
+    with begun(folder / "state") as state:
+        board = Board(state, most)
+        session = Session(config.aws, 1, None)
+        async with aiohttp.ClientSession() as http:
+            s3 = S3(session, http, board.braking)
+            yield Run(config, S3Source(S3Place("calls", ""), s3), board, session, s3)
