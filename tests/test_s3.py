@@ -88,6 +88,40 @@ def test_size_and_storage_class_are_kept(size, storage, namespace):
     assert [expected] == entries
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "<Key>b.mp3</Key><Size>7</Size><ETag>9f86d081</ETag><StorageClass>STANDARD</StorageClass>",
+        (
+            "<Key>b.mp3</Key><LastModified>x</LastModified><ETag>9f86d081</ETag><Size>7</Size>"
+            "<Owner><ID>1</ID></Owner><StorageClass>STANDARD</StorageClass>"
+        ),
+        (
+            "<Key>b.mp3</Key><LastModified>x</LastModified><ETag>9f86d081</ETag>"
+            "<ChecksumAlgorithm>CRC64NVME</ChecksumAlgorithm><ChecksumType>FULL_OBJECT</ChecksumType>"
+            "<Size>7</Size><StorageClass>STANDARD</StorageClass>"
+        ),
+        (
+            "\n  <Key>b.mp3</Key>\n  <ETag>&#34;9f86d081&#34;</ETag>\n  <Size>7</Size>\n"
+            "  <StorageClass>STANDARD</StorageClass>\n"
+        ),
+        (
+            "<Key><![CDATA[b.mp3]]></Key><LastModified>x</LastModified><ETag>9f86d081</ETag>"
+            "<Size>7</Size><StorageClass>STANDARD</StorageClass>"
+        ),
+    ],
+)
+def test_objects_may_be_written_in_any_way_that_is_xml(written):
+    """What another store than S3 writes says the same, in the same place among the others."""
+    three = listing([keyed("a.mp3"), keyed("odd"), keyed("c.mp3")]).decode()
+    before, _, after = three.partition("<Contents><Key>odd")
+    body = f"{before}<Contents>{written}</Contents>{after.partition('</Contents>')[2]}"
+
+    entries, _ = parse_listing(body.encode())
+
+    assert entries == [keyed("a.mp3"), keyed("b.mp3"), keyed("c.mp3")]
+
+
 @pytest.mark.parametrize("namespace", [NAMESPACE, ""])
 def test_the_token_of_the_next_page_is_found(namespace):
     """A listing that goes on says how, byte for byte; the last page says nothing."""
@@ -132,6 +166,8 @@ def test_a_listing_that_was_cut_short_is_no_listing(data):
         b"<Error><Code>InternalError</Code></Error>",
         b'{"Contents": []}',
         b"\x00\xff",
+        listing([keyed("a.mp3")]).replace(b"<Name>b", b"<Name>\xff"),
+        listing([keyed("a.mp3")]).replace(b">7<", b">" + b"7" * 5000 + b"<"),
     ],
 )
 def test_another_answer_is_not_taken_for_an_empty_listing(body):
