@@ -1,7 +1,8 @@
 """Every byte of S3: presigned by botocore, fetched by aiohttp.
 
-botocore's own parser blocks the loop for 60 ms per 1,000 keys; ours takes a sixtieth. A transcript in our bucket and one behind the service's own presigned URL become the same
-thing: a URL. No query string of such a URL is ever part of a message.
+botocore's own parser blocks the loop for 60 ms per 1,000 keys; ours takes a sixtieth. A transcript
+in our bucket and one behind the service's own presigned URL become the same thing: a URL. No query
+string of such a URL is ever part of a message.
 """
 
 from __future__ import annotations
