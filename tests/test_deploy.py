@@ -1,0 +1,231 @@
+"""What `deploy/` holds is valid, and does what the program's own commands would do."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline.resolving import resolve
+from tests.conftest import COMMAND, ROOT, clean_environment
+
+DEPLOY = ROOT / "deploy"
+CRON_JOB = DEPLOY / "kubernetes" / "cronjob.yaml"
+DOCKERFILE = DEPLOY / "docker" / "Dockerfile"
+NIGHTLY = DEPLOY / "docker" / "nightly"
+SERVICE = DEPLOY / "systemd" / "transcribe-pipeline.service"
+TIMER = DEPLOY / "systemd" / "transcribe-pipeline.timer"
+BIN = Path(sys.executable).parent
+VERSIONS_OF_KUBERNETES = ("1.30", "1.33", "1.37")
+
+
+def checked(*command: str | Path) -> str:
+    """What a tool says of a file; nothing where it is content."""
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
+    return "" if done.returncode == 0 else done.stdout + done.stderr + f"exit {done.returncode}"
+
+
+# The image
+
+
+def test_the_dockerfile_is_by_the_rules():
+    """The linter has nothing to say, warnings and matters of style included."""
+    assert checked(BIN / "hadolint", DOCKERFILE) == ""
+
+
+def test_the_image_is_pinned_and_not_root():
+    """Each stage names its base by digest, packages come by the tests' own versions, no root."""
+    lines = DOCKERFILE.read_text(encoding="utf-8").splitlines()
+    bases = [line.split()[1] for line in lines if line.startswith("FROM ")]
+
+    assert len(set(bases)) == 1
+    assert all(len(base.partition("@sha256:")[2]) == 64 for base in bases)
+    assert [line for line in lines if line.startswith("USER ")][-1] == "USER 10001:10001"
+    text = " ".join(line.strip(" \\&") for line in lines)
+    assert text.count("pip install") == text.count("--constraint constraints.txt")
+
+
+def test_the_build_sees_what_it_copies_and_nothing_else():
+    """The context holds every path that is copied, and neither history, state nor credentials."""
+    allowed = {
+        line.removeprefix("!")
+        for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+        if line.startswith("!")
+    }
+    copied = {
+        path.removeprefix("./")
+        for line in DOCKERFILE.read_text(encoding="utf-8").splitlines()
+        if line.startswith("COPY ") and "--from=" not in line
+        for path in line.split()[1:-1]
+        if not path.startswith("--")
+    }
+
+    assert copied == allowed
+    assert all((ROOT / path).exists() for path in copied)
+    assert "*" in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+
+
+# The night in a container
+
+
+@dataclass
+class Night:
+    """The script, with what it called."""
+
+    folder: Path
+
+    def __call__(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        """Start it."""
+        path = f"{self.folder}:{os.environ['PATH']}"
+        return subprocess.Popen(
+            [NIGHTLY, *arguments], env=clean_environment(PATH=path, **environment),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def calls(self) -> list[str]:
+        """The words of every call, in their order."""
+        return (self.folder / "called").read_text().splitlines()
+
+
+@pytest.fixture
+def night(tmp_path):
+    """Runs `nightly` with a stand-in for the command that ends as the environment says."""
+    fake = tmp_path / "transcribe-pipeline"
+    fake.write_text(
+        "#!/bin/sh\n"
+        f'echo "$@" >> "{tmp_path}/called"\n'
+        'case $1 in push) exit "${PUSH:-0}";; esac\n'
+        '[ -z "${SLOW:-}" ] || { trap "exit 143" TERM; echo ready; while :; do sleep 0.1; done; }\n'
+        'exit "${RUN:-0}"\n'
+    )
+    fake.chmod(fake.stat().st_mode | stat.S_IXUSR)
+
+    return Night(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("code", "ends_with"), [(0, 0), (1, 0), (3, 0), (2, 2), (143, 143), (137, 137)]
+)
+def test_a_night_that_did_its_work_is_a_success(night, code, ends_with):
+    """Some failed recordings or a spent budget are no failed night; what can't run is."""
+    process = night("s3://calls/", "--config", "n.toml", RUN=str(code))
+    process.communicate(timeout=10)
+
+    assert process.returncode == ends_with
+    assert night.calls() == ["run s3://calls/ --config n.toml --quiet --json"]
+
+
+@pytest.mark.parametrize(
+    ("run", "push", "ends_with", "pushes"),
+    [(0, 0, 0, 1), (1, 1, 0, 1), (3, 2, 2, 1), (2, 0, 2, 0), (143, 0, 143, 0)],
+)
+def test_the_tasks_are_pushed_behind_a_run_that_worked(night, run, push, ends_with, pushes):
+    """Where there is a Label Studio; one that can't be reached is a failed night too."""
+    url = "https://labels.example.com"
+    process = night("s3://calls/", RUN=str(run), PUSH=str(push), LABEL_STUDIO_URL=url)
+    process.communicate(timeout=10)
+
+    assert process.returncode == ends_with
+    assert night.calls()[1:] == ["push --quiet --json"] * pushes
+
+
+def test_a_night_that_is_stopped_stops_its_run(night):
+    """SIGTERM reaches the run, whose own exit code is the night's; nothing is pushed."""
+    process = night("s3://calls/", SLOW="1", LABEL_STUDIO_URL="https://labels.example.com")
+    assert process.stdout.readline() == "ready\n"
+
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=10)
+
+    assert process.returncode == 143
+    assert len(night.calls()) == 1
+
+
+def test_a_night_against_the_local_cloud(run, cloud):
+    """The script and the command together: tasks are written, and a stopped night goes on."""
+    service = cloud("--seconds", "0.5")
+    service.add(one="first", bad="!Unsupported media format", slow="@30 third")
+    run.use(PATH=f"{BIN}:{os.environ['PATH']}")
+    process = subprocess.Popen(
+        [NIGHTLY, "s3://audio/"], cwd=run.folder, env=run.env, stdout=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 30
+    while run("status", "--json").code or run("status", "--json").summary["written"] < 1:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=20)
+
+    assert process.returncode == 143
+    assert json.loads(out)["stopped"] == "interrupted"
+    assert len(run.tasks()) == 1
+
+
+# systemd
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="there is no systemd here")
+def test_the_units_are_valid(tmp_path):
+    """Nothing is found to complain of, and little that the service could do to the machine."""
+    installed = "/opt/transcribe-pipeline/bin/transcribe-pipeline"
+    for unit in (SERVICE, TIMER):
+        text = unit.read_text(encoding="utf-8")
+        (tmp_path / unit.name).write_text(text.replace(installed, COMMAND), encoding="utf-8")
+    units = [tmp_path / unit.name for unit in (SERVICE, TIMER)]
+    security = ("security", "--offline=true", "--threshold=20", units[0])
+
+    assert checked("systemd-analyze", "verify", *units) == ""
+    assert checked("systemd-analyze", *security) == ""
+
+
+def test_a_night_with_failed_recordings_is_no_failed_unit():
+    """The exit codes of a run that did its work are successes, and nothing restarts in a loop."""
+    lines = SERVICE.read_text(encoding="utf-8").splitlines()
+
+    assert "SuccessExitStatus=1 3 143" in lines
+    assert "Restart=no" in lines
+    assert installed_command(lines) == ["run", "${SOURCE}", "--config", "--quiet", "--json"]
+
+
+def installed_command(lines):
+    """The words of ExecStart behind the program, without the settings' path."""
+    [line] = [line for line in lines if line.startswith("ExecStart=")]
+    return [word for word in line.split()[1:] if "/" not in word]
+
+
+# Kubernetes
+
+
+@pytest.mark.parametrize("version", VERSIONS_OF_KUBERNETES)
+def test_the_cron_job_is_valid(version):
+    """Every object is what the schemas of that version allow, without unknown fields."""
+    tool = BIN / "kubernetes-validate"
+
+    assert checked(tool, "--strict", "--quiet", "--no-warn", "-k", version, CRON_JOB) == ""
+
+
+def test_the_cron_jobs_settings_are_the_programs_own(tmp_path):
+    """The settings file of the ConfigMap loads, and the heartbeat is a setting."""
+    objects = {each["kind"]: each for each in yaml.safe_load_all(CRON_JOB.read_text("utf-8"))}
+    pod = objects["CronJob"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    [container] = pod["containers"]
+    names = [each["name"].removeprefix("TRANSCRIBE_PIPELINE_").lower() for each in container["env"]]
+    path = tmp_path / "nightly.toml"
+    path.write_text(objects["ConfigMap"]["data"]["nightly.toml"], encoding="utf-8")
+    config = resolve({}, {}, path)
+
+    assert config.output.results == "s3://my-bucket/transcripts/"
+    assert names == ["heartbeat_file"]
+    assert objects["CronJob"]["spec"]["concurrencyPolicy"] == "Forbid"
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
