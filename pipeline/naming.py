@@ -97,6 +97,12 @@ def places_of_results(results: S3Place, name: str) -> list[S3Place]:
     return [whole._replace(key=key) for key in keys]
 
 
+def trial_place(results: S3Place) -> S3Place:
+    """Where `check` writes to see whether it may: below the prefix, and no name of a result."""
+    folder = as_folder(results)
+    return folder._replace(key=f"{folder.key}.transcribe-pipeline-check")
+
+
 def place_of_result(url: str) -> S3Place | None:
     """The bucket and key behind an unsigned path-style URL, `https://s3.REGION.../bucket/key`."""
     bucket, _, key = urlsplit(url).path.removeprefix("/").partition("/")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pipeline.errors import Denied, NotNow, ServiceUnreachable
 from pipeline.logs import event
 from pipeline.model import Recording
-from pipeline.naming import S3Place, parse_job_name, result_place
+from pipeline.naming import S3Place, as_folder, parse_job_name, result_place
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -57,7 +57,7 @@ async def find_results(s3: S3, results: S3Place, tag: str, state: State) -> None
         Denied: it may not be listed, so that what exists in it might be paid for again.
     """
     if state.results_are_known():
-        await s3.check_bucket(results)
+        await s3.check_bucket(as_folder(results))
         return
     names = S3Place(results.bucket, result_place(results, tag).key.removesuffix(".json"))
     try:

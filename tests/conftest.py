@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -214,7 +215,13 @@ def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if elsewhere := os.environ.get("TEST_AWS_ENDPOINT_URL"):
         yield elsewhere
         return
-    folder = tmp_path_factory.mktemp("ministack")
+    with emulator(tmp_path_factory.mktemp("ministack")) as url:
+        yield url
+
+
+@contextmanager
+def emulator(folder: Path, **environment: str) -> Iterator[str]:
+    """A MiniStack of its own on a free loopback port: its URL. `AUTH="true"` enforces policies."""
     port = free_port()
     process = subprocess.Popen(
         [ROOT / ".venv-ministack" / "bin" / "ministack"],
@@ -227,7 +234,8 @@ def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             MINISTACK_HOST="127.0.0.1",
             S3_DATA_DIR=str(folder / "s3"),
             TMPDIR=str(folder),
-        ),
+        )
+        | environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

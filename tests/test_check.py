@@ -11,12 +11,13 @@ from email.utils import formatdate
 
 import pytest
 
-from pipeline.doctor.buckets import _TRIAL_NAME
+from pipeline.naming import S3Place, trial_place
 from tests.amazon import Account
 from tests.between import between
 from tests.conftest import clean_environment, endpoint
 from tests.state_files import begun, listed
 
+TRIAL_NAME = trial_place(S3Place("audio", "")).key
 SOURCE = ("s3://audio/", "--results", "s3://audio/t/")
 
 
@@ -196,20 +197,20 @@ def test_an_object_that_may_not_be_removed_stays_and_is_named(run, account):
     with account(refused={"s3:DeleteObject": "AccessDenied"}) as made:
         outcomes = [run("check", *SOURCE, "--json") for _ in range(2)]
 
-        assert [path.name for path in (made.service.folder / "t").iterdir()] == [_TRIAL_NAME]
+        assert [path.name for path in (made.service.folder / "t").iterdir()] == [TRIAL_NAME]
     for outcome in outcomes:
         assert outcome.code == 0
-        assert f"s3://audio/t/{_TRIAL_NAME} stays" in lines_of(outcome)["results write"]["said"]
+        assert f"s3://audio/t/{TRIAL_NAME} stays" in lines_of(outcome)["results write"]["said"]
 
 
 def test_an_object_of_somebody_else_is_left_as_it_is(run, account):
     """Nothing is written over what an earlier check has not written."""
     with account() as made:
-        made.service.put(f"t/{_TRIAL_NAME}", "somebody's")
+        made.service.put(f"t/{TRIAL_NAME}", "somebody's")
 
         outcome = run("check", *SOURCE, "--json")
 
-        kept = (made.service.folder / "t" / _TRIAL_NAME).read_text()
+        kept = (made.service.folder / "t" / TRIAL_NAME).read_text()
     assert kept == "somebody's\n"
     assert verdicts_of(outcome)["results write"] == "skipped"
 

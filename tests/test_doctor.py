@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from pipeline.aws_errors import meaning
 from pipeline.config import Config, Limits
 from pipeline.doctor.account import of_quotas, of_skew, skew
-from pipeline.doctor.buckets import trial_place
 from pipeline.doctor.examine import Check, examine, once, told
 from pipeline.doctor.finding import (
     Line,
@@ -29,7 +28,7 @@ from pipeline.errors import (
     Unavailable,
 )
 from pipeline.job_options import Transcribe
-from pipeline.naming import S3Place, parse_job_name
+from pipeline.naming import S3Place, parse_job_name, trial_place
 
 LIST = "s3:ListBucket on s3://b"
 

@@ -18,6 +18,7 @@ from pipeline.cli import (
     compare,
     convert,
     export,
+    iam,
     labeling_config,
     pull,
     push,
@@ -60,6 +61,11 @@ _vocabulary = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 _vocabulary.command(vocabulary.BUILD, epilog=vocabulary.BUILD_EXAMPLES)(vocabulary.build)
 _vocabulary.command(vocabulary.APPLY, epilog=vocabulary.APPLY_EXAMPLES)(vocabulary.apply)
 app.add_typer(_vocabulary, name=vocabulary.GROUP, help=vocabulary.HELP)
+
+_iam = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+_iam.command(iam.POLICY, epilog=iam.POLICY_EXAMPLES)(iam.policy)
+_iam.command(iam.APPLY, epilog=iam.APPLY_EXAMPLES)(iam.apply)
+app.add_typer(_iam, name=iam.GROUP, help=iam.HELP)
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 # typer calls it with the flag's value

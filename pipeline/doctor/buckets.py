@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.doctor.finding import Finding, ok, problem, skipped, warning
 from pipeline.errors import Denied, NoSuchSource, PipelineError
-from pipeline.naming import S3Place, result_place
+from pipeline.naming import S3Place, result_place, trial_place
 from pipeline.sources import Selection
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 Listing = tuple["list[Entry]", "str | None"]
 
-_TRIAL_NAME = ".transcribe-pipeline-check"
 _TRIAL = b"`transcribe-pipeline check` wrote this to see whether it may. It can be removed.\n"
 
 
@@ -120,9 +119,3 @@ async def writing(s3: S3, results: S3Place) -> Finding:
     except (Denied, NoSuchSource) as error:
         return ok(f"{said}; {place} stays, as it may not be removed, which no run needs ({error})")
     return ok(f"{said}, and removed again.")
-
-
-def trial_place(results: S3Place) -> S3Place:
-    """Where the trial object is written: below the prefix, and no name of a result."""
-    place = result_place(results, _TRIAL_NAME)
-    return place._replace(key=place.key.removesuffix(".json"))

@@ -1,0 +1,125 @@
+"""The flags that say what rights are for, and what they come to."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+from pipeline.cli.options import option
+from pipeline.errors import BadSettings
+from pipeline.naming import S3Place, parse_s3_uri
+
+if TYPE_CHECKING:
+    from pipeline.config import Config
+    from pipeline.iam.policies import Owner, Scope
+
+
+def flag(metavar: str, text: str, *names: str) -> Any:
+    """A flag whose help names no default."""
+    return typer.Option(*names, metavar=metavar, help=text, show_default=False)
+
+
+Buckets = Annotated[
+    list[str],
+    flag("S3URI", "Bucket of recordings, or s3://bucket/prefix/ of it; repeatable.", "--bucket"),
+]
+Results = Annotated[str | None, option("results", "S3URI")]
+Manifests = Annotated[
+    list[str] | None,
+    flag("S3URI", "Also read manifests or an S3 Inventory there; repeatable.", "--manifest"),
+]
+Role = Annotated[
+    str | None,
+    flag("NAME", "Role with which the service queues jobs. [default: data_access_role]", "--role"),
+]
+RecordingsKey = Annotated[
+    str, flag("KEY", "KMS key of the recordings, its id or ARN.", "--recordings-key")
+]
+ResultsKey = Annotated[
+    str, flag("KEY", "KMS key of the transcripts, its id or ARN.", "--results-key")
+]
+Queue = Annotated[
+    str, flag("URL", "Also take events about jobs from this SQS queue.", "--events-queue")
+]
+Vocabularies = Annotated[
+    list[str] | None,
+    flag(
+        "NAME",
+        "Also `vocabulary apply` of this name (* for any part of it); repeatable.",
+        "--vocabularies",
+    ),
+]
+Clean = Annotated[bool, typer.Option("--clean", help="Also delete job records, as `clean` does.")]
+CleanResults = Annotated[
+    bool, typer.Option("--clean-results", help="Also transcripts, as `clean --results-too` does.")
+]
+Check = Annotated[
+    bool, typer.Option("--check", help="Also ask for quotas and own rights, as `check` does.")
+]
+Cors = Annotated[
+    str, flag("URL", "Label Studio's address, for browsers that play presigned URLs.", "--cors")
+]
+Profile = Annotated[str | None, option("profile", "NAME")]
+Region = Annotated[str | None, option("region", "NAME")]
+Endpoint = Annotated[str | None, option("endpoint_url", "URL")]
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What the flags that both commands share ask for, as they were given."""
+
+    bucket: list[str]
+    role: str | None
+    recordings_key: str
+    results_key: str
+    manifest: list[str]
+    queue: str
+    vocabularies: list[str]
+    clean: bool
+    clean_results: bool
+    check: bool
+
+    def scope(self, config: Config, owner: Owner) -> Scope:
+        """What the rights are for.
+
+        Raises:
+            BadSettings: a place, key, queue or name is none.
+        """
+        from pipeline.iam.policies import Scope
+
+        role = config.transcribe.data_access_role if self.role is None else self.role
+        results = config.output.results
+        # Of the rules too: a key or a tag that one recording needs is needed.
+        wanted = (config.transcribe, *(rule.transcribe for rule in config.rules))
+        keys = {self.results_key} if self.results_key else {each.kms_key for each in wanted}
+        return Scope(
+            owner,
+            tuple(map(_place, self.bucket)),
+            _place(results) if results else None,
+            config.transcribe.job_prefix,
+            role=owner.role(role),
+            recordings_key=owner.key(self.recordings_key),
+            results_keys=tuple(owner.key(key) for key in sorted(keys - {""})),
+            manifests=tuple(map(_place, self.manifest)),
+            queue=owner.queue(self.queue),
+            vocabularies=tuple(map(_vocabulary, self.vocabularies)),
+            tags=any(each.tags for each in wanted),
+            cleaning=self.clean or self.clean_results,
+            cleaning_results=self.clean_results,
+            checking=self.check,
+        )
+
+
+def _place(named: str) -> S3Place:
+    place = parse_s3_uri(named) or S3Place(*named.partition("/")[::2])
+    if not re.fullmatch(r"[A-Za-z0-9._-]{3,63}", place.bucket):
+        raise BadSettings(f"{named!r} is no place in S3: name a bucket, or s3://bucket/prefix/.")
+    return place
+
+
+def _vocabulary(named: str) -> str:
+    if not re.fullmatch(r"[0-9a-zA-Z._*-]{1,200}", named):
+        raise BadSettings(f"{named!r} is no name of a vocabulary.")
+    return named
