@@ -5,17 +5,21 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from pipeline.globs import folder_of, pattern
-from pipeline.job_options import AUTO, DETECT, MULTIPLE, parse_fingerprint
-from pipeline.naming import identity, parse_s3_uri, result_place
+from pipeline.job_options import AUTO, DETECT, IDENTIFIED, MULTIPLE, parse_fingerprint
+from pipeline.model import Asked
+from pipeline.naming import identity, parse_s3_uri, result_place, subtitle_place
 from pipeline.sources import certain_format
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from pipeline.config import Config
     from pipeline.job_options import Transcribe
     from pipeline.model import Job, Recording
+    from pipeline.naming import S3Place
     from pipeline.sources import Source
 
 
@@ -29,6 +33,7 @@ class Asking:
         self.config = config
         place = parse_s3_uri(source.uri)
         self._bucket = source.bucket
+        self._results = parse_s3_uri(config.output.results)
         self._folder = folder_of(place.key) if place else ""
         self._all = [*(rule.transcribe for rule in config.rules), config.transcribe]
         self._fingerprints = [asked.fingerprint for asked in self._all]
@@ -59,22 +64,39 @@ class Asking:
         """The identity of the recording's job."""
         return identity(self._bucket, recording, self._fingerprints[self._number(recording.key)])
 
-    def known_of(self, job: Job) -> dict[str, str]:
-        """The settings that a job was named after, as text; {} where nobody knows them any more.
+    def known_of(self, job: Job) -> Asked | None:
+        """What is known of a job's settings; None where nobody knows them any more.
 
         It may be of an earlier run with other settings, which its name does not tell by itself.
         """
         recording = job.recording
         for each in (self._fingerprints[self._number(recording.key)], *self._before):
             if identity(self._bucket, recording, each) == job.identity:
-                return parse_fingerprint(each)
-        return {}
+                return _asked(parse_fingerprint(each), self._results, job.name)
+        return None
 
     def _number(self, key: str) -> int:
         if self._rules is None:
             return -1
         found = self._rules.match(key.removeprefix(self._folder))
         return found.lastindex - 1 if found and found.lastindex else -1
+
+
+def _asked(settings: Mapping[str, str], results: S3Place | None, name: str) -> Asked:
+    """What the settings of a job, as text, mean for its transcript and the files beside it."""
+    language, redaction = settings["language"], settings.get("redaction", "")
+    known = Asked(None if language in IDENTIFIED else language, bool(redaction))
+    if not results:
+        return known
+    place = result_place(results, name, redacted=known.redacted)
+    both = redaction == "redacted_and_unredacted"
+    formats = settings.get("subtitles", "").split(",")
+    return msgspec.structs.replace(
+        known,
+        redacted_transcript=str(place) if redaction else None,
+        unredacted_transcript=str(result_place(results, name)) if both else None,
+        subtitles=tuple(str(subtitle_place(place, each)) for each in filter(None, formats)),
+    )
 
 
 def start_request(job: Job, media_uri: str, asked: Transcribe, results: str) -> dict[str, Any]:

@@ -37,7 +37,7 @@ _READ_SECONDS = 60
 class JobRecord(msgspec.Struct, frozen=True):
     """What GetTranscriptionJob says of a job; None where it has no transcript, or has not ended.
 
-    `ended` is in seconds since the epoch.
+    `ended` is in seconds since the epoch. Of a job with both transcripts it is the redacted one.
     """
 
     status: JobStatus
@@ -45,6 +45,7 @@ class JobRecord(msgspec.Struct, frozen=True):
     transcript_uri: str | None
     failure: str
     ended: float | None = None
+    redacted: bool = False
 
 
 class Session:
@@ -273,8 +274,9 @@ def _job_record(answer: dict[str, Any]) -> JobRecord:
     return JobRecord(
         status=JobStatus(job["TranscriptionJobStatus"]),
         media_uri=(job.get("Media") or {}).get("MediaFileUri", ""),
-        transcript_uri=transcript.get("TranscriptFileUri")
-        or transcript.get("RedactedTranscriptFileUri"),
+        transcript_uri=transcript.get("RedactedTranscriptFileUri")
+        or transcript.get("TranscriptFileUri"),
+        redacted="RedactedTranscriptFileUri" in transcript,
         failure=job.get("FailureReason", ""),
         ended=job["CompletionTime"].timestamp() if "CompletionTime" in job else None,
     )

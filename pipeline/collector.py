@@ -12,8 +12,8 @@ from pipeline.errors import (
     ServiceUnreachable,
 )
 from pipeline.failures import BROKEN_TRANSCRIPT, FAULT, LOST, NO_SPEECH, OTHER_PLACE, classify
-from pipeline.model import Heard, Job, JobStatus, Transcript
-from pipeline.naming import parse_s3_uri, place_of_result, result_place
+from pipeline.model import Asked, Heard, Job, JobStatus, Transcript
+from pipeline.naming import parse_s3_uri, place_of_result, places_of_results, result_place
 from pipeline.prices import items_of
 from pipeline.tasks import TaskMaker
 from pipeline.transcript import parse_transcript
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pipeline.asking import Asking
     from pipeline.aws import JobRecord, Transcriber
     from pipeline.board import Board
+    from pipeline.naming import S3Place
     from pipeline.s3 import S3
     from pipeline.sources import Source
 
@@ -31,6 +32,7 @@ _RENEWALS = 8
 _READINGS = 3
 _RESTARTS = 3
 _NEW_NAMES = 2
+_NOT_REDACTED = "A redacted transcript was asked for, and this one is not."
 
 
 class Line(NamedTuple):
@@ -101,7 +103,8 @@ class Collectors:
         audio = self._source.audio_uri(job.recording.key)
         took = self._board.seconds_of(job)
         heard = Heard(transcript.confidence, transcript.duration, took)
-        return Line(job, self._tasks.line(audio, job, transcript), heard)
+        asked = self._asking.known_of(job) or Asked()
+        return Line(job, self._tasks.line(audio, job, transcript, asked), heard)
 
     def _try_again(self, job: Job, error: FaultAtTheService) -> None:
         """Give a job that the service spoilt a new name, twice at most; none to one found done."""
@@ -137,6 +140,9 @@ class Collectors:
             raise transcript
         if transcript.job_name != job.name:
             raise RecordingFailed(BROKEN_TRANSCRIPT, "It is the transcript of another job.")
+        asked = self._asking.known_of(job)
+        if asked and asked.redacted and transcript.redacted is False:
+            raise RecordingFailed(BROKEN_TRANSCRIPT, _NOT_REDACTED)
         return transcript
 
     async def _read(self, job: Job) -> Transcript | RecordingFailed:
@@ -153,14 +159,25 @@ class Collectors:
 
     async def _own_result(self, job: Job) -> bytes | None:
         """The result at its computed place, with `--results`; no call to Transcribe is needed."""
-        if self._results is None:
-            return None
-        try:
-            document = await self._s3.read(result_place(self._results, job.name))
-        except Denied:
-            return None  # the job's record will tell whether there should be one
+        document = None
+        for place in self._places(job):
+            try:
+                document = document or await self._s3.read(place)
+            except Denied:
+                return None  # the job's record will tell whether there should be one
         self._may_read |= document is not None
         return document
+
+    def _places(self, job: Job) -> list[S3Place]:
+        """Where a result may be with `--results`: one place, two where the settings are unknown.
+
+        Of a redacted and an unredacted one it is the redacted one that people get to see.
+        """
+        if self._results is None:
+            return []
+        asked = self._asking.known_of(job)
+        kinds = [asked.redacted] if asked else [True, False]
+        return [result_place(self._results, job.name, redacted=each) for each in kinds]
 
     async def _asked_for(self, job: Job) -> bytes | None:
         """Ask the service how the job ended; None for a silent recording.
@@ -181,7 +198,7 @@ class Collectors:
         if self._results is not None and not self._may_read:
             raise Denied(
                 f"The job {job.name} is complete, but its transcript can't be read at "
-                f"{result_place(self._results, job.name)}. Allow s3:GetObject there."
+                f"{self._places(job)[-1]}. Allow s3:GetObject there."
             )
         raise RecordingFailed(LOST, "The job is complete, but its transcript is not there.")
 
@@ -191,19 +208,22 @@ class Collectors:
         Raises:
             RecordingFailed: someone else's job of this name wrote to a place of theirs.
         """
-        uri = record.transcript_uri
+        uri, asked = record.transcript_uri, self._asking.known_of(job)
         if uri is None:
             return None
+        if asked and asked.redacted and not record.redacted:
+            raise RecordingFailed(LOST, _NOT_REDACTED)
         if "X-Amz-" in uri.partition("?")[2]:
             return await self._s3.fetch(uri)
         place = place_of_result(uri)
-        ours = [result_place(each, job.name) for each in self._board.state.result_places()]
+        told = self._board.state.result_places()
+        ours = [each for results in told for each in places_of_results(results, job.name)]
         kept_by_emulator = self._results is None and not self._s3.is_aws  # AWS presigns its own
         if place is None or (place not in ours and not kept_by_emulator):
             raise RecordingFailed(
                 OTHER_PLACE, f"The job {job.name} wrote its transcript to {place or 'elsewhere'}."
             )
-        if self._results is not None and place == result_place(self._results, job.name):
+        if place in self._places(job):
             return None  # it has just been looked for there
         try:
             return await self._s3.read(place)

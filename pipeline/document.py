@@ -2,7 +2,7 @@
 
 The shapes are those of the service's Developer Guide ("Data input and output", "Partitioning
 speakers", "Channel identification", "Language identification"), checked against real outputs of
-2020 to 2026. Fields not needed here (toxicity, runner-up alternatives, account) are skipped unread.
+2020 to 2026. Fields not needed here (the words of alternatives, the account) are skipped unread.
 """
 
 from __future__ import annotations
@@ -104,6 +104,29 @@ class Heard(Struct, gc=False):
     duration_in_seconds: _Seconds = 0.0
 
 
+class Toxic(Struct, gc=False):
+    """How toxic a stretch of speech is; other than all other figures these are numbers."""
+
+    toxicity: _Share = 0.0
+    categories: dict[str, _Share | None] = {}
+    start_time: _Seconds = 0.0
+    end_time: _Seconds = 0.0
+
+
+class Version(Struct, gc=False):
+    """One version of a stretch of speech."""
+
+    transcript: str = ""
+
+
+class VersionsOf(Struct, gc=False):
+    """The versions of a stretch of speech, the best first."""
+
+    start_time: _Seconds = 0.0
+    end_time: _Seconds = 0.0
+    alternatives: list[Version] = []
+
+
 class Results(Struct, gc=False):
     """All that was heard."""
 
@@ -116,6 +139,8 @@ class Results(Struct, gc=False):
     language_code: str | None = None
     language_identification: list[Candidate] | None = None
     language_codes: list[Heard] | None = None
+    toxicity_detection: list[Toxic] | None = None
+    segments: list[VersionsOf] | None = None
 
 
 class Document(Struct, gc=False):

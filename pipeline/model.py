@@ -39,6 +39,20 @@ class Job(msgspec.Struct, frozen=True, gc=False):
     found: bool = False
 
 
+class Asked(msgspec.Struct, frozen=True, gc=False):
+    """What is known of the settings that a job was started with.
+
+    `language` is the code it was given, None where it was to be identified. The places are
+    `s3://` URIs below `--results`: None and () where there are none, or the service keeps them.
+    """
+
+    language: str | None = None
+    redacted: bool = False
+    redacted_transcript: str | None = None
+    unredacted_transcript: str | None = None
+    subtitles: tuple[str, ...] = ()
+
+
 class JobStatus(StrEnum):
     """The service's own four words for where a job stands."""
 
@@ -64,6 +78,23 @@ class Word(msgspec.Struct, frozen=True, gc=False):
     language: str | None = None
 
 
+class ToxicSpeech(msgspec.Struct, frozen=True, gc=False):
+    """How toxic a stretch of speech is: 0..1 in all and by category; `start`, `end` in seconds."""
+
+    start: float
+    end: float
+    toxicity: float
+    categories: dict[str, float]
+
+
+class Versions(msgspec.Struct, frozen=True, gc=False):
+    """What else was heard in a stretch of speech, the likeliest first; times in seconds."""
+
+    start: float
+    end: float
+    texts: list[str]
+
+
 class Segment(msgspec.Struct, frozen=True, gc=False):
     """A stretch of speech of one speaker, channel and language; `start` and `end` in seconds.
 
@@ -85,7 +116,9 @@ class Transcript(msgspec.Struct, frozen=True, gc=False):
     `job_name` is the job the document names itself; `text` is the service's own full text.
     `segments` hold every spoken word once, by their start. `confidence` is the mean over the
     `word_count` spoken words, of those that have one; None where none has. `languages` are the
-    identified languages, the most likely first; empty when the language was given.
+    identified languages, the most likely first; empty when the language was given. Where several
+    were spoken `language_seconds` says for how long each. `toxicity` and `alternatives` are there
+    where they were asked for. `redacted` is what the document says of itself, None where nothing.
     """
 
     job_name: str
@@ -94,7 +127,15 @@ class Transcript(msgspec.Struct, frozen=True, gc=False):
     word_count: int = 0
     confidence: float | None = None
     languages: tuple[str, ...] = ()
-    redacted: bool = False
+    redacted: bool | None = None
+    language_seconds: dict[str, float] = {}
+    toxicity: tuple[ToxicSpeech, ...] = ()
+    alternatives: tuple[Versions, ...] = ()
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The channels' labels in the order in which someone first speaks on them."""
+        return _in_order(segment.channel for segment in self.segments)
 
     @property
     def speakers(self) -> tuple[str, ...]:

@@ -78,9 +78,22 @@ def parse_job_name(tag: str, name: str) -> tuple[bytes, int] | None:
     return found if ours else None
 
 
-def result_place(results: S3Place, name: str) -> S3Place:
-    """Where the service writes the transcript of the job `name` under `--results`."""
-    return S3Place(results.bucket, f"{as_folder(results).key}{name}.json")
+REDACTED = "redacted-"
+"""What the service writes before the name of a redacted file."""
+
+
+def result_place(results: S3Place, name: str, *, redacted: bool = False) -> S3Place:
+    """Where the service writes the transcript of the job `name` under `--results`.
+
+    A redacted one lies beside the place that the request names, under another name.
+    """
+    file = f"{REDACTED if redacted else ''}{name}.json"
+    return S3Place(results.bucket, f"{as_folder(results).key}{file}")
+
+
+def subtitle_place(transcript: S3Place, suffix: str) -> S3Place:
+    """Where the service writes subtitles (`vtt`, `srt`): beside the transcript they are made of."""
+    return transcript._replace(key=f"{transcript.key.removesuffix('json')}{suffix}")
 
 
 def as_folder(place: S3Place) -> S3Place:
@@ -91,10 +104,8 @@ def as_folder(place: S3Place) -> S3Place:
 
 def places_of_results(results: S3Place, name: str) -> list[S3Place]:
     """Wherever the service may have written for the job `name`: transcripts and subtitles."""
-    whole = result_place(results, name)
-    folder, stem = whole.key[: -len(f"{name}.json")], whole.key.removesuffix(".json")
-    keys = (whole.key, f"{folder}redacted-{name}.json", f"{stem}.vtt", f"{stem}.srt")
-    return [whole._replace(key=key) for key in keys]
+    places = [result_place(results, name, redacted=each) for each in (False, True)]
+    return [*places, *(subtitle_place(p, suffix) for p in places for suffix in ("vtt", "srt"))]
 
 
 def trial_place(results: S3Place) -> S3Place:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from pipeline.errors import Denied, NotNow, ServiceUnreachable
 from pipeline.logs import event
 from pipeline.model import Recording
-from pipeline.naming import S3Place, as_folder, parse_job_name, result_place
+from pipeline.naming import REDACTED, as_folder, parse_job_name, result_place
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from pipeline.asking import Asking
     from pipeline.board import Board
+    from pipeline.naming import S3Place
     from pipeline.s3 import S3
     from pipeline.sources import Entry, Selection, Source
     from pipeline.state import State
@@ -46,30 +47,35 @@ async def take_over(earlier: StateReader, board: Board) -> None:
     board.listed()
 
 
-async def find_results(s3: S3, results: S3Place, tag: str, state: State) -> None:
+async def find_results(
+    s3: S3, results: S3Place, tag: str, state: State, *, redacted: bool = False
+) -> None:
     """Note which results exist, 1,000 a call, before the first recording of a new state file.
 
     So a lost state file costs neither a job nor a call per recording, and jobs whose records the
     service has dropped after 90 days are found too. It also shows whether the bucket is there.
+    The `redacted` ones, which have other names, are looked for when they are first asked for.
 
     Raises:
         NoSuchSource: the bucket of `--results` does not exist, or is in another region.
         Denied: it may not be listed, so that what exists in it might be paid for again.
     """
-    if state.results_are_known():
+    if state.results_are_known(redacted=redacted):
         await s3.check_bucket(as_folder(results))
         return
-    names = S3Place(results.bucket, result_place(results, tag).key.removesuffix(".json"))
+    start = result_place(results, tag, redacted=redacted)
+    names = start._replace(key=start.key.removesuffix(".json"))
     try:
         async for page in _to_the_end(s3.pages(names)):
-            stems = (each.key.rpartition("/")[2].removesuffix(".json") for each in page)
+            files = (each.key.rpartition("/")[2] for each in page)
+            stems = (each.removeprefix(REDACTED).removesuffix(".json") for each in files)
             state.note_results(filter(None, (parse_job_name(tag, stem) for stem in stems)))
     except Denied as error:
         raise Denied(
             f"{error} A new state file needs it, to find the transcripts that are there already "
             "and would be paid for again."
         ) from error
-    state.know_results()
+    state.know_results(redacted=redacted)
 
 
 async def _to_the_end(pages: AsyncIterator[list[Entry]]) -> AsyncIterator[list[Entry]]:

@@ -77,7 +77,10 @@ class Run:
             BudgetSpent: so it is after `--until` or `--max-hours`.
         """
         if results := parse_s3_uri(self.config.output.results):
-            await find_results(self.s3, results, self._tag, self.board.state)
+            state = self.board.state
+            await find_results(self.s3, results, self._tag, state)
+            if self.asking.redacts:
+                await find_results(self.s3, results, self._tag, state, redacted=True)
         if rebuild:
             exist = self.source.jobs_last
             forget_output(self.config.output_path, self.board.state, results_exist=exist)

@@ -100,10 +100,10 @@ class State(StateWriter):
             for each in fingerprints:
                 self._set(f"asked: {each}", 1)
 
-    def know_results(self) -> None:
+    def know_results(self, *, redacted: bool = False) -> None:
         """The results that exist have been looked for; new ones are this state's own."""
         with self._writing():
-            self._set("results known", 1)
+            self._set("redacted results known" if redacted else "results known", 1)
 
     def take_over(self, written: Sequence[Job]) -> int:
         """Insert recordings that an earlier state has written, to be written from their results.

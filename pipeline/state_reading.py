@@ -162,9 +162,9 @@ class StateReader:
         rows = self.rows(f"SELECT {JOB_COLUMNS}, changed FROM recordings WHERE status = 2")
         return [(self.job(row), changed) for *row, changed in rows]
 
-    def results_are_known(self) -> bool:
+    def results_are_known(self, *, redacted: bool = False) -> bool:
         """Whether the results that existed before this state file did were looked for."""
-        return self.fact("results known") is not None
+        return self.fact("redacted results known" if redacted else "results known") is not None
 
     def result_places(self) -> list[S3Place]:
         """Below which places the jobs of this and earlier runs were told to write."""

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import orjson
 
 from pipeline.labeling import AUDIO, LANGUAGE, SPEAKER, TEXT, TRANSCRIPTION, TaskKind
+from pipeline.model import Asked
 
 if TYPE_CHECKING:
     from pipeline.model import Job, Segment, Transcript
 
+_NOTHING_KNOWN = Asked()
 _SPEECH = "speech"
 _COLOURS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#17becf")
 
@@ -38,7 +41,9 @@ class TaskMaker:
         self._kind = kind
         self._model_version = model_version
 
-    def line(self, audio: str, job: Job, transcript: Transcript) -> bytes:
+    def line(
+        self, audio: str, job: Job, transcript: Transcript, asked: Asked = _NOTHING_KNOWN
+    ) -> bytes:
         r"""Build the task of one recording: JSON in UTF-8, no line end inside, "\n" at its end.
 
         `audio` is the source's own URI and comes back unchanged. Texts are the service's own; a
@@ -52,15 +57,24 @@ class TaskMaker:
             mean_confidence    of its words, 0..1, which is the prediction's score too
             lowest_confidence  the lowest of its segments' means, 0..1
             speaker_count      how many speakers were told apart; only when they were
-            language           the language identified first; only when one was
+            channel_count      on how many channels someone speaks; only when they were apart
+            language           the language transcribed: that which was identified first, else the
+                               one that was named; not there where neither is known
             languages          what to choose the language from; [] when none was identified
+            language_seconds   how long each was spoken; only where several were looked for
+            toxicity           of the most toxic speech, 0..1; only when it was asked for, as is
+            toxicity_detection each stretch of speech with `start`, `end`, `toxicity`, `categories`
+            alternatives       what else was heard: `start`, `end`, `texts`; only when asked for
+            redacted_transcript  URI of the redacted transcript; only with --results, as are
+            subtitles          the URIs of the subtitles
             speakers           the labels of the segments; only in tasks of segments
 
         `meta` says what was transcribed: `etag` and `size` (bytes), and only where it applies
-        `silent` and `redacted`.
+        `silent`, `redacted` and `unredacted_transcript`. That URI is not in `data`, where Label
+        Studio would turn it into an address that reviewers can open.
         """
         segments = self._kind is TaskKind.SEGMENTS
-        data: dict[str, Any] = {"audio": audio, "job_id": job.name, **_facts(transcript)}
+        data: dict[str, Any] = {"audio": audio, "job_id": job.name, **_facts(transcript, asked)}
         if segments:
             data["speakers"] = _speakers(transcript)
         result = _regions(transcript) if segments else [_text_area(transcript)]
@@ -71,7 +85,11 @@ class TaskMaker:
             "score": data["mean_confidence"],
             "result": result,
         }
-        task = {"data": data, "predictions": [prediction], "meta": _provenance(job, transcript)}
+        task = {
+            "data": data,
+            "predictions": [prediction],
+            "meta": _provenance(job, transcript, asked),
+        }
         line = orjson.dumps(task, option=orjson.OPT_APPEND_NEWLINE)
         if not line.isascii():  # which is seen in a tenth of the time
             for line_end, escape in _LINE_ENDS.items():
@@ -153,7 +171,7 @@ def _choice(language: str) -> dict[str, Any]:
     }
 
 
-def _facts(transcript: Transcript) -> dict[str, Any]:
+def _facts(transcript: Transcript, asked: Asked) -> dict[str, Any]:
     known = [s.confidence for s in transcript.segments if s.confidence is not None]
     facts: dict[str, Any] = {
         "duration": transcript.duration,
@@ -163,16 +181,36 @@ def _facts(transcript: Transcript) -> dict[str, Any]:
     }
     if speakers := transcript.speakers:
         facts["speaker_count"] = len(speakers)
-    if transcript.languages:
-        facts["language"] = transcript.languages[0]
+    if channels := transcript.channels:
+        facts["channel_count"] = len(channels)
+    if language := next(iter(transcript.languages), asked.language):
+        facts["language"] = language
     facts["languages"] = [{"value": language} for language in transcript.languages]
-    return facts
+    return facts | _on_top(transcript, asked)
 
 
-def _provenance(job: Job, transcript: Transcript) -> dict[str, Any]:
+def _on_top(transcript: Transcript, asked: Asked) -> dict[str, Any]:
+    """What is there only when it was asked for."""
+    worst = max((each.toxicity for each in transcript.toxicity), default=None)
+    facts = {
+        "language_seconds": transcript.language_seconds,
+        "toxicity": worst,
+        "toxicity_detection": transcript.toxicity,
+        "alternatives": transcript.alternatives,
+        "redacted_transcript": asked.redacted_transcript,
+        # Of a recording without speech the service writes none.
+        "subtitles": () if transcript.silent else asked.subtitles,
+    }
+    found = {name: fact for name, fact in facts.items() if fact or fact == 0}
+    return msgspec.to_builtins(found) if found else found
+
+
+def _provenance(job: Job, transcript: Transcript, asked: Asked) -> dict[str, Any]:
     meta: dict[str, Any] = {"etag": job.recording.etag, "size": job.recording.size}
     if transcript.silent:
         meta["silent"] = True
-    if transcript.redacted:
+    if transcript.redacted or asked.redacted:
         meta["redacted"] = True
+    if asked.unredacted_transcript:
+        meta["unredacted_transcript"] = asked.unredacted_transcript
     return meta

@@ -14,16 +14,16 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from itertools import accumulate, chain, pairwise
 from operator import attrgetter
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipeline.document import NULL, broken, read_document, read_labels
-from pipeline.model import Segment, Transcript, Word
+from pipeline.model import Segment, ToxicSpeech, Transcript, Versions, Word
 from pipeline.segments import mean, segments_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
-    from pipeline.document import Document, Item, Results, Span, Turn
+    from pipeline.document import Document, Item, Results, Span, Toxic, Turn
 
 T = TypeVar("T")
 K = TypeVar("K", bound="Hashable")
@@ -60,8 +60,31 @@ def parse_transcript(document: bytes) -> Transcript:
         word_count=len(spoken),
         confidence=mean(confidences),
         languages=_languages(results),
-        redacted=decoded.redacted is True,
+        redacted=decoded.redacted,
+        **_on_top(results),
     )
+
+
+def _on_top(results: Results) -> dict[str, Any]:
+    """What stands in the file only when it was asked for."""
+    if not (results.language_codes or results.toxicity_detection or results.segments):
+        return {}
+    return {
+        "language_seconds": {
+            each.language_code: each.duration_in_seconds for each in results.language_codes or ()
+        },
+        "toxicity": tuple(map(_toxic, results.toxicity_detection or ())),
+        "alternatives": tuple(
+            Versions(each.start_time, each.end_time, [v.transcript for v in each.alternatives[1:]])
+            for each in results.segments or ()
+            if each.alternatives[1:]
+        ),
+    }
+
+
+def _toxic(speech: Toxic) -> ToxicSpeech:
+    known = {name.lower(): each or 0.0 for name, each in speech.categories.items()}
+    return ToxicSpeech(speech.start_time, speech.end_time, speech.toxicity, known)
 
 
 def _why_no_results(decoded: Document) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from botocore.serialize import create_serializer
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pipeline.asking import Asking, start_request
 from pipeline.config import Config, Rule
 from pipeline.job_options import WITHOUT_EFFECT, Transcribe
-from pipeline.model import Job, Recording
+from pipeline.model import Asked, Job, Recording
 from pipeline.naming import S3Place, identity
 from pipeline.resolving import resolve
 from pipeline.sources import Entry, S3Source, Selection
@@ -250,7 +250,7 @@ FRENCH, LAST = Transcribe("fr-FR"), Transcribe("de-DE")
 
 
 def asking(*rules: Rule, source: str = "", before: tuple[str, ...] = ()) -> Asking:
-    place: Any = S3Source(S3Place("calls", source), None)  # type: ignore[arg-type]
+    place = S3Source(S3Place("calls", source), cast("Any", None))
     return Asking(Config(rules=rules), place, before)
 
 
@@ -290,9 +290,37 @@ def test_the_settings_of_a_job_are_known_by_its_name():
     recording = Recording("fr/a.mp3", "1", 7)
     rules = asking(Rule(["fr/*"], FRENCH), before=("language=ja-JP&redaction=redacted",))
 
-    def known(fingerprint: str) -> dict[str, str]:
+    def known(fingerprint: str) -> Asked | None:
         return rules.known_of(Job(1, identity("calls", recording, fingerprint), "", recording))
 
-    assert known("language=fr-FR") == {"language": "fr-FR"}
-    assert known("language=ja-JP&redaction=redacted")["redaction"] == "redacted"
-    assert known("language=nobody") == {}
+    assert known("language=fr-FR") == Asked("fr-FR")
+    assert known("language=ja-JP&redaction=redacted") == Asked("ja-JP", redacted=True)
+    assert known("language=nobody") is None
+
+
+@pytest.mark.parametrize(
+    ("flags", "language", "places"),
+    [
+        ({}, "en-US", [None, None]),
+        ({"language": "auto"}, None, [None, None]),
+        ({"subtitles": ["vtt", "srt"]}, "en-US", [None, None, "n.srt", "n.vtt"]),
+        (
+            {"redaction": "redacted", "subtitles": ["vtt"]},
+            "en-US",
+            ["redacted-n.json", None, "redacted-n.vtt"],
+        ),
+        ({"redaction": "redacted_and_unredacted"}, "en-US", ["redacted-n.json", "n.json"]),
+    ],
+)
+def test_the_files_of_a_job_lie_at_computed_places(flags, language, places):
+    """What is redacted has a name of its own, and subtitles that of the transcript they are of."""
+    config = resolve({"results": "s3://texts/a/", **flags}, {})
+    rules = Asking(config, S3Source(S3Place("calls", ""), cast("Any", None)))
+    recording = Recording("a.mp3", "1", 7)
+
+    known = rules.known_of(Job(1, rules.identity(recording), "n", recording))
+
+    assert known is not None
+    assert (known.language, known.redacted) == (language, places[0] is not None)
+    found = [known.redacted_transcript, known.unredacted_transcript, *known.subtitles]
+    assert found == [place and f"s3://texts/a/{place}" for place in places]

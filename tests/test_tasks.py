@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.labeling import TaskKind, labeling_config
-from pipeline.model import Job, Recording, Segment, Transcript
+from pipeline.model import Asked, Job, Recording, Segment, ToxicSpeech, Transcript, Versions
 from pipeline.tasks import TaskMaker
 from tests.labeling import assert_accepted_by_label_studio
 
@@ -190,6 +191,74 @@ def test_flags_stand_only_where_they_apply():
     assert "language" not in task()["data"]
     assert "speaker_count" not in task(SILENT)["data"]
     assert not {"silent", "redacted"} & set(task()["meta"])
+
+
+def test_a_task_carries_the_language_that_it_was_transcribed_in():
+    """The language that was named stands in the data, unless another one was identified."""
+    given = json.loads(TaskMaker(TaskKind.TRANSCRIPT, "m").line("a", JOB, SPOKEN, Asked("ja-JP")))
+
+    assert given["data"]["language"] == "ja-JP"
+    assert given["data"]["languages"] == []
+    assert [each["id"] for each in given["predictions"][0]["result"]] == ["tr"]
+    assert task(IDENTIFIED)["data"]["language"] == "de-DE"
+
+
+@kinds
+def test_what_was_asked_for_on_top_is_in_the_data(kind):
+    """Toxicity, alternatives, languages' seconds and subtitles come with the task they are of."""
+    asked = Asked("en-US", subtitles=("s3://t/n.vtt",))
+    transcript = msgspec.structs.replace(
+        SPOKEN,
+        language_seconds={"en-US": 2.0, "de-DE": 0.5},
+        toxicity=(ToxicSpeech(0.0, 1.0, 0.1, {}), ToxicSpeech(1.0, 2.5, 0.7, {"insult": 0.9})),
+        alternatives=(Versions(0.0, 1.0, ["Clothe it."]),),
+    )
+
+    found = json.loads(TaskMaker(kind, "m").line("a", JOB, transcript, asked))
+
+    assert_accepted_by_label_studio(found, labeling_config(kind))
+    assert found["data"]["language_seconds"] == {"en-US": 2.0, "de-DE": 0.5}
+    assert found["data"]["toxicity"] == 0.7
+    assert found["data"]["toxicity_detection"][1]["categories"] == {"insult": 0.9}
+    assert found["data"]["alternatives"] == [{"start": 0.0, "end": 1.0, "texts": ["Clothe it."]}]
+    assert found["data"]["subtitles"] == ["s3://t/n.vtt"]
+
+
+def test_speech_that_is_not_toxic_at_all_says_so():
+    """Zero is a finding, and not the same as having looked for nothing."""
+    harmless = msgspec.structs.replace(SPOKEN, toxicity=(ToxicSpeech(0.0, 1.0, 0.0, {}),))
+
+    assert task(harmless)["data"]["toxicity"] == 0
+    assert "toxicity" not in task(SPOKEN)["data"]
+
+
+def test_reviewers_are_not_led_to_what_was_redacted():
+    """Label Studio opens the URIs in a task's data, so that of the unredacted text is in meta."""
+    asked = Asked("en-US", True, "s3://t/redacted-n.json", "s3://t/n.json")  # noqa: FBT003
+
+    found = json.loads(TaskMaker(TaskKind.TRANSCRIPT, "m").line("a", JOB, SPOKEN, asked))
+
+    assert found["data"]["redacted_transcript"] == "s3://t/redacted-n.json"
+    assert "s3://t/n.json" not in json.dumps(found["data"])
+    assert found["meta"]["unredacted_transcript"] == "s3://t/n.json"
+    assert found["meta"]["redacted"] is True
+
+
+def test_a_silent_recording_has_no_subtitles():
+    """The service writes none without speech, so none are named."""
+    asked = Asked("en-US", subtitles=("s3://t/n.vtt",))
+
+    found = json.loads(TaskMaker(TaskKind.TRANSCRIPT, "m").line("a", JOB, SILENT, asked))
+
+    assert "subtitles" not in found["data"]
+
+
+def test_channels_are_counted_where_they_were_apart():
+    """The number of channels on which someone speaks stands beside that of the speakers."""
+    apart = (Segment("Hi.", 0, 1, channel="ch_0"), Segment("Oh.", 1, 2, channel="ch_1"))
+
+    assert task(Transcript("job", "Hi. Oh.", apart, 2))["data"]["channel_count"] == 2
+    assert "channel_count" not in task()["data"]
 
 
 def test_the_line_is_utf_8():

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import RecordingFailed
-from pipeline.model import Segment, Transcript, Word
+from pipeline.model import Segment, Transcript, Versions, Word
 from pipeline.transcript import parse_transcript
 from tests.transcripts import (
     DOCUMENTS,
@@ -108,6 +108,32 @@ def test_contents_pass_through_as_they_are():
     """Spaces from a custom vocabulary and the service's marks for hidden words are kept."""
     assert [w.text for w in words_of("filtered")] == ["Oh", "***", "Morning Edition"]
     assert words_of("redacted")[-1] == Word("[PII].", 5.56, 6.25, None)
+
+
+def test_toxicity_is_read_whatever_its_categories_case():
+    """Stretches of speech with their numbers; the service has written names in both cases."""
+    [speech] = read("toxicity").toxicity
+
+    assert (speech.start, speech.end, speech.toxicity) == (8.92, 9.4, 0.76)
+    assert speech.categories == {"profanity": 0.2, "insult": 0.9}
+
+
+def test_alternatives_are_those_beside_the_best_one():
+    """Of each segment what else was heard, and nothing where there is only one version."""
+    versions: list[Any] = [
+        {"transcript": text, "items": []} for text in ("You fool", "Your fool", "You full")
+    ]
+    segment = {"start_time": "8.92", "end_time": "9.4", "alternatives": versions}
+    several = parse({"results": DOCUMENTS["toxicity"]["results"] | {"segments": [segment]}})
+
+    assert several.alternatives == (Versions(8.92, 9.4, ["Your fool", "You full"]),)
+    assert read("toxicity").alternatives == ()
+
+
+def test_seconds_of_each_language_are_told():
+    """Where several languages were looked for, each has the seconds for which it was spoken."""
+    assert read("languages_several").language_seconds == {"en-US": 2.45, "de-DE": 5.325}
+    assert read("language_identified").language_seconds == {}
 
 
 def test_a_redacted_file_says_so():

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import orjson
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from pipeline.config import Config
+    from pipeline.job_options import Transcribe
     from pipeline.label_studio.ground_truth import GroundTruth
     from pipeline.label_studio.trial import Recording
     from pipeline.vocabularies import Version
@@ -147,12 +148,25 @@ def _trial(config: Config, version: Version, to: Path) -> Config:
     tag = blake2b(orjson.dumps(list(version)), digest_size=4).hexdigest()
     prefix = f"{config.transcribe.job_prefix[:80]}-compare-{tag}"
     output = to / f"{version.name}-{tag}" / "tasks.jsonl"
+    rules = (replace(r, transcribe=_tried(r.transcribe, config.transcribe)) for r in config.rules)
     return replace(
         config,
         input=type(config.input)(),
         output=replace(config.output, output=str(output), state=""),
         transcribe=replace(config.transcribe, job_prefix=prefix),
+        rules=tuple(rules),
         budget=type(config.budget)(),
+    )
+
+
+def _tried(rule: Transcribe, wanted: Transcribe) -> Transcribe:
+    """A rule's settings with the trial's language and vocabulary; what it redacts it redacts."""
+    of_each: Any = {
+        name: type(getattr(wanted, name))()
+        for name in ("language_options", "vocabularies", "vocabulary_filters", "language_models")
+    }
+    return msgspec.structs.replace(
+        rule, language=wanted.language, vocabulary=wanted.vocabulary, toxicity=False, **of_each
     )
 
 
