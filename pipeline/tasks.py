@@ -1,7 +1,30 @@
 """Job + Transcript ─► one Label Studio task, as one line of JSON; pure.
 
 The shapes are those that Label Studio (1.23) imports under its strict checks of predictions, for
-the configurations of `labeling.py`.
+the configurations of `labeling.py`. `data` holds beside `audio`:
+
+    job_id             the job's name, the key by which a task is found again
+    duration           seconds until the last segment ends; the service does not say how
+                       long a recording is, so it may be longer by the silence at its end
+    word_count         how many words were spoken
+    mean_confidence    of its words, 0..1, which is the prediction's score too
+    lowest_confidence  the lowest of its segments' means, 0..1
+    speaker_count      how many speakers were told apart; only when they were
+    channel_count      on how many channels someone speaks; only when they were apart
+    language           the language transcribed: that which was identified first, else the
+                       one that was named; not there where neither is known
+    languages          what to choose the language from; [] when none was identified
+    language_seconds   how long each was spoken; only where several were looked for
+    toxicity           of the most toxic speech, 0..1; only when it was asked for, as is
+    toxicity_detection each stretch of speech with `start`, `end`, `toxicity`, `categories`
+    alternatives       what else was heard: `start`, `end`, `texts`; only when asked for
+    redacted_transcript  URI of the redacted transcript; only with --results, as are
+    subtitles          the URIs of the subtitles
+    speakers           the labels of the segments; only in tasks of segments
+
+`meta` says what was transcribed: `etag` and `size` (bytes), and only where it applies
+`silent`, `redacted` and `unredacted_transcript`. That URI is not in `data`, where Label
+Studio would turn it into an address that reviewers can open.
 """
 
 from __future__ import annotations
@@ -47,31 +70,7 @@ class TaskMaker:
         r"""Build the task of one recording: JSON in UTF-8, no line end inside, "\n" at its end.
 
         `audio` is the source's own URI and comes back unchanged. Texts are the service's own; a
-        silent recording has the text "" or no segment, the score 0 and `meta.silent`. `data`
-        holds beside `audio`:
-
-            job_id             the job's name, the key by which a task is found again
-            duration           seconds until the last segment ends; the service does not say how
-                               long a recording is, so it may be longer by the silence at its end
-            word_count         how many words were spoken
-            mean_confidence    of its words, 0..1, which is the prediction's score too
-            lowest_confidence  the lowest of its segments' means, 0..1
-            speaker_count      how many speakers were told apart; only when they were
-            channel_count      on how many channels someone speaks; only when they were apart
-            language           the language transcribed: that which was identified first, else the
-                               one that was named; not there where neither is known
-            languages          what to choose the language from; [] when none was identified
-            language_seconds   how long each was spoken; only where several were looked for
-            toxicity           of the most toxic speech, 0..1; only when it was asked for, as is
-            toxicity_detection each stretch of speech with `start`, `end`, `toxicity`, `categories`
-            alternatives       what else was heard: `start`, `end`, `texts`; only when asked for
-            redacted_transcript  URI of the redacted transcript; only with --results, as are
-            subtitles          the URIs of the subtitles
-            speakers           the labels of the segments; only in tasks of segments
-
-        `meta` says what was transcribed: `etag` and `size` (bytes), and only where it applies
-        `silent`, `redacted` and `unredacted_transcript`. That URI is not in `data`, where Label
-        Studio would turn it into an address that reviewers can open.
+        silent recording has the text "" or no segment, the score 0 and `meta.silent`.
         """
         segments = self._kind is TaskKind.SEGMENTS
         data: dict[str, Any] = {"audio": audio, "job_id": job.name, **_facts(transcript, asked)}
