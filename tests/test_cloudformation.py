@@ -18,6 +18,7 @@ import boto3
 import pytest
 from cfnlint.decode import cfn_yaml
 
+from pipeline.iam.plan import canonical
 from tests.conftest import ROOT, clean_environment, endpoint
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("ministack")]
@@ -222,3 +223,22 @@ def test_the_batch_resources_are_what_batch_takes(aws):
     assert compute["computeResources"]["maxvCpus"] == 1
     vcpus = [each["value"] for each in night["containerProperties"]["resourceRequirements"]]
     assert vcpus == ["1", "2048"]  # two nights at once don't fit in
+
+
+def test_the_jobs_rights_are_what_iam_policy_prints(deployed, aws, run):
+    """No right more and none less than the command says a run of these settings needs."""
+    outputs, ids = deployed(
+        RecordingsBucket="recordings", RecordingsPrefix="calls/", ResultsBucket="transcripts"
+    )
+    printed = run(
+        *("iam", "policy", "--account", ACCOUNT, "--region", "us-east-1"),
+        *("--bucket", outputs["RecordingsUri"], "--results", outputs["ResultsUri"]),
+        *("--events-queue", outputs["EventsUrl"]),
+    )
+
+    found = aws("iam").get_role_policy(RoleName=ids["JobRole"], PolicyName="transcribe-pipeline")
+    assert outputs["RecordingsUri"] == "s3://recordings/calls/"
+    assert canonical(found["PolicyDocument"]) == canonical(json.loads(printed.out))
+    policies = aws("iam").list_role_policies(RoleName=ids["JobRole"])["PolicyNames"]
+    assert set(policies) == {"transcribe-pipeline", "state"}
+    assert not aws("iam").list_attached_role_policies(RoleName=ids["JobRole"])["AttachedPolicies"]

@@ -195,11 +195,11 @@ def test_a_night_with_failed_recordings_is_no_failed_unit():
 
     assert "SuccessExitStatus=1 3 143" in lines
     assert "Restart=no" in lines
-    assert installed_command(lines) == ["run", "${SOURCE}", "--config", "--quiet", "--json"]
+    assert installed_command(lines) == ["run", "${SOURCE}", "--quiet", "--json"]
 
 
 def installed_command(lines):
-    """The words of ExecStart behind the program, without the settings' path."""
+    """The words of ExecStart behind the program."""
     [line] = [line for line in lines if line.startswith("ExecStart=")]
     return [word for word in line.split()[1:] if "/" not in word]
 
@@ -215,11 +215,45 @@ def test_the_cron_job_is_valid(version):
     assert checked(tool, "--strict", "--quiet", "--no-warn", "-k", version, CRON_JOB) == ""
 
 
+def objects_of_the_cron_job():
+    """What the file holds, by kind."""
+    return {each["kind"]: each for each in yaml.safe_load_all(CRON_JOB.read_text("utf-8"))}
+
+
+def container_of(cron_job):
+    """The one container of a night's pod."""
+    [container] = cron_job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    return container
+
+
+def test_the_liveness_probe_ends_only_a_run_that_hangs(run, cloud, tmp_path):
+    """It passes before a run, during one and after it; not when the heartbeat stands still."""
+    probe = container_of(objects_of_the_cron_job()["CronJob"])["livenessProbe"]["exec"]["command"]
+    heartbeat = tmp_path / "heartbeat"
+    probe = [word.replace("/tmp/heartbeat", str(heartbeat)) for word in probe]
+    run.use(TRANSCRIBE_PIPELINE_HEARTBEAT_FILE=str(heartbeat))
+    cloud().add(one="@2 first")
+
+    codes = [subprocess.run(probe, check=False).returncode]
+    with run.start("run", "s3://audio/") as process:
+        while not heartbeat.exists():
+            time.sleep(0.05)
+        codes.append(subprocess.run(probe, check=False).returncode)
+        still = heartbeat.read_text()
+        process.communicate()
+    codes.append(subprocess.run(probe, check=False).returncode)
+    heartbeat.write_text(still)
+    os.utime(heartbeat, (0, 0))
+    codes.append(subprocess.run(probe, check=False).returncode)
+
+    assert codes == [0, 0, 0, 1]
+
+
 def test_the_cron_jobs_settings_are_the_programs_own(tmp_path):
     """The settings file of the ConfigMap loads, and the heartbeat is a setting."""
-    objects = {each["kind"]: each for each in yaml.safe_load_all(CRON_JOB.read_text("utf-8"))}
+    objects = objects_of_the_cron_job()
+    container = container_of(objects["CronJob"])
     pod = objects["CronJob"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
-    [container] = pod["containers"]
     names = [each["name"].removeprefix("TRANSCRIBE_PIPELINE_").lower() for each in container["env"]]
     path = tmp_path / "nightly.toml"
     path.write_text(objects["ConfigMap"]["data"]["nightly.toml"], encoding="utf-8")
