@@ -22,7 +22,7 @@ RUN_ID = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.urandom(3).hex()}"
 INFO, WARNING, ERROR = logging.INFO, logging.WARNING, logging.ERROR
 
 _LOG = logging.getLogger("transcribe_pipeline")
-_LOG.addHandler(logging.NullHandler())  # without a handler the standard library would print
+_LOG.setLevel(logging.CRITICAL + 1)  # nothing, at no cost, until a log begins
 # Of a line of JSON; without the backslash no escape is cut in two.
 _SIGNED = re.compile(r"\?[^\s\"'<>\\]*(?:x-amz-|signature=|token=)[^\s\"'<>\\]*", re.IGNORECASE)
 

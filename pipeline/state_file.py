@@ -11,6 +11,7 @@ import errno
 import fcntl
 import os
 import sqlite3
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 APPLICATION_ID = 0x74727370  # "trsp"
 FORMAT = 1
+_LOOK_SECONDS = 0.05
 
 _SCHEMA = f"""
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -113,10 +115,31 @@ def hold(path: Path) -> Iterator[None]:
         os.close(handle)
 
 
+def is_held(path: Path) -> bool:
+    """Whether a run works with the state file now."""
+    with translated(path):
+        try:
+            handle = os.open(_lock_of(path), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(handle)
+    return False
+
+
+def _lock_of(path: Path) -> Path:
+    real = path.resolve()  # one file has one lock, whatever links lead to it
+    return real.with_name(f"{real.name}.lock")
+
+
 def _take(handle: int, path: Path) -> None:
     with translated(path):
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(handle)
         except BlockingIOError:
             holder = os.read(handle, 20).decode(errors="replace").strip() or "?"
             raise StateUnusable(
@@ -125,6 +148,15 @@ def _take(handle: int, path: Path) -> None:
             ) from None
         os.ftruncate(handle, 0)
         os.write(handle, f"{os.getpid()}\n".encode())
+
+
+def _lock(handle: int) -> None:
+    """Take the lock; who looks whether it is held holds it for some microseconds."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        time.sleep(_LOOK_SECONDS)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:

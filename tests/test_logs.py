@@ -29,7 +29,7 @@ def _the_log_of_others() -> Iterator[None]:
     yield
     root.handlers, root.level = handlers, level
     logging.captureWarnings(capture=False)
-    logging.getLogger("transcribe_pipeline").setLevel(logging.NOTSET)
+    logging.getLogger("transcribe_pipeline").setLevel(logging.CRITICAL + 1)
 
 
 def told(capsys: Any) -> list[dict[str, Any]]:

@@ -96,6 +96,19 @@ def test_a_log_in_text_is_as_it_was(run, cloud):
     assert "{" not in outcome.err
 
 
+def test_tasks_are_rebuilt_under_the_same_log_and_watched_by_nobody(run, cloud):
+    """Another command with the run's settings tells in its format, and leaves its files alone."""
+    cloud().add(one="first")
+    run.use(TRANSCRIBE_PIPELINE_LOG_FORMAT="json", TRANSCRIBE_PIPELINE_HEARTBEAT_FILE="alive")
+    run("run", "s3://audio/")
+    before = (run.folder / "alive").read_bytes()
+
+    outcome = run("tasks", "rebuild", "--task", "segments")
+
+    assert [line["event"] for line in lines_of(outcome.err)] == ["run.started", "run.ended"]
+    assert (run.folder / "alive").read_bytes() == before
+
+
 @pytest.mark.parametrize("how", ["flag", "environment", "file"])
 def test_what_cannot_run_says_so_as_json_too(run, how):
     """An error is an event with its sentence, wherever the format was set."""

@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from pipeline.cli.options import ConfigFile, OutputFile, StateFile, examples, settings
+from pipeline.errors import BadSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,9 +19,11 @@ NAME = "status"
 EXAMPLES = examples(
     ("How far is the run that writes tasks.jsonl", "status"),
     ("The same for another run, as JSON", "status --output calls.jsonl --json"),
+    ("Watch it until it ends, with a look every five seconds", "status --watch 5"),
 )
 
 _WINDOW_SECONDS = 600
+_SECONDS = 2.0
 
 
 class StatusReport(msgspec.Struct, frozen=True):
@@ -43,18 +46,40 @@ class StatusReport(msgspec.Struct, frozen=True):
 
 
 def command(
+    seconds: Annotated[
+        float | None,
+        typer.Argument(
+            metavar="SECONDS",
+            min=0.1,
+            max=3_600,
+            help="How often --watch looks. [default: 2]",
+            show_default=False,
+        ),
+    ] = None,
     output: OutputFile = None,
     state: StateFile = None,
     config: ConfigFile = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Look again every few seconds, until the run ends.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
     """Show how far a run is; it works beside the run and after it.
 
     Counts, rate, the oldest job in flight and the failures by reason, all from the state file.
+    With --watch also the pace since the run began, its slots, and what holds it back: live on a
+    terminal, else one line per look.
     """
     chosen = settings(config, output=output, state=state)
+    if watch:
+        from pipeline.cli.watch import follow
+
+        follow(chosen.state_path, seconds or _SECONDS, json=json)
+        return
+    if seconds is not None:
+        raise BadSettings(f"SECONDS ({seconds:g}) goes with --watch: status --watch {seconds:g}.")
     report = read_report(chosen.state_path, time.time())
-    text = msgspec.json.encode(report).decode() if json else "\n".join(_lines(report))
+    text = msgspec.json.encode(report).decode() if json else "\n".join(lines(report))
     typer.echo(text)
 
 
@@ -87,10 +112,11 @@ def read_report(path: Path, now: float) -> StatusReport:
         )
 
 
-def _lines(report: StatusReport) -> Iterator[str]:
-    from pipeline.text import duration
+def lines(report: StatusReport) -> Iterator[str]:
+    """The report as people read it."""
+    from pipeline.text import duration, printable
 
-    yield f"Source:    {report.source}"
+    yield f"Source:    {printable(report.source)}"
     yield (
         f"Tasks:     {report.written:,} written, {report.in_flight:,} in flight, "
         f"{report.pending:,} pending, {report.failed:,} failed"

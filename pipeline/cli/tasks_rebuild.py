@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from pipeline.cli.options import ConfigFile, Task, examples, option, settings
+from pipeline.cli.options import ConfigFile, Log, Task, examples, option, settings_of_a_run
 from pipeline.cli.run import Order, complete, report
 from pipeline.errors import BadSettings
 from pipeline.naming import S3Place, group_tag, parse_s3_uri
@@ -46,6 +46,7 @@ def command(
     profile: Annotated[str | None, option("profile", "NAME")] = None,
     region: Annotated[str | None, option("region", "NAME")] = None,
     endpoint_url: Annotated[str | None, option("endpoint_url", "URL")] = None,
+    log_format: Log = None,
     config: ConfigFile = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what failed.")] = False,
     json: Annotated[
@@ -59,14 +60,16 @@ def command(
     file of their own (FILE.state), so a second time adds only what is new, and an interruption
     is gone on with; the run's own files are only read.
     """
-    chosen = settings(
+    chosen = settings_of_a_run(
         config,
+        quiet=quiet,
         state=state,
         results=results,
         kind=task,
         profile=profile,
         region=region,
         endpoint_url=endpoint_url,
+        log_format=log_format,
     )
     from pipeline.progress import style_for
 

@@ -1,0 +1,277 @@
+"""A live view of a run, from its state file alone."""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import threading
+import time
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from pipeline.cli.status import StatusReport
+from pipeline.cli.watch import Seen, _view, end_of, head, one_line, run_lines, sparkline
+from pipeline.state_file import hold, is_held
+from pipeline.state_history import Sample
+from tests.conftest import COMMAND
+
+REPORT = StatusReport(
+    source="s3://calls/",
+    state="tasks.jsonl.state",
+    pending=10_300,
+    in_flight=250,
+    written=1_700,
+    failed=50,
+    skipped={"not audio": 45},
+    failures={"too long": 50},
+    rate=4.2,
+    rate_seconds=600.0,
+    oldest_in_flight_seconds=185.0,
+)
+SEEN = Seen(REPORT, (), runs=True, exit_code=None)
+
+
+def sample(at: float, written: int = 0, **facts: Any) -> Sample:
+    return Sample(at, written=written, **facts)
+
+
+# The lock tells whether a run goes on
+
+
+def test_a_state_file_is_held_while_a_run_works_with_it(tmp_path):
+    """Whoever looks from beside knows whether there is a run, and makes no file."""
+    path = tmp_path / "state"
+    seen = [is_held(path), list(tmp_path.iterdir())]
+    with hold(path):
+        seen.append(is_held(path))
+
+    assert seen == [False, [], True]
+    assert not is_held(path)
+
+
+def test_a_look_stops_no_run_from_beginning(tmp_path):
+    """A look takes the lock for a moment, and a run that begins just then waits for it."""
+    path = tmp_path / "state"
+    with hold(path):
+        pass
+    looker = os.open(tmp_path / "state.lock", os.O_RDONLY)
+    fcntl.flock(looker, fcntl.LOCK_SH)
+    threading.Timer(0.01, os.close, [looker]).start()
+
+    with hold(path):
+        assert is_held(path)
+
+
+# What is shown
+
+
+def test_a_look_in_one_line():
+    """A log gets the counts, the rate, and the time that is left."""
+    assert one_line(SEEN) == (
+        "1,700 written · 4.2/s · 14% of 12,300 recordings, 41 min 52 s left · 50 failed"
+        " · 250 in flight · 10,300 pending"
+    )
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        SEEN._replace(runs=False),
+        SEEN._replace(report=msgspec.structs.replace(REPORT, rate=0.0)),
+    ],
+)
+def test_no_time_is_told_where_nothing_gets_on(seen):
+    """Where no run goes on, or nothing is written, nobody knows how long the rest takes."""
+    assert head(seen) == "14% of 12,300 recordings"
+
+
+def test_an_empty_state_file_is_at_its_beginning():
+    """Before anything is listed no share is told of nothing."""
+    empty = StatusReport("", "state", 0, 0, 0, 0, {}, {}, 0.0, 1.0, None)
+
+    assert head(Seen(empty, (), runs=True, exit_code=None)) == "0% of 0 recordings"
+
+
+def test_the_end_tells_how_it_was():
+    """A run that ended told its exit code; one that was killed told nothing."""
+    assert end_of(SEEN._replace(runs=False, exit_code=3)) == "Ended:     with exit code 3"
+    assert "without a word" in end_of(SEEN._replace(runs=False))
+
+
+def test_slots_and_the_brake_of_the_last_minute_are_shown():
+    """What the run noted tells its slots, and what held it back of late, not in all."""
+    taken = [
+        sample(0, brakes={"slots": 0.0, "GetObject": 0.0}),
+        sample(100, 10, brakes={"slots": 5.0, "GetObject": 90.0}),
+        sample(160, 40, in_flight=231, slots=250, brakes={"slots": 59.0, "GetObject": 91.0}),
+    ]
+
+    pace, slots, brake = run_lines(taken)
+
+    assert pace.startswith("Pace:      ")
+    assert slots == "Slots:     231 jobs in flight, 250 slots found"
+    assert brake == "Brake:     slots, for 90% of the last 1 min"
+
+
+@pytest.mark.parametrize("taken", [[], [sample(0)]])
+def test_without_history_nothing_is_told_of_it(taken):
+    """A state file of an earlier version, or of a run that has just begun, is shown without."""
+    assert list(run_lines(taken)) == []
+
+
+def test_the_pace_is_drawn_over_equal_stretches_of_time():
+    """Where most was written the block is whole, and where nothing was it is the lowest."""
+    fast = [sample(n, 10 * n) for n in range(30)]
+    then_nothing = [sample(30 + n, 290) for n in range(31)]
+
+    drawn = sparkline(fast + then_nothing)
+
+    assert re.fullmatch("[▆▇█]{10}▁{10}", drawn)
+
+
+@given(st.lists(st.tuples(st.floats(0.01, 100), st.integers(0, 50)), min_size=1, max_size=200))
+def test_the_pace_fits_its_line(steps):
+    """However the samples lie there are at most 40 blocks, one of them whole if any was written."""
+    taken, at, written = [sample(0)], 0.0, 0
+    for seconds, more in steps:
+        at, written = at + seconds, written + more
+        taken.append(sample(at, written))
+
+    drawn = sparkline(taken)
+
+    assert 1 <= len(drawn) <= 40
+    assert ("█" in drawn) == (written > 0)
+
+
+def test_the_view_fits_a_narrow_terminal():
+    """On a terminal each fact is one line, cut where it must be, below the bar."""
+    screen = io.StringIO()
+    taken = [sample(0), sample(9, 5)]
+    console = Console(file=screen, force_terminal=True, width=46, color_system=None)
+
+    console.print(_view(SEEN._replace(samples=taken)))
+
+    shown = screen.getvalue().splitlines()
+    assert max(map(len, shown)) <= 46
+    assert shown[1] == "14% of 12,300 recordings, 41 min 52 s left"
+    assert [line.partition(":")[0] for line in shown[2:]] == [
+        *("Source", "Tasks", "Rate", "Oldest", "Skipped", "Failed", "Pace", "Slots")
+    ]
+
+
+# The command
+
+
+def test_a_watch_ends_with_the_run(run, cloud):
+    """Beside a run there is a line per look, and at its end its exit code."""
+    cloud("--seconds", "2").add(one="first", bad="!Unsupported media format")
+    with run.start("run", "s3://audio/", "--quiet") as process:
+        wait_until(lambda: is_held(run.folder / "tasks.jsonl.state"))
+
+        watched = run("status", "--watch", "0.2")
+        process.communicate(timeout=60)
+
+    *looks, last_look, end = watched.out.splitlines()
+    assert watched.code == 0
+    assert len(looks) >= 3
+    assert last_look.startswith("1 written · ")
+    assert end == "Ended:     with exit code 1"
+
+
+def test_a_watch_as_json_is_a_report_per_look(run, cloud):
+    """Programs get what `status --json` says, a line each, and the last one is the end."""
+    cloud().add(one="first")
+    run("run", "s3://audio/")
+
+    watched = run("status", "--watch", "--json")
+
+    assert [json.loads(line)["written"] for line in watched.out.splitlines()] == [1]
+
+
+def test_a_watch_tells_that_a_run_was_killed(run, cloud):
+    """Where the run is gone without a word the watch ends too, and says so."""
+    cloud("--seconds", "60").add(one="first")
+    state = run.folder / "tasks.jsonl.state"
+    with run.start("run", "s3://audio/", "--quiet") as process:
+        wait_until(lambda: is_held(state))
+        with run.start("status", "--watch", "0.2") as watch:
+            assert watch.stdout is not None
+            watch.stdout.readline()
+            process.send_signal(signal.SIGKILL)
+            out, _ = watch.communicate(timeout=60)
+
+    assert out.splitlines()[-1].startswith("Ended:     without a word")
+
+
+def test_a_watch_on_a_terminal_is_live(run, cloud):
+    """On a terminal the view is drawn in place, and its last state stays."""
+    cloud().add(one="first")
+    run("run", "s3://audio/")
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [COMMAND, "status", "--watch"],
+        cwd=run.folder,
+        env=run.env | {"TERM": "xterm", "COLUMNS": "80", "LINES": "24"},
+        stdout=theirs,
+        stderr=subprocess.STDOUT,
+    ) as process:
+        os.close(theirs)
+        shown = everything(ours)
+        assert process.wait(60) == 0
+
+    assert "\x1b[?25l" in shown
+    assert "\x1b[?25h" in shown
+    assert "100% of 1 recordings" in shown
+    assert "Tasks:     1 written, 0 in flight, 0 pending, 0 failed" in shown
+    assert "Ended:     with exit code 0" in shown
+
+
+def everything(terminal: int) -> str:
+    """All that is written to a terminal until nobody holds it any more."""
+    shown = b""
+    while True:
+        try:
+            part = os.read(terminal, 65_536)
+        except OSError:  # as Linux tells that the other side is closed
+            part = b""
+        if not part:
+            os.close(terminal)
+            return shown.decode()
+        shown += part
+
+
+def test_seconds_go_with_a_watch_only(run):
+    """Who forgets `--watch` is told, and nothing is looked at."""
+    outcome = run("status", "5")
+
+    assert outcome.code == 2
+    assert outcome.err == (
+        "transcribe-pipeline: SECONDS (5) goes with --watch: status --watch 5.\n"
+    )
+
+
+def test_a_watch_needs_a_state_file(run):
+    """Where there is none the sentence is that of `status`."""
+    outcome = run("status", "--watch")
+
+    assert outcome.code == 2
+    assert "There is no state file at tasks.jsonl.state." in outcome.err
+
+
+def wait_until(so: Any) -> None:
+    """Wait until it is so."""
+    deadline = time.monotonic() + 30
+    while not so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
