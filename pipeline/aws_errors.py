@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from botocore import exceptions as boto
+from botocore.parsers import ResponseParserError
 
 from pipeline.errors import (
     BadSettings,
@@ -25,6 +26,7 @@ from pipeline.errors import (
     ResourceMissing,
     ResourceTaken,
     Throttled,
+    TrialPassed,
     Unavailable,
     VocabularyMissing,
     VocabularyTaken,
@@ -74,6 +76,7 @@ _OF_A_RESOURCE: dict[str, type[PipelineError]] = {
     "ResourceNotFoundException": ResourceMissing,
     "AWS.SimpleQueueService.NonExistentQueue": ResourceMissing,
     "QueueDoesNotExist": ResourceMissing,
+    "DryRunOperationException": TrialPassed,
     "EntityAlreadyExists": ResourceTaken,
     "ResourceAlreadyExistsException": ResourceTaken,
     "QueueAlreadyExists": ResourceTaken,
@@ -124,8 +127,11 @@ def translated(operation: str) -> Iterator[None]:
         ) from error
     except boto.ParamValidationError as error:
         raise _refusal(operation, str(error)) from error
-    except (boto.HTTPClientError, boto.ConnectionError) as error:
-        raise Unavailable(f"{operation}: {error}") from error
+    except (boto.HTTPClientError, boto.ConnectionError, ResponseParserError) as error:
+        # What the parser says has the whole answer in it, which may be anyone's page.
+        foreign = isinstance(error, ResponseParserError)
+        said = "the answer is not the service's; is there a proxy in between?" if foreign else error
+        raise Unavailable(f"{operation}: {said}") from error
     except _CREDENTIALS as error:
         raise NoAccess(f"No usable AWS credentials: {error}. {CREDENTIALS_STEP}") from error
     except (boto.BotoCoreError, ValueError) as error:

@@ -20,6 +20,7 @@
     ├── VocabularyTaken           it knows one already, or is still working on it
     ├── ResourceMissing           a service knows none of this name: no such role, queue or rule
     ├── ResourceTaken             it knows one of this name already
+    ├── TrialPassed               the call was a trial, and would have gone well
     ├── NotNow                    this recording met faults for too long; the next run tries again
     └── Retryable                 worth another try
         ├── Throttled             the rate of one call was too high
@@ -124,6 +125,10 @@ class ResourceMissing(PipelineError):
 
 class ResourceTaken(PipelineError):
     """A service has something of this name already."""
+
+
+class TrialPassed(PipelineError):
+    """A call that was only tried, and would have gone well (`DryRun`)."""
 
 
 class Retryable(PipelineError):

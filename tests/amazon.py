@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 
 from tests.between import Answer, refusal
 
@@ -33,12 +33,20 @@ def call_of(asked: Asked) -> str:
     return {"GET": "s3:GetObject", "PUT": "s3:PutObject", "DELETE": "s3:DeleteObject"}[asked.method]
 
 
+_ALWAYS = {
+    "servicequotas:GetServiceQuota": ({"Quota": {"Value": 250.0}}, 200),
+    "kms:GenerateDataKey": ({"__type": "DryRunOperationException"}, 400),
+    "sqs:ReceiveMessage": ({}, 200),
+}
+
+
 @dataclass
 class Account:
     """Answers as an account does in which everything is allowed, but for what a test refuses.
 
     `refused` are codes by call, `arn` is who asks, `region` where the buckets are, `date` what the
-    services' clock says; `calls` counts what was asked.
+    services' clock says. `decisions` are what IAM simulates by action, unless it is allowed;
+    `answers` are whole answers by call. `calls` counts what was asked.
     """
 
     service: ScriptedCloud
@@ -46,8 +54,9 @@ class Account:
     arn: str = ARN
     region: str = REGION
     date: str = ""
-    quotas: list[dict[str, object]] = field(default_factory=list)
-    allowed: str = "allowed"
+    decisions: dict[str, str] = field(default_factory=dict)
+    answers: dict[str, object] = field(default_factory=dict)
+    trusted: str = "transcribe.amazonaws.com"
     calls: dict[str, int] = field(default_factory=dict)
 
     def __call__(self, asked: Asked) -> Answer:
@@ -71,15 +80,48 @@ class Account:
         return Answer(400, json.dumps({"__type": code, "Message": words}).encode(), {})
 
     def _answer(self, asked: Asked, call: str) -> Answer:
-        match call:
-            case "s3:HeadBucket":
-                known = asked.path.startswith("/audio/")
-                return Answer(200 if known else 404, b"", {"x-amz-bucket-region": self.region})
-            case "sts:GetCallerIdentity":
-                return _xml("GetCallerIdentity", f"<Arn>{self.arn}</Arn><Account>1</Account>")
-            case "servicequotas:ListServiceQuotas":
-                return Answer(200, json.dumps({"Quotas": self.quotas}).encode(), {})
-        return asked.forward()
+        if call in self.answers:
+            return _json(self.answers[call])
+        answers = {
+            "s3:HeadBucket": self._bucket,
+            "sts:GetCallerIdentity": self._identity,
+            "iam:SimulatePrincipalPolicy": self._simulated,
+            "iam:GetRole": self._role,
+        }
+        if call in answers:
+            return answers[call](asked)
+        return _json(*_ALWAYS[call]) if call in _ALWAYS else asked.forward()
+
+    def _bucket(self, asked: Asked) -> Answer:
+        known = asked.path.startswith("/audio/")
+        return Answer(200 if known else 404, b"", {"x-amz-bucket-region": self.region})
+
+    def _identity(self, _: Asked) -> Answer:
+        return _xml("GetCallerIdentity", f"<Arn>{self.arn}</Arn><Account>1</Account>")
+
+    def _simulated(self, asked: Asked) -> Answer:
+        parameters = parse_qs(asked.body.decode())
+        actions = [value for name, [value] in parameters.items() if name.startswith("ActionNames.")]
+        results = "".join(
+            f"<member><EvalActionName>{action}</EvalActionName>"
+            f"<EvalDecision>{self.decisions.get(action, 'allowed')}</EvalDecision></member>"
+            for action in actions
+        )
+        return _xml("SimulatePrincipalPolicy", f"<EvaluationResults>{results}</EvaluationResults>")
+
+    def _role(self, asked: Asked) -> Answer:
+        name = parse_qs(asked.body.decode())["RoleName"][0]
+        statement = {"Effect": "Allow", "Principal": {"Service": self.trusted}}
+        trust = quote(json.dumps({"Statement": statement}))
+        return _xml(
+            "GetRole",
+            f"<Role><Arn>arn:aws:iam::123456789012:role/teams/{name}</Arn>"
+            f"<AssumeRolePolicyDocument>{trust}</AssumeRolePolicyDocument></Role>",
+        )
+
+
+def _json(content: object, status: int = 200) -> Answer:
+    return Answer(status, json.dumps(content).encode(), {})
 
 
 def _xml(operation: str, content: str) -> Answer:

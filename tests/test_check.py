@@ -12,7 +12,7 @@ from email.utils import formatdate
 import pytest
 
 from pipeline.naming import S3Place, trial_place
-from tests.amazon import Account
+from tests.amazon import ARN, Account
 from tests.between import between
 from tests.conftest import clean_environment, endpoint
 from tests.state_files import begun, listed
@@ -47,14 +47,12 @@ def verdicts_of(outcome):
 
 def test_an_account_where_all_is_well(run, account):
     """Every line is ok or says why it was skipped; no job is started, and no object stays."""
-    with account(quotas=[{"QuotaCode": "L-6F7AB1C9", "Value": 250.0}]) as made:
+    with account() as made:
         outcome = run("check", *SOURCE, "--json")
 
         assert outcome.code == 0, outcome.out
         assert outcome.summary["ready"] is True
-        assert {n for n, v in verdicts_of(outcome).items() if v != "ok"} <= {
-            "Label Studio", "jobs start",
-        }  # fmt: skip
+        assert [n for n, v in verdicts_of(outcome).items() if v != "ok"] == ["Label Studio"]
         assert "transcribe:StartTranscriptionJob" not in made.calls
         assert [path.name for path in made.service.folder.rglob("*")] == ["t", "one.mp3"]
 
@@ -234,13 +232,139 @@ def test_a_source_without_recordings_is_a_warning(run, account, source, sentence
     assert lines_of(outcome)["source list"]["said"] == sentence
 
 
-def test_the_vocabulary_is_looked_at_when_named(run, account):
-    """One that is not there would have every job refused."""
-    with account():
-        outcome = run("check", "s3://audio/", "--vocabulary", "calls", "--json")
+ROLE = "arn:aws:iam::123456789012:role/teams/queue"
+KEY = "arn:aws:kms:us-east-1:123456789012:key/1"
 
-    assert outcome.code == 2
-    assert "There is no vocabulary calls" in lines_of(outcome)["vocabulary"]["said"]
+
+def settings_of(run, text):
+    """The flags of a file of settings."""
+    (run.folder / "night.toml").write_text(text)
+    return "--config", "night.toml"
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict", "sentence"),
+    [
+        ({}, "ok", f"{ARN} may transcribe:StartTranscriptionJob, as IAM simulates it."),
+        (
+            {"decisions": {"transcribe:StartTranscriptionJob": "implicitDeny"}},
+            "problem",
+            f"{ARN} may not transcribe:StartTranscriptionJob on *, as IAM simulates it.",
+        ),
+        (
+            {"arn": "arn:aws:sts::123456789012:assumed-role/nightly/job"},
+            "ok",
+            "arn:aws:iam::123456789012:role/teams/nightly may transcribe:StartTranscriptionJob,",
+        ),
+    ],
+    ids=["a user", "not allowed", "a role's session"],
+)
+def test_iam_is_asked_whether_jobs_may_be_started(run, account, changes, verdict, sentence):
+    """Trying would be paid for; of a session it is the role, with its path, that is asked for."""
+    with account(**changes):
+        outcome = run("check", "s3://audio/", "--json")
+
+    found = lines_of(outcome)["jobs start"]
+    assert found["verdict"] == verdict
+    assert found["said"].startswith(sentence)
+    assert outcome.code == (2 if verdict == "problem" else 0)
+
+
+def test_what_iam_does_not_tell_can_not_be_told(run, account):
+    """Without the right to ask IAM it is said that only a job would show it."""
+    with account(refused={"iam:*": "AccessDenied", "servicequotas:*": "AccessDeniedException"}):
+        outcome = run("check", "s3://audio/", "--json")
+
+    assert outcome.code == 0
+    assert verdicts_of(outcome)["jobs start"] == verdicts_of(outcome)["quotas"] == "skipped"
+    assert "can't be told without starting a job" in lines_of(outcome)["jobs start"]["said"]
+    assert "default is 250 jobs at once" in lines_of(outcome)["quotas"]["said"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdicts", "sentence"),
+    [
+        ({}, "ok ok", "may iam:PassRole"),
+        ({"decisions": {"iam:PassRole": "implicitDeny"}}, "problem ok", "may not iam:PassRole on"),
+        ({"trusted": "ec2.amazonaws.com"}, "problem ok", "does not let transcribe.amazonaws.com"),
+        ({"decisions": {"s3:PutObject": "explicitDeny"}}, "ok problem", "may not s3:PutObject on"),
+        ({"refused": {"iam:*": "AccessDenied"}}, "skipped skipped", "can't be told"),
+    ],
+)
+def test_a_role_must_be_passed_be_trusted_and_have_rights(
+    run, account, changes, verdicts, sentence
+):
+    """The role of the queue is looked at from all three sides."""
+    night = settings_of(run, f'[transcribe]\ndata_access_role = "{ROLE}"\n')
+    with account(**changes):
+        outcome = run("check", *SOURCE, *night, "--json")
+
+    lines = [lines_of(outcome)[name] for name in ("role", "role rights")]
+    assert [line["verdict"] for line in lines] == verdicts.split()
+    assert sentence in " ".join(line["said"] for line in lines)
+
+
+def test_with_a_role_we_need_no_right_that_the_service_needs(run, account):
+    """The service reads recordings and writes results in the role, so we need not be able to."""
+    night = settings_of(run, f'[transcribe]\ndata_access_role = "{ROLE}"\n')
+    with account(refused={"s3:PutObject": "AccessDenied"}):
+        outcome = run("check", *SOURCE, *night, "--json")
+
+    assert outcome.code == 0
+    assert verdicts_of(outcome)["results write"] == "skipped"
+    assert "in the role" in lines_of(outcome)["results write"]["said"]
+
+
+NAMED = f"""
+[output]
+results = "s3://audio/t/"
+[transcribe]
+vocabulary = "calls"
+vocabulary_filter = "rude"
+vocabulary_filter_method = "mask"
+language_model = "mine"
+kms_key = "{KEY}"
+"""
+FILTER, MODEL = "transcribe:GetVocabularyFilter", "transcribe:DescribeLanguageModel"
+VOCABULARY = "transcribe:GetVocabulary"
+
+
+def described(language="en-US", **model):
+    """What the service says of a vocabulary, a filter and a model of a language."""
+    return {
+        VOCABULARY: {"VocabularyState": "READY", "LanguageCode": language},
+        FILTER: {"LanguageCode": language},
+        MODEL: {"LanguageModel": {"ModelStatus": "COMPLETED", "LanguageCode": language} | model},
+    }
+
+
+NOT_THERE = {"transcribe:*": "NotFoundException", "kms:*": "NotFoundException"}
+UNTOLD = dict.fromkeys((VOCABULARY, FILTER, MODEL), "AccessDeniedException")
+TRAINING = described(ModelStatus="IN_PROGRESS")
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdicts"),
+    [
+        ({"answers": described()}, "ok ok ok ok"),
+        ({"answers": described("de-DE")}, "problem problem problem ok"),
+        ({"refused": NOT_THERE}, "problem problem problem problem"),
+        ({"refused": UNTOLD}, "skipped skipped skipped ok"),
+        ({"answers": TRAINING}, "ok ok problem ok"),
+        (
+            {"answers": described(), "refused": {"kms:*": "AccessDeniedException"}},
+            "ok ok ok problem",
+        ),
+    ],
+    ids=["all well", "of another language", "not there", "not told", "in training", "no key"],
+)
+def test_what_the_settings_name_is_looked_at(run, account, changes, verdicts):
+    """A vocabulary, filter, model or key that can't be used would have every job refused."""
+    with account(**changes):
+        outcome = run("check", "s3://audio/", *settings_of(run, NAMED), "--json")
+
+    found = verdicts_of(outcome)
+    assert [found[n] for n in ("vocabulary", "filter", "model", "KMS key")] == verdicts.split()
 
 
 def test_root_credentials_are_a_warning(run, account):

@@ -5,7 +5,9 @@
     amazon.py    the lines about AWS
     account.py   who the credentials are of, the clock, the quotas
     buckets.py   list, read and write, where the recordings are and where results go
-    service.py   Transcribe's calls, vocabulary, the role, and what can't be tried
+    service.py   Transcribe's calls
+    rights.py    what can't be tried without starting a job, asked of IAM
+    named.py     what the settings name: vocabularies, filters, models, keys, a queue
     machine.py   output, state, disk
     reviewing.py Label Studio
 

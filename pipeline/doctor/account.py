@@ -20,7 +20,7 @@ from pipeline.http import request
 from pipeline.text import duration
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable
 
     import aiohttp
 
@@ -33,8 +33,8 @@ SKEW_SECONDS = 300.0
 _SUSPICIOUS_SECONDS = 60.0
 _SLOTS_CODE = "L-6F7AB1C9"  # "Number of concurrent batch transcription jobs"
 _DEFAULTS = (
-    "The documented defaults are 250 jobs at once and 25 starts a second; a run finds the real "
-    "ones by itself."
+    "The documented default is 250 jobs at once and 25 starts a second; a run finds the real "
+    "figures by itself."
 )
 
 
@@ -127,37 +127,23 @@ def of_skew(seconds: float | None) -> Finding:
 
 
 async def quotas(service_quotas: Service, config: Config) -> Finding:
-    """What the account's quotas mean for a run, where it may be asked for them."""
-    found: list[Mapping[str, Any]] = []
-    token: dict[str, str] = {}
+    """What the account's job slots mean for a run, where it may be asked for them."""
     try:
-        while True:
-            answer = await service_quotas.call(
-                "ListServiceQuotas", ServiceCode="transcribe", MaxResults=100, **token
-            )
-            found += answer.get("Quotas", [])
-            if not answer.get("NextToken"):
-                return of_quotas(found, config)
-            token = {"NextToken": answer["NextToken"]}
+        answer = await service_quotas.call(
+            "GetServiceQuota", ServiceCode="transcribe", QuotaCode=_SLOTS_CODE
+        )
     except PipelineError as error:
         if is_refused(error):
             raise
-        return skipped(f"{of_error(error).said} {_DEFAULTS}")
+        return skipped(f"{_DEFAULTS} ({of_error(error).said})")
+    return of_slots(int(answer["Quota"]["Value"]), config)
 
 
-def of_quotas(found: Iterable[Mapping[str, Any]], config: Config) -> Finding:
-    """What quotas, as ListServiceQuotas answers, mean for a run. Pure."""
-    slots = starts = None
-    for quota in found:
-        if quota.get("QuotaCode") == _SLOTS_CODE:
-            slots = quota.get("Value")
-        elif "StartTranscriptionJob" in quota.get("QuotaName", ""):
-            starts = quota.get("Value")
-    if slots is None:
-        return skipped(f"The account does not name its job slots. {_DEFAULTS}")
-    said = f"{slots:,g} jobs at once" + (f", {starts:g} starts a second" if starts else "")
+def of_slots(slots: int, config: Config) -> Finding:
+    """What so many jobs at once mean for a run. Pure."""
+    said = f"{slots:,} jobs at once"
     if config.transcribe.data_access_role:
-        return ok(f"{said}; the service queues up to 10,000 jobs beyond them.")
+        return ok(f"{said}; the service queues up to 10,000 beyond them.")
     if config.limits.max_in_flight < slots:
-        return ok(f"{said}; max_in_flight = {config.limits.max_in_flight:,} uses a part of them.")
+        return ok(f"{said}, of which max_in_flight takes {config.limits.max_in_flight:,}.")
     return ok(f"{said}.")

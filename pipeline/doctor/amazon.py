@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from pipeline.aws import Transcriber
 from pipeline.aws_service import Service
 from pipeline.brakes import SlotGate, Waiting
-from pipeline.doctor import account, buckets, service
+from pipeline.doctor import account, buckets, named, service
 from pipeline.doctor.examine import Check, once, told
 from pipeline.doctor.finding import Finding, Verdict, is_refused, skipped
-from pipeline.errors import NoSuchSource, PipelineError
-from pipeline.naming import S3Place, group_tag, parse_s3_uri
+from pipeline.doctor.rights import Asked, Rights
+from pipeline.errors import Denied, NoSuchSource, PipelineError
+from pipeline.naming import group_tag, parse_s3_uri, result_place
 from pipeline.vocabularies import Vocabularies
 
 if TYPE_CHECKING:
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
 
     from pipeline.aws import Session
     from pipeline.config import Config
+    from pipeline.naming import S3Place
     from pipeline.s3 import S3
+
+    Look = Callable[[], Awaitable[Finding]]
 
 
 class Amazon:
@@ -34,26 +38,28 @@ class Amazon:
         self._session = session
         self._s3 = s3
         waiting = Waiting()
-        sts, self._service_quotas, self._iam = (
-            Service(session, name, waiting) for name in ("sts", "service-quotas", "iam")
-        )
+        self._service = partial(Service, session, waiting=waiting)
         self._transcriber = Transcriber(session, config.limits, waiting, SlotGate(1, waiting))
         self._vocabularies = Vocabularies(session, s3, waiting)
-        self._identity = once(partial(account.who, sts))
+        self._identity = once(partial(account.who, self._service("sts")))
+        self._rights = Rights(self._service("iam"), self._identity)
         self._listed = once(self._first_page)
-        places = (place, parse_s3_uri(config.output.results))
+        self._results = parse_s3_uri(config.output.results)
         self._regions = {
             each.bucket: once(partial(buckets.region, s3, each.bucket, session.region))
-            for each in places
+            for each in (place, self._results)
             if each
         }
+        asked = [config.transcribe, *(rule.transcribe for rule in config.rules)]
+        self._roles = {each.data_access_role for each in asked}
+        self._tags = any(each.tags for each in asked)
         prefix = config.transcribe.job_prefix
         self._tag = group_tag(prefix, place.bucket) if place else f"{prefix}-"
 
     def checks(self, http: aiohttp.ClientSession) -> list[Check]:
         """Every line, as far as the settings name what it is about."""
         endpoint = self._session.transcribe.meta.endpoint_url
-        held = self._session.credentials
+        held, quotas = self._session.credentials, self._service("service-quotas")
         return [
             Check("credentials", partial(account.credentials, self._identity, held)),
             Check("clock", partial(account.clock, http, endpoint)),
@@ -61,8 +67,10 @@ class Amazon:
             *self._of_the_results(),
             self._check("jobs list", partial(service.listing, self._transcriber, self._tag)),
             self._check("jobs get", partial(service.getting, self._transcriber, self._tag)),
-            self._check("quotas", partial(account.quotas, self._service_quotas, self._config)),
-            *self._of_the_vocabulary(),
+            self._check("jobs start", partial(self._rights.starting, tags=self._tags)),
+            self._check("quotas", partial(account.quotas, quotas, self._config)),
+            *self._of_the_roles(),
+            *self._of_what_is_named(),
         ]
 
     @property
@@ -81,33 +89,77 @@ class Amazon:
         if self._place is None:
             return [Check("source", told(skipped("No SOURCE is named.")))]
         recordings = self._recordings()
+        reading = self._by_the_role(partial(recordings.reading, self._s3), "s3:GetObject")
         return [
             self._check("source bucket", self._regions[self._place.bucket]),
             self._check("source list", recordings.listing, self._place.bucket),
-            self._check("source read", partial(recordings.reading, self._s3), self._place.bucket),
+            self._check("source read", reading, self._place.bucket),
         ]
 
     def _of_the_results(self) -> list[Check]:
-        results = parse_s3_uri(self._config.output.results)
+        results = self._results
         if results is None:
             why = "No --results: the service keeps the transcripts, for 90 days."
             return [Check("results", told(skipped(why)))]
         looking = partial(buckets.looking, self._s3, results, self._tag)
-        writing = partial(buckets.writing, self._s3, results)
+        writing = self._by_the_role(partial(buckets.writing, self._s3, results), "s3:PutObject")
         return [
             self._check("results bucket", self._regions[results.bucket]),
             self._check("results list", looking, results.bucket),
             self._check("results write", writing, results.bucket),
         ]
 
-    def _of_the_vocabulary(self) -> list[Check]:
-        wanted = self._config.transcribe
-        if not wanted.vocabulary:
-            return []
-        look = partial(service.vocabulary, self._vocabularies, wanted)
-        return [self._check("vocabulary", look)]
+    def _of_the_roles(self) -> list[Check]:
+        """For each role whether it may be handed over, and what the service may do in it."""
+        checks = []
+        for role in dict.fromkeys(self._roles - {""}):
+            checks += [
+                self._check("role", partial(self._rights.passing, role)),
+                self._check(
+                    "role rights", partial(self._rights.of_the_role, role, self._work(role))
+                ),
+            ]
+        return checks
 
-    def _check(self, name: str, look: Callable[[], Awaitable[Finding]], bucket: str = "") -> Check:
+    def _work(self, role: str) -> list[Asked]:
+        """What the service does in a role: it reads recordings, and writes results."""
+        objects = f"arn:{role.split(':')[1]}:s3:::"
+        work = []
+        if self._place:
+            work.append(
+                Asked(["s3:GetObject"], f"{objects}{self._place.bucket}/{self._place.key}a")
+            )
+        if self._results:
+            place = result_place(self._results, f"{self._tag}check")
+            work.append(Asked(["s3:PutObject"], f"{objects}{place.bucket}/{place.key}"))
+        return work
+
+    def _of_what_is_named(self) -> list[Check]:
+        found = named.named(self._config)
+        transcribe, kms = self._service("transcribe"), self._service("kms")
+        known = self._vocabularies
+        looks: list[tuple[str, Look]] = [
+            *(("vocabulary", partial(named.vocabulary, known, *n)) for n in found.vocabularies),
+            *(("filter", partial(named.vocabulary_filter, transcribe, *n)) for n in found.filters),
+            *(("model", partial(named.language_model, transcribe, *n)) for n in found.models),
+            *(("KMS key", partial(named.key, kms, *n)) for n in found.keys),
+        ]
+        return [self._check(name, look) for name, look in looks]
+
+    def _by_the_role(self, look: Look, action: str) -> Look:
+        """The same look where the service acts in a role, in whose place we need no such right."""
+
+        async def without_the_right() -> Finding:
+            try:
+                return await look()
+            except Denied as error:
+                if not str(error).startswith(f"{action} "):
+                    raise
+                return skipped(f"The service does it in the role, and we may not: {action}.")
+
+        return look if "" in self._roles else without_the_right
+
+    def _check(self, name: str, look: Look, bucket: str = "") -> Check:
         """A line that needs good credentials, and a bucket: without, their own line says it."""
 
         async def with_both() -> Finding:

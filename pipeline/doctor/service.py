@@ -11,8 +11,6 @@ from pipeline.model import JobStatus
 
 if TYPE_CHECKING:
     from pipeline.aws import Transcriber
-    from pipeline.job_options import Transcribe
-    from pipeline.vocabularies import Vocabularies
 
 
 async def listing(transcriber: Transcriber, tag: str) -> Finding:
@@ -28,13 +26,3 @@ async def getting(transcriber: Transcriber, tag: str) -> Finding:
     with suppress(JobMissing):
         await transcriber.get(f"{tag}check")
     return ok(f"Jobs named {tag}... may be asked for.")
-
-
-async def vocabulary(vocabularies: Vocabularies, wanted: Transcribe) -> Finding:
-    """Whether the vocabulary can be used.
-
-    Raises:
-        BadSettings: there is none, it is not READY, or it is of another language.
-    """
-    found = await vocabularies.version(wanted.vocabulary, wanted.language)
-    return ok(f"{found.name} is READY, of {wanted.language}.")
