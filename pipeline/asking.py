@@ -147,11 +147,16 @@ def _language(asked: Transcribe) -> dict[str, Any]:
     }
 
 
+def named_format(key: str, asked: Transcribe) -> str:
+    """The format that the service is told; "" where it looks for itself."""
+    wanted = asked.media_format or certain_format(key)
+    return wanted if wanted and wanted != DETECT else ""
+
+
 def _media(job: Job, asked: Transcribe) -> dict[str, Any]:
     """What is said of the file; where the service looks for itself, nothing."""
-    wanted = asked.media_format or certain_format(job.recording.key)
     return {
-        "MediaFormat": wanted if wanted != DETECT else "",
+        "MediaFormat": named_format(job.recording.key, asked),
         "MediaSampleRateHertz": asked.sample_rate,
     }
 

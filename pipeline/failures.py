@@ -18,23 +18,29 @@ LOST = "job or transcript lost"
 NEVER_ENDED = "job never ended"
 TOO_LONG = "too long"
 TOO_LARGE = "too large"
+TOO_SHORT = "too short"
+UNSUPPORTED = "unsupported format"
+FORMAT_MISMATCH = "format does not match"
+SAMPLE_RATE = "sample rate"
+TOO_MANY_CHANNELS = "too many channels"
+NOT_VALID = "not valid media"
 
 _CLASSES = (
     ("the s3 uri that you provided can't be accessed", MEDIA_NOT_ACCESSIBLE),
     ("your audio file must have a speech segment", NO_SPEECH),
     ("maximum audio duration", TOO_LONG),
     ("too long", TOO_LONG),
-    ("minimum audio duration", "too short"),
-    ("file length is too small", "too short"),
+    ("minimum audio duration", TOO_SHORT),
+    ("file length is too small", TOO_SHORT),
     ("invalid file size", TOO_LARGE),
     ("file size", TOO_LARGE),
-    ("unsupported media format", "unsupported format"),
-    ("the media format provided does not match", "format does not match"),
-    ("invalid sample rate", "sample rate"),
-    ("the sample rate provided does not match", "sample rate"),
-    ("invalid number of channels", "too many channels"),
-    ("the data in your input media file isn't valid", "not valid media"),
-    ("failed to parse audio file", "not valid media"),
+    ("unsupported media format", UNSUPPORTED),
+    ("the media format provided does not match", FORMAT_MISMATCH),
+    ("invalid sample rate", SAMPLE_RATE),
+    ("the sample rate provided does not match", SAMPLE_RATE),
+    ("invalid number of channels", TOO_MANY_CHANNELS),
+    ("the data in your input media file isn't valid", NOT_VALID),
+    ("failed to parse audio file", NOT_VALID),
 )
 
 _ADVICE = {
@@ -47,13 +53,13 @@ _ADVICE = {
     LOST: "Put it back with `transcribe-pipeline retry`; that pays for it again.",
     NEVER_ENDED: "Look at the job in the console; raise job_timeout or use `retry`.",
     TOO_LONG: "Split the recording; the service takes four hours.",
-    "too short": "The service takes recordings of half a second and more.",
+    TOO_SHORT: "The service takes recordings of half a second and more.",
     TOO_LARGE: "Split or re-encode the recording; the service takes 2 GB.",
-    "unsupported format": "Convert it to FLAC, WAV or MP3.",
-    "format does not match": "Give the file the extension of what it holds.",
-    "sample rate": "Convert it to between 8 and 48 kHz.",
-    "too many channels": "Mix it down to one or two channels.",
-    "not valid media": "Listen to the file; it is damaged or no audio.",
+    UNSUPPORTED: "Convert it to FLAC, WAV or MP3.",
+    FORMAT_MISMATCH: "Give the file the extension of what it holds.",
+    SAMPLE_RATE: "Convert it to between 8 and 48 kHz.",
+    TOO_MANY_CHANNELS: "Mix it down to one or two channels.",
+    NOT_VALID: "Listen to the file; it is damaged or no audio.",
     FAULT: "Put it back with `transcribe-pipeline retry`.",
 }
 

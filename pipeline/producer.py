@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 async def produce(source: Source, selection: Selection, asking: Asking, board: Board) -> None:
     """Insert every recording of the source, page by page; count what is skipped, by reason."""
     figures = board.figures
-    async for page in _to_the_end(source.pages()):
+    async for page in to_the_end(source.pages()):
         recordings = list(_recordings(page, selection, board))
         figures.touched += board.state.add((each, asking.identity(each)) for each in recordings)
         figures.listed += len(page)
@@ -66,7 +66,7 @@ async def find_results(
     start = result_place(results, tag, redacted=redacted)
     names = start._replace(key=start.key.removesuffix(".json"))
     try:
-        async for page in _to_the_end(s3.pages(names)):
+        async for page in to_the_end(s3.pages(names)):
             files = (each.key.rpartition("/")[2] for each in page)
             stems = (each.removeprefix(REDACTED).removesuffix(".json") for each in files)
             state.note_results(filter(None, (parse_job_name(tag, stem) for stem in stems)))
@@ -78,7 +78,7 @@ async def find_results(
     state.know_results(redacted=redacted)
 
 
-async def _to_the_end(pages: AsyncIterator[list[Entry]]) -> AsyncIterator[list[Entry]]:
+async def to_the_end(pages: AsyncIterator[list[Entry]]) -> AsyncIterator[list[Entry]]:
     """The pages, of which none may be left to the next run as a recording may.
 
     Raises:

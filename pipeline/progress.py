@@ -126,9 +126,13 @@ async def shown(board: Board, style: Style) -> AsyncIterator[None]:
 
 @contextmanager
 def counted(
-    style: Style, total: int, what: str, clock: Callable[[], float] = time.monotonic
+    style: Style, total: int | None, what: str, clock: Callable[[], float] = time.monotonic
 ) -> Iterator[Callable[[int], None]]:
-    """Show how many of `total` are done; the body calls what it gets with the count so far."""
+    """Show how many of `total` are done; the body calls what it gets with the count so far.
+
+    None is a total that nobody knows yet.
+    """
+    of_all = f" of {total:,} {what}" if total is not None else f" {what}"
     if style is Style.BAR:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -138,9 +142,9 @@ def counted(
             TimeRemainingColumn(),
         )
         with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-            task = progress.add_task(f"0 of {total:,} {what}", total=total)
+            task = progress.add_task(f"0{of_all}", total=total)
             yield lambda done: progress.update(
-                task, completed=done, description=f"{done:,} of {total:,} {what}"
+                task, completed=done, description=f"{done:,}{of_all}"
             )
         return
     said = clock()
@@ -149,7 +153,7 @@ def counted(
         nonlocal said
         if style is Style.LINES and clock() - said >= _LINE_SECONDS:
             said = clock()
-            sys.stderr.write(f"{done:,} of {total:,} {what}\n")
+            sys.stderr.write(f"{done:,}{of_all}\n")
 
     yield line
 

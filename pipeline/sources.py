@@ -77,6 +77,9 @@ class Source(Protocol):
     async def look_up(self, key: str) -> Entry | None:
         """One object of it, or None where there is none."""
 
+    async def read_part(self, key: str, first: int, last: int) -> bytes | None:
+        """The bytes of an object from the first to the last one; None where there is none."""
+
 
 class S3Source:
     """`s3://bucket/prefix`."""
@@ -106,6 +109,11 @@ class S3Source:
     async def look_up(self, key: str) -> Entry | None:
         """HeadObject."""
         return await self._s3.look_up(self._place._replace(key=key))
+
+    async def read_part(self, key: str, first: int, last: int) -> bytes | None:
+        """GetObject with a range."""
+        found = await self._s3.read_part(self._place._replace(key=key), (first, last))
+        return found and found[0]
 
 
 class FolderSource:
@@ -147,6 +155,10 @@ class FolderSource:
         except (FileNotFoundError, NotADirectoryError, ValueError):  # no file has a NUL in its name
             return None
 
+    async def read_part(self, key: str, first: int, last: int) -> bytes | None:
+        """What the file holds there; no link is followed."""
+        return await asyncio.to_thread(_read_part, f"{self._folder}/{key}", first, last)
+
 
 class NamedRecordings:
     """What a file names of another source: its state file, job names and tasks are the same."""
@@ -159,6 +171,7 @@ class NamedRecordings:
         self.audio_uri = source.audio_uri
         self.key_of = source.key_of
         self.look_up = source.look_up
+        self.read_part = source.read_part
 
 
 def walk(folder: Path) -> Iterator[Entry]:
@@ -204,6 +217,17 @@ def _entry(path: str, key: str) -> Entry:
     elif not stat.S_ISREG(facts.st_mode):
         storage = _NO_FILE
     return Entry(key, f"{facts.st_size:x}-{facts.st_mtime_ns:x}", facts.st_size, storage)
+
+
+def _read_part(path: str, first: int, last: int) -> bytes | None:
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        return os.pread(file, last - first + 1, first)
+    finally:
+        os.close(file)
 
 
 class Selection:

@@ -39,6 +39,16 @@ class Status(IntEnum):
     FAILED = 4
 
 
+class Standing(IntEnum):
+    """What a run would do with an object: leave it alone, collect it, or start a job."""
+
+    TO_START = 0
+    FOUND = 1
+    IN_FLIGHT = 2
+    WRITTEN = 3
+    FAILED = 4
+
+
 class Counts(NamedTuple):
     """How many recordings of the state file stand where."""
 
@@ -93,6 +103,31 @@ class StateReader:
     def output_lines(self) -> int:
         """Lines of the output that are committed; a changed recording has one for each content."""
         return int(self.fact("output lines") or 0)
+
+    def standings(self, page: Sequence[tuple[Recording, bytes]]) -> list[Standing]:
+        """What a run would do with each of these recordings, given with their identities."""
+        marks = ", ".join("?" * len(page))
+        query = f"SELECT key, identity, status, found FROM recordings WHERE key IN ({marks})"
+        rows = {key: rest for key, *rest in self.rows(query, *(each.key for each, _ in page))}
+        written, found = (
+            {identity for (identity,) in self.rows(query, *(identity for _, identity in page))}
+            for query in (
+                f"SELECT identity FROM {table} WHERE identity IN ({marks})"
+                for table in ("superseded", "results")
+            )
+        )
+
+        def standing(recording: Recording, identity: bytes) -> Standing:
+            known, status, result = rows.get(recording.key, (None, Status.PENDING, 0))
+            if known == identity and status > Status.STARTING:
+                return Standing(status)
+            if known == identity:
+                return Standing.FOUND if result else Standing.TO_START
+            if known and identity in written:
+                return Standing.WRITTEN
+            return Standing.FOUND if identity in found else Standing.TO_START
+
+        return [standing(*each) for each in page]
 
     def counts(self) -> Counts:
         """How many recordings stand where, over the whole file."""

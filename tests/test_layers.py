@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 
 LAYERS = (
     ("cli",),
-    ("summary", "report", "doctor", "watching", "metrics"),
+    ("summary", "report", "doctor", "watching", "metrics", "plan"),
     ("run",),
     ("producer", "starters", "poller", "collector", "writer"),
     (
@@ -33,6 +33,7 @@ LAYERS = (
             *("state_reading", "state_writing", "state_history", "state_figures", "history"),
             "failed",
             "sources",
+            *("lengths", "looking", "partial"),
             "state",
             "state_cleaning",
             "cleaning",
@@ -43,7 +44,7 @@ LAYERS = (
             "transcript",
             *("event_queue", "eventing"),
         ),
-        *("progress", "exporting", "parts", "plan", "iam", "label_studio"),
+        *("progress", "exporting", "parts", "iam", "label_studio"),
         "vocabularies",
     ),
     ("state_file", "logs"),

@@ -20,6 +20,7 @@ from pipeline.cli import (
     export,
     iam,
     labeling_config,
+    plan,
     pull,
     push,
     quality,
@@ -50,7 +51,7 @@ _tasks.command(tasks_rebuild.NAME, epilog=tasks_rebuild.EXAMPLES)(tasks_rebuild.
 app.add_typer(_tasks, name="tasks")
 
 _COMMANDS = (
-    *(run, check, status, retry, labeling_config, export),
+    *(run, plan, check, status, retry, labeling_config, export),
     *(push, pull, quality, convert, compare, clean, serve),
 )
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import av
 
+from pipeline.lengths import DEMUXERS, media_format
 from pipeline.local import words
 from pipeline.local.recogniser import MediaRefused, MediaSettings
 
@@ -26,16 +27,10 @@ LONGEST = 4 * 3600.0
 SHORTEST = 0.5
 _RATES = range(8_000, 48_001)
 _MOST_CHANNELS = 2
-_WEBM_HEAD = 64
+_HEAD = 64
 
-# Only what is sound in one file: a playlist could make the decoder open other files.
-_DEMUXERS = (
-    "wav,w64,mp3,flac,ogg,amr,amrnb,amrwb,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,"
-    "aac,ac3,aiff,ape,asf,au,avi,caf,flv,mpeg,mpegts,wv"
-)
-_OPTIONS = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "file"}
+_OPTIONS = {"format_whitelist": DEMUXERS, "protocol_whitelist": "file"}
 _PATIENCE = 50  # damaged packets more than sound ones, after which a file is given up
-_FORMATS = {"wav": "wav", "w64": "wav", "mp3": "mp3", "flac": "flac", "ogg": "ogg", "amr": "amr"}
 
 
 @dataclass(frozen=True)
@@ -77,14 +72,8 @@ def open_media(path: str, settings: MediaSettings) -> Iterator[Media]:
 
 
 def _detected(path: str, container: InputContainer) -> str:
-    names = container.format.name
-    if names.startswith("mov,"):
-        brand = container.metadata.get("major_brand", "")
-        return "m4a" if brand.startswith("M4A") else "mp4"
-    if names.startswith("matroska"):
-        with Path(path).open("rb") as file:
-            return "webm" if b"webm" in file.read(_WEBM_HEAD) else ""
-    return _FORMATS.get(names, "")
+    with Path(path).open("rb") as file:
+        return media_format(container, file.read(_HEAD))
 
 
 def _check(media: Media, settings: MediaSettings) -> None:

@@ -1,0 +1,179 @@
+"""`plan SOURCE`: what a run would do, with nothing started."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import msgspec
+import typer
+
+from pipeline.cli.options import ConfigFile, OutputFile, StateFile, Task, examples, option, settings
+from pipeline.cli.place import parse_source
+from pipeline.cli.services import interruptible, services
+from pipeline.naming import S3Place, group_tag, parse_s3_uri
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from pipeline.asking import Asking
+    from pipeline.config import Config
+    from pipeline.plan.forecast import Plan
+    from pipeline.progress import Style
+    from pipeline.s3 import S3
+    from pipeline.sources import Source
+    from pipeline.state_reading import StateReader
+
+NAME = "plan"
+EXAMPLES = examples(
+    ("What would tonight's run cost, and how long would it take", "plan s3://bucket/calls/"),
+    (
+        "The same to the cent: look into every recording, not into a sample",
+        "plan s3://bucket/calls/ --exact",
+    ),
+    (
+        "Of this year's MP3 files alone, as JSON",
+        "plan s3://bucket/calls/ --include '2026/*.mp3' --json",
+    ),
+)
+
+
+class Wish(NamedTuple):
+    """What is to be planned, and how closely: `sample` recordings are looked into, 0 is all."""
+
+    config: Config
+    place: S3Place | Path
+    manifest: S3Place | Path | None
+    sample: int
+    seed: int
+    style: Style
+
+
+def command(
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="s3://bucket/prefix, or a folder.")
+    ],
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Look into every recording, not into a sample.")
+    ] = False,
+    sample: Annotated[
+        int, typer.Option(metavar="N", help="Recordings to look into, about.", min=1)
+    ] = 1000,
+    seed: Annotated[
+        int, typer.Option(metavar="N", help="Which ones: another number takes others.")
+    ] = 0,
+    output: OutputFile = None,
+    state: StateFile = None,
+    results: Annotated[str | None, option("results", "S3URI")] = None,
+    language: Annotated[str | None, option("language", "CODE")] = None,
+    task: Task = None,
+    vocabulary: Annotated[str | None, option("vocabulary", "NAME")] = None,
+    include: Annotated[list[str] | None, option("include", "GLOB")] = None,
+    exclude: Annotated[list[str] | None, option("exclude", "GLOB")] = None,
+    max_in_flight: Annotated[int | None, option("max_in_flight", "N")] = None,
+    start_rate: Annotated[float | None, option("start_rate", "N")] = None,
+    list_parallel: Annotated[int | None, option("list_parallel", "N")] = None,
+    profile: Annotated[str | None, option("profile", "NAME")] = None,
+    region: Annotated[str | None, option("region", "NAME")] = None,
+    endpoint_url: Annotated[str | None, option("endpoint_url", "URL")] = None,
+    manifest: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Take only what this file names, or an S3 Inventory lists."
+        ),
+    ] = None,
+    config: ConfigFile = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
+) -> None:
+    """Tell what `run` would do with SOURCE: hours, refusals, jobs, cost and time. Start nothing.
+
+    A random sample of what is to be transcribed is looked into: the header of each file, by reading
+    a part or two of it. So hours and cost have an error, within which the truth lies 99 times in
+    100. What earlier runs have done is known from the state file. Budgets are not applied.
+    """
+    chosen = settings(
+        config,
+        output=output,
+        state=state,
+        results=results,
+        language=language,
+        kind=task,
+        vocabulary=vocabulary,
+        include=include,
+        exclude=exclude,
+        max_in_flight=max_in_flight,
+        start_rate=start_rate,
+        list_parallel=list_parallel,
+        profile=profile,
+        region=region,
+        endpoint_url=endpoint_url,
+    )
+    import uvloop
+
+    from pipeline.content import parse_place
+    from pipeline.plan.words import as_text
+    from pipeline.progress import style_for
+
+    place = parse_source(source, chosen)
+    named = parse_place(manifest) if manifest else None
+    wish = Wish(chosen, place, named, 0 if exact else sample, seed, style_for(quiet=quiet))
+    plans: list[Plan] = []
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        received = runner.run(interruptible(lambda: _make(wish, plans)))
+    if received:
+        raise typer.Exit(128 + received)
+    typer.echo(msgspec.json.encode(plans[0]) if json else as_text(plans[0]))
+
+
+async def _make(wish: Wish, plans: list[Plan]) -> None:
+    """Survey the source and add the plan that follows to the list."""
+    from pipeline.asking import Asking
+    from pipeline.brakes import Waiting
+    from pipeline.looking import looking
+    from pipeline.manifest import named_by
+    from pipeline.plan.forecast import forecast
+    from pipeline.plan.survey import Survey, Wanted
+    from pipeline.progress import counted
+    from pipeline.sources import Selection
+
+    base = wish.place.key if isinstance(wish.place, S3Place) else ""
+    async with services(wish.config, wish.place, Waiting()) as (config, whole, _, s3):
+        source = named_by(wish.manifest, whole, s3) if wish.manifest else whole
+        selection = Selection(base, config.input.include, config.input.exclude)
+        asking = Asking(config, source)
+        survey = Survey(Wanted(selection, asking, wish.sample, wish.seed))
+        async with (
+            _earlier(asking, source, s3) as state,
+            looking(source, config.limits.collectors) as looker,
+        ):
+            listing = {s3.head_calls, s3.list_calls}
+            with counted(wish.style, wish.sample or None, "looked into") as tell:
+                await survey.complete(source, state, looker, tell)
+            calls = {each.name: each.calls for each in listing}
+            plans.append(forecast(survey, config, state, calls, source.uri))
+
+
+@asynccontextmanager
+async def _earlier(asking: Asking, source: Source, s3: S3) -> AsyncIterator[StateReader]:
+    """What earlier runs have done: their state file, else which results are there already."""
+    from pipeline.producer import find_results
+    from pipeline.state import open_state
+    from pipeline.state_reading import read_state
+
+    config = asking.config
+    tag = group_tag(config.transcribe.job_prefix, source.bucket)
+    if config.state_path.is_file():
+        with read_state(config.state_path) as known:
+            known.check_belongs(source.uri, tag)
+            yield known
+        return
+    with TemporaryDirectory() as folder, open_state(Path(folder) / "state", tag) as state:
+        if results := parse_s3_uri(config.output.results):
+            await find_results(s3, results, tag, state)
+            if asking.redacts:
+                await find_results(s3, results, tag, state, redacted=True)
+        yield state

@@ -1,0 +1,244 @@
+"""What a survey means for a run: its hours, cost, night, calls and tasks. Pure."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pipeline.config import Limits
+from pipeline.exporting import MOST_BYTES, MOST_TASKS
+from pipeline.labeling import TaskKind
+from pipeline.plan.sampling import CERTAINTY, Estimate
+from pipeline.plan.survey import (
+    BILLED,
+    DOUBT,
+    JOB_BEGINS,
+    JOB_PER_SECOND,
+    REFUSED,
+    SECONDS,
+    WORKING,
+    Survey,
+)
+from pipeline.poller import next_interval
+from pipeline.prices import Item, cost, unknown_prices
+from pipeline.state_reading import Standing, StateReader
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipeline.config import Config, Prices
+    from pipeline.plan.sampling import Sample
+
+DEFAULT_SLOTS = 250
+"""Jobs at once that an account has unless its quota (L-6F7AB1C9) was raised."""
+
+_JOBS_OF_A_CALL = 100
+_SOONEST = 0.2
+
+# Bytes of a task's line: what each has, and what a second of speech adds (2.5 words a second).
+# Measured on transcripts of 40 seconds to an hour, with keys of 50 characters.
+_TASK_BYTES = {TaskKind.TRANSCRIPT: (450, 13), TaskKind.SEGMENTS: (700, 41)}
+_ENOUGH_LINES = 20
+
+
+class Some(msgspec.Struct, frozen=True):
+    """About how many recordings something holds of, and of how many it was seen to.
+
+    What is rare may have been missed, so that no error of it could be told honestly.
+    """
+
+    about: int
+    seen: int
+
+
+class Night(msgspec.Struct, frozen=True):
+    """How long a run takes under the quotas, and by what that is reckoned.
+
+    A job is taken to last `job_begins` seconds and `job_per_second` for each second of audio.
+    """
+
+    seconds: Estimate
+    slots: int
+    start_rate: float
+    job_begins: float = JOB_BEGINS
+    job_per_second: float = JOB_PER_SECOND
+
+
+class Tasks(msgspec.Struct, frozen=True):
+    """What Label Studio is to take in: lines of the output, and files of `export`."""
+
+    count: int
+    bytes: int
+    export_files: int
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What a run would do; counts are of recordings, but for `listed` and `skipped` objects.
+
+    Estimates have a value and an error: 99 times in 100 (`certainty`) the truth is no further off.
+    Hours, refusals and cost are those of the `to_start`, of which `looked` were looked into;
+    `billed_minutes` are by what is billed. `unknown_prices` are missing from the cost.
+    """
+
+    source: str
+    state: str
+    listed: int
+    skipped: dict[str, int]
+    recordings: int
+    bytes: int
+    written: int
+    in_flight: int
+    found: int
+    failed_before: int
+    to_start: int
+    bytes_to_start: int
+    looked: int
+    exact: bool
+    certainty: float
+    hours: Estimate
+    refused: dict[str, Some]
+    over_four_hours: Some
+    billed_minutes: dict[str, Estimate]
+    cost: Estimate
+    currency: str
+    prices_date: str
+    unknown_prices: list[str]
+    night: Night
+    calls: dict[str, int]
+    tasks: Tasks
+
+
+def forecast(
+    survey: Survey, config: Config, state: StateReader, listing: Mapping[str, int], source: str
+) -> Plan:
+    """What a run over what was surveyed would do.
+
+    Args:
+        survey: a complete one.
+        config: of the run, with the prices that hold.
+        state: what earlier runs have done.
+        listing: the calls that listing took, by operation.
+        source: its URI.
+    """
+    sample, standings = survey.sample, survey.standings
+    refused = {
+        name.removeprefix(REFUSED): _some(sample, name)
+        for name in sample.facts()
+        if name.startswith(REFUSED)
+    }
+    billed = {item: sample.total(BILLED, item) for item in sample.items()}
+    night = _night(survey, config)
+    return Plan(
+        source=source,
+        state=str(config.state_path),
+        listed=survey.listed,
+        skipped=dict(survey.skipped),
+        recordings=survey.recordings,
+        bytes=survey.bytes,
+        written=standings[Standing.WRITTEN],
+        in_flight=standings[Standing.IN_FLIGHT],
+        found=standings[Standing.FOUND],
+        failed_before=standings[Standing.FAILED],
+        to_start=standings[Standing.TO_START],
+        bytes_to_start=survey.bytes_to_start,
+        looked=sample.looked,
+        exact=survey.exact,
+        certainty=1.0 if survey.exact else CERTAINTY,
+        hours=_scaled(sample.total(SECONDS), 3600),
+        refused=dict(sorted(refused.items(), key=lambda each: -each[1].about)),
+        over_four_hours=_some(sample, DOUBT),
+        billed_minutes={item.value: _scaled(each, 60) for item, each in billed.items()},
+        cost=_cost(billed, config.prices),
+        currency=config.prices.currency,
+        prices_date=config.prices.prices_date,
+        unknown_prices=[item.value for item in unknown_prices(billed, config.prices)],
+        night=night,
+        calls=_calls(survey, config, night, listing),
+        tasks=_tasks(survey, config, state),
+    )
+
+
+def _scaled(estimate: Estimate, by: float) -> Estimate:
+    return Estimate(estimate.value / by, estimate.error / by)
+
+
+def _cost(billed: Mapping[Item, Estimate], prices: Prices) -> Estimate:
+    """The cost, and what it would be more with as many more seconds of each as the error says."""
+    value = cost({item: each.value for item, each in billed.items()}, prices)
+    most = cost({item: each.value + each.error for item, each in billed.items()}, prices)
+    return Estimate(value, most - value)
+
+
+def _night(survey: Survey, config: Config) -> Night:
+    """No schedule is quicker than its slots, its starts and its longest job allow."""
+    limits = config.limits
+    raised = limits.max_in_flight != Limits().max_in_flight
+    slots = limits.max_in_flight if raised else DEFAULT_SLOTS
+    jobs = survey.standings[Standing.TO_START]
+    work = survey.sample.total(WORKING)
+    typical = work.value / jobs if jobs else 0.0
+    longest = JOB_BEGINS + JOB_PER_SECOND * survey.longest if jobs else 0.0
+    seconds = max(work.value / slots, jobs / limits.start_rate + typical, longest)
+    share = work.error / work.value if work.value else 0.0
+    return Night(Estimate(seconds, seconds * share), slots, limits.start_rate)
+
+
+def _calls(
+    survey: Survey, config: Config, night: Night, listing: Mapping[str, int]
+) -> dict[str, int]:
+    """The calls of a run by operation, but for those that are refused."""
+    jobs = survey.standings[Standing.TO_START]
+    under_way = survey.standings[Standing.IN_FLIGHT]
+    own_bucket = bool(config.output.results)
+    calls = {
+        **listing,
+        "StartTranscriptionJob": jobs,
+        "ListTranscriptionJobs": _looks(jobs + under_way, night, config.limits),
+        "GetTranscriptionJob": _refused(survey) if own_bucket else jobs + under_way,
+        "GetObject": _lines(survey),
+    }
+    return {name: count for name, count in calls.items() if count}
+
+
+def _looks(jobs: int, night: Night, limits: Limits) -> int:
+    """List calls of the poller in a night of so many jobs."""
+    if not jobs:
+        return 0
+    at_once = min(jobs, night.slots)
+    typical = night.seconds.value * at_once / jobs
+    each = at_once // _JOBS_OF_A_CALL + 1
+    interval = next_interval(0.0, each, typical, ending=False)
+    interval = max(_SOONEST, min(limits.poll_seconds, interval))
+    return math.ceil(night.seconds.value / interval) * each
+
+
+def _refused(survey: Survey) -> int:
+    """About how many jobs the service will refuse."""
+    sample = survey.sample
+    return sum(_some(sample, name).about for name in sample.facts() if name.startswith(REFUSED))
+
+
+def _lines(survey: Survey) -> int:
+    """About how many lines a run will write."""
+    come = (Standing.TO_START, Standing.IN_FLIGHT, Standing.FOUND)
+    return sum(survey.standings[each] for each in come) - _refused(survey)
+
+
+def _some(sample: Sample, fact: str) -> Some:
+    return Some(round(sample.total(fact).value), round(sample.seen(fact)))
+
+
+def _tasks(survey: Survey, config: Config, state: StateReader) -> Tasks:
+    """The lines to come, as long as those before them, or as such lines are."""
+    count = _lines(survey)
+    if state.output_lines >= _ENOUGH_LINES:
+        size = state.output_size / state.output_lines * count
+    else:
+        base, more = _TASK_BYTES[config.tasks.kind]
+        jobs = survey.standings[Standing.TO_START]
+        seconds = survey.sample.total(SECONDS).value / max(1, jobs)
+        size = count * (base + more * seconds)
+    files = max(count / MOST_TASKS, size / MOST_BYTES)
+    return Tasks(count, round(size), math.ceil(files))

@@ -1,0 +1,150 @@
+"""Read this first: what a run would do, found out without starting anything.
+
+    list the source ─► sift: skipped, done,  ─► look into a random ─► totals with ─► hours, cost,
+    page by page       in flight, to start      sample, or all        their error    night, calls
+
+Memory does not grow with the bucket: of what is to be started only a sample is kept, and of what
+was found in it only sums.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+from pipeline.asking import named_format
+from pipeline.errors import NotNow
+from pipeline.lengths import DOUBTFUL, Unreadable, why_refused
+from pipeline.model import Recording
+from pipeline.plan.sampling import Sample
+from pipeline.prices import billed_seconds, items_of
+from pipeline.producer import to_the_end
+from pipeline.state_reading import Standing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from pipeline.asking import Asking
+    from pipeline.looking import Looker
+    from pipeline.plan.sampling import Stratum
+    from pipeline.sources import Entry, Selection, Source
+    from pipeline.state_reading import StateReader
+
+SECONDS = "seconds of audio"
+BILLED = "billed seconds"
+WORKING = "seconds of jobs"
+DOUBT = "over 4 hours"
+REFUSED = "refused: "
+
+JOB_BEGINS = 60.0
+JOB_PER_SECOND = 0.25
+"""A job is taken to last a minute and a quarter of its recording's length.
+
+The service promises nothing. Short recordings were seen to take one to two minutes; the quarter is
+an assumption, which every plan names.
+"""
+
+_AT_ONCE = 1000
+
+
+class Wanted(NamedTuple):
+    """What is to be surveyed: which entries, what is asked for them, and how many to look into.
+
+    `sample` is how many recordings are looked into, 0 is all; `seed` says which.
+    """
+
+    selection: Selection
+    asking: Asking
+    sample: int
+    seed: int
+
+
+class Survey:
+    """What was found; counts are of recordings, but for `listed` and `skipped` objects."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self.listed = 0
+        self.skipped: Counter[str] = Counter()
+        self.recordings = 0
+        self.bytes = 0
+        self.bytes_to_start = 0
+        self.standings: Counter[Standing] = Counter()
+        self.sample = Sample(wanted.sample, wanted.seed)
+        self.longest = 0.0
+        self.exact = not wanted.sample
+        self._wanted = wanted
+
+    async def complete(
+        self, source: Source, state: StateReader, looker: Looker, tell: Callable[[int], None]
+    ) -> None:
+        """List the source, and look into what a run would start.
+
+        Args:
+            source: where the recordings are.
+            state: what earlier runs have done.
+            looker: looks into recordings of the source.
+            tell: is told how many were looked into.
+
+        Raises:
+            CannotRun: the source can't be listed or read.
+        """
+        async for page in to_the_end(source.pages()):
+            new = self._sift(page, state)
+            if self.exact:
+                await self._look_into(new, looker)
+                tell(self.sample.looked)
+        chosen = iter(() if self.exact else self.sample.chosen())
+        while some := list(islice(chosen, _AT_ONCE)):
+            await self._look_into(some, looker)
+            tell(self.sample.looked)
+
+    def _sift(self, page: list[Entry], state: StateReader) -> list[tuple[Stratum, Recording]]:
+        """Count what a page holds; what a run would start has a stratum."""
+        asking = self._wanted.asking
+        recordings = []
+        for entry in page:
+            if reason := self._wanted.selection.why_skipped(entry):
+                self.skipped[reason] += 1
+            else:
+                recordings.append(Recording(entry.key, entry.etag, entry.size))
+        self.listed += len(page)
+        self.recordings += len(recordings)
+        self.bytes += sum(each.size for each in recordings)
+        standings = state.standings([(each, asking.identity(each)) for each in recordings])
+        self.standings.update(standings)
+        new = [
+            each
+            for each, standing in zip(recordings, standings, strict=True)
+            if standing is Standing.TO_START
+        ]
+        self.bytes_to_start += sum(each.size for each in new)
+        return [(self.sample.see(each, items_of(asking.of(each.key))), each) for each in new]
+
+    async def _look_into(
+        self, recordings: Iterable[tuple[Stratum, Recording]], looker: Looker
+    ) -> None:
+        """Look into these; the looker bounds how many at once."""
+        async with asyncio.TaskGroup() as group:
+            for stratum, recording in recordings:
+                group.create_task(self._look(stratum, recording, looker))
+
+    async def _look(self, stratum: Stratum, recording: Recording, looker: Looker) -> None:
+        try:
+            sound = await looker.look(recording)
+        except Unreadable as error:
+            stratum.note(recording, {f"{REFUSED}{error.reason}": 1})
+            return
+        except NotNow:
+            return  # as if it had not been chosen
+        named = named_format(recording.key, self._wanted.asking.of(recording.key))
+        facts = {SECONDS: sound.seconds}
+        if reason := why_refused(sound, named):
+            facts[f"{REFUSED}{reason}"] = 1
+        else:
+            self.longest = max(self.longest, sound.seconds)
+            facts[BILLED] = billed_seconds(sound.seconds)
+            facts[WORKING] = JOB_BEGINS + JOB_PER_SECOND * sound.seconds
+            facts[DOUBT] = int(sound.seconds > DOUBTFUL)
+        stratum.note(recording, facts)

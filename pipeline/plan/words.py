@@ -1,0 +1,123 @@
+"""A plan as text for people. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.failures import advice
+from pipeline.text import duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pipeline.plan.forecast import Plan, Some
+    from pipeline.plan.sampling import Estimate
+
+_MANY_HOURS = 24
+_UNITS = ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
+
+
+def as_text(plan: Plan) -> str:
+    """The plan as lines of text."""
+    return "\n".join(_lines(plan))
+
+
+def _lines(p: Plan) -> Iterator[str]:
+    where = ", as if it were a bucket" if p.source.startswith("file:") else ""
+    yield f"Plan of {p.source}{where}; nothing was started."
+    yield f"Recordings:   {p.recordings:,} ({size(p.bytes)}) of {p.listed:,} objects" + (
+        f"; skipped: {_counts(p.skipped)}" if p.skipped else ""
+    )
+    if done := _done(p):
+        yield f"Done:         {done}"
+    yield f"To start:     {p.to_start:,} jobs ({size(p.bytes_to_start)})"
+    if p.to_start:
+        yield from _to_start(p)
+    if p.calls:
+        yield f"Calls:        {_counts(p.calls)}"
+    if p.tasks.count:
+        yield (
+            f"Label Studio: {p.tasks.count:,} tasks, about {size(p.tasks.bytes)}, in "
+            f"{p.tasks.export_files:,} file{'s' * (p.tasks.export_files != 1)} of `export`"
+        )
+
+
+def _to_start(p: Plan) -> Iterator[str]:
+    looked = "each was looked into" if p.exact else f"{p.looked:,} were looked into"
+    sure = (
+        "" if p.looked == p.to_start else f"; the errors are those of {p.certainty:.0%} certainty"
+    )
+    yield f"Audio:        {_length(p.hours)} ({looked}{sure})"
+    for reason, count in p.refused.items():
+        said = f"Refused:      {_some(count, p)} {reason}"
+        yield f"{said}. {step}" if (step := advice(reason)) else said
+    if p.over_four_hours.seen:
+        yield (
+            f"Doubtful:     {_some(p.over_four_hours, p)} longer than four hours, which some "
+            "Regions refuse; they are in the cost"
+        )
+    yield f"Cost:         {_cost(p)}"
+    yield (
+        f"Night:        about {duration(p.night.seconds.value)} with {p.night.slots:,} slots and "
+        f"{p.night.start_rate:g} starts a second, if a job takes {p.night.job_begins:g} s and "
+        f"{p.night.job_per_second:g} s for each second of audio"
+    )
+
+
+def _cost(p: Plan) -> str:
+    minutes = p.billed_minutes["transcription"]
+    more = [
+        f"{item} {_number(each.value)}"
+        for item, each in p.billed_minutes.items()
+        if item != "transcription"
+    ]
+    unknown = [f"without {item}, whose price is not set" for item in p.unknown_prices]
+    said = f"{p.currency} {_with_error(p.cost, ',.2f')} for {_number(minutes.value)} billed minutes"
+    details = "; ".join([*more, *unknown, f"prices of {p.prices_date}"])
+    return f"{said} ({details})"
+
+
+def _done(p: Plan) -> str:
+    parts = (
+        (p.written, "written"),
+        (p.in_flight, "in flight"),
+        (p.found, "transcribed before, to be written"),
+        (p.failed_before, "failed before, left alone until `retry`"),
+    )
+    return ", ".join(f"{count:,} {what}" for count, what in parts if count)
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    ordered = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+    return ", ".join(f"{count:,} {what}" for what, count in ordered)
+
+
+def _some(some: Some, p: Plan) -> str:
+    return (
+        f"{some.seen:,}" if p.looked == p.to_start else f"about {some.about:,} ({some.seen:,} seen)"
+    )
+
+
+def _length(hours: Estimate) -> str:
+    if hours.value > _MANY_HOURS:
+        return f"{_with_error(hours, ',.1f')} h"
+    error = f" ± {duration(3600 * hours.error)}" if hours.error else ""
+    return f"{duration(3600 * hours.value)}{error}"
+
+
+def _with_error(estimate: Estimate, form: str) -> str:
+    if not estimate.error:
+        return format(estimate.value, form)
+    return f"{estimate.value:{form}} ± {estimate.error:{form}}"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.1f}"
+
+
+def size(count: float) -> str:
+    """Bytes in the unit in which people say them (powers of 1,000)."""
+    for unit, name in _UNITS:
+        if count >= unit:
+            return f"{count / unit:,.1f} {name}"
+    return f"{count:,.0f} bytes"

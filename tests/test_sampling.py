@@ -1,0 +1,153 @@
+"""What a sample tells of the whole: totals within their error, and memory that does not grow."""
+
+from __future__ import annotations
+
+from collections import Counter
+from random import Random
+from statistics import median
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.lengths import Unreadable, read_sound, why_refused
+from pipeline.model import Recording
+from pipeline.partial import PartialFile
+from pipeline.plan.sampling import Sample, presumed_seconds
+from pipeline.prices import Item, billed_seconds
+from tests import made_media as made
+
+ITEMS = (Item.TRANSCRIPTION,)
+recordings = st.lists(
+    st.builds(
+        Recording,
+        st.sampled_from(["a.mp3", "b.wav", "c.ogg", "noise"]),
+        st.just("etag"),
+        st.integers(1, 2**31),
+    ),
+    min_size=1,
+    max_size=200,
+)
+
+
+def facts_of(folder, name):
+    """What a look into a made recording adds to the totals."""
+    path = folder / name
+    try:
+        sound = read_sound(PartialFile(path.stat().st_size, reader(path)))
+    except Unreadable:
+        return {"refused": 1.0}
+    refused = why_refused(sound, path.suffix[1:])
+    facts = {"seconds": sound.seconds}
+    return facts | ({"refused": 1.0} if refused else {"billed": billed_seconds(sound.seconds)})
+
+
+def reader(path):
+    def fetch(first, last):
+        with path.open("rb") as file:
+            file.seek(first)
+            return file.read(last - first + 1)
+
+    return fetch
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("size", [100, 400])
+def test_the_truth_lies_within_the_error(tmp_path, size):
+    """Of 100 seeded samples of 2,000 recordings of skewed lengths 95 hold the truth, each total."""
+    made.fill(tmp_path, 2000, seed=1)
+    facts = {path.name: facts_of(tmp_path, path.name) for path in tmp_path.iterdir()}
+    whole = [Recording(name, "", (tmp_path / name).stat().st_size) for name in sorted(facts)]
+    truth = {
+        fact: sum(each.get(fact, 0) for each in facts.values()) for fact in ("seconds", "billed")
+    }
+    hits: Counter[str] = Counter()
+    errors = []
+
+    for seed in range(100):
+        sample = Sample(size, seed)
+        for each in whole:
+            sample.see(each, ITEMS)
+        for stratum, each in sample.chosen():
+            stratum.note(each, facts[each.key])
+        for fact, value in truth.items():
+            found = sample.total(fact)
+            hits[fact] += abs(found.value - value) <= found.error
+            errors.append(found.error / value)
+
+    assert all(hits[fact] >= 95 for fact in truth), hits
+    assert median(errors) < 0.2  # an error that tells something
+
+
+@given(recordings)
+def test_where_all_were_looked_into_there_is_no_error(whole):
+    """The totals of a complete look are the sums, and nothing is estimated."""
+    sample = Sample(0)
+    seconds = [index * 7.5 for index, _ in enumerate(whole)]
+
+    for each, value in zip(whole, seconds, strict=True):
+        sample.see(each, ITEMS).note(each, {"seconds": value})
+
+    assert sample.total("seconds").value == pytest.approx(sum(seconds))
+    assert sample.total("seconds").error == 0
+    assert sample.total("unheard of").value == 0
+    assert sample.looked == len(whole)
+    assert all(not stratum.kept for stratum in sample.strata.values())
+
+
+@given(recordings, st.integers(1, 50), st.integers())
+def test_lengths_in_proportion_are_known_exactly(whole, size, seed):
+    """Where every recording is as long as its size lets presume, the sample makes no error."""
+    sample = Sample(size, seed)
+    for each in whole:
+        sample.see(each, ITEMS)
+
+    for stratum, each in sample.chosen():
+        stratum.note(each, {"seconds": 3 * presumed_seconds(each)})
+
+    truth = sum(3 * presumed_seconds(each) for each in whole)
+    found = sample.total("seconds")
+    assert found.value == pytest.approx(truth)
+    assert found.error <= truth * 1e-3
+
+
+def test_each_has_the_same_chance_and_few_are_kept():
+    """Of a stratum as many are kept as asked for, and none more often than another."""
+    often: Counter[str] = Counter()
+    for seed in range(400):
+        sample = Sample(10, seed)
+        for number in range(100):
+            sample.see(Recording(f"{number}.mp3", "", 100_000), ITEMS)
+        (stratum,) = sample.strata.values()
+        assert len(stratum.kept) == 10
+        often.update(each.key for each in stratum.kept)
+
+    assert len(often) == 100
+    assert max(often.values()) < 2 * 40 < 4 * min(often.values()) * 2
+
+
+def test_more_are_looked_into_where_more_audio_is():
+    """A few long recordings are looked into rather than many short ones, a few of each at least."""
+    sample = Sample(100, 7)
+    chance = Random(7)
+    for number in range(10_000):
+        sample.see(Recording(f"{number}.mp3", "", chance.randrange(20_000, 30_000)), ITEMS)
+    for number in range(1_000):
+        sample.see(Recording(f"long{number}.mp3", "", 40_000_000), ITEMS)
+
+    looked = Counter(each.key.startswith("long") for _, each in sample.chosen())
+
+    assert looked[True] >= 90
+    assert 8 <= looked[False] <= 24
+
+
+def test_what_is_billed_for_more_is_told_apart():
+    """Totals of an item are those of the recordings that are billed for it."""
+    sample = Sample(0)
+    for items, seconds in ((ITEMS, 10.0), ((*ITEMS, Item.REDACTION), 5.0)):
+        each = Recording("a.mp3", "", 1000)
+        sample.see(each, items).note(each, {"seconds": seconds})
+
+    assert sample.total("seconds").value == 15
+    assert sample.total("seconds", Item.REDACTION).value == 5
+    assert sample.items() == sorted([Item.REDACTION, Item.TRANSCRIPTION])
