@@ -247,6 +247,11 @@ class Config(msgspec.Struct, frozen=True):
         return self.output_path.with_suffix(".failures.jsonl")
 
     @property
+    def report_path(self) -> Path:
+        """The page about a run, beside the output."""
+        return self.output_path.with_suffix(".report.html")
+
+    @property
     def most_in_flight(self) -> int:
         """Jobs in flight at once; where the service queues them, slots are not ours to watch."""
         as_given = self.limits.max_in_flight

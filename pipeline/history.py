@@ -31,6 +31,8 @@ def settings_of(config: Config, source: str) -> Settings:
         results=config.output.results,
         most_in_flight=config.most_in_flight,
         start_rate=config.limits.start_rate,
+        currency=config.prices.currency,
+        prices_date=config.prices.prices_date,
     )
 
 

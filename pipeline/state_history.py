@@ -35,6 +35,8 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True):
     results: str = ""
     most_in_flight: int = 0
     start_rate: float = 0.0
+    currency: str = ""
+    prices_date: str = ""
 
 
 class Sample(msgspec.Struct, frozen=True, omit_defaults=True):

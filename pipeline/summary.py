@@ -26,6 +26,9 @@ _SHOWN_FAILURES = 5
 OVER_BUDGET = 3
 """The exit code of a run that a budget ended with work left."""
 
+HOLDS_STARTS = ("slots", "StartTranscriptionJob")
+"""The brakes that hold starts back: where one binds, waiting for another call costs nothing."""
+
 _WORTH_TELLING = 0.1
 _WORTH_TELLING_SECONDS = 5
 
@@ -252,9 +255,12 @@ def _balance_line(b: Balance) -> str:
 
 def brake_sentence(s: Summary) -> str:
     """Which brake bound the run and what raising it would buy; "" where none did."""
-    brake, seconds = max(s.brakes.items(), key=lambda each: each[1], default=("", 0.0))
-    if seconds < max(_WORTH_TELLING_SECONDS, _WORTH_TELLING * s.seconds):
+    worth_telling = max(_WORTH_TELLING_SECONDS, _WORTH_TELLING * s.seconds)
+    told = {name: seconds for name, seconds in s.brakes.items() if seconds >= worth_telling}
+    first = {name: seconds for name, seconds in told.items() if name in HOLDS_STARTS}
+    if not told:
         return ""
+    brake, seconds = max((first or told).items(), key=lambda each: each[1])
     held = f"held the run back for {duration(seconds)} of {duration(s.seconds)}"
     if brake == "slots" and s.slots_found < s.most_in_flight:
         return (

@@ -49,7 +49,7 @@ LAYERS = (
     ),
     ("state_file", "logs"),
     (
-        "text",
+        *("text", "html_page"),
         "proxies",
         "vocabulary",
         "charsets",

@@ -146,6 +146,7 @@ def test_failures_are_told_with_examples_and_advice():
             },
             "the account's start rate held",
         ),
+        ({"brakes": {"GetTranscriptionJob": 900.0, "slots": 400.0}}, "--max-in-flight 250 held"),
         ({"brakes": {"GetTranscriptionJob": 400.0}}, "the rate of GetTranscriptionJob held"),
         ({"brakes": {"slots": 400.0, "StartTranscriptionJob": 500.0}}, "--start-rate 25 held"),
     ],

@@ -24,6 +24,7 @@ from pipeline.cli import (
     pull,
     push,
     quality,
+    report,
     retry,
     run,
     serve,
@@ -51,7 +52,7 @@ _tasks.command(tasks_rebuild.NAME, epilog=tasks_rebuild.EXAMPLES)(tasks_rebuild.
 app.add_typer(_tasks, name="tasks")
 
 _COMMANDS = (
-    *(run, plan, check, status, retry, labeling_config, export),
+    *(run, plan, check, status, report, retry, labeling_config, export),
     *(push, pull, quality, convert, compare, clean, serve),
 )
 

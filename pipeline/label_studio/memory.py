@@ -41,6 +41,13 @@ def project_key(address: str, created_at: str) -> str:
     return f"{address} of {created_at}"
 
 
+def projects_pushed(output: Path) -> list[str]:
+    """The addresses of the projects that have tasks of an output, the one with most first."""
+    places = _read(_path_of(output))
+    ordered = sorted(places, key=lambda key: -places[key].size)
+    return [key.rpartition(" of ")[0] for key in ordered]
+
+
 class Memory:
     """The places by the projects' keys; for one push at a time."""
 
@@ -89,10 +96,14 @@ def remembering(output: Path) -> Iterator[Memory]:
     Raises:
         OutputUnusable: another push holds it, or the folder can't be written.
     """
-    path = output.with_name(f"{output.name}.pushed")
+    path = _path_of(output)
     busy = f"Another push sends the tasks of {output}. Wait for it, or stop it."
     with locked(path.with_name(f"{path.name}.lock"), busy):
         yield Memory(path, output)
+
+
+def _path_of(output: Path) -> Path:
+    return output.with_name(f"{output.name}.pushed")
 
 
 def _read(path: Path) -> dict[str, Place]:

@@ -1,0 +1,75 @@
+"""`report`: one run as a page to look at."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.options import ConfigFile, OutputFile, StateFile, examples, say, settings
+
+if TYPE_CHECKING:
+    from pipeline.config import Config
+    from pipeline.report.night import Night
+
+NAME = "report"
+EXAMPLES = examples(
+    ("The last run over tasks.jsonl, as tasks.report.html", "report"),
+    ("Beside a run that is under way, for a folder that a web server shows",
+     "report --output calls.jsonl --html /srv/www/night.html"),
+    ("An earlier run, by its number", "report --run 41 --html run-41.html"),
+)  # fmt: skip
+
+
+def command(
+    output: OutputFile = None,
+    state: StateFile = None,
+    run: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Which run. [default: the last one]")
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The page. [default: OUTPUT with .report.html]"),
+    ] = None,
+    config: ConfigFile = None,
+) -> None:
+    """Write one page about a run: what happened, what held it back, what failed, what to look at.
+
+    Job slots and throughput over time, how long jobs took, failures with advice, the least certain
+    recordings first, all from the state file; it works beside a run and after it. The page needs
+    nothing else, and nobody else may read it. Recordings that were pushed are linked to their
+    tasks where Label Studio can be asked: with LABEL_STUDIO_URL and a token, as for `push`.
+    """
+    chosen = settings(config, output=output, state=state)
+    from pipeline.files import replacing
+    from pipeline.report.night import read_night
+    from pipeline.report.page import page
+    from pipeline.state_reading import read_state
+
+    path = html or chosen.report_path
+    with read_state(chosen.state_path) as opened:
+        night = read_night(opened, run, time.time())
+    project, tasks = _tasks(chosen, night)
+    with replacing(path) as file:
+        file.write(page(night, tasks, project).encode())
+    typer.echo(path)
+
+
+def _tasks(config: Config, night: Night) -> tuple[str, dict[str, str]]:
+    """The project that the tasks were pushed to, and their addresses as far as it can be asked."""
+    import asyncio
+
+    from pipeline.errors import CannotRun
+    from pipeline.label_studio.addresses import project_of, task_addresses
+
+    project = project_of(config)
+    names = [each.job.name for each in night.worst]
+    if not project:
+        return "", {}
+    try:
+        return project, asyncio.run(task_addresses(config, project, names))
+    except CannotRun as error:
+        say(f"The page has no links to tasks: {error}")
+        return project, {}

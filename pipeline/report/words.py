@@ -1,0 +1,148 @@
+"""The sentences of a report; pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.report.night import BANDS, Outcome
+from pipeline.text import duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipeline.report.night import Durations, Night
+    from pipeline.report.timeline import Bound
+
+_BRAKES = {"slots": "no free job slot", "StartTranscriptionJob": "the start rate"}
+_UNSURE = 0.8
+_MINUTE, _HOUR = 60, 3_600
+
+
+def headline(night: Night) -> str:
+    """What happened, in one sentence."""
+    s = night.summary
+    took = duration(s.seconds)
+    head = {
+        Outcome.CANNOT_RUN: f"The run could not go on after {took}: ",
+        Outcome.UNDER_WAY: f"Under way for {duration(night.moment - night.past.begun)}: ",
+        Outcome.KILLED: f"The run ended after {took} without a word: ",
+    }.get(night.outcome, "")
+    within = "" if head else f" in {took}"
+    if not s.written and night.outcome in (Outcome.COMPLETE, Outcome.SOME_FAILED):
+        return _nothing_new(night)
+    parts = [f"{_recordings(s.written)} transcribed{within}"]
+    if s.failed:
+        parts.append(f"{s.failed:,} failed")
+    if night.outcome is Outcome.UNDER_WAY:
+        parts.append(f"{s.in_flight:,} are in flight and {s.pending:,} wait")
+    elif left := s.pending + s.in_flight:
+        parts.append(f"{left:,} {'is' if left == 1 else 'are'} left for the next run")
+    return f"{head}{_joined(parts)}."
+
+
+def _nothing_new(night: Night) -> str:
+    s = night.summary
+    if s.failed:
+        return f"Nothing was transcribed, and {s.failed:,} failed."
+    if not s.listed:
+        return "There was nothing to transcribe."
+    return f"Nothing was new: all that is in the source had been transcribed before ({s.tasks:,})."
+
+
+def _recordings(count: int) -> str:
+    return "1 recording was" if count == 1 else f"{count:,} recordings were"
+
+
+def _joined(parts: list[str]) -> str:
+    """A list as a sentence has it."""
+    if len(parts) == 1:
+        return parts[0]
+    return f"{'; '.join(parts[:1])}; {' and '.join(parts[1:])}"
+
+
+def reason_to_stop(night: Night) -> str:
+    """Why it ended early, and what to do; "" where it did not."""
+    stopped = night.summary.stopped
+    if night.outcome is Outcome.CANNOT_RUN:
+        return stopped
+    again = "Run the same command again; it goes on where this one stopped."
+    if night.outcome is Outcome.OVER_BUDGET:
+        return f"Its budget ({stopped}) was used up. {again}"
+    if night.outcome is Outcome.INTERRUPTED:
+        return f"It was told to stop. {again}"
+    if night.outcome is Outcome.KILLED:
+        return f"The process was killed, or the machine went down; nothing is lost. {again}"
+    return ""
+
+
+def brake_name(brake: str) -> str:
+    """What a brake is called in a legend."""
+    return _BRAKES[brake]
+
+
+def brake_shares(bounds: list[Bound]) -> Iterator[tuple[str, str]]:
+    """Each brake that bound the run, and for how long; the longest first."""
+    seconds: dict[str, float] = {}
+    for each in bounds:
+        seconds[each.brake] = seconds.get(each.brake, 0.0) + each.end - each.begin
+    for brake, total in sorted(seconds.items(), key=lambda each: -each[1]):
+        yield brake, duration(total)
+
+
+def throughput(night: Night) -> str:
+    """How fast the run was on the whole."""
+    s = night.summary
+    if not s.written or not s.seconds:
+        return ""
+    return f"On the whole {rounded(_HOUR * s.written / s.seconds)} recordings an hour."
+
+
+def a_minute(night: Night) -> str:
+    """The same for a tile."""
+    s = night.summary
+    return f"{rounded(_MINUTE * s.written / s.seconds)} a minute" if s.seconds else ""
+
+
+def hours(seconds: float) -> str:
+    """An amount of audio, in hours where it is one."""
+    return f"{seconds / _HOUR:,.1f} h" if seconds >= _HOUR else duration(seconds)
+
+
+def rounded(figure: float) -> str:
+    """A figure in as many digits as are worth reading."""
+    return f"{figure:,.0f}" if figure >= 10 else f"{figure:,.1f}"  # noqa: PLR2004 # two digits
+
+
+def job_lengths(durations: Durations) -> str:
+    """How long jobs took."""
+    if not durations.quantiles:
+        return "No job of this run has ended yet."
+    half, most, nearly_all = durations.quantiles.values()
+    return (
+        f"Half ended within {short(half)}, nine in ten within {short(most)}, 99 in a hundred "
+        f"within {short(nearly_all)}; the longest took {short(durations.longest)}, from its start "
+        "until its transcript was here."
+    )
+
+
+def short(seconds: float) -> str:
+    """A duration; a short one with a decimal."""
+    return f"{seconds:.1f} s" if seconds < 10 else duration(seconds)  # noqa: PLR2004 # two digits are enough
+
+
+def confidence_words(night: Night) -> str:
+    """How sure the service was."""
+    rated = night.totals.rated
+    if not rated:
+        return "The service has given no confidence for any recording of this run."
+    unsure = sum(night.confidences[: round(BANDS * _UNSURE)])
+    return (
+        f"On average {night.totals.confidence:.2f} over {rated:,} recordings with speech; "
+        f"{unsure:,} ({_percent(unsure, rated)}) are below {_UNSURE}. It is the mean of the "
+        "service's confidence in each word, and the prediction's score in Label Studio."
+    )
+
+
+def _percent(part: int, whole: int) -> str:
+    share = 100 * part / whole
+    return f"{share:.0f} %" if share >= 1 or not part else "under 1 %"

@@ -1,0 +1,106 @@
+"""What was heard in one run, counted by SQLite, so that memory does not grow with the run."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from itertools import accumulate
+from typing import TYPE_CHECKING, NamedTuple
+
+from pipeline.state_history import history_rows
+from pipeline.state_reading import JOB_COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipeline.model import Job
+    from pipeline.state_reading import StateReader
+
+_FINE = 2_000
+"""Bands for quantiles: each is then right to a two-thousandth of the longest."""
+
+
+class Totals(NamedTuple):
+    """Sums over the recordings that a run has written.
+
+    `seconds` are of audio, `rated` have a confidence and `confidence` is their mean (None without
+    any); `timed` are those whose jobs this run started, and `longest` is the longest of these jobs
+    in seconds.
+    """
+
+    written: int
+    seconds: float
+    rated: int
+    confidence: float | None
+    timed: int
+    longest: float
+
+
+class Worst(NamedTuple):
+    """A recording of little confidence: its job as it is now, and what was heard."""
+
+    job: Job
+    confidence: float
+    seconds: float
+
+
+def totals(state: StateReader, run: int) -> Totals:
+    """The sums of a run; all 0 where nothing was written."""
+    rows = history_rows(
+        state,
+        "SELECT count(*), total(seconds), count(confidence), avg(confidence), count(took), "
+        "coalesce(max(took), 0) FROM heard WHERE run = ?",
+        run,
+    )
+    return Totals(*rows[0]) if rows else Totals(0, 0.0, 0, None, 0, 0.0)
+
+
+def confidences(state: StateReader, run: int, bands: int) -> list[int]:
+    """How many recordings there are in each of so many equal bands of confidence, from 0 to 1."""
+    counted = dict(
+        history_rows(
+            state,
+            "SELECT min(cast(confidence * ? AS INTEGER), ?), count(*) FROM heard "
+            "WHERE run = ? AND confidence IS NOT NULL GROUP BY 1",
+            *(bands + 1e-6, bands - 1, run),
+        )
+    )
+    return [counted.get(band, 0) for band in range(bands)]
+
+
+def job_seconds(state: StateReader, run: int, width: float, most: int) -> list[int]:
+    """How many jobs took how long, in bands of `width` seconds, at most `most` of them.
+
+    The last band also has all that took longer.
+    """
+    counted = dict(
+        history_rows(
+            state,
+            "SELECT min(cast(took / ? AS INTEGER), ?), count(*) FROM heard "
+            "WHERE run = ? AND took IS NOT NULL GROUP BY 1",
+            *(width, most - 1, run),
+        )
+    )
+    return [counted.get(band, 0) for band in range(max(counted, default=-1) + 1)]
+
+
+def job_quantiles(state: StateReader, run: int, longest: float) -> Mapping[float, float]:
+    """Within how many seconds half, nine tenths and 99 hundredths of the jobs had ended."""
+    width = longest / _FINE or 1.0
+    counts = job_seconds(state, run, width, _FINE)
+    so_far = list(accumulate(counts))
+    return {
+        share: min(longest, (bisect_left(so_far, share * so_far[-1]) + 1) * width)
+        for share in (0.5, 0.9, 0.99)
+        if so_far
+    }
+
+
+def worst(state: StateReader, run: int, most: int) -> list[Worst]:
+    """The recordings of least confidence, the least first; only such as are still known."""
+    rows = history_rows(
+        state,
+        f"SELECT {JOB_COLUMNS}, confidence, seconds FROM heard JOIN recordings USING (row) "
+        "WHERE run = ? AND confidence IS NOT NULL ORDER BY confidence, row LIMIT ?",
+        *(run, most),
+    )
+    return [Worst(state.job(row), confidence, seconds) for *row, confidence, seconds in rows]

@@ -1,0 +1,142 @@
+"""State files that remember runs which never were, for the tests of reports."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from pipeline.model import Heard
+from pipeline.state_history import Sample, Settings, add_sample, begin_run, end_run, note_heard
+from pipeline.summary import Balance, Summary
+from tests.state_files import SOURCE, begun, running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from pipeline.state import State
+
+BEGUN = 1_800_000_000.0
+"""Seconds since the epoch."""
+
+HOUR = 3_600.0
+SETTINGS = Settings(
+    version="0.1.0",
+    source=SOURCE,
+    output="tasks.jsonl",
+    language="en-US",
+    kind="transcript",
+    most_in_flight=1_000,
+    start_rate=25.0,
+)
+SUMMARY = Summary(
+    run_id="20270115T080000Z-0a1b2c",
+    version="0.1.0",
+    begun="2027-01-15T08:00:00.000Z",
+    ended="2027-01-15T09:00:00.000Z",
+    source=SOURCE,
+    output="tasks.jsonl",
+    state="tasks.jsonl.state",
+    listed=12,
+    skipped={"not audio": 2},
+    started=9,
+    adopted=0,
+    resumed=0,
+    written=8,
+    silent=1,
+    tasks=8,
+    failed=2,
+    postponed=0,
+    failures={},
+    examples=(),
+    failures_file="",
+    balance=Balance(listed=12, written=8, failed=2, skipped=2, pending=0),
+    pending=0,
+    in_flight=0,
+    oldest_in_flight_seconds=0.0,
+    seconds=HOUR,
+    stages={},
+    billed_seconds=600,
+    cost=0.06,
+    currency="USD",
+    prices_date="2026-10",
+    brakes={"slots": 1_800.0, "StartTranscriptionJob": 60.0},
+    most_in_flight=1_000,
+    slots_found=4,
+    start_rate=25.0,
+    calls={"StartTranscriptionJob": 9},
+    refused={"no free slot": 3},
+    stopped="",
+    exit_code=0,
+)
+
+
+@contextmanager
+def run_begun(path: Path, begin: float = BEGUN) -> Iterator[State]:
+    """The state file of a run that began then."""
+    with begun(path) as state:
+        begin_run(state, SETTINGS)
+        state.change("UPDATE runs SET begun = ? WHERE run = ?", (begin, state.generation))
+        yield state
+
+
+def hear(state: State, heard: Mapping[str, Heard]) -> None:
+    """Bring recordings to their end."""
+    jobs = running(state, *heard)
+    with state.checkpoint():
+        assert all(state.mark_written(jobs))
+        note_heard(state, [(job, heard[job.recording.key]) for job in jobs])
+
+
+def fail(state: State, failures: Mapping[str, tuple[str, str]]) -> None:
+    """Have recordings fail for a reason, in these words."""
+    for job in running(state, *failures):
+        state.failed(job, *failures[job.recording.key])
+
+
+def sampled(state: State, samples: Sequence[Sample]) -> None:
+    """Remember samples."""
+    for number, each in enumerate(samples):
+        add_sample(state, number, each)
+
+
+def end(state: State, **changes: Any) -> Summary:
+    """End a run after an hour."""
+    summary = msgspec.structs.replace(SUMMARY, **changes)
+    end_run(state, msgspec.json.encode(summary))
+    state.change(
+        "UPDATE runs SET ended = begun + ? WHERE run = ?", (summary.seconds, state.generation)
+    )
+    return summary
+
+
+def an_hour(count: int = 61, slots: int = 4) -> list[Sample]:
+    """An hour in which the slots were found soon, and bound for the second half."""
+    step = HOUR / (count - 1)
+    return [
+        Sample(
+            at=BEGUN + n * step,
+            listed=12,
+            started=n,
+            in_flight=min(n, slots),
+            slots=slots if n > slots else 1_000,
+            written=8 * n // (count - 1),
+            failed=2 * n // (count - 1),
+            brakes={"slots": max(0.0, n * step - HOUR / 2)},
+        )
+        for n in range(count)
+    ]
+
+
+def a_night(path: Path) -> None:
+    """A state file of one whole run, with a bit of everything."""
+    heard = {f"calls/{n}.mp3": Heard(0.2 + n / 10, 60.0 * n, 10.0 + n) for n in range(7)}
+    with run_begun(path) as state:
+        hear(state, heard | {"calls/silent.mp3": Heard(None, 0.0, 9.0)})
+        fail(state, {"calls/bad.mp3": ("not valid media", "It isn't valid."),
+                     "calls/new.mp3": ("refused by the service", "Something new.")})  # fmt: skip
+        sampled(state, an_hour())
+        failures = {"not valid media": 1, "refused by the service": 1}
+        end(state, failures=failures, failures_file="tasks.failures.jsonl", exit_code=1)
