@@ -145,10 +145,10 @@ class Board:
     def told(self, name: str) -> Job | None:
         """An event says that the job has ended: its slot is free, and it is waited for no longer.
 
-        None where nobody waits for it, or it was found running just now.
+        None where nobody waits for it.
         """
         job = self.waiting.get(name)
-        if job is None or self._not_before.get(name, 0) > time.monotonic():
+        if job is None:
             return None
         self.give_up(job)
         self.slots.told()
@@ -268,6 +268,12 @@ class Board:
         about = {"recording": job.recording.key, "job": job.name}
         event("recording.failed", WARNING, **about, reason=reason, words=words)
         self._settle(job)
+
+    def note(self, sentence: str) -> None:
+        """Say, once, that something goes another way than was asked for."""
+        if sentence not in self.figures.notes:
+            self.figures.notes.append(sentence)
+            event("run.note", WARNING, message=sentence)
 
     def wrote(self, jobs: Sequence[Job], count: int) -> None:
         """The jobs' lines are committed; `count` of them were still wanted."""

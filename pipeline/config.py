@@ -27,6 +27,10 @@ class Aws(msgspec.Struct, frozen=True):
     endpoint_url: Annotated[
         str, Meta(description="Where the services answer, instead of AWS itself.")
     ] = ""
+    events: Annotated[
+        str,
+        Meta(description="Queue that tells when jobs end, as `events setup` prints its URL."),
+    ] = ""
 
 
 class Input(msgspec.Struct, frozen=True):

@@ -113,7 +113,7 @@ class Poller:
         """Compare what a listing has found with what events have told."""
         reliance = self._board.reliance
         if reliance is not None and reliance.looked(begun, gone):
-            self._board.figures.notes.append(_SILENCE)
+            self._board.note(_SILENCE)
 
     def _give_up_overdue(self) -> None:
         """A job that never ends fails its recording alone; whoever waits is told."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.logs import event, is_json
 from pipeline.state_reading import read_state
-from pipeline.text import duration
+from pipeline.text import duration, printable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _LINE_SECONDS = 30.0
 _BAR_SECONDS = 0.5
+_NOTE_SECONDS = 1.0
 _COUNT_SECONDS = 3.0
 _WINDOW_SECONDS = 60.0
 
@@ -81,6 +82,13 @@ class Gauge:
         self._board = board
         self._pending = 0
         self._written: deque[tuple[float, int]] = deque()
+        self._noted = 0
+
+    def new_notes(self) -> list[str]:
+        """What went another way than was asked for since the last time this was read."""
+        notes = self._board.figures.notes[self._noted :]
+        self._noted += len(notes)
+        return [printable(note) for note in notes]
 
     async def count(self) -> None:
         """Count what is pending, in a thread: a big bucket takes a while."""
@@ -173,7 +181,9 @@ async def _counting(gauge: Gauge) -> None:
 async def _lines(gauge: Gauge) -> None:
     gauge.read(time.monotonic())
     while True:
-        await asyncio.sleep(_LINE_SECONDS)
+        for _ in range(round(_LINE_SECONDS / _NOTE_SECONDS)):
+            await asyncio.sleep(_NOTE_SECONDS)
+            sys.stderr.writelines(f"{note}\n" for note in gauge.new_notes())
         sys.stderr.write(f"{gauge.read(time.monotonic())}\n")
 
 
@@ -194,6 +204,8 @@ async def _bar(gauge: Gauge) -> None:
     with Progress(*columns, console=console, auto_refresh=False, transient=True) as progress:
         task = progress.add_task("", total=None)
         while True:
+            for note in gauge.new_notes():
+                console.print(note, markup=False, highlight=False)
             seen = gauge.read(time.monotonic())
             done = seen.written + seen.failed
             total = done + seen.left if seen.listing_done else None

@@ -18,6 +18,7 @@ import msgspec
 from pipeline.budget import seconds_left
 from pipeline.config import RULES, SECTIONS, SETTINGS, Config, Rule
 from pipeline.errors import BadSettings
+from pipeline.events import parse_queue_url
 from pipeline.job_checks import complaints as job_complaints
 from pipeline.job_checks import inherited
 from pipeline.job_options import OF_THE_RUN, Transcribe
@@ -215,6 +216,7 @@ def _disagreements(config: Config) -> Iterator[str]:
     url = config.aws.endpoint_url
     if url and not url.startswith(("http://", "https://")):
         yield f"endpoint_url = {url!r}: write it with http:// or https://."
+    yield from _bad_events(config.aws.events)
     yield from job_complaints(config.transcribe, config.output.results)
     yield from _bad_output(config)
     yield from _bad_watching(config)
@@ -229,6 +231,16 @@ def _disagreements(config: Config) -> Iterator[str]:
         seconds_left(config.budget.until, 0, datetime.now().astimezone())
     except ValueError as error:
         yield f"until = {config.budget.until!r}: {error}. Write it as 06:00 or 06:00 Europe/Berlin."
+
+
+def _bad_events(url: str) -> Iterator[str]:
+    if url and parse_queue_url(url) is None:
+        yield (
+            f"events = {url!r}: write it as https://sqs.REGION.amazonaws.com/ACCOUNT/NAME, as "
+            "`events setup` prints it."
+        )
+    elif url.endswith(".fifo"):
+        yield f"events = {url!r}: name a standard queue; in a FIFO queue one event holds up all."
 
 
 def _bad_output(config: Config) -> Iterator[str]:

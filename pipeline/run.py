@@ -5,9 +5,10 @@
     into the state      back off, adopt on             has finished            build the task        checkpoint
       Recording           Job                            Job (finished)          Task (bytes)          state + file size
 
-Every arrow is bounded. The state file is the queue between producer and starters, so a restart is
-the ordinary start. Stopping is a polite crash: the group is cancelled, the writer makes a last
-checkpoint, and the next run adopts what still runs at the service.
+With `--events` a listener stands beside the poller: a queue tells which jobs have ended, and they
+are listed seldom. Every arrow is bounded. The state file is the queue between producer and
+starters, so a restart is the ordinary start. Stopping is a polite crash: the group is cancelled,
+the writer makes a last checkpoint, and the next run adopts what still runs at the service.
 """  # noqa: E501 # the picture is wider than a line of code
 
 from __future__ import annotations
@@ -20,10 +21,13 @@ from typing import TYPE_CHECKING
 
 from pipeline.asking import Asking
 from pipeline.aws import Transcriber
+from pipeline.aws_service import Service
 from pipeline.budget import seconds_left
 from pipeline.collector import Collectors
 from pipeline.errors import BudgetSpent, first_of
+from pipeline.event_queue import RATE, EventQueue
 from pipeline.history import keep_history
+from pipeline.listener import Listener
 from pipeline.naming import group_tag, parse_s3_uri
 from pipeline.poller import Poller
 from pipeline.producer import find_results, produce, take_over
@@ -59,11 +63,16 @@ class Run:
         self.asking = Asking(config, source, board.state.asked_before())
         self.transcriber = Transcriber(session, config.limits, board.braking, board.slots)
         self._tag = group_tag(config.transcribe.job_prefix, source.bucket)
+        self._events: EventQueue | None = None
+        if url := config.aws.events:
+            sqs = Service(session, "sqs", board.braking, RATE)
+            self._events = EventQueue(sqs, url, session.region)
 
     @property
     def operations(self) -> tuple[Operation, ...]:
-        """Every operation of the services, for its counts of calls."""
-        return *self.transcriber.operations, *self.s3.operations
+        """Every operation of all services, for its counts of calls."""
+        events = self._events.operations if self._events else ()
+        return *self.transcriber.operations, *self.s3.operations, *events
 
     async def complete(self, selection: Selection, *, rebuild: bool = False) -> None:
         """List, start, poll, collect and write until every recording is settled.
@@ -93,6 +102,7 @@ class Run:
         Raises:
             CannotRun: the run had to stop; what was collected is written.
         """
+        self._events = None  # nothing runs, so nothing will end
         await self._write(partial(take_over, earlier, self.board))
 
     async def _write(self, listing: Callable[[], Coroutine[None, None, None]]) -> None:
@@ -114,6 +124,7 @@ class Run:
         poller = Poller(board, self.transcriber, self._tag, config.limits, finished)
         collectors = Collectors(board, self.transcriber, self.s3, source, self.asking)
         board.resume()
+        listeners = await self._listeners(finished)
 
         async with asyncio.TaskGroup() as group:
             go = group.create_task
@@ -121,6 +132,7 @@ class Run:
             others = [
                 go(listing()),
                 go(poller.poll()),
+                *(go(listener.listen()) for listener in listeners),
                 *(go(collectors.work(finished, lines)) for _ in range(config.limits.collectors)),
                 go(write(output, lines, board)),
                 go(keep_history(board, self.operations)),
@@ -129,6 +141,18 @@ class Run:
             await asyncio.gather(*pool)  # they end when every recording is settled
             for stage in others:
                 stage.cancel()  # the writer writes what is left in its queue
+
+    async def _listeners(self, finished: asyncio.Queue[Job]) -> list[Listener]:
+        """Who listens to events: nobody, or one whose queue has been looked into.
+
+        Raises:
+            CannotRun: the queue can't be used.
+        """
+        if self._events is None:
+            return []
+        listener = Listener(self.board, self._events, self._tag, finished)
+        await listener.begin()
+        return [listener]
 
 
 async def _stop_in_time(budget: Budget) -> None:

@@ -66,6 +66,7 @@ class Summary(msgspec.Struct, frozen=True):
     run ended early: "interrupted", a budget, or the sentence of an error; else empty.
     `begun` and `ended` are moments in UTC.
     `billed_seconds` of audio and their `cost` are those of the transcripts that this run collected.
+    `notes` are sentences about what went another way than was asked for.
     """
 
     run_id: str
@@ -106,6 +107,7 @@ class Summary(msgspec.Struct, frozen=True):
     refused: dict[str, int]
     stopped: str
     exit_code: int
+    notes: tuple[str, ...] = ()
 
 
 def summarise(run: Run, exit_code: int, stopped: str = "") -> Summary:
@@ -152,6 +154,7 @@ def summarise(run: Run, exit_code: int, stopped: str = "") -> Summary:
         refused=_refused(run),
         stopped=stopped,
         exit_code=exit_code or int(bool(failures or figures.postponed)),
+        notes=tuple(figures.notes),
     )
 
 
@@ -216,6 +219,8 @@ def _lines(s: Summary) -> Iterator[str]:
         yield f"Brake:   {brake}"
     if s.failures_file:
         yield f"         all of them: {s.failures_file}"
+    for note in s.notes:
+        yield f"Note:    {printable(note)}"
     if s.cost:
         yield (
             f"Cost:    about {s.currency} {s.cost:,.2f} for {s.billed_seconds / 60:,.1f} billed "

@@ -27,6 +27,9 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "profile": words,
     "region": words,
     "endpoint_url": words.map(lambda word: f"http://{word}"),
+    "events": st.text("abcxyz-_", min_size=1, max_size=80).map(
+        lambda name: f"https://sqs.eu-west-1.amazonaws.com/123456789012/{name}"
+    ),
     "include": st.lists(st.text("abc*?[]/é'", min_size=1, max_size=9), min_size=1, max_size=3),
     "exclude": st.lists(st.text("abc*?[]/é'", min_size=1, max_size=9), min_size=1, max_size=3),
     "output": words.map(lambda word: f"{word}.jsonl"),
@@ -313,6 +316,7 @@ def test_a_value_of_the_wrong_type_is_named(tmp_path, line, said):
         ("results", ("bucket", "s3://", "https://b/a", "s3://b/a b", "s3://b/é", "s3://b/a\n")),
         ("output", ("", "-", ".")),
         ("endpoint_url", ("localhost:4566", "ftp://x", "s3://b")),
+        ("events", ("queue", "arn:aws:sqs:a:123456789012:b", "https://x.y/123456789012/q.fifo")),
         ("data_access_role", ("role", "arn:aws:iam::1:role/a", "arn:aws:iam::123456789012:user/a")),
         ("job_timeout", (0, -1, 2_161)),
         ("limit", (-1,)),

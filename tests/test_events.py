@@ -169,9 +169,9 @@ def test_until_the_first_event_listings_become_rarer():
     seen = looks(Reliance(0), 300)
 
     gaps = [later - sooner for sooner, later in zip([0, *seen], seen, strict=False)]
-    assert seen[:3] == [5, 13, 25]
+    assert seen[:3] == [15, 38, 72]
     assert gaps == sorted(gaps)
-    assert len(seen) < 10
+    assert len(seen) < 6
 
 
 def test_a_late_job_is_looked_for():
@@ -186,7 +186,7 @@ def test_a_late_job_is_looked_for():
 def test_at_the_end_of_the_night_lost_events_are_found_sooner():
     """When every recording was started the jobs are listed as often as a job takes."""
     assert looks(relied_on(), 200, typical=60, ending=True) == [60, 120, 180]
-    assert looks(relied_on(), 14, typical=1, ending=True) == [5, 10]
+    assert looks(relied_on(), 40, typical=1, ending=True) == [15, 30]
 
 
 def test_ends_that_no_event_told_end_the_reliance():

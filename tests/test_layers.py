@@ -13,7 +13,7 @@ LAYERS = (
     ("cli",),
     ("summary", "report", "doctor", "watching", "metrics", "plan"),
     ("run",),
-    ("producer", "starters", "poller", "collector", "writer"),
+    ("producer", "starters", "poller", "listener", "collector", "writer"),
     (
         *(
             "asking",
@@ -65,7 +65,7 @@ LAYERS = (
         "model",
         "errors",
         *("labeling", "document", "segments", "prices"),
-        "events",
+        *("events", "event_plan"),
     ),
 )
 """From the top down; a part imports from its own layer and those below."""

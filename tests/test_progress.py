@@ -175,6 +175,21 @@ def test_a_log_gets_a_line_every_thirty_seconds(tmp_path, capsys, style, lines):
     assert all(line.endswith(" · 0 listed so far") for line in err.splitlines())
 
 
+@pytest.mark.parametrize(("style", "said"), [(Style.LINES, "no \\x1b queue\n"), (Style.QUIET, "")])
+def test_what_goes_another_way_is_said_at_once(tmp_path, capsys, style, said):
+    """A note is a line of its own, once, within a second, and forges nothing."""
+
+    async def running(board: Board) -> None:
+        async with shown(board, style):
+            board.figures.notes.append("no \x1b queue")
+            await asyncio.sleep(5)
+
+    with board_of(tmp_path) as board:
+        in_owned_time(running(board))
+
+    assert capsys.readouterr().err == said
+
+
 @pytest.mark.parametrize(
     ("style", "said"),
     [(Style.LINES, "3,000 of 5,000 tasks\n6,000 of 5,000 tasks\n"), (Style.QUIET, "")],

@@ -17,6 +17,7 @@ from pipeline.cli import (
     clean,
     compare,
     convert,
+    events,
     export,
     iam,
     labeling_config,
@@ -68,6 +69,11 @@ _iam = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 _iam.command(iam.POLICY, epilog=iam.POLICY_EXAMPLES)(iam.policy)
 _iam.command(iam.APPLY, epilog=iam.APPLY_EXAMPLES)(iam.apply)
 app.add_typer(_iam, name=iam.GROUP, help=iam.HELP)
+
+_events = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+_events.command(events.SETUP, epilog=events.SETUP_EXAMPLES)(events.setup)
+_events.command(events.REMOVE, epilog=events.REMOVE_EXAMPLES)(events.remove)
+app.add_typer(_events, name=events.GROUP, help=events.HELP)
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 # typer calls it with the flag's value

@@ -151,6 +151,7 @@ def _trial(config: Config, version: Version, to: Path) -> Config:
     rules = (replace(r, transcribe=_tried(r.transcribe, config.transcribe)) for r in config.rules)
     return replace(
         config,
+        aws=replace(config.aws, events=""),  # that queue tells of the nights' jobs
         input=type(config.input)(),
         output=replace(config.output, output=str(output), state=""),
         transcribe=replace(config.transcribe, job_prefix=prefix),

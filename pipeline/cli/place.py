@@ -52,5 +52,7 @@ def _check_settings_of_a_folder(config: Config) -> None:
         raise BadSettings(
             "vocabulary goes with a bucket: the recogniser for folders keeps none. `serve` does."
         )
+    if config.aws.events:
+        raise BadSettings("events goes with a bucket: the recogniser for folders sends none.")
     if config.output.results:
         raise BadSettings("results goes with a bucket: a folder's transcripts are not kept.")

@@ -60,6 +60,10 @@ EXAMPLES = examples(
         "A bucket of millions of objects, from its newest S3 Inventory",
         "run s3://bucket/calls/ --manifest s3://inventories/bucket/daily/",
     ),
+    (
+        "Let a queue tell when jobs end, instead of listing them (`events setup` makes it)",
+        "run s3://bucket/ --events https://sqs.eu-central-1.amazonaws.com/123456789012/events",
+    ),
     ("From cron: no progress, the facts as one line of JSON", "run s3://bucket/ --quiet --json"),
 )
 
@@ -83,6 +87,7 @@ def command(
     profile: Annotated[str | None, option("profile", "NAME")] = None,
     region: Annotated[str | None, option("region", "NAME")] = None,
     endpoint_url: Annotated[str | None, option("endpoint_url", "URL")] = None,
+    events: Annotated[str | None, option("events", "URL")] = None,
     limit: Annotated[int | None, option("limit", "N")] = None,
     until: Annotated[str | None, option("until", "TIME")] = None,
     max_hours: Annotated[float | None, option("max_hours", "N")] = None,

@@ -1,0 +1,149 @@
+"""`events setup` and `events remove`: the rule and the queue that tell when jobs end."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.options import ConfigFile, examples, option, settings
+from pipeline.errors import BadSettings
+from pipeline.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pipeline.config import Config
+    from pipeline.event_plan import Found, Step, Wanted
+
+GROUP = "events"
+HELP = "Have a queue tell when jobs end: make it for `run --events`, take it away."
+SETUP, REMOVE = "setup", "remove"
+SETUP_EXAMPLES = examples(
+    ("Make the rule and the queue, and print the URL for --events", "events setup"),
+    (
+        "A queue of its own for one bucket, where several runs go on at once",
+        "events setup s3://bucket/ --yes",
+    ),
+)
+REMOVE_EXAMPLES = examples(
+    ("Take away what `events setup` made", "events remove"),
+    ("The queue of one bucket, from a script", "events remove s3://bucket/ --yes"),
+)
+
+Source = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="SOURCE", help="Only the jobs of this bucket, s3://bucket/; else of all."
+    ),
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Change it without asking.")]
+Profile = Annotated[str | None, option("profile", "NAME")]
+Region = Annotated[str | None, option("region", "NAME")]
+Endpoint = Annotated[str | None, option("endpoint_url", "URL")]
+
+
+def setup(
+    source: Source = None,
+    yes: Yes = False,
+    profile: Profile = None,
+    region: Region = None,
+    endpoint_url: Endpoint = None,
+    config: ConfigFile = None,
+) -> None:
+    """Make the queue that tells a run when its jobs end, and print its URL for `run --events`.
+
+    Amazon EventBridge sends an event when a job has ended. This makes a rule for the jobs whose
+    names begin with job_prefix, a queue that only the rule may write to, and has the one send to
+    the other. It shows what it would change and asks first; what is there already and differs is
+    put right, and a second time nothing is left to do. The URL goes to stdout.
+    """
+    from pipeline.event_plan import setup as plan
+
+    chosen = settings(config, profile=profile, region=region, endpoint_url=endpoint_url)
+    url = _change(chosen, source, plan, yes=yes)
+    typer.echo(url)
+
+
+def remove(
+    source: Source = None,
+    yes: Yes = False,
+    profile: Profile = None,
+    region: Region = None,
+    endpoint_url: Endpoint = None,
+    config: ConfigFile = None,
+) -> None:
+    """Take away the rule and the queue that `events setup` made, and nothing else.
+
+    It shows what it would delete and asks first. Targets that others gave to the rule stay, and
+    with them the rule. A run that uses the queue goes on by listing its jobs.
+    """
+    from pipeline.event_plan import remove as plan
+
+    chosen = settings(config, profile=profile, region=region, endpoint_url=endpoint_url)
+    _change(chosen, source, plan, yes=yes)
+
+
+def _change(
+    config: Config,
+    source: str | None,
+    plan: Callable[[Wanted, Found], list[Step]],
+    *,
+    yes: bool,
+) -> str:
+    """Look at what there is, agree on the steps and take them; return the queue's URL."""
+    import asyncio
+
+    prefix = _prefix(config, source)
+
+    async def work() -> str:
+        from pipeline.aws import connect
+        from pipeline.brakes import Waiting
+        from pipeline.eventing import Eventing
+
+        async with connect(config.aws, 1) as session:
+            eventing = Eventing(session, Waiting())
+            wanted = await eventing.wanted(prefix)
+            steps = plan(wanted, await eventing.find(wanted))
+            _agree(wanted, steps, yes=yes)
+            await eventing.take(steps)
+            return (await eventing.find(wanted)).url or ""
+
+    return asyncio.run(work())
+
+
+def _prefix(config: Config, source: str | None) -> str:
+    """What the names of the jobs begin with.
+
+    Raises:
+        BadSettings: SOURCE is no bucket.
+    """
+    from pipeline.naming import group_tag, parse_s3_uri
+
+    if source is None:
+        return f"{config.transcribe.job_prefix}-"
+    place = parse_s3_uri(source)
+    if place is None:
+        raise BadSettings(f"SOURCE {source!r}: write it as s3://bucket/.")
+    return group_tag(config.transcribe.job_prefix, place.bucket)
+
+
+def _agree(wanted: Wanted, steps: list[Step], *, yes: bool) -> None:
+    """Say what is going to be changed, and ask.
+
+    Raises:
+        BadSettings: there is nobody to ask.
+    """
+    place = f"{wanted.region}, account {wanted.account}"
+    if not steps:
+        typer.echo(f"Nothing to do for {wanted.name} in {place}.", err=True)
+        return
+    typer.echo(f"To do in {place}:", err=True)
+    for step in steps:
+        typer.echo(printable(f"  {step.words}"), err=True)
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise BadSettings("Nothing was changed: agree to it with --yes.")
+    typer.confirm("Do it?", abort=True, err=True)

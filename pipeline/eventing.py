@@ -1,0 +1,85 @@
+"""The rule and the queue of events, looked at and changed; `event_plan` says what is to be done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline.aws_service import Service
+from pipeline.errors import BadSettings, ResourceMissing
+from pipeline.event_plan import Found, Step, Wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pipeline.aws import Session
+    from pipeline.brakes import Waiting
+
+
+class Eventing:
+    """The calls about the events of one account and region."""
+
+    def __init__(self, session: Session, waiting: Waiting) -> None:
+        self._region = session.region
+        self._services = {
+            name: Service(session, name, waiting) for name in ("sqs", "events", "sts")
+        }
+
+    async def wanted(self, prefix: str) -> Wanted:
+        """What there shall be in this account for the jobs whose names begin so."""
+        caller = await self._call("sts", "GetCallerIdentity")
+        partition = caller["Arn"].split(":")[1]
+        return Wanted(prefix, self._region, caller["Account"], partition)
+
+    async def find(self, wanted: Wanted) -> Found:
+        """What there is.
+
+        Raises:
+            Denied: it may not be looked at.
+        """
+        return Found(**await self._queue(wanted.name), **await self._rule(wanted))
+
+    async def take(self, steps: Iterable[Step]) -> None:
+        """Take the steps, one after the other.
+
+        Raises:
+            BadSettings: a service refuses one; run again, the rest is done then.
+        """
+        for step in steps:
+            answer = await self._call(step.service, step.operation, **step.request)
+            if answer.get("FailedEntryCount"):
+                [failed, *_] = answer.get("FailedEntries") or [{}]
+                raise BadSettings(
+                    f"events:{step.operation} is refused: {failed.get('ErrorMessage')}"
+                )
+
+    async def _queue(self, name: str) -> dict[str, Any]:
+        try:
+            url = (await self._call("sqs", "GetQueueUrl", QueueName=name))["QueueUrl"]
+            attributes = await self._call("sqs", "GetQueueAttributes", QueueUrl=url, **_ALL)
+            tags = await self._call("sqs", "ListQueueTags", QueueUrl=url)
+        except ResourceMissing:
+            return {}
+        return {
+            "url": url,
+            "attributes": attributes.get("Attributes") or {},
+            "queue_tags": tags.get("Tags") or {},
+        }
+
+    async def _rule(self, wanted: Wanted) -> dict[str, Any]:
+        try:
+            rule = await self._call("events", "DescribeRule", Name=wanted.name)
+            targets = await self._call("events", "ListTargetsByRule", Rule=wanted.name)
+            tags = await self._call("events", "ListTagsForResource", ResourceARN=wanted.rule_arn)
+        except ResourceMissing:
+            return {}
+        return {
+            "rule": rule,
+            "targets": targets.get("Targets") or [],
+            "rule_tags": {each["Key"]: each["Value"] for each in tags.get("Tags") or ()},
+        }
+
+    async def _call(self, service: str, operation: str, **request: Any) -> dict[str, Any]:
+        return await self._services[service].call(operation, **request)
+
+
+_ALL = {"AttributeNames": ["All"]}
