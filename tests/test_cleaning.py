@@ -369,6 +369,8 @@ def test_results_go_when_they_are_named(run, cloud):
     """Only with --results-too, and only those of jobs that are due; the neighbours stay."""
     service = recorded(run, cloud, 3, *RESULTS)
     folder = service.folder / "t"
+    for path in folder.glob("transcribe-pipeline-*.json"):
+        path.with_suffix(".srt").write_text("the service's subtitles")
     backdate(run, 2, "key != 'rec0.mp3'")
     old = ("clean", "--older-than", "1d", "--yes", "--json")
     (folder / "notes.json").write_text("ours")
@@ -378,9 +380,9 @@ def test_results_go_when_they_are_named(run, cloud):
     outcome = run(*old, "--results-too")
 
     assert kept == 3
-    assert (outcome.code, outcome.summary["results"]) == (0, 2)
+    assert (outcome.code, outcome.summary["results"]) == (0, 4)  # and the subtitles
     assert (outcome.summary["deleted"], outcome.summary["calls"].get(GET, 0)) == (0, 0)
-    assert len(list(folder.glob("transcribe-pipeline-*.json"))) == 1
+    assert len(list(folder.glob("transcribe-pipeline-*"))) == 2
     assert (folder / "notes.json").exists()
     assert run("run", "s3://audio/", *RESULTS, "--json").summary["started"] == 0
 

@@ -156,9 +156,9 @@ def _consequences(state: CleaningState, what: Cleaning, age: str, config: Config
         return
     rate = config.limits.delete_rate
     yield (
-        f"{count:,} recordings of s3://{state.bucket} were written more than {age} ago. The "
-        f"service's records of their jobs are deleted: {duration(count / rate)} at {rate:g} a "
-        "second."
+        f"The service's records of the jobs are deleted of {count:,} recordings of "
+        f"s3://{state.bucket}, written more than {age} ago or replaced since: "
+        f"{duration(count / rate)} at {rate:g} a second."
     )
     if what.results_too and places:
         yield f"Their transcripts below {', '.join(places)} are deleted too."
