@@ -27,12 +27,14 @@ from pipeline.naming import S3Place
 from pipeline.text import duration, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from pipeline.cleaning import Cleaned, Cleaner
     from pipeline.config import Config
-    from pipeline.progress import Style
     from pipeline.state_cleaning import Cleaning, CleaningState
+
+    Progress = AbstractContextManager[Callable[[int], None]]
 
 NAME = "clean"
 EXAMPLES = examples(
@@ -112,7 +114,7 @@ def command(
         region=region,
         endpoint_url=endpoint_url,
     )
-    from pipeline.progress import style_for
+    from pipeline.progress import counted, style_for
     from pipeline.state_cleaning import Cleaning, open_for_cleaning
 
     what = Cleaning(time.time() - _age(older_than), results_too)
@@ -121,12 +123,12 @@ def command(
         if dry_run:
             _print_names(opened, what)
         if not quiet or not (yes or dry_run):
-            typer.echo("\n".join(_consequences(opened, what, older_than, chosen)), err=True)
+            typer.echo("\n".join(_consequences(opened, what, count, older_than, chosen)), err=True)
         if dry_run:
             return
         if count:
             _agree(yes=yes)
-        ended = _run(chosen, opened, what, style_for(quiet=quiet))
+        ended = _run(chosen, opened, what, counted(style_for(quiet=quiet), count, "cleaned"))
     raise typer.Exit(_report(ended, quiet=quiet, json=json))
 
 
@@ -148,9 +150,11 @@ def _print_names(state: CleaningState, what: Cleaning) -> None:
                 typer.echo(f"{state.name_of(due.identity, attempt)}  {printable(of)}")
 
 
-def _consequences(state: CleaningState, what: Cleaning, age: str, config: Config) -> Iterator[str]:
+def _consequences(
+    state: CleaningState, what: Cleaning, count: int, age: str, config: Config
+) -> Iterator[str]:
     """What is to be deleted, how long that takes, and what can't be done any more afterwards."""
-    count, places = state.count_due(what), list(map(str, state.result_places()))
+    places = list(map(str, state.result_places()))
     if not count:
         yield f"Nothing to delete: no job of {state.path} ended more than {age} ago and is left."
         return
@@ -188,25 +192,24 @@ def _agree(*, yes: bool) -> None:
     typer.confirm("Delete them?", abort=True, err=True)
 
 
-def _run(config: Config, state: CleaningState, what: Cleaning, style: Style) -> Ended:
+def _run(config: Config, state: CleaningState, what: Cleaning, progress: Progress) -> Ended:
     import uvloop
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_with_services(config, state, what, style))
+        return runner.run(_with_services(config, state, what, progress))
 
 
 async def _with_services(
-    config: Config, state: CleaningState, what: Cleaning, style: Style
+    config: Config, state: CleaningState, what: Cleaning, progress: Progress
 ) -> Ended:
     from pipeline.aws import Transcriber
     from pipeline.brakes import SlotGate, Waiting
     from pipeline.cleaning import Cleaner
-    from pipeline.progress import counted
 
     waiting, begun = Waiting(), time.monotonic()
     async with services(config, S3Place(state.bucket, ""), waiting) as (_, _, session, s3):
         transcriber = Transcriber(session, config.limits, waiting, SlotGate(1, waiting))
-        with counted(style, state.count_due(what), "cleaned") as told:
+        with progress as told:
             cleaner = Cleaner(state, transcriber, s3, what, told)
             stopped, code = await _clean(cleaner, config)
     operations = (*transcriber.operations, *s3.operations)
