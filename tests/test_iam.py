@@ -81,9 +81,9 @@ class Account:
         user.use(AWS_PROFILE=self.user)
         return user
 
-    def keys(self) -> dict[str, str]:
-        """The user's keys, as boto3 takes them."""
-        found = self.profiles()[self.user]
+    def keys(self, user: str = "") -> dict[str, str]:
+        """The keys of a user, the nightly one if none is named, as boto3 takes them."""
+        found = self.profiles()[user or self.user]
         return {name: found[name] for name in ("aws_access_key_id", "aws_secret_access_key")}
 
     def document(self) -> dict[str, Any]:
@@ -265,18 +265,18 @@ def test_nothing_beyond_is_allowed(applied, service):
 
 
 def test_label_studio_s_user_only_reads_the_recordings(account):
-    """It lists and reads what reviewers shall hear, and no transcript."""
+    """It opens the bucket as a storage does, plays what reviewers shall hear, and no transcript."""
     labels = f"labels-{account.user}"
     account.run("iam", "apply", *account.flags("--label-studio-user", labels, "--yes"))
-    found = account.profiles()[labels]
-    s3 = account.client("s3", aws_access_key_id=found["aws_access_key_id"],
-                        aws_secret_access_key=found["aws_secret_access_key"])  # fmt: skip
+    s3 = account.client("s3", **account.keys(labels))
 
-    assert s3.list_objects_v2(Bucket=account.audio, Prefix="calls/")["KeyCount"] == 2
+    s3.head_bucket(Bucket=account.audio)
     assert s3.get_object(Bucket=account.audio, Key="calls/a.mp3")["Body"].read()
     for bucket, key in ((account.audio, "private/c.mp3"), (account.results, "t/x.json")):
         with pytest.raises(ClientError, match="AccessDenied"):
             s3.get_object(Bucket=bucket, Key=key)
+    with pytest.raises(ClientError, match="403"):
+        s3.head_bucket(Bucket=account.results)
 
 
 # What apply changes, and what it leaves
@@ -475,6 +475,25 @@ def test_where_no_file_can_be_written_no_key_is_made(account):
     assert "no access key is made" in outcome.err
     with pytest.raises(ClientError, match="NoSuchEntity"):
         account.iam.get_user(UserName=account.user)
+
+
+def test_a_key_that_could_not_be_written_is_deleted_again(account):
+    """Nobody has its secret then; the file stays as it is, and the next time goes well."""
+    account.credentials.write_text(THEIRS, encoding="utf-8")
+    in_the_way = account.credentials.with_name(f".{account.credentials.name}.part")
+    in_the_way.mkdir()
+
+    outcome = account.apply()
+    keys = account.iam.list_access_keys(UserName=account.user)["AccessKeyMetadata"]
+    left = account.credentials.read_text(encoding="utf-8")
+    in_the_way.rmdir()
+    again = account.apply()
+
+    assert outcome.code == 2
+    assert "can't be written" in outcome.err
+    assert (keys, left) == ([], THEIRS)
+    assert again.code == 0
+    assert "Done: 1 of" in again.err
 
 
 def test_a_user_has_two_keys_at_most(account):

@@ -192,9 +192,12 @@ def test_the_role_is_for_jobs_of_this_account_and_region():
 
 
 def test_label_studio_only_reads():
-    """Its policy lists and reads the recordings, and sees no transcript and no job."""
+    """Its policy opens the buckets and reads the recordings, and no transcript and no job."""
     document = reviewing_policy(FULL)
 
+    [opening] = [each for each in document["Statement"] if "s3:ListBucket" in each["Action"]]
+    assert opening["Resource"] == ["arn:aws:s3:::audio", "arn:aws:s3:::other"]
+    assert "Condition" not in opening  # HeadBucket names no prefix
     assert actions(document) == {"s3:ListBucket", "s3:GetObject", "kms:Decrypt"}
     assert resources(document, "s3:GetObject") == {
         "arn:aws:s3:::audio/calls/*",

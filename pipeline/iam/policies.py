@@ -186,9 +186,14 @@ def trust_policy(owner: Owner) -> Document:
 
 
 def reviewing_policy(scope: Scope) -> Document:
-    """What Label Studio may do so that reviewers hear the recordings: read them, nothing else."""
+    """What Label Studio may do so that reviewers hear the recordings: read them, nothing else.
+
+    It makes sure of a storage's bucket by HeadBucket (1.23), which S3 counts as listing it and
+    which a condition on the prefix would refuse.
+    """
+    buckets = [_bucket(scope.owner, each.bucket) for each in scope.sources]
     return _document(
-        *_listing(scope.owner, scope.sources),
+        _allow("OpenBuckets", ["s3:ListBucket"], buckets),
         _allow("ReadRecordings", ["s3:GetObject"], _objects(scope, *scope.sources)),
         _allow("ReadKey", _READ_KEY, _any(scope.recordings_key)),
     )
