@@ -236,3 +236,16 @@ def test_port_that_is_taken(run, cloud):
     port = cloud().url.rpartition(":")[2]
 
     refused(run("serve", RECORDINGS, "--port", port), f"Port {port}")
+
+
+def test_options_that_only_the_service_has_are_refused_for_a_folder(run):
+    """All of them are named at once, those of rules too, before anything is recognised."""
+    (run.folder / "c.toml").write_text(
+        '[transcribe]\nmax_speakers = 2\nredaction = "redacted"\n'
+        '[[rules]]\ninclude = ["fr/**"]\nlanguage = "fr-FR"\nredaction = ""\n'
+        'vocabulary = "calls-fr"\n'
+    )
+
+    outcome = run("run", RECORDINGS, "--config", "c.toml")
+
+    refused(outcome, "max_speakers, redaction goes with a bucket", "vocabulary goes", "'fr-FR'")

@@ -10,7 +10,16 @@ from pipeline.errors import BadSettings, NoSuchSource
 from pipeline.naming import S3Place, parse_s3_uri
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pipeline.config import Config
+    from pipeline.job_options import Transcribe
+
+_OF_A_BUCKET = ("max_speakers", "redaction", "toxicity", "kms_key", "subtitles")
+_NAMED = (
+    *("vocabulary", "vocabularies", "vocabulary_filter", "vocabulary_filters"),
+    *("language_model", "language_models"),
+)
 
 
 def parse_source(source: str, config: Config) -> S3Place | Path:
@@ -37,22 +46,34 @@ def parse_source(source: str, config: Config) -> S3Place | Path:
 
 
 def _check_settings_of_a_folder(config: Config) -> None:
-    """Refuse what only a bucket can have.
+    """Refuse what only a bucket can have, all of it in one message.
 
     Raises:
         BadSettings: so it is.
     """
-    language = config.transcribe.language
-    if language != "auto" and not language.startswith("en-"):
-        raise BadSettings(
+    everyone = (config.transcribe, *(rule.transcribe for rule in config.rules))
+    wrong = [each for asked in everyone for each in _not_of_a_folder(asked)]
+    if config.aws.events:
+        wrong.append("events goes with a bucket: the recogniser for folders sends none.")
+    if config.output.results:
+        wrong.append("results goes with a bucket: a folder's transcripts are not kept.")
+    if wrong:
+        raise BadSettings("\n".join(dict.fromkeys(wrong)))
+
+
+def _not_of_a_folder(asked: Transcribe) -> Iterator[str]:
+    language, options = asked.language, asked.language_options
+    if not asked.identifies and not language.startswith("en-"):
+        yield (
             f"language = {language!r}: the recogniser for folders knows US English only. "
             "Recordings in other languages need a bucket and Amazon Transcribe."
         )
-    if config.transcribe.vocabulary:
-        raise BadSettings(
-            "vocabulary goes with a bucket: the recogniser for folders keeps none. `serve` does."
+    if options and not any(code.startswith("en-") for code in options):
+        yield "language_options: the recogniser for folders knows US English only. Add en-US."
+    if found := [name for name in _OF_A_BUCKET if getattr(asked, name)]:
+        yield f"{', '.join(found)} goes with a bucket: the recogniser for folders has none of it."
+    if found := [name for name in _NAMED if getattr(asked, name)]:
+        yield (
+            f"{', '.join(found)} goes with a bucket: the recogniser for folders keeps none. "
+            "`serve` keeps vocabularies."
         )
-    if config.aws.events:
-        raise BadSettings("events goes with a bucket: the recogniser for folders sends none.")
-    if config.output.results:
-        raise BadSettings("results goes with a bucket: a folder's transcripts are not kept.")

@@ -18,6 +18,7 @@ _ECHOED = (
     "IdentifyLanguage",
     "IdentifyMultipleLanguages",
     "LanguageOptions",
+    "LanguageIdSettings",
     "Tags",
 )
 _SUMMARISED = ("IdentifyLanguage", "IdentifyMultipleLanguages")
@@ -29,8 +30,8 @@ def started(job: Job) -> dict[str, Any]:
     return {"TranscriptionJob": {**_head(job, job.status), **_asked(job)}}
 
 
-def described(job: Job, transcript_uri: str | None) -> dict[str, Any]:
-    """The answer to Get; `transcript_uri` is where a completed job's transcript is."""
+def described(job: Job, uris: Mapping[str, str]) -> dict[str, Any]:
+    """The answer to Get; `uris` are where a completed job's files are, by their suffixes."""
     detected = {
         "MediaFormat": job.outcome.media_format,
         "MediaSampleRateHertz": job.outcome.sample_rate,
@@ -42,7 +43,8 @@ def described(job: Job, transcript_uri: str | None) -> dict[str, Any]:
             **_present(detected),
             **_language(job),
             "Settings": {**_DEFAULT_SETTINGS, **job.request.get("Settings", {})},
-            "Transcript": {"TranscriptFileUri": transcript_uri} if transcript_uri else {},
+            "Transcript": {"TranscriptFileUri": uris["json"]} if uris else {},
+            **_subtitles(job, uris),
         }
     }
 
@@ -85,6 +87,15 @@ def _language(job: Job) -> dict[str, Any]:
         seconds = round(job.outcome.duration, 2)
         return {"LanguageCodes": [{"LanguageCode": code, "DurationInSeconds": seconds}]}
     return {"LanguageCode": code, "IdentifiedLanguageScore": 1.0}
+
+
+def _subtitles(job: Job, uris: Mapping[str, str]) -> dict[str, Any]:
+    asked = job.request.get("Subtitles")
+    if not asked:
+        return {}
+    found = [uris[suffix] for suffix in job.outcome.subtitles if suffix in uris]
+    answer = {"OutputStartIndex": 0, **asked, "SubtitleFileUris": found}
+    return {"Subtitles": answer if found else {**asked}}
 
 
 def _present(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ _ROLE = (
     "^arn:(aws|aws-cn|aws-us-gov|aws-iso-{0,1}[a-z]{0,1}):iam::[0-9]{0,63}:role/"
     "[A-Za-z0-9:_/+=,@.-]{0,1024}$"
 )
+_REDACTION = ("redacted", "redacted_and_unredacted")
 MEDIA_FORMATS = ("mp3", "mp4", "wav", "flac", "ogg", "amr", "webm", "m4a")
 STATUSES = ("QUEUED", "IN_PROGRESS", "FAILED", "COMPLETED")
 _LANGUAGES = """
@@ -80,10 +81,21 @@ START = (
     Constraint("JobExecutionSettings", dict),
     Constraint("JobExecutionSettings.AllowDeferredExecution", bool),
     Constraint("JobExecutionSettings.DataAccessRoleArn", str, 20, 2048, _ROLE),
+    Constraint("LanguageIdSettings.*.VocabularyName", str, 1, 200, _NAME),
+    Constraint("LanguageIdSettings.*.VocabularyFilterName", str, 1, 200, _NAME),
+    Constraint("LanguageIdSettings.*.LanguageModelName", str, 1, 200, _NAME),
     Constraint("ContentRedaction", dict),
+    Constraint("ContentRedaction.RedactionType", str, values=("PII",), required=True),
+    Constraint("ContentRedaction.RedactionOutput", str, values=_REDACTION, required=True),
+    Constraint("ContentRedaction.PiiEntityTypes", list, 0),
     Constraint("Subtitles", dict),
+    Constraint("Subtitles.Formats", list, values=("vtt", "srt")),
+    Constraint("Subtitles.OutputStartIndex", int, 0, 1),
     Constraint("Tags", list, 1, 200),
+    Constraint("Tags.*.Key", str, 1, 128, required=True),
+    Constraint("Tags.*.Value", str, 0, 256, required=True),
     Constraint("ToxicityDetection", list, 1, 1),
+    Constraint("ToxicityDetection.*.ToxicityCategories", list, 1, 1, "", ("ALL",), required=True),
 )
 _VOCABULARY_NAME = Constraint("VocabularyName", str, 1, 200, _NAME, required=True)
 VOCABULARY = (_VOCABULARY_NAME,)
@@ -125,14 +137,34 @@ def check(request: Mapping[str, Any], constraints: Sequence[Constraint]) -> None
 
 def find(request: Mapping[str, Any], path: str) -> Any:
     """The value at a dotted path, or None."""
-    value: Any = request
-    for part in path.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
-    return value
+    return next(found(request, path), None)
+
+
+def found(request: Mapping[str, Any], path: str) -> Iterator[Any]:
+    """The values at a dotted path, in which `*` is each member of a list or map.
+
+    A value that is missing in a structure that is there is None.
+    """
+    return _values(request, path.split("."))
+
+
+def _values(value: Any, parts: Sequence[str]) -> Iterator[Any]:
+    if not parts:
+        yield value
+    elif parts[0] == "*":
+        members = value.values() if isinstance(value, dict) else value
+        for member in members if isinstance(value, dict | list) else ():
+            yield from _values(member, parts[1:])
+    elif isinstance(value, dict):
+        yield from _values(value.get(parts[0]), parts[1:])
 
 
 def _unmet(request: Mapping[str, Any], constraint: Constraint) -> Iterator[str]:
-    value = find(request, constraint.path)
+    for value in found(request, constraint.path):
+        yield from _unmet_by(value, constraint)
+
+
+def _unmet_by(value: Any, constraint: Constraint) -> Iterator[str]:
     if value is None:
         if constraint.required:
             yield _sentence("null", constraint, "Member must not be null")
@@ -169,5 +201,6 @@ def _shown(value: Any) -> str:
 
 
 def _sentence(shown: str, constraint: Constraint, demand: str) -> str:
-    place = ".".join(part[0].lower() + part[1:] for part in constraint.path.split("."))
+    parts = ("member" if part == "*" else part for part in constraint.path.split("."))
+    place = ".".join(part[0].lower() + part[1:] for part in parts)
     return f"Value {shown} at '{place}' failed to satisfy constraint: {demand}"

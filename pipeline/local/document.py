@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pipeline.local.recogniser import Speech, SpokenWord
+
+Stretch = tuple[float, float, str]
+"""A stretch of speech: start and end in seconds, and the text."""
 
 PAUSE = 0.7
 """Seconds without a word after which a new audio segment begins."""
@@ -28,7 +31,8 @@ class Heading:
     """What a document says beside the speech.
 
     `apart` is whether channels were recognised apart; `identified` is the language that was
-    found, None where the job gave one; `multiple` is whether several languages were looked for.
+    found, None where the job gave one; `multiple` is whether several languages were looked for;
+    `versions` whether alternatives were.
     """
 
     job_name: str
@@ -36,6 +40,7 @@ class Heading:
     apart: bool = False
     identified: str | None = None
     multiple: bool = False
+    versions: bool = False
 
 
 def document(heading: Heading, speech: Speech) -> bytes:
@@ -51,6 +56,7 @@ def document(heading: Heading, speech: Speech) -> bytes:
         **_channel_labels(items, heading, speech.channels),
         "items": items,
         "audio_segments": _audio_segments(segments, heading, speech.duration),
+        **_versions(segments, heading, speech),
     }
     whole = {
         "jobName": heading.job_name,
@@ -59,6 +65,43 @@ def document(heading: Heading, speech: Speech) -> bytes:
         "results": results,
     }
     return orjson.dumps(whole)
+
+
+def stretches(speech: Speech) -> Iterator[Stretch]:
+    """What is said, by segments, each with the times that its document gives it."""
+    words = sorted(speech.words, key=lambda word: (word.start, word.end, word.channel))
+    for segment in _segments(words):
+        yield (*_bounds(segment, speech.duration), _text(segment))
+
+
+def _bounds(segment: Sequence[SpokenWord], duration: float) -> tuple[float, float]:
+    end = max(word.end for word in segment)
+    return max(0.0, segment[0].start - MARGIN), max(end, min(duration, end + MARGIN))
+
+
+def _versions(
+    segments: Sequence[Sequence[SpokenWord]], heading: Heading, speech: Speech
+) -> dict[str, Any]:
+    """Alternatives, where they were asked for: the best one alone, where nobody has others."""
+    if not heading.versions:
+        return {}
+    best = [(*_bounds(each, speech.duration), (_text(each),)) for each in segments]
+    found = [
+        {
+            "start_time": _seconds(start),
+            "end_time": _seconds(end),
+            "alternatives": [
+                {"transcript": text, "items": [_said(word) for word in text.split()]}
+                for text in texts
+            ],
+        }
+        for start, end, texts in speech.versions or best
+    ]
+    return {"segments": found}
+
+
+def _said(word: str) -> dict[str, str]:
+    return {"type": "pronunciation", "content": word}
 
 
 def _text(words: Iterable[SpokenWord]) -> str:
@@ -108,13 +151,13 @@ def _audio_segments(
     found = []
     first = 0
     for number, words in enumerate(segments):
-        end = max(word.end for word in words)
+        start, end = _bounds(words, duration)
         found.append(
             {
                 "id": number,
                 "transcript": _text(words),
-                "start_time": _seconds(max(0.0, words[0].start - MARGIN)),
-                "end_time": _seconds(max(end, min(duration, end + MARGIN))),
+                "start_time": _seconds(start),
+                "end_time": _seconds(end),
                 **_labels(words[0], heading),
                 "items": list(range(first, first + len(words))),
             }

@@ -108,9 +108,11 @@ class Endpoint:
             raise no_such_key() from None
         if job.number != job_number(path) or job.status != JobStatus.COMPLETED:
             raise no_such_key()
-        if job.outcome.stored is None:
+        files = {"json": job.outcome.stored, **job.outcome.subtitles}
+        stored = files.get(path.rpartition(".")[2])
+        if stored is None:
             raise no_such_key()
-        return self._account.store.read(job.outcome.stored)
+        return self._account.store.read(stored)
 
     def _vocabulary(self, raw_path: str) -> bytes:
         """The table that a presigned address opens."""

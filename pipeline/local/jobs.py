@@ -28,7 +28,8 @@ class Outcome:
     """How a job ended: `reason` for a failed one, else what was detected and where the result is.
 
     `stored` is the position of the transcript in the service's own store, None where it was
-    written to the caller's bucket.
+    written to the caller's bucket; `subtitles` is the same for the files that were written, by
+    their format.
     """
 
     reason: str | None = None
@@ -36,6 +37,7 @@ class Outcome:
     sample_rate: int | None = None
     duration: float = 0.0
     stored: tuple[int, int] | None = None
+    subtitles: Mapping[str, tuple[int, int] | None] = field(default_factory=dict)
 
 
 @dataclass(slots=True, eq=False)

@@ -9,10 +9,16 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from pipeline.local import answers, words
-from pipeline.local.constraints import DELETE, GET, LIST, check, find
+from pipeline.local.constraints import DELETE, GET, LIST, check
 from pipeline.local.refused import bad_request
 from pipeline.local.results import LIFETIME, transcript_path
-from pipeline.local.rules import check_start, media_place, output_place
+from pipeline.local.rules import (
+    check_start,
+    media_place,
+    output_place,
+    recognised_as,
+    vocabulary_of,
+)
 from pipeline.model import JobStatus
 
 if TYPE_CHECKING:
@@ -50,9 +56,9 @@ class Transcribe:
         return answer
 
     def _check_vocabulary(self, request: Mapping[str, Any]) -> None:
-        name = find(request, "Settings.VocabularyName")
+        name = vocabulary_of(request)
         if name is not None:
-            language = request.get("LanguageCode")
+            language = recognised_as(request)
             self._account.vocabularies.check_usable(name, language, self._account.now())
 
     def _check_input(self, request: Mapping[str, Any]) -> None:
@@ -78,17 +84,19 @@ class Transcribe:
         """Describe a job."""
         check(request, GET)
         job = self._account.jobs.get(request["TranscriptionJobName"])
-        return answers.described(job, self._transcript_uri(job, call))
-
-    def _transcript_uri(self, job: Job, call: int) -> str | None:
         if job.status != JobStatus.COMPLETED:
-            return None
-        own = output_place(job.request)
+            return answers.described(job, {})
+        suffixes = ("json", *job.outcome.subtitles)
+        return answers.described(job, {each: self._uri(job, each, call) for each in suffixes})
+
+    def _uri(self, job: Job, suffix: str, call: int) -> str:
+        """Where the transcript (`json`) or the subtitles of a completed job are."""
+        own = output_place(job.request, suffix)
         if own:
             return f"{self._account.url}/{own.bucket}/{quote(own.key)}"
         faults = self._account.options.faults
         age = LIFETIME if faults.hits("expired_url", "GetTranscriptionJob", call) else 0
-        path = transcript_path(job.name, job.number)
+        path = transcript_path(job.name, job.number, suffix)
         return self._account.url + self._account.signer.sign(path, self._account.now() - age)
 
     def delete(self, request: Mapping[str, Any], _call: int) -> dict[str, Any]:

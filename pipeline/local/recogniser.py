@@ -24,13 +24,22 @@ class SpokenWord:
     channel: int = 0
 
 
+class Versions(NamedTuple):
+    """What may have been said in one stretch of speech, the likeliest first; times in seconds."""
+
+    start: float
+    end: float
+    texts: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Speech:
     """What was heard in one file.
 
     `duration` is in seconds; `media_format` is one of the service's eight (mp3, mp4, wav, flac,
     ogg, amr, webm, m4a) and `sample_rate` is in Hz, both as detected in the file. `channels` is
-    how many were recognised apart (1 for a down-mix).
+    how many were recognised apart (1 for a down-mix). `versions` are there where they were asked
+    for and the recogniser has them.
     """
 
     words: tuple[SpokenWord, ...]
@@ -38,6 +47,7 @@ class Speech:
     media_format: str
     sample_rate: int
     channels: int = 1
+    versions: tuple[Versions, ...] = ()
 
 
 class Phrase(NamedTuple):
@@ -51,13 +61,15 @@ class Phrase(NamedTuple):
 class MediaSettings:
     """What the job says about its file; None where the job leaves it to detection.
 
-    `phrases` are those of the job's custom vocabulary.
+    `phrases` are those of the job's custom vocabulary, `versions` how many are wanted of each
+    stretch of speech, the best one included.
     """
 
     channel_identification: bool = False
     media_format: str | None = None
     sample_rate: int | None = None
     phrases: tuple[Phrase, ...] = ()
+    versions: int = 1
 
 
 class MediaRefused(Exception):

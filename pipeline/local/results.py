@@ -113,11 +113,11 @@ class Signer:
         return hmac.new(self._secret, text.encode(), sha256).hexdigest()
 
 
-def transcript_path(job_name: str, number: int) -> str:
-    """The path of a job's transcript in the service's own bucket."""
+def transcript_path(job_name: str, number: int, suffix: str = "json") -> str:
+    """The path of a job's transcript, or subtitles, in the service's own bucket."""
     unique = f"{number:032x}"
     dashed = "-".join((unique[:8], unique[8:12], unique[12:16], unique[16:20], unique[20:]))
-    return f"/{SERVICE_BUCKET}/{ACCOUNT}/{job_name}/{dashed}/asrOutput.json"
+    return f"/{SERVICE_BUCKET}/{ACCOUNT}/{job_name}/{dashed}/asrOutput.{suffix}"
 
 
 def vocabulary_path(name: str) -> str:

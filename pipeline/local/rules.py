@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from pipeline.local import words
-from pipeline.local.constraints import START, check, find
+from pipeline.local.constraints import START, check, find, found
 from pipeline.local.refused import bad_request
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 _PAIRS = (
     ("Settings.ShowSpeakerLabels", "Settings.MaxSpeakerLabels"),
     ("Settings.ShowAlternatives", "Settings.MaxAlternatives"),
-    ("Settings.VocabularyFilterName", "Settings.VocabularyFilterMethod"),
     ("JobExecutionSettings.AllowDeferredExecution", "JobExecutionSettings.DataAccessRoleArn"),
 )
 _ONLY_WITH = (
@@ -29,17 +28,18 @@ _ONLY_WITH = (
 )
 _UNKNOWN_HERE = (
     ("Settings.VocabularyFilterName", words.NO_VOCABULARY_FILTER),
+    ("LanguageIdSettings.*.VocabularyFilterName", words.NO_VOCABULARY_FILTER),
     ("ModelSettings.LanguageModelName", words.NO_LANGUAGE_MODEL),
+    ("LanguageIdSettings.*.LanguageModelName", words.NO_LANGUAGE_MODEL),
 )
 _LACKING = (
     "Settings.ShowSpeakerLabels",
-    "Settings.ShowAlternatives",
-    "LanguageIdSettings",
     "ContentRedaction",
-    "Subtitles",
     "ToxicityDetection",
     "OutputEncryptionKMSKeyId",
 )
+_NOT_WITH_TOXICITY = ("Settings", "ModelSettings", "Subtitles")
+_REDACTED = ("en-US", "es-US")
 _S3_HOST = "amazonaws.com"
 
 
@@ -62,8 +62,11 @@ def check_start(request: Mapping[str, Any]) -> None:
         raise bad_request(words.INPUT_UNREADABLE)
     _check_pairs(request)
     _check_languages(request)
+    _check_language_settings(request)
+    _check_filters(request)
+    _check_content(request)
     for path, sentence in _UNKNOWN_HERE:
-        if find(request, path) is not None:
+        if any(value is not None for value in found(request, path)):
             raise bad_request(sentence)
     for path in _LACKING:
         if find(request, path):
@@ -99,6 +102,57 @@ def _check_languages(request: Mapping[str, Any]) -> None:
         )
     if not recognised_as(request):
         raise bad_request(words.LOCAL_LANGUAGE)
+
+
+def _check_language_settings(request: Mapping[str, Any]) -> None:
+    """Vocabularies, filters and models: for one language in one place, for several in another."""
+    of_each = request.get("LanguageIdSettings", {})
+    if of_each and not identifies(request):
+        raise bad_request(
+            "If you include LanguageIdSettings you must also include IdentifyLanguage or "
+            "IdentifyMultipleLanguages."
+        )
+    of_one = ("Settings.VocabularyName", "Settings.VocabularyFilterName", "ModelSettings")
+    for path in of_one if identifies(request) else ():
+        if find(request, path):
+            raise bad_request(words.local_of_one_language(path))
+    models = any(found(request, "LanguageIdSettings.*.LanguageModelName"))
+    if models and request.get("IdentifyMultipleLanguages"):
+        raise bad_request("Multi-language identification doesn't support custom language models.")
+
+
+def _check_filters(request: Mapping[str, Any]) -> None:
+    names = [
+        *found(request, "Settings.VocabularyFilterName"),
+        *found(request, "LanguageIdSettings.*.VocabularyFilterName"),
+    ]
+    method = find(request, "Settings.VocabularyFilterMethod")
+    if any(names) != bool(method):
+        present, missing = "VocabularyFilterName", "VocabularyFilterMethod"
+        if method:
+            present, missing = missing, present
+        raise bad_request(f"If you include {present} you must also include {missing}.")
+
+
+def _check_content(request: Mapping[str, Any]) -> None:
+    """Redaction and toxicity detection, which only some languages have."""
+    code = request.get("LanguageCode")
+    if request.get("ContentRedaction") and code not in _REDACTED:
+        raise bad_request("Content redaction goes with the language codes en-US and es-US.")
+    if not request.get("ToxicityDetection"):
+        return
+    if code != "en-US":
+        raise bad_request("Toxicity detection goes with the language code en-US.")
+    if others := [name for name in _NOT_WITH_TOXICITY if request.get(name)]:
+        raise bad_request(f"Toxicity detection doesn't go with {others[0]}.")
+
+
+def vocabulary_of(request: Mapping[str, Any]) -> str | None:
+    """The name of the custom vocabulary for the language that is recognised."""
+    code = recognised_as(request) if identifies(request) else None
+    path = f"LanguageIdSettings.{code}.VocabularyName" if code else "Settings.VocabularyName"
+    name = find(request, path)
+    return str(name) if name is not None else None
 
 
 def recognised_as(request: Mapping[str, Any]) -> str:
@@ -147,8 +201,8 @@ def _http_place(uri: str) -> tuple[str, str]:
     return bucket, unquote(key)
 
 
-def output_place(request: Mapping[str, Any]) -> Place | None:
-    """Where the transcript goes in the caller's own bucket; None for the service's.
+def output_place(request: Mapping[str, Any], suffix: str = "json") -> Place | None:
+    """Where the transcript, or subtitles, go in the caller's own bucket; None for the service's.
 
     An OutputKey that ends in `.json` is the object itself, any other is a folder for
     `<job name>.json`; without one the object lies at the top of the bucket.
@@ -160,4 +214,4 @@ def output_place(request: Mapping[str, Any]) -> Place | None:
     if not key.endswith(".json"):
         folder = key.removesuffix("/") + "/" if key else ""
         key = f"{folder}{request['TranscriptionJobName']}.json"
-    return Place(str(bucket), key)
+    return Place(str(bucket), key.removesuffix("json") + suffix)

@@ -9,20 +9,27 @@ from typing import TYPE_CHECKING
 
 from pipeline.local import words
 from pipeline.local.constraints import find
-from pipeline.local.document import Heading, document
+from pipeline.local.document import Heading, document, stretches
 from pipeline.local.jobs import Outcome
 from pipeline.local.phrases import as_shown
 from pipeline.local.recogniser import MediaRefused, MediaSettings
 from pipeline.local.refused import Refused
 from pipeline.local.results import ACCOUNT
-from pipeline.local.rules import identifies, media_place, output_place, recognised_as
+from pipeline.local.rules import (
+    identifies,
+    media_place,
+    output_place,
+    recognised_as,
+    vocabulary_of,
+)
+from pipeline.local.subtitles import subtitles
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.local.account import Account
     from pipeline.local.jobs import Job
-    from pipeline.local.recogniser import Phrase, Recogniser
+    from pipeline.local.recogniser import Phrase, Recogniser, Speech
 
 LARGEST = 2 * 1024**3
 """Bytes of the largest file the service takes."""
@@ -75,12 +82,22 @@ class Runner:
             media_format=speech.media_format,
             sample_rate=speech.sample_rate,
             duration=speech.duration,
-            stored=await self._deliver(job, document(_heading(job), speech)),
+            stored=await self._deliver(job, "json", document(_heading(job), speech)),
+            subtitles=await self._subtitles(job, speech),
         )
+
+    async def _subtitles(self, job: Job, speech: Speech) -> dict[str, tuple[int, int] | None]:
+        """Write the subtitles that were asked for; none where nobody speaks."""
+        first = find(job.request, "Subtitles.OutputStartIndex") or 0
+        formats = find(job.request, "Subtitles.Formats") or ()
+        return {
+            suffix: await self._deliver(job, suffix, subtitles(stretches(speech), suffix, first))
+            for suffix in dict.fromkeys(formats if speech.words else ())
+        }
 
     def _phrases(self, job: Job) -> tuple[Phrase, ...]:
         """The phrases of the vocabulary that the job names, as they are now."""
-        name = find(job.request, "Settings.VocabularyName")
+        name = vocabulary_of(job.request)
         try:
             return self._account.vocabularies.get(name).phrases if name else ()
         except Refused as deleted:
@@ -105,9 +122,9 @@ class Runner:
             raise MediaRefused(words.FILE_TOO_LARGE)
         return path
 
-    async def _deliver(self, job: Job, content: bytes) -> tuple[int, int] | None:
-        """Write the document where the job wants it; returns its place in the service's store."""
-        own = output_place(job.request)
+    async def _deliver(self, job: Job, suffix: str, content: bytes) -> tuple[int, int] | None:
+        """Write a file where the job wants it; returns its place in the service's store."""
+        own = output_place(job.request, suffix)
         if own is None:
             return self._account.store.add(content)
         try:
@@ -122,6 +139,7 @@ def _settings(job: Job) -> MediaSettings:
         channel_identification=bool(find(job.request, "Settings.ChannelIdentification")),
         media_format=job.request.get("MediaFormat"),
         sample_rate=job.request.get("MediaSampleRateHertz"),
+        versions=find(job.request, "Settings.MaxAlternatives") or 1,
     )
 
 
@@ -132,4 +150,5 @@ def _heading(job: Job) -> Heading:
         apart=bool(find(job.request, "Settings.ChannelIdentification")),
         identified=recognised_as(job.request) if identifies(job.request) else None,
         multiple=bool(job.request.get("IdentifyMultipleLanguages")),
+        versions=bool(find(job.request, "Settings.ShowAlternatives")),
     )

@@ -12,6 +12,7 @@ import re
 import sys
 import threading
 import warnings
+from itertools import islice
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -29,6 +30,8 @@ _FRAMES_A_SECOND = 100
 _STRICTNESS = 1  # of 0..3 in taking sound for speech: words lost here are lost for good
 _NOT_A_WORD = re.compile(r"^[<\[(+].*")
 _PHRASE = "custom vocabulary "  # no word of the dictionary has a space
+_TAUGHT = re.compile(re.escape(_PHRASE) + r"\d+")
+_MOST_TRIED = 500  # most of them differ in nothing but how a word is said
 _PRONUNCIATION = re.compile(r"\(\d+\)$")
 
 
@@ -39,6 +42,8 @@ class Ear:
         self._decoder: Any = None
         self._phrases: tuple[Phrase, ...] = ()
         self._tuned_to: int | None = None
+        self._wanted = 1
+        self._versions: list[tuple[float, float, list[str]]] = []
 
     def listen(self, path: str, settings: MediaSettings) -> dict[str, Any]:
         """The words of one file, and what was detected in it.
@@ -46,7 +51,7 @@ class Ear:
         Raises:
             MediaRefused: in the service's words.
         """
-        self._tuned_to = None
+        self._tuned_to, self._wanted, self._versions = None, settings.versions, []
         if settings.phrases != self._phrases:
             self._decoder, self._phrases = None, settings.phrases
         with open_media(path, settings) as media:
@@ -66,6 +71,7 @@ class Ear:
                 "media_format": media.media_format,
                 "sample_rate": media.sample_rate,
                 "channels": len(channels),
+                "versions": self._versions,
             }
 
     def _words(
@@ -95,13 +101,26 @@ class Ear:
         self._decoder.start_utt()
         self._decoder.process_raw(speech, no_search=False, full_utt=True)
         self._decoder.end_utt()
+        spoken: list[tuple[str, float, float, float]] = []
         for segment in self._decoder.seg() if self._decoder.hyp() else ():
             if _NOT_A_WORD.match(segment.word):
                 continue
             start = offset + segment.start_frame / _FRAMES_A_SECOND
             end = offset + (segment.end_frame + 1) / _FRAMES_A_SECOND
             text = self._written(_PRONUNCIATION.sub("", segment.word))
-            yield text, round(start, 3), round(end, 3), min(1.0, max(0.0, segment.prob))
+            spoken.append((text, round(start, 3), round(end, 3), min(1.0, max(0.0, segment.prob))))
+        if spoken and self._wanted > 1:
+            self._versions.append((spoken[0][1], spoken[-1][2], self._texts(spoken)))
+        yield from spoken
+
+    def _texts(self, spoken: Sequence[tuple[str, float, float, float]]) -> list[str]:
+        """What was heard, and what else it may have been, the likeliest first."""
+        best = " ".join(word for word, *_ in spoken)
+        others = (
+            _TAUGHT.sub(lambda match: self._written(match[0]), each.hypstr)
+            for each in islice(self._decoder.nbest(), _MOST_TRIED)
+        )
+        return list(dict.fromkeys([best, *filter(None, others)]))[: self._wanted]
 
     def _written(self, word: str) -> str:
         """The word, or the phrase it stands for."""

@@ -98,15 +98,13 @@ class Vocabularies:
         """All of them, by name."""
         return sorted(self._by_name.values(), key=lambda each: each.name)
 
-    def check_usable(self, name: str, language: str | None, now: float) -> None:
-        """Let a job in `language` (None: it is identified) use the vocabulary, or not.
+    def check_usable(self, name: str, language: str, now: float) -> None:
+        """Let a job in `language` use the vocabulary, or not.
 
         Raises:
             Refused: there is none of that name, it is not READY, or of another language.
         """
         vocabulary = self.get(name)
-        if language is None:
-            raise bad_request(words.LOCAL_VOCABULARY_IDENTIFY)
         if self.state(vocabulary, now) is not VocabularyState.READY:
             raise bad_request(words.LOCAL_VOCABULARY_NOT_READY)
         if vocabulary.language != language:

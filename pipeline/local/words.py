@@ -98,11 +98,15 @@ LOCAL_VOCABULARY_NOT_READY = (
 LOCAL_VOCABULARY_LANGUAGE = (
     "The requested vocabulary is of another language than the job. Use one of the job's language."
 )
-LOCAL_VOCABULARY_IDENTIFY = (
-    "Settings.VocabularyName goes with a LanguageCode. With language identification use "
-    "LanguageIdSettings, which this local endpoint doesn't offer."
-)
 LOCAL_VOCABULARY_INPUT = "Include either Phrases or VocabularyFileUri."
+
+
+def local_of_one_language(parameter: str) -> str:
+    """The sentence for what goes with a language code, in a request that has none."""
+    return (
+        f"{parameter} goes with a LanguageCode. With language identification use "
+        "LanguageIdSettings."
+    )
 
 
 def local_lacks(parameter: str) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pipeline
 from pipeline.local import words
-from pipeline.local.recogniser import MediaRefused, MediaSettings, Speech, SpokenWord
+from pipeline.local.recogniser import MediaRefused, MediaSettings, Speech, SpokenWord, Versions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -160,4 +160,6 @@ def _speech(answer: dict[str, Any]) -> Speech:
     if "refused" in answer:
         raise MediaRefused(answer["refused"])
     heard = tuple(SpokenWord(*word) for word in answer.pop("words"))
-    return Speech(words=heard, **answer)
+    found = answer.pop("versions")
+    versions = tuple(Versions(start, end, tuple(texts)) for start, end, texts in found)
+    return Speech(words=heard, versions=versions, **answer)

@@ -10,6 +10,11 @@ from pipeline.local.rules import Place, check_start, media_place, output_place, 
 ROLE = {"AllowDeferredExecution": True, "DataAccessRoleArn": "arn:aws:iam::000000000000:role/x"}
 
 
+REDACTION = {"RedactionType": "PII", "RedactionOutput": "redacted"}
+TOXICITY = [{"ToxicityCategories": ["ALL"]}]
+IDENTIFY: dict[str, Any] = {"LanguageCode": None, "IdentifyLanguage": True}
+
+
 def request(**changes: Any) -> dict[str, Any]:
     whole = {
         "TranscriptionJobName": "job",
@@ -73,7 +78,50 @@ def test_every_unmet_constraint_is_listed():
         ({"JobExecutionSettings": {"AllowDeferredExecution": True}}, "DataAccessRoleArn"),
         ({"OutputKey": "a"}, "must also include OutputBucketName"),
         ({"LanguageOptions": ["en-US", "en-GB"]}, "must also include IdentifyLanguage"),
-        ({"Subtitles": {"Formats": ["vtt"]}}, "This local endpoint doesn't offer Subtitles."),
+        ({"Subtitles": {"Formats": ["txt"]}}, "'subtitles.formats' failed"),
+        ({"Subtitles": {"Formats": ["vtt"], "OutputStartIndex": 2}}, "equal to 1"),
+        ({"Tags": [{"Value": "a"}]}, "Value null at 'tags.member.key'"),
+        ({"ContentRedaction": {"RedactionType": "PII"}}, "'contentRedaction.redactionOutput'"),
+        ({"ToxicityDetection": [{}]}, "'toxicityDetection.member.toxicityCategories'"),
+        ({"LanguageCode": "en-GB", "ContentRedaction": REDACTION}, "codes en-US and es-US"),
+        ({"LanguageCode": "en-GB", "ToxicityDetection": TOXICITY}, "the language code en-US"),
+        (
+            {"ToxicityDetection": TOXICITY, "Settings": {"ChannelIdentification": True}},
+            "Toxicity detection doesn't go with Settings",
+        ),
+        ({"ContentRedaction": REDACTION}, "This local endpoint doesn't offer ContentRedaction."),
+        ({"ToxicityDetection": TOXICITY}, "doesn't offer ToxicityDetection."),
+        (
+            {"Settings": {"ShowSpeakerLabels": True, "MaxSpeakerLabels": 2}},
+            "doesn't offer Settings.ShowSpeakerLabels.",
+        ),
+        ({"LanguageIdSettings": {"en-US": {}}}, "must also include IdentifyLanguage"),
+        (IDENTIFY | {"ModelSettings": {"LanguageModelName": "m"}}, "ModelSettings goes with a"),
+        (IDENTIFY | {"Settings": {"VocabularyName": "v"}}, "goes with a LanguageCode"),
+        (
+            IDENTIFY | {"LanguageIdSettings": {"en-US": {"LanguageModelName": "m"}}},
+            "The requested language model couldn't be found",
+        ),
+        (
+            {
+                "LanguageCode": None,
+                "IdentifyMultipleLanguages": True,
+                "LanguageIdSettings": {"en-US": {"LanguageModelName": "m"}},
+            },
+            "doesn't support custom language models",
+        ),
+        (
+            IDENTIFY | {"LanguageIdSettings": {"en-US": {"VocabularyFilterName": "f"}}},
+            "must also include VocabularyFilterMethod",
+        ),
+        (
+            {"Settings": {"VocabularyFilterMethod": "mask"}},
+            "must also include VocabularyFilterName",
+        ),
+        (
+            {"Settings": {"VocabularyFilterName": "f", "VocabularyFilterMethod": "mask"}},
+            "The requested vocabulary filter couldn't be found",
+        ),
         ({"LanguageCode": "de-DE"}, "This local endpoint recognises US English"),
         (
             {"LanguageCode": None, "IdentifyLanguage": True, "LanguageOptions": ["de-DE"]},
@@ -95,6 +143,10 @@ def test_what_the_service_refuses_is_refused(changes, words):
         {"JobExecutionSettings": ROLE},
         {"OutputBucketName": "audio", "OutputKey": "a/b.json"},
         {"Settings": {"ChannelIdentification": True, "ShowSpeakerLabels": False}},
+        {"Settings": {"ShowAlternatives": True, "MaxAlternatives": 2}},
+        {"Subtitles": {"Formats": ["vtt", "srt"], "OutputStartIndex": 1}},
+        {"Tags": [{"Key": "a", "Value": ""}]},
+        IDENTIFY | {"LanguageIdSettings": {"en-US": {"VocabularyName": "v"}}},
     ],
 )
 def test_what_is_sound_is_taken(changes):
