@@ -34,6 +34,7 @@ body { font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif;
 h1 { font-size: 1.6rem; line-height: 1.25; letter-spacing: -.01em; margin: 0 0 .5rem;
   text-wrap: balance; }
 h2 { font-size: 1.1rem; line-height: 1.3; margin: 0 0 .35rem; }
+h1, h2, h3, p, li, dd { overflow-wrap: anywhere; min-width: 0; }
 p { margin: 0 0 .75rem; max-width: 46rem; }
 section { background: var(--card); border: 1px solid var(--line); border-radius: .75rem;
   padding: 1.25rem 1.5rem; margin: 1.25rem 0; }

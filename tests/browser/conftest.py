@@ -1,4 +1,4 @@
-"""Reviewing in a real browser: left out of `make test`, and without selenium not even read."""
+"""What is seen in a real browser: left out of `make test`, and without selenium not even read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 MISSING = [name for name in ("chromium", "chromedriver") if not shutil.which(name)]
 
-collect_ignore = [] if find_spec("selenium") else ["test_reviewing.py"]
+collect_ignore = [] if find_spec("selenium") else ["test_reviewing.py", "test_report_page.py"]
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -6,7 +6,6 @@ has one, else the class of its stylesheet.
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from selenium.common.exceptions import (
@@ -15,11 +14,11 @@ from selenium.common.exceptions import (
     NoSuchElementException,
     StaleElementReferenceException,
 )
-from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
+from tests.browser.chromium import open_chromium, resize
 from tests.label_studio.server import EMAIL, PASSWORD
 
 if TYPE_CHECKING:
@@ -54,14 +53,9 @@ class Reviewer:
     """A person who works in one Label Studio, with a browser of their own."""
 
     def __init__(self, url: str) -> None:
-        options = ChromeOptions()
-        options.binary_location = shutil.which("chromium")
-        # Only our own server's pages are opened; root, as in containers, has no sandbox.
-        for word in ("headless=new", "no-sandbox", "disable-dev-shm-usage", "hide-scrollbars"):
-            options.add_argument(f"--{word}")
         self._url = url
-        self.driver = Chrome(options, ChromeService(shutil.which("chromedriver")))
-        self._resize(*WORKING)
+        self.driver = open_chromium()
+        resize(self.driver, *WORKING)
 
     def leave(self) -> None:
         """Close the browser."""
@@ -171,7 +165,7 @@ class Reviewer:
 
     def take_picture(self, path: Path) -> None:
         """Keep the page as it looks when it has come to rest."""
-        self._resize(*SHOWING)
+        resize(self.driver, *SHOWING)
         seen: list[bytes] = []
 
         def rests() -> bool:
@@ -181,7 +175,7 @@ class Reviewer:
         self._until(rests, every=1)
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(seen[-1])
-        self._resize(*WORKING)
+        resize(self.driver, *WORKING)
 
     def _sit_down(self) -> None:
         """Wait for the editor, and fold the details that stand above the list of segments."""
@@ -191,10 +185,6 @@ class Reviewer:
 
     def _says(self, text: str) -> bool:
         return text in {each.text for each in self.segments()}
-
-    def _resize(self, width: int, height: int) -> None:
-        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
-        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
 
     def _find(self, what: str) -> Any:
         """The first element of a CSS selector or an XPath, as soon as it is there."""

@@ -1,0 +1,187 @@
+"""The report of a run in a real browser: wide and on a phone, light and dark.
+
+Screenshots are left in `screenshots/`.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.label_studio.quality import measure
+from pipeline.label_studio.quality_page import page as quality_page
+from pipeline.model import Heard
+from pipeline.report.night import read_night
+from pipeline.report.page import page
+from pipeline.state_reading import read_state
+from tests.browser.chromium import open_chromium, prefer, resize
+from tests.conftest import ROOT
+from tests.nights import BEGUN, HOUR, a_night, an_hour, end, fail, hear, run_begun, sampled
+from tests.test_quality import THREE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from selenium.webdriver import Chrome
+
+PICTURES = ROOT / "screenshots"
+WIDE, PHONE = (1280, 900), (390, 844)
+LEAST_CONTRAST = 4.5
+"""WCAG 2.2, AA: of a text's luminance to that of what it stands on."""
+
+# Every text's own colour against the nearest ground that is painted behind it.
+CONTRASTS = """
+const channel = v => { v /= 255; return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; };
+const parts = text => text.match(/[\\d.]+/g).map(Number);
+const luminance = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+const ground = at => {
+  for (let each = at; each; each = each.parentElement) {
+    const colour = parts(getComputedStyle(each).backgroundColor);
+    if (colour.length < 4 || colour[3] === 1) return colour;
+  }
+  return [255, 255, 255];
+};
+const found = [];
+const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+while (walker.nextNode()) {
+  const at = walker.currentNode.parentElement;
+  if (!walker.currentNode.data.trim() || at.tagName === "title") continue;
+  const style = getComputedStyle(at);
+  const colour = at.closest("svg") ? style.fill : style.color;
+  const [a, b] = [luminance(parts(colour)), luminance(ground(at))];
+  const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+  found.push([contrast, walker.currentNode.data.trim()]);
+}
+return found;
+"""
+
+# What stands out of the page to the right, unless it is scrolled in a box of its own.
+OVERFLOWING = """
+return [...document.querySelectorAll("main *, header *, section *, footer")].filter(each =>
+  !each.closest(".wide") && each.getBoundingClientRect().right > innerWidth + 1
+).map(each => each.outerHTML.slice(0, 200));
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Chrome]:
+    """A browser."""
+    driver = open_chromium()
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def shown(browser: Chrome, tmp_path: Path) -> Callable[..., None]:
+    """Shows a page at a size, in a colour scheme, with its tables unfolded."""
+
+    def show(content: str, size: tuple[int, int] = WIDE, scheme: str = "light") -> None:
+        (tmp_path / "page.html").write_text(content, encoding="utf-8")
+        prefer(browser, scheme)
+        resize(browser, *size)
+        browser.get((tmp_path / "page.html").as_uri())
+
+    return show
+
+
+def unfold(browser: Chrome) -> None:
+    """Open every table."""
+    browser.execute_script("document.querySelectorAll('details').forEach(d => d.open = true)")
+
+
+def night_page(path: Path) -> str:
+    with read_state(path) as state:
+        night = read_night(state, None, BEGUN + HOUR)
+    name = night.worst[0].job.name if night.worst else ""
+    return page(night, {name: "https://labels/projects/1/data?task=8"}, "https://labels/projects/1")
+
+
+def overloaded(path: Path) -> str:
+    """A page on which everything is as long as it can be."""
+    long = "x" * 1_000
+    with run_begun(path) as state:
+        hear(state, {f"{long}/{n}.mp3": Heard(n / 10**6, 14_400.0, 1e6 * n) for n in range(99)})
+        fail(state, {f"{long}/bad/{n}": (long, long) for n in range(9)})
+        sampled(state, an_hour(601, 99_999))
+        end(state, failures={long: 10**9}, source=f"s3://{long}/", output=long, stopped=long,
+            written=10**9, failed=10**9, cost=10.0**9, seconds=10.0**7, exit_code=2,
+            failures_file=long, skipped={long: 10**9})  # fmt: skip
+    return night_page(path)
+
+
+@pytest.fixture(params=["night", "overloaded", "quality"])
+def content(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
+    """The name of a page, and the page."""
+    path, name = tmp_path / "state", str(request.param)
+    if name == "quality":
+        return name, quality_page(measure(THREE))
+    if name == "overloaded":
+        return name, overloaded(path)
+    a_night(path)
+    return name, night_page(path)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+def test_a_page_can_be_read_wherever_it_is(browser, shown, content, size, scheme):
+    """Nothing stands out of the page, every text has contrast, and the console is silent."""
+    name, text = content
+    shown(text, size, scheme)
+    take_picture(browser, f"{name}-{size[0]}-{scheme}")
+    unfold(browser)
+
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= size[0]
+    assert browser.execute_script(OVERFLOWING) == []
+    contrasts = browser.execute_script(CONTRASTS)
+    assert len(contrasts) > 20
+    assert [each for each in contrasts if each[0] < LEAST_CONTRAST] == []
+    assert browser.get_log("browser") == []
+
+
+def take_picture(browser: Chrome, name: str) -> None:
+    """Keep the whole page."""
+    PICTURES.mkdir(exist_ok=True)
+    size = browser.execute_script(
+        "const e = document.documentElement; return [e.scrollWidth, e.scrollHeight]"
+    )
+    clip = {"x": 0, "y": 0, "width": size[0], "height": size[1], "scale": 1}
+    how = {"format": "png", "captureBeyondViewport": True, "clip": clip}
+    taken = browser.execute_cdp_cmd("Page.captureScreenshot", how)["data"]
+    (PICTURES / f"{name}.png").write_bytes(base64.b64decode(taken))
+
+
+def test_what_is_smuggled_in_runs_nowhere(browser, shown, tmp_path):
+    """Even markup that escaped its escaping would neither run nor be loaded nor be styled."""
+    a_night(tmp_path / "state")
+    smuggled = (
+        "<script>document.title = 'owned'</script><img src=x onerror=\"document.title='owned'\">"
+        "<p id=styled style='color: rgb(1, 2, 3)'>x</p><style>p { color: rgb(1, 2, 3) }</style>"
+    )
+    shown(night_page(tmp_path / "state").replace("<main>", f"<main>{smuggled}"))
+
+    assert browser.title != "owned"
+    colour = "return getComputedStyle(document.getElementById('styled')).color"
+    assert browser.execute_script(colour) != "rgb(1, 2, 3)"
+    refused = [each["message"] for each in browser.get_log("browser")]
+    assert sum("Content Security Policy" in each for each in refused) >= 4
+
+
+def test_the_plots_are_where_their_figures_say(browser, shown, tmp_path):
+    """The bars of a plot stand on its ground, within its frame, in their order."""
+    a_night(tmp_path / "state")
+    shown(night_page(tmp_path / "state"), PHONE)
+
+    plots = browser.execute_script(
+        "return [...document.querySelectorAll('.plot')].map(p => { const f = "
+        "p.getBoundingClientRect(); return [...p.querySelectorAll('rect, path')].map(r => { "
+        "const b = r.getBoundingClientRect(); return [b.left - f.left, f.right - b.right, "
+        "b.top - f.top, f.bottom - b.bottom]; }); })"
+    )
+
+    assert len(plots) == 4
+    assert all(plots)
+    assert all(gap >= -2 for plot in plots for box in plot for gap in box)
+    assert all(box[3] == pytest.approx(0, abs=2) for plot in plots[2:] for box in plot)
