@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from pipeline.events import Reliance
     from pipeline.model import Job
+    from pipeline.purse import Purse
     from pipeline.state import State
 
 _CLAIM = 64
@@ -37,8 +38,10 @@ class Board:
     A job is open from the claim until its line is handed to the writer or it has failed;
     it is waiting from its start until the poller sees, or an event tells, that it has finished.
     `queueing` tells whether the service was seen to queue jobs, `typical_seconds` how long a job
-    takes. With events `reliance` says how far to rely on them, and `on_settled` is told the name of
-    each job that is written down as ended.
+    takes, `lengths` the seconds of audio of open jobs whose recordings were looked into. A `purse`
+    says what may be started for the money, `over` which budget is over. With events `reliance` says
+    how far to rely on them, and `on_settled` is told the name of each job that is written down as
+    ended.
     """
 
     def __init__(self, state: State, most_in_flight: int, most_starts: int | None = None) -> None:
@@ -51,6 +54,9 @@ class Board:
         self.queueing = False
         self.prices = Prices()
         self.typical_seconds: float | None = None
+        self.purse: Purse | None = None
+        self.over = f"limit {most_starts}"
+        self.lengths: dict[str, float] = {}
         self.reliance: Reliance | None = None
         self.on_settled: Callable[[str], None] | None = None
         self._holding: set[str] = set()
@@ -110,6 +116,15 @@ class Board:
         if self._starts_left is not None:
             self._starts_left -= len(self._claimed)
 
+    def end_starts(self, job: Job, over: str) -> None:
+        """A budget is over: the job, and those that were claimed, are left to the next run."""
+        self.over, self._starts_left = over, 0
+        for each in (job, *self._claimed):
+            self.state.release(each)
+            self._settle(each)
+        self._claimed.clear()
+        self._wake()
+
     @property
     def ending(self) -> bool:
         """Whether every recording has been started, so that the run waits for jobs alone."""
@@ -117,7 +132,7 @@ class Board:
 
     @property
     def spent(self) -> bool:
-        """Whether as many recordings were taken as this run may take."""
+        """Whether as much was taken as this run may take."""
         return self._starts_left == 0
 
     # A job's way
@@ -290,6 +305,7 @@ class Board:
                 self.on_settled(job.name)
 
     def _settle(self, job: Job) -> None:
+        self.lengths.pop(job.name, None)
         self.figures.passage.left(job.name)
         self.has_ended(job)
         self._open -= 1

@@ -97,7 +97,8 @@ class Collectors:
     def _bill(self, job: Job, transcript: Transcript) -> None:
         if not job.found:  # those were paid for before
             items = items_of(self._asking.of(job.recording.key))
-            self._board.figures.bill(transcript.duration, items)
+            seconds = self._board.lengths.get(job.name, transcript.duration)
+            self._board.figures.bill(seconds, items)
 
     def _line(self, job: Job, transcript: Transcript) -> Line:
         audio = self._source.audio_uri(job.recording.key)

@@ -104,6 +104,10 @@ class Budget(msgspec.Struct, frozen=True):
         Meta(description="Time of day to stop at: 06:00, 06:00Z, or 06:00 Europe/Berlin."),
     ] = ""
     max_hours: Annotated[float, Meta(ge=0, description="Hours to run, at most; 0 is any.")] = 0.0
+    max_cost: Annotated[
+        float,
+        Meta(ge=0, description="What the jobs may cost, at most, by [prices]; 0 is any amount."),
+    ] = 0.0
 
 
 class Prices(msgspec.Struct, frozen=True):

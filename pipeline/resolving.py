@@ -23,7 +23,7 @@ from pipeline.job_checks import complaints as job_complaints
 from pipeline.job_checks import inherited
 from pipeline.job_options import OF_THE_RUN, Transcribe
 from pipeline.naming import parse_s3_uri
-from pipeline.prices import parse_tiers
+from pipeline.prices import items_of, parse_tiers, unknown_prices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -220,6 +220,14 @@ def _disagreements(config: Config) -> Iterator[str]:
     yield from job_complaints(config.transcribe, config.output.results)
     yield from _bad_output(config)
     yield from _bad_watching(config)
+    yield from _bad_prices(config)
+    try:
+        seconds_left(config.budget.until, 0, datetime.now().astimezone())
+    except ValueError as error:
+        yield f"until = {config.budget.until!r}: {error}. Write it as 06:00 or 06:00 Europe/Berlin."
+
+
+def _bad_prices(config: Config) -> Iterator[str]:
     try:
         parse_tiers(config.prices.price_tiers)
     except ValueError:
@@ -227,10 +235,13 @@ def _disagreements(config: Config) -> Iterator[str]:
             f"price_tiers = {config.prices.price_tiers!r}: write each as minutes and price, the "
             "minutes rising: ['250000: 0.024', '1000000: 0.015']."
         )
-    try:
-        seconds_left(config.budget.until, 0, datetime.now().astimezone())
-    except ValueError as error:
-        yield f"until = {config.budget.until!r}: {error}. Write it as 06:00 or 06:00 Europe/Berlin."
+    asked = (config.transcribe, *(rule.transcribe for rule in config.rules))
+    items = dict.fromkeys(item for each in asked for item in items_of(each))
+    for item in unknown_prices(items, config.prices) if config.budget.max_cost else ():
+        yield (
+            f"max_cost = {config.budget.max_cost:g}: what {item} costs is not known. Set its price "
+            "in [prices]."
+        )
 
 
 def _bad_events(url: str) -> Iterator[str]:

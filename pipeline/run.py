@@ -31,6 +31,7 @@ from pipeline.listener import Listener
 from pipeline.naming import group_tag, parse_s3_uri
 from pipeline.poller import Poller
 from pipeline.producer import find_results, produce, take_over
+from pipeline.purse import spending
 from pipeline.starters import Starters
 from pipeline.writer import Output, forget_output, keep_to_one_kind, write
 
@@ -110,7 +111,8 @@ class Run:
         keep_to_one_kind(state, self.config.tasks.kind, self.config.model_version)
         try:
             with closing(Output(self.config.output_path, state)) as output:
-                await self._stages(listing, output)
+                async with spending(self.asking, self.source, self.board):
+                    await self._stages(listing, output)
         except BaseExceptionGroup as group:
             raise first_of(group) from group
 
@@ -124,6 +126,8 @@ class Run:
         poller = Poller(board, self.transcriber, self._tag, config.limits, finished)
         collectors = Collectors(board, self.transcriber, self.s3, source, self.asking)
         board.resume()
+        if board.purse:
+            await board.purse.count(list(board.waiting.values()))
         listeners = await self._listeners(finished)
 
         async with asyncio.TaskGroup() as group:

@@ -52,6 +52,8 @@ class Starters:
                 self._board.figures.adopted += 1
                 self._board.state.started(job)
                 await self._finished.put(job)
+            elif (purse := self._board.purse) and not await purse.set_aside(job):
+                self._board.end_starts(job, str(purse))
             else:
                 await self._run(job)
 

@@ -289,7 +289,8 @@ def brake_sentence(s: Summary) -> str:
 
 def _next_step(s: Summary) -> str:
     if s.exit_code == OVER_BUDGET:
-        return f"run the same command again for the rest ({s.stopped} is over)."
+        left = f" {s.balance.pending:,} of those listed are left." if s.balance.pending else ""
+        return f"run the same command again for the rest ({s.stopped} is over).{left}"
     if s.stopped:
         return "run the same command again; it goes on where it stopped."
     if s.failed and not s.tasks:

@@ -2,10 +2,10 @@
 
     python -m tests.scripted_cloud FOLDER --slots 250 --seconds 0.2
 
-A file's content is its transcript; "!reason" fails with that reason; "@3 words" takes three seconds
-to be heard; an empty line is silence. It is the real endpoint with its quotas and wire; only
-hearing is replaced, so that thousands of recordings take seconds. What it prints is one line: its
-URL.
+A file's content is its transcript ("sound" where it is no text); "!reason" fails with that reason;
+"@3 words" takes three seconds to be heard; an empty line is silence. It is the real endpoint with
+its quotas and wire; only hearing is replaced, so that thousands of recordings take seconds. What it
+prints is one line: its URL.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ class Scripted:
 
     async def recognise(self, path: Path, settings: MediaSettings) -> Speech:
         """Hear the file's first line, after a while."""
-        text = (await asyncio.to_thread(path.read_text, "utf-8")).partition("\n")[0]
+        content = await asyncio.to_thread(path.read_bytes)
+        text = "sound" if b"\0" in content else content.decode().partition("\n")[0]
         seconds = self._seconds
         if text.startswith("@"):
             seconds = float(text[1:].partition(" ")[0])

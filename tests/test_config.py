@@ -52,6 +52,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "limit": st.integers(1, 10**9),
     "until": st.sampled_from(["06:00", "6:00Z", "23:59+02:00", "00:00 Europe/Berlin"]),
     "max_hours": st.floats(0.001, 1_000),
+    "max_cost": prices,
     "currency": words,
     "prices_date": words,
     "price_per_minute": prices,
@@ -112,8 +113,18 @@ of_a_job = st.one_of(
     *(st.fixed_dictionaries(each) for each in (WITH_RESULTS, *ALONE)),
 )
 EVERY = {name for each in (VALUES, OF_ONE_LANGUAGE, WITH_RESULTS, *ALONE) for name in each}
+
+
+def priced(values: dict[str, Any]) -> dict[str, Any]:
+    """With max_cost whatever may be asked for has a price."""
+    named = ("price_of_redaction", "price_of_language_model", "price_of_toxicity")
+    return {name: values.get(name, 0.01) for name in named if "max_cost" in values}
+
+
 chosen = st.builds(
-    lambda one, other: one | other, st.fixed_dictionaries({}, optional=VALUES), of_a_job
+    lambda one, other: one | other | priced(one),
+    st.fixed_dictionaries({}, optional=VALUES),
+    of_a_job,
 ).filter(lambda values: values.get("output", "tasks.jsonl") != values.get("state"))
 
 

@@ -33,7 +33,7 @@ LAYERS = (
             *("state_reading", "state_writing", "state_history", "state_figures", "history"),
             "failed",
             "sources",
-            *("lengths", "looking", "partial"),
+            *("lengths", "looking", "partial", "purse"),
             "state",
             "state_cleaning",
             "cleaning",

@@ -208,6 +208,15 @@ def test_a_run_that_a_budget_ended_says_which(budget):
     assert f"run the same command again for the rest ({budget} is over)." in said
 
 
+def test_what_a_budget_has_left_is_counted():
+    """Beside the budget that is over stands how many of the listed recordings are left."""
+    left = Balance(listed=1_250, written=1_200, failed=0, skipped=0, pending=50)
+
+    said = line_with("Next:", exit_code=OVER_BUDGET, stopped="max-cost 50", balance=left)
+
+    assert said.endswith("for the rest (max-cost 50 is over). 50 of those listed are left.")
+
+
 def test_a_run_in_which_everything_failed_says_how_to_go_on():
     """Without any task the next step is to mend the cause, and to put the recordings back."""
     said = line_with("Next:", tasks=0, written=0, failed=9, output="a b.jsonl", state="s")

@@ -14,6 +14,7 @@ import typer
 from pipeline.cli.options import ConfigFile, OutputFile, StateFile, Task, examples, option, settings
 from pipeline.cli.place import parse_source
 from pipeline.cli.services import interruptible, services
+from pipeline.config import SETTINGS
 from pipeline.naming import S3Place, group_tag, parse_s3_uri
 
 if TYPE_CHECKING:
@@ -95,23 +96,8 @@ def command(
     a part or two of it. So hours and cost have an error, within which the truth lies 99 times in
     100. What earlier runs have done is known from the state file. Budgets are not applied.
     """
-    chosen = settings(
-        config,
-        output=output,
-        state=state,
-        results=results,
-        language=language,
-        kind=task,
-        vocabulary=vocabulary,
-        include=include,
-        exclude=exclude,
-        max_in_flight=max_in_flight,
-        start_rate=start_rate,
-        list_parallel=list_parallel,
-        profile=profile,
-        region=region,
-        endpoint_url=endpoint_url,
-    )
+    flags = {name: value for name, value in locals().items() if name in SETTINGS}
+    chosen = settings(config, kind=task, **flags)
     import uvloop
 
     from pipeline.content import parse_place

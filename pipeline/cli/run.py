@@ -64,6 +64,10 @@ EXAMPLES = examples(
         "Let a queue tell when jobs end, instead of listing them (`events setup` makes it)",
         "run s3://bucket/ --events https://sqs.eu-central-1.amazonaws.com/123456789012/events",
     ),
+    (
+        "As much as fifty dollars pay for; `plan` tells how much that is",
+        "run s3://bucket/calls/ --max-cost 50",
+    ),
     ("From cron: no progress, the facts as one line of JSON", "run s3://bucket/ --quiet --json"),
 )
 
@@ -91,6 +95,7 @@ def command(
     limit: Annotated[int | None, option("limit", "N")] = None,
     until: Annotated[str | None, option("until", "TIME")] = None,
     max_hours: Annotated[float | None, option("max_hours", "N")] = None,
+    max_cost: Annotated[float | None, option("max_cost", "AMOUNT")] = None,
     manifest: Annotated[
         str | None,
         typer.Option(
@@ -121,8 +126,8 @@ def command(
     starts nothing, and an interrupted one goes on where it stopped.
 
     Exit codes: 0 everything is written; 1 some recordings failed, the others are written; 2 it
-    can't run; 3 --limit, --until or --max-hours ended it with work left; 130 or 143 interrupted.
-    After 3, 130 and 143 the same command goes on.
+    can't run; 3 --limit, --until, --max-hours or --max-cost ended it with work left; 130 or 143
+    interrupted. After 3, 130 and 143 the same command goes on.
     """
     flags = {name: value for name, value in locals().items() if name in SETTINGS}
     chosen = settings_of_a_run(config, quiet=quiet, kind=task, **flags)
@@ -239,7 +244,7 @@ async def _with_services(order: Order, state: State) -> Summary:
         )
         watching = watched(run, order.watching, last_success(state), say)
         async with shown(board, order.style), watching as watch:
-            summary = await _summary_of(run, work, order)
+            summary = await _summary_of(run, work)
             watch.end(summary.exit_code)
         end_run(state, msgspec.json.encode(summary))
         listed = board.figures.listing_done
@@ -247,9 +252,7 @@ async def _with_services(order: Order, state: State) -> Summary:
         return summary
 
 
-async def _summary_of(
-    run: Run, work: Callable[[], Coroutine[None, None, None]], order: Order
-) -> Summary:
+async def _summary_of(run: Run, work: Callable[[], Coroutine[None, None, None]]) -> Summary:
     """Complete the run, or end it as it must end; the facts of it either way."""
     from pipeline.summary import OVER_BUDGET, summarise
 
@@ -262,5 +265,5 @@ async def _summary_of(
     if received:
         return summarise(run, 128 + received, "interrupted")
     if run.board.spent and (run.board.state.pending() or not run.board.figures.listing_done):
-        return summarise(run, OVER_BUDGET, f"limit {order.config.budget.limit}")
+        return summarise(run, OVER_BUDGET, run.board.over)
     return summarise(run, 0)

@@ -1,0 +1,83 @@
+"""What a run may spend: the cost of each job is set aside before it starts, as `plan` reckons it.
+
+A recording's length is read off its container, so that no job starts whose cost would pass the
+budget; jobs in flight are in the sum from their start. Where a container can't be read the length
+is presumed from the size, at 16 kbit/s and eight hours at the most, which is more than most such
+files hold. A job that fails keeps what was set aside for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from pipeline.errors import NotNow
+from pipeline.lengths import LONGEST, Unreadable
+from pipeline.looking import looking
+from pipeline.prices import Item, billed_seconds, cost, items_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+
+    from pipeline.asking import Asking
+    from pipeline.board import Board
+    from pipeline.looking import Looker
+    from pipeline.model import Job
+    from pipeline.sources import Source
+
+_BYTES_A_SECOND = 2_000
+
+
+class Purse:
+    """Sets costs aside, up to `max_cost` of the settings, in the prices' currency."""
+
+    def __init__(self, asking: Asking, board: Board, looker: Looker) -> None:
+        self._most = asking.config.budget.max_cost
+        self._asking = asking
+        self._board = board
+        self._looker = looker
+        self._billed: Counter[Item] = Counter()
+        self._spent = False
+
+    def __str__(self) -> str:
+        """The budget, as a summary names it."""
+        return f"max-cost {self._most:g}"
+
+    async def set_aside(self, job: Job) -> bool:
+        """Set the job's cost aside; False when it is too much, and for every job after that."""
+        billed = await self._billed_for(job)
+        self._spent |= cost(self._billed + billed, self._board.prices) > self._most
+        if not self._spent:
+            self._billed += billed
+        return not self._spent
+
+    async def count(self, jobs: Iterable[Job]) -> None:
+        """Count jobs that run already, whatever they cost."""
+        for billed in await asyncio.gather(*map(self._billed_for, jobs)):
+            self._billed += billed
+
+    async def _billed_for(self, job: Job) -> Counter[Item]:
+        recording = job.recording
+        try:
+            seconds = (await self._looker.look(recording)).seconds
+            self._board.lengths[job.name] = seconds
+        except (Unreadable, NotNow):
+            seconds = min(LONGEST, recording.size / _BYTES_A_SECOND)
+        return Counter(dict.fromkeys(self._items(job), billed_seconds(seconds)))
+
+    def _items(self, job: Job) -> tuple[Item, ...]:
+        return items_of(self._asking.of(job.recording.key))
+
+
+@asynccontextmanager
+async def spending(asking: Asking, source: Source, board: Board) -> AsyncIterator[None]:
+    """Give the board a purse where the settings say what a run may cost."""
+    config = asking.config
+    if not config.budget.max_cost:
+        yield
+        return
+    async with looking(source, config.limits.workers) as looker:
+        board.purse = Purse(asking, board, looker)
+        yield

@@ -1,0 +1,112 @@
+"""`run --max-cost`: no job starts whose cost would pass the budget, and the next night goes on."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.errors import BadSettings
+from pipeline.resolving import resolve
+from tests import made_media as made
+
+MINUTE = 0.006
+
+
+def budget(minutes):
+    """The flag for so many minutes, and a hair for the rounding of sums."""
+    return ("--max-cost", f"{minutes * MINUTE + 1e-9:.9f}")
+
+
+def test_no_job_starts_that_would_pass_the_budget(run, cloud):
+    """As many recordings are started as the budget pays for, whoever works on them at once."""
+    service = cloud("--seconds", "0.3")
+    for number in range(30):
+        made.wav(service.folder / f"{number:02}.wav", 60)
+
+    outcome = run("run", "s3://audio/", *budget(10.5), "--json")
+
+    assert outcome.code == 3
+    assert outcome.summary["stopped"].startswith("max-cost 0.06")
+    assert outcome.summary["started"] == 10
+    assert outcome.summary["billed_seconds"] == 600
+    assert outcome.summary["balance"]["pending"] == 20
+    assert sum(service.figures()["created"].values()) == 10
+
+
+def test_the_next_night_goes_on_and_ends(run, cloud):
+    """Each night pays its part; where the rest fits in the budget the run ends as ever."""
+    service = cloud()
+    for number in range(7):
+        service.put(f"{number}.wav", "some words")
+
+    codes = [run("run", "s3://audio/", *budget(0.75), "--json").code for _ in range(3)]
+
+    assert codes == [3, 3, 0]
+    assert len(run.tasks()) == 7
+    assert sum(service.figures()["created"].values()) == 7
+
+
+def test_what_is_left_is_told(run, cloud):
+    """The last line says which budget is over, and how many recordings are left."""
+    service = cloud()
+    for number in range(5):
+        service.put(f"{number}.wav", "some words")
+
+    outcome = run("run", "s3://audio/", *budget(0.5))
+
+    assert outcome.code == 3
+    assert "run the same command again for the rest (max-cost 0.003" in outcome.err
+    assert " is over). 3 of those listed are left." in outcome.err
+
+
+def test_what_is_billed_is_what_was_set_aside(run, cloud):
+    """A recording whose length is known is billed for all of it, silence at its end too."""
+    service = cloud()
+    made.wav(service.folder / "a.wav", 90)
+
+    outcome = run("run", "s3://audio/", "--max-cost", "1", "--json")
+
+    assert outcome.code == 0
+    assert outcome.summary["billed_seconds"] == 90
+    assert outcome.summary["cost"] == pytest.approx(1.5 * MINUTE)
+
+
+def test_a_budget_that_is_not_reached_changes_nothing(run, cloud):
+    """Below the budget a run is an ordinary one."""
+    service = cloud()
+    service.add(one="first", two="second")
+
+    outcome = run("run", "s3://audio/", "--max-cost", "100", "--json")
+
+    assert outcome.code == 0
+    assert outcome.summary["written"] == 2
+
+
+def test_jobs_of_an_interrupted_run_are_in_the_sum(run, cloud):
+    """What runs already when a run begins is set aside first, whatever it costs."""
+    service = cloud("--slots", "4")
+    for number in range(4):
+        service.put(f"{number}.wav", "@3 some words")
+    for number in range(4, 8):
+        service.put(f"{number}.wav", "some words")
+    with run.start("run", "s3://audio/", "--limit", "4") as first:
+        while sum(service.figures()["created"].values()) < 4:
+            assert first.poll() is None
+        first.kill()
+
+    outcome = run("run", "s3://audio/", *budget(1.25), "--json")
+
+    assert outcome.code == 3
+    assert outcome.summary["resumed"] + outcome.summary["adopted"] == 4
+    assert sum(service.figures()["created"].values()) == 5
+    assert outcome.summary["billed_seconds"] == 5 * 15
+
+
+@pytest.mark.parametrize("setting", ["toxicity", "language_model"])
+def test_a_price_that_is_not_set_can_not_be_bounded(setting):
+    """With --max-cost everything that is asked for needs a price."""
+    flags = {setting: True if setting == "toxicity" else "calls", "max_cost": 5.0}
+
+    with pytest.raises(BadSettings, match=r"max_cost = 5: what .* costs is not known"):
+        resolve(flags, {})
+
+    assert resolve(flags | {"price_of_toxicity": 1.0, "price_of_language_model": 1.0}, {})
