@@ -10,7 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.label_studio.annotations import reviews, unreviewed
+from pipeline.label_studio.corrections import reviews as in_language
 from pipeline.label_studio.ground_truth import AUTO, GroundTruth, Segment
+from pipeline.label_studio.quality import measure
+from pipeline.labeling import TaskKind
+from pipeline.model import Asked, Job, Recording, Transcript
+from pipeline.tasks import TaskMaker
 
 URL = "http://ls/projects/1"
 
@@ -292,3 +297,22 @@ def test_whatever_the_server_returns_is_one_whole_line(said, heard, more):
 
     assert msgspec.json.decode(msgspec.json.encode(line), type=GroundTruth) == line
     assert all(0 <= each.start <= each.end for each in (*line.segments, *line.deleted))
+
+
+def test_a_line_has_the_language_of_its_task_under_any_model_version():
+    """What a run wrote in Japanese is Japanese, measured so, and no one's evidence for English."""
+    job = Job(1, b"", "job-7", Recording("a.mp3", "1", 7))
+    written = TaskMaker(TaskKind.TRANSCRIPT, "calls").line(
+        "s3://b/a.mp3", job, Transcript("job-7", "今日は雪"), Asked("ja-JP")
+    )
+    reviewed = msgspec.json.decode(written) | {"id": 7}
+    reviewed["annotations"] = [
+        {"id": 70, "result": box("今日は雨"), "prediction": reviewed["predictions"][0]}
+    ]
+
+    lines = reviews(reviewed, URL, {})
+
+    assert lines[0].language == "ja-JP"
+    assert measure(lines).groups["language"]["ja-JP"].words.rate is None
+    assert in_language(lines, "en-US") == {}
+    assert list(in_language(lines, "ja-JP")) == ["s3://b/a.mp3"]
