@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: install demo test test-label-studio test-browser torture bench check format docs clean
+.PHONY: install demo test test-label-studio test-browser test-prometheus torture bench check format docs clean
 
 install: .venv/installed
 
@@ -51,6 +51,18 @@ test-label-studio: .venv-label-studio/installed
 test-browser: .venv-label-studio/installed .venv/browser-installed
 	$(BIN)/python -m pytest -m browser tests/browser --quiet
 
+# Grafana's own types, with what checks them (26 MB).
+.venv-prometheus/installed: tests/prometheus/package.json
+	mkdir -p .venv-prometheus
+	cp tests/prometheus/package.json .venv-prometheus/
+	npm install --prefix .venv-prometheus --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+# Metrics, alerts and dashboard held to promtool and Prometheus (Debian's package prometheus) and to
+# Grafana's types (npm).
+test-prometheus: .venv-prometheus/installed .venv/tests-installed
+	$(BIN)/python -m pytest -m prometheus tests/prometheus --quiet
+
 # A quarter of an hour: 2,000 recordings through kills and faults; prints "What it survives".
 torture: .venv/tests-installed
 	$(BIN)/python -m tests.torture
@@ -77,4 +89,4 @@ docs: .venv/tests-installed
 	$(BIN)/python -m tests.docs
 
 clean:
-	rm -rf .venv .venv-ministack .venv-label-studio demo screenshots .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-ministack .venv-label-studio .venv-prometheus demo screenshots .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -70,16 +70,23 @@ def everything(run, outcome, *but):
     return b"".join([outcome.out.encode(), outcome.err.encode(), *map(Path.read_bytes, written)])
 
 
+WATCHED = (
+    *("--log-format", "json", "--metrics-file", "m.prom"),
+    *("--heartbeat-file", "alive"),
+)
+
+
 @pytest.mark.timeout(120)
+@pytest.mark.parametrize("watched", [(), WATCHED], ids=["text", "json"])
 @pytest.mark.parametrize("reply", [garbled, of_another_job, without_answer, gone, expired, denied])
-def test_no_failure_tells_a_secret_a_signature_or_what_was_said(run, cloud, reply):
+def test_no_failure_tells_a_secret_a_signature_or_what_was_said(run, cloud, reply, watched):
     """However a transcript fails to arrive, neither query, key nor text shows up anywhere."""
     service = cloud()
     service.add(one=SPOKEN, two=f"{SPOKEN} again", bad="!Unsupported media format")
 
     with between(service, reply) as url:
         run.use(**endpoint(url) | {"AWS_SECRET_ACCESS_KEY": SECRET})
-        outcome = run("run", "s3://audio/", "--json")
+        outcome = run("run", "s3://audio/", "--json", *watched)
 
     told = everything(run, outcome)
     assert outcome.code in (1, 2)

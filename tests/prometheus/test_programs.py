@@ -1,0 +1,191 @@
+"""What is made for Prometheus and Grafana, held to the programs themselves.
+
+`make test-prometheus` needs promtool and prometheus (Debian's package prometheus) and npm.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.conftest import ROOT, end, free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = [pytest.mark.prometheus, pytest.mark.timeout(180)]
+
+HERE = Path(__file__).parent
+ALERTS = ROOT / "deploy" / "prometheus-alerts.yml"
+DASHBOARD = ROOT / "deploy" / "grafana-dashboard.json"
+SCHEMA = ROOT / ".venv-prometheus" / "node_modules"
+
+# A string of a type's enumeration stands in JSON as itself.
+TYPES = """\
+import type {{ Dashboard }} from '{schema}/dashboard/x/types.gen';
+import type * as bargauge from '{schema}/composable/bargauge/panelcfg/x/types.gen';
+import type * as stat from '{schema}/composable/stat/panelcfg/x/types.gen';
+import type * as timeseries from '{schema}/composable/timeseries/panelcfg/x/types.gen';
+type Json<T> = T extends string ? `${{T}}` : T extends (infer U)[] ? Json<U>[]
+  : T extends object ? {{ [K in keyof T]: Json<T[K]> }} : T;
+const dashboard: Json<Dashboard> = {dashboard};
+"""
+
+
+def program(name: str) -> str:
+    """The path of a program that the test needs."""
+    path = shutil.which(name)
+    if path is None:
+        pytest.fail(f"There is no {name} on PATH: install it (Debian: the package prometheus).")
+    return path
+
+
+def said(*command: str, stdin: bytes = b"") -> str:
+    """What a program says; it must be content."""
+    done = subprocess.run(command, input=stdin, capture_output=True, check=False)
+    told = (done.stdout + done.stderr).decode()
+    assert done.returncode == 0, told
+    return told
+
+
+@pytest.fixture(name="night")
+def metrics_of_a_night(run, cloud):
+    """The metrics file of a run in which something of everything has happened."""
+    service = cloud("--slots", "2", "--start-rate", "3", "--fault", "throttle=0.1")
+    service.add(**{f"rec{n}": "one two" for n in range(12)}, bad="!Unsupported media format")
+    service.put("notes.txt", "no audio")
+    outcome = run("run", "s3://audio/", "--metrics-file", "night.prom")
+    assert outcome.code == 1
+    return run.folder / "night.prom"
+
+
+def test_promtool_finds_nothing_wrong_with_the_metrics(night):
+    """Names, units, types and helps are as Prometheus' own linter wants them."""
+    assert said(program("promtool"), "check", "metrics", stdin=night.read_bytes()) == ""
+
+
+def test_promtool_loads_the_alerts(night):
+    """The rule file is one, and its expressions are of the language."""
+    assert "9 rules found" in said(program("promtool"), "check", "rules", str(ALERTS))
+
+
+def test_the_alerts_fire_when_they_should():
+    """Each alert fires for what it is for, and not for what is alike."""
+    assert "SUCCESS" in said(program("promtool"), "test", "rules", str(HERE / "alerts.yml"))
+
+
+def test_the_dashboard_is_one_of_grafana(tmp_path):
+    """The JSON is of the types that Grafana itself is generated from, panels' options included."""
+    dashboard = json.loads(DASHBOARD.read_text(encoding="utf-8"))
+    (tmp_path / "node_modules").symlink_to(SCHEMA)
+    schema = "./node_modules/@grafana/schema/dist/types/raw"
+    lines = [TYPES.format(schema=schema, dashboard=json.dumps(dashboard, indent=1))]
+    for number, panel in enumerate(dashboard["panels"]):
+        kind, options = panel["type"], json.dumps(panel.get("options"))
+        if kind != "row":
+            lines.append(f"const options{number}: Json<{kind}.Options> = {options};")
+        if kind == "timeseries":
+            drawn = json.dumps(panel["fieldConfig"]["defaults"]["custom"])
+            lines.append(f"const drawn{number}: Json<timeseries.FieldConfig> = {drawn};")
+    (tmp_path / "dashboard.ts").write_text("\n".join(lines), encoding="utf-8")
+
+    flags = [
+        "--noEmit",
+        "--strict",
+        "--skipLibCheck",
+        "--moduleResolution",
+        "bundler",
+        "--module",
+        "esnext",
+    ]
+    tsc = str(SCHEMA / ".bin" / "tsc")
+
+    assert said(tsc, *flags, str(tmp_path / "dashboard.ts")) == ""
+
+
+@contextmanager
+def prometheus(folder: Path, metrics: Path) -> Iterator[str]:
+    """A Prometheus with the alerts that reads the metrics every second; yields its URL."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(metrics.parent))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        target = {
+            "job_name": "night",
+            "metrics_path": f"/{metrics.name}",
+            "static_configs": [{"targets": [f"127.0.0.1:{server.server_port}"]}],
+        }
+        every = {"scrape_interval": "1s", "evaluation_interval": "1s"}
+        config = {"global": every, "rule_files": [str(ALERTS)], "scrape_configs": [target]}
+        (folder / "prometheus.yml").write_text(json.dumps(config))  # JSON is YAML too
+        address = f"127.0.0.1:{free_port()}"
+        process = subprocess.Popen(
+            [
+                program("prometheus"),
+                f"--config.file={folder / 'prometheus.yml'}",
+                f"--storage.tsdb.path={folder / 'data'}",
+                f"--web.listen-address={address}",
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            yield f"http://{address}"
+        finally:
+            end(process)
+            server.shutdown()
+
+
+def asked(url: str, path: str, **query: str) -> Any:
+    """What Prometheus answers."""
+    with urllib.request.urlopen(f"{url}/api/v1/{path}?{urllib.parse.urlencode(query)}") as answer:
+        return json.load(answer)["data"]
+
+
+def wait_for_samples(url: str, count: int) -> None:
+    """Wait until the metrics were read so many times."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            found = asked(url, "query", query="count_over_time(transcribe_pipeline_running[1m])")
+        except (urllib.error.URLError, ConnectionError):
+            found = {"result": []}
+        if found["result"] and int(found["result"][0]["value"][1]) >= count:
+            return
+        time.sleep(0.2)
+    pytest.fail("Prometheus did not read the metrics.")
+
+
+def test_every_panel_shows_something_of_a_night(night, tmp_path):
+    """A real Prometheus loads the alerts, reads the metrics, and answers each query with data."""
+    panels = json.loads(DASHBOARD.read_text(encoding="utf-8"))["panels"]
+    queries = [target["expr"] for panel in panels for target in panel.get("targets", ())]
+
+    with prometheus(tmp_path, night) as url:
+        wait_for_samples(url, 5)
+        answers = {
+            query: asked(
+                url,
+                "query",
+                query=query.replace("$source", ".*").replace("$__rate_interval", "10s"),
+            )["result"]
+            for query in queries
+        }
+        rules = asked(url, "rules")["groups"][0]["rules"]
+
+    assert len(answers) > 30
+    assert [query for query, result in answers.items() if not result] == []
+    assert {rule["health"] for rule in rules} == {"ok"}
+    assert {rule["name"] for rule in rules if rule["state"] == "firing"} == set()
