@@ -272,6 +272,17 @@ def test_the_page_needs_nothing_else(run):
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_page_never_takes_the_place_of_the_ground_truth(run):
+    """A page named like the file that is measured is refused, and the file is as it was."""
+    write(run.folder / "ground_truth.jsonl", THREE)
+    before = (run.folder / "ground_truth.jsonl").read_bytes()
+
+    outcome = run("quality", "--html", "ground_truth.jsonl")
+
+    assert (outcome.code, outcome.out) == (2, "")
+    assert before == (run.folder / "ground_truth.jsonl").read_bytes()
+
+
 def test_words_and_names_are_no_markup():
     """Transcripts, keys and reviewers are shown as they are, and run nowhere."""
     bad = "<script>alert(1)</script>"

@@ -386,6 +386,20 @@ def test_the_command_takes_an_earlier_run_and_another_place(run, cloud):
     assert "Nothing was new" in run_page(run)
 
 
+@pytest.mark.parametrize("name", ["tasks.jsonl", "./tasks.jsonl.state", "tasks.failures.jsonl"])
+def test_a_page_never_takes_the_place_of_what_it_is_about(run, name):
+    """A page named like a file of the run is refused, and the file is as it was."""
+    a_night(run.folder / "tasks.jsonl.state")
+    path = run.folder / name
+    before = path.read_bytes() if path.exists() else None
+
+    outcome = run("report", "--html", name)
+
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "would overwrite it" in outcome.err
+    assert before == (path.read_bytes() if path.exists() else None)
+
+
 def run_page(run: Any) -> str:
     assert run("report").code == 0
     return str((run.folder / "tasks.report.html").read_text("utf-8"))

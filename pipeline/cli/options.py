@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.config import LogFormat, describe
+from pipeline.errors import BadSettings
 from pipeline.labeling import TaskKind
 from pipeline.logs import ERROR, begin_json, event, is_json
 from pipeline.resolving import ENVIRONMENT, resolve
@@ -71,6 +72,18 @@ def settings_of_a_run(config_file: Path | None, *, quiet: bool, **flags: Any) ->
     if chosen.watching.log_format is LogFormat.JSON:
         begin_json(quiet=quiet)
     return chosen
+
+
+def page_file(path: Path, *others: Path) -> Path:
+    """Where a page is to be written, which must not be one of the command's own files.
+
+    Raises:
+        BadSettings: so it is.
+    """
+    for other in others:
+        if path.resolve() == other.resolve():
+            raise BadSettings(f"--html {path} would overwrite it. Name another file for the page.")
+    return path
 
 
 def examples(*pairs: tuple[str, str]) -> str:

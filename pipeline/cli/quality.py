@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.options import ConfigFile, examples, option, settings
+from pipeline.cli.options import ConfigFile, examples, option, page_file, settings
 
 NAME = "quality"
 EXAMPLES = examples(
@@ -45,7 +45,7 @@ def command(
         from pipeline.files import replacing
         from pipeline.label_studio.quality_page import page
 
-        with replacing(html) as file:
+        with replacing(page_file(html, path)) as file:
             file.write(page(quality).encode())
     if json:
         import orjson

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import ConfigFile, OutputFile, StateFile, examples, say, settings
+from pipeline.cli.options import (
+    ConfigFile,
+    OutputFile,
+    StateFile,
+    examples,
+    page_file,
+    say,
+    settings,
+)
 
 if TYPE_CHECKING:
     from pipeline.config import Config
@@ -48,7 +56,8 @@ def command(
     from pipeline.report.page import page
     from pipeline.state_reading import read_state
 
-    path = html or chosen.report_path
+    kept = (chosen.output_path, chosen.state_path, chosen.failures_path)
+    path = page_file(html or chosen.report_path, *kept)
     with read_state(chosen.state_path) as opened:
         night = read_night(opened, run, time.time())
     project, tasks = _tasks(chosen, night)
