@@ -159,15 +159,16 @@ class Listener:
 
     async def _delete_always(self) -> None:
         """Delete by the ten; what is less than that waits a while for more."""
-        since = time.monotonic()
+        clock = asyncio.get_running_loop().time
+        since = clock()
         while True:
             await asyncio.sleep(1)
             while len(self._deletable) >= BATCH:
                 await self._delete()
-                since = time.monotonic()
+                since = clock()
             if not self._deletable:
-                since = time.monotonic()
-            elif time.monotonic() - since >= _DELETE_SECONDS:
+                since = clock()
+            elif clock() - since >= _DELETE_SECONDS:
                 await self._delete()
 
     async def _delete(self) -> None:

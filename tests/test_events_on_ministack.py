@@ -6,8 +6,10 @@ The emulator sends the event of each job's end itself, and its rule routes it.
 from __future__ import annotations
 
 import json
+import signal
 import time
 import uuid
+from collections import Counter
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,7 @@ import boto3
 import pytest
 
 from pipeline.naming import group_tag
+from pipeline.state_reading import read_state
 from tests.between import Answer, between
 from tests.conftest import endpoint
 from tests.event_feed import OWN_KEYS, feeding
@@ -40,6 +43,12 @@ def wait_until(happened: Callable[[], bool]) -> None:
     """Wait for what is sure to happen."""
     while not happened():
         time.sleep(0.05)
+
+
+def messages_of(answer: Answer) -> list[dict[str, Any]]:
+    """The messages that a queue's answer brings."""
+    found: list[dict[str, Any]] = json.loads(answer.body or b"{}").get("Messages") or []
+    return found
 
 
 def lines(path: Path) -> list[bytes]:
@@ -239,6 +248,90 @@ def test_a_queue_that_goes_away_does_not_stop_a_run(run, account, queue, operati
         "and prints its URL for --events. The run goes on by listing its jobs."
     )
     assert note in outcome.err
+    assert outcome.summary["calls"]["ListTranscriptionJobs"] >= 4
+
+
+def test_events_are_deleted_only_after_the_checkpoint(run, account, queue):
+    """Whenever messages are deleted, at least as many recordings stand in the state file."""
+    account.put(*(f"audio/{n}.mp3" for n in range(25)))
+    seen: list[tuple[int, int]] = []
+
+    def reply(asked: Asked) -> Answer:
+        if "DeleteMessageBatch" in asked.headers["X-Amz-Target"]:
+            deleted = len(json.loads(asked.body)["Entries"]) + (seen[-1][0] if seen else 0)
+            with read_state(run.folder / "tasks.jsonl.state") as state:
+                seen.append((deleted, state.counts().written))
+        return asked.forward()
+
+    with between(account, reply) as url:
+        run.use(AWS_ENDPOINT_URL_SQS=url)
+        outcome = run(*options(account, queue), "--start-rate", "6")
+
+    assert (outcome.code, outcome.summary["tasks"]) == (0, 25)
+    assert seen[-1] == (25, 25)
+    assert all(deleted <= written for deleted, written in seen)
+
+
+def test_a_message_that_comes_again_too_soon_is_deleted_all_the_same(run, account, queue):
+    """Where reading a transcript takes longer than a message stays hidden, its newest copy goes."""
+    account.put(*(f"audio/{n}.mp3" for n in range(5)))
+    received: list[str] = []
+
+    def reply(asked: Asked) -> Answer:
+        body = json.loads(asked.body)
+        if "VisibilityTimeout" in body:
+            asked.body = json.dumps(body | {"VisibilityTimeout": 0}).encode()
+            asked.headers["Content-Length"] = str(len(asked.body))
+        answer = asked.forward()
+        received.extend(each["MessageId"] for each in messages_of(answer))
+        return answer
+
+    with between(account, reply) as url:
+        run.use(AWS_ENDPOINT_URL_SQS=url)
+        outcome = run(*options(account, queue))
+
+    assert (outcome.code, len(run.texts())) == (0, 5)
+    assert outcome.summary["calls"]["GetObject"] == 5
+    assert len(received) > len(set(received)) == 5
+    assert account.waiting(queue) == 0
+
+
+def test_more_receivers_work_when_the_queue_is_full(run, account, queue):
+    """Of a hundred events that wait, several calls are under way at once, and then one again."""
+    account.put("audio/a.mp3")
+    tag = group_tag(account.prefix, account.bucket)
+    account.send(queue, *(body(f"{tag}{n:032x}") for n in range(100)))
+    under_way, most = Counter[str](), 0
+
+    def reply(asked: Asked) -> Answer:
+        nonlocal most
+        under_way["now"] += 1
+        most = max(most, under_way["now"])
+        time.sleep(0.2)
+        under_way["now"] -= 1
+        return asked.forward()
+
+    with between(account, reply) as url:
+        run.use(AWS_ENDPOINT_URL_SQS=url)
+        outcome = run(*options(account, queue))
+
+    assert (outcome.code, outcome.summary["tasks"]) == (0, 1)
+    assert 2 <= most <= 5
+    assert account.waiting(queue) == 100
+
+
+def test_a_queue_that_may_not_be_read_is_said_before_anything_starts(run, account, queue):
+    """Without the right to receive there is one sentence with what to allow, and no job."""
+    account.put("audio/a.mp3")
+    denial = json.dumps({"__type": "com.amazonaws.sqs#AccessDeniedException", "message": "No."})
+
+    with between(account, lambda _: Answer(403, denial.encode(), {})) as url:
+        run.use(AWS_ENDPOINT_URL_SQS=url)
+        outcome = run(*options(account, queue))
+
+    assert outcome.code == 2
+    assert f"The queue {queue} can't be used: sqs:ReceiveMessage is not allowed" in outcome.err
+    assert outcome.summary["started"] == 0
 
 
 @pytest.mark.parametrize(
@@ -274,15 +367,18 @@ def test_a_queue_that_cannot_serve_is_said_before_anything_starts(
     assert "Start" not in outcome.out
 
 
-def test_a_run_that_was_killed_goes_on_with_the_same_queue(run, account, queue):
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=lambda how: how.name)
+def test_a_run_that_was_stopped_goes_on_with_the_same_queue(run, account, queue, how):
     """Events of jobs that ended while nobody listened, and of what was written, do no harm."""
     account.put(*(f"audio/{n}.mp3" for n in range(8)))
     with run.start(*options(account, queue), "--start-rate", "2") as first:
         wait_until(lambda: len(lines(run.folder / "tasks.jsonl")) >= 2)
-        first.kill()
+        first.send_signal(how)
+        first.communicate(timeout=30)
 
     outcome = run(*options(account, queue))
 
+    assert first.returncode == (130 if how == signal.SIGINT else -signal.SIGKILL)
     assert (outcome.code, outcome.summary["tasks"]) == (0, 8)
     assert len(run.texts()) == 8
 

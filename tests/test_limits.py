@@ -510,3 +510,21 @@ def test_throttles_by_chance_never_starve_an_operation_that_is_hardly_used():
                 pace.accepted(moment)
 
     assert pace.rate(600) >= 0.9 * 3500 / 2
+
+
+def test_where_ends_are_told_none_is_guessed():
+    """From the first event on a slot is free when its job is known to have ended, not before."""
+    slots = Slots(10)
+    for _ in range(4):
+        assert slots.take(0)
+    assert slots.take(0)
+    slots.refused(0)
+    slots.looked(1, 2, 0)
+    slots.looked(2, 2, 0)
+    assert not slots.full(10)  # two a second have ended, presumably
+
+    slots.told()
+
+    assert slots.full(10)
+    slots.ended()
+    assert not slots.full(10)
