@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import uuid
@@ -18,6 +19,7 @@ import boto3
 import pytest
 from cfnlint.decode import cfn_yaml
 
+from pipeline.config import SETTINGS
 from pipeline.iam.plan import canonical
 from tests.conftest import ROOT, clean_environment, endpoint
 
@@ -116,6 +118,7 @@ def test_the_stack_deploys_and_a_night_runs_on_it(deployed, aws, ministack, run)
     aws("s3").put_object(Bucket=bucket, Key="other/b.mp3", Body=b"x")
     settings = {
         "TRANSCRIBE_PIPELINE_RESULTS": outputs["ResultsUri"],
+        "TRANSCRIBE_PIPELINE_EVENTS": outputs["EventsUrl"],
         "TRANSCRIBE_PIPELINE_JOB_PREFIX": "nightly",
     }
 
@@ -126,7 +129,10 @@ def test_the_stack_deploys_and_a_night_runs_on_it(deployed, aws, ministack, run)
     )  # fmt: skip
 
     assert night.returncode == 0, night.stderr
-    assert json.loads(night.stdout)["exit_code"] == 0
+    summary = json.loads(night.stdout)
+    assert (summary["exit_code"], summary["written"]) == (0, 1)
+    assert summary["calls"]["ReceiveMessage"] >= 1
+    assert (run.folder / "tasks.report.html").exists()
     assert list(run.texts()) == [f"s3://{bucket}/calls/a.mp3"]
     written = aws("s3").list_objects_v2(Bucket=outputs["ResultsUri"].split("/")[2])["Contents"]
     assert any(each["Key"].startswith("transcripts/nightly-") for each in written)
@@ -242,3 +248,26 @@ def test_the_jobs_rights_are_what_iam_policy_prints(deployed, aws, run):
     policies = aws("iam").list_role_policies(RoleName=ids["JobRole"])["PolicyNames"]
     assert set(policies) == {"transcribe-pipeline", "state"}
     assert not aws("iam").list_attached_role_policies(RoleName=ids["JobRole"])["AttachedPolicies"]
+
+
+@pytest.mark.parametrize("prefix", ["transcribe-pipeline", "calls_2026"])
+def test_the_queue_and_rule_are_those_of_events_setup(deployed, ministack, run, prefix):
+    """Run after the stack was made, the command finds nothing to do; so it is the same to the dot."""
+    outputs, _ = deployed(JobPrefix=prefix)
+    run.use(**endpoint(ministack), TRANSCRIBE_PIPELINE_JOB_PREFIX=prefix)
+
+    outcome = run("events", "setup", "--yes")
+
+    assert outcome.code == 0
+    assert "Nothing to do" in outcome.err
+    assert outcome.out.strip() == outputs["EventsUrl"]
+
+
+def test_the_jobs_environment_is_the_programs_own_settings():
+    """Each variable of the job is a setting, so that none is passed over at night."""
+    container = template()["Resources"]["Night"]["Properties"]["ContainerProperties"]
+    texts = re.findall(r'"Name": "([A-Z_]+)"', json.dumps(container["Environment"]))
+    settings = {each.removeprefix("TRANSCRIBE_PIPELINE_").lower() for each in texts}
+
+    assert settings - {"aws_region", "label_studio_url"} <= set(SETTINGS)
+    assert len(texts) == 9

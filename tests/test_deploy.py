@@ -105,7 +105,7 @@ def night(tmp_path):
     fake.write_text(
         "#!/bin/sh\n"
         f'echo "$@" >> "{tmp_path}/called"\n'
-        'case $1 in push) exit "${PUSH:-0}";; esac\n'
+        'case $1 in push) exit "${PUSH:-0}";; report) exit 2;; esac\n'
         '[ -z "${SLOW:-}" ] || { trap "exit 143" TERM; echo ready; while :; do sleep 0.1; done; }\n'
         'exit "${RUN:-0}"\n'
     )
@@ -119,11 +119,12 @@ def night(tmp_path):
 )
 def test_a_night_that_did_its_work_is_a_success(night, code, ends_with):
     """Some failed recordings or a spent budget are no failed night; what can't run is."""
-    process = night("s3://calls/", "--config", "n.toml", RUN=str(code))
+    process = night("s3://calls/", "--limit", "9", RUN=str(code))
     process.communicate(timeout=10)
 
     assert process.returncode == ends_with
-    assert night.calls() == ["run s3://calls/ --config n.toml --quiet --json"]
+    did_its_work = ["report"] * (ends_with == 0)
+    assert night.calls() == ["run s3://calls/ --limit 9 --quiet --json", *did_its_work]
 
 
 @pytest.mark.parametrize(
@@ -137,7 +138,7 @@ def test_the_tasks_are_pushed_behind_a_run_that_worked(night, run, push, ends_wi
     process.communicate(timeout=10)
 
     assert process.returncode == ends_with
-    assert night.calls()[1:] == ["push --quiet --json"] * pushes
+    assert night.calls()[1:] == ["report", "push --quiet --json"] * pushes
 
 
 def test_a_night_that_is_stopped_stops_its_run(night):
@@ -255,12 +256,15 @@ def test_the_cron_jobs_settings_are_the_programs_own(tmp_path):
     container = container_of(objects["CronJob"])
     pod = objects["CronJob"]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     names = [each["name"].removeprefix("TRANSCRIBE_PIPELINE_").lower() for each in container["env"]]
+    [mounted] = [f"{each['mountPath']}/nightly.toml" for each in container["volumeMounts"]
+                 if each["name"] == "settings"]  # fmt: skip
     path = tmp_path / "nightly.toml"
     path.write_text(objects["ConfigMap"]["data"]["nightly.toml"], encoding="utf-8")
     config = resolve({}, {}, path)
 
     assert config.output.results == "s3://my-bucket/transcripts/"
-    assert set(names) <= set(SETTINGS)
+    assert set(names) - {"config"} <= set(SETTINGS)
+    assert {"name": "TRANSCRIBE_PIPELINE_CONFIG", "value": mounted} in container["env"]
     assert objects["CronJob"]["spec"]["concurrencyPolicy"] == "Forbid"
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
