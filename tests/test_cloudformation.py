@@ -252,7 +252,7 @@ def test_the_jobs_rights_are_what_iam_policy_prints(deployed, aws, run):
 
 @pytest.mark.parametrize("prefix", ["transcribe-pipeline", "calls_2026"])
 def test_the_queue_and_rule_are_those_of_events_setup(deployed, ministack, run, prefix):
-    """Run after the stack was made, the command finds nothing to do; so it is the same to the dot."""
+    """Run after the stack was made, the command finds nothing to do."""
     outputs, _ = deployed(JobPrefix=prefix)
     run.use(**endpoint(ministack), TRANSCRIBE_PIPELINE_JOB_PREFIX=prefix)
 
