@@ -5,7 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from pipeline.config import Aws
+from pipeline.config import Aws, Config, Tasks
+from pipeline.doctor.reviewing import sample
+from pipeline.job_options import Transcribe
 from pipeline.label_studio.client import Control, Project
 from pipeline.label_studio.fitting import Survey, label_config_for, misfits
 from pipeline.label_studio.projects import new_version, storage_settings
@@ -39,6 +41,19 @@ def test_project_of_the_same_kind_fits():
 def test_no_tasks_need_nothing():
     """A night without new tasks is no reason to refuse a project."""
     assert list(misfits(PROJECT, Survey())) == []
+
+
+@pytest.mark.parametrize("language", ["en-US", "auto"])
+@pytest.mark.parametrize(("kind", "fits"), [("transcript", True), ("segments", False)])
+def test_what_a_run_will_write_is_known_before_there_is_a_task(kind, language, fits):
+    """The doctor asks with a task that never was, and it is as those of a run are."""
+    config = Config(tasks=Tasks(kind=TaskKind(kind)), transcribe=Transcribe(language=language))
+
+    survey = sample(config, "calls")
+
+    assert (list(misfits(PROJECT, survey)) == []) is fits
+    assert survey.version == f"amazon-transcribe/{language}"
+    assert survey.buckets == {"calls"}
 
 
 @pytest.mark.parametrize(
