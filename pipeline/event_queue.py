@@ -70,6 +70,15 @@ class EventQueue:
         )
         return [_message(each) for each in answer.get("Messages") or ()]
 
+    async def look(self) -> None:
+        """Receive a message and leave it where it is, to see whether that may be done.
+
+        Raises:
+            BadSettings: there is no such queue.
+            Denied: it may not be read.
+        """
+        await self._call("ReceiveMessage", VisibilityTimeout=0, WaitTimeSeconds=0)
+
     async def delete(self, handles: Sequence[str]) -> None:
         """Delete up to ten messages; one whose time is over comes again, and is deleted then.
 

@@ -34,7 +34,10 @@ def call_of(asked: Asked) -> str:
 
 
 _ALWAYS = {
-    "servicequotas:GetServiceQuota": ({"Quota": {"Value": 250.0}}, 200),
+    "servicequotas:ListServiceQuotas": (
+        {"Quotas": [{"QuotaCode": "L-6F7AB1C9", "Value": 250.0}]},
+        200,
+    ),
     "kms:GenerateDataKey": ({"__type": "DryRunOperationException"}, 400),
     "sqs:ReceiveMessage": ({}, 200),
 }

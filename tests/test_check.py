@@ -367,6 +367,26 @@ def test_what_the_settings_name_is_looked_at(run, account, changes, verdicts):
     assert [found[n] for n in ("vocabulary", "filter", "model", "KMS key")] == verdicts.split()
 
 
+@pytest.mark.parametrize(
+    ("region", "refused", "found"),
+    [
+        ("us-east-1", {}, "ok: Events may be received"),
+        ("us-east-1", {"sqs:*": "QueueDoesNotExist"}, "problem: There is no queue"),
+        ("us-east-1", {"sqs:*": "AccessDenied"}, "problem: The queue {url} can't be used"),
+        ("eu-west-1", {}, "problem: The queue {url} is in eu-west-1"),
+    ],
+    ids=["all well", "not there", "not allowed", "elsewhere"],
+)
+def test_the_queue_of_events_is_looked_at(run, account, region, refused, found):
+    """One that can't be read from, or is of another region, never tells of a job's end."""
+    url = f"https://sqs.{region}.amazonaws.com/123456789012/jobs"
+    with account(refused=refused):
+        outcome = run("check", "s3://audio/", "--events", url, "--json")
+
+    line = lines_of(outcome)["events"]
+    assert f"{line['verdict']}: {line['said']}".startswith(found.format(url=url))
+
+
 def test_root_credentials_are_a_warning(run, account):
     """They work, and nobody should use them every night."""
     with account(arn="arn:aws:iam::123456789012:root"):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.aws_errors import meaning
 from pipeline.config import Config, Limits
-from pipeline.doctor.account import of_skew, of_slots, skew
+from pipeline.doctor.account import of_quotas, of_skew, skew
 from pipeline.doctor.examine import Check, examine, once, told
 from pipeline.doctor.finding import (
     Line,
@@ -211,23 +211,38 @@ def test_an_answer_without_a_date_tells_nothing_of_the_clock(date):
     assert skew(1e9, 1e9 + 1, date) is None
 
 
+SLOTS = {"QuotaCode": "L-6F7AB1C9", "QuotaName": "Number of concurrent batch", "Value": 400.0}
+STARTS = {
+    "QuotaCode": "L-0",
+    "QuotaName": "Transactions per second, StartTranscriptionJob operation",
+    "Value": 25.0,
+}
+
+
 @pytest.mark.parametrize(
-    ("config", "said"),
+    ("config", "more"),
     [
-        (Config(), "400 jobs at once."),
-        (
-            Config(limits=Limits(max_in_flight=100)),
-            "400 jobs at once, of which max_in_flight takes 100.",
-        ),
+        (Config(), "."),
+        (Config(limits=Limits(max_in_flight=100)), "; max_in_flight takes 100 of them."),
         (
             Config(transcribe=Transcribe(data_access_role="arn:aws:iam::1:role/x")),
-            "400 jobs at once; the service queues up to 10,000 beyond them.",
+            "; the service queues up to 10,000 jobs beyond them.",
         ),
     ],
 )
-def test_slots_are_told_beside_what_the_settings_make_of_them(config, said):
+def test_quotas_are_told_beside_what_the_settings_make_of_them(config, more):
     """Who leaves slots to others, or has the service queue, sees it here."""
-    assert of_slots(400, config) == ok(said)
+    expected = ok(f"400 jobs at once, 25 starts a second{more}")
+
+    assert of_quotas([STARTS, SLOTS], config) == expected
+
+
+def test_quotas_that_are_not_named_are_the_documented_ones():
+    """A run finds the real ones, so that is no problem."""
+    found = of_quotas([STARTS], Config())
+
+    assert found.verdict is Verdict.SKIPPED
+    assert "250 jobs at once" in found.said
 
 
 @given(st.sampled_from(["", "t", "t/", "a/b/"]), st.text("abc-", max_size=9))

@@ -20,7 +20,7 @@ from pipeline.http import request
 from pipeline.text import duration
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     import aiohttp
 
@@ -127,23 +127,35 @@ def of_skew(seconds: float | None) -> Finding:
 
 
 async def quotas(service_quotas: Service, config: Config) -> Finding:
-    """What the account's job slots mean for a run, where it may be asked for them."""
+    """What the account's quotas mean for a run, where it may be asked for them."""
+    found: list[Mapping[str, Any]] = []
+    page = {"ServiceCode": "transcribe", "MaxResults": 100}
     try:
-        answer = await service_quotas.call(
-            "GetServiceQuota", ServiceCode="transcribe", QuotaCode=_SLOTS_CODE
-        )
+        while page:
+            answer = await service_quotas.call("ListServiceQuotas", **page)
+            found += answer.get("Quotas", [])
+            token = answer.get("NextToken")
+            page = page | {"NextToken": token} if token else {}
     except PipelineError as error:
         if is_refused(error):
             raise
         return skipped(f"{_DEFAULTS} ({of_error(error).said})")
-    return of_slots(int(answer["Quota"]["Value"]), config)
+    return of_quotas(found, config)
 
 
-def of_slots(slots: int, config: Config) -> Finding:
-    """What so many jobs at once mean for a run. Pure."""
-    said = f"{slots:,} jobs at once"
+def of_quotas(found: Iterable[Mapping[str, Any]], config: Config) -> Finding:
+    """What quotas, as ListServiceQuotas answers, mean for a run. Pure."""
+    slots = starts = None
+    for quota in found:
+        if quota.get("QuotaCode") == _SLOTS_CODE:
+            slots = quota.get("Value")
+        elif "StartTranscriptionJob" in quota.get("QuotaName", ""):
+            starts = quota.get("Value")
+    if slots is None:
+        return skipped(_DEFAULTS)
+    said = f"{slots:,g} jobs at once" + (f", {starts:g} starts a second" if starts else "")
     if config.transcribe.data_access_role:
-        return ok(f"{said}; the service queues up to 10,000 beyond them.")
+        return ok(f"{said}; the service queues up to 10,000 jobs beyond them.")
     if config.limits.max_in_flight < slots:
-        return ok(f"{said}, of which max_in_flight takes {config.limits.max_in_flight:,}.")
+        return ok(f"{said}; max_in_flight takes {config.limits.max_in_flight:,} of them.")
     return ok(f"{said}.")

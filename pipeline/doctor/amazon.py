@@ -136,13 +136,14 @@ class Amazon:
 
     def _of_what_is_named(self) -> list[Check]:
         found = named.named(self._config)
-        transcribe, kms = self._service("transcribe"), self._service("kms")
+        transcribe, kms, sqs = map(self._service, ("transcribe", "kms", "sqs"))
         known = self._vocabularies
         looks: list[tuple[str, Look]] = [
             *(("vocabulary", partial(named.vocabulary, known, *n)) for n in found.vocabularies),
             *(("filter", partial(named.vocabulary_filter, transcribe, *n)) for n in found.filters),
             *(("model", partial(named.language_model, transcribe, *n)) for n in found.models),
             *(("KMS key", partial(named.key, kms, *n)) for n in found.keys),
+            *(("events", partial(named.queue, sqs, n, self._session.region)) for n in found.queues),
         ]
         return [self._check(name, look) for name, look in looks]
 

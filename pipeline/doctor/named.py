@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.doctor.finding import Finding, of_error, ok, problem, skipped
 from pipeline.errors import BadSettings, Denied, JobMissing, ResourceMissing, TrialPassed
+from pipeline.event_queue import EventQueue
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -21,12 +22,13 @@ _HERE = "in this account and region"
 
 
 class Named(NamedTuple):
-    """Every name with the language that it must be of, and every key with its context."""
+    """Every name with the language that it must be of, every key with its context, every queue."""
 
     vocabularies: list[tuple[str, str]]
     filters: list[tuple[str, str]]
     models: list[tuple[str, str]]
     keys: list[tuple[str, tuple[tuple[str, str], ...]]]
+    queues: list[str]
 
 
 def named(config: Config) -> Named:
@@ -37,6 +39,7 @@ def named(config: Config) -> Named:
         _each(_of(each, "vocabulary_filter", each.vocabulary_filters) for each in every),
         _each(_of(each, "language_model", each.language_models) for each in every),
         _each([(each.kms_key, tuple(each.encryption_context.items()))] for each in every),
+        [config.aws.events] if config.aws.events else [],
     )
 
 
@@ -115,11 +118,14 @@ async def key(kms: Service, arn: str, context: tuple[tuple[str, str], ...]) -> F
     return ok(f"{arn} may be used to encrypt.")
 
 
-async def queue(sqs: Service, url: str) -> Finding:
-    """Whether the events about jobs could be received; what is seen stays in the queue."""
-    look = {"MaxNumberOfMessages": 1, "VisibilityTimeout": 0, "WaitTimeSeconds": 0}
-    try:
-        await sqs.call("ReceiveMessage", QueueUrl=url, **look)
-    except ResourceMissing:
-        return problem(f"There is no queue {url}.", "`transcribe-pipeline events setup` makes it.")
+async def queue(sqs: Service, url: str, region: str) -> Finding:
+    """Whether the events about jobs could be received; what is seen stays in the queue.
+
+    Raises:
+        BadSettings: there is no such queue, or it is in another region than the jobs.
+        Denied: it may not be read.
+    """
+    known = EventQueue(sqs, url, region)
+    known.check()
+    await known.look()
     return ok(f"Events may be received from {url}.")
