@@ -238,6 +238,13 @@ def test_port_that_is_taken(run, cloud):
     refused(run("serve", RECORDINGS, "--port", port), f"Port {port}")
 
 
+def test_a_folder_has_no_events(run):
+    """The recogniser for folders sends none, so a queue of them is a mistake."""
+    url = "https://sqs.us-east-1.amazonaws.com/123456789012/events"
+
+    refused(run("run", RECORDINGS, "--events", url), "events goes with a bucket")
+
+
 def test_options_that_only_the_service_has_are_refused_for_a_folder(run):
     """All of them are named at once, those of rules too, before anything is recognised."""
     (run.folder / "c.toml").write_text(
