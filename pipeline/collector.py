@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.errors import (
@@ -160,14 +161,12 @@ class Collectors:
 
     async def _own_result(self, job: Job) -> bytes | None:
         """The result at its computed place, with `--results`; no call to Transcribe is needed."""
-        document = None
         for place in self._places(job):
-            try:
-                document = document or await self._s3.read(place)
-            except Denied:
-                return None  # the job's record will tell whether there should be one
-        self._may_read |= document is not None
-        return document
+            with suppress(Denied):  # the job's record will tell whether there should be one
+                if document := await self._s3.read(place):
+                    self._may_read = True
+                    return document
+        return None
 
     def _places(self, job: Job) -> list[S3Place]:
         """Where a result may be with `--results`: one place, two where the settings are unknown.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 
 from tests.between import between, refusal
 from tests.conftest import endpoint
@@ -144,3 +146,28 @@ def test_recordings_that_were_deleted_since_fail_alone(run, cloud):
     assert outcome.code == 1, outcome.err
     assert outcome.summary["failures"] == {"no longer there": 20}
     assert len(run.tasks()) == 3
+
+
+def test_results_of_settings_that_nobody_remembers_are_found(run, cloud):
+    """For a state file that notes no settings both names are tried, also where S3 denies one."""
+    service = cloud()
+    service.add(one="the first text")
+    run("run", "s3://audio/", *RESULTS, "--language", "en-GB")
+    with closing(sqlite3.connect(run.folder / "tasks.jsonl.state")) as state:
+        state.execute("DELETE FROM meta WHERE name LIKE 'asked: %'")
+        state.commit()
+
+    def reply(asked):
+        answer = asked.forward()
+        if answer.status == 404 and "/t/" in asked.path:
+            return refusal(asked, "AccessDenied", "Access Denied", 403)
+        return answer
+
+    with between(service, reply) as url:
+        run.use(**endpoint(url))
+        outcome = run("tasks", "rebuild", "--task", "segments", "--json")
+    [task] = run.tasks("tasks.segments.jsonl")
+
+    assert outcome.summary["calls"] == {"GetObject": 2}
+    assert "language" not in task["data"]
+    assert task["predictions"][0]["model_version"] == "amazon-transcribe/en-GB"

@@ -324,6 +324,19 @@ def test_compare_shows_the_error_rate_before_and_after(run, cloud):
     assert all("-compare-" in name for name in service.figures()["created"])
 
 
+def test_compare_tries_the_vocabulary_where_a_rule_has_another(run, cloud):
+    """The trial's language and vocabulary hold for every recording, whatever rules say."""
+    trial(run, cloud)
+    (run.folder / "c.toml").write_text(
+        '[[rules]]\ninclude = ["r*"]\nlanguage = "en-GB"\nvocabulary = "nobody"\n'
+    )
+
+    outcome = run(*COMPARE, "--sample", "0", "--yes", "--json", "--config", "c.toml")
+
+    assert outcome.code == 0, outcome.err
+    assert json.loads(outcome.out)["after"]["errors"] == 0
+
+
 def test_compare_again_starts_nothing_until_the_vocabulary_changes(run, cloud):
     """The same version is compared for nothing; another one has jobs of its own."""
     service = trial(run, cloud)
