@@ -35,7 +35,7 @@ class Asking:
         self._bucket = source.bucket
         self._results = parse_s3_uri(config.output.results)
         self._folder = folder_of(place.key) if place else ""
-        self._all = [*(rule.transcribe for rule in config.rules), config.transcribe]
+        self._all = config.asked
         self._fingerprints = [asked.fingerprint for asked in self._all]
         self._before = [each for each in before if each not in self._fingerprints]
         # One group a rule, so that the number of the group tells which it was.

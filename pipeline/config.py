@@ -260,6 +260,11 @@ class Config(msgspec.Struct, frozen=True):
         return self.output_path.with_suffix(".report.html")
 
     @property
+    def asked(self) -> list[Transcribe]:
+        """What is asked of the service for any recording: by each rule in order, then without."""
+        return [*(rule.transcribe for rule in self.rules), self.transcribe]
+
+    @property
     def most_in_flight(self) -> int:
         """Jobs in flight at once; where the service queues them, slots are not ours to watch."""
         as_given = self.limits.max_in_flight

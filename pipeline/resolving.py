@@ -63,8 +63,8 @@ def resolve(
             if checked is not None:
                 given[SETTINGS[name]][name] = checked
     config = msgspec.convert(given, Config)
-    complaints.extend(_disagreements(config))
     config = msgspec.structs.replace(config, rules=_rules(table, path, config, complaints))
+    complaints.extend(_disagreements(config))
     if complaints:
         raise BadSettings("\n".join(complaints))
     return config
@@ -235,8 +235,7 @@ def _bad_prices(config: Config) -> Iterator[str]:
             f"price_tiers = {config.prices.price_tiers!r}: write each as minutes and price, the "
             "minutes rising: ['250000: 0.024', '1000000: 0.015']."
         )
-    asked = (config.transcribe, *(rule.transcribe for rule in config.rules))
-    items = dict.fromkeys(item for each in asked for item in items_of(each))
+    items = dict.fromkeys(item for each in config.asked for item in items_of(each))
     for item in unknown_prices(items, config.prices) if config.budget.max_cost else ():
         yield (
             f"max_cost = {config.budget.max_cost:g}: what {item} costs is not known. Set its price "

@@ -385,6 +385,15 @@ def test_what_is_wrong_without_a_rule_is_said_once(tmp_path):
     assert said == "max_speakers = 1: write 2 or more, or 0 for none."
 
 
+def test_what_a_rule_asks_for_must_have_a_price_under_a_budget(tmp_path):
+    """A cost that lacks what only some recordings ask for would be too low."""
+    rule = "[[rules]]\ninclude = ['a/**']\nlanguage_model = 'support'\n"
+
+    said = complaint({"max_cost": 5.0}, path=written(tmp_path, rule))
+
+    assert "custom language model" in said
+
+
 def test_a_rule_wins_over_a_flag_for_what_it_names(tmp_path):
     """Flags change the settings that rules stand on; what a rule names stays."""
     path = written(tmp_path, "[[rules]]\ninclude = ['fr/**']\nlanguage = 'fr-FR'\n")

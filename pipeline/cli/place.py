@@ -51,8 +51,7 @@ def _check_settings_of_a_folder(config: Config) -> None:
     Raises:
         BadSettings: so it is.
     """
-    everyone = (config.transcribe, *(rule.transcribe for rule in config.rules))
-    wrong = [each for asked in everyone for each in _not_of_a_folder(asked)]
+    wrong = [each for asked in config.asked for each in _not_of_a_folder(asked)]
     if config.aws.events:
         wrong.append("events goes with a bucket: the recogniser for folders sends none.")
     if config.output.results:

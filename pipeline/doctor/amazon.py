@@ -50,7 +50,7 @@ class Amazon:
             for each in (place, self._results)
             if each
         }
-        asked = [config.transcribe, *(rule.transcribe for rule in config.rules)]
+        asked = config.asked
         self._roles = {each.data_access_role for each in asked}
         self._tags = any(each.tags for each in asked)
         prefix = config.transcribe.job_prefix

@@ -33,12 +33,11 @@ class Named(NamedTuple):
 
 def named(config: Config) -> Named:
     """What the settings and their rules name, each once. Pure."""
-    every = [config.transcribe, *(rule.transcribe for rule in config.rules)]
     return Named(
-        _each(_of(each, "vocabulary", each.vocabularies) for each in every),
-        _each(_of(each, "vocabulary_filter", each.vocabulary_filters) for each in every),
-        _each(_of(each, "language_model", each.language_models) for each in every),
-        _each([(each.kms_key, tuple(each.encryption_context.items()))] for each in every),
+        _each(_of(each, "vocabulary", each.vocabularies) for each in config.asked),
+        _each(_of(each, "vocabulary_filter", each.vocabulary_filters) for each in config.asked),
+        _each(_of(each, "language_model", each.language_models) for each in config.asked),
+        _each([(each.kms_key, tuple(each.encryption_context.items()))] for each in config.asked),
         [config.aws.events] if config.aws.events else [],
     )
 
