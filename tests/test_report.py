@@ -240,6 +240,7 @@ def test_the_page_tells_what_an_operator_asks(path):
         "The account's job slots (4 found) held the run back for 30 min of 1 h;",
         "held back by no free job slot, 30 min",
         "Listen to the file; it is damaged or no audio.",
+        "The service says what is wrong:",
         "It isn't valid.",
         "Something new.",
         "USD 0.06",
@@ -526,6 +527,21 @@ def test_slots_in_use_are_weighted_by_time():
             Sample(at=10.0)]  # fmt: skip
 
     assert mean_in_flight(seen) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "longest", "said"),
+    [
+        (0, 30, "0 s"),
+        (0.5, 2, "0.5 s"),
+        (75, 120, "1:15"),
+        (0, 120, "0:00"),
+        (5_400, 7_200, "1:30"),
+    ],
+)
+def test_durations_on_an_axis_are_short(seconds, longest, said):
+    """They are seconds, minutes with seconds, or hours with minutes, as the longest one needs."""
+    assert words.on_axis(seconds, longest) == said
 
 
 @given(moments, st.floats(1, 1e6))

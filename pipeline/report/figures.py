@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _MOST_BARS = 60
 _MOST_ROWS = 12
 _HEADROOM = 1.04
+_MINUTE = 60
 _TINTS = {"slots": "slots", "StartTranscriptionJob": "starts"}
 
 
@@ -131,10 +132,15 @@ def durations_figure(night: Night) -> str:
         for n, count in enumerate(counts)
     )
     step = max(1, -(-len(counts) // 6))
-    across = [(n * each, edges[n]) for n in range(0, len(counts) + (not longer), step)]
+    most = width * len(counts)
+    across = [
+        (n * each, words.on_axis(n * width, most))
+        for n in range(0, len(counts) + (not longer), step)
+    ]
+    unit = f" ({words.clock_parts(most)[0]})" if most >= _MINUTE else ""
     rows = [(name, f"{count:,}") for name, count in zip(names, counts, strict=True) if count]
     return _figure(
-        [("done", f"jobs, in steps of {words.short(width)}")],
+        [("done", f"jobs by how long they took{unit}, in steps of {words.short(width)}")],
         plot(Frame("How many jobs took how long", across, _up(ticks)), bars(drawn)),
         table(("Took", "jobs"), rows),
     )

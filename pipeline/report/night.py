@@ -43,7 +43,7 @@ class Outcome(StrEnum):
 
     COMPLETE = "Complete"
     SOME_FAILED = "Some failed"
-    OVER_BUDGET = "Stopped in time"
+    OVER_BUDGET = "Budget used up"
     INTERRUPTED = "Interrupted"
     CANNOT_RUN = "Could not go on"
     UNDER_WAY = "Under way"

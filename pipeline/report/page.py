@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -38,6 +39,7 @@ _TONES = {
 _LONGEST_KEY = 120
 _LONGEST_WORDS = 300
 _MOST_RUNS = 10
+_COMMAND = re.compile("`([^`]+)`")
 _NO_SLOT = "no free slot"
 
 
@@ -140,7 +142,7 @@ def _failures(night: Night) -> Iterator[str]:
         examples = [each for each in night.examples if each.reason == reason]
         yield (
             f'<h3><b class="count">{count:,}</b> {escape(printable(reason))}</h3>'
-            f"<p>{escape(advice(reason) or 'The service says what is wrong:')}</p>"
+            f"<p>{_marked(advice(reason) or 'The service says what is wrong:')}</p>"
         )
         yield _examples(examples, count)
     if s.failures_file:
@@ -258,6 +260,11 @@ def _key(key: str) -> str:
     return (
         escape(short) if short == shown else f'<abbr title="{escape(shown)}">{escape(short)}</abbr>'
     )
+
+
+def _marked(sentence: str) -> str:
+    """A sentence of our own, whose commands stand between backticks."""
+    return _COMMAND.sub(r"<code>\1</code>", escape(sentence))
 
 
 def _shortened(text: str, most: int) -> str:

@@ -54,8 +54,8 @@ details .wide { margin-top: .5rem; }
   color: var(--soft); font-size: .9rem; overflow-wrap: anywhere; }
 .examples .key { color: var(--ink); display: block; }
 td + td, th + th { white-space: nowrap; }
-.key { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace;
-  font-size: .85em; overflow-wrap: anywhere; }
+.key, code { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono",
+  monospace; font-size: .85em; overflow-wrap: anywhere; }
 abbr { text-decoration: none; }
 a { color: var(--mark); overflow-wrap: anywhere; }
 .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr));

@@ -137,13 +137,12 @@ def clock_ticks(begin: float, end: float, most: int = _MOST_TICKS) -> list[tuple
 
 
 def _round(begin: float, end: float, step: int) -> Iterator[float]:
-    start = _local(begin)
-    midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)
-    passed = (start - midnight).total_seconds()
-    moment = midnight + timedelta(seconds=step * -(-passed // step))
-    while moment.timestamp() <= end:
-        yield moment.timestamp()
-        moment += timedelta(seconds=step)
+    ahead = (_local(begin).utcoffset() or timedelta()).total_seconds()
+    moment = step * ((begin + ahead) // step) - ahead
+    while moment <= end:
+        if moment >= begin:
+            yield moment
+        moment += step
 
 
 def _local(moment: float) -> datetime:

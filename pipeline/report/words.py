@@ -127,7 +127,23 @@ def job_lengths(durations: Durations) -> str:
 
 def short(seconds: float) -> str:
     """A duration; a short one with a decimal."""
-    return f"{seconds:.1f} s" if seconds < 10 else duration(seconds)  # noqa: PLR2004 # two digits are enough
+    if seconds < 10:  # noqa: PLR2004 # two digits are enough
+        return f"{seconds:.1f}".removesuffix(".0") + " s"
+    return duration(seconds)
+
+
+def clock_parts(longest: float) -> tuple[str, int]:
+    """In which two parts durations up to `longest` are told on an axis, and what one is worth."""
+    return ("minutes:seconds", 1) if longest < _HOUR else ("hours:minutes", _MINUTE)
+
+
+def on_axis(seconds: float, longest: float) -> str:
+    """A duration as short as an axis needs it."""
+    if longest < _MINUTE:
+        return f"{seconds:g} s"
+    _, worth = clock_parts(longest)
+    larger, smaller = divmod(round(seconds / worth), _MINUTE)
+    return f"{larger}:{smaller:02}"
 
 
 def confidence_words(night: Night) -> str:
