@@ -14,7 +14,8 @@ import pytest
 from pipeline.naming import S3Place, trial_place
 from tests.amazon import ARN, Account
 from tests.between import between
-from tests.conftest import clean_environment, endpoint
+from tests.conftest import clean_environment, end, endpoint, start_cloud
+from tests.in_process import InProcess
 from tests.state_files import begun, listed
 
 TRIAL_NAME = trial_place(S3Place("audio", "")).key
@@ -22,19 +23,34 @@ SOURCE = ("s3://audio/", "--results", "s3://audio/t/")
 
 
 @pytest.fixture
-def account(run, cloud):
-    """An account with one recording in it, as `Account` answers; a context of its changes."""
-    service = cloud()
-    service.add(one="the first text")
+def check(tmp_path, monkeypatch):
+    """The command `check`, in an empty folder."""
+    return InProcess("check", tmp_path / "work", monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory):
+    """A cloud with one recording in its bucket."""
+    process, cloud = start_cloud(tmp_path_factory.mktemp("cloud") / "audio")
+    cloud.add(one="the first text")
+    yield cloud
+    end(process)
+
+
+@pytest.fixture
+def account(check, service):
+    """An account over that cloud, as `Account` answers; a context of its changes."""
 
     @contextmanager
     def asked_with(**changes):
         made = Account(service, **changes)
         with between(service, made) as url:
-            run.use(**endpoint(url), AWS_EC2_METADATA_DISABLED="true")
+            check.use(**endpoint(url))
             yield made
 
-    return asked_with
+    yield asked_with
+    for path in sorted(service.folder.glob("*/**/*"), reverse=True):
+        path.unlink()
 
 
 def lines_of(outcome):
@@ -45,10 +61,10 @@ def verdicts_of(outcome):
     return {name: line["verdict"] for name, line in lines_of(outcome).items()}
 
 
-def test_an_account_where_all_is_well(run, account):
+def test_an_account_where_all_is_well(check, account):
     """Every line is ok or says why it was skipped; no job is started, and no object stays."""
     with account() as made:
-        outcome = run("check", *SOURCE, "--json")
+        outcome = check(*SOURCE, "--json")
 
         assert outcome.code == 0, outcome.out
         assert outcome.summary["ready"] is True
@@ -75,11 +91,11 @@ RIGHTS = {
     ],
     ids=" and ".join,
 )
-def test_a_missing_right_is_a_problem_that_names_it(run, account, lines):
+def test_a_missing_right_is_a_problem_that_names_it(check, account, lines):
     """Each right is tried; one that is missing is named as a policy spells it, each by its own."""
     refused = {RIGHTS[line].partition(" ")[0]: "AccessDenied" for line in lines}
     with account(refused=refused):
-        outcome = run("check", *SOURCE, "--json")
+        outcome = check(*SOURCE, "--json")
 
     assert outcome.code == 2
     assert verdicts_of(outcome)["credentials"] == "ok"
@@ -108,12 +124,12 @@ def test_a_missing_right_is_a_problem_that_names_it(run, account, lines):
     ],
     ids=["wrong key", "wrong secret", "expired token"],
 )
-def test_credentials_that_are_refused_are_said_once(run, account, codes, sentence):
+def test_credentials_that_are_refused_are_said_once(check, account, codes, sentence):
     """The credentials' own line is the problem; what needs them is skipped."""
     of_sts, of_s3, of_transcribe = codes
     refused = {"sts:*": of_sts, "s3:*": of_s3, "transcribe:*": of_transcribe}
     with account(refused=refused | {"iam:*": of_sts, "servicequotas:*": of_transcribe}):
-        outcome = run("check", *SOURCE, "--json")
+        outcome = check(*SOURCE, "--json")
 
     found = lines_of(outcome)["credentials"]
     assert outcome.code == 2
@@ -123,31 +139,31 @@ def test_credentials_that_are_refused_are_said_once(run, account, codes, sentenc
     assert verdicts_of(outcome)["source list"] == "skipped"
 
 
-def test_without_credentials_the_rest_is_still_looked_at(run):
+def test_without_credentials_the_rest_is_still_looked_at(check):
     """Where there are none, that is said, and this machine's files are looked at all the same."""
-    run.use(AWS_REGION="us-east-1", AWS_EC2_METADATA_DISABLED="true")
+    check.use(AWS_REGION="us-east-1", AWS_EC2_METADATA_DISABLED="true")
 
-    outcome = run("check", "s3://audio/", "--json")
+    outcome = check("s3://audio/", "--json")
 
     assert outcome.code == 2
     assert lines_of(outcome)["credentials"]["said"].startswith("No usable AWS credentials")
     assert verdicts_of(outcome)["output"] == "ok"
 
 
-def test_without_a_region_the_setting_is_named(run):
+def test_without_a_region_the_setting_is_named(check):
     """No region is a problem of the settings, and not of the credentials."""
-    run.use(AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test")
+    check.use(AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test")
 
-    outcome = run("check", "s3://audio/", "--json")
+    outcome = check("s3://audio/", "--json")
 
     assert outcome.code == 2
     assert "--region" in lines_of(outcome)["settings"]["said"]
 
 
-def test_a_bucket_that_is_not_there_is_said_once(run, account):
+def test_a_bucket_that_is_not_there_is_said_once(check, account):
     """The bucket's line is the problem; what needs it is skipped."""
     with account():
-        outcome = run("check", "s3://audi/", "--json")
+        outcome = check("s3://audi/", "--json")
 
     assert outcome.code == 2
     assert lines_of(outcome)["source bucket"]["said"].startswith("There is no bucket s3://audi.")
@@ -155,11 +171,11 @@ def test_a_bucket_that_is_not_there_is_said_once(run, account):
     assert verdicts_of(outcome)["source read"] == "skipped"
 
 
-def test_a_bucket_in_another_region_names_the_flag(run, account):
+def test_a_bucket_in_another_region_names_the_flag(check, account):
     """The jobs must run where the recordings are, and the flag for that is named."""
     refused = dict.fromkeys(("s3:ListBucket", "s3:GetObject"), "PermanentRedirect")
     with account(region="eu-central-1", refused=refused):
-        outcome = run("check", "s3://audio/", "--json")
+        outcome = check("s3://audio/", "--json")
 
     found = lines_of(outcome)["source bucket"]
     assert outcome.code == 2
@@ -168,11 +184,11 @@ def test_a_bucket_in_another_region_names_the_flag(run, account):
     assert verdicts_of(outcome)["source list"] == "skipped"
 
 
-def test_an_endpoint_that_nobody_listens_at(run):
+def test_an_endpoint_that_nobody_listens_at(check):
     """An address without a service is a problem that says where to look."""
-    run.use(**endpoint("http://127.0.0.1:1"))
+    check.use(**endpoint("http://127.0.0.1:1"))
 
-    outcome = run("check", *SOURCE, "--json")
+    outcome = check(*SOURCE, "--json")
 
     found = lines_of(outcome)["source bucket"]
     assert outcome.code == 2
@@ -180,20 +196,20 @@ def test_an_endpoint_that_nobody_listens_at(run):
     assert "firewall" in found["todo"]
 
 
-def test_a_clock_that_is_off_is_a_problem(run, account):
+def test_a_clock_that_is_off_is_a_problem(check, account):
     """A machine whose clock is wrong by minutes has every signature refused."""
     with account(date=formatdate(time.time() + 700, usegmt=True)):
-        outcome = run("check", "s3://audio/", "--json")
+        outcome = check("s3://audio/", "--json")
 
     assert outcome.code == 2
     assert "clock is 11 min" in lines_of(outcome)["clock"]["said"]
     assert "behind" in lines_of(outcome)["clock"]["said"]
 
 
-def test_an_object_that_may_not_be_removed_stays_and_is_named(run, account):
+def test_an_object_that_may_not_be_removed_stays_and_is_named(check, account):
     """A run needs no right to remove, so it is no problem, and the next check writes no second."""
     with account(refused={"s3:DeleteObject": "AccessDenied"}) as made:
-        outcomes = [run("check", *SOURCE, "--json") for _ in range(2)]
+        outcomes = [check(*SOURCE, "--json") for _ in range(2)]
 
         assert [path.name for path in (made.service.folder / "t").iterdir()] == [TRIAL_NAME]
     for outcome in outcomes:
@@ -201,12 +217,12 @@ def test_an_object_that_may_not_be_removed_stays_and_is_named(run, account):
         assert f"s3://audio/t/{TRIAL_NAME} stays" in lines_of(outcome)["results write"]["said"]
 
 
-def test_an_object_of_somebody_else_is_left_as_it_is(run, account):
+def test_an_object_of_somebody_else_is_left_as_it_is(check, account):
     """Nothing is written over what an earlier check has not written."""
     with account() as made:
         made.service.put(f"t/{TRIAL_NAME}", "somebody's")
 
-        outcome = run("check", *SOURCE, "--json")
+        outcome = check(*SOURCE, "--json")
 
         kept = (made.service.folder / "t" / TRIAL_NAME).read_text()
     assert kept == "somebody's\n"
@@ -220,12 +236,12 @@ def test_an_object_of_somebody_else_is_left_as_it_is(run, account):
         ("s3://audio/notes/", "0 of 1 objects below s3://audio/notes/ are recordings."),
     ],
 )
-def test_a_source_without_recordings_is_a_warning(run, account, source, sentence):
+def test_a_source_without_recordings_is_a_warning(check, account, source, sentence):
     """A prefix may be filled later, so a run would not fail; but it is likely a slip."""
     with account() as made:
         made.service.put("notes/read.txt", "no recording")
 
-        outcome = run("check", source, "--json")
+        outcome = check(source, "--json")
 
     assert outcome.code == 0
     assert verdicts_of(outcome)["source list"] == "warning"
@@ -236,9 +252,9 @@ ROLE = "arn:aws:iam::123456789012:role/teams/queue"
 KEY = "arn:aws:kms:us-east-1:123456789012:key/1"
 
 
-def settings_of(run, text):
+def settings_of(check, text):
     """The flags of a file of settings."""
-    (run.folder / "night.toml").write_text(text)
+    (check.folder / "night.toml").write_text(text)
     return "--config", "night.toml"
 
 
@@ -259,10 +275,10 @@ def settings_of(run, text):
     ],
     ids=["a user", "not allowed", "a role's session"],
 )
-def test_iam_is_asked_whether_jobs_may_be_started(run, account, changes, verdict, sentence):
+def test_iam_is_asked_whether_jobs_may_be_started(check, account, changes, verdict, sentence):
     """Trying would be paid for; of a session it is the role, with its path, that is asked for."""
     with account(**changes):
-        outcome = run("check", "s3://audio/", "--json")
+        outcome = check("s3://audio/", "--json")
 
     found = lines_of(outcome)["jobs start"]
     assert found["verdict"] == verdict
@@ -270,10 +286,10 @@ def test_iam_is_asked_whether_jobs_may_be_started(run, account, changes, verdict
     assert outcome.code == (2 if verdict == "problem" else 0)
 
 
-def test_what_iam_does_not_tell_can_not_be_told(run, account):
+def test_what_iam_does_not_tell_can_not_be_told(check, account):
     """Without the right to ask IAM it is said that only a job would show it."""
     with account(refused={"iam:*": "AccessDenied", "servicequotas:*": "AccessDeniedException"}):
-        outcome = run("check", "s3://audio/", "--json")
+        outcome = check("s3://audio/", "--json")
 
     assert outcome.code == 0
     assert verdicts_of(outcome)["jobs start"] == verdicts_of(outcome)["quotas"] == "skipped"
@@ -292,23 +308,23 @@ def test_what_iam_does_not_tell_can_not_be_told(run, account):
     ],
 )
 def test_a_role_must_be_passed_be_trusted_and_have_rights(
-    run, account, changes, verdicts, sentence
+    check, account, changes, verdicts, sentence
 ):
     """The role of the queue is looked at from all three sides."""
-    night = settings_of(run, f'[transcribe]\ndata_access_role = "{ROLE}"\n')
+    night = settings_of(check, f'[transcribe]\ndata_access_role = "{ROLE}"\n')
     with account(**changes):
-        outcome = run("check", *SOURCE, *night, "--json")
+        outcome = check(*SOURCE, *night, "--json")
 
     lines = [lines_of(outcome)[name] for name in ("role", "role rights")]
     assert [line["verdict"] for line in lines] == verdicts.split()
     assert sentence in " ".join(line["said"] for line in lines)
 
 
-def test_with_a_role_we_need_no_right_that_the_service_needs(run, account):
+def test_with_a_role_we_need_no_right_that_the_service_needs(check, account):
     """The service reads recordings and writes results in the role, so we need not be able to."""
-    night = settings_of(run, f'[transcribe]\ndata_access_role = "{ROLE}"\n')
+    night = settings_of(check, f'[transcribe]\ndata_access_role = "{ROLE}"\n')
     with account(refused={"s3:PutObject": "AccessDenied"}):
-        outcome = run("check", *SOURCE, *night, "--json")
+        outcome = check(*SOURCE, *night, "--json")
 
     assert outcome.code == 0
     assert verdicts_of(outcome)["results write"] == "skipped"
@@ -358,10 +374,10 @@ TRAINING = described(ModelStatus="IN_PROGRESS")
     ],
     ids=["all well", "of another language", "not there", "not told", "in training", "no key"],
 )
-def test_what_the_settings_name_is_looked_at(run, account, changes, verdicts):
+def test_what_the_settings_name_is_looked_at(check, account, changes, verdicts):
     """A vocabulary, filter, model or key that can't be used would have every job refused."""
     with account(**changes):
-        outcome = run("check", "s3://audio/", *settings_of(run, NAMED), "--json")
+        outcome = check("s3://audio/", *settings_of(check, NAMED), "--json")
 
     found = verdicts_of(outcome)
     assert [found[n] for n in ("vocabulary", "filter", "model", "KMS key")] == verdicts.split()
@@ -377,49 +393,49 @@ def test_what_the_settings_name_is_looked_at(run, account, changes, verdicts):
     ],
     ids=["all well", "not there", "not allowed", "elsewhere"],
 )
-def test_the_queue_of_events_is_looked_at(run, account, region, refused, found):
+def test_the_queue_of_events_is_looked_at(check, account, region, refused, found):
     """One that can't be read from, or is of another region, never tells of a job's end."""
     url = f"https://sqs.{region}.amazonaws.com/123456789012/jobs"
     with account(refused=refused):
-        outcome = run("check", "s3://audio/", "--events", url, "--json")
+        outcome = check("s3://audio/", "--events", url, "--json")
 
     line = lines_of(outcome)["events"]
     assert f"{line['verdict']}: {line['said']}".startswith(found.format(url=url))
 
 
-def test_root_credentials_are_a_warning(run, account):
+def test_root_credentials_are_a_warning(check, account):
     """They work, and nobody should use them every night."""
     with account(arn="arn:aws:iam::123456789012:root"):
-        outcome = run("check", "s3://audio/", "--json")
+        outcome = check("s3://audio/", "--json")
 
     assert outcome.code == 0
     assert verdicts_of(outcome)["credentials"] == "warning"
     assert "iam apply" in lines_of(outcome)["credentials"]["todo"]
 
 
-def test_a_session_token_that_nobody_renews_is_a_warning(run, account):
+def test_a_session_token_that_nobody_renews_is_a_warning(check, account):
     """A token in the environment ends in the middle of a long night."""
     with account():
-        run.use(AWS_SESSION_TOKEN="token")
+        check.use(AWS_SESSION_TOKEN="token")
 
-        outcome = run("check", "s3://audio/", "--json")
+        outcome = check("s3://audio/", "--json")
 
     assert verdicts_of(outcome)["credentials"] == "warning"
     assert "token" in lines_of(outcome)["credentials"]["said"]
 
 
-def test_an_account_that_does_not_say_who_we_are_is_no_problem(run, account):
+def test_an_account_that_does_not_say_who_we_are_is_no_problem(check, account):
     """A network without STS's endpoint, or a policy without it, runs as well."""
     with account(refused={"sts:*": "AccessDenied"}):
-        outcome = run("check", "s3://audio/", "--json")
+        outcome = check("s3://audio/", "--json")
 
     assert outcome.code == 0
     assert verdicts_of(outcome)["credentials"] == "skipped"
 
 
-def test_a_folder_needs_no_account(run, recordings):
+def test_a_folder_needs_no_account(check, recordings):
     """For a folder only this machine counts."""
-    outcome = run("check", recordings, "--json")
+    outcome = check(recordings, "--json")
 
     assert outcome.code == 0, outcome.out
     assert verdicts_of(outcome) == {
@@ -428,50 +444,50 @@ def test_a_folder_needs_no_account(run, recordings):
     }  # fmt: skip
 
 
-def test_files_of_another_run_are_problems(run, recordings):
+def test_files_of_another_run_are_problems(check, recordings):
     """A run would refuse a state file of another source, and an output that is not its own."""
-    with begun(run.folder / "tasks.jsonl.state") as state:
+    with begun(check.folder / "tasks.jsonl.state") as state:
         listed(state, "a.mp3")
-    (run.folder / "notes.jsonl").write_text("mine\n")
+    (check.folder / "notes.jsonl").write_text("mine\n")
 
-    other = run("check", recordings, "--json")
-    foreign = run("check", recordings, "--output", "notes.jsonl", "--json")
+    other = check(recordings, "--json")
+    foreign = check(recordings, "--output", "notes.jsonl", "--json")
 
     assert other.code == foreign.code == 2
     assert "belongs to s3://calls/, not to file://" in lines_of(other)["state"]["said"]
     assert "knows nothing of it" in lines_of(foreign)["output"]["said"]
 
 
-def test_a_run_that_is_under_way_is_a_warning(run, recordings):
+def test_a_run_that_is_under_way_is_a_warning(check, recordings):
     """Its state file can't be had now, and it will be let go of."""
-    with begun(run.folder / "tasks.jsonl.state"):
-        outcome = run("check", recordings, "--json")
+    with begun(check.folder / "tasks.jsonl.state"):
+        outcome = check(recordings, "--json")
 
     assert outcome.code == 0
     assert verdicts_of(outcome)["state"] == "warning"
     assert f"process {os.getpid()}" in lines_of(outcome)["state"]["said"]
 
 
-def test_a_folder_that_can_not_be_written_is_a_problem(run, recordings):
+def test_a_folder_that_can_not_be_written_is_a_problem(check, recordings):
     """It is tried, as even root may not write everywhere."""
-    outcome = run("check", recordings, "--output", "/proc/none/tasks.jsonl", "--json")
+    outcome = check(recordings, "--output", "/proc/none/tasks.jsonl", "--json")
 
     assert outcome.code == 2
     assert verdicts_of(outcome)["output"] == verdicts_of(outcome)["state"] == "problem"
     assert lines_of(outcome)["output"]["said"].startswith("The folder /")
 
 
-def test_nothing_is_left_of_looking_at_files(run, recordings):
+def test_nothing_is_left_of_looking_at_files(check, recordings):
     """Output, state and lock are not made by looking whether they could be."""
-    run("check", recordings, "--output", "new/tasks.jsonl")
+    check(recordings, "--output", "new/tasks.jsonl")
 
-    assert list(run.folder.iterdir()) == []
+    assert list(check.folder.iterdir()) == []
 
 
-def test_the_lines_are_aligned_and_what_to_do_stands_below(run, account):
+def test_the_lines_are_aligned_and_what_to_do_stands_below(check, account):
     """Verdict, name, sentence; below it an arrow with what to do; at the end the balance."""
     with account(refused={"s3:PutObject": "AccessDenied"}):
-        outcome = run("check", *SOURCE)
+        outcome = check(*SOURCE)
 
     lines = outcome.out.splitlines()
     [at] = [n for n, line in enumerate(lines) if line.startswith("problem")]
@@ -504,9 +520,9 @@ def _read(terminal):
         return b""
 
 
-def test_json_is_one_line_with_every_fact(run, recordings):
+def test_json_is_one_line_with_every_fact(check, recordings):
     """Who watches many machines reads the lines and the balance from there."""
-    outcome = run("check", recordings, "--json")
+    outcome = check(recordings, "--json")
 
     assert outcome.out.count("\n") == 1
     found = json.loads(outcome.out)
