@@ -137,10 +137,10 @@ async def watched(
                 await enter(_served(registry, settings.metrics_host, settings.metrics_port))
             if settings.metrics_file:
                 path, content = Path(settings.metrics_file), partial(as_text, registry)
-                await enter(_kept(path, content, _METRICS_SECONDS, tell))
+                await enter(kept(path, content, _METRICS_SECONDS, tell))
         if settings.heartbeat_file:
             path = Path(settings.heartbeat_file)
-            await enter(_kept(path, watch.heartbeat, _HEARTBEAT_SECONDS, tell))
+            await enter(kept(path, watch.heartbeat, _HEARTBEAT_SECONDS, tell))
         try:
             yield watch
         finally:
@@ -174,7 +174,7 @@ async def _served(registry: CollectorRegistry, host: str, port: int) -> AsyncIte
 
 
 @asynccontextmanager
-async def _kept(path: Path, content: Content, seconds: float, tell: Tell) -> AsyncIterator[None]:
+async def kept(path: Path, content: Content, seconds: float, tell: Tell) -> AsyncIterator[None]:
     """Write the file now, every so many seconds, and once more at the end."""
     await asyncio.to_thread(_write, path, content())
     ended = asyncio.Event()

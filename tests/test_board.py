@@ -164,6 +164,20 @@ def test_a_run_with_resumed_jobs_does_not_end_before_they_do(path):
         assert in_owned_time(ending(board)) is False
 
 
+def test_the_oldest_job_may_be_of_an_earlier_run(path):
+    """A job's age counts from its start, whichever run that was in; without jobs there is none."""
+    with begun(path) as state:
+        running(state, "old", "new")
+        state.rows("UPDATE recordings SET changed = changed - 500 WHERE key = 'old'")
+
+    with board_of(path) as board:
+        before = board.oldest_seconds
+        board.resume()
+
+        assert before == 0
+        assert board.oldest_seconds == pytest.approx(500, abs=5)
+
+
 def test_a_finished_job_gives_its_slot_back(path):
     """What has finished is no longer waited for and holds no slot; it is still open."""
 

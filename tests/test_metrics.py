@@ -6,11 +6,14 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
 from prometheus_client.parser import text_string_to_metric_families as metrics_of
 
 from pipeline import __version__
 from pipeline.durations import BOUNDS, Stage
+from pipeline.failures import REFUSED, advice, classify
 from pipeline.metrics import PREFIX, as_text, registry_of
 from pipeline.naming import S3Place
 from pipeline.sources import S3Source
@@ -153,6 +156,14 @@ async def test_a_hostile_source_forges_no_sample(tmp_path):
         's3://calls/"} 1\nforged 1\n\\'
     }
     assert all(family.name.startswith(PREFIX) for family in families)
+
+
+@given(st.text())
+def test_what_the_service_says_is_no_label(words):
+    """Whatever words a recording fails with, the label is one of the classes that have advice."""
+    reason = classify(words)
+
+    assert reason == REFUSED or advice(reason)
 
 
 def named_in(text: str) -> set[str]:

@@ -18,8 +18,8 @@ import pytest
 
 from pipeline.config import Watching
 from pipeline.errors import BadSettings, OutputUnusable
-from pipeline.watching import last_success, watched
-from tests.conftest import free_port
+from pipeline.watching import kept, last_success, watched
+from tests.conftest import ROOT, free_port
 from tests.idle_run import idle_run
 from tests.state_files import begun
 
@@ -140,6 +140,29 @@ def test_a_quiet_log_of_a_good_run_is_empty(run, cloud):
     assert run("run", "s3://audio/", "--log-format", "json", "--quiet").err == ""
 
 
+def test_the_readme_names_every_event():
+    """Whoever searches a log finds in the README what there is to search for."""
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "pipeline").rglob("*.py"))
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    names = set(re.findall(r'\bevent\(\s*"([\w.]+)"', code))
+
+    assert len(names) > 8
+    assert [name for name in names if f"`{name}`" not in readme] == []
+
+
+def test_every_recording_passes_every_stage(run, cloud):
+    """The summary tells of each stage how many passed it, and the seconds they spent there."""
+    cloud("--slots", "2", "--seconds", "1").add(a="one", b="two", c="three", d="four")
+
+    stages = run("run", "s3://audio/", "--json").summary["stages"]
+
+    assert {name: spent["count"] for name, spent in stages.items()} == {
+        **dict.fromkeys(("start", "wait", "collect", "write"), 4)
+    }
+    assert stages["wait"]["seconds"] > 4 * 0.9
+    assert stages["start"]["seconds"] > 2 * 0.9  # two of them waited for a slot
+
+
 # The port
 
 
@@ -227,6 +250,8 @@ def test_the_metrics_file_stays_with_the_last_values(run, cloud):
     text = path.read_text(encoding="utf-8")
     assert outcome.code == 1
     assert WRITTEN.findall(text) == ["1.0"]
+    failed = 'recordings_failed_total{reason="unsupported format",source="s3://audio/"} 1.0'
+    assert METRICS + failed in text
     assert f'{METRICS}exit_code{{source="s3://audio/"}} 1.0' in text
     assert f'{METRICS}running{{source="s3://audio/"}} 0.0' in text
     assert path.stat().st_mode & 0o777 == 0o644
@@ -321,14 +346,18 @@ async def test_a_file_that_can_no_longer_be_written_does_not_stop_the_run(tmp_pa
     """Who watches loses sight, is told so once, and the run goes on."""
     folder = tmp_path / "gone"
     said: list[str] = []
+    tries, often = iter(range(6)), asyncio.Event()
 
-    async with (
-        idle_run(tmp_path) as run,
-        watched(run, Watching(heartbeat_file=str(folder / "alive")), 0, said.append),
-    ):
+    def content() -> bytes:
+        if next(tries, None) is None:
+            often.set()
+        return b""
+
+    async with kept(folder / "alive", content, 0.01, said.append):
         (folder / "alive").unlink()
         folder.rmdir()
         folder.touch()
+        await often.wait()
 
     assert len(said) == 1
     assert said[0].endswith("The run goes on without it.")
