@@ -116,7 +116,7 @@ def test_the_stack_deploys_and_a_night_runs_on_it(deployed, aws, ministack, run)
     bucket = outputs["RecordingsUri"].split("/")[2]
     aws("s3").put_object(Bucket=bucket, Key="calls/a.mp3", Body=b"x")
     aws("s3").put_object(Bucket=bucket, Key="other/b.mp3", Body=b"x")
-    settings = {
+    settings = by_default() | {
         "TRANSCRIBE_PIPELINE_RESULTS": outputs["ResultsUri"],
         "TRANSCRIBE_PIPELINE_EVENTS": outputs["EventsUrl"],
         "TRANSCRIBE_PIPELINE_JOB_PREFIX": "nightly",
@@ -132,10 +132,28 @@ def test_the_stack_deploys_and_a_night_runs_on_it(deployed, aws, ministack, run)
     summary = json.loads(night.stdout)
     assert (summary["exit_code"], summary["written"]) == (0, 1)
     assert summary["calls"]["ReceiveMessage"] >= 1
+    assert len(by_default()) == 5
     assert (run.folder / "tasks.report.html").exists()
     assert list(run.texts()) == [f"s3://{bucket}/calls/a.mp3"]
     written = aws("s3").list_objects_v2(Bucket=outputs["ResultsUri"].split("/")[2])["Contents"]
     assert any(each["Key"].startswith("transcripts/nightly-") for each in written)
+
+
+def by_default() -> dict[str, str]:
+    """The variables of the job that are parameters, as they are where nobody says otherwise."""
+    whole = template()
+    container = whole["Resources"]["Night"]["Properties"]["ContainerProperties"]
+    named = {
+        each["Name"]: each["Value"]["Ref"]
+        for each in container["Environment"]
+        if "Ref" in each.get("Value", {})
+    }
+    parameters = whole["Parameters"]
+    return {
+        variable: str(parameters[name]["Default"])
+        for variable, name in named.items()
+        if "Default" in parameters.get(name, {})
+    }
 
 
 def test_a_failed_night_is_told(deployed, aws):
