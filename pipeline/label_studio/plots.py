@@ -75,11 +75,11 @@ def _plot(title: str, axes: tuple[str, str], inside: str) -> str:
     """A square of shares from 0 to 100 %, with its axes."""
     ticks = "".join(
         f'<text x="{_LEFT - 6}" y="{_y(share) + 4}" text-anchor="end">{share:.0%}</text>'
-        f'<text x="{_x(share)}" y="{_BOTTOM + 15}" text-anchor="middle">{share:.0%}</text>'
+        f'<text x="{_x(share)}" y="{_BOTTOM + 19}" text-anchor="middle">{share:.0%}</text>'
         for share in (0.0, 0.5, 1.0)
     )
     names = (
-        f'<text x="{_RIGHT}" y="{_BOTTOM + 32}" text-anchor="end">{axes[0]} →</text>'
+        f'<text x="{_RIGHT}" y="{_BOTTOM + 35}" text-anchor="end">{axes[0]} →</text>'
         f'<text x="{_LEFT}" y="{_TOP - 12}">↑ {axes[1]}</text>'
     )
     frame = f'<path class="axis" d="M{_LEFT} {_TOP} V{_BOTTOM} H{_RIGHT}"/>'

@@ -23,6 +23,7 @@ _MOST_BARS = 60
 _MOST_ROWS = 12
 _HEADROOM = 1.04
 _MINUTE = 60
+_MOST_TICKS, _MOST_OF_A_HALF = 7, 4
 _TINTS = {"slots": "slots", "StartTranscriptionJob": "starts"}
 
 
@@ -45,10 +46,13 @@ def slots_figure(night: Night) -> str:
     )
     used = [(place(each.at), each.in_flight / top) for each in seen]
     frame = Frame(
-        "Jobs at the service over time, and the job slots", _across(begin, end), _up(ticks)
+        "Jobs at the service over time, and the job slots",
+        _across(begin, end, _MOST_TICKS),
+        _up(ticks),
     )
-    drawn = plane([curve("path", used), *_limits(seen, place, top)])
-    legend = [("in-use", "jobs at the service"), ("quota", "job slots there are, as far as found")]
+    limits = list(_limits(seen, place, top))
+    legend = [("in-use", "jobs at the service")]
+    legend += [("quota", "job slots there are, as far as found")] * bool(limits)
     legend += [
         (_tint(brake), f"held back by {words.brake_name(brake)}, {seconds}")
         for brake, seconds in words.brake_shares(bound)
@@ -59,7 +63,7 @@ def slots_figure(night: Night) -> str:
     ]
     return _figure(
         legend,
-        plot(frame, [*shades, drawn]),
+        plot(frame, [*shades, plane([curve("path", used), *limits])]),
         table(("Time", "jobs at the service", "slots", "calls refused so far"), rows),
     )
 
@@ -112,7 +116,7 @@ def throughput_figure(night: Night) -> str:
     ]
     return _figure(
         legend,
-        plot(Frame(title, _across(begin, end), _up(ticks)), bars(drawn)),
+        plot(Frame(title, _across(begin, end, _MOST_OF_A_HALF), _up(ticks)), bars(drawn)),
         table(("Time", "transcribed so far", "failed so far", "started so far"), rows),
     )
 
@@ -189,9 +193,9 @@ def _places(begin: float, end: float) -> Callable[[float], float]:
     return lambda moment: (moment - begin) / span
 
 
-def _across(begin: float, end: float) -> list[tuple[float, str]]:
+def _across(begin: float, end: float, most: int) -> list[tuple[float, str]]:
     place = _places(begin, end)
-    return [(place(moment), label) for moment, label in clock_ticks(begin, end)]
+    return [(place(moment), label) for moment, label in clock_ticks(begin, end, most)]
 
 
 def _up(ticks: Sequence[float]) -> list[tuple[float, str]]:

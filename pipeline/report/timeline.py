@@ -25,7 +25,6 @@ _STEPS = (
     *(60 * each for each in _SECONDS),
     *(3_600 * each for each in (1, 2, 3, 6, 12, 24, 48, 96, 168)),
 )
-_MOST_TICKS = 7
 _LEAST = 1e-6
 _MINUTE, _DAY = 60, 86_400
 
@@ -128,7 +127,7 @@ def _at(moment: float, moments: Sequence[float], values: Sequence[float]) -> flo
     return values[place - 1] + share * (values[place] - values[place - 1])
 
 
-def clock_ticks(begin: float, end: float, most: int = _MOST_TICKS) -> list[tuple[float, str]]:
+def clock_ticks(begin: float, end: float, most: int) -> list[tuple[float, str]]:
     """Round moments between two moments, as the clock of this machine shows them."""
     span = max(1.0, end - begin)
     step = next((each for each in _STEPS if span / each <= most), _STEPS[-1])

@@ -15,6 +15,7 @@ from pipeline.label_studio.quality_page import page as quality_page
 from pipeline.model import Heard
 from pipeline.report.night import read_night
 from pipeline.report.page import page
+from pipeline.state_history import Sample
 from pipeline.state_reading import read_state
 from tests.browser.chromium import open_chromium, prefer, resize
 from tests.conftest import ROOT
@@ -66,6 +67,18 @@ return [...document.querySelectorAll("main *, header *, section *, footer")].fil
 """
 
 
+# Labels of a plot that cover each other.
+COVERED = """
+return [...document.querySelectorAll("svg")].flatMap(plot => {
+  const seen = [...plot.querySelectorAll("text")].filter(each => each.getClientRects().length);
+  const boxes = seen.map(each => each.getBoundingClientRect());
+  return seen.flatMap((each, n) => boxes.slice(0, n).some(box =>
+    box.left < boxes[n].right && boxes[n].left < box.right &&
+    box.top < boxes[n].bottom && boxes[n].top < box.bottom) ? [each.textContent] : []);
+});
+"""
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Chrome]:
     """A browser."""
@@ -112,16 +125,28 @@ def overloaded(path: Path) -> str:
     return night_page(path)
 
 
-@pytest.fixture(params=["night", "overloaded", "quality"])
+def a_minute(path: Path) -> str:
+    """A page of a run so short that its axes tell seconds."""
+    with run_begun(path) as state:
+        hear(state, {f"{n}.mp3": Heard(0.9, 2.0, 30.0 + 5 * n) for n in range(9)})
+        sampled(state, [Sample(at=BEGUN + n, written=n // 6, in_flight=5) for n in range(57)])
+        end(state, seconds=56.0)
+    return night_page(path)
+
+
+@pytest.fixture(params=["night", "overloaded", "minute", "quality"])
 def content(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
     """The name of a page, and the page."""
     path, name = tmp_path / "state", str(request.param)
     if name == "quality":
         return name, quality_page(measure(THREE))
-    if name == "overloaded":
-        return name, overloaded(path)
+    if name in MADE:
+        return name, MADE[name](path)
     a_night(path)
     return name, night_page(path)
+
+
+MADE = {"overloaded": overloaded, "minute": a_minute}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -135,6 +160,7 @@ def test_a_page_can_be_read_wherever_it_is(browser, shown, content, size, scheme
 
     assert browser.execute_script("return document.documentElement.scrollWidth") <= size[0]
     assert browser.execute_script(OVERFLOWING) == []
+    assert browser.execute_script(COVERED) == []
     contrasts = browser.execute_script(CONTRASTS)
     assert len(contrasts) > 20
     assert [each for each in contrasts if each[0] < LEAST_CONTRAST] == []
