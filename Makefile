@@ -58,8 +58,8 @@ test-browser: .venv-label-studio/installed .venv/browser-installed
 	npm install --prefix .venv-prometheus --silent --ignore-scripts --no-audit --no-fund
 	@touch $@
 
-# Metrics, alerts and dashboard held to promtool and Prometheus (Debian's package prometheus) and to
-# Grafana's types (npm).
+# Metrics, alerts and dashboard held to promtool, Prometheus and node_exporter (Debian's packages
+# prometheus and prometheus-node-exporter) and to Grafana's types (npm).
 test-prometheus: .venv-prometheus/installed .venv/tests-installed
 	$(BIN)/python -m pytest -m prometheus tests/prometheus --quiet
 

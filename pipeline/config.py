@@ -204,7 +204,11 @@ class Watching(msgspec.Struct, frozen=True):
         Meta(ge=0, le=65_535, description="Port where Prometheus finds /metrics; 0 is none."),
     ] = 0
     metrics_host: Annotated[
-        str, Meta(description="Address to listen at; others than this machine need another one.")
+        str,
+        Meta(
+            min_length=1,  # "" would be every address of the machine
+            description="Address to listen at; others than this machine need another one.",
+        ),
     ] = "127.0.0.1"
     metrics_file: Annotated[
         str, Meta(description="The same metrics as a file for node_exporter, NAME.prom.")

@@ -167,7 +167,7 @@ async def _served(registry: CollectorRegistry, host: str, port: int) -> AsyncIte
                 f"{os.strerror(error.errno or 0)}. Name another port, or --metrics-file, which "
                 "each run may have of its own."
             ) from error
-        event("metrics.served", url=f"http://{host}:{port}/metrics")
+        event("metrics.served", host=host, port=port)
         yield
     finally:
         await runner.cleanup()

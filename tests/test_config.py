@@ -336,6 +336,10 @@ def test_a_value_of_the_wrong_type_is_named(tmp_path, line, said):
         ("kind", ("", "words", "Segments", "TRANSCRIPT")),
         ("project", (-1,)),
         ("review_below", (-0.1, 1.1, float("nan"))),
+        ("log_format", ("", "JSON", "xml")),
+        ("metrics_port", (-1, 65_536)),
+        ("metrics_host", ("",)),
+        ("metrics_file", ("metrics", "metrics.prom.txt")),
     ],
 )
 def test_a_value_out_of_bounds_is_refused(name, values):

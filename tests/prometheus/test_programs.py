@@ -1,6 +1,7 @@
 """What is made for Prometheus and Grafana, held to the programs themselves.
 
-`make test-prometheus` needs promtool and prometheus (Debian's package prometheus) and npm.
+`make test-prometheus` needs promtool, prometheus and node_exporter (Debian's packages prometheus and
+prometheus-node-exporter) and npm.
 """
 
 from __future__ import annotations
@@ -45,11 +46,14 @@ const dashboard: Json<Dashboard> = {dashboard};
 """
 
 
-def program(name: str) -> str:
-    """The path of a program that the test needs."""
-    path = shutil.which(name)
+def program(*names: str) -> str:
+    """The path of a program that the test needs, by one of its names."""
+    path = next(filter(None, map(shutil.which, names)), None)
     if path is None:
-        pytest.fail(f"There is no {name} on PATH: install it (Debian: the package prometheus).")
+        pytest.fail(
+            f"There is no {names[0]} on PATH: install it (Debian: prometheus, "
+            "prometheus-node-exporter)."
+        )
     return path
 
 
@@ -189,3 +193,43 @@ def test_every_panel_shows_something_of_a_night(night, tmp_path):
     assert [query for query, result in answers.items() if not result] == []
     assert {rule["health"] for rule in rules} == {"ok"}
     assert {rule["name"] for rule in rules if rule["state"] == "firing"} == set()
+
+
+def test_node_exporter_reads_the_files_of_several_runs(run, cloud):
+    """Two runs of one machine differ in their source, so that neither hides the other."""
+    cloud().add(a="one", b="two")
+    (run.folder / "textfiles").mkdir()
+    for name in ("a", "b"):
+        files = ("--output", f"{name}.jsonl", "--metrics-file", f"textfiles/{name}.prom")
+        assert run("run", f"s3://audio/{name}", *files).code == 0
+    address = f"127.0.0.1:{free_port()}"
+    process = subprocess.Popen(
+        [
+            program("node_exporter", "prometheus-node-exporter"),
+            *("--collector.disable-defaults", "--collector.textfile"),
+            f"--collector.textfile.directory={run.folder / 'textfiles'}",
+            f"--web.listen-address={address}",
+        ],
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        read = page(f"http://{address}/metrics")
+    finally:
+        end(process)
+
+    assert "\nnode_textfile_scrape_error 0\n" in read
+    for name in ("a", "b"):
+        assert f'recordings_written_total{{source="s3://audio/{name}"}} 1\n' in read
+
+
+def page(url: str) -> str:
+    """What a server that has just been started answers."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(url) as answer:
+                text: str = answer.read().decode()
+                return text
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.1)
+    pytest.fail(f"No answer at {url}.")
