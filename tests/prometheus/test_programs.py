@@ -1,7 +1,7 @@
 """What is made for Prometheus and Grafana, held to the programs themselves.
 
-`make test-prometheus` needs promtool, prometheus and node_exporter (Debian's packages prometheus and
-prometheus-node-exporter) and npm.
+`make test-prometheus` needs promtool, prometheus and node_exporter on PATH, which are Debian's
+packages prometheus and prometheus-node-exporter, and npm.
 """
 
 from __future__ import annotations
