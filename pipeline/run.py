@@ -89,7 +89,7 @@ class Run:
         if results := parse_s3_uri(self.config.output.results):
             state = self.board.state
             await find_results(self.s3, results, self._tag, state)
-            if self.asking.redacts:
+            if self.asking.redacts and not state.results_are_known(redacted=True):
                 await find_results(self.s3, results, self._tag, state, redacted=True)
         if rebuild:
             exist = self.source.jobs_last
