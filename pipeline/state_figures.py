@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pipeline.model import Job
     from pipeline.state_reading import StateReader
 
+_LAST_RUNS = 10
 _FINE = 2_000
 """Bands for quantiles: each is then right to a two-thousandth of the longest."""
 
@@ -41,6 +42,30 @@ class Worst(NamedTuple):
     job: Job
     confidence: float
     seconds: float
+
+
+class JobTimes(NamedTuple):
+    """Means over the jobs of the last runs: seconds of audio, seconds that a job took, products.
+
+    `square` is the mean square of the seconds of audio, `both` of audio times what the job took.
+    """
+
+    jobs: int = 0
+    audio: float = 0.0
+    took: float = 0.0
+    both: float = 0.0
+    square: float = 0.0
+
+
+def job_times(state: StateReader) -> JobTimes:
+    """How long the jobs of the last ten runs took, where the run that wrote them started them."""
+    rows = history_rows(
+        state,
+        "SELECT count(*), avg(seconds), avg(took), avg(seconds * took), avg(seconds * seconds) "
+        "FROM heard WHERE took IS NOT NULL AND run > ?",
+        state.generation - _LAST_RUNS,
+    )
+    return JobTimes(*rows[0]) if rows and rows[0][0] else JobTimes()
 
 
 def totals(state: StateReader, run: int) -> Totals:

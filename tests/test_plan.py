@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import shutil
+import signal
 
 import boto3
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.config import Prices
 from pipeline.plan.forecast import Night, Plan, Some, Tasks
+from pipeline.plan.pace import Pace, pace_of
 from pipeline.plan.sampling import Estimate
 from pipeline.plan.words import as_text, size
+from pipeline.state_figures import JobTimes
 from tests import made_media as made
 from tests.conftest import RECORDINGS, endpoint
 from tests.test_lengths import decoded_seconds
@@ -258,7 +263,7 @@ FACTS = Plan(
     currency="USD",
     prices_date=Prices().prices_date,
     unknown_prices=[],
-    night=Night(Estimate(3_600.0, 100.0), 250, 25.0),
+    night=Night(Estimate(3_600.0, 100.0), 250, 25.0, Pace()),
     calls={"ListObjectsV2": 2, "StartTranscriptionJob": 1_100},
     tasks=Tasks(1_088, 2_500_000, 1),
 )
@@ -280,6 +285,51 @@ def test_a_plan_is_read_by_people():
         "Calls:        1,100 StartTranscriptionJob, 2 ListObjectsV2\n"
         "Label Studio: 1,088 tasks, about 2.5 MB, in 1 file of `export`"
     )
+
+
+@given(st.floats(1, 100), st.floats(0, 2), st.lists(st.floats(1, 9_000), min_size=1))
+def test_the_pace_of_jobs_is_that_of_earlier_ones(begins, per_second, audio):
+    """Jobs on a line have the pace of that line, and few jobs have none."""
+    took = [begins + per_second * each for each in audio]
+    n = len(audio)
+    means = (sum(audio) / n, sum(took) / n)
+    both = sum(a * t for a, t in zip(audio, took, strict=True)) / n
+    times = JobTimes(50, *means, both, sum(a * a for a in audio) / n)
+
+    found = pace_of(times)
+
+    assert sum(map(found.seconds, audio)) == pytest.approx(sum(took), rel=0.02, abs=0.1 * n)
+    assert pace_of(times._replace(jobs=49)) == Pace()
+
+
+def test_a_plan_knows_how_long_jobs_took(run, cloud):
+    """Fifty jobs of earlier runs tell the pace, and the plan says so."""
+    service = cloud("--seconds", "0.5")
+    service.add(**{f"rec{n}": f"number {n}" for n in range(50)})
+    run("run", "s3://audio/")
+    service.add(more="one more")
+
+    found = plan(run, "s3://audio/")
+    said = run("plan", "s3://audio/").out
+
+    assert found.night.pace.jobs == 50
+    assert 0.4 < found.night.pace.seconds(1.0) < 20
+    assert "as the last 50 jobs took" in said
+
+
+def test_a_plan_that_is_interrupted_ends_at_once(run, cloud):
+    """Ctrl-C ends a plan within seconds, whatever it waits for, without a traceback."""
+    service = cloud("--fault", "slow=1")
+    for number in range(300):
+        made.mp3(service.folder / f"{number}.mp3", 60)
+    with run.start("plan", "s3://audio/", "--exact") as process:
+        while not service.figures()["calls"].get("GetObject"):
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=20)
+
+    assert process.returncode == 130
+    assert "Traceback" not in said
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,20 @@ def test_more_are_looked_into_where_more_audio_is():
     assert 8 <= looked[False] <= 24
 
 
+def test_what_holds_of_all_is_counted_as_all():
+    """Counts are of recordings, however long they are: what holds of each holds of all."""
+    sample = Sample(20, 3)
+    chance = Random(3)
+    for number in range(5_000):
+        sample.see(Recording(f"{number}.mp3", "", chance.randrange(10, 10**8)), ITEMS)
+    for stratum, each in sample.chosen():
+        stratum.note(each, {"refused": 1, "odd": int(each.key[-5]) % 2})
+
+    assert sample.count("refused") == 5_000
+    assert sample.seen("refused") == sample.looked < 200
+    assert 1_500 < sample.count("odd") < 3_500
+
+
 def test_what_is_billed_for_more_is_told_apart():
     """Totals of an item are those of the recordings that are billed for it."""
     sample = Sample(0)

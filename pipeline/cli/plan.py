@@ -122,25 +122,27 @@ async def _make(wish: Wish, plans: list[Plan]) -> None:
     from pipeline.looking import looking
     from pipeline.manifest import named_by
     from pipeline.plan.forecast import forecast
+    from pipeline.plan.pace import pace_of
     from pipeline.plan.survey import Survey, Wanted
     from pipeline.progress import counted
     from pipeline.sources import Selection
+    from pipeline.state_figures import job_times
 
     base = wish.place.key if isinstance(wish.place, S3Place) else ""
     async with services(wish.config, wish.place, Waiting()) as (config, whole, _, s3):
         source = named_by(wish.manifest, whole, s3) if wish.manifest else whole
         selection = Selection(base, config.input.include, config.input.exclude)
         asking = Asking(config, source)
-        survey = Survey(Wanted(selection, asking, wish.sample, wish.seed))
         async with (
             _earlier(asking, source, s3) as state,
             looking(source, config.limits.collectors) as looker,
         ):
-            listing = {s3.head_calls, s3.list_calls}
+            pace = pace_of(job_times(state))
+            survey = Survey(Wanted(selection, asking, wish.sample, wish.seed, pace))
             with counted(wish.style, wish.sample or None, "looked into") as tell:
                 await survey.complete(source, state, looker, tell)
-            calls = {each.name: each.calls for each in listing}
-            plans.append(forecast(survey, config, state, calls, source.uri))
+            listing = {each.name: each.calls for each in (s3.list_calls, s3.head_calls)}
+            plans.append(forecast(survey, config, state, listing, source.uri))
 
 
 @asynccontextmanager

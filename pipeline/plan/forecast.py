@@ -10,12 +10,11 @@ import msgspec
 from pipeline.config import Limits
 from pipeline.exporting import MOST_BYTES, MOST_TASKS
 from pipeline.labeling import TaskKind
+from pipeline.plan.pace import Pace  # noqa: TC001 # msgspec reads the annotation
 from pipeline.plan.sampling import CERTAINTY, Estimate
 from pipeline.plan.survey import (
     BILLED,
     DOUBT,
-    JOB_BEGINS,
-    JOB_PER_SECOND,
     REFUSED,
     SECONDS,
     WORKING,
@@ -56,14 +55,13 @@ class Some(msgspec.Struct, frozen=True):
 class Night(msgspec.Struct, frozen=True):
     """How long a run takes under the quotas, and by what that is reckoned.
 
-    A job is taken to last `job_begins` seconds and `job_per_second` for each second of audio.
+    It has so many `slots` at once, at most `start_rate` starts a second, and jobs of this `pace`.
     """
 
     seconds: Estimate
     slots: int
     start_rate: float
-    job_begins: float = JOB_BEGINS
-    job_per_second: float = JOB_PER_SECOND
+    pace: Pace
 
 
 class Tasks(msgspec.Struct, frozen=True):
@@ -179,10 +177,9 @@ def _night(survey: Survey, config: Config) -> Night:
     jobs = survey.standings[Standing.TO_START]
     work = survey.sample.total(WORKING)
     typical = work.value / jobs if jobs else 0.0
-    longest = JOB_BEGINS + JOB_PER_SECOND * survey.longest if jobs else 0.0
-    seconds = max(work.value / slots, jobs / limits.start_rate + typical, longest)
+    seconds = max(work.value / slots, jobs / limits.start_rate + typical, survey.longest_job)
     share = work.error / work.value if work.value else 0.0
-    return Night(Estimate(seconds, seconds * share), slots, limits.start_rate)
+    return Night(Estimate(seconds, seconds * share), slots, limits.start_rate, survey.pace)
 
 
 def _calls(
@@ -227,7 +224,7 @@ def _lines(survey: Survey) -> int:
 
 
 def _some(sample: Sample, fact: str) -> Some:
-    return Some(round(sample.total(fact).value), round(sample.seen(fact)))
+    return Some(round(sample.count(fact)), round(sample.seen(fact)))
 
 
 def _tasks(survey: Survey, config: Config, state: StateReader) -> Tasks:

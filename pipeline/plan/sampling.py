@@ -160,6 +160,11 @@ class Sample:
             return Estimate(whole)
         return Estimate(whole, _quantile(variance**2 / spread) * math.sqrt(variance))
 
+    def count(self, fact: str) -> float:
+        """Of how many recordings something holds that is noted as 1."""
+        strata = (each for each in self.strata.values() if each.looked)
+        return sum(each.count * each.noted(fact) / each.looked for each in strata)
+
     def seen(self, fact: str) -> float:
         """The total of a fact over those that were looked into."""
         return sum(stratum.noted(fact) for stratum in self.strata.values())

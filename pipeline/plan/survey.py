@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from pipeline.asking import Asking
     from pipeline.looking import Looker
+    from pipeline.plan.pace import Pace
     from pipeline.plan.sampling import Stratum
     from pipeline.sources import Entry, Selection, Source
     from pipeline.state_reading import StateReader
@@ -38,27 +39,21 @@ WORKING = "seconds of jobs"
 DOUBT = "over 4 hours"
 REFUSED = "refused: "
 
-JOB_BEGINS = 60.0
-JOB_PER_SECOND = 0.25
-"""A job is taken to last a minute and a quarter of its recording's length.
-
-The service promises nothing. Short recordings were seen to take one to two minutes; the quarter is
-an assumption, which every plan names.
-"""
-
 _AT_ONCE = 1000
 
 
 class Wanted(NamedTuple):
     """What is to be surveyed: which entries, what is asked for them, and how many to look into.
 
-    `sample` is how many recordings are looked into, 0 is all; `seed` says which.
+    `sample` is how many recordings are looked into, 0 is all; `seed` says which. A job is taken to
+    have that `pace`.
     """
 
     selection: Selection
     asking: Asking
     sample: int
     seed: int
+    pace: Pace
 
 
 class Survey:
@@ -72,8 +67,9 @@ class Survey:
         self.bytes_to_start = 0
         self.standings: Counter[Standing] = Counter()
         self.sample = Sample(wanted.sample, wanted.seed)
-        self.longest = 0.0
+        self.longest_job = 0.0
         self.exact = not wanted.sample
+        self.pace = wanted.pace
         self._wanted = wanted
 
     async def complete(
@@ -143,8 +139,8 @@ class Survey:
         if reason := why_refused(sound, named):
             facts[f"{REFUSED}{reason}"] = 1
         else:
-            self.longest = max(self.longest, sound.seconds)
             facts[BILLED] = billed_seconds(sound.seconds)
-            facts[WORKING] = JOB_BEGINS + JOB_PER_SECOND * sound.seconds
+            facts[WORKING] = job = self._wanted.pace.seconds(sound.seconds)
+            self.longest_job = max(self.longest_job, job)
             facts[DOUBT] = int(sound.seconds > DOUBTFUL)
         stratum.note(recording, facts)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pipeline.plan.forecast import Plan, Some
+    from pipeline.plan.pace import Pace
     from pipeline.plan.sampling import Estimate
 
 _MANY_HOURS = 24
@@ -59,9 +60,15 @@ def _to_start(p: Plan) -> Iterator[str]:
     yield f"Cost:         {_cost(p)}"
     yield (
         f"Night:        about {duration(p.night.seconds.value)} with {p.night.slots:,} slots and "
-        f"{p.night.start_rate:g} starts a second, if a job takes {p.night.job_begins:g} s and "
-        f"{p.night.job_per_second:g} s for each second of audio"
+        f"{p.night.start_rate:g} starts a second, {_pace(p.night.pace)}"
     )
+
+
+def _pace(pace: Pace) -> str:
+    takes = f"{pace.begins:g} s and {pace.per_second:g} s for each second of audio"
+    if pace.jobs:
+        return f"as the last {pace.jobs:,} jobs took {takes}"
+    return f"if a job takes {takes}"
 
 
 def _cost(p: Plan) -> str:

@@ -1,0 +1,40 @@
+"""How long a job takes, as those of the last runs did, or as is presumed. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from pipeline.state_figures import JobTimes
+
+_ENOUGH = 50
+
+
+class Pace(msgspec.Struct, frozen=True):
+    """A job takes `begins` seconds, and `per_second` more for each second of audio.
+
+    `jobs` are those that it was measured on; 0 is an assumption. The service promises nothing:
+    short recordings were seen to take one to two minutes, and the quarter is a guess.
+    """
+
+    begins: float = 60.0
+    per_second: float = 0.25
+    jobs: int = 0
+
+    def seconds(self, audio: float) -> float:
+        """How long a job takes over so many seconds of audio."""
+        return self.begins + self.per_second * audio
+
+
+def pace_of(times: JobTimes) -> Pace:
+    """The line of least squares through what jobs took; the assumption where they are few."""
+    if times.jobs < _ENOUGH:
+        return Pace()
+    spread = times.square - times.audio**2
+    slope = max(0.0, (times.both - times.audio * times.took) / spread) if spread > 0 else 0.0
+    begins = times.took - slope * times.audio
+    if begins < 0:  # no job takes less than its part of a job that takes no time to begin
+        return Pace(0.0, round(times.took / times.audio, 3), times.jobs)
+    return Pace(round(begins, 1), round(slope, 3), times.jobs)
