@@ -12,13 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config import Prices
+from pipeline.model import Recording
+from pipeline.naming import identity
 from pipeline.plan.forecast import Night, Plan, Some, Tasks
 from pipeline.plan.pace import Pace, pace_of
 from pipeline.plan.sampling import Estimate
 from pipeline.plan.words import as_text, size
 from pipeline.state_figures import JobTimes
+from pipeline.state_reading import Standing
 from tests import made_media as made
 from tests.conftest import RECORDINGS, endpoint
+from tests.state_files import begun, listed, running, written
 from tests.test_lengths import decoded_seconds
 
 RESULTS = ("--results", "s3://audio/transcripts/")
@@ -285,6 +289,28 @@ def test_a_plan_is_read_by_people():
         "Calls:        1,100 StartTranscriptionJob, 2 ListObjectsV2\n"
         "Label Studio: 1,088 tasks, about 2.5 MB, in 1 file of `export`"
     )
+
+
+def test_what_was_written_once_is_done(tmp_path):
+    """Where a recording stands is what a run would make of it, also when it is as it once was."""
+    with begun(tmp_path / "state") as state:
+        written(state, "a", "b")
+        listed(state, "c")
+    with begun(tmp_path / "state") as state:
+        listed(state, "a", etag="2")
+        _, second = running(state, "c", "d")  # those of a and c, which were there before
+        state.failed(second, "too long", "Words.")
+        state.note_results([(identity("calls", Recording("e", "1", 7), ""), 1)])
+        page = [
+            *(("a", "1"), ("a", "2"), ("a", "3"), ("b", "1"), ("b", "2"), ("c", "1"), ("d", "1")),
+            *(("d", "2"), ("e", "1"), ("f", "1")),
+        ]
+        recordings = [Recording(key, etag, 7) for key, etag in page]
+
+        stand = state.standings([(each, identity("calls", each, "")) for each in recordings])
+
+    assert "".join(each.name[0] for each in stand) == "WITWTFTTFT"
+    assert (stand[5], stand[8]) == (Standing.FAILED, Standing.FOUND)
 
 
 @given(st.floats(1, 100), st.floats(0, 2), st.lists(st.floats(1, 9_000), min_size=1))

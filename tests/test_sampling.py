@@ -165,3 +165,20 @@ def test_what_is_billed_for_more_is_told_apart():
     assert sample.total("seconds").value == 15
     assert sample.total("seconds", Item.REDACTION).value == 5
     assert sample.items() == sorted([Item.REDACTION, Item.TRANSCRIPTION])
+
+
+def test_sizes_tell_more_than_numbers():
+    """Recordings of one bit rate are known from few of them, however different their sizes are."""
+    sample = Sample(20, 5)
+    chance = Random(5)
+    whole = [Recording(f"{n}.wav", "", chance.randrange(2**21, 2**25)) for n in range(2_000)]
+    for each in whole:
+        sample.see(each, ITEMS)
+    for stratum, each in sample.chosen():
+        stratum.note(each, {"seconds": each.size / 16_000})
+
+    found = sample.total("seconds")
+
+    assert sample.looked < 60
+    assert found.value == pytest.approx(sum(each.size / 16_000 for each in whole), rel=1e-6)
+    assert found.error < found.value / 1000
