@@ -106,14 +106,14 @@ class Reliance:
     many again. Before the first one the listings become rarer by and by.
     """
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, looked_at: float) -> None:
         self.told = 0
         self._told_before = 0
         self._reachable = True
         self._trusted = True
-        self._doubted_at = now
+        self._doubted_at = looked_at
         self._silence_said = False
-        self._looked_at = now
+        self._looked_at = looked_at
         self._gap = _FIRST_GAP
 
     @property

@@ -9,6 +9,7 @@ it comes again. What is no event of this run's jobs is left where it is: it may 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -40,7 +41,9 @@ class Listener:
         self, board: Board, queue: EventQueue, tag: str, finished: asyncio.Queue[Job]
     ) -> None:
         self._board = board
-        self._reliance = Reliance(asyncio.get_running_loop().time())
+        # What an earlier run left in flight may have ended while nobody listened.
+        now = asyncio.get_running_loop().time()
+        self._reliance = Reliance(-math.inf if board.figures.resumed else now)
         self._queue = queue
         self._tag = tag
         self._finished = finished

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import pytest
@@ -230,6 +231,14 @@ def test_without_the_queue_nothing_is_relied_on():
     assert due(reliance, 1)
     reliance.found()
     assert not due(reliance, 1)
+
+
+def test_what_was_left_in_flight_is_looked_for_at_once():
+    """Jobs that were never listed are, and what that finds says nothing about events."""
+    reliance = Reliance(-math.inf)
+
+    assert due(reliance, 0)
+    assert not reliance.looked(0, 7)
 
 
 def test_the_silence_of_events_is_said_once_after_a_minute():

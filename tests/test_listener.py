@@ -173,6 +173,18 @@ def test_a_second_event_of_a_settled_job_is_deleted(tmp_path):
     assert sorted(sqs.handles) == ["first", "second"]
 
 
+def test_a_message_goes_by_its_newest_handle(tmp_path):
+    """Where reading a transcript takes longer than a message stays hidden, it comes once more."""
+    with board_of(tmp_path, 1) as (board, [job]):
+        again = message(job.name, "first") | {"ReceiptHandle": "newer"}
+        sqs = Sqs([[message(job.name, "first")], [again]])
+        settle_soon(board, [job], 30)
+
+        finished = listening(board, sqs, 60)
+
+    assert (finished.qsize(), sqs.handles) == (1, ["newer"])
+
+
 def test_an_event_for_nobody_is_left_until_it_is_old(tmp_path):
     """A run beside this one may wait for it; after a quarter of an hour nobody does any more."""
     with board_of(tmp_path, 0) as (board, _):
