@@ -34,6 +34,7 @@ def begin_json(*, quiet: bool) -> None:
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonLines())
+    logging.raiseExceptions = False  # a log that nobody can take stops nothing, and prints nothing
     logging.basicConfig(handlers=[handler], level=WARNING, force=True)
     logging.captureWarnings(capture=True)
     _LOG.setLevel(WARNING if quiet else INFO)

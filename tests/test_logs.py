@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import sys
 import warnings
@@ -29,6 +30,7 @@ def _the_log_of_others() -> Iterator[None]:
     yield
     root.handlers, root.level = handlers, level
     logging.captureWarnings(capture=False)
+    logging.raiseExceptions = True
     logging.getLogger("transcribe_pipeline").setLevel(logging.CRITICAL + 1)
 
 
@@ -134,6 +136,19 @@ def test_a_log_begun_twice_tells_once(capsys):
     logs.event("run.started")
 
     assert len(told(capsys)) == 1
+
+
+def test_a_log_that_nobody_takes_stops_nothing(capsys):
+    """Where stderr is closed the run goes on, and prints no traceback in its place."""
+    logs.begin_json(quiet=False)
+    (handler,) = logging.root.handlers
+    assert isinstance(handler, logging.StreamHandler)
+    handler.stream = open(os.devnull, encoding="ascii")  # noqa: SIM115, PTH123 # can't be written
+
+    with handler.stream:
+        logs.event("progress")
+
+    assert capsys.readouterr() == ("", "")
 
 
 def test_the_log_goes_to_the_stderr_of_now(capsys):

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import logging
 import unicodedata
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.board import Board
-from pipeline.progress import Gauge, Snapshot, Style, counted, shown
+from pipeline.logs import begin_json
+from pipeline.progress import Gauge, Snapshot, Style, counted, shown, style_for
 from pipeline.text import duration, printable
 from tests.owned_time import in_owned_time
 from tests.state_files import begun, listed
@@ -34,6 +37,17 @@ SNAPSHOT = Snapshot(
     left=10_550,
     rate=4.2,
 )
+
+
+@pytest.fixture(name="json_log")
+def log_of_json() -> Iterator[Any]:
+    """Begins a log of JSON lines, of which there is one in a process."""
+    handlers, ours = list(logging.root.handlers), logging.getLogger("transcribe_pipeline")
+    levels = logging.root.level, ours.level
+    yield begin_json
+    logging.root.handlers = handlers
+    logging.root.level, ours.level = levels
+    logging.captureWarnings(capture=False)
 
 
 @contextmanager
@@ -188,6 +202,24 @@ def test_what_goes_another_way_is_said_at_once(tmp_path, capsys, style, said):
         in_owned_time(running(board))
 
     assert capsys.readouterr().err == said
+
+
+def test_a_log_of_json_gets_an_event_every_thirty_seconds(tmp_path, capsys, json_log):
+    """For a log collector progress is an event with its counts, and with the line for people."""
+
+    async def running(board: Board) -> None:
+        async with shown(board, style_for(quiet=False)):
+            await asyncio.sleep(100)
+
+    json_log(quiet=False)
+    with board_of(tmp_path) as board:
+        board.figures.listed = 1_500
+        in_owned_time(running(board))
+
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["event"] for line in lines] == ["progress"] * 3
+    assert lines[0]["listed"] == 1_500
+    assert lines[0]["message"].endswith(" · 1,500 listed so far")
 
 
 @pytest.mark.parametrize(
