@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import socket
 import time
 from contextlib import contextmanager
 from email.utils import formatdate
@@ -475,6 +476,18 @@ def test_a_folder_that_can_not_be_written_is_a_problem(check, recordings):
     assert outcome.code == 2
     assert verdicts_of(outcome)["output"] == verdicts_of(outcome)["state"] == "problem"
     assert lines_of(outcome)["output"]["said"].startswith("The folder /")
+
+
+@pytest.mark.parametrize("setting", ['heartbeat_file = "/proc/none/beat"', "metrics_port = {port}"])
+def test_a_run_that_could_not_be_watched_is_a_problem(check, recordings, setting):
+    """A run refuses to begin where its heartbeat can't be written, or its port is taken."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        night = settings_of(check, f"[watching]\n{setting.format(port=port)}\n")
+        outcome = check(recordings, *night, "--json")
+
+    assert outcome.code == 2
+    assert verdicts_of(outcome)["watching"] == "problem"
 
 
 def test_nothing_is_left_of_looking_at_files(check, recordings):

@@ -71,6 +71,18 @@ async def test_what_takes_too_long_hides_no_other_line():
     assert "firewall" in lines[0].todo
 
 
+async def test_what_no_run_needs_is_skipped_where_no_answer_comes():
+    """A network may have no way to IAM or STS, and a run goes well there all the same."""
+
+    async def stuck():
+        await asyncio.Event().wait()
+
+    [line] = await lines_of(Check("quotas", stuck, needed=False), seconds=0.05)
+
+    assert line.verdict is Verdict.SKIPPED
+    assert line.said == "No answer within 0.05 seconds; no run needs one."
+
+
 @pytest.mark.parametrize("error", [Denied("No."), RuntimeError("a bug"), KeyError("a")])
 async def test_what_fails_hides_no_other_line(error):
     """An error of ours, or one that should not happen, is the problem of its own line."""

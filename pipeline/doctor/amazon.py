@@ -61,16 +61,22 @@ class Amazon:
         endpoint = self._session.transcribe.meta.endpoint_url
         held, quotas = self._session.credentials, self._service("service-quotas")
         return [
-            Check("credentials", partial(account.credentials, self._identity, held)),
+            Check("credentials", partial(account.credentials, self._identity, held), needed=False),
             Check("clock", partial(account.clock, http, endpoint)),
             *self._of_the_source(),
             *self._of_the_results(),
             self._check("jobs list", partial(service.listing, self._transcriber, self._tag)),
             self._check("jobs get", partial(service.getting, self._transcriber, self._tag)),
-            self._check("jobs start", partial(self._rights.starting, tags=self._tags)),
-            self._check("quotas", partial(account.quotas, quotas, self._config)),
-            *self._of_the_roles(),
-            *self._of_what_is_named(),
+            *map(
+                _not_needed,
+                [
+                    self._check("jobs start", partial(self._rights.starting, tags=self._tags)),
+                    self._check("quotas", partial(account.quotas, quotas, self._config)),
+                    *self._of_the_roles(),
+                    *self._of_what_is_named(),
+                ],
+            ),
+            *self._of_the_queue(),
         ]
 
     @property
@@ -136,16 +142,20 @@ class Amazon:
 
     def _of_what_is_named(self) -> list[Check]:
         found = named.named(self._config)
-        transcribe, kms, sqs = map(self._service, ("transcribe", "kms", "sqs"))
+        transcribe, kms = self._service("transcribe"), self._service("kms")
         known = self._vocabularies
         looks: list[tuple[str, Look]] = [
             *(("vocabulary", partial(named.vocabulary, known, *n)) for n in found.vocabularies),
             *(("filter", partial(named.vocabulary_filter, transcribe, *n)) for n in found.filters),
             *(("model", partial(named.language_model, transcribe, *n)) for n in found.models),
             *(("KMS key", partial(named.key, kms, *n)) for n in found.keys),
-            *(("events", partial(named.queue, sqs, n, self._session.region)) for n in found.queues),
         ]
         return [self._check(name, look) for name, look in looks]
+
+    def _of_the_queue(self) -> list[Check]:
+        url, region = self._config.aws.events, self._session.region
+        look = partial(named.queue, self._service("sqs"), url, region)
+        return [self._check("events", look)] if url else []
 
     def _by_the_role(self, look: Look, action: str) -> Look:
         """The same look where the service acts in a role, in whose place we need no such right."""
@@ -197,3 +207,8 @@ class Amazon:
     async def _first_page(self) -> buckets.Listing:
         assert self._place
         return await self._s3.list_page(self._place, {})
+
+
+def _not_needed(check: Check) -> Check:
+    """A line about what the service alone looks at, or IAM knows: a run asks nothing there."""
+    return check._replace(needed=False)

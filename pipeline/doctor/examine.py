@@ -18,10 +18,14 @@ SECONDS = 30.0
 
 
 class Check(NamedTuple):
-    """One line: its name, and how the finding is come by."""
+    """One line: its name, and how the finding is come by.
+
+    `needed` tells whether a run would wait in vain too where no answer comes.
+    """
 
     name: str
     look: Callable[[], Awaitable[Finding]]
+    needed: bool = True
 
 
 async def examine(checks: Sequence[Check], seconds: float = SECONDS) -> AsyncIterator[Line]:
@@ -45,7 +49,7 @@ async def _looked(check: Check, seconds: float) -> Finding:
         async with asyncio.timeout(seconds):
             return await check.look()
     except TimeoutError:
-        return out_of_time(seconds)
+        return out_of_time(seconds, needed=check.needed)
     except PipelineError as error:
         return of_error(error)
     except Exception as error:  # noqa: BLE001 # whatever it is, the other lines are still wanted

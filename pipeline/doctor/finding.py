@@ -97,9 +97,10 @@ def is_refused(error: PipelineError) -> bool:
     return isinstance(error, NoAccess) and not isinstance(error, Denied)
 
 
-def out_of_time(seconds: float) -> Finding:
-    """No answer came."""
-    return problem(f"No answer within {seconds:g} seconds.", _REACH)
+def out_of_time(seconds: float, *, needed: bool) -> Finding:
+    """No answer came; where no run needs one, that is no problem."""
+    said = f"No answer within {seconds:g} seconds"
+    return problem(f"{said}.", _REACH) if needed else skipped(f"{said}; no run needs one.")
 
 
 def report(source: str, lines: Sequence[Line]) -> Report:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
+from socket import create_server
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
@@ -14,13 +16,11 @@ from pipeline.state_reading import read_state
 from pipeline.writer import refuse_foreign_output
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pipeline.config import Config
 
 _LEAST = 10 * 2**20
 _LITTLE = 2**30
-_PLACE = "Name another place with --output or --state."
+_PLACE = "Name another place for it, or let this user write there."
 
 
 def output(config: Config) -> Finding:
@@ -73,6 +73,24 @@ def disk(config: Config) -> Finding:
     if free < _LEAST:
         return problem(said, todo)
     return warning(said, todo) if free < _LITTLE else ok(said)
+
+
+def watching(config: Config) -> Finding:
+    """Whether those who watch a run could: the files can be written, the port is free."""
+    asked = config.watching
+    for name in filter(None, (asked.metrics_file, asked.heartbeat_file)):
+        if found := _writable(Path(name)):
+            return found
+    if asked.metrics_port:
+        try:
+            create_server((asked.metrics_host, asked.metrics_port)).close()
+        except OSError as error:
+            return problem(
+                f"{asked.metrics_host}:{asked.metrics_port} can't be listened at: "
+                f"{os.strerror(error.errno or 0)}.",
+                "Name another metrics_port, or end what listens there.",
+            )
+    return ok("The run can be watched.")
 
 
 def folder(path: Path) -> Finding:

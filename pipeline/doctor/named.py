@@ -7,7 +7,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.doctor.finding import Finding, of_error, ok, problem, skipped
-from pipeline.errors import BadSettings, Denied, JobMissing, ResourceMissing, TrialPassed
+from pipeline.errors import (
+    BadSettings,
+    Denied,
+    JobMissing,
+    PipelineError,
+    ResourceMissing,
+    ServiceUnreachable,
+    TrialPassed,
+)
 from pipeline.event_queue import EventQueue
 
 if TYPE_CHECKING:
@@ -22,13 +30,12 @@ _HERE = "in this account and region"
 
 
 class Named(NamedTuple):
-    """Every name with the language that it must be of, every key with its context, every queue."""
+    """Every name with the language that it must be of, and every key with its context."""
 
     vocabularies: list[tuple[str, str]]
     filters: list[tuple[str, str]]
     models: list[tuple[str, str]]
     keys: list[tuple[str, tuple[tuple[str, str], ...]]]
-    queues: list[str]
 
 
 def named(config: Config) -> Named:
@@ -38,7 +45,6 @@ def named(config: Config) -> Named:
         _each(_of(each, "vocabulary_filter", each.vocabulary_filters) for each in config.asked),
         _each(_of(each, "language_model", each.language_models) for each in config.asked),
         _each([(each.kms_key, tuple(each.encryption_context.items()))] for each in config.asked),
-        [config.aws.events] if config.aws.events else [],
     )
 
 
@@ -100,7 +106,7 @@ async def _of_language(
     return ok(f"The {what} is there, of {language}.")
 
 
-def _untold(what: str, error: Denied) -> Finding:
+def _untold(what: str, error: PipelineError) -> Finding:
     return skipped(
         f"{what} is not looked at, for which no run needs a right: {of_error(error).said}"
     )
@@ -114,6 +120,8 @@ async def key(kms: Service, arn: str, context: tuple[tuple[str, str], ...]) -> F
             await kms.call("GenerateDataKey", **trial, EncryptionContext=dict(context))
     except ResourceMissing:
         return problem(f"There is no KMS key {arn}.", "Check kms_key in [transcribe].")
+    except ServiceUnreachable as error:  # a run asks no key: the service does
+        return _untold(arn, error)
     return ok(f"{arn} may be used to encrypt.")
 
 
