@@ -73,11 +73,7 @@ class Purse:
 
 @asynccontextmanager
 async def spending(asking: Asking, source: Source, board: Board) -> AsyncIterator[None]:
-    """Give the board a purse where the settings say what a run may cost."""
-    config = asking.config
-    if not config.budget.max_cost:
-        yield
-        return
-    async with looking(source, config.limits.workers) as looker:
+    """Give the board a purse for the time of a run."""
+    async with looking(source, asking.config.limits.workers) as looker:
         board.purse = Purse(asking, board, looker)
         yield

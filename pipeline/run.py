@@ -14,7 +14,7 @@ the writer makes a last checkpoint, and the next run adopts what still runs at t
 from __future__ import annotations
 
 import asyncio
-from contextlib import closing
+from contextlib import AsyncExitStack, closing
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -31,7 +31,6 @@ from pipeline.listener import Listener
 from pipeline.naming import group_tag, parse_s3_uri
 from pipeline.poller import Poller
 from pipeline.producer import find_results, produce, take_over
-from pipeline.purse import spending
 from pipeline.starters import Starters
 from pipeline.writer import Output, forget_output, keep_to_one_kind, write
 
@@ -110,9 +109,14 @@ class Run:
         state = self.board.state
         keep_to_one_kind(state, self.config.tasks.kind, self.config.model_version)
         try:
-            with closing(Output(self.config.output_path, state)) as output:
-                async with spending(self.asking, self.source, self.board):
-                    await self._stages(listing, output)
+            async with AsyncExitStack() as stack:
+                output = stack.enter_context(closing(Output(self.config.output_path, state)))
+                if self.config.budget.max_cost:
+                    from pipeline.purse import spending  # it loads FFmpeg, 23 MB
+
+                    purse = spending(self.asking, self.source, self.board)
+                    await stack.enter_async_context(purse)
+                await self._stages(listing, output)
         except BaseExceptionGroup as group:
             raise first_of(group) from group
 
