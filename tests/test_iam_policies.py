@@ -88,6 +88,19 @@ def test_check_deletes_its_own_object_alone():
     }
 
 
+def test_check_asks_about_the_user_and_the_role_alone():
+    """Of others' rights nothing can be learned."""
+    document = caller_policy(
+        Scope(OWNER, (CALLS,), PLAIN.results, role=ROLE, checking=True, user="nightly")
+    )
+
+    assert resources(document, "iam:GetRole") == {ROLE}
+    assert resources(document, "iam:SimulatePrincipalPolicy") == {
+        "arn:aws:iam::123456789012:user/nightly",
+        ROLE,
+    }
+
+
 def test_without_results_nothing_is_written():
     """Where the service keeps the transcripts, the caller writes to no bucket."""
     assert "s3:PutObject" not in actions(caller_policy(Scope(OWNER, (CALLS,))))

@@ -28,6 +28,7 @@ from pipeline.cli.iam_flags import (
     Results,
     ResultsKey,
     Role,
+    User,
     Vocabularies,
     flag,
 )
@@ -95,6 +96,7 @@ def policy(
     document: Annotated[
         Shown, typer.Option(metavar="NAME", help=f"One of {', '.join(Shown)}.")
     ] = Shown.CALLER,
+    user: User = "",
     role: Role = None,
     recordings_key: RecordingsKey = "",
     results_key: ResultsKey = "",
@@ -128,7 +130,7 @@ def policy(
         vocabularies or [], clean, clean_results, check,
     )  # fmt: skip
     owner = _named_owner(account, chosen) if account else asyncio.run(_with_account(chosen, _owner))
-    found = _documents(asked.scope(chosen, owner), cors, document)
+    found = _documents(asked.scope(chosen, owner, user), cors, document)
     typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2))
 
 
@@ -161,9 +163,7 @@ def _named_owner(account: str, config: Config) -> Owner:
 def apply(
     bucket: Buckets,
     results: Results = None,
-    user: Annotated[
-        str, flag("NAME", "The user who runs the program; made if need be.", "--user")
-    ] = "",
+    user: User = "",
     role: Role = None,
     label_studio_user: Annotated[
         str, flag("NAME", "A user who may read the recordings alone.", "--label-studio-user")
@@ -216,7 +216,7 @@ def apply(
     async def work(account: Account) -> None:
         from pipeline.iam.plan import Order
 
-        scope = asked.scope(chosen, await account.owner())
+        scope = asked.scope(chosen, await account.owner(), user)
         order = Order(scope, user, label_studio_user, cors, {} if no_key else profiles, tags)
         await _apply(account, order, yes=yes)
         if show_key:

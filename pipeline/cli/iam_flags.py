@@ -42,7 +42,7 @@ ResultsKey = Annotated[
     str, flag("KEY", "KMS key of the transcripts, its id or ARN.", "--results-key")
 ]
 Queue = Annotated[
-    str, flag("URL", "Also take events about jobs from this SQS queue.", "--events-queue")
+    str, flag("URL", "Also take events from this queue. [default: events]", "--events-queue")
 ]
 Vocabularies = Annotated[
     list[str] | None,
@@ -52,6 +52,7 @@ Vocabularies = Annotated[
         "--vocabularies",
     ),
 ]
+User = Annotated[str, flag("NAME", "The user who runs the program.", "--user")]
 Clean = Annotated[bool, typer.Option("--clean", help="Also delete job records, as `clean` does.")]
 CleanResults = Annotated[
     bool, typer.Option("--clean-results", help="Also transcripts, as `clean --results-too` does.")
@@ -81,8 +82,8 @@ class Asked(msgspec.Struct, frozen=True):
     clean_results: bool
     check: bool
 
-    def scope(self, config: Config, owner: Owner) -> Scope:
-        """What the rights are for.
+    def scope(self, config: Config, owner: Owner, user: str) -> Scope:
+        """What the rights of a user are for.
 
         Raises:
             BadSettings: a place, key, queue or name is none.
@@ -103,12 +104,13 @@ class Asked(msgspec.Struct, frozen=True):
             recordings_key=owner.key(self.recordings_key),
             results_keys=tuple(owner.key(key) for key in sorted(keys - {""})),
             manifests=tuple(map(_place, self.manifest)),
-            queue=owner.queue(self.queue),
+            queue=owner.queue(self.queue or config.aws.events),
             vocabularies=tuple(map(_vocabulary, self.vocabularies)),
             tags=any(each.tags for each in wanted),
             cleaning=self.clean or self.clean_results,
             cleaning_results=self.clean_results,
             checking=self.check,
+            user=user,
         )
 
 

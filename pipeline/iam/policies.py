@@ -113,7 +113,8 @@ class Scope(msgspec.Struct, frozen=True):
         tags: jobs are started with tags.
         cleaning: job records are deleted, as `clean` does.
         cleaning_results: with them what is below `--results`.
-        checking: quotas and the caller's own rights are asked for, as `check` does.
+        checking: quotas and rights, the caller's and the role's, are asked for, as `check` does.
+        user: who the caller is; "" is any user of the account.
     """
 
     owner: Owner
@@ -130,6 +131,7 @@ class Scope(msgspec.Struct, frozen=True):
     cleaning: bool = False
     cleaning_results: bool = False
     checking: bool = False
+    user: str = ""
 
 
 def caller_policy(scope: Scope) -> Document:
@@ -240,12 +242,13 @@ def _of_results(scope: Scope) -> list[str]:
 
 
 def _checks(scope: Scope) -> Iterable[Statement | None]:
-    """Quotas, what the caller itself may do, and taking away the object that was written."""
+    """Quotas, what the caller and the role may do, and taking away what was written as a trial."""
     if not scope.checking:
         return
     yield _allow("Quotas", ["servicequotas:ListServiceQuotas"], ["*"])
-    itself = [scope.owner.arn("iam", "user/${aws:username}")]
-    yield _allow("OwnRights", ["iam:SimulatePrincipalPolicy"], itself)
+    itself = scope.owner.arn("iam", f"user/{scope.user or '${aws:username}'}")
+    yield _allow("OwnRights", ["iam:SimulatePrincipalPolicy"], [itself, *_any(scope.role)])
+    yield _allow("Trust", ["iam:GetRole"], _any(scope.role))
     if scope.results:
         trial = trial_place(scope.results)
         place = f"{_bucket(scope.owner, trial.bucket)}/{_literal(trial.key)}"
