@@ -14,14 +14,19 @@ share a long beginning (call-0000001.wav) are cut too.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+
+from pipeline.errors import Denied
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterable
 
     from pipeline.naming import S3Place
     from pipeline.sources import Entry
+
+T = TypeVar("T")
 
 PAGES_ALONE = 10
 """Pages after which cuts are looked for; a shorter listing costs no call more than its pages."""
@@ -66,6 +71,22 @@ class Lister(Protocol):
         self, place: S3Place, start: dict[str, str]
     ) -> tuple[list[str], str | None]:
         """A page of the folders directly below a prefix, and the token of the next one."""
+
+
+async def if_there(lister: Lister, place: S3Place, call: Awaitable[T | None]) -> T | None:
+    """What a call about one object answers; None where it is denied because there is none.
+
+    Whoever may list only what is below a prefix is told so of a missing object too: without
+    s3:ListBucket for the whole bucket S3 keeps it to itself which keys there are.
+    """
+    try:
+        return await call
+    except Denied:
+        with suppress(Denied):
+            entries, _ = await lister.list_page(place, {"max-keys": "1"})
+            if not entries or entries[0].key != place.key:  # of what begins with it, it comes first
+                return None
+        raise
 
 
 async def list_objects(lister: Lister, place: S3Place, at_once: int) -> AsyncIterator[list[Entry]]:

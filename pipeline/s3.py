@@ -27,17 +27,18 @@ from pipeline.errors import (
 )
 from pipeline.failures import BROKEN_TRANSCRIPT
 from pipeline.http import open_http, request
-from pipeline.listing import list_objects
+from pipeline.listing import if_there, list_objects
 from pipeline.naming import S3Place
 from pipeline.presign import Presigner
 from pipeline.s3_answers import (
     error_details,
+    head_error,
     no_bucket,
     parse_folders,
+    parse_head,
     parse_listing,
     unexpected,
 )
-from pipeline.sources import Entry
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from pipeline.aws import Session
     from pipeline.brakes import Waiting
     from pipeline.config import Limits
+    from pipeline.sources import Entry
 
 T = TypeVar("T")
 
@@ -149,29 +151,24 @@ class S3:
         async def attempt() -> Entry | None:
             status, body, headers = await self._ask("HEAD", place)
             if status == HTTPStatus.OK:
-                storage = headers.get("x-amz-storage-class", "")
-                size = int(headers.get("Content-Length", "0"))
-                return Entry(place.key, headers.get("ETag", "").strip('"'), size, storage)
+                return parse_head(place.key, headers)
             if status == HTTPStatus.NOT_FOUND:
                 return None
-            # An answer to HEAD has no body that would name the error.
-            code = {403: b"AccessDenied"}.get(status, str(status).encode())
-            body = body or b"<Error><Code>%s</Code></Error>" % code
-            raise self._refusal("s3:GetObject", place.bucket, body, headers)
+            raise self._refusal("s3:GetObject", place.bucket, body or head_error(status), headers)
 
-        return await self.head_calls.call(attempt)
+        return await if_there(self, place, self.head_calls.call(attempt))
 
     async def read(self, place: S3Place) -> bytes | None:
         """The object's content, or None where there is none.
 
         Raises:
-            Denied: it may not be read; without s3:ListBucket S3 says so of one that is not there.
+            Denied: it may not be read; without s3:ListBucket that may mean that it is not there.
         """
 
         async def attempt() -> bytes | None:
             return await self._signed("s3:GetObject", place)
 
-        return await self.read_calls.call(attempt)
+        return await if_there(self, place, self.read_calls.call(attempt))
 
     async def read_part(
         self, place: S3Place, span: tuple[int, int], etag: str = ""

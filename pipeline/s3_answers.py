@@ -11,6 +11,8 @@ from pipeline.errors import NoSuchSource, Unavailable
 from pipeline.sources import Entry
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pipeline.errors import PipelineError
 
 # An object as S3 itself writes it when keys are percent-encoded: nothing in it needs an XML parser,
@@ -85,6 +87,19 @@ def _listed(contents: ET.Element, space: str) -> Entry:
         facts.get(f"{space}ETag", "").strip('"'),
         int(facts.get(f"{space}Size", "")),
         facts.get(f"{space}StorageClass", ""),
+    )
+
+
+def parse_head(key: str, headers: Mapping[str, str]) -> Entry:
+    """The facts of an object as HeadObject's headers have them."""
+    storage, etag = headers.get("x-amz-storage-class", ""), headers.get("ETag", "")
+    return Entry(key, etag.strip('"'), int(headers.get("Content-Length", "0")), storage)
+
+
+def head_error(status: int) -> bytes:
+    """The body that an error answer to HEAD would have had: it names no error."""
+    return b"<Error><Code>%s</Code></Error>" % {403: b"AccessDenied"}.get(
+        status, str(status).encode()
     )
 
 
