@@ -155,8 +155,17 @@ def test_from_an_empty_account_to_a_run(account):
 SERVICE = {"s3:PutObject", "iam:PassRole"}
 """What Transcribe does with the caller's rights, and the role that is handed to it."""
 
-RECORDED = {"ListObjects": "ListBucket", "ListObjectsV2": "ListBucket"}
+RECORDED = {
+    "ListObjects": "ListBucket",
+    "ListObjectsV2": "ListBucket",
+    "HeadObject": "GetObject",
+    "HeadBucket": "ListBucket",
+    "DeleteMessageBatch": "DeleteMessage",
+}
 """Operations whose action has another name."""
+
+UNNAMED = {"iam:POST.iam", "sts:POST.sts"}
+"""Calls whose operation the emulator does not record: it enforces them, and that is all."""
 
 
 def recorded(account: Account) -> list[dict[str, Any]]:
@@ -191,6 +200,37 @@ def test_the_policy_is_what_runs_have_called(account):
     names = {each["requestParameters"].get("TranscriptionJobName") for each in calls} - {None}
     assert len(names) == 2
     assert all(fnmatchcase(name, own.rpartition("/")[2]) for name in names)
+
+
+@pytest.mark.timeout(300)
+def test_a_whole_night_needs_what_was_asked_for(account):
+    """With the flags for it: events, check, plan, run and clean, each call of them allowed."""
+    queue = account.run("events", "setup", f"s3://{account.audio}/", "--yes").out.strip()
+    account.apply("--events-queue", queue, "--check", "--clean-results")
+    allowed = {each for part in account.document()["Statement"] for each in part["Action"]}
+    account.know_no_jobs()
+    user = account.as_user()
+    user.use(
+        TRANSCRIBE_PIPELINE_EVENTS=queue,
+        TRANSCRIBE_PIPELINE_RESULTS=account.place,
+        TRANSCRIBE_PIPELINE_OUTPUT="tasks.jsonl",
+    )
+
+    commands = {
+        "check": (account.source,),
+        "plan": (account.source,),
+        "run": (account.source,),
+        "status": (),
+        "report": (),
+        "clean": ("--older-than", "0h", "--results-too", "--yes"),
+    }
+    ended = {name: user(name, *more) for name, more in commands.items()}
+
+    assert {name: outcome.err for name, outcome in ended.items() if outcome.code} == {}
+    called = {action_of(each) for each in recorded(account)}
+    assert called - UNNAMED <= allowed
+    assert {"sqs:ReceiveMessage", "s3:DeleteObject"} <= called
+    assert "transcribe:DeleteTranscriptionJob" in called
 
 
 @pytest.mark.parametrize(
