@@ -160,12 +160,12 @@ def _consequences(
         return
     rate = config.limits.delete_rate
     yield (
-        f"The service's records of the jobs are deleted of {count:,} recordings of "
-        f"s3://{state.bucket}, written more than {age} ago or replaced since: "
+        f"To be deleted: the service's job records of {count:,} recordings of "
+        f"s3://{state.bucket}, written more than {age} ago or replaced since; that takes "
         f"{duration(count / rate)} at {rate:g} a second."
     )
     if what.results_too and places:
-        yield f"Their transcripts below {', '.join(places)} are deleted too."
+        yield f"And their transcripts below {', '.join(places)}."
     elif places:
         yield (
             f"Their transcripts below {', '.join(places)} stay: a lost state file is still mended "
