@@ -73,6 +73,15 @@ class PastRun(NamedTuple):
     settings: Settings
     summary: bytes | None
 
+    @property
+    def exit_code(self) -> int | None:
+        """With which exit code it ended; None where it told none."""
+        return msgspec.json.decode(self.summary, type=_Ended).exit_code if self.summary else None
+
+
+class _Ended(msgspec.Struct):
+    exit_code: int
+
 
 # Written by the run
 

@@ -94,20 +94,10 @@ class Watch:
         return msgspec.json.encode(beat) + b"\n"
 
 
-class _Ended(msgspec.Struct):
-    exit_code: int
-
-
 def last_success(state: StateReader) -> float:
     """When the last run ended that settled all it listed, seconds since the epoch; 0 for never."""
-    return max(
-        (
-            run.ended or 0.0
-            for run in past_runs(state)
-            if run.summary and msgspec.json.decode(run.summary, type=_Ended).exit_code in _SETTLED
-        ),
-        default=0.0,
-    )
+    settled = (run.ended for run in past_runs(state) if run.exit_code in _SETTLED)
+    return max(filter(None, settled), default=0.0)
 
 
 @asynccontextmanager

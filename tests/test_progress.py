@@ -48,6 +48,7 @@ def log_of_json() -> Iterator[Any]:
     logging.root.handlers = handlers
     logging.root.level, ours.level = levels
     logging.captureWarnings(capture=False)
+    logging.raiseExceptions = True
 
 
 @contextmanager

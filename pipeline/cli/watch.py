@@ -39,10 +39,6 @@ class Seen(NamedTuple):
     exit_code: int | None
 
 
-class _Ended(msgspec.Struct):
-    exit_code: int
-
-
 def look(path: Path, now: float) -> Seen:
     """Look at a state file once; `now` is in seconds since the epoch.
 
@@ -54,8 +50,7 @@ def look(path: Path, now: float) -> Seen:
     with read_state(path) as state:
         last = next(reversed(past_runs(state)), None)
         taken = samples(state, last.number) if last else []
-    ended = last and last.summary and msgspec.json.decode(last.summary, type=_Ended)
-    return Seen(report, taken, runs, ended.exit_code if ended else None)
+    return Seen(report, taken, runs, last.exit_code if last else None)
 
 
 def follow(path: Path, seconds: float, *, json: bool) -> None:
