@@ -63,14 +63,16 @@ class Passage:
         self._handed: dict[str, float] = {}
 
     def taken(self, job: str, now: float) -> None:
-        """A starter has taken the recording."""
+        """A starter has taken the recording, from its beginning."""
         self._entered[job] = now
+        self._ended.pop(job, None)
 
     def runs(self, job: str, now: float) -> None:
         """The job runs at the service."""
         if (since := self._entered.get(job)) is not None:
             self.stages[Stage.START].add(now - since)
         self._entered[job] = now
+        self._ended.pop(job, None)
 
     def seems_ended(self, job: str, now: float) -> None:
         """The job has finished, or a listing lags: another one may follow."""

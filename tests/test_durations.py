@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.durations import BOUNDS, Histogram, Passage, Stage
@@ -86,6 +86,8 @@ STEPS = st.lists(
 )
 
 
+@example([("seems_ended", "a"), ("taken", "a"), ("handed_over", "a")])
+@example([("seems_ended", "a"), ("runs", "a"), ("handed_over", "a")])
 @given(STEPS)
 def test_nothing_is_remembered_of_recordings_that_have_ended(steps):
     """Whatever happened before, what has left or is written takes no memory and no time is lost."""
