@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from email.utils import formatdate
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -21,6 +22,7 @@ from pipeline.doctor.finding import (
     ok,
     report,
 )
+from pipeline.doctor.machine import of_space
 from pipeline.errors import (
     BadSettings,
     Denied,
@@ -221,6 +223,21 @@ def test_a_wrong_clock_is_a_problem_beyond_five_minutes(seconds, verdict, word):
 def test_an_answer_without_a_date_tells_nothing_of_the_clock(date):
     """A proxy may leave the header out, or write anything into it."""
     assert skew(1e9, 1e9 + 1, date) is None
+
+
+@pytest.mark.parametrize(
+    ("free", "verdict"),
+    [
+        (0, Verdict.PROBLEM),
+        (10 * 2**20 - 1, Verdict.PROBLEM),
+        (10 * 2**20, Verdict.WARNING),
+        (2**30 - 1, Verdict.WARNING),
+        (2**30, Verdict.OK),
+    ],
+)
+def test_a_disk_that_is_nearly_full_is_told_in_time(free, verdict):
+    """Under a gigabyte is a warning; what is as good as full would stop the run."""
+    assert of_space(free, Path("/data")).verdict is verdict
 
 
 SLOTS = {"QuotaCode": "L-6F7AB1C9", "QuotaName": "Number of concurrent batch", "Value": 400.0}

@@ -67,7 +67,11 @@ def state(config: Config, source: str | None, tag: str) -> Finding:
 def disk(config: Config) -> Finding:
     """Whether there is space for tasks and state."""
     folder = _existing(config.output_path)
-    free = shutil.disk_usage(folder).free
+    return of_space(shutil.disk_usage(folder).free, folder)
+
+
+def of_space(free: int, folder: Path) -> Finding:
+    """What so many free bytes at a folder mean. Pure."""
     said = f"{free / 1e9:,.1f} GB are free at {folder}."
     todo = "Make space, or name another place with --output."
     if free < _LEAST:
