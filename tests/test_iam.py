@@ -471,6 +471,7 @@ def test_the_key_goes_into_the_file_and_nowhere_else(account):
     assert account.credentials.read_text(encoding="utf-8").startswith(THEIRS)
     assert account.credentials.stat().st_mode & 0o777 == 0o600
     assert not outcome.out
+    assert f"use it with --profile {account.user}\n" in outcome.err
     assert not any(value in outcome.err for value in key.values())
 
 

@@ -280,6 +280,8 @@ async def _apply(account: Account, order: Order, *, yes: bool) -> None:
     for change in changes:
         await make(account, change)
     typer.echo(f"Done: {len(changes)} of {len(parts)} parts changed.", err=True)
+    for name in account.new_keys:
+        typer.echo(f"Key:  in {account.profiles.path}; use it with --profile {name}", err=True)
 
 
 def _agree(*, yes: bool) -> None:
