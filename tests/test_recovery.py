@@ -308,8 +308,8 @@ def next_minute_in(seconds):
 def test_time_that_is_over_stops_the_run_with_work_left(run, cloud, budget):
     """With --until or --max-hours a run ends with 3, says what is left, and the next goes on."""
     service = cloud()
-    service.add(short="first", long="@5 last")
-    zone, minute = next_minute_in(3)
+    service.add(short="first", long="@15 last")
+    zone, minute = next_minute_in(8)
     run.use(TZ=zone)
     options = ("--until", minute) if budget == "until" else ("--max-hours", "0.0005")
 
