@@ -3,7 +3,8 @@
 A recording's length is read off its container, so that no job starts whose cost would pass the
 budget; jobs in flight are in the sum from their start. Where a container can't be read the length
 is presumed from the size, at 16 kbit/s and eight hours at the most, which is more than most such
-files hold. A job that fails keeps what was set aside for it.
+files hold. A job that fails keeps what was set aside for it. Jobs that an earlier run left in
+flight come first; those that a killed run could not note any more are counted when they are met.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pipeline.state_figures import JobTimes
 
 _ENOUGH = 50
+_ALIKE = 1e-6  # of the mean square: what lengths differ by less is the rounding of sums
 
 
 class Pace(msgspec.Struct, frozen=True):
@@ -33,8 +34,9 @@ def pace_of(times: JobTimes) -> Pace:
     if times.jobs < _ENOUGH:
         return Pace()
     spread = times.square - times.audio**2
-    slope = max(0.0, (times.both - times.audio * times.took) / spread) if spread > 0 else 0.0
+    alike = spread <= _ALIKE * times.square
+    slope = 0.0 if alike else max(0.0, (times.both - times.audio * times.took) / spread)
     begins = times.took - slope * times.audio
     if begins < 0:  # no job takes less than its part of a job that takes no time to begin
-        return Pace(0.0, round(times.took / times.audio, 3), times.jobs)
-    return Pace(round(begins, 1), round(slope, 3), times.jobs)
+        return Pace(0.0, times.took / times.audio, times.jobs)
+    return Pace(begins, slope, times.jobs)

@@ -65,7 +65,8 @@ def _to_start(p: Plan) -> Iterator[str]:
 
 
 def _pace(pace: Pace) -> str:
-    takes = f"{pace.begins:g} s and {pace.per_second:g} s for each second of audio"
+    begins, more = round(pace.begins, 1), round(pace.per_second, 3)
+    takes = f"{begins:g} s and {more:g} s for each second of audio"
     if pace.jobs:
         return f"as the last {pace.jobs:,} jobs took {takes}"
     return f"if a job takes {takes}"
