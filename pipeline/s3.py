@@ -162,13 +162,13 @@ class S3:
         """The object's content, or None where there is none.
 
         Raises:
-            Denied: it may not be read; without s3:ListBucket that may mean that it is not there.
+            Denied: it may not be read; without s3:ListBucket S3 says so of one that is not there.
         """
 
         async def attempt() -> bytes | None:
             return await self._signed("s3:GetObject", place)
 
-        return await if_there(self, place, self.read_calls.call(attempt))
+        return await self.read_calls.call(attempt)
 
     async def read_part(
         self, place: S3Place, span: tuple[int, int], etag: str = ""

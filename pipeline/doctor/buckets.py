@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.doctor.finding import Finding, ok, problem, skipped, warning
 from pipeline.errors import Denied, NoSuchSource, PipelineError
+from pipeline.listing import if_there
 from pipeline.naming import S3Place, result_place, trial_place
 from pipeline.sources import Selection
 
@@ -104,7 +105,7 @@ async def writing(s3: S3, results: S3Place) -> Finding:
     somebody else under this name is left as it is.
     """
     place = trial_place(results)
-    there = await s3.read(place)
+    there = await if_there(s3, place, s3.read(place))
     if there not in (None, _TRIAL):
         return skipped(f"{place} is not what an earlier check wrote, so it is left as it is.")
     await s3.write(place, _TRIAL)
