@@ -148,7 +148,7 @@ def _after_tags(file: PartialFile) -> int:
 
 @contextmanager
 def _opened(file: Pieces) -> Iterator[InputContainer]:
-    """The container, which has sound.
+    """The container, which has sound that FFmpeg knows.
 
     Raises:
         Unreadable: it has none.
@@ -156,7 +156,7 @@ def _opened(file: Pieces) -> Iterator[InputContainer]:
     with av.open(
         file, "r", options=_OPTIONS, metadata_errors="ignore", buffer_size=HEAD
     ) as container:
-        if not container.streams.audio:
+        if not container.streams.audio or container.streams.audio[0].codec_context is None:
             raise Unreadable(UNSUPPORTED)
         yield container
 

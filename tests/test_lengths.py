@@ -164,6 +164,20 @@ def test_what_is_no_media_is_told(tmp_path, content):
     assert refused.value.reason in {NOT_VALID, UNSUPPORTED}
 
 
+@pytest.mark.parametrize("codec", [0x0000, 0x9999, 0xFFFE])
+def test_sound_that_nobody_can_decode_is_told(tmp_path, codec):
+    """A WAV file of a codec that FFmpeg does not know is one that the service does not take."""
+    path = tmp_path / "a.wav"
+    made.wav(path, 60)
+    content = path.read_bytes()
+    path.write_bytes(content[:20] + codec.to_bytes(2, "little") + content[22:])
+
+    with pytest.raises(Unreadable) as refused:
+        look(path)
+
+    assert refused.value.reason == UNSUPPORTED
+
+
 @settings(
     deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
