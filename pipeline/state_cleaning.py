@@ -99,9 +99,18 @@ class CleaningState(State):
         return int(written[0][0] + earlier[0][0])
 
     def due(self, what: Cleaning) -> Iterator[list[Due]]:
-        """They, by the page; a page may be empty. Those of earlier contents come first."""
-        query = f"SELECT identity, 0, {_FORGOTTEN.format('s', 0)} {_EARLIER}"
-        yield [Due(*row) for row in self.rows(query, what.results_too)]
+        """They, by the page; a page may be empty. Those of earlier contents come first.
+
+        With other settings that is each recording of the bucket once more.
+        """
+        query = (
+            f"SELECT identity, 0, {_FORGOTTEN.format('s', 0)} {_EARLIER} "
+            "AND identity > ? ORDER BY identity LIMIT ?"
+        )
+        done = b""
+        while earlier := self.rows(query, what.results_too, done, _ROWS):
+            yield [Due(*row) for row in earlier]
+            done = earlier[-1][0]
         last = self.rows("SELECT max(row) FROM recordings")[0][0] or 0
         for after in range(0, last, _ROWS):
             rows = self.rows(

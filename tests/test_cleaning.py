@@ -13,8 +13,10 @@ import boto3
 import pytest
 
 from pipeline.cleaning import parse_age
+from pipeline.state_cleaning import Cleaning, open_for_cleaning
 from tests.between import between, refusal
 from tests.conftest import COMMAND, endpoint
+from tests.state_files import SOURCE, begun, listed, written
 
 RESULTS = ("--results", "s3://audio/t/")
 NOW = ("clean", "--older-than", "0h", "--yes")
@@ -400,6 +402,22 @@ def test_the_jobs_of_earlier_content_go_too(run, cloud):
     assert old["deleted"] == 2
     assert jobs(service) == set()
     assert run(*NOW, "--json").summary["calls"] == {}
+
+
+def test_a_bucket_of_earlier_content_is_read_by_the_page(tmp_path):
+    """After a change of settings each recording has an old job; all are due, a few at a time."""
+    path = tmp_path / "state"
+    keys = [f"{number}.wav" for number in range(4_500)]
+    with begun(path) as state:
+        written(state, *keys)
+        state.begin(SOURCE)
+        listed(state, *keys, settings="others")
+
+    with open_for_cleaning(path) as state:
+        pages = list(state.due(Cleaning(time.time(), results_too=False)))
+
+    assert len({each.identity for page in pages for each in page}) == len(keys)
+    assert max(map(len, pages)) <= 2_000
 
 
 def test_every_attempt_of_a_recording_goes(run, cloud):
