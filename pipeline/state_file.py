@@ -119,7 +119,7 @@ def is_held(path: Path) -> bool:
     """Whether a run works with the state file now."""
     with translated(path):
         try:
-            handle = os.open(_lock_of(path), os.O_RDONLY | os.O_CLOEXEC)
+            handle = os.open(lock_path(path), os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             return False
         try:
@@ -129,11 +129,6 @@ def is_held(path: Path) -> bool:
         finally:
             os.close(handle)
     return False
-
-
-def _lock_of(path: Path) -> Path:
-    real = path.resolve()  # one file has one lock, whatever links lead to it
-    return real.with_name(f"{real.name}.lock")
 
 
 def _take(handle: int, path: Path) -> None:
