@@ -1,15 +1,17 @@
 """What a run may spend: the cost of each job is set aside before it starts, as `plan` reckons it.
 
 A recording's length is read off its container, so that no job starts whose cost would pass the
-budget; jobs in flight are in the sum from their start. Where a container can't be read the length
-is presumed from the size, at 16 kbit/s and eight hours at the most, which is more than most such
-files hold. A job that fails keeps what was set aside for it. Jobs that an earlier run left in
-flight come first; those that a killed run could not note any more are counted when they are met.
+budget; jobs in flight are in the sum from their start. Where a container can't be read, or claims
+more than the service takes, the length is presumed from the size, at 16 kbit/s and eight hours at
+the most, which is more than most such files hold. A job that fails keeps what was set aside for it.
+Jobs that an earlier run left in flight come first; those that a killed run could not note any more
+are counted when they are met.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -49,6 +51,12 @@ class Purse:
     async def set_aside(self, job: Job) -> bool:
         """Set the job's cost aside; False when it is too much, and for every job after that."""
         billed = await self._billed_for(job)
+        alone = cost(billed, self._board.prices)
+        if alone > self._most and not self._spent:
+            self._board.note(
+                f"{job.recording.key} alone costs about {self._board.prices.currency} {alone:,.2f}:"
+                f" nothing more starts with {self}. Raise it, or leave that out with --exclude."
+            )
         self._spent |= cost(self._billed + billed, self._board.prices) > self._most
         if not self._spent:
             self._billed += billed
@@ -63,8 +71,11 @@ class Purse:
         recording = job.recording
         try:
             seconds = (await self._looker.look(recording)).seconds
-            self._board.lengths[job.name] = seconds
         except (Unreadable, NotNow):
+            seconds = math.inf
+        if seconds <= LONGEST:
+            self._board.lengths[job.name] = seconds
+        else:
             seconds = min(LONGEST, recording.size / _BYTES_A_SECOND)
         return Counter(dict.fromkeys(self._items(job), billed_seconds(seconds)))
 

@@ -67,6 +67,33 @@ def test_what_is_left_is_told(run, cloud):
     assert " is over). 3 of those listed are left." in outcome.err
 
 
+def test_a_recording_that_no_budget_pays_for_is_named(run, cloud):
+    """Where one recording alone passes the budget, every night would end with it: it is told."""
+    service = cloud()
+    made.wav(service.folder / "long.wav", 600)
+
+    outcome = run("run", "s3://audio/", *budget(5))
+
+    assert outcome.code == 3
+    assert "long.wav alone costs about USD 0.06: nothing more starts with max-cost" in outcome.err
+    assert sum(service.figures()["created"].values()) == 0
+
+
+def test_a_header_that_lies_ends_no_night(run, cloud):
+    """What says that it is longer than the service takes is presumed to be as long as its size."""
+    service = cloud()
+    made.flac(service.folder / "liar.flac", 60)
+    path = service.folder / "liar.flac"
+    content = path.read_bytes()
+    facts = int.from_bytes(content[18:26]) | 2**36 - 1  # the last 36 bits: how many samples
+    path.write_bytes(content[:18] + facts.to_bytes(8) + content[26:])
+
+    outcome = run("run", "s3://audio/", *budget(10), "--json")
+
+    assert outcome.code == 0
+    assert outcome.summary["billed_seconds"] <= 8 * 60
+
+
 def test_what_is_billed_is_what_was_set_aside(run, cloud):
     """A recording whose length is known is billed for all of it, silence at its end too."""
     service = cloud()
