@@ -34,6 +34,7 @@ from pipeline.s3_answers import (
     error_details,
     head_error,
     no_bucket,
+    of_the_object,
     parse_folders,
     parse_head,
     parse_listing,
@@ -181,7 +182,7 @@ class S3:
             etag: of the object as it was when another part was read.
 
         Raises:
-            Denied: it may not be read.
+            Denied: it may not be read, or can't: it is archived, or its key is disabled.
             NoSuchSource: it is another one by now, or its bucket is in another region.
         """
         headers = {"Range": f"bytes={span[0]}-{span[1]}", **({"If-Match": etag} if etag else {})}
@@ -193,6 +194,8 @@ class S3:
             if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:  # it is empty
                 return b"", 0, etag
             if status not in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
+                if words := of_the_object(body):
+                    raise Denied(f"{place} can't be read: {words}")
                 raise self._refusal("s3:GetObject", place.bucket, body, answered)
             size = int(answered.get("Content-Range", "").rpartition("/")[2] or len(body))
             if size and not body:

@@ -112,6 +112,16 @@ def error_details(body: bytes) -> tuple[str, str, str]:
     return root.findtext("Code", ""), root.findtext("Message", ""), root.findtext("Region", "")
 
 
+def of_the_object(body: bytes) -> str:
+    """What an error answer says of one object alone; "" where it may be of the whole bucket.
+
+    A listing does not show that Intelligent-Tiering has archived an object, nor with which key one
+    is encrypted (InvalidObjectState and KMS.DisabledException of S3's error responses).
+    """
+    code, words, _ = error_details(body)
+    return f"{code}: {words}" if code == "InvalidObjectState" or code.startswith("KMS.") else ""
+
+
 def no_bucket(name: str) -> NoSuchSource:
     """The error that a missing bucket is."""
     return NoSuchSource(f"There is no bucket s3://{name}. Check its name and the account.")

@@ -21,6 +21,7 @@ from pipeline.plan.words import as_text, size
 from pipeline.state_figures import JobTimes
 from pipeline.state_reading import Standing
 from tests import made_media as made
+from tests.between import Answer, between
 from tests.conftest import RECORDINGS, endpoint
 from tests.state_files import begun, listed, running, written
 from tests.test_lengths import decoded_seconds
@@ -186,6 +187,28 @@ def test_a_recording_that_is_gone_is_told(run, cloud):
 
     assert found.refused == {"no longer there": Some(1, 1)}
     assert found.hours.value == pytest.approx(1 / 60, rel=0.02)
+
+
+@pytest.mark.parametrize("code", ["InvalidObjectState", "KMS.DisabledException"])
+def test_a_recording_that_nobody_can_read_is_one_alone(run, cloud, code):
+    """An archived object, or one of a disabled key, is told; the others are not held up."""
+    service = cloud()
+    for name in ("good", "shut"):
+        made.wav(service.folder / f"{name}.wav", 60)
+
+    def reply(asked):
+        if asked.method == "GET" and "shut.wav" in asked.path:
+            return Answer(403, f"<Error><Code>{code}</Code></Error>".encode(), {})
+        return asked.forward()
+
+    with between(service, reply) as url:
+        run.use(**endpoint(url))
+        found = plan(run, "s3://audio/", "--exact")
+        outcome = run("run", "s3://audio/", "--max-cost", "10")
+
+    assert found.refused == {"media not accessible": Some(1, 1)}
+    assert found.hours.value == pytest.approx(1 / 60)
+    assert outcome.code == 0, outcome.err
 
 
 @pytest.mark.parametrize(
