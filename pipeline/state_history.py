@@ -7,12 +7,15 @@ none of them until the next run opens it.
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import msgspec
 
+from pipeline.errors import CannotRun
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pipeline.model import Heard, Job
     from pipeline.state_reading import StateReader
@@ -98,11 +101,22 @@ def begin_run(state: StateWriter, settings: Settings) -> None:
 
 
 def end_run(state: StateWriter, summary: bytes) -> None:
-    """Remember how this run ended; `summary` is JSON."""
+    """Remember how this run ended, which is said once; `summary` is JSON."""
     state.change(
-        "UPDATE runs SET ended = ?, summary = ? WHERE run = ?",
+        "UPDATE runs SET ended = ?, summary = ? WHERE run = ? AND summary IS NULL",
         (time.time(), summary.decode(), state.generation),
     )
+
+
+@contextmanager
+def ending(state: StateWriter, exit_code: int) -> Iterator[None]:
+    """Remember of a run that can't even begin why, or it would seem to have been killed."""
+    try:
+        yield
+    except CannotRun as error:
+        with suppress(CannotRun):  # it may be that the disk is full
+            end_run(state, msgspec.json.encode({"exit_code": exit_code, "stopped": str(error)}))
+        raise
 
 
 def add_sample(state: StateWriter, number: int, sample: Sample) -> None:

@@ -210,3 +210,18 @@ def test_a_run_of_the_program_leaves_its_history(run, cloud):
     assert (last.listed, last.written, last.silent, last.failed) == (3, 2, 1, 1)
     assert [confidence for confidence, *_ in rows] == [pytest.approx(0.9), None]
     assert all(took > 0 for *_, took in rows)
+
+
+def test_a_run_that_can_not_begin_is_remembered_as_such(run, cloud):
+    """Without credentials that are good the night was not killed: the report says what to do."""
+    cloud().add(one="first")
+    assert run("run", "s3://audio/", "--profile", "nope").code == 2
+
+    with read_state(run.folder / "tasks.jsonl.state") as state:
+        (night,) = past_runs(state)
+    assert night.ended
+    assert night.exit_code == 2
+    assert run("report").code == 0
+    page = (run.folder / "tasks.report.html").read_text()
+    assert "could not go on" in page
+    assert "nope" in page

@@ -190,7 +190,7 @@ def complete(order: Order) -> Summary:
     from pipeline.history import settings_of
     from pipeline.state import open_state
     from pipeline.state_file import set_aside
-    from pipeline.state_history import begin_run
+    from pipeline.state_history import begin_run, ending
     from pipeline.writer import refuse_foreign_output
 
     config, place = order.config, order.place
@@ -208,7 +208,10 @@ def complete(order: Order) -> Summary:
         if order.earlier:
             state.remember_asked(order.earlier.asked_before())
         begin_run(state, settings_of(config, uri))
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with (
+            ending(state, CANNOT_RUN),
+            asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        ):
             return runner.run(_with_services(order, state))
 
 
