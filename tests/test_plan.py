@@ -229,6 +229,26 @@ def test_what_can_not_be_planned_is_one_sentence(run, cloud, arguments, said):
     assert said in outcome.err
 
 
+def test_what_goes_wrong_with_every_recording_is_one_sentence(run, cloud):
+    """Credentials that end while recordings are looked into stop the plan, and it says so."""
+    service = cloud()
+    for name in ("one", "two"):
+        made.wav(service.folder / f"{name}.wav", 60)
+
+    def reply(asked):
+        if ".wav" in asked.path:
+            return Answer(403, b"<Error><Code>InvalidAccessKeyId</Code></Error>", {})
+        return asked.forward()
+
+    with between(service, reply) as url:
+        run.use(**endpoint(url))
+        outcome = run("plan", "s3://audio/")
+
+    assert outcome.code == 2
+    assert "the credentials are not valid here" in outcome.err
+    assert "should not happen" not in outcome.err
+
+
 def test_a_state_file_of_another_source_is_not_believed(run, cloud):
     """What was done elsewhere says nothing of this source."""
     cloud().add(one="first")

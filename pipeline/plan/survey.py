@@ -15,7 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.asking import named_format
-from pipeline.errors import NotNow
+from pipeline.errors import NotNow, first_of
 from pipeline.lengths import DOUBTFUL, Unreadable, why_refused
 from pipeline.model import Recording
 from pipeline.plan.sampling import Sample
@@ -122,9 +122,12 @@ class Survey:
         self, recordings: Iterable[tuple[Stratum, Recording]], looker: Looker
     ) -> None:
         """Look into these; the looker bounds how many at once."""
-        async with asyncio.TaskGroup() as group:
-            for stratum, recording in recordings:
-                group.create_task(self._look(stratum, recording, looker))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for stratum, recording in recordings:
+                    group.create_task(self._look(stratum, recording, looker))
+        except BaseExceptionGroup as failed:
+            raise first_of(failed) from failed
 
     async def _look(self, stratum: Stratum, recording: Recording, looker: Looker) -> None:
         try:
