@@ -154,6 +154,13 @@ def test_the_pace_fits_its_line(steps):
     assert ("█" in drawn) == (written > 0)
 
 
+def test_a_clock_that_was_set_back_still_draws():
+    """The bars are as many, whatever the moments of the looks are."""
+    back = [Sample(at=at, written=n) for n, at in enumerate([0, 1, 2, -9000, 3, 4])]
+
+    assert len(sparkline(back)) == 2
+
+
 def test_the_view_fits_a_narrow_terminal():
     """On a terminal each fact is one line, cut where it must be, below the bar."""
     screen = io.StringIO()

@@ -149,7 +149,8 @@ def sparkline(taken: Sequence[Sample]) -> str:
     width = (taken[-1].at - begin) / columns or 1.0
     written = [0] * columns
     for before, after in pairwise(taken):
-        column = min(columns - 1, int((after.at - begin) / width))
+        column = int((after.at - begin) / width)  # anywhere, where the clock was set back
+        column = max(0, min(columns - 1, column))
         written[column] += after.written - before.written
     most = max(written) or 1
     return "".join(_BARS[round(each / most * (len(_BARS) - 1))] for each in written)
