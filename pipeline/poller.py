@@ -87,7 +87,8 @@ class Poller:
                 interval = _SOONEST
                 continue
             running, calls = await self._running()
-            gone = [job for job in due if job.name not in running]
+            waiting = self._board.waiting  # of some an event has told meanwhile
+            gone = [job for job in due if job.name not in running and job.name in waiting]
             self._board.seem_finished(gone, begun)
             self._note(begun, len(gone))
             for job in gone:

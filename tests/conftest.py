@@ -68,6 +68,7 @@ class Outcome:
     @property
     def summary(self) -> dict[str, Any]:
         """The summary that `--json` prints."""
+        assert self.out, f"ended with {self.code} and no summary: {self.err}"
         found: dict[str, Any] = json.loads(self.out)
         return found
 

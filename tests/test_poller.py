@@ -67,6 +67,32 @@ async def test_a_job_that_never_ends_is_given_up(tmp_path):
         ]
 
 
+async def test_a_job_that_an_event_tells_during_a_listing_is_handed_on_once(tmp_path):
+    """What is told between the question and the answer has another hand that collects it."""
+    with begun(tmp_path / "state") as state:
+        board = Board(state, 9)
+        told, other = running(state, "told", "other")
+        for job in (told, other):
+            board.slots.adopt()
+            board.is_running(job)
+
+        class NothingRuns:
+            """Lists no job, and has an event arrive before it answers."""
+
+            async def pages(self, *_):
+                board.told(told.name)
+                yield []
+
+        finished: asyncio.Queue[Any] = asyncio.Queue()
+        poller = Poller(board, cast("Any", NothingRuns()), "tag", Limits(), finished)
+        looking = asyncio.create_task(poller.poll())
+
+        assert await asyncio.wait_for(finished.get(), 5) == other
+        await asyncio.sleep(0)
+        assert (looking.done(), finished.empty(), dict(board.waiting)) == (False, True, {})
+        looking.cancel()
+
+
 def idle_poller(board: Board) -> Poller:
     """A poller that is not going to list."""
     return Poller(board, cast("Any", None), "tag", Limits(), asyncio.Queue())
