@@ -30,6 +30,7 @@ async def produce(source: Source, selection: Selection, asking: Asking, board: B
         figures.touched += board.state.add((each, asking.identity(each)) for each in recordings)
         figures.listed += len(page)
         board.listed()
+        await asyncio.sleep(0)  # the next page may be there: its 40 ms are not to follow at once
     board.state.note_skipped(figures.skipped)
     event("listing.ended", listed=figures.listed, skipped=dict(figures.skipped))
     figures.listing_done = True
