@@ -47,6 +47,10 @@ ConfigFile = Annotated[
         "--config", metavar="FILE", help="Settings as TOML; config.example.toml has all of them."
     ),
 ]
+ManifestFile = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="Take only what this file names, or an S3 Inventory lists."),
+]
 OutputFile = Annotated[str | None, option("output", "FILE")]
 StateFile = Annotated[str | None, option("state", "FILE")]
 Log = Annotated[LogFormat | None, option("log_format", "text|json")]

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import msgspec
 import typer
 
-from pipeline.cli.options import ConfigFile, OutputFile, StateFile, Task, examples, option, settings
+from pipeline.cli.options import (
+    ConfigFile,
+    ManifestFile,
+    OutputFile,
+    StateFile,
+    Task,
+    examples,
+    option,
+    settings,
+)
 from pipeline.cli.place import parse_source
 from pipeline.cli.services import interruptible, services
 from pipeline.config import SETTINGS
@@ -80,12 +89,7 @@ def command(
     profile: Annotated[str | None, option("profile", "NAME")] = None,
     region: Annotated[str | None, option("region", "NAME")] = None,
     endpoint_url: Annotated[str | None, option("endpoint_url", "URL")] = None,
-    manifest: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE", help="Take only what this file names, or an S3 Inventory lists."
-        ),
-    ] = None,
+    manifest: ManifestFile = None,
     config: ConfigFile = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,

@@ -14,6 +14,7 @@ from pipeline.cli.options import (
     CANNOT_RUN,
     ConfigFile,
     Log,
+    ManifestFile,
     OutputFile,
     StateFile,
     Task,
@@ -96,12 +97,7 @@ def command(
     until: Annotated[str | None, option("until", "TIME")] = None,
     max_hours: Annotated[float | None, option("max_hours", "N")] = None,
     max_cost: Annotated[float | None, option("max_cost", "AMOUNT")] = None,
-    manifest: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE", help="Take only what this file names, or an S3 Inventory lists."
-        ),
-    ] = None,
+    manifest: ManifestFile = None,
     rebuild_output: Annotated[
         bool,
         typer.Option("--rebuild-output", help="Write every task anew, from existing results."),
