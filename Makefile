@@ -33,15 +33,15 @@ test: .venv/tests-installed
 	$(BIN)/python -m pytest --numprocesses 4 --dist loadgroup --quiet
 
 # A real Label Studio; its data directory is made once, as a first start takes half a minute.
-.venv-label-studio/installed: tests/label_studio.txt tests/label_studio/server.py .venv/tests-installed
+.venv-label-studio/installed: tests/label_studio.txt tests/label_studio_server/server.py .venv/tests-installed
 	$(PYTHON) -m venv .venv-label-studio
 	.venv-label-studio/bin/python -m pip install --quiet --disable-pip-version-check \
 		--requirement tests/label_studio.txt
-	$(BIN)/python -m tests.label_studio.server .venv-label-studio/seed
+	$(BIN)/python -m tests.label_studio_server.server .venv-label-studio/seed
 	@touch $@
 
 test-label-studio: .venv-label-studio/installed
-	$(BIN)/python -m pytest -m label_studio tests/label_studio --quiet
+	$(BIN)/python -m pytest -m label_studio tests/label_studio_server --quiet
 
 .venv/browser-installed: .venv/tests-installed
 	$(PIP) --editable '.[browser]'

@@ -191,7 +191,7 @@ def start_cloud(folder: Path, *options: str) -> tuple[subprocess.Popen[str], Scr
     """Start a scripted cloud over a folder; whoever does must `end` it."""
     folder.mkdir(exist_ok=True)
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.scripted_cloud", str(folder), *options],
+        [sys.executable, "-m", "tests.support.scripted_cloud", str(folder), *options],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,

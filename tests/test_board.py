@@ -10,8 +10,8 @@ import pytest
 
 from pipeline.board import Board
 from pipeline.errors import NothingWorks
-from tests.owned_time import in_owned_time
-from tests.state_files import begun, keys_of, listed, running
+from tests.support.owned_time import in_owned_time
+from tests.support.state_files import begun, keys_of, listed, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

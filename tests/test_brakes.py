@@ -24,7 +24,7 @@ from pipeline.errors import (
     Unavailable,
 )
 from pipeline.limits import Slots
-from tests.owned_time import in_owned_time, now
+from tests.support.owned_time import in_owned_time, now
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -8,8 +8,8 @@ from threading import Event
 
 import pytest
 
-from tests.between import between
 from tests.conftest import endpoint
+from tests.support.between import between
 
 RESULTS = ("--results", "s3://audio/t/")
 RECORDINGS = 6

@@ -13,11 +13,11 @@ from email.utils import formatdate
 import pytest
 
 from pipeline.naming import S3Place, trial_place
-from tests.amazon import ARN, Account
-from tests.between import between
 from tests.conftest import clean_environment, end, endpoint, start_cloud
-from tests.in_process import InProcess
-from tests.state_files import begun, listed
+from tests.support.amazon import ARN, Account
+from tests.support.between import between
+from tests.support.in_process import InProcess
+from tests.support.state_files import begun, listed
 
 TRIAL_NAME = trial_place(S3Place("audio", "")).key
 SOURCE = ("s3://audio/", "--results", "s3://audio/t/")

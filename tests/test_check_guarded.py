@@ -11,7 +11,7 @@ import pytest
 from pipeline.iam.policies import Owner, Scope, caller_policy
 from pipeline.naming import S3Place
 from tests.conftest import emulator, endpoint
-from tests.in_process import InProcess
+from tests.support.in_process import InProcess
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("guarded")]
 

@@ -14,9 +14,9 @@ import pytest
 
 from pipeline.cleaning import parse_age
 from pipeline.state_cleaning import Cleaning, open_for_cleaning
-from tests.between import between, refusal
 from tests.conftest import COMMAND, endpoint
-from tests.state_files import SOURCE, begun, listed, written
+from tests.support.between import between, refusal
+from tests.support.state_files import SOURCE, begun, listed, written
 
 RESULTS = ("--results", "s3://audio/t/")
 NOW = ("clean", "--older-than", "0h", "--yes")

@@ -6,8 +6,8 @@ import json
 import sqlite3
 from contextlib import closing
 
-from tests.between import between, refusal
 from tests.conftest import endpoint
+from tests.support.between import between, refusal
 
 RESULTS = ("--results", "s3://audio/t/")
 

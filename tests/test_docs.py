@@ -13,7 +13,7 @@ from pipeline.labeling import TaskKind, labeling_config
 from pipeline.resolving import resolve
 from tests.conftest import ROOT
 from tests.docs import COMMANDS, README, blocks, help_text
-from tests.labeling import assert_accepted_by_label_studio
+from tests.support.labeling import assert_accepted_by_label_studio
 
 EXAMPLE = ROOT / "config.example.toml"
 

@@ -24,16 +24,16 @@ from pipeline.event_plan import setup
 from pipeline.eventing import Eventing
 from pipeline.naming import group_tag
 from pipeline.state_reading import read_state
-from tests.between import Answer, between
 from tests.conftest import endpoint
-from tests.event_feed import OWN_KEYS, feeding
+from tests.support.between import Answer, between
+from tests.support.event_feed import OWN_KEYS, feeding
 from tests.test_events import event
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.between import Asked
+    from tests.support.between import Asked
 
 SQS_CALLS = ("ReceiveMessage", "DeleteMessageBatch")
 NO_QUEUE = "com.amazonaws.sqs#QueueDoesNotExist"

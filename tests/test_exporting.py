@@ -17,7 +17,7 @@ from pipeline.collector import Line
 from pipeline.errors import OutputUnusable, StateUnusable
 from pipeline.exporting import committed_lines, worst_first, write_arrays
 from pipeline.writer import Output
-from tests.state_files import begun, running
+from tests.support.state_files import begun, running
 
 if TYPE_CHECKING:
     from pathlib import Path

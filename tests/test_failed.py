@@ -17,7 +17,7 @@ from pipeline.failures import TOO_LONG, advice
 from pipeline.files import replacing
 from pipeline.manifest import ManifestSource
 from pipeline.sources import FolderSource
-from tests.state_files import begun, listed, running
+from tests.support.state_files import begun, listed, running
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -29,8 +29,8 @@ from pipeline.state_history import (
 )
 from pipeline.state_reading import read_state
 from pipeline.writer import Output
-from tests.owned_time import in_owned_time
-from tests.state_files import begun, listed, running, written
+from tests.support.owned_time import in_owned_time
+from tests.support.state_files import begun, listed, running, written
 
 TABLES = ("runs", "samples", "heard")
 

@@ -11,8 +11,8 @@ from pipeline import labeling
 from pipeline.labeling import TaskKind, labeling_config
 from pipeline.model import Job, Recording
 from pipeline.tasks import TaskMaker
-from tests.labeling import assert_accepted_by_label_studio
-from tests.transcripts import SHAPES, read
+from tests.support.labeling import assert_accepted_by_label_studio
+from tests.support.transcripts import SHAPES, read
 
 JOB = Job(1, b"", "job", Recording("a.mp3", "e", 1))
 kinds = pytest.mark.parametrize("kind", TaskKind)

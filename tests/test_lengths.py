@@ -21,8 +21,8 @@ from pipeline.failures import (
 )
 from pipeline.lengths import Sound, Unreadable, read_sound, why_refused
 from pipeline.partial import PartialFile, Piece, Pieces
-from tests import made_media as made
 from tests.conftest import RECORDINGS
+from tests.support import made_media as made
 
 if TYPE_CHECKING:
     from pathlib import Path

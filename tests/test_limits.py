@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.limits import Pace, Slots
-from tests.account import Account, Customer
+from tests.support.account import Account, Customer
 
 few = settings(max_examples=80, deadline=None)
 

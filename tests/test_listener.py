@@ -14,8 +14,8 @@ from pipeline.board import Board
 from pipeline.errors import ResourceMissing
 from pipeline.event_queue import EventQueue
 from pipeline.listener import Listener
-from tests.owned_time import in_owned_time, now
-from tests.state_files import TAG, begun, running
+from tests.support.owned_time import in_owned_time, now
+from tests.support.state_files import TAG, begun, running
 from tests.test_events import event
 
 if TYPE_CHECKING:

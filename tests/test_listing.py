@@ -18,7 +18,7 @@ from pipeline.local.s3_wire import listing as xml_of
 from pipeline.local.s3_wire import to_token
 from pipeline.naming import S3Place
 from pipeline.s3_answers import parse_folders, parse_listing
-from tests.owned_time import in_owned_time, now
+from tests.support.owned_time import in_owned_time, now
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -19,7 +19,7 @@ from pipeline.naming import S3Place
 from pipeline.sources import S3Source
 from pipeline.watching import Watch
 from tests.conftest import ROOT
-from tests.idle_run import idle_run
+from tests.support.idle_run import idle_run
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,7 +16,7 @@ from pipeline.errors import OutputUnusable
 from pipeline.files import replacing
 from pipeline.parts import write_parts
 from pipeline.writer import Output
-from tests.state_files import begun, running
+from tests.support.state_files import begun, running
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,7 @@ from pipeline.config import Limits
 from pipeline.events import Reliance
 from pipeline.failures import NEVER_ENDED
 from pipeline.poller import Poller, next_interval
-from tests.state_files import begun, running
+from tests.support.state_files import begun, running
 
 few = settings(max_examples=80, deadline=None)
 

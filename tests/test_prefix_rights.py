@@ -18,7 +18,7 @@ from pipeline.config import Aws, Limits
 from pipeline.errors import Denied
 from pipeline.naming import S3Place
 from pipeline.s3 import open_s3
-from tests.between import Asked, between, refusal
+from tests.support.between import Asked, between, refusal
 
 CALLS = S3Place("audio", "calls/a.mp3")
 MISSING = S3Place("audio", "calls/b.mp3")

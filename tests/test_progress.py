@@ -17,8 +17,8 @@ from pipeline.board import Board
 from pipeline.logs import begin_json
 from pipeline.progress import Gauge, Snapshot, Style, counted, shown, style_for
 from pipeline.text import duration, printable
-from tests.owned_time import in_owned_time
-from tests.state_files import begun, listed
+from tests.support.owned_time import in_owned_time
+from tests.support.state_files import begun, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,8 +6,8 @@ import pytest
 from yarl import URL
 
 from pipeline import proxies
-from tests.between import between
 from tests.conftest import endpoint
+from tests.support.between import between
 
 HOST = "http://transcribe.example"
 

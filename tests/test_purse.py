@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.errors import BadSettings
 from pipeline.resolving import resolve
-from tests import made_media as made
+from tests.support import made_media as made
 
 MINUTE = 0.006
 

@@ -7,8 +7,8 @@ from threading import Event
 
 import pytest
 
-from tests.between import between, refusal
 from tests.conftest import endpoint
+from tests.support.between import between, refusal
 
 RESULTS = ("--results", "s3://audio/t/")
 STATE = "tasks.jsonl.state"

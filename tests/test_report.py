@@ -25,8 +25,8 @@ from pipeline.state_figures import confidences, job_quantiles, job_seconds, tota
 from pipeline.state_history import Sample
 from pipeline.state_reading import read_state
 from pipeline.summary import Failure
-from tests.nights import BEGUN, HOUR, a_night, an_hour, end, fail, hear, run_begun, sampled
-from tests.state_files import SOURCE, begun, listed, running, written
+from tests.support.nights import BEGUN, HOUR, a_night, an_hour, end, fail, hear, run_begun, sampled
+from tests.support.state_files import SOURCE, begun, listed, running, written
 
 if TYPE_CHECKING:
     from pathlib import Path

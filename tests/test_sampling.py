@@ -15,7 +15,7 @@ from pipeline.model import Recording
 from pipeline.partial import PartialFile
 from pipeline.plan.sampling import Sample, presumed_seconds
 from pipeline.prices import Item, billed_seconds
-from tests import made_media as made
+from tests.support import made_media as made
 
 ITEMS = (Item.TRANSCRIPTION,)
 recordings = st.lists(

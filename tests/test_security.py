@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.between import Answer, between, refusal
 from tests.conftest import RECORDINGS, endpoint
+from tests.support.between import Answer, between, refusal
 
 SECRET = "Wq3secretsecretsecret+9"
 SPOKEN = "xylophone"

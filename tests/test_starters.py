@@ -24,8 +24,8 @@ from pipeline.naming import S3Place, identity
 from pipeline.resolving import resolve
 from pipeline.sources import S3Source
 from pipeline.starters import Starters
-from tests.owned_time import in_owned_time
-from tests.state_files import begun, keys_of, listed
+from tests.support.owned_time import in_owned_time
+from tests.support.state_files import begun, keys_of, listed
 
 if TYPE_CHECKING:
     from pathlib import Path

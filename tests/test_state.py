@@ -20,7 +20,7 @@ from pipeline.naming import identity
 from pipeline.state import open_state
 from pipeline.state_file import set_aside
 from pipeline.state_reading import Counts, read_state
-from tests.state_files import SOURCE, TAG, begun, keys_of, listed, running, written
+from tests.support.state_files import SOURCE, TAG, begun, keys_of, listed, running, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,7 +18,7 @@ from pipeline.model import Job, Recording
 from pipeline.naming import identity
 from pipeline.state_reading import Status
 from pipeline.writer import Output, forget_output
-from tests.state_files import TAG, begun
+from tests.support.state_files import TAG, begun
 
 KEYS = ("a.mp3", "a/a.mp3", "b\n.mp3", "ü.mp3")
 ETAGS = ("1", "2", "3")

@@ -30,7 +30,7 @@ from pipeline.summary import (
     summarise,
 )
 from tests.conftest import ROOT
-from tests.state_files import begun, listed, running, written
+from tests.support.state_files import begun, listed, running, written
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pipeline.errors import RecordingFailed
 from pipeline.model import Segment, Transcript, Versions, Word
 from pipeline.transcript import parse_transcript
-from tests.transcripts import (
+from tests.support.transcripts import (
     DOCUMENTS,
     FOLDER,
     SHAPES,

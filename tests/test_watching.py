@@ -20,8 +20,8 @@ from pipeline.config import Watching
 from pipeline.errors import BadSettings, OutputUnusable
 from pipeline.watching import kept, last_success, watched
 from tests.conftest import ROOT, free_port
-from tests.idle_run import idle_run
-from tests.state_files import begun
+from tests.support.idle_run import idle_run
+from tests.support.state_files import begun
 
 if TYPE_CHECKING:
     import subprocess

@@ -20,8 +20,8 @@ from pipeline.collector import Line
 from pipeline.errors import OutputUnusable, StateUnusable
 from pipeline.state_reading import read_state
 from pipeline.writer import Output, forget_output, write
-from tests.owned_time import in_owned_time
-from tests.state_files import begun, listed, running
+from tests.support.owned_time import in_owned_time
+from tests.support.state_files import begun, listed, running
 
 few = settings(max_examples=25, deadline=None)
 
@@ -32,7 +32,7 @@ from pathlib import Path
 from pipeline.collector import Line
 from pipeline.errors import OutputUnusable
 from pipeline.writer import Output
-from tests.state_files import begun, running
+from tests.support.state_files import begun, running
 
 folder = Path(sys.argv[1])
 with begun(folder / "state") as state:

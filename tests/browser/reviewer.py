@@ -19,7 +19,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.browser.chromium import open_chromium, resize
-from tests.label_studio.server import EMAIL, PASSWORD
+from tests.label_studio_server.server import EMAIL, PASSWORD
 
 if TYPE_CHECKING:
     from collections.abc import Callable

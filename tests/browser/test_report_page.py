@@ -19,7 +19,7 @@ from pipeline.state_history import Sample
 from pipeline.state_reading import read_state
 from tests.browser.chromium import open_chromium, prefer, resize
 from tests.conftest import ROOT
-from tests.nights import BEGUN, HOUR, a_night, an_hour, end, fail, hear, run_begun, sampled
+from tests.support.nights import BEGUN, HOUR, a_night, an_hour, end, fail, hear, run_begun, sampled
 from tests.test_quality import THREE
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from pipeline.tasks import TaskMaker
 from tests.browser.content import SAID, TURNS, conversation, hour
 from tests.browser.reviewer import Reviewer, Shown
 from tests.conftest import RECORDINGS, ROOT, Cli, end, endpoint
-from tests.label_studio.outputs import MODEL, add_transcripts
-from tests.label_studio.server import LabelStudio, from_seed, s3_access
+from tests.label_studio_server.outputs import MODEL, add_transcripts
+from tests.label_studio_server.server import LabelStudio, from_seed, s3_access
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.conftest import Cli, Outcome
-    from tests.label_studio.server import LabelStudio
+    from tests.label_studio_server.server import LabelStudio
 
 TRANSCRIPT = labeling_config(TaskKind.TRANSCRIPT)
 SEGMENTS = labeling_config(TaskKind.SEGMENTS)

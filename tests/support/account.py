@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pipeline.brakes import Operation, SlotGate, Waiting
 from pipeline.errors import NoFreeSlot, Throttled
 from pipeline.poller import next_interval
-from tests.owned_time import in_owned_time, now
+from tests.support.owned_time import in_owned_time, now
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.label_studio.server import LabelStudio, from_seed
+from tests.label_studio_server.server import LabelStudio, from_seed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,9 +15,9 @@ import msgspec
 import pytest
 
 from pipeline.labeling import TaskKind, labeling_config
-from tests.between import Answer, between
 from tests.conftest import ScriptedCloud
-from tests.label_studio.outputs import add_tasks, many, transcript
+from tests.label_studio_server.outputs import add_tasks, many, transcript
+from tests.support.between import Answer, between
 
 if TYPE_CHECKING:
     from pipeline.model import Transcript
@@ -348,7 +348,7 @@ def test_title_of_two_projects_is_not_guessed(run, push, label_studio):
 
 def test_server_that_restarts_on_the_way_is_waited_for(run, push, tmp_path):
     """A server killed mid-push and started again: the same push completes, nothing doubled."""
-    from tests.label_studio.server import from_seed
+    from tests.label_studio_server.server import from_seed
 
     server = from_seed(tmp_path / "data")
     server.start()
@@ -631,7 +631,7 @@ def test_page_of_a_proxy_is_named_as_such(run, label_studio, project, status, sa
 
 def test_legacy_token_that_is_switched_off_is_explained(run, tmp_path):
     """An organization without legacy tokens: the message says which kind to make instead."""
-    from tests.label_studio.server import from_seed
+    from tests.label_studio_server.server import from_seed
 
     server = from_seed(tmp_path / "data")
     server.start()
@@ -667,7 +667,7 @@ def test_two_pushes_of_one_output_do_not_meet(run, push, label_studio, project):
 def test_push_works_beside_a_run(run, push, label_studio, project):
     """While a run holds the state file, its committed tasks are pushed, and only those."""
     add_tasks(run.folder, many(2))
-    from tests.state_files import begun
+    from tests.support.state_files import begun
 
     with begun(run.folder / "tasks.jsonl.state"):
         with (run.folder / "tasks.jsonl").open("ab") as file:

@@ -10,7 +10,7 @@ import msgspec
 from pipeline.model import Heard
 from pipeline.state_history import Sample, Settings, add_sample, begin_run, end_run, note_heard
 from pipeline.summary import Balance, Summary
-from tests.state_files import SOURCE, begun, running
+from tests.support.state_files import SOURCE, begun, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

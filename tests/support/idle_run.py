@@ -14,7 +14,7 @@ from pipeline.resolving import resolve
 from pipeline.run import Run
 from pipeline.s3 import S3
 from pipeline.sources import S3Source
-from tests.state_files import begun
+from tests.support.state_files import begun
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

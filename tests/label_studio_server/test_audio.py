@@ -11,8 +11,8 @@ import boto3
 import pytest
 
 from pipeline.labeling import TaskKind, labeling_config
-from tests.label_studio.outputs import add_tasks
-from tests.label_studio.server import from_seed, s3_access
+from tests.label_studio_server.outputs import add_tasks
+from tests.label_studio_server.server import from_seed, s3_access
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("ministack")]
 KEYS = {"a.mp3": "one two", "Grüße aus Köln+%41.mp3": "three"}

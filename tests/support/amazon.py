@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote
 
-from tests.between import Answer, refusal
+from tests.support.between import Answer, refusal
 
 if TYPE_CHECKING:
-    from tests.between import Asked
     from tests.conftest import ScriptedCloud
+    from tests.support.between import Asked
 
 ARN = "arn:aws:iam::123456789012:user/nightly"
 REGION = "us-east-1"

@@ -11,7 +11,7 @@ from pipeline.model import Heard, Recording, Segment, Transcript
 from pipeline.naming import identity
 from pipeline.tasks import TaskMaker
 from pipeline.writer import Output
-from tests.state_files import begun
+from tests.support.state_files import begun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -1,6 +1,6 @@
 """A local cloud in its own process whose recogniser reads the words from the files themselves.
 
-    python -m tests.scripted_cloud FOLDER --slots 250 --seconds 0.2
+    python -m tests.support.scripted_cloud FOLDER --slots 250 --seconds 0.2
 
 A file's content is its transcript ("sound" where it is no text); "!reason" fails with that reason;
 "@3 words" takes three seconds to be heard; an empty line is silence. It is the real endpoint with

@@ -1,6 +1,6 @@
 """A real Label Studio on the loopback interface, with strict validation of predictions.
 
-python -m tests.label_studio.server FOLDER    # makes a migrated data directory, once
+python -m tests.label_studio_server.server FOLDER    # makes a migrated data directory, once
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.labeling import TaskKind, labeling_config
 from tests.conftest import emulator, endpoint
-from tests.label_studio.server import from_seed, s3_access
+from tests.label_studio_server.server import from_seed, s3_access
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("ministack")]
 
