@@ -17,15 +17,15 @@ from botocore import exceptions as boto
 
 from pipeline import __version__
 from pipeline.aws_errors import CREDENTIALS_STEP, translated
-from pipeline.brakes import Operation
 from pipeline.errors import Expired, Unavailable
 from pipeline.model import JobStatus
+from pipeline.net.retry import Operation
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from pipeline.brakes import SlotGate, Waiting
     from pipeline.config import Aws, Limits
+    from pipeline.net.retry import SlotGate, Waiting
 
 _PAGE = 100
 _NOT_THE_SERVICE = "The answer is not Amazon Transcribe's; is there a proxy in between?"

@@ -6,11 +6,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pipeline.aws_errors import translated
-from pipeline.brakes import Operation
+from pipeline.net.retry import Operation
 
 if TYPE_CHECKING:
     from pipeline.aws import Session
-    from pipeline.brakes import Waiting
+    from pipeline.net.retry import Waiting
 
 _RATE = 10.0
 _IAM_PREFIXES = {"service-quotas": "servicequotas"}

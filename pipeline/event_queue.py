@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipeline.aws_service import Service
-    from pipeline.brakes import Operation
+    from pipeline.net.retry import Operation
 
 BATCH = 10
 RATE = 100.0

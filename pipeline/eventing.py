@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pipeline.aws import Session
-    from pipeline.brakes import Waiting
+    from pipeline.net.retry import Waiting
 
 
 class Eventing:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipeline.board import Board
-    from pipeline.brakes import Operation
     from pipeline.config import Config
+    from pipeline.net.retry import Operation
 
 MOST_SAMPLES = 600
 _SECONDS = 1.0

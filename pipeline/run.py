@@ -39,10 +39,10 @@ if TYPE_CHECKING:
 
     from pipeline.aws import Session
     from pipeline.board import Board
-    from pipeline.brakes import Operation
     from pipeline.collector import Line
     from pipeline.config import Budget, Config
     from pipeline.model import Job
+    from pipeline.net.retry import Operation
     from pipeline.s3 import S3
     from pipeline.sources import Selection, Source
     from pipeline.state_reading import StateReader

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from yarl import URL
 
 from pipeline.aws_errors import meaning, translated
-from pipeline.brakes import Operation
 from pipeline.errors import (
     Denied,
     NoAccess,
@@ -26,9 +25,10 @@ from pipeline.errors import (
     Unavailable,
 )
 from pipeline.failures import BROKEN_TRANSCRIPT
-from pipeline.http import open_http, request
 from pipeline.listing import if_there, list_objects
 from pipeline.naming import S3Place
+from pipeline.net.http import open_http, request
+from pipeline.net.retry import Operation
 from pipeline.presign import Presigner
 from pipeline.s3_answers import (
     error_details,
@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     import aiohttp
 
     from pipeline.aws import Session
-    from pipeline.brakes import Waiting
     from pipeline.config import Limits
+    from pipeline.net.retry import Waiting
     from pipeline.sources import Entry
 
 T = TypeVar("T")

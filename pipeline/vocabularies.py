@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import msgspec
 
 from pipeline.aws_errors import translated
-from pipeline.brakes import Operation
 from pipeline.errors import (
     BadSettings,
     RecordingFailed,
@@ -19,14 +18,15 @@ from pipeline.errors import (
     VocabularyMissing,
     VocabularyTaken,
 )
+from pipeline.net.retry import Operation
 from pipeline.vocabulary import as_table, parse_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pipeline.aws import Session
-    from pipeline.brakes import Waiting
     from pipeline.naming import S3Place
+    from pipeline.net.retry import Waiting
     from pipeline.s3 import S3
     from pipeline.vocabulary import Row
 

@@ -10,9 +10,9 @@ import pytest
 
 from pipeline.aws import connect
 from pipeline.aws_service import Service, iam_action
-from pipeline.brakes import Waiting
 from pipeline.config import Aws
 from pipeline.errors import BadSettings, ResourceMissing, ResourceTaken
+from pipeline.net.retry import Waiting
 from tests.conftest import endpoint
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("ministack")]

@@ -18,11 +18,11 @@ import boto3
 import pytest
 
 from pipeline.aws import connect
-from pipeline.brakes import Waiting
 from pipeline.config import Aws
 from pipeline.event_plan import setup
 from pipeline.eventing import Eventing
 from pipeline.naming import group_tag
+from pipeline.net.retry import Waiting
 from pipeline.state_reading import read_state
 from tests.conftest import endpoint
 from tests.support.between import Answer, between

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.aws import connect
-from pipeline.brakes import Waiting
 from pipeline.config import Aws
 from pipeline.errors import BadSettings, ServiceUnreachable
 from pipeline.iam import making
@@ -21,6 +20,7 @@ from pipeline.iam.finding import find
 from pipeline.iam.making import make
 from pipeline.iam.plan import Change, Kind, Part
 from pipeline.iam.profiles import Key, Profiles, with_key
+from pipeline.net.retry import Waiting
 
 KEY = Key("AKIANEW", "s3cr3t")
 SECTION = "[nightly]\naws_access_key_id = AKIANEW\naws_secret_access_key = s3cr3t\n"

@@ -13,9 +13,9 @@ import pytest
 
 from pipeline import listing
 from pipeline.aws import connect
-from pipeline.brakes import Waiting
 from pipeline.config import Aws, Limits
 from pipeline.naming import S3Place
+from pipeline.net.retry import Waiting
 from pipeline.s3 import open_s3
 from tests.conftest import endpoint
 from tests.test_inventory import DAY, part, put_inventory, row

@@ -13,10 +13,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from pipeline.aws import connect
-from pipeline.brakes import Waiting
 from pipeline.config import Aws, Limits
 from pipeline.errors import Denied
 from pipeline.naming import S3Place
+from pipeline.net.retry import Waiting
 from pipeline.s3 import open_s3
 from tests.support.between import Asked, between, refusal
 

@@ -30,7 +30,7 @@ from tests.support.state_files import begun, keys_of, listed
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.brakes import SlotGate
+    from pipeline.net.retry import SlotGate
 
 
 class Service:

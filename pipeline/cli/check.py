@@ -122,7 +122,7 @@ async def _examined(
 ) -> list[Line]:
     """Every line, each shown as soon as it and those before it are there."""
     from pipeline.doctor.examine import examine
-    from pipeline.http import open_http
+    from pipeline.net.http import open_http
 
     lines = []
     async with AsyncExitStack() as stack:
@@ -144,10 +144,10 @@ async def _of_amazon(
 ) -> tuple[Amazon | None, list[Check]]:
     """The lines about AWS, and what they are asked through; None where there is no way to it."""
     from pipeline.aws import connect
-    from pipeline.brakes import Waiting
     from pipeline.doctor.amazon import Amazon
     from pipeline.doctor.examine import Check, told
     from pipeline.doctor.finding import of_error, skipped
+    from pipeline.net.retry import Waiting
     from pipeline.s3 import open_s3
 
     if isinstance(place, Path):

@@ -203,8 +203,8 @@ async def _with_services(
     config: Config, state: CleaningState, what: Cleaning, progress: Progress
 ) -> Ended:
     from pipeline.aws import Transcriber
-    from pipeline.brakes import SlotGate, Waiting
     from pipeline.cleaning import Cleaner
+    from pipeline.net.retry import SlotGate, Waiting
 
     waiting, begun = Waiting(), time.monotonic()
     async with services(config, S3Place(state.bucket, ""), waiting) as (_, _, session, s3):

@@ -127,7 +127,7 @@ def _version(config: Config, place: S3Place) -> Version:
     """The vocabulary as it is at the service now."""
     import uvloop
 
-    from pipeline.brakes import Waiting
+    from pipeline.net.retry import Waiting
     from pipeline.vocabularies import Vocabularies
 
     async def ask() -> Version:

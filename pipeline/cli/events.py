@@ -99,8 +99,8 @@ def _change(
 
     async def work() -> str:
         from pipeline.aws import connect
-        from pipeline.brakes import Waiting
         from pipeline.eventing import Eventing
+        from pipeline.net.retry import Waiting
 
         async with connect(config.aws, 1) as session:
             eventing = Eventing(session, Waiting())

@@ -247,9 +247,9 @@ def _tags(named: Sequence[str]) -> dict[str, str]:
 
 async def _with_account(config: Config, work: Callable[[Account], Awaitable[T]]) -> T:
     from pipeline.aws import connect
-    from pipeline.brakes import Waiting
     from pipeline.iam.account import Account
     from pipeline.iam.profiles import Profiles
+    from pipeline.net.retry import Waiting
 
     async with connect(config.aws, connections=1) as session:
         return await work(Account(session, Waiting(), Profiles()))

@@ -122,9 +122,9 @@ def command(
 async def _make(wish: Wish, plans: list[Plan]) -> None:
     """Survey the source and add the plan that follows to the list."""
     from pipeline.asking import Asking
-    from pipeline.brakes import Waiting
     from pipeline.looking import looking
     from pipeline.manifest import named_by
+    from pipeline.net.retry import Waiting
     from pipeline.plan.forecast import forecast
     from pipeline.plan.pace import pace_of
     from pipeline.plan.survey import Survey, Wanted

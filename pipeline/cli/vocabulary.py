@@ -223,7 +223,7 @@ def _wanted(config: Config, table: Path, upload: str) -> Wanted:
 
 async def _apply(config: Config, wanted: Wanted, minutes: float) -> int:
     """Apply it; returns the signal that ended it, or 0."""
-    from pipeline.brakes import Waiting
+    from pipeline.net.retry import Waiting
     from pipeline.vocabularies import Vocabularies
 
     waiting = Waiting()

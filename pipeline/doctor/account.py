@@ -16,7 +16,7 @@ from pipeline.doctor.finding import (
     warning,
 )
 from pipeline.errors import PipelineError
-from pipeline.http import request
+from pipeline.net.http import request
 from pipeline.text import duration
 
 if TYPE_CHECKING:

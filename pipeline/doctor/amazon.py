@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from pipeline.aws import Transcriber
 from pipeline.aws_service import Service
-from pipeline.brakes import SlotGate, Waiting
 from pipeline.doctor import account, buckets, named, service
 from pipeline.doctor.examine import Check, once, told
 from pipeline.doctor.finding import Finding, Verdict, is_refused, skipped
 from pipeline.doctor.rights import Asked, Rights
 from pipeline.errors import Denied, NoSuchSource, PipelineError
 from pipeline.naming import group_tag, parse_s3_uri, result_place
+from pipeline.net.retry import SlotGate, Waiting
 from pipeline.vocabularies import Vocabularies
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ import msgspec
 from pipeline.doctor.examine import Check, once, told
 from pipeline.doctor.finding import Finding, ok, problem, skipped, warning
 from pipeline.errors import PipelineError
-from pipeline.http import request
 from pipeline.label_studio.fitting import Survey, misfits
 from pipeline.label_studio.projects import new_version, storage_advice
 from pipeline.label_studio.task_lines import task_lines
 from pipeline.model import Job, Recording, Segment, Transcript
+from pipeline.net.http import request
 from pipeline.tasks import TaskMaker
 
 if TYPE_CHECKING:

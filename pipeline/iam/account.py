@@ -11,8 +11,8 @@ from pipeline.iam.policies import CORS_ID, Owner
 
 if TYPE_CHECKING:
     from pipeline.aws import Session
-    from pipeline.brakes import Waiting
     from pipeline.iam.profiles import Key, Profiles
+    from pipeline.net.retry import Waiting
 
 
 class Account:

@@ -7,8 +7,8 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pipeline.brakes import Operation, SlotGate, Waiting
 from pipeline.errors import NoFreeSlot, Throttled
+from pipeline.net.retry import Operation, SlotGate, Waiting
 from pipeline.poller import next_interval
 from tests.support.owned_time import in_owned_time, now
 

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline import brakes
-from pipeline.brakes import Operation, SlotGate, Waiting
 from pipeline.errors import (
     Expired,
     JobExists,
@@ -23,7 +21,9 @@ from pipeline.errors import (
     Throttled,
     Unavailable,
 )
-from pipeline.limits import Slots
+from pipeline.net import retry
+from pipeline.net.rate_limit import Slots
+from pipeline.net.retry import Operation, SlotGate, Waiting
 from tests.support.owned_time import in_owned_time, now
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def test_throttles_use_up_no_tries():
 
 def test_throttles_are_given_up_after_a_time(monkeypatch):
     """Time bounds what the number of tries does not: a call that is throttled for too long."""
-    monkeypatch.setattr(brakes, "_SECONDS", 0.0)  # tenacity measures it by a clock of its own
+    monkeypatch.setattr(retry, "_SECONDS", 0.0)  # tenacity measures it by a clock of its own
     service = Service(Throttled("Rate exceeded"))
 
     with pytest.raises(ServiceUnreachable, match="Rate exceeded"):

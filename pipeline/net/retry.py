@@ -23,7 +23,7 @@ from pipeline.errors import (
     Throttled,
     Unavailable,
 )
-from pipeline.limits import Pace, Slots
+from pipeline.net.rate_limit import Pace, Slots
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.limits import Pace, Slots
+from pipeline.net.rate_limit import Pace, Slots
 from tests.support.account import Account, Customer
 
 few = settings(max_examples=80, deadline=None)

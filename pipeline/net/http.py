@@ -11,7 +11,7 @@ from yarl import URL
 
 from pipeline.errors import RecordingFailed, Unavailable
 from pipeline.failures import BROKEN_TRANSCRIPT
-from pipeline.proxies import proxy_for
+from pipeline.net.proxies import proxy_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
