@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from pipeline.config.transcription import AUTO, DETECT, IDENTIFIED, MULTIPLE, parse_fingerprint
 from pipeline.globs import folder_of, pattern
-from pipeline.job_options import AUTO, DETECT, IDENTIFIED, MULTIPLE, parse_fingerprint
 from pipeline.model import Asked
 from pipeline.naming import identity, parse_s3_uri, result_place, subtitle_place
 from pipeline.sources import certain_format
@@ -16,8 +16,8 @@ from pipeline.sources import certain_format
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pipeline.config import Config
-    from pipeline.job_options import Transcribe
+    from pipeline.config.schema import Config
+    from pipeline.config.transcription import Transcribe
     from pipeline.model import Job, Recording
     from pipeline.naming import S3Place
     from pipeline.sources import Source

@@ -24,7 +24,7 @@ from pipeline.net.retry import Operation
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from pipeline.config import Aws, Limits
+    from pipeline.config.schema import Aws, Limits
     from pipeline.net.retry import SlotGate, Waiting
 
 _PAGE = 100

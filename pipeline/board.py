@@ -11,12 +11,12 @@ import time
 from collections import Counter, deque
 from typing import TYPE_CHECKING
 
-from pipeline.config import Prices
+from pipeline.config.pricing import cost
+from pipeline.config.schema import Prices
 from pipeline.errors import NothingWorks
 from pipeline.figures import Figures
 from pipeline.logs import WARNING, event
 from pipeline.net.retry import SlotGate, Waiting
-from pipeline.prices import cost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

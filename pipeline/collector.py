@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
+from pipeline.config.pricing import items_of
 from pipeline.errors import (
     Denied,
     JobMissing,
@@ -15,7 +16,6 @@ from pipeline.errors import (
 from pipeline.failures import BROKEN_TRANSCRIPT, FAULT, LOST, NO_SPEECH, OTHER_PLACE, classify
 from pipeline.model import Asked, Heard, Job, JobStatus, Transcript
 from pipeline.naming import parse_s3_uri, place_of_result, places_of_results, result_place
-from pipeline.prices import items_of
 from pipeline.tasks import TaskMaker
 from pipeline.transcript import parse_transcript
 

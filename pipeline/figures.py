@@ -6,8 +6,8 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from pipeline.config.pricing import Item, billed_seconds
 from pipeline.durations import Passage
-from pipeline.prices import Item, billed_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

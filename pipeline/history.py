@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipeline.board import Board
-    from pipeline.config import Config
+    from pipeline.config.schema import Config
     from pipeline.net.retry import Operation
 
 MOST_SAMPLES = 600

@@ -18,7 +18,7 @@ from pipeline.text import duration
 if TYPE_CHECKING:
     from pipeline.aws import Transcriber
     from pipeline.board import Board
-    from pipeline.config import Limits
+    from pipeline.config.schema import Limits
     from pipeline.model import Job
 
 _SOONEST = 0.2

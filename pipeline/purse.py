@@ -16,10 +16,10 @@ from collections import Counter
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from pipeline.config.pricing import Item, billed_seconds, cost, items_of
 from pipeline.errors import NotNow
 from pipeline.lengths import LONGEST, Unreadable
 from pipeline.looking import looking
-from pipeline.prices import Item, billed_seconds, cost, items_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable

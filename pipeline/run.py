@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING
 from pipeline.asking import Asking
 from pipeline.aws import Transcriber
 from pipeline.aws_service import Service
-from pipeline.budget import seconds_left
 from pipeline.collector import Collectors
+from pipeline.config.deadline import seconds_left
 from pipeline.errors import BudgetSpent, first_of
 from pipeline.event_queue import RATE, EventQueue
 from pipeline.history import keep_history
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from pipeline.aws import Session
     from pipeline.board import Board
     from pipeline.collector import Line
-    from pipeline.config import Budget, Config
+    from pipeline.config.schema import Budget, Config
     from pipeline.model import Job
     from pipeline.net.retry import Operation
     from pipeline.s3 import S3

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     import aiohttp
 
     from pipeline.aws import Session
-    from pipeline.config import Limits
+    from pipeline.config.schema import Limits
     from pipeline.net.retry import Waiting
     from pipeline.sources import Entry
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
-    from pipeline.config import Watching
+    from pipeline.config.schema import Watching
     from pipeline.run import Run
     from pipeline.state_reading import StateReader
 

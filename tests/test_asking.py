@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.asking import Asking, start_request
-from pipeline.config import Config, Rule
-from pipeline.job_options import WITHOUT_EFFECT, Transcribe
+from pipeline.config.loading import resolve
+from pipeline.config.schema import Config, Rule
+from pipeline.config.transcription import WITHOUT_EFFECT, Transcribe
 from pipeline.model import Asked, Job, Recording
 from pipeline.naming import S3Place, identity
-from pipeline.resolving import resolve
 from pipeline.sources import Entry, S3Source, Selection
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from botocore import exceptions as boto
 
 from pipeline.aws import connect
 from pipeline.aws_errors import meaning, translated
-from pipeline.config import Aws
+from pipeline.config.schema import Aws
 from pipeline.errors import (
     BadSettings,
     Denied,

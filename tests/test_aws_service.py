@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.aws import connect
 from pipeline.aws_service import Service, iam_action
-from pipeline.config import Aws
+from pipeline.config.schema import Aws
 from pipeline.errors import BadSettings, ResourceMissing, ResourceTaken
 from pipeline.net.retry import Waiting
 from tests.conftest import endpoint

@@ -19,7 +19,7 @@ import boto3
 import pytest
 from cfnlint.decode import cfn_yaml
 
-from pipeline.config import SETTINGS
+from pipeline.config.schema import SETTINGS
 from pipeline.iam.plan import canonical
 from tests.conftest import ROOT, clean_environment, endpoint
 

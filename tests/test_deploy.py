@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.config import SETTINGS
-from pipeline.resolving import resolve
+from pipeline.config.loading import resolve
+from pipeline.config.schema import SETTINGS
 from tests.conftest import COMMAND, ROOT, clean_environment
 
 DEPLOY = ROOT / "deploy"

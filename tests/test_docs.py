@@ -8,9 +8,9 @@ import tomllib
 import msgspec
 import pytest
 
-from pipeline.config import RULES, SECTIONS, Config
+from pipeline.config.loading import resolve
+from pipeline.config.schema import RULES, SECTIONS, Config
 from pipeline.labeling import TaskKind, labeling_config
-from pipeline.resolving import resolve
 from tests.conftest import ROOT
 from tests.docs import COMMANDS, README, blocks, help_text
 from tests.support.labeling import assert_accepted_by_label_studio

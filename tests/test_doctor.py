@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.aws_errors import meaning
-from pipeline.config import Config, Limits
+from pipeline.config.schema import Config, Limits
+from pipeline.config.transcription import Transcribe
 from pipeline.doctor.account import of_quotas, of_skew, skew
 from pipeline.doctor.examine import Check, examine, once, told
 from pipeline.doctor.finding import (
@@ -29,7 +30,6 @@ from pipeline.errors import (
     ServiceUnreachable,
     Unavailable,
 )
-from pipeline.job_options import Transcribe
 from pipeline.naming import S3Place, parse_job_name, trial_place
 
 LIST = "s3:ListBucket on s3://b"

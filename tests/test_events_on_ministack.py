@@ -18,7 +18,7 @@ import boto3
 import pytest
 
 from pipeline.aws import connect
-from pipeline.config import Aws
+from pipeline.config.schema import Aws
 from pipeline.event_plan import setup
 from pipeline.eventing import Eventing
 from pipeline.naming import group_tag

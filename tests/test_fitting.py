@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from pipeline.config import Aws, Config, Tasks
+from pipeline.config.schema import Aws, Config, Tasks
+from pipeline.config.transcription import Transcribe
 from pipeline.doctor.reviewing import sample
-from pipeline.job_options import Transcribe
 from pipeline.label_studio.client import Control, Project
 from pipeline.label_studio.fitting import Survey, label_config_for, misfits
 from pipeline.label_studio.projects import new_version, storage_settings

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.aws import connect
-from pipeline.config import Aws
+from pipeline.config.schema import Aws
 from pipeline.errors import BadSettings, ServiceUnreachable
 from pipeline.iam import making
 from pipeline.iam.account import Account

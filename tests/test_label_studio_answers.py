@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config import LabelStudio
+from pipeline.config.schema import LabelStudio
 from pipeline.errors import (
     BadSettings,
     Denied,

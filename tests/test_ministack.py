@@ -13,7 +13,7 @@ import pytest
 
 from pipeline import listing
 from pipeline.aws import connect
-from pipeline.config import Aws, Limits
+from pipeline.config.schema import Aws, Limits
 from pipeline.naming import S3Place
 from pipeline.net.retry import Waiting
 from pipeline.s3 import open_s3

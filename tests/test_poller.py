@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.board import Board
-from pipeline.config import Limits
+from pipeline.config.schema import Limits
 from pipeline.events import Reliance
 from pipeline.failures import NEVER_ENDED
 from pipeline.poller import Poller, next_interval

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from pipeline.aws import connect
-from pipeline.config import Aws, Limits
+from pipeline.config.schema import Aws, Limits
 from pipeline.errors import Denied
 from pipeline.naming import S3Place
 from pipeline.net.retry import Waiting

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
+from pipeline.config.loading import resolve
 from pipeline.errors import BadSettings
-from pipeline.resolving import resolve
 from tests.support import made_media as made
 
 MINUTE = 0.006

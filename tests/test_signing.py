@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.aws import connect
-from pipeline.config import Aws
+from pipeline.config.schema import Aws
 from pipeline.naming import S3Place
 from pipeline.presign import Presigner, signed
 

@@ -11,6 +11,7 @@ import pytest
 from pipeline.asking import Asking
 from pipeline.aws import JobRecord
 from pipeline.board import Board
+from pipeline.config.loading import resolve
 from pipeline.errors import (
     JobExists,
     JobMissing,
@@ -21,7 +22,6 @@ from pipeline.errors import (
 )
 from pipeline.model import Job, JobStatus, Recording
 from pipeline.naming import S3Place, identity
-from pipeline.resolving import resolve
 from pipeline.sources import S3Source
 from pipeline.starters import Starters
 from tests.support.owned_time import in_owned_time

@@ -12,11 +12,11 @@ import pytest
 
 from pipeline.aws import Session
 from pipeline.board import Board
+from pipeline.config.loading import resolve
 from pipeline.durations import Spent
 from pipeline.failures import NO_SPEECH, TOO_LONG, advice
 from pipeline.figures import Figures
 from pipeline.naming import S3Place
-from pipeline.resolving import resolve
 from pipeline.run import Run
 from pipeline.s3 import S3
 from pipeline.sources import S3Source

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.config import Watching
+from pipeline.config.schema import Watching
 from pipeline.errors import BadSettings, OutputUnusable
 from pipeline.watching import kept, last_success, watched
 from tests.conftest import ROOT, free_port

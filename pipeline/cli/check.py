@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-    from pipeline.config import Config
+    from pipeline.config.schema import Config
     from pipeline.doctor.amazon import Amazon
     from pipeline.doctor.examine import Check
     from pipeline.doctor.finding import Line

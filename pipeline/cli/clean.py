@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from pipeline.cleaning import Cleaned, Cleaner
-    from pipeline.config import Config
+    from pipeline.config.schema import Config
     from pipeline.state_cleaning import Cleaning, CleaningState
 
     Progress = AbstractContextManager[Callable[[int], None]]
@@ -220,7 +220,7 @@ async def _with_services(
 
 async def _clean(cleaner: Cleaner, config: Config) -> tuple[str, int]:
     """Clean until it is done or must end; why it ended early, and the exit code."""
-    from pipeline.budget import seconds_left
+    from pipeline.config.deadline import seconds_left
     from pipeline.summary import OVER_BUDGET
 
     budget = config.budget

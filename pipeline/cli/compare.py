@@ -24,8 +24,8 @@ from pipeline.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pipeline.config import Config
-    from pipeline.job_options import Transcribe
+    from pipeline.config.schema import Config
+    from pipeline.config.transcription import Transcribe
     from pipeline.label_studio.ground_truth import GroundTruth
     from pipeline.label_studio.trial import Recording
     from pipeline.vocabularies import Version
@@ -199,7 +199,7 @@ def _agree(reviews: list[GroundTruth], config: Config, *, yes: bool) -> None:
     Raises:
         BadSettings: there is nobody to ask.
     """
-    from pipeline.prices import billed_seconds, cost, items_of
+    from pipeline.config.pricing import billed_seconds, cost, items_of
 
     known = [billed_seconds(each.duration) for each in reviews if each.duration is not None]
     billed = dict.fromkeys(items_of(config.transcribe), float(sum(known)))

@@ -14,7 +14,7 @@ from pipeline.text import printable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pipeline.config import Config
+    from pipeline.config.schema import Config
     from pipeline.event_plan import Found, Step, Wanted
 
 GROUP = "events"

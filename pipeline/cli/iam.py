@@ -39,7 +39,7 @@ from pipeline.text import printable
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from pipeline.config import Config
+    from pipeline.config.schema import Config
     from pipeline.iam.account import Account
     from pipeline.iam.plan import Order
     from pipeline.iam.policies import Owner, Scope

@@ -13,7 +13,7 @@ from pipeline.errors import BadSettings
 from pipeline.naming import S3Place, parse_s3_uri
 
 if TYPE_CHECKING:
-    from pipeline.config import Config
+    from pipeline.config.schema import Config
     from pipeline.iam.policies import Owner, Scope
 
 

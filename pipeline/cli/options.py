@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.config import LogFormat, describe
+from pipeline.config.loading import ENVIRONMENT, resolve
+from pipeline.config.schema import LogFormat, describe
 from pipeline.errors import BadSettings
 from pipeline.labeling import TaskKind
 from pipeline.logs import ERROR, begin_json, event, is_json
-from pipeline.resolving import ENVIRONMENT, resolve
 from pipeline.text import printable
 
 if TYPE_CHECKING:
-    from pipeline.config import Config
+    from pipeline.config.schema import Config
 
 
 CANNOT_RUN = 2

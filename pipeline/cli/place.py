@@ -12,8 +12,8 @@ from pipeline.naming import S3Place, parse_s3_uri
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.config import Config
-    from pipeline.job_options import Transcribe
+    from pipeline.config.schema import Config
+    from pipeline.config.transcription import Transcribe
 
 _OF_A_BUCKET = ("max_speakers", "redaction", "toxicity", "kms_key", "subtitles")
 _NAMED = (

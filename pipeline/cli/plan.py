@@ -23,14 +23,14 @@ from pipeline.cli.options import (
 )
 from pipeline.cli.place import parse_source
 from pipeline.cli.services import interruptible, services
-from pipeline.config import SETTINGS
+from pipeline.config.schema import SETTINGS
 from pipeline.naming import S3Place, group_tag, parse_s3_uri
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from pipeline.asking import Asking
-    from pipeline.config import Config
+    from pipeline.config.schema import Config
     from pipeline.plan.forecast import Plan
     from pipeline.progress import Style
     from pipeline.s3 import S3

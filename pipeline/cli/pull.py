@@ -15,7 +15,7 @@ from pipeline.cli.services import interruptible
 from pipeline.errors import BadSettings
 
 if TYPE_CHECKING:
-    from pipeline.config import LabelStudio
+    from pipeline.config.schema import LabelStudio
     from pipeline.label_studio.keeping import Changes
 
 NAME = "pull"

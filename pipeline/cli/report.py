@@ -19,7 +19,7 @@ from pipeline.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from pipeline.config import Config
+    from pipeline.config.schema import Config
     from pipeline.report.night import Night
 
 NAME = "report"

@@ -25,7 +25,7 @@ from pipeline.cli.options import (
 )
 from pipeline.cli.place import parse_source
 from pipeline.cli.services import interruptible, services
-from pipeline.config import SETTINGS, Watching
+from pipeline.config.schema import SETTINGS, Watching
 from pipeline.errors import BudgetSpent, CannotRun
 from pipeline.logs import ERROR, INFO, WARNING, event, is_json
 from pipeline.naming import S3Place, group_tag
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from pathlib import Path
 
-    from pipeline.config import Config
+    from pipeline.config.schema import Config
     from pipeline.progress import Style
     from pipeline.run import Run
     from pipeline.state import State
@@ -213,9 +213,9 @@ def complete(order: Order) -> Summary:
 
 async def _with_services(order: Order, state: State) -> Summary:
     from pipeline.board import Board
+    from pipeline.config.pricing import FREE
     from pipeline.failed import write_failures
     from pipeline.manifest import named_by
-    from pipeline.prices import FREE
     from pipeline.progress import shown
     from pipeline.run import Run
     from pipeline.sources import Selection

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
 
     from pipeline.aws import Session
-    from pipeline.config import Config
+    from pipeline.config.schema import Config
     from pipeline.naming import S3Place
     from pipeline.net.retry import Waiting
     from pipeline.s3 import S3

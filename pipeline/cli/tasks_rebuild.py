@@ -16,7 +16,7 @@ from pipeline.naming import S3Place, group_tag, parse_s3_uri
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.config import Config
+    from pipeline.config.schema import Config
     from pipeline.state_reading import StateReader
 
 NAME = "rebuild"

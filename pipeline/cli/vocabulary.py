@@ -15,7 +15,7 @@ from pipeline.text import printable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pipeline.config import Config
+    from pipeline.config.schema import Config
     from pipeline.label_studio.corrections import Missed
     from pipeline.vocabularies import Outcome, Wanted
     from pipeline.vocabulary import Merged, Row

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import aiohttp
 
     from pipeline.aws_service import Service
-    from pipeline.config import Config
+    from pipeline.config.schema import Config
 
 SKEW_SECONDS = 300.0
 """Beyond this AWS refuses signatures; S3 alone takes three times as much."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import aiohttp
 
     from pipeline.aws import Session
-    from pipeline.config import Config
+    from pipeline.config.schema import Config
     from pipeline.naming import S3Place
     from pipeline.s3 import S3
 

@@ -13,7 +13,7 @@ from pipeline.sources import Selection
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from pipeline.config import Input
+    from pipeline.config.schema import Input
     from pipeline.s3 import S3
     from pipeline.sources import Entry
 

@@ -16,7 +16,7 @@ from pipeline.state_reading import read_state
 from pipeline.writer import refuse_foreign_output
 
 if TYPE_CHECKING:
-    from pipeline.config import Config
+    from pipeline.config.schema import Config
 
 _LEAST = 10 * 2**20
 _LITTLE = 2**30

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
     from pipeline.aws_service import Service
-    from pipeline.config import Config
-    from pipeline.job_options import Transcribe
+    from pipeline.config.schema import Config
+    from pipeline.config.transcription import Transcribe
     from pipeline.vocabularies import Vocabularies
 
 _HERE = "in this account and region"

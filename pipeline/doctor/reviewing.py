@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-    from pipeline.config import Config
+    from pipeline.config.schema import Config
     from pipeline.label_studio.client import Client, Project
 
     Playing = Callable[[], Awaitable[str | None]]

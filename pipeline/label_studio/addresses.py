@@ -14,7 +14,7 @@ from pipeline.label_studio.token import address, read_token
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipeline.config import Config
+    from pipeline.config.schema import Config
 
 _WEB = ("http://", "https://")
 

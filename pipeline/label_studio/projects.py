@@ -9,7 +9,7 @@ from pipeline.errors import BadSettings, CannotRun, TasksRefused, Unavailable
 from pipeline.label_studio.fitting import misfits
 
 if TYPE_CHECKING:
-    from pipeline.config import Aws
+    from pipeline.config.schema import Aws
     from pipeline.label_studio.client import Client, Project
     from pipeline.label_studio.fitting import Survey
 

@@ -33,7 +33,7 @@ from pipeline.progress import counted, tell
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pipeline.config import Config
+    from pipeline.config.schema import Config
     from pipeline.label_studio.client import Client, Project
     from pipeline.label_studio.memory import Memory
     from pipeline.label_studio.task_lines import TaskLine

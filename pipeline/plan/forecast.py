@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pipeline.config import Limits
+from pipeline.config.pricing import Item, cost, unknown_prices
+from pipeline.config.schema import Limits
 from pipeline.exporting import MOST_BYTES, MOST_TASKS
 from pipeline.labeling import TaskKind
 from pipeline.plan.pace import Pace  # noqa: TC001 # msgspec reads the annotation
@@ -21,13 +22,12 @@ from pipeline.plan.survey import (
     Survey,
 )
 from pipeline.poller import next_interval
-from pipeline.prices import Item, cost, unknown_prices
 from pipeline.state_reading import Standing, StateReader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pipeline.config import Config, Prices
+    from pipeline.config.schema import Config, Prices
     from pipeline.plan.sampling import Sample
 
 DEFAULT_SLOTS = 250

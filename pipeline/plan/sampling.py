@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pipeline.prices import LEAST_BILLED
+from pipeline.config.pricing import LEAST_BILLED
 from pipeline.sources import extension
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from pipeline.config.pricing import Item
     from pipeline.model import Recording
-    from pipeline.prices import Item
 
 CERTAINTY = 0.99
 """How often the truth lies within the error."""

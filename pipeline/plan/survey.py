@@ -15,11 +15,11 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.asking import named_format
+from pipeline.config.pricing import billed_seconds, items_of
 from pipeline.errors import NotNow, first_of
 from pipeline.lengths import DOUBTFUL, Unreadable, why_refused
 from pipeline.model import Recording
 from pipeline.plan.sampling import Sample
-from pipeline.prices import billed_seconds, items_of
 from pipeline.producer import to_the_end
 from pipeline.state_reading import Standing
 

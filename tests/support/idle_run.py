@@ -9,8 +9,8 @@ import aiohttp
 
 from pipeline.aws import Session
 from pipeline.board import Board
+from pipeline.config.loading import resolve
 from pipeline.naming import S3Place
-from pipeline.resolving import resolve
 from pipeline.run import Run
 from pipeline.s3 import S3
 from pipeline.sources import S3Source

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from pipeline.config.loading import resolve
 from pipeline.errors import BadSettings
-from pipeline.resolving import resolve
 from tests.test_asking import EVERY_OPTION, KEY
 
 IDENTIFY = {"language": "auto", "language_options": ["en-US", "fr-FR"]}

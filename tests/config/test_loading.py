@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.config import SECTIONS, SETTINGS, Config, describe
+from pipeline.config.loading import ENVIRONMENT, resolve
+from pipeline.config.schema import SECTIONS, SETTINGS, Config, describe
+from pipeline.config.transcription import Transcribe
 from pipeline.errors import BadSettings
-from pipeline.job_options import Transcribe
 from pipeline.naming import group_tag, job_name, parse_s3_uri, result_place
-from pipeline.resolving import ENVIRONMENT, resolve
 
 few = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config import Prices
+from pipeline.config.loading import resolve
+from pipeline.config.pricing import FREE, Item, billed_seconds, cost, items_of, unknown_prices
+from pipeline.config.schema import Prices
+from pipeline.config.transcription import Transcribe
 from pipeline.errors import BadSettings
 from pipeline.figures import Figures
-from pipeline.job_options import Transcribe
-from pipeline.prices import FREE, Item, billed_seconds, cost, items_of, unknown_prices
-from pipeline.resolving import resolve
 
 TIERS = Prices(price_tiers=["250: 0.024", "1000: 0.015"], price_per_minute=0.01)
 lengths = st.floats(0, 30_000)

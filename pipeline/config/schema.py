@@ -13,7 +13,7 @@ from typing import Annotated, get_type_hints
 import msgspec
 from msgspec import Meta
 
-from pipeline.job_options import Transcribe
+from pipeline.config.transcription import Transcribe
 from pipeline.labeling import TaskKind
 
 _QUEUE = 10_000

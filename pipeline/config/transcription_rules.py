@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pipeline.job_options import IDENTIFIED, MULTIPLE
+from pipeline.config.transcription import IDENTIFIED, MULTIPLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.job_options import Names, Transcribe
+    from pipeline.config.transcription import Names, Transcribe
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}-[A-Z]{2,4}")
 _NAME = re.compile(r"[0-9a-zA-Z._-]{1,200}")

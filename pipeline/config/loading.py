@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_h
 
 import msgspec
 
-from pipeline.budget import seconds_left
-from pipeline.config import RULES, SECTIONS, SETTINGS, Config, Rule
+from pipeline.config.deadline import seconds_left
+from pipeline.config.pricing import items_of, parse_tiers, unknown_prices
+from pipeline.config.schema import RULES, SECTIONS, SETTINGS, Config, Rule
+from pipeline.config.transcription import OF_THE_RUN, Transcribe
+from pipeline.config.transcription_rules import complaints as job_complaints
+from pipeline.config.transcription_rules import inherited
 from pipeline.errors import BadSettings
 from pipeline.events import parse_queue_url
-from pipeline.job_checks import complaints as job_complaints
-from pipeline.job_checks import inherited
-from pipeline.job_options import OF_THE_RUN, Transcribe
 from pipeline.naming import parse_s3_uri
-from pipeline.prices import items_of, parse_tiers, unknown_prices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -12,12 +12,12 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from pipeline.config import Prices
+from pipeline.config.schema import Prices
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pipeline.job_options import Transcribe
+    from pipeline.config.transcription import Transcribe
 
 LEAST_BILLED = 15
 """Seconds; what a shorter recording is billed for."""
