@@ -23,9 +23,9 @@ from pipeline.naming import places_of_results
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pipeline.aws import JobRecord, Transcriber
+    from pipeline.aws.s3 import S3
+    from pipeline.aws.session import JobRecord, Transcriber
     from pipeline.naming import S3Place
-    from pipeline.s3 import S3
     from pipeline.state_cleaning import Cleaning, CleaningState, Due
 
 _AGE = re.compile(r"([0-9]{1,5})([hdw])")

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     import asyncio
 
     from pipeline.asking import Asking
-    from pipeline.aws import JobRecord, Transcriber
+    from pipeline.aws.s3 import S3
+    from pipeline.aws.session import JobRecord, Transcriber
     from pipeline.board import Board
     from pipeline.naming import S3Place
-    from pipeline.s3 import S3
     from pipeline.sources import Source
 
 _RENEWALS = 8

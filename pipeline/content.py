@@ -16,7 +16,7 @@ from pipeline.naming import S3Place, parse_s3_uri
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from pipeline.s3 import S3
+    from pipeline.aws.s3 import S3
 
 UNREADABLE = (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error)
 """What reading a file of text, CSV or gzip may end with."""

@@ -10,7 +10,7 @@ from pipeline.events import parse_queue_url
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipeline.aws_service import Service
+    from pipeline.aws.service import Service
     from pipeline.net.retry import Operation
 
 BATCH = 10

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline.aws_service import Service
+from pipeline.aws.service import Service
 from pipeline.errors import BadSettings, ResourceMissing
 from pipeline.event_plan import Found, Step, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pipeline.aws import Session
+    from pipeline.aws.session import Session
     from pipeline.net.retry import Waiting
 
 

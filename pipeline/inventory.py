@@ -20,9 +20,9 @@ from urllib.parse import unquote_plus
 
 import msgspec
 
+from pipeline.aws.s3_listing import all_folders
 from pipeline.content import UNREADABLE, opened, why_unreadable
 from pipeline.errors import BadSettings
-from pipeline.listing import all_folders
 from pipeline.naming import S3Place, parse_s3_uri
 from pipeline.sources import Entry, NamedRecordings
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from io import BufferedReader
 
-    from pipeline.s3 import S3
+    from pipeline.aws.s3 import S3
     from pipeline.sources import Source
 
 _PAGE = 1000

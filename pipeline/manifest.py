@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
+    from pipeline.aws.s3 import S3
     from pipeline.naming import S3Place
-    from pipeline.s3 import S3
     from pipeline.sources import Source
 
 _PAGE = 200

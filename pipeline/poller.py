@@ -16,7 +16,7 @@ from pipeline.model import JobStatus
 from pipeline.text import duration
 
 if TYPE_CHECKING:
-    from pipeline.aws import Transcriber
+    from pipeline.aws.session import Transcriber
     from pipeline.board import Board
     from pipeline.config.schema import Limits
     from pipeline.model import Job

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from pipeline.asking import Asking
+    from pipeline.aws.s3 import S3
     from pipeline.board import Board
     from pipeline.naming import S3Place
-    from pipeline.s3 import S3
     from pipeline.sources import Entry, Selection, Source
     from pipeline.state import State
     from pipeline.state_reading import StateReader

@@ -20,8 +20,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pipeline.asking import Asking
-from pipeline.aws import Transcriber
-from pipeline.aws_service import Service
+from pipeline.aws.service import Service
+from pipeline.aws.session import Transcriber
 from pipeline.collector import Collectors
 from pipeline.config.deadline import seconds_left
 from pipeline.errors import BudgetSpent, first_of
@@ -37,13 +37,13 @@ from pipeline.writer import Output, forget_output, keep_to_one_kind, write
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from pipeline.aws import Session
+    from pipeline.aws.s3 import S3
+    from pipeline.aws.session import Session
     from pipeline.board import Board
     from pipeline.collector import Line
     from pipeline.config.schema import Budget, Config
     from pipeline.model import Job
     from pipeline.net.retry import Operation
-    from pipeline.s3 import S3
     from pipeline.sources import Selection, Source
     from pipeline.state_reading import StateReader
 

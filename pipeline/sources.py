@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator
     from pathlib import Path
 
+    from pipeline.aws.s3 import S3
     from pipeline.naming import S3Place
-    from pipeline.s3 import S3
 
 MEDIA_FORMATS = frozenset({"mp3", "mp4", "wav", "flac", "ogg", "amr", "webm", "m4a"})
 """The service's `MediaFormat` values, which are also the extensions that are taken."""

@@ -19,7 +19,7 @@ from pipeline.model import JobStatus
 
 if TYPE_CHECKING:
     from pipeline.asking import Asking
-    from pipeline.aws import Transcriber
+    from pipeline.aws.session import Transcriber
     from pipeline.board import Board
     from pipeline.model import Job
     from pipeline.sources import Source

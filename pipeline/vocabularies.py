@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 
-from pipeline.aws_errors import translated
+from pipeline.aws.error_codes import translated
 from pipeline.errors import (
     BadSettings,
     RecordingFailed,
@@ -24,10 +24,10 @@ from pipeline.vocabulary import as_table, parse_table
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pipeline.aws import Session
+    from pipeline.aws.s3 import S3
+    from pipeline.aws.session import Session
     from pipeline.naming import S3Place
     from pipeline.net.retry import Waiting
-    from pipeline.s3 import S3
     from pipeline.vocabulary import Row
 
 _RATE = 5.0  # calls a second; the documented quotas of these operations are 5 to 20

@@ -25,10 +25,10 @@ from benchmarks.processes import cloud
 from benchmarks.schedule import list_schedule, lower_bound
 from benchmarks.transcripts import SHAPES, line_of
 from benchmarks.watched import Heartbeat
+from pipeline.aws.s3_responses import parse_listing
 from pipeline.labeling import TaskKind
 from pipeline.local import Quotas
 from pipeline.local.refused import Refused
-from pipeline.s3_answers import parse_listing
 from pipeline.transcript import parse_transcript
 from tests.conftest import ROOT
 

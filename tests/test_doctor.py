@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.aws_errors import meaning
+from pipeline.aws.error_codes import meaning
 from pipeline.config.schema import Config, Limits
 from pipeline.config.transcription import Transcribe
 from pipeline.doctor.account import of_quotas, of_skew, skew

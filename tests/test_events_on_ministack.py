@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from pipeline.aws import connect
+from pipeline.aws.session import connect
 from pipeline.config.schema import Aws
 from pipeline.event_plan import setup
 from pipeline.eventing import Eventing

@@ -11,7 +11,7 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.aws import connect
+from pipeline.aws.session import connect
 from pipeline.config.schema import Aws
 from pipeline.errors import BadSettings, ServiceUnreachable
 from pipeline.iam import making

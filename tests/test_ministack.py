@@ -11,12 +11,12 @@ from pathlib import Path
 import boto3
 import pytest
 
-from pipeline import listing
-from pipeline.aws import connect
+from pipeline.aws import s3_listing
+from pipeline.aws.s3 import open_s3
+from pipeline.aws.session import connect
 from pipeline.config.schema import Aws, Limits
 from pipeline.naming import S3Place
 from pipeline.net.retry import Waiting
-from pipeline.s3 import open_s3
 from tests.conftest import endpoint
 from tests.test_inventory import DAY, part, put_inventory, row
 
@@ -99,7 +99,7 @@ async def test_a_listing_is_cut_at_any_key(ministack, buckets, monkeypatch):
     keys = {*ODD_KEYS, *(f"calls/{day}/{n}.mp3" for day in "abc" for n in range(9)), "calls/", "b "}
     for key in keys:
         s3.put_object(Bucket=audio, Key=key, Body=b"x")
-    monkeypatch.setattr(listing, "PAGES_ALONE", 1)
+    monkeypatch.setattr(s3_listing, "PAGES_ALONE", 1)
     settings = Aws(region="us-east-1", endpoint_url=ministack)
     async with (
         connect(settings, 8, ("test", "test")) as session,
@@ -111,7 +111,7 @@ async def test_a_listing_is_cut_at_any_key(ministack, buckets, monkeypatch):
         )
 
         pages = [page async for page in bucket.pages(S3Place(audio, ""))]
-        folders = await listing.all_folders(bucket, S3Place(audio, "calls/"))
+        folders = await s3_listing.all_folders(bucket, S3Place(audio, "calls/"))
 
         assert sorted(keys) == sorted(entry.key for page in pages for entry in page)
         assert folders == ["calls/a/", "calls/b/", "calls/c/"]

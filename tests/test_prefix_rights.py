@@ -12,12 +12,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from pipeline.aws import connect
+from pipeline.aws.s3 import open_s3
+from pipeline.aws.session import connect
 from pipeline.config.schema import Aws, Limits
 from pipeline.errors import Denied
 from pipeline.naming import S3Place
 from pipeline.net.retry import Waiting
-from pipeline.s3 import open_s3
 from tests.support.between import Asked, between, refusal
 
 CALLS = S3Place("audio", "calls/a.mp3")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import pytest
 
 from pipeline.asking import Asking
-from pipeline.aws import JobRecord
+from pipeline.aws.session import JobRecord
 from pipeline.board import Board
 from pipeline.config.loading import resolve
 from pipeline.errors import (

@@ -10,7 +10,8 @@ import aiohttp
 import msgspec
 import pytest
 
-from pipeline.aws import Session
+from pipeline.aws.s3 import S3
+from pipeline.aws.session import Session
 from pipeline.board import Board
 from pipeline.config.loading import resolve
 from pipeline.durations import Spent
@@ -18,7 +19,6 @@ from pipeline.failures import NO_SPEECH, TOO_LONG, advice
 from pipeline.figures import Figures
 from pipeline.naming import S3Place
 from pipeline.run import Run
-from pipeline.s3 import S3
 from pipeline.sources import S3Source
 from pipeline.summary import (
     OVER_BUDGET,

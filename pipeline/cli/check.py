@@ -143,12 +143,12 @@ async def _of_amazon(
     http: aiohttp.ClientSession,
 ) -> tuple[Amazon | None, list[Check]]:
     """The lines about AWS, and what they are asked through; None where there is no way to it."""
-    from pipeline.aws import connect
+    from pipeline.aws.s3 import open_s3
+    from pipeline.aws.session import connect
     from pipeline.doctor.amazon import Amazon
     from pipeline.doctor.examine import Check, told
     from pipeline.doctor.finding import of_error, skipped
     from pipeline.net.retry import Waiting
-    from pipeline.s3 import open_s3
 
     if isinstance(place, Path):
         why = "A folder is transcribed on this machine, without any account."

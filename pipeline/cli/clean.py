@@ -202,7 +202,7 @@ def _run(config: Config, state: CleaningState, what: Cleaning, progress: Progres
 async def _with_services(
     config: Config, state: CleaningState, what: Cleaning, progress: Progress
 ) -> Ended:
-    from pipeline.aws import Transcriber
+    from pipeline.aws.session import Transcriber
     from pipeline.cleaning import Cleaner
     from pipeline.net.retry import SlotGate, Waiting
 

@@ -98,7 +98,7 @@ def _change(
     prefix = _prefix(config, source)
 
     async def work() -> str:
-        from pipeline.aws import connect
+        from pipeline.aws.session import connect
         from pipeline.eventing import Eventing
         from pipeline.net.retry import Waiting
 

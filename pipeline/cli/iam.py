@@ -246,7 +246,7 @@ def _tags(named: Sequence[str]) -> dict[str, str]:
 
 
 async def _with_account(config: Config, work: Callable[[Account], Awaitable[T]]) -> T:
-    from pipeline.aws import connect
+    from pipeline.aws.session import connect
     from pipeline.iam.account import Account
     from pipeline.iam.profiles import Profiles
     from pipeline.net.retry import Waiting

@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from pipeline.asking import Asking
+    from pipeline.aws.s3 import S3
     from pipeline.config.schema import Config
     from pipeline.plan.forecast import Plan
     from pipeline.progress import Style
-    from pipeline.s3 import S3
     from pipeline.sources import Source
     from pipeline.state_reading import StateReader
 

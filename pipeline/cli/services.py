@@ -15,11 +15,11 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
 
-    from pipeline.aws import Session
+    from pipeline.aws.s3 import S3
+    from pipeline.aws.session import Session
     from pipeline.config.schema import Config
     from pipeline.naming import S3Place
     from pipeline.net.retry import Waiting
-    from pipeline.s3 import S3
     from pipeline.sources import Source
 
 
@@ -28,8 +28,8 @@ async def services(
     config: Config, place: S3Place | Path, waiting: Waiting
 ) -> AsyncIterator[tuple[Config, Source, Session, S3]]:
     """AWS for a bucket, or the local endpoint for a folder; the same client for both."""
-    from pipeline.aws import connect
-    from pipeline.s3 import open_s3
+    from pipeline.aws.s3 import open_s3
+    from pipeline.aws.session import connect
     from pipeline.sources import FolderSource, S3Source
 
     connections = config.limits.workers + config.limits.collectors

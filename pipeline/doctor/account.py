@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-    from pipeline.aws_service import Service
+    from pipeline.aws.service import Service
     from pipeline.config.schema import Config
 
 SKEW_SECONDS = 300.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pipeline.aws import Transcriber
-from pipeline.aws_service import Service
+from pipeline.aws.service import Service
+from pipeline.aws.session import Transcriber
 from pipeline.doctor import account, buckets, named, service
 from pipeline.doctor.examine import Check, once, told
 from pipeline.doctor.finding import Finding, Verdict, is_refused, skipped
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-    from pipeline.aws import Session
+    from pipeline.aws.s3 import S3
+    from pipeline.aws.session import Session
     from pipeline.config.schema import Config
     from pipeline.naming import S3Place
-    from pipeline.s3 import S3
 
     Look = Callable[[], Awaitable[Finding]]
 

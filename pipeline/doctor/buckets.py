@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.aws.s3_listing import if_there
 from pipeline.doctor.finding import Finding, ok, problem, skipped, warning
 from pipeline.errors import Denied, NoSuchSource, PipelineError
-from pipeline.listing import if_there
 from pipeline.naming import S3Place, result_place, trial_place
 from pipeline.sources import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from pipeline.aws.s3 import S3
     from pipeline.config.schema import Input
-    from pipeline.s3 import S3
     from pipeline.sources import Entry
 
 Listing = tuple["list[Entry]", "str | None"]

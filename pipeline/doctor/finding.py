@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from pipeline.aws_errors import CREDENTIALS_STEP
+from pipeline.aws.error_codes import CREDENTIALS_STEP
 from pipeline.errors import Denied, NoAccess, PipelineError, ServiceUnreachable, Unavailable
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from pipeline.event_queue import EventQueue
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-    from pipeline.aws_service import Service
+    from pipeline.aws.service import Service
     from pipeline.config.schema import Config
     from pipeline.config.transcription import Transcribe
     from pipeline.vocabularies import Vocabularies

@@ -10,7 +10,7 @@ from pipeline.errors import PipelineError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from pipeline.aws_service import Service
+    from pipeline.aws.service import Service
     from pipeline.doctor.account import Identity
 
 _START = "transcribe:StartTranscriptionJob"

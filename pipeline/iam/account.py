@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline.aws_service import Service
+from pipeline.aws.service import Service
 from pipeline.errors import ResourceMissing
 from pipeline.iam.plan import Kind, Part
 from pipeline.iam.policies import CORS_ID, Owner
 
 if TYPE_CHECKING:
-    from pipeline.aws import Session
+    from pipeline.aws.session import Session
     from pipeline.iam.profiles import Key, Profiles
     from pipeline.net.retry import Waiting
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
-from pipeline.aws import Session
+from pipeline.aws.s3 import S3
+from pipeline.aws.session import Session
 from pipeline.board import Board
 from pipeline.config.loading import resolve
 from pipeline.naming import S3Place
 from pipeline.run import Run
-from pipeline.s3 import S3
 from pipeline.sources import S3Source
 from tests.support.state_files import begun
 

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipeline import listing
+from pipeline.aws import s3_listing
+from pipeline.aws.s3_listing import Range, cut, list_objects
+from pipeline.aws.s3_responses import parse_folders, parse_listing
 from pipeline.errors import Unavailable
-from pipeline.listing import Range, cut, list_objects
 from pipeline.local.bucket import Entry, page_of
 from pipeline.local.s3_wire import listing as xml_of
 from pipeline.local.s3_wire import to_token
 from pipeline.naming import S3Place
-from pipeline.s3_answers import parse_folders, parse_listing
 from tests.support.owned_time import in_owned_time, now
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def test_a_cut_may_be_a_key_itself(keys, data):
         return sorted(cuts)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(listing, "_find_cuts", found_cuts)
+        patch.setattr(s3_listing, "_find_cuts", found_cuts)
         found = in_owned_time(keys_of(Bucket(keys, 2)))
 
     assert sorted(found) == sorted(keys)
@@ -165,7 +165,7 @@ async def test_cutting_costs_few_calls():
 
     await keys_of(bucket, at_once=4)
 
-    assert 500 < bucket.calls < 500 + 4 * (listing._CUTS + listing._PROBES)
+    assert 500 < bucket.calls < 500 + 4 * (s3_listing._CUTS + s3_listing._PROBES)
 
 
 async def test_one_at_a_time_is_strictly_in_order():

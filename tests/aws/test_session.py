@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from botocore import exceptions as boto
 
-from pipeline.aws import connect
-from pipeline.aws_errors import meaning, translated
+from pipeline.aws.error_codes import meaning, translated
+from pipeline.aws.session import connect
 from pipeline.config.schema import Aws
 from pipeline.errors import (
     BadSettings,

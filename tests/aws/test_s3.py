@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.aws.s3_responses import parse_listing
 from pipeline.errors import Unavailable
-from pipeline.s3_answers import parse_listing
 from pipeline.sources import Entry
 
 few = settings(max_examples=80, deadline=None)

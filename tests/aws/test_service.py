@@ -8,8 +8,8 @@ import uuid
 
 import pytest
 
-from pipeline.aws import connect
-from pipeline.aws_service import Service, iam_action
+from pipeline.aws.service import Service, iam_action
+from pipeline.aws.session import connect
 from pipeline.config.schema import Aws
 from pipeline.errors import BadSettings, ResourceMissing, ResourceTaken
 from pipeline.net.retry import Waiting

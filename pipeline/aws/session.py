@@ -16,7 +16,7 @@ from aiobotocore.config import AioConfig
 from botocore import exceptions as boto
 
 from pipeline import __version__
-from pipeline.aws_errors import CREDENTIALS_STEP, translated
+from pipeline.aws.error_codes import CREDENTIALS_STEP, translated
 from pipeline.errors import Expired, Unavailable
 from pipeline.model import JobStatus
 from pipeline.net.retry import Operation

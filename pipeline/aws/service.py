@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pipeline.aws_errors import translated
+from pipeline.aws.error_codes import translated
 from pipeline.net.retry import Operation
 
 if TYPE_CHECKING:
-    from pipeline.aws import Session
+    from pipeline.aws.session import Session
     from pipeline.net.retry import Waiting
 
 _RATE = 10.0

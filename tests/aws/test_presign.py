@@ -12,10 +12,10 @@ from botocore.credentials import ReadOnlyCredentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.aws import connect
+from pipeline.aws.presign import Presigner, signed
+from pipeline.aws.session import connect
 from pipeline.config.schema import Aws
 from pipeline.naming import S3Place
-from pipeline.presign import Presigner, signed
 
 REGIONS = ("us-west-2", "eu-central-1", "eu-central-2", "af-south-1", "me-south-1", "ap-east-1")
 

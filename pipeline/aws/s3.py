@@ -14,7 +14,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from yarl import URL
 
-from pipeline.aws_errors import meaning, translated
+from pipeline.aws.error_codes import meaning, translated
+from pipeline.aws.presign import Presigner
+from pipeline.aws.s3_listing import if_there, list_objects
+from pipeline.aws.s3_responses import (
+    error_details,
+    head_error,
+    no_bucket,
+    of_the_object,
+    parse_folders,
+    parse_head,
+    parse_listing,
+    unexpected,
+)
 from pipeline.errors import (
     Denied,
     NoAccess,
@@ -25,28 +37,16 @@ from pipeline.errors import (
     Unavailable,
 )
 from pipeline.failures import BROKEN_TRANSCRIPT
-from pipeline.listing import if_there, list_objects
 from pipeline.naming import S3Place
 from pipeline.net.http import open_http, request
 from pipeline.net.retry import Operation
-from pipeline.presign import Presigner
-from pipeline.s3_answers import (
-    error_details,
-    head_error,
-    no_bucket,
-    of_the_object,
-    parse_folders,
-    parse_head,
-    parse_listing,
-    unexpected,
-)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     import aiohttp
 
-    from pipeline.aws import Session
+    from pipeline.aws.session import Session
     from pipeline.config.schema import Limits
     from pipeline.net.retry import Waiting
     from pipeline.sources import Entry

@@ -18,7 +18,7 @@ from urllib.parse import quote, urlsplit
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pipeline.aws import Session
+    from pipeline.aws.session import Session
     from pipeline.naming import S3Place
 
 _SECONDS = 900
