@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pipeline.config.transcription import AUTO, DETECT, IDENTIFIED, MULTIPLE, parse_fingerprint
-from pipeline.globs import folder_of, pattern
 from pipeline.model import Asked
 from pipeline.naming import identity, parse_s3_uri, result_place, subtitle_place
-from pipeline.sources import certain_format
+from pipeline.recordings.globs import folder_of, pattern
+from pipeline.recordings.source import certain_format
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pipeline.config.transcription import Transcribe
     from pipeline.model import Job, Recording
     from pipeline.naming import S3Place
-    from pipeline.sources import Source
+    from pipeline.recordings.source import Source
 
 
 class Asking:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pipeline.aws.session import JobRecord, Transcriber
     from pipeline.board import Board
     from pipeline.naming import S3Place
-    from pipeline.sources import Source
+    from pipeline.recordings.source import Source
 
 _RENEWALS = 8
 _READINGS = 3

@@ -14,7 +14,7 @@ from pipeline.files import replacing
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.sources import Source
+    from pipeline.recordings.source import Source
     from pipeline.state import State
 
 

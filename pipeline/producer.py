@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipeline.aws.s3 import S3
     from pipeline.board import Board
     from pipeline.naming import S3Place
-    from pipeline.sources import Entry, Selection, Source
+    from pipeline.recordings.source import Entry, Selection, Source
     from pipeline.state import State
     from pipeline.state_reading import StateReader
 

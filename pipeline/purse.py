@@ -18,17 +18,17 @@ from typing import TYPE_CHECKING
 
 from pipeline.config.pricing import Item, billed_seconds, cost, items_of
 from pipeline.errors import NotNow
-from pipeline.lengths import LONGEST, Unreadable
-from pipeline.looking import looking
+from pipeline.recordings.probe import LONGEST, Unreadable
+from pipeline.recordings.prober import looking
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
     from pipeline.asking import Asking
     from pipeline.board import Board
-    from pipeline.looking import Looker
     from pipeline.model import Job
-    from pipeline.sources import Source
+    from pipeline.recordings.prober import Looker
+    from pipeline.recordings.source import Source
 
 _BYTES_A_SECOND = 2_000
 

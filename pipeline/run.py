@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from pipeline.config.schema import Budget, Config
     from pipeline.model import Job
     from pipeline.net.retry import Operation
-    from pipeline.sources import Selection, Source
+    from pipeline.recordings.source import Selection, Source
     from pipeline.state_reading import StateReader
 
 _QUEUE = 64

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pipeline.aws.session import Transcriber
     from pipeline.board import Board
     from pipeline.model import Job
-    from pipeline.sources import Source
+    from pipeline.recordings.source import Source
 
 
 _FORGOTTEN = 4

@@ -18,7 +18,7 @@ from pipeline.config.schema import Config, Rule
 from pipeline.config.transcription import WITHOUT_EFFECT, Transcribe
 from pipeline.model import Asked, Job, Recording
 from pipeline.naming import S3Place, identity
-from pipeline.sources import Entry, S3Source, Selection
+from pipeline.recordings.source import Entry, S3Source, Selection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

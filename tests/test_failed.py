@@ -15,8 +15,8 @@ from pipeline.errors import OutputUnusable
 from pipeline.failed import write_failures
 from pipeline.failures import TOO_LONG, advice
 from pipeline.files import replacing
-from pipeline.manifest import ManifestSource
-from pipeline.sources import FolderSource
+from pipeline.recordings.manifest import ManifestSource
+from pipeline.recordings.source import FolderSource
 from tests.support.state_files import begun, listed, running
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from pipeline.durations import BOUNDS, Stage
 from pipeline.failures import REFUSED, advice, classify
 from pipeline.metrics import PREFIX, as_text, registry_of
 from pipeline.naming import S3Place
-from pipeline.sources import S3Source
+from pipeline.recordings.source import S3Source
 from pipeline.watching import Watch
 from tests.conftest import ROOT
 from tests.support.idle_run import idle_run

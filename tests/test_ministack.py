@@ -18,7 +18,7 @@ from pipeline.config.schema import Aws, Limits
 from pipeline.naming import S3Place
 from pipeline.net.retry import Waiting
 from tests.conftest import endpoint
-from tests.test_inventory import DAY, part, put_inventory, row
+from tests.recordings.test_inventory import DAY, part, put_inventory, row
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("ministack")]
 

@@ -21,10 +21,10 @@ from pipeline.plan.words import as_text, size
 from pipeline.state_figures import JobTimes
 from pipeline.state_reading import Standing
 from tests.conftest import RECORDINGS, endpoint
+from tests.recordings.test_probe import decoded_seconds
 from tests.support import made_media as made
 from tests.support.between import Answer, between
 from tests.support.state_files import begun, listed, running, written
-from tests.test_lengths import decoded_seconds
 
 RESULTS = ("--results", "s3://audio/transcripts/")
 

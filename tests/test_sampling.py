@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config.pricing import Item, billed_seconds
-from pipeline.lengths import Unreadable, read_sound, why_refused
 from pipeline.model import Recording
-from pipeline.partial import PartialFile
 from pipeline.plan.sampling import Sample, presumed_seconds
+from pipeline.recordings.probe import Unreadable, read_sound, why_refused
+from pipeline.recordings.range_reader import PartialFile
 from tests.support import made_media as made
 
 ITEMS = (Item.TRANSCRIPTION,)

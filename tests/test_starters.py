@@ -22,7 +22,7 @@ from pipeline.errors import (
 )
 from pipeline.model import Job, JobStatus, Recording
 from pipeline.naming import S3Place, identity
-from pipeline.sources import S3Source
+from pipeline.recordings.source import S3Source
 from pipeline.starters import Starters
 from tests.support.owned_time import in_owned_time
 from tests.support.state_files import begun, keys_of, listed

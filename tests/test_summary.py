@@ -18,8 +18,8 @@ from pipeline.durations import Spent
 from pipeline.failures import NO_SPEECH, TOO_LONG, advice
 from pipeline.figures import Figures
 from pipeline.naming import S3Place
+from pipeline.recordings.source import S3Source
 from pipeline.run import Run
-from pipeline.sources import S3Source
 from pipeline.summary import (
     OVER_BUDGET,
     Balance,

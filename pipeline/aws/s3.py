@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from pipeline.aws.session import Session
     from pipeline.config.schema import Limits
     from pipeline.net.retry import Waiting
-    from pipeline.sources import Entry
+    from pipeline.recordings.source import Entry
 
 T = TypeVar("T")
 

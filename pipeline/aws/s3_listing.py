@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterable
 
     from pipeline.naming import S3Place
-    from pipeline.sources import Entry
+    from pipeline.recordings.source import Entry
 
 T = TypeVar("T")
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pipeline.config.schema import Config
     from pipeline.plan.forecast import Plan
     from pipeline.progress import Style
-    from pipeline.sources import Source
+    from pipeline.recordings.source import Source
     from pipeline.state_reading import StateReader
 
 NAME = "plan"
@@ -104,9 +104,9 @@ def command(
     chosen = settings(config, kind=task, **flags)
     import uvloop
 
-    from pipeline.content import parse_place
     from pipeline.plan.words import as_text
     from pipeline.progress import style_for
+    from pipeline.recordings.manifest_file import parse_place
 
     place = parse_source(source, chosen)
     named = parse_place(manifest) if manifest else None
@@ -122,14 +122,14 @@ def command(
 async def _make(wish: Wish, plans: list[Plan]) -> None:
     """Survey the source and add the plan that follows to the list."""
     from pipeline.asking import Asking
-    from pipeline.looking import looking
-    from pipeline.manifest import named_by
     from pipeline.net.retry import Waiting
     from pipeline.plan.forecast import forecast
     from pipeline.plan.pace import pace_of
     from pipeline.plan.survey import Survey, Wanted
     from pipeline.progress import counted
-    from pipeline.sources import Selection
+    from pipeline.recordings.manifest import named_by
+    from pipeline.recordings.prober import looking
+    from pipeline.recordings.source import Selection
     from pipeline.state_figures import job_times
 
     base = wish.place.key if isinstance(wish.place, S3Place) else ""

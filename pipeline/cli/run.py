@@ -127,8 +127,8 @@ def command(
     """
     flags = {name: value for name, value in locals().items() if name in SETTINGS}
     chosen = settings_of_a_run(config, quiet=quiet, kind=task, **flags)
-    from pipeline.content import parse_place
     from pipeline.progress import style_for
+    from pipeline.recordings.manifest_file import parse_place
 
     order = Order(
         chosen,
@@ -215,10 +215,10 @@ async def _with_services(order: Order, state: State) -> Summary:
     from pipeline.board import Board
     from pipeline.config.pricing import FREE
     from pipeline.failed import write_failures
-    from pipeline.manifest import named_by
     from pipeline.progress import shown
+    from pipeline.recordings.manifest import named_by
+    from pipeline.recordings.source import Selection
     from pipeline.run import Run
-    from pipeline.sources import Selection
     from pipeline.state_history import end_run
     from pipeline.watching import last_success, watched
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pipeline.config.schema import Config
     from pipeline.naming import S3Place
     from pipeline.net.retry import Waiting
-    from pipeline.sources import Source
+    from pipeline.recordings.source import Source
 
 
 @asynccontextmanager
@@ -30,7 +30,7 @@ async def services(
     """AWS for a bucket, or the local endpoint for a folder; the same client for both."""
     from pipeline.aws.s3 import open_s3
     from pipeline.aws.session import connect
-    from pipeline.sources import FolderSource, S3Source
+    from pipeline.recordings.source import FolderSource, S3Source
 
     connections = config.limits.workers + config.limits.collectors
     async with AsyncExitStack() as stack:

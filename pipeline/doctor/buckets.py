@@ -8,14 +8,14 @@ from pipeline.aws.s3_listing import if_there
 from pipeline.doctor.finding import Finding, ok, problem, skipped, warning
 from pipeline.errors import Denied, NoSuchSource, PipelineError
 from pipeline.naming import S3Place, result_place, trial_place
-from pipeline.sources import Selection
+from pipeline.recordings.source import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from pipeline.aws.s3 import S3
     from pipeline.config.schema import Input
-    from pipeline.sources import Entry
+    from pipeline.recordings.source import Entry
 
 Listing = tuple["list[Entry]", "str | None"]
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import av
 
-from pipeline.lengths import DEMUXERS, media_format
 from pipeline.local import words
 from pipeline.local.recogniser import MediaRefused, MediaSettings
+from pipeline.recordings.probe import DEMUXERS, media_format
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,20 +17,20 @@ from typing import TYPE_CHECKING, NamedTuple
 from pipeline.asking import named_format
 from pipeline.config.pricing import billed_seconds, items_of
 from pipeline.errors import NotNow, first_of
-from pipeline.lengths import DOUBTFUL, Unreadable, why_refused
 from pipeline.model import Recording
 from pipeline.plan.sampling import Sample
 from pipeline.producer import to_the_end
+from pipeline.recordings.probe import DOUBTFUL, Unreadable, why_refused
 from pipeline.state_reading import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from pipeline.asking import Asking
-    from pipeline.looking import Looker
     from pipeline.plan.pace import Pace
     from pipeline.plan.sampling import Stratum
-    from pipeline.sources import Entry, Selection, Source
+    from pipeline.recordings.prober import Looker
+    from pipeline.recordings.source import Entry, Selection, Source
     from pipeline.state_reading import StateReader
 
 SECONDS = "seconds of audio"

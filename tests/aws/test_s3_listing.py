@@ -23,7 +23,7 @@ from tests.support.owned_time import in_owned_time, now
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pipeline import sources
+    from pipeline.recordings import source
 
 CALLS = S3Place("bucket", "")
 ALPHABET = st.characters(exclude_categories=["Cs"]) | st.sampled_from("/0aZ+% .\x00\x7f\U0010ffff")
@@ -49,7 +49,7 @@ class Bucket:
 
     async def list_page(
         self, place: S3Place, start: dict[str, str]
-    ) -> tuple[list[sources.Entry], str | None]:
+    ) -> tuple[list[source.Entry], str | None]:
         """A page of objects."""
         return parse_listing(await self._answer(place.key, start))
 

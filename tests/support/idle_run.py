@@ -12,8 +12,8 @@ from pipeline.aws.session import Session
 from pipeline.board import Board
 from pipeline.config.loading import resolve
 from pipeline.naming import S3Place
+from pipeline.recordings.source import S3Source
 from pipeline.run import Run
-from pipeline.sources import S3Source
 from tests.support.state_files import begun
 
 if TYPE_CHECKING:

@@ -21,17 +21,17 @@ from urllib.parse import unquote_plus
 import msgspec
 
 from pipeline.aws.s3_listing import all_folders
-from pipeline.content import UNREADABLE, opened, why_unreadable
 from pipeline.errors import BadSettings
 from pipeline.naming import S3Place, parse_s3_uri
-from pipeline.sources import Entry, NamedRecordings
+from pipeline.recordings.manifest_file import UNREADABLE, opened, why_unreadable
+from pipeline.recordings.source import Entry, NamedRecordings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from io import BufferedReader
 
     from pipeline.aws.s3 import S3
-    from pipeline.sources import Source
+    from pipeline.recordings.source import Source
 
 _PAGE = 1000
 _MANIFEST = "manifest.json"

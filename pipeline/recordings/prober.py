@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import Denied
 from pipeline.failures import GONE, MEDIA_NOT_ACCESSIBLE
-from pipeline.lengths import Sound, Unreadable, read_sound
-from pipeline.partial import PartialFile
+from pipeline.recordings.probe import Sound, Unreadable, read_sound
+from pipeline.recordings.range_reader import PartialFile
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from pipeline.model import Recording
-    from pipeline.sources import Source
+    from pipeline.recordings.source import Source
 
 
 class Looker:

@@ -24,7 +24,7 @@ from pipeline.failures import (
     TOO_SHORT,
     UNSUPPORTED,
 )
-from pipeline.partial import AT_ONCE, HEAD, PartialFile, Piece, Pieces
+from pipeline.recordings.range_reader import AT_ONCE, HEAD, PartialFile, Piece, Pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.inventory import columns_of, entries_of
 from pipeline.naming import S3Place
-from pipeline.sources import Entry
+from pipeline.recordings.inventory import columns_of, entries_of
+from pipeline.recordings.source import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

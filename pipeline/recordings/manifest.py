@@ -12,10 +12,10 @@ from urllib.parse import unquote_plus
 
 import orjson
 
-from pipeline.content import UNREADABLE, opened, why_unreadable
 from pipeline.errors import BadSettings
-from pipeline.inventory import InventorySource, is_inventory
-from pipeline.sources import MISSING, Entry, FolderSource, NamedRecordings
+from pipeline.recordings.inventory import InventorySource, is_inventory
+from pipeline.recordings.manifest_file import UNREADABLE, opened, why_unreadable
+from pipeline.recordings.source import MISSING, Entry, FolderSource, NamedRecordings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from pipeline.aws.s3 import S3
     from pipeline.naming import S3Place
-    from pipeline.sources import Source
+    from pipeline.recordings.source import Source
 
 _PAGE = 200
 """Keys that are looked up at once."""

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline.errors import BadSettings
-from pipeline.manifest import ManifestSource
-from pipeline.sources import Entry, FolderSource, Selection
+from pipeline.recordings.manifest import ManifestSource
+from pipeline.recordings.source import Entry, FolderSource, Selection
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import NoSuchSource
-from pipeline.sources import (
+from pipeline.recordings.source import (
     LARGEST,
     MEDIA_FORMATS,
     Entry,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import quote, unquote
 
 from pipeline.errors import NoSuchSource
-from pipeline.globs import folder_of, pattern
+from pipeline.recordings.globs import folder_of, pattern
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator

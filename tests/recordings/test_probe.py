@@ -19,8 +19,8 @@ from pipeline.failures import (
     TOO_SHORT,
     UNSUPPORTED,
 )
-from pipeline.lengths import Sound, Unreadable, read_sound, why_refused
-from pipeline.partial import PartialFile, Piece, Pieces
+from pipeline.recordings.probe import Sound, Unreadable, read_sound, why_refused
+from pipeline.recordings.range_reader import PartialFile, Piece, Pieces
 from tests.conftest import RECORDINGS
 from tests.support import made_media as made
 
