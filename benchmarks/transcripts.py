@@ -20,7 +20,7 @@ from pipeline.cli.services import settle_memory
 from pipeline.labeling import TaskKind
 from pipeline.model import Job, Recording
 from pipeline.tasks import TaskMaker
-from pipeline.transcript import parse_transcript
+from pipeline.transcripts.parsing import parse_transcript
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

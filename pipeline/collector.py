@@ -17,7 +17,7 @@ from pipeline.failures import BROKEN_TRANSCRIPT, FAULT, LOST, NO_SPEECH, OTHER_P
 from pipeline.model import Asked, Heard, Job, JobStatus, Transcript
 from pipeline.naming import parse_s3_uri, place_of_result, places_of_results, result_place
 from pipeline.tasks import TaskMaker
-from pipeline.transcript import parse_transcript
+from pipeline.transcripts.parsing import parse_transcript
 
 if TYPE_CHECKING:
     import asyncio

@@ -29,7 +29,7 @@ from pipeline.aws.s3_responses import parse_listing
 from pipeline.labeling import TaskKind
 from pipeline.local import Quotas
 from pipeline.local.refused import Refused
-from pipeline.transcript import parse_transcript
+from pipeline.transcripts.parsing import parse_transcript
 from tests.conftest import ROOT
 
 SECONDS = st.lists(st.floats(0.1, 100), min_size=1, max_size=40)

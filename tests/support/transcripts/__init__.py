@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
-from pipeline import transcript
-from pipeline.document import read_document
 from pipeline.model import Word
-from pipeline.transcript import parse_transcript
+from pipeline.transcripts import parsing
+from pipeline.transcripts.parsing import parse_transcript
+from pipeline.transcripts.schema import read_document
 
 if TYPE_CHECKING:
     from pipeline.model import Transcript
@@ -56,9 +56,9 @@ def words_of(shape_or_document: Any) -> list[Word]:
     whole = DOCUMENTS[whole] if isinstance(whole, str) else whole
     results = read_document(json.dumps(whole).encode()).results
     assert results is not None
-    spoken = transcript._spoken(results.items)
-    transcript._join_channels(spoken, results)
-    return transcript._words(spoken, transcript._texts(results.items))
+    spoken = parsing._spoken(results.items)
+    parsing._join_channels(spoken, results)
+    return parsing._words(spoken, parsing._texts(results.items))
 
 
 def spoken(

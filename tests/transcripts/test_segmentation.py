@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.model import Word
-from pipeline.segments import LONG_ENOUGH, LONGEST, PAUSE, mean, segments_of
+from pipeline.transcripts.segmentation import LONG_ENOUGH, LONGEST, PAUSE, mean, segments_of
 
 
 @st.composite

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import RecordingFailed
 from pipeline.model import Segment, Transcript, Versions, Word
-from pipeline.transcript import parse_transcript
+from pipeline.transcripts.parsing import parse_transcript
 from tests.support.transcripts import (
     DOCUMENTS,
     FOLDER,

@@ -16,14 +16,14 @@ from itertools import accumulate, chain, pairwise
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pipeline.document import NULL, broken, read_document, read_labels
 from pipeline.model import Segment, ToxicSpeech, Transcript, Versions, Word
-from pipeline.segments import mean, segments_of
+from pipeline.transcripts.schema import NULL, broken, read_document, read_labels
+from pipeline.transcripts.segmentation import mean, segments_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
-    from pipeline.document import Document, Item, Results, Span, Toxic, Turn
+    from pipeline.transcripts.schema import Document, Item, Results, Span, Toxic, Turn
 
 T = TypeVar("T")
 K = TypeVar("K", bound="Hashable")

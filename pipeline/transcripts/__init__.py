@@ -1,0 +1,5 @@
+"""The service's JSON becomes a `Transcript`: words, segments, speakers, channels. Pure.
+
+It may import `model` and `errors` alone. Read `parsing` first; `schema` is the document as the
+service writes it.
+"""
