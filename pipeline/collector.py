@@ -16,7 +16,7 @@ from pipeline.errors import (
 from pipeline.failures import BROKEN_TRANSCRIPT, FAULT, LOST, NO_SPEECH, OTHER_PLACE, classify
 from pipeline.model import Asked, Heard, Job, JobStatus, Transcript
 from pipeline.naming import parse_s3_uri, place_of_result, places_of_results, result_place
-from pipeline.tasks import TaskMaker
+from pipeline.tasks.builder import TaskMaker
 from pipeline.transcripts.parsing import parse_transcript
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import subprocess
 from textwrap import dedent, indent
 
 from pipeline.cli import app
-from pipeline.labeling import TaskKind, labeling_config
+from pipeline.tasks.labeling_config import TaskKind, labeling_config
 from tests.conftest import COMMAND, ROOT, clean_environment
 
 README = ROOT / "README.md"

@@ -13,9 +13,9 @@ from pipeline.label_studio.annotations import reviews, unreviewed
 from pipeline.label_studio.corrections import reviews as in_language
 from pipeline.label_studio.ground_truth import AUTO, GroundTruth, Segment
 from pipeline.label_studio.quality import measure
-from pipeline.labeling import TaskKind
 from pipeline.model import Asked, Job, Recording, Transcript
-from pipeline.tasks import TaskMaker
+from pipeline.tasks.builder import TaskMaker
+from pipeline.tasks.labeling_config import TaskKind
 
 URL = "http://ls/projects/1"
 

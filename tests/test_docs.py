@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.config.loading import resolve
 from pipeline.config.schema import RULES, SECTIONS, Config
-from pipeline.labeling import TaskKind, labeling_config
+from pipeline.tasks.labeling_config import TaskKind, labeling_config
 from tests.conftest import ROOT
 from tests.docs import COMMANDS, README, blocks, help_text
 from tests.support.labeling import assert_accepted_by_label_studio

@@ -12,7 +12,7 @@ from pipeline.label_studio.client import Control, Project
 from pipeline.label_studio.fitting import Survey, label_config_for, misfits
 from pipeline.label_studio.projects import new_version, storage_settings
 from pipeline.label_studio.task_lines import Prediction, Result, TaskLine, Value
-from pipeline.labeling import TaskKind, labeling_config
+from pipeline.tasks.labeling_config import TaskKind, labeling_config
 
 TEXT = Result("transcription", "audio", "textarea")
 PROJECT = Project(

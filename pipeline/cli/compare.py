@@ -173,8 +173,8 @@ def _tried(rule: Transcribe, wanted: Transcribe) -> Transcribe:
 
 def _texts(config: Config) -> dict[str, str]:
     """What has been heard so far, by audio: the committed lines of the trial's tasks."""
-    from pipeline.exporting import committed_lines
     from pipeline.label_studio.annotations import unreviewed
+    from pipeline.tasks.export import committed_lines
 
     if not config.output_path.exists():
         return {}

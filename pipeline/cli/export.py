@@ -70,7 +70,7 @@ def command(
         return
     if worst_first:
         raise BadSettings("--worst-first goes with --format json: parts hold what is new.")
-    from pipeline.parts import write_parts
+    from pipeline.tasks.export_shards import write_parts
 
     path = None
     for path in write_parts(tasks, state_path, folder):
@@ -80,13 +80,13 @@ def command(
 
 
 def _write_arrays(tasks: Path, state: Path, folder: Path, *, worst_first: bool) -> None:
-    from pipeline import exporting
+    from pipeline.tasks import export
 
-    by_score = exporting.worst_first if worst_first else exporting.committed_lines
+    by_score = export.worst_first if worst_first else export.committed_lines
     path = None
-    for path in exporting.write_arrays(by_score(tasks, state), folder):
+    for path in export.write_arrays(by_score(tasks, state), folder):
         typer.echo(path)
-    for old in exporting.later_exports(folder, path):
+    for old in export.later_exports(folder, path):
         typer.echo(f"{old} is of an earlier export and is not part of this one.", err=True)
     if path is None:
         typer.echo(f"There are no tasks in {tasks} yet.", err=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from pipeline.cli.options import ConfigFile, Task, examples, settings
-from pipeline.labeling import labeling_config
+from pipeline.tasks.labeling_config import labeling_config
 
 NAME = "labeling-config"
 EXAMPLES = examples(

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from pipeline.config.transcription import Transcribe
-from pipeline.labeling import TaskKind
+from pipeline.tasks.labeling_config import TaskKind
 
 _QUEUE = 10_000
 

@@ -16,7 +16,7 @@ from pipeline.label_studio.projects import new_version, storage_advice
 from pipeline.label_studio.task_lines import task_lines
 from pipeline.model import Job, Recording, Segment, Transcript
 from pipeline.net.http import request
-from pipeline.tasks import TaskMaker
+from pipeline.tasks.builder import TaskMaker
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pipeline.label_studio.ground_truth import AUTO, LONGEST, REVIEWED, GroundTruth, Segment
-from pipeline.labeling import LANGUAGE, SPEAKER, TEXT, TRANSCRIPTION
+from pipeline.tasks.labeling_config import LANGUAGE, SPEAKER, TEXT, TRANSCRIPTION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

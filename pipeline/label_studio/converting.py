@@ -8,11 +8,11 @@ from urllib.parse import unquote
 
 import orjson
 
-from pipeline.exporting import later_exports, write_arrays
 from pipeline.files import replacing
 from pipeline.label_studio import Format
 from pipeline.label_studio.ground_truth import REVIEWED, lines_of, opened_ground_truth
 from pipeline.label_studio.subtitles import all_segments, speaker, srt, text_grid, vtt
+from pipeline.tasks.export import later_exports, write_arrays
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator

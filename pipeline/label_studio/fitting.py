@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pipeline.labeling import TaskKind, labeling_config
 from pipeline.naming import parse_s3_uri
+from pipeline.tasks.labeling_config import TaskKind, labeling_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

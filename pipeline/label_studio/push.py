@@ -18,7 +18,6 @@ import msgspec
 import orjson
 
 from pipeline.errors import BadSettings
-from pipeline.exporting import committed_lines
 from pipeline.label_studio import projects
 from pipeline.label_studio.annotations import unreviewed
 from pipeline.label_studio.client import connected
@@ -29,6 +28,7 @@ from pipeline.label_studio.memory import Place, project_key, remembering
 from pipeline.label_studio.task_lines import task_lines
 from pipeline.label_studio.token import address, read_token
 from pipeline.progress import counted, tell
+from pipeline.tasks.export import committed_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -9,8 +9,6 @@ import msgspec
 
 from pipeline.config.pricing import Item, cost, unknown_prices
 from pipeline.config.schema import Limits
-from pipeline.exporting import MOST_BYTES, MOST_TASKS
-from pipeline.labeling import TaskKind
 from pipeline.plan.pace import Pace  # noqa: TC001 # msgspec reads the annotation
 from pipeline.plan.sampling import CERTAINTY, Estimate
 from pipeline.plan.survey import (
@@ -23,6 +21,8 @@ from pipeline.plan.survey import (
 )
 from pipeline.poller import next_interval
 from pipeline.state_reading import Standing, StateReader
+from pipeline.tasks.export import MOST_BYTES, MOST_TASKS
+from pipeline.tasks.labeling_config import TaskKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

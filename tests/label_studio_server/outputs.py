@@ -6,10 +6,10 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from pipeline.collector import Line
-from pipeline.labeling import TaskKind
 from pipeline.model import Heard, Recording, Segment, Transcript
 from pipeline.naming import identity
-from pipeline.tasks import TaskMaker
+from pipeline.tasks.builder import TaskMaker
+from pipeline.tasks.labeling_config import TaskKind
 from pipeline.writer import Output
 from tests.support.state_files import begun
 

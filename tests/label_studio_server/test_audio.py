@@ -10,7 +10,7 @@ import uuid
 import boto3
 import pytest
 
-from pipeline.labeling import TaskKind, labeling_config
+from pipeline.tasks.labeling_config import TaskKind, labeling_config
 from tests.label_studio_server.outputs import add_tasks
 from tests.label_studio_server.server import from_seed, s3_access
 

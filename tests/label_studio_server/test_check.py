@@ -7,7 +7,7 @@ import uuid
 import boto3
 import pytest
 
-from pipeline.labeling import TaskKind, labeling_config
+from pipeline.tasks.labeling_config import TaskKind, labeling_config
 from tests.conftest import emulator, endpoint
 from tests.label_studio_server.server import from_seed, s3_access
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.labeling import TaskKind, labeling_config
+from pipeline.tasks.labeling_config import TaskKind, labeling_config
 from tests.conftest import COMMAND
 
 if TYPE_CHECKING:

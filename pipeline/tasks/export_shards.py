@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pipeline.errors import OutputUnusable
-from pipeline.exporting import chunks, committed_lines, opened_output
 from pipeline.files import replacing
+from pipeline.tasks.export import chunks, committed_lines, opened_output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline import exporting, parts
 from pipeline.collector import Line
 from pipeline.errors import OutputUnusable
 from pipeline.files import replacing
-from pipeline.parts import write_parts
+from pipeline.tasks import export, export_shards
+from pipeline.tasks.export_shards import write_parts
 from pipeline.writer import Output
 from tests.support.state_files import begun, running
 
@@ -161,7 +161,7 @@ def test_whatever_ends_an_export_each_task_is_in_one_part(
     bucket: dict[str, bytes] = {}
     night.add(0)
     with monkeypatch.context() as patch:
-        patch.setattr(exporting, "MOST_TASKS", most_tasks)
+        patch.setattr(export, "MOST_TASKS", most_tasks)
         for sizes, steps, moved in [*nights, ([], 99, True)]:
             if sizes:
                 night.add(*sizes)
@@ -197,8 +197,8 @@ def end_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
         return take
 
-    monkeypatch.setattr(parts, "_name", crashing(parts._name))
-    monkeypatch.setattr(parts, "replacing", crashing(replacing))
+    monkeypatch.setattr(export_shards, "_name", crashing(export_shards._name))
+    monkeypatch.setattr(export_shards, "replacing", crashing(replacing))
 
 
 def test_the_command_seals_what_is_new(run, cloud):

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline import exporting
 from pipeline.collector import Line
 from pipeline.errors import OutputUnusable, StateUnusable
-from pipeline.exporting import committed_lines, worst_first, write_arrays
+from pipeline.tasks import export
+from pipeline.tasks.export import committed_lines, worst_first, write_arrays
 from pipeline.writer import Output
 from tests.support.state_files import begun, running
 
@@ -118,8 +118,8 @@ def test_chunks_hold_every_task_once_within_both_limits(
     tmp_path_factory, monkeypatch, lines, most_tasks, most_bytes
 ):
     """The arrays together are the lines in order; each keeps to the count and the size."""
-    monkeypatch.setattr(exporting, "MOST_TASKS", most_tasks)
-    monkeypatch.setattr(exporting, "MOST_BYTES", most_bytes)
+    monkeypatch.setattr(export, "MOST_TASKS", most_tasks)
+    monkeypatch.setattr(export, "MOST_BYTES", most_bytes)
 
     paths = list(write_arrays(lines, tmp_path_factory.mktemp("to")))
 
@@ -132,7 +132,7 @@ def test_chunks_hold_every_task_once_within_both_limits(
 
 def test_no_more_files_are_made_than_needed(tmp_path, monkeypatch):
     """Seven tasks at three a file are three files, numbered in order."""
-    monkeypatch.setattr(exporting, "MOST_TASKS", 3)
+    monkeypatch.setattr(export, "MOST_TASKS", 3)
 
     paths = list(write_arrays([b"1"] * 7, tmp_path / "new" / "folder"))
 
@@ -196,8 +196,8 @@ def test_the_worst_come_first_and_equal_ones_as_written(
     tmp_path_factory, monkeypatch, scores, run, block
 ):
     """Every task once, by score, the order of the file among equals, however small the runs."""
-    monkeypatch.setattr(exporting, "_RUN", run)
-    monkeypatch.setattr(exporting, "_BLOCK", block)
+    monkeypatch.setattr(export, "_RUN", run)
+    monkeypatch.setattr(export, "_BLOCK", block)
     folder = tmp_path_factory.mktemp("worst")
     with begun(folder / "state") as state:
         jobs = running(state, *map(str, range(len(scores)))) if scores else []

@@ -7,10 +7,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from pipeline import labeling
-from pipeline.labeling import TaskKind, labeling_config
 from pipeline.model import Job, Recording
-from pipeline.tasks import TaskMaker
+from pipeline.tasks import labeling_config as labeling
+from pipeline.tasks.builder import TaskMaker
+from pipeline.tasks.labeling_config import TaskKind, labeling_config
 from tests.support.labeling import assert_accepted_by_label_studio
 from tests.support.transcripts import SHAPES, read
 

@@ -34,8 +34,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import orjson
 
-from pipeline.labeling import AUDIO, LANGUAGE, SPEAKER, TEXT, TRANSCRIPTION, TaskKind
 from pipeline.model import Asked
+from pipeline.tasks.labeling_config import AUDIO, LANGUAGE, SPEAKER, TEXT, TRANSCRIPTION, TaskKind
 
 if TYPE_CHECKING:
     from pipeline.model import Job, Segment, Transcript
