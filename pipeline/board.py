@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pipeline.events import Reliance
     from pipeline.model import Job
     from pipeline.purse import Purse
-    from pipeline.state import State
+    from pipeline.state.run_state import State
 
 _CLAIM = 64
 _ALL_ALIKE = 20

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pipeline.aws.s3 import S3
     from pipeline.aws.session import JobRecord, Transcriber
     from pipeline.naming import S3Place
-    from pipeline.state_cleaning import Cleaning, CleaningState, Due
+    from pipeline.state.cleanup import Cleaning, CleaningState, Due
 
 _AGE = re.compile(r"([0-9]{1,5})([hdw])")
 _SECONDS = {"h": 3600, "d": 86_400, "w": 604_800}

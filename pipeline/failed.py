@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.recordings.source import Source
-    from pipeline.state import State
+    from pipeline.state.run_state import State
 
 
 def write_failures(path: Path, source: Source, state: State, *, listed: bool) -> None:

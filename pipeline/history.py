@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from pipeline import __version__
-from pipeline.state_history import Sample, Settings, add_sample, thin_samples
+from pipeline.state.history import Sample, Settings, add_sample, thin_samples
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pipeline.board import Board
     from pipeline.naming import S3Place
     from pipeline.recordings.source import Entry, Selection, Source
-    from pipeline.state import State
-    from pipeline.state_reading import StateReader
+    from pipeline.state.reader import StateReader
+    from pipeline.state.run_state import State
 
 
 async def produce(source: Source, selection: Selection, asking: Asking, board: Board) -> None:

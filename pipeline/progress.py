@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.logs import event, is_json
-from pipeline.state_reading import read_state
+from pipeline.state.reader import read_state
 from pipeline.text import duration, printable
 
 if TYPE_CHECKING:

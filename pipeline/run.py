@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from pipeline.model import Job
     from pipeline.net.retry import Operation
     from pipeline.recordings.source import Selection, Source
-    from pipeline.state_reading import StateReader
+    from pipeline.state.reader import StateReader
 
 _QUEUE = 64
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pipeline.figures import Figures
     from pipeline.run import Run
-    from pipeline.state_reading import Counts, StateReader
+    from pipeline.state.reader import Counts, StateReader
 
 _SHOWN_FAILURES = 5
 OVER_BUDGET = 3

@@ -21,7 +21,7 @@ import msgspec
 from pipeline.errors import BadSettings, OutputUnusable
 from pipeline.files import replacing
 from pipeline.logs import RUN_ID, event, moment
-from pipeline.state_history import past_runs
+from pipeline.state.history import past_runs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from pipeline.config.schema import Watching
     from pipeline.run import Run
-    from pipeline.state_reading import StateReader
+    from pipeline.state.reader import StateReader
 
     Tell = Callable[[str], None]
     Content = Callable[[], bytes]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import OutputUnusable, StateUnusable
 from pipeline.files import unused
-from pipeline.state_history import note_heard
+from pipeline.state.history import note_heard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from pipeline.board import Board
     from pipeline.collector import Line
-    from pipeline.state import State
+    from pipeline.state.run_state import State
 
 _MENDING = "Put it back, or write it anew from the results with --rebuild-output."
 _END = 4096

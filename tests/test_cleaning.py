@@ -13,7 +13,7 @@ import boto3
 import pytest
 
 from pipeline.cleaning import parse_age
-from pipeline.state_cleaning import Cleaning, open_for_cleaning
+from pipeline.state.cleanup import Cleaning, open_for_cleaning
 from tests.conftest import COMMAND, endpoint
 from tests.support.between import between, refusal
 from tests.support.state_files import SOURCE, begun, listed, written

@@ -23,7 +23,7 @@ from pipeline.event_plan import setup
 from pipeline.eventing import Eventing
 from pipeline.naming import group_tag
 from pipeline.net.retry import Waiting
-from pipeline.state_reading import read_state
+from pipeline.state.reader import read_state
 from tests.conftest import endpoint
 from tests.support.between import Answer, between
 from tests.support.event_feed import OWN_KEYS, feeding

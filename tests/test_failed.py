@@ -22,7 +22,7 @@ from tests.support.state_files import begun, listed, running
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.state import State
+    from pipeline.state.run_state import State
 
 
 @pytest.fixture(name="path")

@@ -18,8 +18,8 @@ from pipeline.plan.forecast import Night, Plan, Some, Tasks
 from pipeline.plan.pace import Pace, pace_of
 from pipeline.plan.sampling import Estimate
 from pipeline.plan.words import as_text, size
-from pipeline.state_figures import JobTimes
-from pipeline.state_reading import Standing
+from pipeline.state.reader import Standing
+from pipeline.state.statistics import JobTimes
 from tests.conftest import RECORDINGS, endpoint
 from tests.recordings.test_probe import decoded_seconds
 from tests.support import made_media as made

@@ -21,9 +21,9 @@ from pipeline.report import words
 from pipeline.report.night import Outcome, read_night
 from pipeline.report.page import page
 from pipeline.report.timeline import bounds, clock_ticks, mean_in_flight, rates, scale
-from pipeline.state_figures import confidences, job_quantiles, job_seconds, totals, worst
-from pipeline.state_history import Sample
-from pipeline.state_reading import read_state
+from pipeline.state.history import Sample
+from pipeline.state.reader import read_state
+from pipeline.state.statistics import confidences, job_quantiles, job_seconds, totals, worst
 from pipeline.summary import Failure
 from tests.support.nights import BEGUN, HOUR, a_night, an_hour, end, fail, hear, run_begun, sampled
 from tests.support.state_files import SOURCE, begun, listed, running, written

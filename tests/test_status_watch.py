@@ -22,8 +22,8 @@ from rich.console import Console
 
 from pipeline.cli.status import StatusReport
 from pipeline.cli.watch import Seen, _view, end_of, head, one_line, run_lines, sparkline
-from pipeline.state_file import hold, is_held
-from pipeline.state_history import Sample
+from pipeline.state.database import hold, is_held
+from pipeline.state.history import Sample
 from tests.conftest import COMMAND
 
 REPORT = StatusReport(

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from pipeline.board import Board
 from pipeline.collector import Line
 from pipeline.errors import OutputUnusable, StateUnusable
-from pipeline.state_reading import read_state
+from pipeline.state.reader import read_state
 from pipeline.writer import Output, forget_output, write
 from tests.support.owned_time import in_owned_time
 from tests.support.state_files import begun, listed, running

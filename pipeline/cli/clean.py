@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from pipeline.cleaning import Cleaned, Cleaner
     from pipeline.config.schema import Config
-    from pipeline.state_cleaning import Cleaning, CleaningState
+    from pipeline.state.cleanup import Cleaning, CleaningState
 
     Progress = AbstractContextManager[Callable[[int], None]]
 
@@ -115,7 +115,7 @@ def command(
         endpoint_url=endpoint_url,
     )
     from pipeline.progress import counted, style_for
-    from pipeline.state_cleaning import Cleaning, open_for_cleaning
+    from pipeline.state.cleanup import Cleaning, open_for_cleaning
 
     what = Cleaning(time.time() - _age(older_than), results_too)
     with open_for_cleaning(chosen.state_path) as opened:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pipeline.plan.forecast import Plan
     from pipeline.progress import Style
     from pipeline.recordings.source import Source
-    from pipeline.state_reading import StateReader
+    from pipeline.state.reader import StateReader
 
 NAME = "plan"
 EXAMPLES = examples(
@@ -130,7 +130,7 @@ async def _make(wish: Wish, plans: list[Plan]) -> None:
     from pipeline.recordings.manifest import named_by
     from pipeline.recordings.prober import looking
     from pipeline.recordings.source import Selection
-    from pipeline.state_figures import job_times
+    from pipeline.state.statistics import job_times
 
     base = wish.place.key if isinstance(wish.place, S3Place) else ""
     async with services(wish.config, wish.place, Waiting()) as (config, whole, _, s3):
@@ -153,8 +153,8 @@ async def _make(wish: Wish, plans: list[Plan]) -> None:
 async def _earlier(asking: Asking, source: Source, s3: S3) -> AsyncIterator[StateReader]:
     """What earlier runs have done: their state file, else which results are there already."""
     from pipeline.producer import find_results
-    from pipeline.state import open_state
-    from pipeline.state_reading import read_state
+    from pipeline.state.reader import read_state
+    from pipeline.state.run_state import open_state
 
     config = asking.config
     tag = group_tag(config.transcribe.job_prefix, source.bucket)

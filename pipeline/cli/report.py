@@ -54,7 +54,7 @@ def command(
     from pipeline.files import replacing
     from pipeline.report.night import read_night
     from pipeline.report.page import page
-    from pipeline.state_reading import read_state
+    from pipeline.state.reader import read_state
 
     kept = (chosen.output_path, chosen.state_path, chosen.failures_path)
     path = page_file(html or chosen.report_path, *kept)

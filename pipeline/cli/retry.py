@@ -34,8 +34,8 @@ def command(
     `status` and the failures file name.
     """
     chosen = settings(config, output=output, state=state)
-    from pipeline.state import open_state
-    from pipeline.state_reading import read_state
+    from pipeline.state.reader import read_state
+    from pipeline.state.run_state import open_state
 
     with read_state(chosen.state_path) as reader:  # a run's file must be there before it is locked
         known = reader.reasons()

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from pipeline.config.schema import Config
     from pipeline.progress import Style
     from pipeline.run import Run
-    from pipeline.state import State
-    from pipeline.state_reading import StateReader
+    from pipeline.state.reader import StateReader
+    from pipeline.state.run_state import State
     from pipeline.summary import Summary
 
 NAME = "run"
@@ -184,9 +184,9 @@ def complete(order: Order) -> Summary:
     import uvloop
 
     from pipeline.history import settings_of
-    from pipeline.state import open_state
-    from pipeline.state_file import set_aside
-    from pipeline.state_history import begin_run, ending
+    from pipeline.state.database import set_aside
+    from pipeline.state.history import begin_run, ending
+    from pipeline.state.run_state import open_state
     from pipeline.writer import refuse_foreign_output
 
     config, place = order.config, order.place
@@ -219,7 +219,7 @@ async def _with_services(order: Order, state: State) -> Summary:
     from pipeline.recordings.manifest import named_by
     from pipeline.recordings.source import Selection
     from pipeline.run import Run
-    from pipeline.state_history import end_run
+    from pipeline.state.history import end_run
     from pipeline.watching import last_success, watched
 
     config = order.config

@@ -89,7 +89,7 @@ def read_report(path: Path, now: float) -> StatusReport:
     Raises:
         StateUnusable: there is no such state file.
     """
-    from pipeline.state_reading import read_state
+    from pipeline.state.reader import read_state
 
     with read_state(path) as state:
         counts = state.counts()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipeline.config.schema import Config
-    from pipeline.state_reading import StateReader
+    from pipeline.state.reader import StateReader
 
 NAME = "rebuild"
 EXAMPLES = examples(
@@ -86,7 +86,7 @@ def command(
 
 @contextmanager
 def _read(chosen: Config) -> Iterator[StateReader]:
-    from pipeline.state_reading import read_state
+    from pipeline.state.reader import read_state
 
     with read_state(chosen.state_path) as earlier:
         yield earlier

@@ -11,9 +11,9 @@ import msgspec
 import typer
 
 from pipeline.cli.status import StatusReport, lines, read_report
-from pipeline.state_file import is_held
-from pipeline.state_history import Sample, past_runs, samples
-from pipeline.state_reading import read_state
+from pipeline.state.database import is_held
+from pipeline.state.history import Sample, past_runs, samples
+from pipeline.state.reader import read_state
 from pipeline.text import duration
 
 if TYPE_CHECKING:

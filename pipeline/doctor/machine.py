@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from pipeline.doctor.finding import Finding, ok, problem, warning
 from pipeline.errors import StateUnusable
-from pipeline.state_file import hold, lock_path
-from pipeline.state_reading import read_state
+from pipeline.state.database import hold, lock_path
+from pipeline.state.reader import read_state
 from pipeline.writer import refuse_foreign_output
 
 if TYPE_CHECKING:

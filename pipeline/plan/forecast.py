@@ -20,7 +20,7 @@ from pipeline.plan.survey import (
     Survey,
 )
 from pipeline.poller import next_interval
-from pipeline.state_reading import Standing, StateReader
+from pipeline.state.reader import Standing, StateReader
 from pipeline.tasks.export import MOST_BYTES, MOST_TASKS
 from pipeline.tasks.labeling_config import TaskKind
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
-    from pipeline.state_figures import JobTimes
+    from pipeline.state.statistics import JobTimes
 
 _ENOUGH = 50
 _ALIKE = 1e-6  # of the mean square: what lengths differ by less is the rounding of sums

@@ -21,7 +21,7 @@ from pipeline.model import Recording
 from pipeline.plan.sampling import Sample
 from pipeline.producer import to_the_end
 from pipeline.recordings.probe import DOUBTFUL, Unreadable, why_refused
-from pipeline.state_reading import Standing
+from pipeline.state.reader import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pipeline.plan.sampling import Stratum
     from pipeline.recordings.prober import Looker
     from pipeline.recordings.source import Entry, Selection, Source
-    from pipeline.state_reading import StateReader
+    from pipeline.state.reader import StateReader
 
 SECONDS = "seconds of audio"
 BILLED = "billed seconds"

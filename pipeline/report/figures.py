@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from pipeline.report.night import Night
-    from pipeline.state_history import Sample
+    from pipeline.state.history import Sample
 
 _MOST_BARS = 60
 _MOST_ROWS = 12

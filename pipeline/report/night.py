@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pipeline.errors import BadSettings, StateUnusable
-from pipeline.state_figures import (
+from pipeline.state.history import past_runs, samples
+from pipeline.state.statistics import (
     Totals,
     confidences,
     job_quantiles,
@@ -17,15 +18,14 @@ from pipeline.state_figures import (
     totals,
     worst,
 )
-from pipeline.state_history import past_runs, samples
 from pipeline.summary import OVER_BUDGET, Balance, Failure, Summary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pipeline.state_figures import Worst
-    from pipeline.state_history import PastRun, Sample
-    from pipeline.state_reading import StateReader
+    from pipeline.state.history import PastRun, Sample
+    from pipeline.state.reader import StateReader
+    from pipeline.state.statistics import Worst
 
 BANDS = 50
 """Bands of confidence, each 0.02 wide."""

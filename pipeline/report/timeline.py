@@ -14,7 +14,7 @@ from pipeline.summary import HOLDS_STARTS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from pipeline.state_history import Sample
+    from pipeline.state.history import Sample
 
 _BINDS = 0.5
 """A brake bound the run where something waited for it for this share of the time."""

@@ -13,7 +13,7 @@ import orjson
 
 from pipeline.errors import OutputUnusable
 from pipeline.files import replacing
-from pipeline.state_reading import read_state
+from pipeline.state.reader import read_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

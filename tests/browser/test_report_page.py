@@ -15,8 +15,8 @@ from pipeline.label_studio.quality_page import page as quality_page
 from pipeline.model import Heard
 from pipeline.report.night import read_night
 from pipeline.report.page import page
-from pipeline.state_history import Sample
-from pipeline.state_reading import read_state
+from pipeline.state.history import Sample
+from pipeline.state.reader import read_state
 from tests.browser.chromium import open_chromium, prefer, resize
 from tests.conftest import ROOT
 from tests.support.nights import BEGUN, HOUR, a_night, an_hour, end, fail, hear, run_begun, sampled

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pipeline.model import Heard
-from pipeline.state_history import Sample, Settings, add_sample, begin_run, end_run, note_heard
+from pipeline.state.history import Sample, Settings, add_sample, begin_run, end_run, note_heard
 from pipeline.summary import Balance, Summary
 from tests.support.state_files import SOURCE, begun, running
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from pipeline.state import State
+    from pipeline.state.run_state import State
 
 BEGUN = 1_800_000_000.0
 """Seconds since the epoch."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.model import Recording
 from pipeline.naming import identity
-from pipeline.state import State, open_state
+from pipeline.state.run_state import State, open_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from pipeline.model import Heard, Job
-    from pipeline.state_reading import StateReader
-    from pipeline.state_writing import StateWriter
+    from pipeline.state.reader import StateReader
+    from pipeline.state.transaction import StateWriter
 
 T = TypeVar("T")
 

@@ -6,9 +6,9 @@ import time
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
-from pipeline.state_file import connect, hold, touch_private, translated
-from pipeline.state_reading import JOB_COLUMNS
-from pipeline.state_writing import StateWriter
+from pipeline.state.database import connect, hold, touch_private, translated
+from pipeline.state.reader import JOB_COLUMNS
+from pipeline.state.transaction import StateWriter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

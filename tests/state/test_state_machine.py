@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from pipeline.collector import Line
 from pipeline.model import Job, Recording
 from pipeline.naming import identity
-from pipeline.state_reading import Status
+from pipeline.state.reader import Status
 from pipeline.writer import Output, forget_output
 from tests.support.state_files import TAG, begun
 

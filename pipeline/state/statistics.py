@@ -6,14 +6,14 @@ from bisect import bisect_left
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
-from pipeline.state_history import history_rows
-from pipeline.state_reading import JOB_COLUMNS
+from pipeline.state.history import history_rows
+from pipeline.state.reader import JOB_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipeline.model import Job
-    from pipeline.state_reading import StateReader
+    from pipeline.state.reader import StateReader
 
 _LAST_RUNS = 10
 _FINE = 2_000

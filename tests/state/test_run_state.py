@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from pipeline.errors import StateUnusable
 from pipeline.model import Recording
 from pipeline.naming import identity
-from pipeline.state import open_state
-from pipeline.state_file import set_aside
-from pipeline.state_reading import Counts, read_state
+from pipeline.state.database import set_aside
+from pipeline.state.reader import Counts, read_state
+from pipeline.state.run_state import open_state
 from tests.support.state_files import SOURCE, TAG, begun, keys_of, listed, running, written
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.model import Job
-    from pipeline.state import State
+    from pipeline.state.run_state import State
 
 few = settings(max_examples=40, deadline=None)
 
@@ -625,7 +625,7 @@ def test_a_second_run_is_told_who_works(path):
 def test_a_run_in_another_process_is_named(path):
     """The lock holds between processes, and ends when its process is killed."""
     program = (
-        "import sys, pathlib, pipeline.state as s\n"
+        "import sys, pathlib, pipeline.state.run_state as s\n"
         f"with s.open_state(pathlib.Path({str(path)!r}), 'tag-'):\n"
         "    print('open', flush=True)\n"
         "    sys.stdin.read()\n"

@@ -7,8 +7,8 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import CannotRun
-from pipeline.state_file import translated
-from pipeline.state_reading import StateReader
+from pipeline.state.database import translated
+from pipeline.state.reader import StateReader
 
 if TYPE_CHECKING:
     import sqlite3

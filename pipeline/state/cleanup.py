@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.errors import StateUnusable
 from pipeline.naming import job_name, parse_s3_uri
-from pipeline.state import State
-from pipeline.state_file import connect, hold
-from pipeline.state_reading import read_state
+from pipeline.state.database import connect, hold
+from pipeline.state.reader import read_state
+from pipeline.state.run_state import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ from pipeline import history
 from pipeline.board import Board
 from pipeline.collector import Line
 from pipeline.model import Heard
-from pipeline.state_history import (
+from pipeline.state.history import (
     RUNS_WITH_SAMPLES,
     PastRun,
     Sample,
@@ -27,7 +27,7 @@ from pipeline.state_history import (
     samples,
     thin_samples,
 )
-from pipeline.state_reading import read_state
+from pipeline.state.reader import read_state
 from pipeline.writer import Output
 from tests.support.owned_time import in_owned_time
 from tests.support.state_files import begun, listed, running, written

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pipeline.errors import StateUnusable
 from pipeline.model import Job, Recording
 from pipeline.naming import job_name, parse_s3_uri
-from pipeline.state_file import connect, translated
+from pipeline.state.database import connect, translated
 
 if TYPE_CHECKING:
     import sqlite3
