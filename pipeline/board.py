@@ -21,7 +21,7 @@ from pipeline.net.retry import SlotGate, Waiting
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from pipeline.events import Reliance
+    from pipeline.events.message import Reliance
     from pipeline.model import Job
     from pipeline.purse import Purse
     from pipeline.state.run_state import State

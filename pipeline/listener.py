@@ -15,13 +15,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pipeline.errors import PipelineError, first_of
-from pipeline.event_queue import BATCH
-from pipeline.events import Reliance, ended_job, pause
+from pipeline.events.message import Reliance, ended_job, pause
+from pipeline.events.queue import BATCH
 from pipeline.naming import parse_job_name
 
 if TYPE_CHECKING:
     from pipeline.board import Board
-    from pipeline.event_queue import EventQueue, Message
+    from pipeline.events.queue import EventQueue, Message
     from pipeline.model import Job
 
 _WAIT, _SHORT_WAIT = 20, 1  # seconds that a Receive call waits for a message; 20 is SQS's longest

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from pipeline.events import late
+from pipeline.events.message import late
 from pipeline.failures import NEVER_ENDED
 from pipeline.model import JobStatus
 from pipeline.text import duration

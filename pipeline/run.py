@@ -25,7 +25,7 @@ from pipeline.aws.session import Transcriber
 from pipeline.collector import Collectors
 from pipeline.config.deadline import seconds_left
 from pipeline.errors import BudgetSpent, first_of
-from pipeline.event_queue import RATE, EventQueue
+from pipeline.events.queue import RATE, EventQueue
 from pipeline.history import keep_history
 from pipeline.listener import Listener
 from pipeline.naming import group_tag, parse_s3_uri

@@ -12,11 +12,11 @@ import pytest
 
 from pipeline.board import Board
 from pipeline.errors import ResourceMissing
-from pipeline.event_queue import EventQueue
+from pipeline.events.queue import EventQueue
 from pipeline.listener import Listener
+from tests.events.test_message import event
 from tests.support.owned_time import in_owned_time, now
 from tests.support.state_files import TAG, begun, running
-from tests.test_events import event
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

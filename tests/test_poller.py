@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.board import Board
 from pipeline.config.schema import Limits
-from pipeline.events import Reliance
+from pipeline.events.message import Reliance
 from pipeline.failures import NEVER_ENDED
 from pipeline.poller import Poller, next_interval
 from tests.support.state_files import begun, running

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pipeline.config.schema import Config
-    from pipeline.event_plan import Found, Step, Wanted
+    from pipeline.events.setup_plan import Found, Step, Wanted
 
 GROUP = "events"
 HELP = "Have a queue tell when jobs end: make it for `run --events`, take it away."
@@ -59,7 +59,7 @@ def setup(
     the other. It shows what it would change and asks first; what is there already and differs is
     put right, and a second time nothing is left to do. The URL goes to stdout.
     """
-    from pipeline.event_plan import setup as plan
+    from pipeline.events.setup_plan import setup as plan
 
     chosen = settings(config, profile=profile, region=region, endpoint_url=endpoint_url)
     url = _change(chosen, source, plan, yes=yes)
@@ -79,7 +79,7 @@ def remove(
     It shows what it would delete and asks first. Targets that others gave to the rule stay, and
     with them the rule. A run that uses the queue goes on by listing its jobs.
     """
-    from pipeline.event_plan import remove as plan
+    from pipeline.events.setup_plan import remove as plan
 
     chosen = settings(config, profile=profile, region=region, endpoint_url=endpoint_url)
     _change(chosen, source, plan, yes=yes)
@@ -99,7 +99,7 @@ def _change(
 
     async def work() -> str:
         from pipeline.aws.session import connect
-        from pipeline.eventing import Eventing
+        from pipeline.events.setup import Eventing
         from pipeline.net.retry import Waiting
 
         async with connect(config.aws, 1) as session:

@@ -16,7 +16,7 @@ from pipeline.errors import (
     ServiceUnreachable,
     TrialPassed,
 )
-from pipeline.event_queue import EventQueue
+from pipeline.events.queue import EventQueue
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable

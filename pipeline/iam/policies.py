@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from pipeline.errors import BadSettings
-from pipeline.events import parse_queue_url
+from pipeline.events.message import parse_queue_url
 from pipeline.naming import S3Place, as_folder, trial_place
 
 if TYPE_CHECKING:

@@ -19,15 +19,15 @@ import pytest
 
 from pipeline.aws.session import connect
 from pipeline.config.schema import Aws
-from pipeline.event_plan import setup
-from pipeline.eventing import Eventing
+from pipeline.events.setup import Eventing
+from pipeline.events.setup_plan import setup
 from pipeline.naming import group_tag
 from pipeline.net.retry import Waiting
 from pipeline.state.reader import read_state
 from tests.conftest import endpoint
+from tests.events.test_message import event
 from tests.support.between import Answer, between
 from tests.support.event_feed import OWN_KEYS, feeding
-from tests.test_events import event
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.events import Reliance, ended_job, late, parse_queue_url, pause
+from pipeline.events.message import Reliance, ended_job, late, parse_queue_url, pause
 
 few = settings(max_examples=80, deadline=None)
 

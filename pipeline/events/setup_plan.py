@@ -15,7 +15,7 @@ import msgspec
 import orjson
 
 from pipeline.errors import BadSettings
-from pipeline.events import DETAIL_TYPE, ENDED, SOURCE
+from pipeline.events.message import DETAIL_TYPE, ENDED, SOURCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import BadSettings
-from pipeline.event_plan import Found, Step, Wanted, remove, setup
+from pipeline.events.setup_plan import Found, Step, Wanted, remove, setup
 
 WANTED = Wanted("calls-", "eu-central-1", "123456789012")
 URL = "https://sqs.eu-central-1.amazonaws.com/123456789012/calls-events"

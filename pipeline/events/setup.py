@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.aws.service import Service
 from pipeline.errors import BadSettings, ResourceMissing
-from pipeline.event_plan import Found, Step, Wanted
+from pipeline.events.setup_plan import Found, Step, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
