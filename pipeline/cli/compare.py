@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pipeline.config.transcription import Transcribe
     from pipeline.label_studio.ground_truth import GroundTruth
     from pipeline.label_studio.trial import Recording
-    from pipeline.vocabularies import Version
+    from pipeline.vocabulary.service import Version
 
 NAME = "compare"
 EXAMPLES = examples(
@@ -128,7 +128,7 @@ def _version(config: Config, place: S3Place) -> Version:
     import uvloop
 
     from pipeline.net.retry import Waiting
-    from pipeline.vocabularies import Vocabularies
+    from pipeline.vocabulary.service import Vocabularies
 
     async def ask() -> Version:
         waiting = Waiting()

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from pipeline.config.schema import Config
     from pipeline.label_studio.corrections import Missed
-    from pipeline.vocabularies import Outcome, Wanted
-    from pipeline.vocabulary import Merged, Row
+    from pipeline.vocabulary.service import Outcome, Wanted
+    from pipeline.vocabulary.table import Merged, Row
 
 GROUP = "vocabulary"
 HELP = "Make a custom vocabulary from the corrections: build its table, then apply it."
@@ -64,7 +64,7 @@ def build(
     from pipeline.label_studio.corrections import missed_phrases, pairs, reviews
     from pipeline.label_studio.ground_truth import read_ground_truth
     from pipeline.label_studio.normalise import has_words
-    from pipeline.vocabulary import as_table, merge, row_for
+    from pipeline.vocabulary.table import as_table, merge, row_for
 
     if not has_words(code):
         raise BadSettings(
@@ -129,7 +129,7 @@ def _read(table: Path) -> list[Row]:
     Raises:
         BadSettings: it can't be read, or is no table.
     """
-    from pipeline.vocabulary import parse_table
+    from pipeline.vocabulary.table import parse_table
 
     try:
         return parse_table(table.read_bytes())
@@ -203,8 +203,8 @@ def _wanted(config: Config, table: Path, upload: str) -> Wanted:
         BadSettings: so it is.
     """
     from pipeline.naming import as_folder, parse_s3_uri
-    from pipeline.vocabularies import Wanted
-    from pipeline.vocabulary import complaints
+    from pipeline.vocabulary.service import Wanted
+    from pipeline.vocabulary.table import complaints
 
     name, language = config.transcribe.vocabulary, one_language(config)
     place = parse_s3_uri(upload)
@@ -224,7 +224,7 @@ def _wanted(config: Config, table: Path, upload: str) -> Wanted:
 async def _apply(config: Config, wanted: Wanted, minutes: float) -> int:
     """Apply it; returns the signal that ended it, or 0."""
     from pipeline.net.retry import Waiting
-    from pipeline.vocabularies import Vocabularies
+    from pipeline.vocabulary.service import Vocabularies
 
     waiting = Waiting()
     done: list[Outcome] = []

@@ -14,7 +14,7 @@ from pipeline.doctor.rights import Asked, Rights
 from pipeline.errors import Denied, NoSuchSource, PipelineError
 from pipeline.naming import group_tag, parse_s3_uri, result_place
 from pipeline.net.retry import SlotGate, Waiting
-from pipeline.vocabularies import Vocabularies
+from pipeline.vocabulary.service import Vocabularies
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pipeline.aws.service import Service
     from pipeline.config.schema import Config
     from pipeline.config.transcription import Transcribe
-    from pipeline.vocabularies import Vocabularies
+    from pipeline.vocabulary.service import Vocabularies
 
 _HERE = "in this account and region"
 

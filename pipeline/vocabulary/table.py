@@ -11,8 +11,8 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING, NamedTuple
 
-from pipeline.charsets import character_set
 from pipeline.errors import BadSettings
+from pipeline.vocabulary.charsets import character_set
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -19,7 +19,7 @@ from pipeline.errors import (
     VocabularyTaken,
 )
 from pipeline.net.retry import Operation
-from pipeline.vocabulary import as_table, parse_table
+from pipeline.vocabulary.table import as_table, parse_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pipeline.aws.session import Session
     from pipeline.naming import S3Place
     from pipeline.net.retry import Waiting
-    from pipeline.vocabulary import Row
+    from pipeline.vocabulary.table import Row
 
 _RATE = 5.0  # calls a second; the documented quotas of these operations are 5 to 20
 _FIRST_LOOK, _LONGEST_BETWEEN = 0.5, 10.0  # seconds between two looks at a PENDING vocabulary

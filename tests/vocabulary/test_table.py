@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.charsets import character_set
 from pipeline.errors import BadSettings
 from pipeline.local.phrases import read_table
-from pipeline.vocabulary import (
+from pipeline.vocabulary.charsets import character_set
+from pipeline.vocabulary.table import (
     LARGEST_TABLE,
     Row,
     as_table,
