@@ -22,10 +22,10 @@ from pipeline.transcripts.parsing import parse_transcript
 if TYPE_CHECKING:
     import asyncio
 
-    from pipeline.asking import Asking
     from pipeline.aws.s3 import S3
     from pipeline.aws.session import JobRecord, Transcriber
     from pipeline.board import Board
+    from pipeline.jobs.rules import Asking
     from pipeline.naming import S3Place
     from pipeline.recordings.source import Source
 

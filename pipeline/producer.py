@@ -13,9 +13,9 @@ from pipeline.naming import REDACTED, as_folder, parse_job_name, result_place
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from pipeline.asking import Asking
     from pipeline.aws.s3 import S3
     from pipeline.board import Board
+    from pipeline.jobs.rules import Asking
     from pipeline.naming import S3Place
     from pipeline.recordings.source import Entry, Selection, Source
     from pipeline.state.reader import StateReader

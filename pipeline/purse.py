@@ -24,8 +24,8 @@ from pipeline.recordings.prober import looking
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
-    from pipeline.asking import Asking
     from pipeline.board import Board
+    from pipeline.jobs.rules import Asking
     from pipeline.model import Job
     from pipeline.recordings.prober import Looker
     from pipeline.recordings.source import Source

@@ -19,7 +19,6 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pipeline.asking import Asking
 from pipeline.aws.service import Service
 from pipeline.aws.session import Transcriber
 from pipeline.collector import Collectors
@@ -27,6 +26,7 @@ from pipeline.config.deadline import seconds_left
 from pipeline.errors import BudgetSpent, first_of
 from pipeline.events.queue import RATE, EventQueue
 from pipeline.history import keep_history
+from pipeline.jobs.rules import Asking
 from pipeline.listener import Listener
 from pipeline.naming import group_tag, parse_s3_uri
 from pipeline.poller import Poller

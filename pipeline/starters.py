@@ -18,9 +18,9 @@ from pipeline.failures import GONE, MEDIA_NOT_ACCESSIBLE, OTHER_MEDIA
 from pipeline.model import JobStatus
 
 if TYPE_CHECKING:
-    from pipeline.asking import Asking
     from pipeline.aws.session import Transcriber
     from pipeline.board import Board
+    from pipeline.jobs.rules import Asking
     from pipeline.model import Job
     from pipeline.recordings.source import Source
 

@@ -12,7 +12,7 @@ from contextlib import closing
 import boto3
 import pytest
 
-from pipeline.cleaning import parse_age
+from pipeline.jobs.cleanup import parse_age
 from pipeline.state.cleanup import Cleaning, open_for_cleaning
 from tests.conftest import COMMAND, endpoint
 from tests.support.between import between, refusal

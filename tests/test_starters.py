@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import pytest
 
-from pipeline.asking import Asking
 from pipeline.aws.session import JobRecord
 from pipeline.board import Board
 from pipeline.config.loading import resolve
@@ -20,6 +19,7 @@ from pipeline.errors import (
     RecordingFailed,
     ServiceUnreachable,
 )
+from pipeline.jobs.rules import Asking
 from pipeline.model import Job, JobStatus, Recording
 from pipeline.naming import S3Place, identity
 from pipeline.recordings.source import S3Source

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from pipeline.cleaning import Cleaned, Cleaner
     from pipeline.config.schema import Config
+    from pipeline.jobs.cleanup import Cleaned, Cleaner
     from pipeline.state.cleanup import Cleaning, CleaningState
 
     Progress = AbstractContextManager[Callable[[int], None]]
@@ -133,7 +133,7 @@ def command(
 
 
 def _age(text: str) -> int:
-    from pipeline.cleaning import parse_age
+    from pipeline.jobs.cleanup import parse_age
 
     try:
         return parse_age(text)
@@ -203,7 +203,7 @@ async def _with_services(
     config: Config, state: CleaningState, what: Cleaning, progress: Progress
 ) -> Ended:
     from pipeline.aws.session import Transcriber
-    from pipeline.cleaning import Cleaner
+    from pipeline.jobs.cleanup import Cleaner
     from pipeline.net.retry import SlotGate, Waiting
 
     waiting, begun = Waiting(), time.monotonic()

@@ -29,9 +29,9 @@ from pipeline.naming import S3Place, group_tag, parse_s3_uri
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from pipeline.asking import Asking
     from pipeline.aws.s3 import S3
     from pipeline.config.schema import Config
+    from pipeline.jobs.rules import Asking
     from pipeline.plan.forecast import Plan
     from pipeline.progress import Style
     from pipeline.recordings.source import Source
@@ -121,7 +121,7 @@ def command(
 
 async def _make(wish: Wish, plans: list[Plan]) -> None:
     """Survey the source and add the plan that follows to the list."""
-    from pipeline.asking import Asking
+    from pipeline.jobs.rules import Asking
     from pipeline.net.retry import Waiting
     from pipeline.plan.forecast import forecast
     from pipeline.plan.pace import pace_of

@@ -14,9 +14,9 @@ from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from pipeline.asking import named_format
 from pipeline.config.pricing import billed_seconds, items_of
 from pipeline.errors import NotNow, first_of
+from pipeline.jobs.rules import named_format
 from pipeline.model import Recording
 from pipeline.plan.sampling import Sample
 from pipeline.producer import to_the_end
@@ -26,7 +26,7 @@ from pipeline.state.reader import Standing
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from pipeline.asking import Asking
+    from pipeline.jobs.rules import Asking
     from pipeline.plan.pace import Pace
     from pipeline.plan.sampling import Stratum
     from pipeline.recordings.prober import Looker

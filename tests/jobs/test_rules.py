@@ -12,10 +12,10 @@ from botocore.validate import ParamValidator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.asking import Asking, start_request
 from pipeline.config.loading import resolve
 from pipeline.config.schema import Config, Rule
 from pipeline.config.transcription import WITHOUT_EFFECT, Transcribe
+from pipeline.jobs.rules import Asking, start_request
 from pipeline.model import Asked, Job, Recording
 from pipeline.naming import S3Place, identity
 from pipeline.recordings.source import Entry, S3Source, Selection

@@ -1,0 +1,4 @@
+"""What is asked of the service for a recording: the rules, the request, and its end.
+
+It may import `recordings`, `state`, `aws`, `config` and what is below them. Read `rules` first.
+"""
