@@ -19,14 +19,14 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from pipeline import __version__
-from pipeline.durations import BOUNDS
+from pipeline.stages.stage_times import BOUNDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from prometheus_client.core import Metric
 
-    from pipeline.durations import Histogram
+    from pipeline.stages.stage_times import Histogram
     from pipeline.watching import Watch
 
 PREFIX = "transcribe_pipeline_"

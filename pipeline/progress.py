@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
-    from pipeline.board import Board
+    from pipeline.stages.job_tracker import Board
 
 _LINE_SECONDS = 30.0
 _BAR_SECONDS = 0.5

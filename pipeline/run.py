@@ -21,30 +21,30 @@ from typing import TYPE_CHECKING
 
 from pipeline.aws.service import Service
 from pipeline.aws.session import Transcriber
-from pipeline.collector import Collectors
 from pipeline.config.deadline import seconds_left
 from pipeline.errors import BudgetSpent, first_of
 from pipeline.events.queue import RATE, EventQueue
-from pipeline.history import keep_history
 from pipeline.jobs.rules import Asking
-from pipeline.listener import Listener
 from pipeline.naming import group_tag, parse_s3_uri
-from pipeline.poller import Poller
-from pipeline.producer import find_results, produce, take_over
-from pipeline.starters import Starters
-from pipeline.writer import Output, forget_output, keep_to_one_kind, write
+from pipeline.stages.collector import Collectors
+from pipeline.stages.history_sampler import keep_history
+from pipeline.stages.listener import Listener
+from pipeline.stages.poller import Poller
+from pipeline.stages.producer import find_results, produce, take_over
+from pipeline.stages.starters import Starters
+from pipeline.stages.writer import Output, forget_output, keep_to_one_kind, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from pipeline.aws.s3 import S3
     from pipeline.aws.session import Session
-    from pipeline.board import Board
-    from pipeline.collector import Line
     from pipeline.config.schema import Budget, Config
     from pipeline.model import Job
     from pipeline.net.retry import Operation
     from pipeline.recordings.source import Selection, Source
+    from pipeline.stages.collector import Line
+    from pipeline.stages.job_tracker import Board
     from pipeline.state.reader import StateReader
 
 _QUEUE = 64
@@ -112,7 +112,7 @@ class Run:
             async with AsyncExitStack() as stack:
                 output = stack.enter_context(closing(Output(self.config.output_path, state)))
                 if self.config.budget.max_cost:
-                    from pipeline.purse import spending  # it loads FFmpeg, 23 MB
+                    from pipeline.stages.cost_budget import spending  # it loads FFmpeg, 23 MB
 
                     purse = spending(self.asking, self.source, self.board)
                     await stack.enter_async_context(purse)

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pipeline import __version__
-from pipeline.durations import Spent  # noqa: TC001 # msgspec reads the annotations at run time
 from pipeline.failures import advice
 from pipeline.logs import RUN_ID, moment
+from pipeline.stages.stage_times import Spent  # noqa: TC001 # msgspec reads the annotations at run time
 from pipeline.text import duration, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.figures import Figures
     from pipeline.run import Run
+    from pipeline.stages.counters import Figures
     from pipeline.state.reader import Counts, StateReader
 
 _SHOWN_FAILURES = 5

@@ -74,7 +74,7 @@ STAGES = LAYERS[3]
 PARTS = {part: depth for depth, layer in enumerate(LAYERS) for part in layer}
 
 # The line of a task is what the collector hands to the writer; its class stands where it is made.
-BETWEEN_STAGES = {("writer", "pipeline.collector", "Line")}
+BETWEEN_STAGES = {("writer", "pipeline.stages.collector", "Line")}
 
 DOORS = {
     "sqlite3": {

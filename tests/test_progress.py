@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.board import Board
 from pipeline.logs import begin_json
 from pipeline.progress import Gauge, Snapshot, Style, counted, shown, style_for
+from pipeline.stages.job_tracker import Board
 from pipeline.text import duration, printable
 from tests.support.owned_time import in_owned_time
 from tests.support.state_files import begun, listed

@@ -12,14 +12,14 @@ import pytest
 
 from pipeline.aws.s3 import S3
 from pipeline.aws.session import Session
-from pipeline.board import Board
 from pipeline.config.loading import resolve
-from pipeline.durations import Spent
 from pipeline.failures import NO_SPEECH, TOO_LONG, advice
-from pipeline.figures import Figures
 from pipeline.naming import S3Place
 from pipeline.recordings.source import S3Source
 from pipeline.run import Run
+from pipeline.stages.counters import Figures
+from pipeline.stages.job_tracker import Board
+from pipeline.stages.stage_times import Spent
 from pipeline.summary import (
     OVER_BUDGET,
     Balance,

@@ -152,7 +152,7 @@ async def _make(wish: Wish, plans: list[Plan]) -> None:
 @asynccontextmanager
 async def _earlier(asking: Asking, source: Source, s3: S3) -> AsyncIterator[StateReader]:
     """What earlier runs have done: their state file, else which results are there already."""
-    from pipeline.producer import find_results
+    from pipeline.stages.producer import find_results
     from pipeline.state.reader import read_state
     from pipeline.state.run_state import open_state
 

@@ -183,11 +183,11 @@ def complete(order: Order) -> Summary:
     """Take the state file first: two runs must not even begin to list."""
     import uvloop
 
-    from pipeline.history import settings_of
+    from pipeline.stages.history_sampler import settings_of
+    from pipeline.stages.writer import refuse_foreign_output
     from pipeline.state.database import set_aside
     from pipeline.state.history import begin_run, ending
     from pipeline.state.run_state import open_state
-    from pipeline.writer import refuse_foreign_output
 
     config, place = order.config, order.place
     if isinstance(place, S3Place):
@@ -212,13 +212,13 @@ def complete(order: Order) -> Summary:
 
 
 async def _with_services(order: Order, state: State) -> Summary:
-    from pipeline.board import Board
     from pipeline.config.pricing import FREE
     from pipeline.failed import write_failures
     from pipeline.progress import shown
     from pipeline.recordings.manifest import named_by
     from pipeline.recordings.source import Selection
     from pipeline.run import Run
+    from pipeline.stages.job_tracker import Board
     from pipeline.state.history import end_run
     from pipeline.watching import last_success, watched
 

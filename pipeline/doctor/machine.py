@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from pipeline.doctor.finding import Finding, ok, problem, warning
 from pipeline.errors import StateUnusable
+from pipeline.stages.writer import refuse_foreign_output
 from pipeline.state.database import hold, lock_path
 from pipeline.state.reader import read_state
-from pipeline.writer import refuse_foreign_output
 
 if TYPE_CHECKING:
     from pipeline.config.schema import Config

@@ -19,7 +19,7 @@ from pipeline.plan.survey import (
     WORKING,
     Survey,
 )
-from pipeline.poller import next_interval
+from pipeline.stages.poller import next_interval
 from pipeline.state.reader import Standing, StateReader
 from pipeline.tasks.export import MOST_BYTES, MOST_TASKS
 from pipeline.tasks.labeling_config import TaskKind

@@ -19,8 +19,8 @@ from pipeline.errors import NotNow, first_of
 from pipeline.jobs.rules import named_format
 from pipeline.model import Recording
 from pipeline.plan.sampling import Sample
-from pipeline.producer import to_the_end
 from pipeline.recordings.probe import DOUBTFUL, Unreadable, why_refused
+from pipeline.stages.producer import to_the_end
 from pipeline.state.reader import Standing
 
 if TYPE_CHECKING:

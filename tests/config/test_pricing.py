@@ -11,7 +11,7 @@ from pipeline.config.pricing import FREE, Item, billed_seconds, cost, items_of, 
 from pipeline.config.schema import Prices
 from pipeline.config.transcription import Transcribe
 from pipeline.errors import BadSettings
-from pipeline.figures import Figures
+from pipeline.stages.counters import Figures
 
 TIERS = Prices(price_tiers=["250: 0.024", "1000: 0.015"], price_per_minute=0.01)
 lengths = st.floats(0, 30_000)

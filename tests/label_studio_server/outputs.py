@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from pipeline.collector import Line
 from pipeline.model import Heard, Recording, Segment, Transcript
 from pipeline.naming import identity
+from pipeline.stages.collector import Line
+from pipeline.stages.writer import Output
 from pipeline.tasks.builder import TaskMaker
 from pipeline.tasks.labeling_config import TaskKind
-from pipeline.writer import Output
 from tests.support.state_files import begun
 
 if TYPE_CHECKING:

@@ -10,10 +10,11 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from pipeline import history
-from pipeline.board import Board
-from pipeline.collector import Line
 from pipeline.model import Heard
+from pipeline.stages import history_sampler
+from pipeline.stages.collector import Line
+from pipeline.stages.job_tracker import Board
+from pipeline.stages.writer import Output
 from pipeline.state.history import (
     RUNS_WITH_SAMPLES,
     PastRun,
@@ -28,7 +29,6 @@ from pipeline.state.history import (
     thin_samples,
 )
 from pipeline.state.reader import read_state
-from pipeline.writer import Output
 from tests.support.owned_time import in_owned_time
 from tests.support.state_files import begun, listed, running, written
 
@@ -129,7 +129,7 @@ def test_a_night_keeps_some_hundred_samples(path, seconds):
     """However long a run is, its samples are few, evenly spaced, and the last one is of its end."""
 
     async def night(board: Board) -> None:
-        keeping = asyncio.create_task(history.keep_history(board, ()))
+        keeping = asyncio.create_task(history_sampler.keep_history(board, ()))
         await asyncio.sleep(seconds + 0.5)
         board.figures.written = seconds
         keeping.cancel()
@@ -143,7 +143,11 @@ def test_a_night_keeps_some_hundred_samples(path, seconds):
 
     steps = {after - before for before, after in pairwise(numbers)}
     assert len(steps) <= 1
-    assert min(seconds, history.MOST_SAMPLES / 2) <= len(numbers) <= history.MOST_SAMPLES + 2
+    assert (
+        min(seconds, history_sampler.MOST_SAMPLES / 2)
+        <= len(numbers)
+        <= history_sampler.MOST_SAMPLES + 2
+    )
     assert numbers[-1] >= seconds
     assert kept[-1].written == seconds
 
@@ -158,7 +162,7 @@ def test_a_sample_says_how_the_run_stands(path):
             board.is_running(job)
         with board.braking.on("slots"):
             await asyncio.sleep(5)
-            return history.sample(board, ())
+            return history_sampler.sample(board, ())
 
     with begun(path) as state:
         found = in_owned_time(at_work(Board(state, 7)))

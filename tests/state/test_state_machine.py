@@ -13,11 +13,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from pipeline.collector import Line
 from pipeline.model import Job, Recording
 from pipeline.naming import identity
+from pipeline.stages.collector import Line
+from pipeline.stages.writer import Output, forget_output
 from pipeline.state.reader import Status
-from pipeline.writer import Output, forget_output
 from tests.support.state_files import TAG, begun
 
 KEYS = ("a.mp3", "a/a.mp3", "b\n.mp3", "ü.mp3")

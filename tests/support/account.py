@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import NoFreeSlot, Throttled
 from pipeline.net.retry import Operation, SlotGate, Waiting
-from pipeline.poller import next_interval
+from pipeline.stages.poller import next_interval
 from tests.support.owned_time import in_owned_time, now
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ import aiohttp
 
 from pipeline.aws.s3 import S3
 from pipeline.aws.session import Session
-from pipeline.board import Board
 from pipeline.config.loading import resolve
 from pipeline.naming import S3Place
 from pipeline.recordings.source import S3Source
 from pipeline.run import Run
+from pipeline.stages.job_tracker import Board
 from tests.support.state_files import begun
 
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.collector import Line
 from pipeline.errors import OutputUnusable, StateUnusable
+from pipeline.stages.collector import Line
+from pipeline.stages.writer import Output
 from pipeline.tasks import export
 from pipeline.tasks.export import committed_lines, worst_first, write_arrays
-from pipeline.writer import Output
 from tests.support.state_files import begun, running
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.collector import Line
 from pipeline.errors import OutputUnusable
 from pipeline.files import replacing
+from pipeline.stages.collector import Line
+from pipeline.stages.writer import Output
 from pipeline.tasks import export, export_shards
 from pipeline.tasks.export_shards import write_parts
-from pipeline.writer import Output
 from tests.support.state_files import begun, running
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.board import Board
 from pipeline.config.schema import Limits
 from pipeline.events.message import Reliance
 from pipeline.failures import NEVER_ENDED
-from pipeline.poller import Poller, next_interval
+from pipeline.stages.job_tracker import Board
+from pipeline.stages.poller import Poller, next_interval
 from tests.support.state_files import begun, running
 
 few = settings(max_examples=80, deadline=None)

@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.board import Board
-from pipeline.collector import Line
 from pipeline.errors import OutputUnusable, StateUnusable
+from pipeline.stages.collector import Line
+from pipeline.stages.job_tracker import Board
+from pipeline.stages.writer import Output, forget_output, write
 from pipeline.state.reader import read_state
-from pipeline.writer import Output, forget_output, write
 from tests.support.owned_time import in_owned_time
 from tests.support.state_files import begun, listed, running
 
@@ -29,9 +29,9 @@ few = settings(max_examples=25, deadline=None)
 FULL_DISK = """
 import resource, sys
 from pathlib import Path
-from pipeline.collector import Line
+from pipeline.stages.collector import Line
 from pipeline.errors import OutputUnusable
-from pipeline.writer import Output
+from pipeline.stages.writer import Output
 from tests.support.state_files import begun, running
 
 folder = Path(sys.argv[1])

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import pytest
 
 from pipeline.aws.session import JobRecord
-from pipeline.board import Board
 from pipeline.config.loading import resolve
 from pipeline.errors import (
     JobExists,
@@ -23,7 +22,8 @@ from pipeline.jobs.rules import Asking
 from pipeline.model import Job, JobStatus, Recording
 from pipeline.naming import S3Place, identity
 from pipeline.recordings.source import S3Source
-from pipeline.starters import Starters
+from pipeline.stages.job_tracker import Board
+from pipeline.stages.starters import Starters
 from tests.support.owned_time import in_owned_time
 from tests.support.state_files import begun, keys_of, listed
 

@@ -19,10 +19,10 @@ from pipeline.model import JobStatus
 
 if TYPE_CHECKING:
     from pipeline.aws.session import Transcriber
-    from pipeline.board import Board
     from pipeline.jobs.rules import Asking
     from pipeline.model import Job
     from pipeline.recordings.source import Source
+    from pipeline.stages.job_tracker import Board
 
 
 _FORGOTTEN = 4

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pipeline.config.pricing import Item, billed_seconds
-from pipeline.durations import Passage
+from pipeline.stages.stage_times import Passage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -12,9 +12,9 @@ from pipeline.state.history import Sample, Settings, add_sample, thin_samples
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipeline.board import Board
     from pipeline.config.schema import Config
     from pipeline.net.retry import Operation
+    from pipeline.stages.job_tracker import Board
 
 MOST_SAMPLES = 600
 _SECONDS = 1.0

@@ -24,11 +24,11 @@ from pipeline.recordings.prober import looking
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
-    from pipeline.board import Board
     from pipeline.jobs.rules import Asking
     from pipeline.model import Job
     from pipeline.recordings.prober import Looker
     from pipeline.recordings.source import Source
+    from pipeline.stages.job_tracker import Board
 
 _BYTES_A_SECOND = 2_000
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipeline.durations import BOUNDS, Histogram, Passage, Stage
+from pipeline.stages.stage_times import BOUNDS, Histogram, Passage, Stage
 
 
 def counts(passage: Passage) -> dict[str, int]:

@@ -17,9 +17,9 @@ from pipeline.text import duration
 
 if TYPE_CHECKING:
     from pipeline.aws.session import Transcriber
-    from pipeline.board import Board
     from pipeline.config.schema import Limits
     from pipeline.model import Job
+    from pipeline.stages.job_tracker import Board
 
 _SOONEST = 0.2
 _GROWTH = 1.5

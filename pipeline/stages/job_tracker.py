@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 from pipeline.config.pricing import cost
 from pipeline.config.schema import Prices
 from pipeline.errors import NothingWorks
-from pipeline.figures import Figures
 from pipeline.logs import WARNING, event
 from pipeline.net.retry import SlotGate, Waiting
+from pipeline.stages.counters import Figures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from pipeline.events.message import Reliance
     from pipeline.model import Job
-    from pipeline.purse import Purse
+    from pipeline.stages.cost_budget import Purse
     from pipeline.state.run_state import State
 
 _CLAIM = 64

@@ -20,9 +20,9 @@ from pipeline.events.queue import BATCH
 from pipeline.naming import parse_job_name
 
 if TYPE_CHECKING:
-    from pipeline.board import Board
     from pipeline.events.queue import EventQueue, Message
     from pipeline.model import Job
+    from pipeline.stages.job_tracker import Board
 
 _WAIT, _SHORT_WAIT = 20, 1  # seconds that a Receive call waits for a message; 20 is SQS's longest
 _MOST_HELPERS = 3

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from pipeline.aws.s3 import S3
-    from pipeline.board import Board
     from pipeline.jobs.rules import Asking
     from pipeline.naming import S3Place
     from pipeline.recordings.source import Entry, Selection, Source
+    from pipeline.stages.job_tracker import Board
     from pipeline.state.reader import StateReader
     from pipeline.state.run_state import State
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.board import Board
 from pipeline.errors import NothingWorks
+from pipeline.stages.job_tracker import Board
 from tests.support.owned_time import in_owned_time
 from tests.support.state_files import begun, keys_of, listed, running
 

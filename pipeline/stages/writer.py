@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pipeline.board import Board
-    from pipeline.collector import Line
+    from pipeline.stages.collector import Line
+    from pipeline.stages.job_tracker import Board
     from pipeline.state.run_state import State
 
 _MENDING = "Put it back, or write it anew from the results with --rebuild-output."

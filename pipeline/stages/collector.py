@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     from pipeline.aws.s3 import S3
     from pipeline.aws.session import JobRecord, Transcriber
-    from pipeline.board import Board
     from pipeline.jobs.rules import Asking
     from pipeline.naming import S3Place
     from pipeline.recordings.source import Source
+    from pipeline.stages.job_tracker import Board
 
 _RENEWALS = 8
 _READINGS = 3

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from pipeline.board import Board
 from pipeline.errors import ResourceMissing
 from pipeline.events.queue import EventQueue
-from pipeline.listener import Listener
+from pipeline.stages.job_tracker import Board
+from pipeline.stages.listener import Listener
 from tests.events.test_message import event
 from tests.support.owned_time import in_owned_time, now
 from tests.support.state_files import TAG, begun, running
