@@ -17,6 +17,7 @@ from pipeline.errors import BadSettings, StateUnusable
 from pipeline.html_page import document, table
 from pipeline.label_studio.memory import Place, remembering
 from pipeline.model import Heard
+from pipeline.monitoring.summary import Failure
 from pipeline.report import words
 from pipeline.report.night import Outcome, read_night
 from pipeline.report.page import page
@@ -24,7 +25,6 @@ from pipeline.report.timeline import bounds, clock_ticks, mean_in_flight, rates,
 from pipeline.state.history import Sample
 from pipeline.state.reader import read_state
 from pipeline.state.statistics import confidences, job_quantiles, job_seconds, totals, worst
-from pipeline.summary import Failure
 from tests.support.nights import BEGUN, HOUR, a_night, an_hour, end, fail, hear, run_begun, sampled
 from tests.support.state_files import SOURCE, begun, listed, running, written
 

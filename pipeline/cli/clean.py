@@ -114,7 +114,7 @@ def command(
         region=region,
         endpoint_url=endpoint_url,
     )
-    from pipeline.progress import counted, style_for
+    from pipeline.monitoring.progress import counted, style_for
     from pipeline.state.cleanup import Cleaning, open_for_cleaning
 
     what = Cleaning(time.time() - _age(older_than), results_too)
@@ -221,7 +221,7 @@ async def _with_services(
 async def _clean(cleaner: Cleaner, config: Config) -> tuple[str, int]:
     """Clean until it is done or must end; why it ended early, and the exit code."""
     from pipeline.config.deadline import seconds_left
-    from pipeline.summary import OVER_BUDGET
+    from pipeline.monitoring.summary import OVER_BUDGET
 
     budget = config.budget
     left = seconds_left(budget.until, budget.max_hours, datetime.now().astimezone())

@@ -92,7 +92,7 @@ def command(
     heard = _texts(chosen)
     missing = [each for each in reviews if each.audio not in heard]
     if missing:
-        from pipeline.progress import style_for
+        from pipeline.monitoring.progress import style_for
 
         _agree(missing, chosen, yes=yes)
         order = Order(chosen, place, style_for(quiet=False), _manifest(chosen, missing))

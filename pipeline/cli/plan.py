@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from pipeline.aws.s3 import S3
     from pipeline.config.schema import Config
     from pipeline.jobs.rules import Asking
+    from pipeline.monitoring.progress import Style
     from pipeline.plan.forecast import Plan
-    from pipeline.progress import Style
     from pipeline.recordings.source import Source
     from pipeline.state.reader import StateReader
 
@@ -104,8 +104,8 @@ def command(
     chosen = settings(config, kind=task, **flags)
     import uvloop
 
+    from pipeline.monitoring.progress import style_for
     from pipeline.plan.words import as_text
-    from pipeline.progress import style_for
     from pipeline.recordings.manifest_file import parse_place
 
     place = parse_source(source, chosen)
@@ -122,11 +122,11 @@ def command(
 async def _make(wish: Wish, plans: list[Plan]) -> None:
     """Survey the source and add the plan that follows to the list."""
     from pipeline.jobs.rules import Asking
+    from pipeline.monitoring.progress import counted
     from pipeline.net.retry import Waiting
     from pipeline.plan.forecast import forecast
     from pipeline.plan.pace import pace_of
     from pipeline.plan.survey import Survey, Wanted
-    from pipeline.progress import counted
     from pipeline.recordings.manifest import named_by
     from pipeline.recordings.prober import looking
     from pipeline.recordings.source import Selection

@@ -74,7 +74,7 @@ async def _pull(chosen: LabelStudio, *, whole: bool, quiet: bool) -> Changes:
     from pipeline.label_studio.client import connected
     from pipeline.label_studio.pull import Order, pull
     from pipeline.label_studio.token import address, read_token
-    from pipeline.progress import style_for
+    from pipeline.monitoring.progress import style_for
 
     order = Order(chosen.project, Path(chosen.ground_truth), whole, style_for(quiet=quiet))
     url, token = address(chosen, os.environ), read_token(chosen, os.environ)

@@ -100,7 +100,7 @@ def command(
         endpoint_url=endpoint_url,
     )
     from pipeline.label_studio.push import Order, Push
-    from pipeline.progress import style_for
+    from pipeline.monitoring.progress import style_for
 
     push = Push(Order(chosen, create, again, switch_version, style_for(quiet=quiet)), os.environ)
     try:

@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.config.schema import Config
-    from pipeline.progress import Style
+    from pipeline.monitoring.progress import Style
+    from pipeline.monitoring.summary import Summary
     from pipeline.run import Run
     from pipeline.state.reader import StateReader
     from pipeline.state.run_state import State
-    from pipeline.summary import Summary
 
 NAME = "run"
 EXAMPLES = examples(
@@ -127,7 +127,7 @@ def command(
     """
     flags = {name: value for name, value in locals().items() if name in SETTINGS}
     chosen = settings_of_a_run(config, quiet=quiet, kind=task, **flags)
-    from pipeline.progress import style_for
+    from pipeline.monitoring.progress import style_for
     from pipeline.recordings.manifest_file import parse_place
 
     order = Order(
@@ -163,7 +163,7 @@ class Order(NamedTuple):
 
 def report(summary: Summary, *, quiet: bool, json: bool) -> int:
     """Print the summary where it is wanted; return the exit code."""
-    from pipeline.summary import as_text
+    from pipeline.monitoring.summary import as_text
 
     if summary.exit_code == CANNOT_RUN:
         say(summary.stopped)
@@ -213,14 +213,14 @@ def complete(order: Order) -> Summary:
 
 async def _with_services(order: Order, state: State) -> Summary:
     from pipeline.config.pricing import FREE
-    from pipeline.failed import write_failures
-    from pipeline.progress import shown
+    from pipeline.monitoring.exporters import last_success, watched
+    from pipeline.monitoring.failures_file import write_failures
+    from pipeline.monitoring.progress import shown
     from pipeline.recordings.manifest import named_by
     from pipeline.recordings.source import Selection
     from pipeline.run import Run
     from pipeline.stages.job_tracker import Board
     from pipeline.state.history import end_run
-    from pipeline.watching import last_success, watched
 
     config = order.config
     board = Board(state, config.most_in_flight, config.budget.limit or None)
@@ -253,7 +253,7 @@ async def _with_services(order: Order, state: State) -> Summary:
 
 async def _summary_of(run: Run, work: Callable[[], Coroutine[None, None, None]]) -> Summary:
     """Complete the run, or end it as it must end; the facts of it either way."""
-    from pipeline.summary import OVER_BUDGET, summarise
+    from pipeline.monitoring.summary import OVER_BUDGET, summarise
 
     try:
         received = await interruptible(work)

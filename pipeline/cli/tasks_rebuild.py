@@ -71,7 +71,7 @@ def command(
         endpoint_url=endpoint_url,
         log_format=log_format,
     )
-    from pipeline.progress import style_for
+    from pipeline.monitoring.progress import style_for
 
     with _read(chosen) as earlier:
         order = Order(

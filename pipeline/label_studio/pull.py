@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pipeline.errors import Denied, ServiceUnreachable, Unavailable
 from pipeline.label_studio.annotations import reviews
 from pipeline.label_studio.keeping import standing, updating
-from pipeline.progress import counted
+from pipeline.monitoring.progress import counted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pipeline.label_studio.client import Changed, Client, Page
     from pipeline.label_studio.ground_truth import GroundTruth
     from pipeline.label_studio.keeping import Changes, Update
-    from pipeline.progress import Style
+    from pipeline.monitoring.progress import Style
 
 _AT_ONCE = 20
 _OVERLAP = timedelta(minutes=10)

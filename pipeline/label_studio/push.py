@@ -27,7 +27,7 @@ from pipeline.label_studio.keeping import updating
 from pipeline.label_studio.memory import Place, project_key, remembering
 from pipeline.label_studio.task_lines import task_lines
 from pipeline.label_studio.token import address, read_token
-from pipeline.progress import counted, tell
+from pipeline.monitoring.progress import counted, tell
 from pipeline.tasks.export import committed_lines
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pipeline.label_studio.client import Client, Project
     from pipeline.label_studio.memory import Memory
     from pipeline.label_studio.task_lines import TaskLine
-    from pipeline.progress import Style
+    from pipeline.monitoring.progress import Style
 
 
 class Order(NamedTuple):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pipeline.errors import BadSettings, StateUnusable
+from pipeline.monitoring.summary import OVER_BUDGET, Balance, Failure, Summary
 from pipeline.state.history import past_runs, samples
 from pipeline.state.statistics import (
     Totals,
@@ -18,7 +19,6 @@ from pipeline.state.statistics import (
     totals,
     worst,
 )
-from pipeline.summary import OVER_BUDGET, Balance, Failure, Summary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

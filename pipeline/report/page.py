@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pipeline import __version__
 from pipeline.failures import advice
 from pipeline.html_page import document, paragraphs, table, table_of, text
+from pipeline.monitoring.summary import brake_sentence
 from pipeline.report import words
 from pipeline.report.figures import (
     confidence_figure,
@@ -20,14 +21,13 @@ from pipeline.report.figures import (
 from pipeline.report.night import Outcome, told
 from pipeline.report.style import STYLE
 from pipeline.report.timeline import mean_in_flight, span_words
-from pipeline.summary import brake_sentence
 from pipeline.text import duration, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from pipeline.monitoring.summary import Failure, Summary
     from pipeline.report.night import Night
-    from pipeline.summary import Failure, Summary
 
 _TONES = {
     Outcome.COMPLETE: "good",

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pipeline.model import Heard
+from pipeline.monitoring.summary import Balance, Summary
 from pipeline.state.history import Sample, Settings, add_sample, begin_run, end_run, note_heard
-from pipeline.summary import Balance, Summary
 from tests.support.state_files import SOURCE, begun, running
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ import pytest
 
 from pipeline.config.schema import Watching
 from pipeline.errors import BadSettings, OutputUnusable
-from pipeline.watching import kept, last_success, watched
+from pipeline.monitoring.exporters import kept, last_success, watched
 from tests.conftest import ROOT, free_port
 from tests.support.idle_run import idle_run
 from tests.support.state_files import begun

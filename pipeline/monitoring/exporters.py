@@ -120,7 +120,7 @@ async def watched(
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         if settings.metrics_port or settings.metrics_file:
-            from pipeline.metrics import as_text, registry_of
+            from pipeline.monitoring.prometheus import as_text, registry_of
 
             registry = registry_of(watch)
             if settings.metrics_port:

@@ -14,13 +14,7 @@ from pipeline.aws.s3 import S3
 from pipeline.aws.session import Session
 from pipeline.config.loading import resolve
 from pipeline.failures import NO_SPEECH, TOO_LONG, advice
-from pipeline.naming import S3Place
-from pipeline.recordings.source import S3Source
-from pipeline.run import Run
-from pipeline.stages.counters import Figures
-from pipeline.stages.job_tracker import Board
-from pipeline.stages.stage_times import Spent
-from pipeline.summary import (
+from pipeline.monitoring.summary import (
     OVER_BUDGET,
     Balance,
     Failure,
@@ -29,6 +23,12 @@ from pipeline.summary import (
     balance,
     summarise,
 )
+from pipeline.naming import S3Place
+from pipeline.recordings.source import S3Source
+from pipeline.run import Run
+from pipeline.stages.counters import Figures
+from pipeline.stages.job_tracker import Board
+from pipeline.stages.stage_times import Spent
 from tests.conftest import ROOT
 from tests.support.state_files import begun, listed, running, written
 

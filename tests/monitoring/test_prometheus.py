@@ -13,11 +13,11 @@ from prometheus_client.parser import text_string_to_metric_families as metrics_o
 
 from pipeline import __version__
 from pipeline.failures import REFUSED, advice, classify
-from pipeline.metrics import PREFIX, as_text, registry_of
+from pipeline.monitoring.exporters import Watch
+from pipeline.monitoring.prometheus import PREFIX, as_text, registry_of
 from pipeline.naming import S3Place
 from pipeline.recordings.source import S3Source
 from pipeline.stages.stage_times import BOUNDS, Stage
-from pipeline.watching import Watch
 from tests.conftest import ROOT
 from tests.support.idle_run import idle_run
 

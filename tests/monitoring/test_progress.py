@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.logs import begin_json
-from pipeline.progress import Gauge, Snapshot, Style, counted, shown, style_for
+from pipeline.monitoring.progress import Gauge, Snapshot, Style, counted, shown, style_for
 from pipeline.stages.job_tracker import Board
 from pipeline.text import duration, printable
 from tests.support.owned_time import in_owned_time

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
+    from pipeline.monitoring.exporters import Watch
     from pipeline.stages.stage_times import Histogram
-    from pipeline.watching import Watch
 
 PREFIX = "transcribe_pipeline_"
 
