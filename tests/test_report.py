@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import BadSettings, StateUnusable
-from pipeline.html_page import document, table
+from pipeline.html.page import document, table
 from pipeline.label_studio.memory import Place, remembering
 from pipeline.model import Heard
 from pipeline.monitoring.summary import Failure

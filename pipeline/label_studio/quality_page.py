@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from pipeline.html_page import document, paragraphs, table
+from pipeline.html.page import document, paragraphs, table
 from pipeline.label_studio import quality_text as words
 from pipeline.label_studio.plots import bars, curve_plot, reliability_plot
 

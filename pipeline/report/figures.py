@@ -6,9 +6,9 @@ from html import escape
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
-from pipeline.html_page import table
+from pipeline.html.charts import Bar, Frame, bars, curve, plane, plot, stretch
+from pipeline.html.page import table
 from pipeline.report import words
-from pipeline.report.charts import Bar, Frame, bars, curve, plane, plot, stretch
 from pipeline.report.night import BANDS
 from pipeline.report.timeline import bounds, clock, clock_ticks, rates, scale
 from pipeline.text import duration

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipeline import __version__
 from pipeline.failures import advice
-from pipeline.html_page import document, paragraphs, table, table_of, text
+from pipeline.html.page import document, paragraphs, table, table_of, text
 from pipeline.monitoring.summary import brake_sentence
 from pipeline.report import words
 from pipeline.report.figures import (

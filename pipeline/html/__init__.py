@@ -1,0 +1,1 @@
+"""Pages as HTML: their frame, style and charts. It may import `text` alone."""
