@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import BadSettings, StateUnusable
 from pipeline.html.page import document, table
-from pipeline.label_studio.memory import Place, remembering
+from pipeline.label_studio.push_ledger import Place, remembering
 from pipeline.model import Heard
 from pipeline.monitoring.summary import Failure
 from pipeline.report import words

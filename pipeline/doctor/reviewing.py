@@ -11,7 +11,7 @@ import msgspec
 from pipeline.doctor.examine import Check, once, told
 from pipeline.doctor.finding import Finding, ok, problem, skipped, warning
 from pipeline.errors import PipelineError
-from pipeline.label_studio.fitting import Survey, misfits
+from pipeline.label_studio.compatibility import Survey, misfits
 from pipeline.label_studio.projects import new_version, storage_advice
 from pipeline.label_studio.task_lines import task_lines
 from pipeline.model import Job, Recording, Segment, Transcript

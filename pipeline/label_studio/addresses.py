@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import BadSettings
 from pipeline.label_studio.client import connected
-from pipeline.label_studio.memory import projects_pushed
+from pipeline.label_studio.push_ledger import projects_pushed
 from pipeline.label_studio.token import address, read_token
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ import msgspec
 from yarl import URL
 
 from pipeline.errors import BadSettings, Expired, NoAccess, Unavailable
+from pipeline.label_studio.errors import ACCESS_STEP, Credential, meaning, no_label_studio
 from pipeline.label_studio.filters import changed_filter, job_id_filter
-from pipeline.label_studio.refusals import ACCESS_STEP, Credential, meaning, no_label_studio
 from pipeline.label_studio.token import is_personal
 from pipeline.net.proxies import proxy_for
 from pipeline.net.retry import Operation, Waiting

@@ -17,7 +17,7 @@ import msgspec
 import orjson
 
 from pipeline.errors import CannotRun, TasksRefused, Unavailable
-from pipeline.label_studio.memory import project_key
+from pipeline.label_studio.push_ledger import project_key
 from pipeline.label_studio.task_lines import batches
 from pipeline.text import printable
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable
 
     from pipeline.label_studio.client import Client, Project, TaskRow
-    from pipeline.label_studio.memory import Memory, Place
+    from pipeline.label_studio.push_ledger import Memory, Place
     from pipeline.label_studio.task_lines import TaskLine
 
 _SETTLING_SECONDS = 100.0

@@ -6,12 +6,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import BadSettings, CannotRun, TasksRefused, Unavailable
-from pipeline.label_studio.fitting import misfits
+from pipeline.label_studio.compatibility import misfits
 
 if TYPE_CHECKING:
     from pipeline.config.schema import Aws
     from pipeline.label_studio.client import Client, Project
-    from pipeline.label_studio.fitting import Survey
+    from pipeline.label_studio.compatibility import Survey
 
 SHORTEST_TITLE, LONGEST_TITLE = 3, 50
 """Characters of a project's title (1.23)."""

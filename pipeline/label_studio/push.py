@@ -21,10 +21,10 @@ from pipeline.errors import BadSettings
 from pipeline.label_studio import projects
 from pipeline.label_studio.annotations import unreviewed
 from pipeline.label_studio.client import connected
+from pipeline.label_studio.compatibility import Survey, label_config_for
 from pipeline.label_studio.delivery import Deliveries, Figures
-from pipeline.label_studio.fitting import Survey, label_config_for
 from pipeline.label_studio.keeping import updating
-from pipeline.label_studio.memory import Place, project_key, remembering
+from pipeline.label_studio.push_ledger import Place, project_key, remembering
 from pipeline.label_studio.task_lines import task_lines
 from pipeline.label_studio.token import address, read_token
 from pipeline.monitoring.progress import counted, tell
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from pipeline.config.schema import Config
     from pipeline.label_studio.client import Client, Project
-    from pipeline.label_studio.memory import Memory
+    from pipeline.label_studio.push_ledger import Memory
     from pipeline.label_studio.task_lines import TaskLine
     from pipeline.monitoring.progress import Style
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pipeline.errors import BadSettings
-from pipeline.label_studio.refusals import ACCESS_STEP
+from pipeline.label_studio.errors import ACCESS_STEP
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.errors import OutputUnusable
 from pipeline.label_studio.delivery import unsettled
-from pipeline.label_studio.memory import Memory, Place, project_key, remembering
+from pipeline.label_studio.push_ledger import Memory, Place, project_key, remembering
 
 PROJECT = project_key("https://labels.example.com/projects/12", "2026-11-23T12:00:00Z")
 

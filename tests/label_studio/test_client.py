@@ -19,7 +19,7 @@ from pipeline.errors import (
     Throttled,
     Unavailable,
 )
-from pipeline.label_studio.refusals import Credential, meaning
+from pipeline.label_studio.errors import Credential, meaning
 from pipeline.label_studio.token import address, is_personal, read_token
 
 URL = "https://labels.example.com"
