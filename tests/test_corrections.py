@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.ground_truth.record import GroundTruth, Segment
 from pipeline.label_studio.corrections import Missed, Pair, missed_phrases, pairs, reviews
-from pipeline.label_studio.ground_truth import GroundTruth, Segment
 
 few = settings(max_examples=80, deadline=None)
 texts = st.lists(st.sampled_from(["the", "Bill,", "DynamoDB", "x", "la", "1"]), max_size=6).map(

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.ground_truth.record import AUTO, REVIEWED, GroundTruth, Segment
 from pipeline.label_studio.comparing import Counts
-from pipeline.label_studio.ground_truth import AUTO, REVIEWED, GroundTruth, Segment
 from pipeline.label_studio.quality import as_facts, measure, prefix
 from pipeline.label_studio.quality_page import page
 from pipeline.label_studio.quality_text import in_words

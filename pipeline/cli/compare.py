@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from pipeline.config.schema import Config
     from pipeline.config.transcription import Transcribe
-    from pipeline.label_studio.ground_truth import GroundTruth
+    from pipeline.ground_truth.record import GroundTruth
     from pipeline.label_studio.trial import Recording
     from pipeline.vocabulary.service import Version
 
@@ -108,8 +108,8 @@ def _sampled(config: Config, place: S3Place, size: int) -> list[GroundTruth]:
     Raises:
         BadSettings: there is none.
     """
+    from pipeline.ground_truth.record import read_ground_truth
     from pipeline.label_studio.corrections import reviews
-    from pipeline.label_studio.ground_truth import read_ground_truth
 
     path, language = Path(config.label_studio.ground_truth), one_language(config)
     found = [

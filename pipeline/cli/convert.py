@@ -56,8 +56,8 @@ def command(
     told; nothing is deleted.
     """
     path = Path(settings(config, ground_truth=ground_truth).label_studio.ground_truth)
-    from pipeline.label_studio.converting import convert, left_over, one_each
-    from pipeline.label_studio.ground_truth import REVIEWED
+    from pipeline.ground_truth.convert import convert, left_over, one_each
+    from pipeline.ground_truth.record import REVIEWED
 
     lines = one_each(path)
     if reviewed:

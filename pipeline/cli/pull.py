@@ -16,7 +16,7 @@ from pipeline.errors import BadSettings
 
 if TYPE_CHECKING:
     from pipeline.config.schema import LabelStudio
-    from pipeline.label_studio.keeping import Changes
+    from pipeline.ground_truth.store import Changes
 
 NAME = "pull"
 _SHOWN = 10

@@ -37,7 +37,7 @@ def command(
     was taken without one.
     """
     path = Path(settings(config, ground_truth=ground_truth).label_studio.ground_truth)
-    from pipeline.label_studio.ground_truth import read_ground_truth
+    from pipeline.ground_truth.record import read_ground_truth
     from pipeline.label_studio.quality import as_facts, measure
 
     quality = measure(read_ground_truth(path), depth)

@@ -61,8 +61,8 @@ def build(
     chosen = settings(config, ground_truth=ground_truth, language=language)
     code = one_language(chosen)
     from pipeline.files import replacing
+    from pipeline.ground_truth.record import read_ground_truth
     from pipeline.label_studio.corrections import missed_phrases, pairs, reviews
-    from pipeline.label_studio.ground_truth import read_ground_truth
     from pipeline.label_studio.normalise import has_words
     from pipeline.vocabulary.table import as_table, merge, row_for
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from pipeline.label_studio.ground_truth import AUTO, LONGEST, REVIEWED, GroundTruth, Segment
+from pipeline.ground_truth.record import AUTO, LONGEST, REVIEWED, GroundTruth, Segment
 from pipeline.tasks.labeling_config import LANGUAGE, SPEAKER, TEXT, TRANSCRIPTION
 
 if TYPE_CHECKING:

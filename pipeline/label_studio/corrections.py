@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import jiwer
 
-from pipeline.label_studio.ground_truth import REVIEWED
+from pipeline.ground_truth.record import REVIEWED
 from pipeline.label_studio.normalise import has_words, normalised
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from pipeline.label_studio.ground_truth import GroundTruth
+    from pipeline.ground_truth.record import GroundTruth
 
 _LONGEST = 4  # words of a phrase
 _SHORTEST = 2  # characters of one

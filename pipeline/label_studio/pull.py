@@ -18,16 +18,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.errors import Denied, ServiceUnreachable, Unavailable
+from pipeline.ground_truth.store import standing, updating
 from pipeline.label_studio.annotations import reviews
-from pipeline.label_studio.keeping import standing, updating
 from pipeline.monitoring.progress import counted
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pipeline.ground_truth.record import GroundTruth
+    from pipeline.ground_truth.store import Changes, Update
     from pipeline.label_studio.client import Changed, Client, Page
-    from pipeline.label_studio.ground_truth import GroundTruth
-    from pipeline.label_studio.keeping import Changes, Update
     from pipeline.monitoring.progress import Style
 
 _AT_ONCE = 20

@@ -18,12 +18,12 @@ import msgspec
 import orjson
 
 from pipeline.errors import BadSettings
+from pipeline.ground_truth.store import updating
 from pipeline.label_studio import projects
 from pipeline.label_studio.annotations import unreviewed
 from pipeline.label_studio.client import connected
 from pipeline.label_studio.compatibility import Survey, label_config_for
 from pipeline.label_studio.delivery import Deliveries, Figures
-from pipeline.label_studio.keeping import updating
 from pipeline.label_studio.push_ledger import Place, project_key, remembering
 from pipeline.label_studio.task_lines import task_lines
 from pipeline.label_studio.token import address, read_token

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from pipeline.ground_truth.record import REVIEWED, GroundTruth, Segment
 from pipeline.label_studio.calibration import (
     Calibration,
     Checked,
@@ -23,7 +24,6 @@ from pipeline.label_studio.calibration import (
     threshold,
 )
 from pipeline.label_studio.comparing import Comparison, Confusion, Counts, compare
-from pipeline.label_studio.ground_truth import REVIEWED, GroundTruth, Segment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.ground_truth.record import AUTO, GroundTruth, Segment
 from pipeline.label_studio.annotations import reviews, unreviewed
 from pipeline.label_studio.corrections import reviews as in_language
-from pipeline.label_studio.ground_truth import AUTO, GroundTruth, Segment
 from pipeline.label_studio.quality import measure
 from pipeline.model import Asked, Job, Recording, Transcript
 from pipeline.tasks.builder import TaskMaker

@@ -9,16 +9,16 @@ from urllib.parse import unquote
 import orjson
 
 from pipeline.files import replacing
+from pipeline.ground_truth.record import REVIEWED, lines_of, opened_ground_truth
+from pipeline.ground_truth.subtitles import all_segments, speaker, srt, text_grid, vtt
 from pipeline.label_studio import Format
-from pipeline.label_studio.ground_truth import REVIEWED, lines_of, opened_ground_truth
-from pipeline.label_studio.subtitles import all_segments, speaker, srt, text_grid, vtt
 from pipeline.tasks.export import later_exports, write_arrays
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
-    from pipeline.label_studio.ground_truth import GroundTruth
+    from pipeline.ground_truth.record import GroundTruth
 
 _LONGEST_NAME = 200
 """Bytes of a folder's name; file systems take 255, and the format's suffix is added."""

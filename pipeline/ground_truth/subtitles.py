@@ -15,7 +15,7 @@ import webvtt
 from praatio import textgrid
 from praatio.utilities.constants import Interval
 
-from pipeline.label_studio.ground_truth import GroundTruth, Segment
+from pipeline.ground_truth.record import GroundTruth, Segment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

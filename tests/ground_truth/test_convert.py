@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from praatio import textgrid
 
+from pipeline.ground_truth.convert import convert, file_name, one_each
+from pipeline.ground_truth.record import AUTO, REVIEWED, GroundTruth, Segment
+from pipeline.ground_truth.subtitles import srt, text_grid, vtt
 from pipeline.label_studio import Format
-from pipeline.label_studio.converting import convert, file_name, one_each
-from pipeline.label_studio.ground_truth import AUTO, REVIEWED, GroundTruth, Segment
-from pipeline.label_studio.subtitles import srt, text_grid, vtt
 
 
 def segment(start: float, end: float, text: str, speaker: str | None = "spk_0") -> Segment:

@@ -14,14 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import OutputUnusable
-from pipeline.label_studio.ground_truth import (
+from pipeline.ground_truth.record import (
     AUTO,
     REVIEWED,
     GroundTruth,
     Segment,
     read_ground_truth,
 )
-from pipeline.label_studio.keeping import Changes, standing, updating
+from pipeline.ground_truth.store import Changes, standing, updating
 from tests.docs import README
 
 if TYPE_CHECKING:

@@ -17,13 +17,13 @@ import msgspec
 
 from pipeline.errors import OutputUnusable
 from pipeline.files import locked, replacing
-from pipeline.label_studio.ground_truth import AUTO, REVIEWED, each_line
+from pipeline.ground_truth.record import AUTO, REVIEWED, each_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from pipeline.label_studio.ground_truth import GroundTruth
+    from pipeline.ground_truth.record import GroundTruth
 
 
 class Unit(NamedTuple):
