@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pipeline.config.schema import Config
     from pipeline.config.transcription import Transcribe
     from pipeline.ground_truth.record import GroundTruth
-    from pipeline.label_studio.trial import Recording
+    from pipeline.quality.bootstrap import Recording
     from pipeline.vocabulary.service import Version
 
 NAME = "compare"
@@ -109,7 +109,7 @@ def _sampled(config: Config, place: S3Place, size: int) -> list[GroundTruth]:
         BadSettings: there is none.
     """
     from pipeline.ground_truth.record import read_ground_truth
-    from pipeline.label_studio.corrections import reviews
+    from pipeline.quality.missed_phrases import reviews
 
     path, language = Path(config.label_studio.ground_truth), one_language(config)
     found = [
@@ -220,8 +220,8 @@ def _agree(reviews: list[GroundTruth], config: Config, *, yes: bool) -> None:
 
 
 def _print(reviews: Iterable[GroundTruth], config: Config, *, json: bool) -> None:
-    from pipeline.label_studio.normalise import has_words
-    from pipeline.label_studio.trial import as_facts, as_text, judge
+    from pipeline.quality.bootstrap import as_facts, as_text, judge
+    from pipeline.quality.normalise import has_words
 
     trial = judge(list(_compared(reviews, config)))
     if json:
@@ -233,8 +233,8 @@ def _print(reviews: Iterable[GroundTruth], config: Config, *, json: bool) -> Non
 
 def _compared(reviews: Iterable[GroundTruth], config: Config) -> Iterator[Recording]:
     """Each recording that was heard again, before and after."""
-    from pipeline.label_studio.comparing import compare
-    from pipeline.label_studio.trial import Recording
+    from pipeline.quality.bootstrap import Recording
+    from pipeline.quality.error_rate import compare
 
     texts, language = _texts(config), config.transcribe.language
     for each in reviews:

@@ -38,12 +38,12 @@ def command(
     """
     path = Path(settings(config, ground_truth=ground_truth).label_studio.ground_truth)
     from pipeline.ground_truth.record import read_ground_truth
-    from pipeline.label_studio.quality import as_facts, measure
+    from pipeline.quality.metrics import as_facts, measure
 
     quality = measure(read_ground_truth(path), depth)
     if html:
         from pipeline.files import replacing
-        from pipeline.label_studio.quality_page import page
+        from pipeline.quality.html_report import page
 
         with replacing(page_file(html, path)) as file:
             file.write(page(quality).encode())
@@ -52,7 +52,7 @@ def command(
 
         typer.echo(orjson.dumps(as_facts(quality)))
     else:
-        from pipeline.label_studio.quality_text import in_words
+        from pipeline.quality.text_report import in_words
 
         for line in in_words(quality):
             typer.echo(line)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pipeline.config.schema import Config
-    from pipeline.label_studio.corrections import Missed
+    from pipeline.quality.missed_phrases import Missed
     from pipeline.vocabulary.service import Outcome, Wanted
     from pipeline.vocabulary.table import Merged, Row
 
@@ -62,8 +62,8 @@ def build(
     code = one_language(chosen)
     from pipeline.files import replacing
     from pipeline.ground_truth.record import read_ground_truth
-    from pipeline.label_studio.corrections import missed_phrases, pairs, reviews
-    from pipeline.label_studio.normalise import has_words
+    from pipeline.quality.missed_phrases import missed_phrases, pairs, reviews
+    from pipeline.quality.normalise import has_words
     from pipeline.vocabulary.table import as_table, merge, row_for
 
     if not has_words(code):

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.label_studio.quality import measure
-from pipeline.label_studio.quality_page import page as quality_page
 from pipeline.model import Heard
+from pipeline.quality.html_report import page as quality_page
+from pipeline.quality.metrics import measure
 from pipeline.report.night import read_night
 from pipeline.report.page import page
 from pipeline.state.history import Sample
 from pipeline.state.reader import read_state
 from tests.browser.chromium import open_chromium, prefer, resize
 from tests.conftest import ROOT
+from tests.quality.test_metrics import THREE
 from tests.support.nights import BEGUN, HOUR, a_night, an_hour, end, fail, hear, run_begun, sampled
-from tests.test_quality import THREE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from pipeline.ground_truth.record import AUTO, GroundTruth, Segment
 from pipeline.label_studio.annotations import reviews, unreviewed
-from pipeline.label_studio.corrections import reviews as in_language
-from pipeline.label_studio.quality import measure
 from pipeline.model import Asked, Job, Recording, Transcript
+from pipeline.quality.metrics import measure
+from pipeline.quality.missed_phrases import reviews as in_language
 from pipeline.tasks.builder import TaskMaker
 from pipeline.tasks.labeling_config import TaskKind
 

@@ -6,13 +6,13 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from pipeline.html.page import document, paragraphs, table
-from pipeline.label_studio import quality_text as words
-from pipeline.label_studio.plots import bars, curve_plot, reliability_plot
+from pipeline.quality import text_report as words
+from pipeline.quality.plots import bars, curve_plot, reliability_plot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.label_studio.quality import Figures, Quality
+    from pipeline.quality.metrics import Figures, Quality
 
 _STYLE = """
 section svg { width: 100%; max-width: 34rem; height: auto; display: block; margin: 1rem 0; }

@@ -5,12 +5,12 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from pipeline.label_studio.calibration import CAUGHT
+from pipeline.quality.calibration import CAUGHT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipeline.label_studio.calibration import Calibration, Point
+    from pipeline.quality.calibration import Calibration, Point
 
 _WIDTH, _HEIGHT = 400, 220
 _LEFT, _TOP, _RIGHT, _BOTTOM = 50, 24, 365, 182

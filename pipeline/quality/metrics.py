@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pipeline.ground_truth.record import REVIEWED, GroundTruth, Segment
-from pipeline.label_studio.calibration import (
+from pipeline.quality.calibration import (
     Calibration,
     Checked,
     Point,
@@ -23,7 +23,7 @@ from pipeline.label_studio.calibration import (
     curve,
     threshold,
 )
-from pipeline.label_studio.comparing import Comparison, Confusion, Counts, compare
+from pipeline.quality.error_rate import Comparison, Confusion, Counts, compare
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from pipeline.label_studio.comparing import Counts
+from pipeline.quality.error_rate import Counts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

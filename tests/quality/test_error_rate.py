@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.label_studio.comparing import Counts, compare
+from pipeline.quality.error_rate import Counts, compare
 
 texts = st.lists(st.sampled_from(["a", "b", "c", "aa", "don't"]), max_size=8).map(" ".join)
 languages = st.sampled_from(["en-US", "ja-JP"])

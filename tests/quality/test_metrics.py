@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.ground_truth.record import AUTO, REVIEWED, GroundTruth, Segment
-from pipeline.label_studio.comparing import Counts
-from pipeline.label_studio.quality import as_facts, measure, prefix
-from pipeline.label_studio.quality_page import page
-from pipeline.label_studio.quality_text import in_words
+from pipeline.quality.error_rate import Counts
+from pipeline.quality.html_report import page
+from pipeline.quality.metrics import as_facts, measure, prefix
+from pipeline.quality.text_report import in_words
 
 if TYPE_CHECKING:
     from pathlib import Path

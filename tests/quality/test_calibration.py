@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.label_studio.calibration import (
+from pipeline.quality.calibration import (
     NO_SCORE,
     Calibration,
     Checked,

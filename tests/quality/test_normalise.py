@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipeline.label_studio.normalise import has_words, normalised
+from pipeline.quality.normalise import has_words, normalised
 
 LANGUAGES = ["en-US", "de-DE", "tr-TR", "zh-CN", "ja-JP", "th-TH", None]
 

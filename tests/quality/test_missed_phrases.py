@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.ground_truth.record import GroundTruth, Segment
-from pipeline.label_studio.corrections import Missed, Pair, missed_phrases, pairs, reviews
+from pipeline.quality.missed_phrases import Missed, Pair, missed_phrases, pairs, reviews
 
 few = settings(max_examples=80, deadline=None)
 texts = st.lists(st.sampled_from(["the", "Bill,", "DynamoDB", "x", "la", "1"]), max_size=6).map(

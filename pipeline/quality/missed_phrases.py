@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import jiwer
 
 from pipeline.ground_truth.record import REVIEWED
-from pipeline.label_studio.normalise import has_words, normalised
+from pipeline.quality.normalise import has_words, normalised
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.label_studio.comparing import Counts
-from pipeline.label_studio.trial import Recording, as_facts, as_text, judge
+from pipeline.quality.bootstrap import Recording, as_facts, as_text, judge
+from pipeline.quality.error_rate import Counts
 
 few = settings(max_examples=25, deadline=None)
 counts = st.builds(Counts, *(st.integers(0, 9) for _ in range(4)))

@@ -9,8 +9,8 @@ from pipeline.text import duration, printable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pipeline.label_studio.calibration import Threshold
-    from pipeline.label_studio.quality import Figures, Quality
+    from pipeline.quality.calibration import Threshold
+    from pipeline.quality.metrics import Figures, Quality
 
 MOST_ROWS = 10
 NOTHING_YET = "Nothing is reviewed yet, so there is nothing to measure."

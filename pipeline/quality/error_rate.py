@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import jiwer
 import msgspec
 
-from pipeline.label_studio.normalise import has_words, normalised
+from pipeline.quality.normalise import has_words, normalised
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
