@@ -20,7 +20,7 @@ from pipeline.cli.options import (
 
 if TYPE_CHECKING:
     from pipeline.config.schema import Config
-    from pipeline.report.night import Night
+    from pipeline.report.run_record import Night
 
 NAME = "report"
 EXAMPLES = examples(
@@ -52,8 +52,8 @@ def command(
     """
     chosen = settings(config, output=output, state=state)
     from pipeline.files import replacing
-    from pipeline.report.night import read_night
     from pipeline.report.page import page
+    from pipeline.report.run_record import read_night
     from pipeline.state.reader import read_state
 
     kept = (chosen.output_path, chosen.state_path, chosen.failures_path)

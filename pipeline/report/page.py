@@ -11,14 +11,14 @@ from pipeline import __version__
 from pipeline.failures import advice
 from pipeline.html.page import document, paragraphs, table, table_of, text
 from pipeline.monitoring.summary import brake_sentence
-from pipeline.report import words
-from pipeline.report.figures import (
+from pipeline.report import sentences
+from pipeline.report.plots import (
     confidence_figure,
     durations_figure,
     slots_figure,
     throughput_figure,
 )
-from pipeline.report.night import Outcome, told
+from pipeline.report.run_record import Outcome, told
 from pipeline.report.style import STYLE
 from pipeline.report.timeline import mean_in_flight, span_words
 from pipeline.text import duration, printable
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pipeline.monitoring.summary import Failure, Summary
-    from pipeline.report.night import Night
+    from pipeline.report.run_record import Night
 
 _TONES = {
     Outcome.COMPLETE: "good",
@@ -51,7 +51,7 @@ def page(night: Night, tasks: Mapping[str, str], project: str = "") -> str:
         tasks: addresses of tasks in Label Studio, by job names.
         project: the address of their project, "" where they were not pushed.
     """
-    title = f"Run {night.past.number}: {words.headline(night)}"
+    title = f"Run {night.past.number}: {sentences.headline(night)}"
     return document(title, STYLE, _body(night, tasks, project))
 
 
@@ -67,11 +67,11 @@ def _body(night: Night, tasks: Mapping[str, str], project: str) -> Iterator[str]
     yield from _failures(night)
     yield '<div class="pair">'
     if len(night.samples) > 1:
-        yield from _section("Throughput", [words.throughput(night)])
+        yield from _section("Throughput", [sentences.throughput(night)])
         yield throughput_figure(night)
         yield "</section>"
     if night.durations.counts:
-        yield from _section("How long jobs took", [words.job_lengths(night.durations)])
+        yield from _section("How long jobs took", [sentences.job_lengths(night.durations)])
         yield durations_figure(night)
         yield "</section>"
     yield "</div>"
@@ -89,10 +89,10 @@ def _header(night: Night) -> Iterator[str]:
     yield (
         f'<header><p class="over"><span class="pill {tone}">{night.outcome}</span> '
         f"Run {past.number} over <b>{escape(printable(s.source))}</b></p>"
-        f"<h1>{text(words.headline(night))}</h1>"
+        f"<h1>{text(sentences.headline(night))}</h1>"
         f'<p class="when">{escape(span_words(past.begun, end))}</p>'
     )
-    if reason := words.reason_to_stop(night):
+    if reason := sentences.reason_to_stop(night):
         yield f'<p class="callout">{escape(printable(reason))}</p>'
     yield "</header>"
 
@@ -106,11 +106,11 @@ def _tiles(night: Night) -> Iterator[tuple[str, str, str]]:
     if heard.seconds:
         times = heard.seconds / s.seconds if s.seconds else 0.0
         yield (
-            words.hours(heard.seconds),
+            sentences.hours(heard.seconds),
             "of audio heard",
-            f"{words.rounded(times)} times real time",
+            f"{sentences.rounded(times)} times real time",
         )
-    yield duration(s.seconds), "from begin to end", words.a_minute(night)
+    yield duration(s.seconds), "from begin to end", sentences.a_minute(night)
     if night.samples:
         in_use = f"{mean_in_flight(night.samples):,.1f}"
         found = f"{s.slots_found:,}"
@@ -162,7 +162,7 @@ def _examples(examples: Sequence[Failure], count: int) -> str:
 
 
 def _confidence(night: Night, tasks: Mapping[str, str], project: str) -> Iterator[str]:
-    yield from _section("Confidence", [words.confidence_words(night)])
+    yield from _section("Confidence", [sentences.confidence_words(night)])
     if night.totals.rated:
         yield confidence_figure(night)
     if night.worst:
@@ -178,7 +178,7 @@ def _confidence(night: Night, tasks: Mapping[str, str], project: str) -> Iterato
                 [
                     f'<span class="key">{_key(each.job.recording.key)}</span>',
                     f"{each.confidence:.2f}",
-                    text(words.short(each.seconds)),
+                    text(sentences.short(each.seconds)),
                     *((_link(tasks.get(each.job.name, "")),) if tasks else ()),
                 ]
                 for each in night.worst

@@ -13,8 +13,8 @@ import pytest
 from pipeline.model import Heard
 from pipeline.quality.html_report import page as quality_page
 from pipeline.quality.metrics import measure
-from pipeline.report.night import read_night
 from pipeline.report.page import page
+from pipeline.report.run_record import read_night
 from pipeline.state.history import Sample
 from pipeline.state.reader import read_state
 from tests.browser.chromium import open_chromium, prefer, resize

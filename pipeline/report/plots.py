@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from pipeline.html.charts import Bar, Frame, bars, curve, plane, plot, stretch
 from pipeline.html.page import table
-from pipeline.report import words
-from pipeline.report.night import BANDS
+from pipeline.report import sentences
+from pipeline.report.run_record import BANDS
 from pipeline.report.timeline import bounds, clock, clock_ticks, rates, scale
 from pipeline.text import duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from pipeline.report.night import Night
+    from pipeline.report.run_record import Night
     from pipeline.state.history import Sample
 
 _MOST_BARS = 60
@@ -40,7 +40,7 @@ def slots_figure(night: Night) -> str:
             f"bound {_tint(each.brake)}",
             place(each.begin),
             place(each.end),
-            f"{words.brake_name(each.brake)}, {duration(each.end - each.begin)}",
+            f"{sentences.brake_name(each.brake)}, {duration(each.end - each.begin)}",
         )
         for each in bound
     )
@@ -54,8 +54,8 @@ def slots_figure(night: Night) -> str:
     legend = [("in-use", "jobs at the service")]
     legend += [("quota", "job slots there are, as far as found")] * bool(limits)
     legend += [
-        (_tint(brake), f"held back by {words.brake_name(brake)}, {seconds}")
-        for brake, seconds in words.brake_shares(bound)
+        (_tint(brake), f"held back by {sentences.brake_name(brake)}, {seconds}")
+        for brake, seconds in sentences.brake_shares(bound)
     ]
     rows = [
         (clock(each.at), f"{each.in_flight:,}", f"{each.slots:,}", f"{each.refused:,}")
@@ -126,7 +126,7 @@ def durations_figure(night: Night) -> str:
     width, counts = night.durations.width, night.durations.counts
     ticks = scale(max(counts), whole=True)
     each = 1 / len(counts)
-    edges = [words.short(n * width) if n else "0" for n in range(len(counts) + 1)]
+    edges = [sentences.short(n * width) if n else "0" for n in range(len(counts) + 1)]
     longer = night.durations.longest > width * len(counts)
     names = [f"{edges[n]} to {edges[n + 1]}" for n in range(len(counts))]
     if longer:
@@ -138,13 +138,13 @@ def durations_figure(night: Night) -> str:
     step = max(1, -(-len(counts) // 6))
     most = width * len(counts)
     across = [
-        (n * each, words.on_axis(n * width, most))
+        (n * each, sentences.on_axis(n * width, most))
         for n in range(0, len(counts) + (not longer), step)
     ]
-    unit = f" ({words.clock_parts(most)[0]})" if most >= _MINUTE else ""
+    unit = f" ({sentences.clock_parts(most)[0]})" if most >= _MINUTE else ""
     rows = [(name, f"{count:,}") for name, count in zip(names, counts, strict=True) if count]
     return _figure(
-        [("done", f"jobs by how long they took{unit}, in steps of {words.short(width)}")],
+        [("done", f"jobs by how long they took{unit}, in steps of {sentences.short(width)}")],
         plot(Frame("How many jobs took how long", across, _up(ticks)), bars(drawn)),
         table(("Took", "jobs"), rows),
     )

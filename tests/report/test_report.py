@@ -18,9 +18,9 @@ from pipeline.html.page import document, table
 from pipeline.label_studio.push_ledger import Place, remembering
 from pipeline.model import Heard
 from pipeline.monitoring.summary import Failure
-from pipeline.report import words
-from pipeline.report.night import Outcome, read_night
+from pipeline.report import sentences
 from pipeline.report.page import page
+from pipeline.report.run_record import Outcome, read_night
 from pipeline.report.timeline import bounds, clock_ticks, mean_in_flight, rates, scale
 from pipeline.state.history import Sample
 from pipeline.state.reader import read_state
@@ -31,7 +31,7 @@ from tests.support.state_files import SOURCE, begun, listed, running, written
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.report.night import Night
+    from pipeline.report.run_record import Night
 
 HOSTILE = "<script>alert(1)</script>\"'&<img src=x onerror=alert(2)>\n\x1b[31m/../../key.mp3"
 moments = st.floats(BEGUN, BEGUN + 1e6)
@@ -147,7 +147,7 @@ def test_a_run_that_goes_on_is_told_as_far_as_it_is(path):
 
         night = night_of(path, moment=BEGUN + HOUR / 2 + 20)
         assert night.outcome is Outcome.UNDER_WAY
-        assert words.headline(night) == (
+        assert sentences.headline(night) == (
             "Under way for 30 min 20 s: 4 recordings were transcribed; 1 are in flight and 1 wait."
         )
         assert page(night, {}, "")
@@ -542,7 +542,7 @@ def test_slots_in_use_are_weighted_by_time():
 )
 def test_durations_on_an_axis_are_short(seconds, longest, said):
     """They are seconds, minutes with seconds, or hours with minutes, as the longest one needs."""
-    assert words.on_axis(seconds, longest) == said
+    assert sentences.on_axis(seconds, longest) == said
 
 
 @given(moments, st.floats(1, 1e6))

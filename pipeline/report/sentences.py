@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.report.night import BANDS, Outcome
+from pipeline.report.run_record import BANDS, Outcome
 from pipeline.text import duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.report.night import Durations, Night
+    from pipeline.report.run_record import Durations, Night
     from pipeline.report.timeline import Bound
 
 _BRAKES = {"slots": "no free job slot", "StartTranscriptionJob": "the start rate"}
