@@ -105,7 +105,7 @@ def command(
     import uvloop
 
     from pipeline.monitoring.progress import style_for
-    from pipeline.plan.words import as_text
+    from pipeline.plan.text_report import as_text
     from pipeline.recordings.manifest_file import parse_place
 
     place = parse_source(source, chosen)
@@ -125,7 +125,7 @@ async def _make(wish: Wish, plans: list[Plan]) -> None:
     from pipeline.monitoring.progress import counted
     from pipeline.net.retry import Waiting
     from pipeline.plan.forecast import forecast
-    from pipeline.plan.pace import pace_of
+    from pipeline.plan.job_duration import pace_of
     from pipeline.plan.survey import Survey, Wanted
     from pipeline.recordings.manifest import named_by
     from pipeline.recordings.prober import looking

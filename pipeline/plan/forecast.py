@@ -9,7 +9,7 @@ import msgspec
 
 from pipeline.config.pricing import Item, cost, unknown_prices
 from pipeline.config.schema import Limits
-from pipeline.plan.pace import Pace  # noqa: TC001 # msgspec reads the annotation
+from pipeline.plan.job_duration import Pace  # noqa: TC001 # msgspec reads the annotation
 from pipeline.plan.sampling import CERTAINTY, Estimate
 from pipeline.plan.survey import (
     BILLED,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from pipeline.jobs.rules import Asking
-    from pipeline.plan.pace import Pace
+    from pipeline.plan.job_duration import Pace
     from pipeline.plan.sampling import Stratum
     from pipeline.recordings.prober import Looker
     from pipeline.recordings.source import Entry, Selection, Source

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pipeline.plan.forecast import Plan, Some
-    from pipeline.plan.pace import Pace
+    from pipeline.plan.job_duration import Pace
     from pipeline.plan.sampling import Estimate
 
 _MANY_HOURS = 24

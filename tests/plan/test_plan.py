@@ -15,9 +15,9 @@ from pipeline.config.schema import Prices
 from pipeline.model import Recording
 from pipeline.naming import identity
 from pipeline.plan.forecast import Night, Plan, Some, Tasks
-from pipeline.plan.pace import Pace, pace_of
+from pipeline.plan.job_duration import Pace, pace_of
 from pipeline.plan.sampling import Estimate
-from pipeline.plan.words import as_text, size
+from pipeline.plan.text_report import as_text, size
 from pipeline.state.reader import Standing
 from pipeline.state.statistics import JobTimes
 from tests.conftest import RECORDINGS, endpoint
