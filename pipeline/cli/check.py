@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
     from pipeline.config.schema import Config
     from pipeline.doctor.amazon import Amazon
-    from pipeline.doctor.examine import Check
-    from pipeline.doctor.finding import Line
+    from pipeline.doctor.findings import Line
+    from pipeline.doctor.runner import Check
 
 NAME = "check"
 EXAMPLES = examples(
@@ -108,7 +108,7 @@ def command(
         token_file=token_file,
     )
     from pipeline.cli.place import parse_source
-    from pipeline.doctor.finding import conclusion, report
+    from pipeline.doctor.findings import conclusion, report
 
     place = None if source is None else parse_source(source, chosen)
     show = _silent if json else partial(_show, columns=_columns())
@@ -121,7 +121,7 @@ async def _examined(
     config: Config, place: S3Place | Path | None, show: Callable[[Line], None]
 ) -> list[Line]:
     """Every line, each shown as soon as it and those before it are there."""
-    from pipeline.doctor.examine import examine
+    from pipeline.doctor.runner import examine
     from pipeline.net.http import open_http
 
     lines = []
@@ -146,8 +146,8 @@ async def _of_amazon(
     from pipeline.aws.s3 import open_s3
     from pipeline.aws.session import connect
     from pipeline.doctor.amazon import Amazon
-    from pipeline.doctor.examine import Check, told
-    from pipeline.doctor.finding import of_error, skipped
+    from pipeline.doctor.findings import of_error, skipped
+    from pipeline.doctor.runner import Check, told
     from pipeline.net.retry import Waiting
 
     if isinstance(place, Path):
@@ -166,7 +166,7 @@ async def _of_amazon(
 
 def _of_this_machine(config: Config, place: S3Place | Path | None) -> list[Check]:
     from pipeline.doctor import machine
-    from pipeline.doctor.examine import Check
+    from pipeline.doctor.runner import Check
 
     uri, bucket = _named(place)
     tag = group_tag(config.transcribe.job_prefix, bucket)
@@ -193,9 +193,9 @@ async def _of_reviewing(
     stack: AsyncExitStack, config: Config, amazon: Amazon | None, http: aiohttp.ClientSession
 ) -> list[Check]:
     """The lines about Label Studio, if one is named."""
-    from pipeline.doctor.examine import Check, told
-    from pipeline.doctor.finding import of_error, skipped
-    from pipeline.doctor.reviewing import Reviewing
+    from pipeline.doctor.findings import of_error, skipped
+    from pipeline.doctor.label_studio import Reviewing
+    from pipeline.doctor.runner import Check, told
     from pipeline.label_studio.client import connected
     from pipeline.label_studio.token import URL_VARIABLE, address, read_token
 

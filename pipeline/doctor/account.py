@@ -6,7 +6,7 @@ import time
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipeline.doctor.finding import (
+from pipeline.doctor.findings import (
     Finding,
     is_refused,
     of_error,

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from pipeline.aws.service import Service
 from pipeline.aws.session import Transcriber
-from pipeline.doctor import account, buckets, named, service
-from pipeline.doctor.examine import Check, once, told
-from pipeline.doctor.finding import Finding, Verdict, is_refused, skipped
-from pipeline.doctor.rights import Asked, Rights
+from pipeline.doctor import account, buckets, named_resources
+from pipeline.doctor import transcribe as service
+from pipeline.doctor.findings import Finding, Verdict, is_refused, skipped
+from pipeline.doctor.permissions import Asked, Rights
+from pipeline.doctor.runner import Check, once, told
 from pipeline.errors import Denied, NoSuchSource, PipelineError
 from pipeline.naming import group_tag, parse_s3_uri, result_place
 from pipeline.net.retry import SlotGate, Waiting
@@ -141,20 +142,29 @@ class Amazon:
         return work
 
     def _of_what_is_named(self) -> list[Check]:
-        found = named.named(self._config)
+        found = named_resources.named(self._config)
         transcribe, kms = self._service("transcribe"), self._service("kms")
         known = self._vocabularies
         looks: list[tuple[str, Look]] = [
-            *(("vocabulary", partial(named.vocabulary, known, *n)) for n in found.vocabularies),
-            *(("filter", partial(named.vocabulary_filter, transcribe, *n)) for n in found.filters),
-            *(("model", partial(named.language_model, transcribe, *n)) for n in found.models),
-            *(("KMS key", partial(named.key, kms, *n)) for n in found.keys),
+            *(
+                ("vocabulary", partial(named_resources.vocabulary, known, *n))
+                for n in found.vocabularies
+            ),
+            *(
+                ("filter", partial(named_resources.vocabulary_filter, transcribe, *n))
+                for n in found.filters
+            ),
+            *(
+                ("model", partial(named_resources.language_model, transcribe, *n))
+                for n in found.models
+            ),
+            *(("KMS key", partial(named_resources.key, kms, *n)) for n in found.keys),
         ]
         return [self._check(name, look) for name, look in looks]
 
     def _of_the_queue(self) -> list[Check]:
         url, region = self._config.aws.events, self._session.region
-        look = partial(named.queue, self._service("sqs"), url, region)
+        look = partial(named_resources.queue, self._service("sqs"), url, region)
         return [self._check("events", look)] if url else []
 
     def _by_the_role(self, look: Look, action: str) -> Look:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.aws.s3_listing import if_there
-from pipeline.doctor.finding import Finding, ok, problem, skipped, warning
+from pipeline.doctor.findings import Finding, ok, problem, skipped, warning
 from pipeline.errors import Denied, NoSuchSource, PipelineError
 from pipeline.naming import S3Place, result_place, trial_place
 from pipeline.recordings.source import Selection

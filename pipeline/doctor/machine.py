@@ -9,7 +9,7 @@ from socket import create_server
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
-from pipeline.doctor.finding import Finding, ok, problem, warning
+from pipeline.doctor.findings import Finding, ok, problem, warning
 from pipeline.errors import StateUnusable
 from pipeline.stages.writer import refuse_foreign_output
 from pipeline.state.database import hold, lock_path

@@ -6,7 +6,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipeline.doctor.finding import Finding, of_error, ok, problem, skipped
+from pipeline.doctor.findings import Finding, of_error, ok, problem, skipped
 from pipeline.errors import (
     BadSettings,
     Denied,

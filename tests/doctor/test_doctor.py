@@ -14,8 +14,7 @@ from pipeline.aws.error_codes import meaning
 from pipeline.config.schema import Config, Limits
 from pipeline.config.transcription import Transcribe
 from pipeline.doctor.account import of_quotas, of_skew, skew
-from pipeline.doctor.examine import Check, examine, once, told
-from pipeline.doctor.finding import (
+from pipeline.doctor.findings import (
     Line,
     Verdict,
     conclusion,
@@ -24,6 +23,7 @@ from pipeline.doctor.finding import (
     report,
 )
 from pipeline.doctor.machine import of_space
+from pipeline.doctor.runner import Check, examine, once, told
 from pipeline.errors import (
     BadSettings,
     Denied,

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from pipeline.doctor.examine import Check, once, told
-from pipeline.doctor.finding import Finding, ok, problem, skipped, warning
+from pipeline.doctor.findings import Finding, ok, problem, skipped, warning
+from pipeline.doctor.runner import Check, once, told
 from pipeline.errors import PipelineError
 from pipeline.label_studio.compatibility import Survey, misfits
 from pipeline.label_studio.projects import new_version, storage_advice

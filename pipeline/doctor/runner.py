@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from pipeline.doctor.finding import Finding, Line, of_error, out_of_time, problem
+from pipeline.doctor.findings import Finding, Line, of_error, out_of_time, problem
 from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:

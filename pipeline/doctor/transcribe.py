@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from pipeline.doctor.finding import Finding, ok
+from pipeline.doctor.findings import Finding, ok
 from pipeline.errors import JobMissing
 from pipeline.model import JobStatus
 

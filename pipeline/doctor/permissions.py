@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipeline.doctor.finding import Finding, is_refused, of_error, ok, problem, skipped
+from pipeline.doctor.findings import Finding, is_refused, of_error, ok, problem, skipped
 from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
