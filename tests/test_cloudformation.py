@@ -20,7 +20,7 @@ import pytest
 from cfnlint.decode import cfn_yaml
 
 from pipeline.config.schema import SETTINGS
-from pipeline.iam.plan import canonical
+from pipeline.iam.diff import canonical
 from tests.conftest import ROOT, clean_environment, endpoint
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("ministack")]

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from pipeline.config.schema import Config
     from pipeline.iam.account import Account
-    from pipeline.iam.plan import Order
+    from pipeline.iam.diff import Order
     from pipeline.iam.policies import Owner, Scope
 
 T = TypeVar("T")
@@ -214,7 +214,7 @@ def apply(
     tags = _tags(tag or [])
 
     async def work(account: Account) -> None:
-        from pipeline.iam.plan import Order
+        from pipeline.iam.diff import Order
 
         scope = asked.scope(chosen, await account.owner(), user)
         order = Order(scope, user, label_studio_user, cors, {} if no_key else profiles, tags)
@@ -261,9 +261,9 @@ async def _owner(account: Account) -> Owner:
 
 async def _apply(account: Account, order: Order, *, yes: bool) -> None:
     """Show what differs, ask, and make it."""
-    from pipeline.iam.finding import find, more_rights
-    from pipeline.iam.making import make
-    from pipeline.iam.plan import Kind, as_text, differing, refuse_strangers, wanted
+    from pipeline.iam.apply import make
+    from pipeline.iam.current import find, more_rights
+    from pipeline.iam.diff import Kind, as_text, differing, refuse_strangers, wanted
 
     parts = wanted(order)
     changes = differing(parts, await find(account, parts))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.aws.service import Service
 from pipeline.errors import ResourceMissing
-from pipeline.iam.plan import Kind, Part
+from pipeline.iam.diff import Kind, Part
 from pipeline.iam.policies import CORS_ID, Owner
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import orjson
 
 from pipeline.errors import BadSettings, ResourceMissing, ResourceTaken, ServiceUnreachable
 from pipeline.iam.account import TAGGED, named
-from pipeline.iam.plan import ROLE_POLICY, Change, Kind
+from pipeline.iam.diff import ROLE_POLICY, Change, Kind
 from pipeline.iam.profiles import Key
 
 if TYPE_CHECKING:

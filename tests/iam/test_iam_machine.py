@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from pipeline.aws.session import connect
 from pipeline.config.schema import Aws
 from pipeline.errors import BadSettings, ServiceUnreachable
-from pipeline.iam import making
+from pipeline.iam import apply
 from pipeline.iam.account import Account
-from pipeline.iam.finding import find
-from pipeline.iam.making import make
-from pipeline.iam.plan import Change, Kind, Part
+from pipeline.iam.apply import make
+from pipeline.iam.current import find
+from pipeline.iam.diff import Change, Kind, Part
 from pipeline.iam.profiles import Key, Profiles, with_key
 from pipeline.net.retry import Waiting
 
@@ -141,7 +141,7 @@ async def iam(answers, monkeypatch):
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    monkeypatch.setattr(making, "_FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(apply, "_FIRST_PAUSE", 0.001)
     port = runner.addresses[0][1]
     settings = Aws(region="us-east-1", endpoint_url=f"http://127.0.0.1:{port}")
     try:

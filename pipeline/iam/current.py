@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import BadSettings, ResourceMissing
 from pipeline.iam.account import TAGGED, named
-from pipeline.iam.plan import ROLE_POLICY, Kind, Part
+from pipeline.iam.diff import ROLE_POLICY, Kind, Part
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

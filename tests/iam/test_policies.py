@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import BadSettings
-from pipeline.iam.plan import Change, Kind, Order, Part, as_text, canonical, differing, wanted
+from pipeline.iam.diff import Change, Kind, Order, Part, as_text, canonical, differing, wanted
 from pipeline.iam.policies import (
     Owner,
     Scope,
