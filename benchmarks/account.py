@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.bucket import number_of
-from pipeline.local import Quotas, words
+from pipeline.local import Quotas, messages
+from pipeline.local.errors import Refused, bad_request
 from pipeline.local.quotas import Pace
-from pipeline.local.refused import Refused, bad_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -82,9 +82,9 @@ class Account:
     def _start(self, request: Mapping[str, Any], now: float) -> dict[str, Any]:
         name, uri = request["TranscriptionJobName"], request["Media"]["MediaFileUri"]
         if name in self._jobs:
-            raise Refused("ConflictException", words.NAME_TAKEN)
+            raise Refused("ConflictException", messages.NAME_TAKEN)
         if len(self._running) >= self._slots:
-            raise Refused("LimitExceededException", words.NO_FREE_SLOT)
+            raise Refused("LimitExceededException", messages.NO_FREE_SLOT)
         number = len(self._jobs)
         end = now + self._bucket.job_seconds(number_of(uri.partition("//")[2].partition("/")[2]))
         self._jobs[name] = (number, uri, now, end)
@@ -97,7 +97,7 @@ class Account:
     def _get(self, request: Mapping[str, Any], _now: float) -> dict[str, Any]:
         name = request["TranscriptionJobName"]
         if name not in self._jobs:
-            raise bad_request(words.NO_SUCH_JOB)
+            raise bad_request(messages.NO_SUCH_JOB)
         return self._described(name, "IN_PROGRESS" if name in self._running else "COMPLETED")
 
     def _list(self, request: Mapping[str, Any], _now: float) -> dict[str, Any]:
@@ -148,7 +148,7 @@ class Account:
 
 def _check(pace: Pace, now: float) -> None:
     if not pace.take(now):
-        raise Refused("ThrottlingException", words.RATE_EXCEEDED)
+        raise Refused("ThrottlingException", messages.RATE_EXCEEDED)
 
 
 def _summary(job: tuple[int, str, float, float], name: str) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from benchmarks.account import Account
 from benchmarks.bucket import Bucket
 from benchmarks.documents import of_twenty_four
 from pipeline.local import Quotas
-from pipeline.local.refused import Refused
+from pipeline.local.errors import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.local.refused import Refused, bad_request
+from pipeline.local.errors import Refused, bad_request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

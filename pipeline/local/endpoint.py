@@ -10,7 +10,7 @@ import orjson
 from aiohttp import web
 
 from pipeline.local import s3_wire
-from pipeline.local.refused import Refused
+from pipeline.local.errors import Refused
 from pipeline.local.results import SERVICE_BUCKET, VOCABULARY_BUCKET, job_number
 from pipeline.local.s3_wire import S3Error, Target, no_such_key
 from pipeline.model import JobStatus

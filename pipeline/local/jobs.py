@@ -10,8 +10,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pipeline.local import words
-from pipeline.local.refused import Refused, bad_request
+from pipeline.local import messages
+from pipeline.local.errors import Refused, bad_request
 from pipeline.local.rules import deferrable
 from pipeline.model import JobStatus
 
@@ -77,7 +77,7 @@ class Jobs:
         """
         name = str(request["TranscriptionJobName"])
         if name in self._by_name:
-            raise Refused("ConflictException", words.NAME_TAKEN)
+            raise Refused("ConflictException", messages.NAME_TAKEN)
         free = self._free_slots() > 0
         if not free:
             self._check_queue(request)
@@ -93,9 +93,9 @@ class Jobs:
 
     def _check_queue(self, request: Mapping[str, Any]) -> None:
         if not deferrable(request):
-            raise Refused("LimitExceededException", words.NO_FREE_SLOT)
+            raise Refused("LimitExceededException", messages.NO_FREE_SLOT)
         if len(self._queue) >= self._quotas.queue:
-            raise Refused("LimitExceededConcurrentJobException", words.QUEUE_FULL)
+            raise Refused("LimitExceededConcurrentJobException", messages.QUEUE_FULL)
 
     def _free_slots(self) -> int:
         return self._quotas.slots - len(self._numbers[JobStatus.IN_PROGRESS])
@@ -133,7 +133,7 @@ class Jobs:
         try:
             return self._by_name[name]
         except KeyError:
-            raise bad_request(words.NO_SUCH_JOB) from None
+            raise bad_request(messages.NO_SUCH_JOB) from None
 
     def delete(self, name: str) -> None:
         """Forget a job that has ended; its name is free again.
@@ -143,7 +143,7 @@ class Jobs:
         """
         job = self.get(name)
         if job.status not in ENDED:
-            raise bad_request(words.STILL_RUNNING)
+            raise bad_request(messages.STILL_RUNNING)
         self._forget_number(job)
         del self._by_name[name], self._by_number[job.number]
 

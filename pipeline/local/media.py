@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import av
 
-from pipeline.local import words
+from pipeline.local import messages
 from pipeline.local.recogniser import MediaRefused, MediaSettings
 from pipeline.recordings.probe import DEMUXERS, media_format
 
@@ -55,10 +55,10 @@ def open_media(path: str, settings: MediaSettings) -> Iterator[Media]:
         # "file:" keeps a name such as "concat:..." from being more than a name.
         container = av.open("file:" + path, options=_OPTIONS, metadata_errors="ignore")
     except (av.FFmpegError, ValueError, UnicodeError):
-        raise MediaRefused(words.DATA_NOT_VALID) from None
+        raise MediaRefused(messages.DATA_NOT_VALID) from None
     with container:
         if not container.streams.audio:
-            raise MediaRefused(words.UNSUPPORTED_FORMAT)
+            raise MediaRefused(messages.UNSUPPORTED_FORMAT)
         stream = container.streams.audio[0]
         media = Media(
             container,
@@ -78,21 +78,21 @@ def _detected(path: str, container: InputContainer) -> str:
 
 def _check(media: Media, settings: MediaSettings) -> None:
     if not media.media_format:
-        raise MediaRefused(words.UNSUPPORTED_FORMAT)
+        raise MediaRefused(messages.UNSUPPORTED_FORMAT)
     wanted = settings.media_format or media.media_format
     # One container, two names: the service's own console takes either for the other.
     alike = {"mp4", "m4a"} if media.media_format in {"mp4", "m4a"} else {media.media_format}
     if wanted not in alike:
-        raise MediaRefused(words.FORMAT_MISMATCH)
+        raise MediaRefused(messages.FORMAT_MISMATCH)
     if media.channels > _MOST_CHANNELS:
-        raise MediaRefused(words.TOO_MANY_CHANNELS)
+        raise MediaRefused(messages.TOO_MANY_CHANNELS)
     if media.sample_rate not in _RATES:
-        raise MediaRefused(words.BAD_SAMPLE_RATE)
+        raise MediaRefused(messages.BAD_SAMPLE_RATE)
     if settings.sample_rate not in {None, media.sample_rate}:
-        raise MediaRefused(words.SAMPLE_RATE_MISMATCH)
+        raise MediaRefused(messages.SAMPLE_RATE_MISMATCH)
     claimed = (media.container.duration or 0) / 1_000_000
     if claimed > LONGEST:
-        raise MediaRefused(words.AUDIO_TOO_LONG)
+        raise MediaRefused(messages.AUDIO_TOO_LONG)
 
 
 def sound(media: Media, *, apart: bool) -> Iterator[list[bytes]]:
@@ -108,11 +108,11 @@ def sound(media: Media, *, apart: bool) -> Iterator[list[bytes]]:
         for piece in _resampled(resampler, frame):
             samples += piece.samples
             if samples > LONGEST * RATE:
-                raise MediaRefused(words.AUDIO_TOO_LONG)
+                raise MediaRefused(messages.AUDIO_TOO_LONG)
             # A plane is longer than its samples: FFmpeg pads it.
             yield [bytes(plane)[: piece.samples * 2] for plane in piece.planes]
     if samples < SHORTEST * RATE:
-        raise MediaRefused(words.AUDIO_TOO_SHORT)
+        raise MediaRefused(messages.AUDIO_TOO_SHORT)
 
 
 def _frames(media: Media) -> Iterator[av.AudioFrame | None]:
@@ -134,7 +134,7 @@ def _frames(media: Media) -> Iterator[av.AudioFrame | None]:
             good += 1
             yield frame
     if bad > good or good == 0:
-        raise MediaRefused(words.DATA_NOT_VALID)
+        raise MediaRefused(messages.DATA_NOT_VALID)
     yield None
 
 
@@ -142,4 +142,4 @@ def _resampled(resampler: av.AudioResampler, frame: av.AudioFrame | None) -> lis
     try:
         return resampler.resample(frame)
     except (av.FFmpegError, ValueError):  # the sound changes its shape within the file
-        raise MediaRefused(words.DATA_NOT_VALID) from None
+        raise MediaRefused(messages.DATA_NOT_VALID) from None

@@ -8,9 +8,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from pipeline.local import answers, words
+from pipeline.local import answers, messages
 from pipeline.local.constraints import DELETE, GET, LIST, check
-from pipeline.local.refused import bad_request
+from pipeline.local.errors import bad_request
 from pipeline.local.results import LIFETIME, transcript_path
 from pipeline.local.rules import (
     check_start,
@@ -65,7 +65,7 @@ class Transcribe:
         place = media_place(request["Media"]["MediaFileUri"])
         bucket = self._account.bucket
         if place.bucket != bucket.name or bucket.find(place.key) is None:
-            raise bad_request(words.INPUT_UNREADABLE)
+            raise bad_request(messages.INPUT_UNREADABLE)
 
     def _check_output(self, request: Mapping[str, Any]) -> None:
         place = output_place(request)
@@ -74,11 +74,11 @@ class Transcribe:
         bucket = self._account.bucket
         folder = place.key[: place.key.rfind("/") + 1]
         if place.bucket != bucket.name or bucket.path(place.key) is None:
-            raise bad_request(words.OUTPUT_UNWRITABLE)
+            raise bad_request(messages.OUTPUT_UNWRITABLE)
         try:
             bucket.write(folder + _ACCESS_CHECK, b"")
         except OSError:
-            raise bad_request(words.OUTPUT_UNWRITABLE) from None
+            raise bad_request(messages.OUTPUT_UNWRITABLE) from None
 
     def get(self, request: Mapping[str, Any], call: int) -> dict[str, Any]:
         """Describe a job."""

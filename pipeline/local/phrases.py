@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from pipeline.local import words
+from pipeline.local import messages
 from pipeline.local.recogniser import Phrase
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _LETTERS = re.compile(r"([a-zA-Z]\.)+")
 class BadTable(Exception):
     """The vocabulary can't be made; `reason` becomes its FailureReason."""
 
-    def __init__(self, reason: str = words.VOCABULARY_NOT_VALID) -> None:
+    def __init__(self, reason: str = messages.VOCABULARY_NOT_VALID) -> None:
         super().__init__(reason)
         self.reason = reason
 

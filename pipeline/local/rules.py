@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from pipeline.local import words
+from pipeline.local import messages
 from pipeline.local.constraints import START, check, find, found
-from pipeline.local.refused import bad_request
+from pipeline.local.errors import bad_request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,10 +27,10 @@ _ONLY_WITH = (
     ("KMSEncryptionContext", "OutputEncryptionKMSKeyId"),
 )
 _UNKNOWN_HERE = (
-    ("Settings.VocabularyFilterName", words.NO_VOCABULARY_FILTER),
-    ("LanguageIdSettings.*.VocabularyFilterName", words.NO_VOCABULARY_FILTER),
-    ("ModelSettings.LanguageModelName", words.NO_LANGUAGE_MODEL),
-    ("LanguageIdSettings.*.LanguageModelName", words.NO_LANGUAGE_MODEL),
+    ("Settings.VocabularyFilterName", messages.NO_VOCABULARY_FILTER),
+    ("LanguageIdSettings.*.VocabularyFilterName", messages.NO_VOCABULARY_FILTER),
+    ("ModelSettings.LanguageModelName", messages.NO_LANGUAGE_MODEL),
+    ("LanguageIdSettings.*.LanguageModelName", messages.NO_LANGUAGE_MODEL),
 )
 _LACKING = (
     "Settings.ShowSpeakerLabels",
@@ -59,7 +59,7 @@ def check_start(request: Mapping[str, Any]) -> None:
     """
     check(request, START)
     if find(request, "Media.MediaFileUri") is None:
-        raise bad_request(words.INPUT_UNREADABLE)
+        raise bad_request(messages.INPUT_UNREADABLE)
     _check_pairs(request)
     _check_languages(request)
     _check_language_settings(request)
@@ -70,7 +70,7 @@ def check_start(request: Mapping[str, Any]) -> None:
             raise bad_request(sentence)
     for path in _LACKING:
         if find(request, path):
-            raise bad_request(words.local_lacks(path))
+            raise bad_request(messages.local_lacks(path))
 
 
 def _check_pairs(request: Mapping[str, Any]) -> None:
@@ -91,9 +91,9 @@ def _check_languages(request: Mapping[str, Any]) -> None:
     ]
     chosen = len(identify) + (code is not None)
     if chosen == 0:
-        raise bad_request(words.NO_LANGUAGE)
+        raise bad_request(messages.NO_LANGUAGE)
     if chosen > 1:
-        raise bad_request(words.TOO_MANY_LANGUAGES)
+        raise bad_request(messages.TOO_MANY_LANGUAGES)
     options = request.get("LanguageOptions", [])
     if options and not identify:
         raise bad_request(
@@ -101,7 +101,7 @@ def _check_languages(request: Mapping[str, Any]) -> None:
             "IdentifyMultipleLanguages."
         )
     if not recognised_as(request):
-        raise bad_request(words.LOCAL_LANGUAGE)
+        raise bad_request(messages.LOCAL_LANGUAGE)
 
 
 def _check_language_settings(request: Mapping[str, Any]) -> None:
@@ -115,7 +115,7 @@ def _check_language_settings(request: Mapping[str, Any]) -> None:
     of_one = ("Settings.VocabularyName", "Settings.VocabularyFilterName", "ModelSettings")
     for path in of_one if identifies(request) else ():
         if find(request, path):
-            raise bad_request(words.local_of_one_language(path))
+            raise bad_request(messages.local_of_one_language(path))
     models = any(found(request, "LanguageIdSettings.*.LanguageModelName"))
     if models and request.get("IdentifyMultipleLanguages"):
         raise bad_request("Multi-language identification doesn't support custom language models.")
@@ -184,7 +184,7 @@ def media_place(uri: str) -> Place:
     else:
         bucket, key = _http_place(uri)
     if not bucket or not key:
-        raise bad_request(words.INPUT_UNREADABLE)
+        raise bad_request(messages.INPUT_UNREADABLE)
     return Place(bucket, key)
 
 

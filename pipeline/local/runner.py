@@ -7,13 +7,13 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pipeline.local import words
+from pipeline.local import messages
 from pipeline.local.constraints import find
 from pipeline.local.document import Heading, document, stretches
+from pipeline.local.errors import Refused
 from pipeline.local.jobs import Outcome
 from pipeline.local.phrases import as_shown
 from pipeline.local.recogniser import MediaRefused, MediaSettings
-from pipeline.local.refused import Refused
 from pipeline.local.results import ACCOUNT
 from pipeline.local.rules import (
     identifies,
@@ -66,7 +66,7 @@ class Runner:
             outcome = Outcome(reason=refused.reason)
         except Exception:  # noqa: BLE001 (as at the service: what breaks inside ends one job)
             _log.exception("A job broke off inside the local endpoint")
-            outcome = Outcome(reason=words.INTERNAL_FAILURE)
+            outcome = Outcome(reason=messages.INTERNAL_FAILURE)
         for begun in self._account.jobs.finish(job, outcome, self._account.now()):
             self.begin(begun)
 
@@ -77,7 +77,7 @@ class Runner:
         speech = await self._recogniser.recognise(self._media(job), settings)
         speech = replace(speech, words=as_shown(speech.words, phrases))
         if identifies(job.request) and not speech.words:
-            raise MediaRefused(words.NO_SPEECH_TO_IDENTIFY)
+            raise MediaRefused(messages.NO_SPEECH_TO_IDENTIFY)
         return Outcome(
             media_format=speech.media_format,
             sample_rate=speech.sample_rate,
@@ -109,17 +109,17 @@ class Runner:
         if faults.hits("endless_job", job.name):
             await asyncio.Event().wait()
         if faults.hits("internal_failure", job.name):
-            raise MediaRefused(words.INTERNAL_FAILURE)
+            raise MediaRefused(messages.INTERNAL_FAILURE)
         if faults.hits("failed_job", job.name):
-            raise MediaRefused(words.DATA_NOT_VALID)
+            raise MediaRefused(messages.DATA_NOT_VALID)
 
     def _media(self, job: Job) -> Path:
         key = media_place(job.request["Media"]["MediaFileUri"]).key
         entry, path = self._account.bucket.find(key), self._account.bucket.path(key)
         if entry is None or path is None:
-            raise MediaRefused(words.INPUT_UNREADABLE)
+            raise MediaRefused(messages.INPUT_UNREADABLE)
         if entry.size > LARGEST:
-            raise MediaRefused(words.FILE_TOO_LARGE)
+            raise MediaRefused(messages.FILE_TOO_LARGE)
         return path
 
     async def _deliver(self, job: Job, suffix: str, content: bytes) -> tuple[int, int] | None:
@@ -130,7 +130,7 @@ class Runner:
         try:
             await asyncio.to_thread(self._account.bucket.write, own.key, content)
         except OSError:
-            raise MediaRefused(words.OUTPUT_UNWRITABLE) from None
+            raise MediaRefused(messages.OUTPUT_UNWRITABLE) from None
         return None
 
 

@@ -13,10 +13,10 @@ from pipeline.local.bucket import Bucket, bucket_name
 from pipeline.local.endpoint import Endpoint
 from pipeline.local.operations import Transcribe
 from pipeline.local.options import Cloud, CloudOptions
+from pipeline.local.pocketsphinx_pool import PocketSphinx
 from pipeline.local.runner import Runner
 from pipeline.local.vocabulary_operations import VocabularyOperations
 from pipeline.local.wire import TranscribeWire
-from pipeline.local.workers import PocketSphinx
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

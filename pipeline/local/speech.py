@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pocketsphinx import Decoder, Vad
 
-from pipeline.local import words
+from pipeline.local import messages
 from pipeline.local.media import RATE, open_media, sound
 from pipeline.local.recogniser import MediaRefused, MediaSettings, Phrase
 from pipeline.local.utterances import FRAME, Utterance, Utterances
@@ -166,7 +166,7 @@ def answer(ear: Ear, line: bytes) -> bytes:
     except MediaRefused as refused:
         found = {"refused": refused.reason}
     except OSError:
-        found = {"refused": words.INPUT_UNREADABLE}
+        found = {"refused": messages.INPUT_UNREADABLE}
     return json.dumps(found).encode() + b"\n"
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from pipeline.local import words
-from pipeline.local.refused import Refused, bad_request
+from pipeline.local import messages
+from pipeline.local.errors import Refused, bad_request
 
 if TYPE_CHECKING:
     from pipeline.local.recogniser import Phrase
@@ -53,9 +53,9 @@ class Vocabularies:
             Refused: its name is taken, or the account has as many as it may.
         """
         if vocabulary.name in self._by_name:
-            raise Refused("ConflictException", words.VOCABULARY_TAKEN)
+            raise Refused("ConflictException", messages.VOCABULARY_TAKEN)
         if len(self._by_name) >= _MOST:
-            raise Refused("LimitExceededException", words.TOO_MUCH)
+            raise Refused("LimitExceededException", messages.TOO_MUCH)
         self._by_name[vocabulary.name] = vocabulary
 
     def update(self, vocabulary: Vocabulary) -> None:
@@ -66,7 +66,7 @@ class Vocabularies:
         """
         known = self.get(vocabulary.name)
         if self.state(known, vocabulary.changed) is VocabularyState.PENDING:
-            raise Refused("ConflictException", words.LOCAL_VOCABULARY_PENDING)
+            raise Refused("ConflictException", messages.LOCAL_VOCABULARY_PENDING)
         self._by_name[vocabulary.name] = vocabulary
 
     def get(self, name: str) -> Vocabulary:
@@ -78,7 +78,7 @@ class Vocabularies:
         try:
             return self._by_name[name]
         except KeyError:
-            raise bad_request(words.NO_VOCABULARY) from None
+            raise bad_request(messages.NO_VOCABULARY) from None
 
     def delete(self, name: str) -> None:
         """Forget one; its name is free again.
@@ -106,6 +106,6 @@ class Vocabularies:
         """
         vocabulary = self.get(name)
         if self.state(vocabulary, now) is not VocabularyState.READY:
-            raise bad_request(words.LOCAL_VOCABULARY_NOT_READY)
+            raise bad_request(messages.LOCAL_VOCABULARY_NOT_READY)
         if vocabulary.language != language:
-            raise bad_request(words.LOCAL_VOCABULARY_LANGUAGE)
+            raise bad_request(messages.LOCAL_VOCABULARY_LANGUAGE)

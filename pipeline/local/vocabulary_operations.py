@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline.local import words
+from pipeline.local import messages
 from pipeline.local.constraints import LIST_VOCABULARIES, MAKE_VOCABULARY, VOCABULARY, check
+from pipeline.local.errors import Refused, bad_request
 from pipeline.local.phrases import LARGEST_TABLE, BadTable, read_list, read_table
-from pipeline.local.refused import Refused, bad_request
 from pipeline.local.results import vocabulary_path
 from pipeline.local.rules import media_place
 from pipeline.local.vocabularies import Vocabulary, VocabularyState
@@ -83,9 +83,9 @@ class VocabularyOperations:
         """The vocabulary of a request; one whose content is at fault is one that fails."""
         check(request, MAKE_VOCABULARY)
         if not request["LanguageCode"].startswith("en-"):
-            raise bad_request(words.LOCAL_LANGUAGE)
+            raise bad_request(messages.LOCAL_LANGUAGE)
         if ("Phrases" in request) == ("VocabularyFileUri" in request):
-            raise bad_request(words.LOCAL_VOCABULARY_INPUT)
+            raise bad_request(messages.LOCAL_VOCABULARY_INPUT)
         listed, reason = request.get("Phrases"), None
         table = self._table(request["VocabularyFileUri"]) if listed is None else b""
         try:
@@ -94,7 +94,7 @@ class VocabularyOperations:
             phrases, reason = (), bad.reason
         name, language = request["VocabularyName"], request["LanguageCode"]
         if self._account.options.faults.hits("failed_vocabulary", name):
-            reason = words.VOCABULARY_NOT_VALID
+            reason = messages.VOCABULARY_NOT_VALID
         content = table if listed is None else "\n".join(listed).encode()
         return Vocabulary(name, language, content, phrases, self._account.now(), reason)
 
@@ -103,9 +103,9 @@ class VocabularyOperations:
         bucket = self._account.bucket
         entry = bucket.find(place.key)
         if place.bucket != bucket.name or entry is None:
-            raise bad_request(words.INPUT_UNREADABLE)
+            raise bad_request(messages.INPUT_UNREADABLE)
         if entry.size > LARGEST_TABLE:
-            raise Refused("LimitExceededException", words.TOO_MUCH)
+            raise Refused("LimitExceededException", messages.TOO_MUCH)
         return bucket.read(place.key)
 
     def _described(self, vocabulary: Vocabulary) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from aiohttp import web
 
-from pipeline.local import words
+from pipeline.local import messages
+from pipeline.local.errors import Refused
 from pipeline.local.quotas import Pace
-from pipeline.local.refused import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -65,7 +65,7 @@ class TranscribeWire:
             raise Refused("UnknownOperationException", f"{operation} isn't offered here")
         perform, pace = self._calls[operation]
         if not pace.take(asyncio.get_running_loop().time()):
-            raise Refused("ThrottlingException", words.RATE_EXCEEDED)
+            raise Refused("ThrottlingException", messages.RATE_EXCEEDED)
         self._suffer(operation, call)
         return perform(_request(body), call)
 
@@ -73,10 +73,10 @@ class TranscribeWire:
         """Let the faults happen that were asked for."""
         faults = self._account.options.faults
         if faults.hits("throttle", operation, call):
-            raise Refused("ThrottlingException", words.RATE_EXCEEDED)
+            raise Refused("ThrottlingException", messages.RATE_EXCEEDED)
         if faults.hits("server_error", operation, call):
             status = HTTPStatus.INTERNAL_SERVER_ERROR
-            raise Refused("InternalFailureException", words.SERVER_ERROR, status)
+            raise Refused("InternalFailureException", messages.SERVER_ERROR, status)
 
 
 def _request(body: bytes) -> dict[str, Any]:

@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.local import Quotas
+from pipeline.local.errors import Refused
 from pipeline.local.jobs import Job, Jobs, Outcome
-from pipeline.local.refused import Refused
 from pipeline.model import JobStatus
 
 DEFERRED = {"JobExecutionSettings": {"AllowDeferredExecution": True, "DataAccessRoleArn": "r"}}

@@ -6,7 +6,7 @@ import av
 import pytest
 
 from pipeline.local import MediaRefused, MediaSettings
-from pipeline.local import words as service
+from pipeline.local import messages as service
 from pipeline.local.media import open_media, sound
 
 DETECT = MediaSettings()

@@ -9,8 +9,8 @@ import webvtt
 
 import pipeline.local
 from pipeline.local import MediaSettings
+from pipeline.local.pocketsphinx_pool import PocketSphinx
 from pipeline.local.subtitles import subtitles
-from pipeline.local.workers import PocketSphinx
 
 RECORDINGS = Path(pipeline.local.__file__).parent / "recordings"
 BOTH = {"Formats": ["vtt", "srt"], "OutputStartIndex": 1}

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.local.refused import Refused
+from pipeline.local.errors import Refused
 from pipeline.local.rules import Place, check_start, media_place, output_place, recognised_as
 
 ROLE = {"AllowDeferredExecution": True, "DataAccessRoleArn": "arn:aws:iam::000000000000:role/x"}

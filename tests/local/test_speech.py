@@ -12,8 +12,8 @@ import pytest
 
 import pipeline.local
 from pipeline.local import CloudOptions, MediaRefused, MediaSettings, local_cloud
-from pipeline.local import words as service
-from pipeline.local.workers import PocketSphinx, Worker
+from pipeline.local import messages as service
+from pipeline.local.pocketsphinx_pool import PocketSphinx, Worker
 from tests.local.conftest import UNHURRIED, connected
 
 RECORDINGS = Path(pipeline.local.__file__).parent / "recordings"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import pipeline
-from pipeline.local import words
+from pipeline.local import messages
 from pipeline.local.recogniser import MediaRefused, MediaSettings, Speech, SpokenWord, Versions
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class PocketSphinx:
             for _ in range(_TRIES):
                 with suppress(WorkerCrashed):
                     return _speech(await self._ask(path, settings))
-        raise MediaRefused(words.INTERNAL_FAILURE)
+        raise MediaRefused(messages.INTERNAL_FAILURE)
 
     async def _ask(self, path: Path, settings: MediaSettings) -> dict[str, Any]:
         worker = self._idle.pop() if self._idle else await self._start()
