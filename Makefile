@@ -27,7 +27,7 @@ demo: install
 	$(BIN)/transcribe-pipeline run pipeline/local/recordings --output demo/tasks.jsonl; \
 		code=$$?; [ $$code -eq 1 ] || { echo "The demo should have ended with 1, not $$code."; exit 1; }
 	@echo "Ended with 1, as it should: one recording is broken on purpose."
-	@$(BIN)/python -m pipeline.local.show_tasks demo/tasks.jsonl
+	@$(BIN)/python -m tools.show_tasks demo/tasks.jsonl
 
 test: .venv/tests-installed
 	$(BIN)/python -m pytest --numprocesses 4 --dist loadgroup --quiet
@@ -86,7 +86,7 @@ format: .venv/tests-installed
 	$(BIN)/ruff format .
 
 docs: .venv/tests-installed
-	$(BIN)/python -m tests.docs
+	$(BIN)/python -m tools.docs
 
 clean:
 	rm -rf .venv .venv-ministack .venv-label-studio .venv-prometheus demo screenshots .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -29,7 +29,7 @@ RECORDINGS = ROOT / "pipeline" / "local" / "recordings"
 COMMAND = str(Path(sys.executable).with_name("transcribe-pipeline"))
 
 # The benchmarks hold processes to cores and read /proc.
-collect_ignore = [] if sys.platform == "linux" else ["test_benchmarks.py"]
+collect_ignore = [] if sys.platform == "linux" else ["benchmarks"]
 
 # Who is started by nohup or in a script's background inherits that signals are ignored, and the
 # command would respect that.

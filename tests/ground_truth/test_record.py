@@ -22,7 +22,7 @@ from pipeline.ground_truth.record import (
     read_ground_truth,
 )
 from pipeline.ground_truth.store import Changes, standing, updating
-from tests.docs import README
+from tools.docs import README
 
 if TYPE_CHECKING:
     from pathlib import Path

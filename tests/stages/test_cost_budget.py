@@ -139,7 +139,8 @@ def test_jobs_of_an_interrupted_run_are_in_the_sum(run, cloud):
 
 def test_a_run_without_a_budget_loads_no_ffmpeg():
     """What only --max-cost needs costs no other run its time and memory."""
-    program = "import sys, pipeline.run, pipeline.monitoring.summary, pipeline.cli; sys.exit('av' in sys.modules)"
+    imports = "import sys, pipeline.run, pipeline.monitoring.summary, pipeline.cli"
+    program = f"{imports}; sys.exit('av' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 

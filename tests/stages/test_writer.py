@@ -362,7 +362,7 @@ def test_a_line_whose_recording_changed_meanwhile_is_dropped(folder):
 
 def test_a_full_disk_loses_nothing(tmp_path):
     """Where the file can't grow the run says so, the file is cut back, the state is unchanged."""
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parent.parent.parent
 
     done = subprocess.run(
         [sys.executable, "-c", FULL_DISK, str(tmp_path)],

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import pytest
 
 from tests.conftest import RECORDINGS
-from tests.docs import README, blocks
+from tools.docs import README, blocks
 
 pytestmark = pytest.mark.timeout(120)
 

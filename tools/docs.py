@@ -1,6 +1,6 @@
 """The parts of the README that the program prints.
 
-python -m tests.docs    # prints them into the README
+python -m tools.docs    # prints them into the README
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.test_ministack import buckets  # noqa: F401 # a fixture
+from tests.story.test_ministack import buckets  # noqa: F401 # a fixture
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("ministack")]
 

@@ -1,7 +1,7 @@
 # ruff: noqa: T201
 """Shows the first tasks of a JSON Lines file, for `make demo`.
 
-python -m pipeline.local.show_tasks tasks.jsonl
+python -m tools.show_tasks tasks.jsonl
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import boto3
 import pytest
 
 from tests.conftest import RECORDINGS, emulator, endpoint
-from tests.docs import README
+from tools.docs import README
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,8 +12,8 @@ from pipeline.config.loading import resolve
 from pipeline.config.schema import RULES, SECTIONS, Config
 from pipeline.tasks.labeling_config import TaskKind, labeling_config
 from tests.conftest import ROOT
-from tests.docs import COMMANDS, README, blocks, help_text
 from tests.support.labeling import assert_accepted_by_label_studio
+from tools.docs import COMMANDS, README, blocks, help_text
 
 EXAMPLE = ROOT / "config.example.toml"
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Makes the sample recordings in `recordings/`, and `texts.json` with what is said in them.
+"""Makes the bundled recordings, and `texts.json` with what is said in them.
 
-    python -m pipeline.local.make_recordings [FOLDER]
+    python -m tools.make_recordings [FOLDER]
 
-FOLDER is where they go; without it, `recordings/` beside this script. `flite` speaks the sentences
+FOLDER is where they go; without it, `pipeline/local/recordings/`. `flite` speaks the sentences
 and `ffmpeg` encodes them; both must be on the PATH. The same releases make the same bytes.
 """
 
@@ -19,6 +19,7 @@ import wave
 from dataclasses import dataclass
 from pathlib import Path
 
+BUNDLED = Path(__file__).parent.parent / "pipeline" / "local" / "recordings"
 VOICE = "slt"
 RATE = 16_000  # frames a second, as the voice speaks
 FRAME = 2  # bytes of one channel's sample
@@ -213,7 +214,11 @@ def main() -> None:
     missing = [tool for tool in ("flite", "ffmpeg") if shutil.which(tool) is None]
     if missing:
         sys.exit(f"not on the PATH: {' and '.join(missing)}; install them and start again")
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_name("recordings")
+    folder = (
+        Path(sys.argv[1])
+        if len(sys.argv) > 1
+        else Path(__file__).parent.parent / "pipeline" / "local" / "recordings"
+    )
     with tempfile.TemporaryDirectory() as scratch:
         for clip in CLIPS:
             make(clip, folder, Path(scratch))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 MOST_LINES = 320
 MOST_LINES_OF_A_FUNCTION = 45
 
