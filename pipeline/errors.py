@@ -63,7 +63,7 @@ class Expired(NoAccess):
     """The session token has expired."""
 
 
-class NothingWorks(CannotRun):
+class SystematicFailure(CannotRun):
     """The first recordings all failed for one reason: it is not the recordings."""
 
 
@@ -99,7 +99,7 @@ class RecordingFailed(PipelineError):
         self.reason = reason
 
 
-class NotNow(PipelineError):
+class Deferred(PipelineError):
     """A recording met faults for too long while others went well: it is left for the next run."""
 
 
@@ -127,7 +127,7 @@ class ResourceTaken(PipelineError):
     """A service has something of this name already."""
 
 
-class TrialPassed(PipelineError):
+class DryRunOk(PipelineError):
     """A call that was only tried, and would have gone well (`DryRun`)."""
 
 

@@ -39,7 +39,7 @@ class Job(msgspec.Struct, frozen=True, gc=False):
     found: bool = False
 
 
-class Asked(msgspec.Struct, frozen=True, gc=False):
+class JobSettings(msgspec.Struct, frozen=True, gc=False):
     """What is known of the settings that a job was started with.
 
     `language` is the code it was given, None where it was to be identified. The places are
@@ -78,7 +78,7 @@ class Word(msgspec.Struct, frozen=True, gc=False):
     language: str | None = None
 
 
-class ToxicSpeech(msgspec.Struct, frozen=True, gc=False):
+class ToxicitySegment(msgspec.Struct, frozen=True, gc=False):
     """How toxic a stretch of speech is: 0..1 in all and by category; `start`, `end` in seconds."""
 
     start: float
@@ -87,7 +87,7 @@ class ToxicSpeech(msgspec.Struct, frozen=True, gc=False):
     categories: dict[str, float]
 
 
-class Versions(msgspec.Struct, frozen=True, gc=False):
+class Alternatives(msgspec.Struct, frozen=True, gc=False):
     """What else was heard in a stretch of speech, the likeliest first; times in seconds."""
 
     start: float
@@ -129,8 +129,8 @@ class Transcript(msgspec.Struct, frozen=True, gc=False):
     languages: tuple[str, ...] = ()
     redacted: bool | None = None
     language_seconds: dict[str, float] = {}
-    toxicity: tuple[ToxicSpeech, ...] = ()
-    alternatives: tuple[Versions, ...] = ()
+    toxicity: tuple[ToxicitySegment, ...] = ()
+    alternatives: tuple[Alternatives, ...] = ()
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -153,7 +153,7 @@ class Transcript(msgspec.Struct, frozen=True, gc=False):
         return not self.word_count and not self.text.strip()
 
 
-class Heard(NamedTuple):
+class TranscriptStats(NamedTuple):
     """What is remembered of a transcript beside its task, for the report of the run.
 
     `confidence` is 0..1, None where nothing was spoken or none is given; `seconds` is the

@@ -19,7 +19,7 @@ GROUP_BYTES = 4
 IDENTITY_BYTES = 16
 
 
-class S3Place(NamedTuple):
+class S3Uri(NamedTuple):
     """A bucket and a key or prefix in it, as in `s3://bucket/key`."""
 
     bucket: str
@@ -29,11 +29,11 @@ class S3Place(NamedTuple):
         return f"s3://{self.bucket}/{self.key}"
 
 
-def parse_s3_uri(uri: str) -> S3Place | None:
+def parse_s3_uri(uri: str) -> S3Uri | None:
     """Split `s3://bucket/key` without decoding anything; None when it is not such a URI."""
     scheme, _, rest = uri.partition("://")
     bucket, _, key = rest.partition("/")
-    return S3Place(bucket, key) if scheme == "s3" and bucket else None
+    return S3Uri(bucket, key) if scheme == "s3" and bucket else None
 
 
 def identity(bucket: str, recording: Recording, fingerprint: str) -> bytes:
@@ -82,39 +82,39 @@ REDACTED = "redacted-"
 """What the service writes before the name of a redacted file."""
 
 
-def result_place(results: S3Place, name: str, *, redacted: bool = False) -> S3Place:
+def result_place(results: S3Uri, name: str, *, redacted: bool = False) -> S3Uri:
     """Where the service writes the transcript of the job `name` under `--results`.
 
     A redacted one lies beside the place that the request names, under another name.
     """
     file = f"{REDACTED if redacted else ''}{name}.json"
-    return S3Place(results.bucket, f"{as_folder(results).key}{file}")
+    return S3Uri(results.bucket, f"{as_folder(results).key}{file}")
 
 
-def subtitle_place(transcript: S3Place, suffix: str) -> S3Place:
+def subtitle_place(transcript: S3Uri, suffix: str) -> S3Uri:
     """Where the service writes subtitles (`vtt`, `srt`): beside the transcript they are made of."""
     return transcript._replace(key=f"{transcript.key.removesuffix('json')}{suffix}")
 
 
-def as_folder(place: S3Place) -> S3Place:
+def as_folder(place: S3Uri) -> S3Uri:
     """The same prefix with a slash at its end, as the places of results have it."""
     whole = not place.key or place.key.endswith("/")
     return place if whole else place._replace(key=f"{place.key}/")
 
 
-def places_of_results(results: S3Place, name: str) -> list[S3Place]:
+def places_of_results(results: S3Uri, name: str) -> list[S3Uri]:
     """Wherever the service may have written for the job `name`: transcripts and subtitles."""
     places = [result_place(results, name, redacted=each) for each in (False, True)]
     return [*places, *(subtitle_place(p, suffix) for p in places for suffix in ("vtt", "srt"))]
 
 
-def trial_place(results: S3Place) -> S3Place:
+def trial_place(results: S3Uri) -> S3Uri:
     """Where `check` writes to see whether it may: below the prefix, and no name of a result."""
     folder = as_folder(results)
     return folder._replace(key=f"{folder.key}.transcribe-pipeline-check")
 
 
-def place_of_result(url: str) -> S3Place | None:
+def place_of_result(url: str) -> S3Uri | None:
     """The bucket and key behind an unsigned path-style URL, `https://s3.REGION.../bucket/key`."""
     bucket, _, key = urlsplit(url).path.removeprefix("/").partition("/")
-    return S3Place(unquote(bucket), unquote(key)) if bucket and key else None
+    return S3Uri(unquote(bucket), unquote(key)) if bucket and key else None

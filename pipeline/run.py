@@ -24,7 +24,7 @@ from pipeline.aws.session import Transcriber
 from pipeline.config.deadline import seconds_left
 from pipeline.errors import BudgetSpent, first_of
 from pipeline.events.queue import RATE, EventQueue
-from pipeline.jobs.rules import Asking
+from pipeline.jobs.rules import JobRules
 from pipeline.naming import group_tag, parse_s3_uri
 from pipeline.stages.collector import Collectors
 from pipeline.stages.history_sampler import keep_history
@@ -41,10 +41,10 @@ if TYPE_CHECKING:
     from pipeline.aws.session import Session
     from pipeline.config.schema import Budget, Config
     from pipeline.model import Job
-    from pipeline.net.retry import Operation
+    from pipeline.net.retry import RateLimitedCall
     from pipeline.recordings.source import Selection, Source
     from pipeline.stages.collector import Line
-    from pipeline.stages.job_tracker import Board
+    from pipeline.stages.job_tracker import JobTracker
     from pipeline.state.reader import StateReader
 
 _QUEUE = 64
@@ -54,22 +54,22 @@ class Run:
     """One run over one source."""
 
     def __init__(  # what a run is made of
-        self, config: Config, source: Source, board: Board, session: Session, s3: S3
+        self, config: Config, source: Source, tracker: JobTracker, session: Session, s3: S3
     ) -> None:
         self.config = config
         self.source = source
-        self.board = board
+        self.tracker = tracker
         self.s3 = s3
-        self.asking = Asking(config, source, board.state.asked_before())
-        self.transcriber = Transcriber(session, config.limits, board.braking, board.slots)
+        self.job_rules = JobRules(config, source, tracker.state.asked_before())
+        self.transcriber = Transcriber(session, config.limits, tracker.braking, tracker.slots)
         self._tag = group_tag(config.transcribe.job_prefix, source.bucket)
         self._events: EventQueue | None = None
         if url := config.aws.events:
-            sqs = Service(session, "sqs", board.braking, RATE)
+            sqs = Service(session, "sqs", tracker.braking, RATE)
             self._events = EventQueue(sqs, url, session.region)
 
     @property
-    def operations(self) -> tuple[Operation, ...]:
+    def operations(self) -> tuple[RateLimitedCall, ...]:
         """Every operation of all services, for its counts of calls."""
         events = self._events.operations if self._events else ()
         return *self.transcriber.operations, *self.s3.operations, *events
@@ -86,15 +86,15 @@ class Run:
             BudgetSpent: so it is after `--until` or `--max-hours`.
         """
         if results := parse_s3_uri(self.config.output.results):
-            state = self.board.state
+            state = self.tracker.state
             await find_results(self.s3, results, self._tag, state)
-            if self.asking.redacts and not state.results_are_known(redacted=True):
+            if self.job_rules.redacts and not state.results_are_known(redacted=True):
                 await find_results(self.s3, results, self._tag, state, redacted=True)
         if rebuild:
             exist = self.source.jobs_last
-            forget_output(self.config.output_path, self.board.state, results_exist=exist)
-        self.board.state.remember_asked(self.asking.fingerprints)
-        await self._write(partial(produce, self.source, selection, self.asking, self.board))
+            forget_output(self.config.output_path, self.tracker.state, results_exist=exist)
+        self.tracker.state.remember_asked(self.job_rules.fingerprints)
+        await self._write(partial(produce, self.source, selection, self.job_rules, self.tracker))
 
     async def rewrite(self, earlier: StateReader) -> None:
         """Write a task for every recording that an earlier run has written; start nothing.
@@ -103,10 +103,10 @@ class Run:
             CannotRun: the run had to stop; what was collected is written.
         """
         self._events = None  # nothing runs, so nothing will end
-        await self._write(partial(take_over, earlier, self.board))
+        await self._write(partial(take_over, earlier, self.tracker))
 
     async def _write(self, listing: Callable[[], Coroutine[None, None, None]]) -> None:
-        state = self.board.state
+        state = self.tracker.state
         keep_to_one_kind(state, self.config.tasks.kind, self.config.model_version)
         try:
             async with AsyncExitStack() as stack:
@@ -114,8 +114,8 @@ class Run:
                 if self.config.budget.max_cost:
                     from pipeline.stages.cost_budget import spending  # it loads FFmpeg, 23 MB
 
-                    purse = spending(self.asking, self.source, self.board)
-                    await stack.enter_async_context(purse)
+                    cost_budget = spending(self.job_rules, self.source, self.tracker)
+                    await stack.enter_async_context(cost_budget)
                 await self._stages(listing, output)
         except BaseExceptionGroup as group:
             raise first_of(group) from group
@@ -123,15 +123,15 @@ class Run:
     async def _stages(
         self, listing: Callable[[], Coroutine[None, None, None]], output: Output
     ) -> None:
-        config, board, source = self.config, self.board, self.source
+        config, tracker, source = self.config, self.tracker, self.source
         finished: asyncio.Queue[Job] = asyncio.Queue(_QUEUE)
         lines: asyncio.Queue[Line] = asyncio.Queue(_QUEUE)
-        starters = Starters(board, self.transcriber, source, self.asking, finished)
-        poller = Poller(board, self.transcriber, self._tag, config.limits, finished)
-        collectors = Collectors(board, self.transcriber, self.s3, source, self.asking)
-        board.resume()
-        if board.purse:
-            await board.purse.count(list(board.waiting.values()))
+        starters = Starters(tracker, self.transcriber, source, self.job_rules, finished)
+        poller = Poller(tracker, self.transcriber, self._tag, config.limits, finished)
+        collectors = Collectors(tracker, self.transcriber, self.s3, source, self.job_rules)
+        tracker.resume()
+        if tracker.cost_budget:
+            await tracker.cost_budget.count(list(tracker.waiting.values()))
         listeners = await self._listeners(finished)
 
         async with asyncio.TaskGroup() as group:
@@ -142,8 +142,8 @@ class Run:
                 go(poller.poll()),
                 *(go(listener.listen()) for listener in listeners),
                 *(go(collectors.work(finished, lines)) for _ in range(config.limits.collectors)),
-                go(write(output, lines, board)),
-                go(keep_history(board, self.operations)),
+                go(write(output, lines, tracker)),
+                go(keep_history(tracker, self.operations)),
                 go(_stop_in_time(config.budget)),
             ]
             await asyncio.gather(*pool)  # they end when every recording is settled
@@ -158,7 +158,7 @@ class Run:
         """
         if self._events is None:
             return []
-        listener = Listener(self.board, self._events, self._tag, finished)
+        listener = Listener(self.tracker, self._events, self._tag, finished)
         await listener.begin()
         return [listener]
 

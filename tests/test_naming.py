@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.model import Recording
 from pipeline.naming import (
-    S3Place,
+    S3Uri,
     group_tag,
     identity,
     job_name,
@@ -113,7 +113,7 @@ def test_every_result_has_a_key_the_service_takes(prefix, job_prefix, digest, at
     """The key of a result is valid as OutputKey, the longest settings included."""
     name = job_name(group_tag(job_prefix, "calls"), digest, attempt)
 
-    place = result_place(S3Place("results", prefix), name)
+    place = result_place(S3Uri("results", prefix), name)
 
     assert re.fullmatch(r"[a-zA-Z0-9\-_.!*'()/]{1,1024}", place.key)
 
@@ -123,14 +123,14 @@ def test_every_result_has_a_key_the_service_takes(prefix, job_prefix, digest, at
 )
 def test_a_result_lies_below_the_prefix(prefix, key):
     """Exactly one slash stands between a prefix without its own and the name."""
-    assert S3Place("results", key) == result_place(S3Place("results", prefix), "n")
+    assert S3Uri("results", key) == result_place(S3Uri("results", prefix), "n")
 
 
 @few
 @given(st.from_regex(r"[a-z0-9.-]{3,63}", fullmatch=True), st.text(max_size=20))
 def test_an_s3_uri_comes_back_byte_for_byte(bucket, key):
     """Nothing in a key is decoded, encoded or normalised on the way through a URI."""
-    place = S3Place(bucket, key)
+    place = S3Uri(bucket, key)
 
     assert place == parse_s3_uri(str(place))
 
@@ -144,9 +144,9 @@ def test_other_texts_are_no_s3_uri(uri):
 @pytest.mark.parametrize(
     ("url", "place"),
     [
-        ("https://s3.eu-west-1.amazonaws.com/b/a/n.json", S3Place("b", "a/n.json")),
-        ("https://s3.us-east-1.amazonaws.com/b/a%20%2Bn.json", S3Place("b", "a +n.json")),
-        ("http://127.0.0.1:4566/b/n.json", S3Place("b", "n.json")),
+        ("https://s3.eu-west-1.amazonaws.com/b/a/n.json", S3Uri("b", "a/n.json")),
+        ("https://s3.us-east-1.amazonaws.com/b/a%20%2Bn.json", S3Uri("b", "a +n.json")),
+        ("http://127.0.0.1:4566/b/n.json", S3Uri("b", "n.json")),
         ("https://s3.eu-west-1.amazonaws.com/b", None),
         ("https://s3.eu-west-1.amazonaws.com/", None),
     ],

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipeline.aws.session import Session
-    from pipeline.naming import S3Place
+    from pipeline.naming import S3Uri
 
 _SECONDS = 900
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
@@ -41,7 +41,7 @@ class Presigner:
         self._session = session
         self._buckets: dict[str, str] = {}
 
-    async def url(self, method: str, place: S3Place, query: Mapping[str, str]) -> str:
+    async def url(self, method: str, place: S3Uri, query: Mapping[str, str]) -> str:
         """The URL, encoded, of a call on an object, or on the bucket where the key is empty.
 
         Args:

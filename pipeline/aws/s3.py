@@ -37,9 +37,9 @@ from pipeline.errors import (
     Unavailable,
 )
 from pipeline.failures import BROKEN_TRANSCRIPT
-from pipeline.naming import S3Place
+from pipeline.naming import S3Uri
 from pipeline.net.http import open_http, request
-from pipeline.net.retry import Operation
+from pipeline.net.retry import RateLimitedCall
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -48,8 +48,8 @@ if TYPE_CHECKING:
 
     from pipeline.aws.session import Session
     from pipeline.config.schema import Limits
-    from pipeline.net.retry import Waiting
-    from pipeline.recordings.source import Entry
+    from pipeline.net.retry import WaitTimes
+    from pipeline.recordings.source import SourceObject
 
 T = TypeVar("T")
 
@@ -64,26 +64,26 @@ class S3:
         self,
         session: Session,
         http: aiohttp.ClientSession,
-        waiting: Waiting,
+        waiting: WaitTimes,
         list_parallel: int = 1,
     ) -> None:
         self._session = session
         self._presigner = Presigner(session)
         self._http = http
         self._list_parallel = list_parallel
-        self.list_calls = Operation("ListObjectsV2", _RATE, waiting, session.renew)
-        self.read_calls = Operation("GetObject", _RATE, waiting, session.renew)
-        self.head_calls = Operation("HeadObject", _RATE, waiting, session.renew)
-        self.write_calls = Operation("PutObject", _RATE, waiting, session.renew)
-        self.delete_calls = Operation("DeleteObject", _RATE, waiting, session.renew)
+        self.list_calls = RateLimitedCall("ListObjectsV2", _RATE, waiting, session.renew)
+        self.read_calls = RateLimitedCall("GetObject", _RATE, waiting, session.renew)
+        self.head_calls = RateLimitedCall("HeadObject", _RATE, waiting, session.renew)
+        self.write_calls = RateLimitedCall("PutObject", _RATE, waiting, session.renew)
+        self.delete_calls = RateLimitedCall("DeleteObject", _RATE, waiting, session.renew)
 
     @property
-    def operations(self) -> tuple[Operation, ...]:
+    def operations(self) -> tuple[RateLimitedCall, ...]:
         """Every operation, for its counts of calls."""
         reading = self.list_calls, self.read_calls, self.head_calls
         return *reading, self.write_calls, self.delete_calls
 
-    def pages(self, place: S3Place) -> AsyncIterator[list[Entry]]:
+    def pages(self, place: S3Uri) -> AsyncIterator[list[SourceObject]]:
         """The objects below `place`, a page of at most 1,000 at a time, keys byte for byte.
 
         The order is S3's for the first pages, and any for what follows.
@@ -95,19 +95,19 @@ class S3:
         return list_objects(self, place, self._list_parallel)
 
     async def list_page(
-        self, place: S3Place, start: dict[str, str]
-    ) -> tuple[list[Entry], str | None]:
+        self, place: S3Uri, start: dict[str, str]
+    ) -> tuple[list[SourceObject], str | None]:
         """One page of the objects below `place`, and the token of the next one."""
         return await self.list_calls.call(partial(self._page, place, start, parse_listing))
 
     async def list_folders(
-        self, place: S3Place, start: dict[str, str]
+        self, place: S3Uri, start: dict[str, str]
     ) -> tuple[list[str], str | None]:
         """One page of the folders directly below `place`, and the token of the next one."""
         start = {"delimiter": "/", **start}
         return await self.list_calls.call(partial(self._page, place, start, parse_folders))
 
-    async def check_bucket(self, place: S3Place) -> None:
+    async def check_bucket(self, place: S3Uri) -> None:
         """Make sure that the bucket is there, before anything is paid for.
 
         Without s3:ListBucket this can't be known, and is not needed for reading.
@@ -126,7 +126,7 @@ class S3:
         """
 
         async def attempt() -> str:
-            status, _, headers = await self._ask("HEAD", S3Place(bucket, ""))
+            status, _, headers = await self._ask("HEAD", S3Uri(bucket, ""))
             if status == HTTPStatus.NOT_FOUND:
                 raise no_bucket(bucket)
             if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -135,21 +135,21 @@ class S3:
 
         return await self.head_calls.call(attempt)
 
-    async def _page(self, place: S3Place, start: dict[str, str], parse: Callable[[bytes], T]) -> T:
+    async def _page(self, place: S3Uri, start: dict[str, str], parse: Callable[[bytes], T]) -> T:
         query = {"list-type": "2", "prefix": place.key, "encoding-type": "url", **start}
         body = await self._signed("s3:ListBucket", place._replace(key=""), query)
         if body is None:
             raise no_bucket(place.bucket)
         return parse(body)
 
-    async def look_up(self, place: S3Place) -> Entry | None:
+    async def look_up(self, place: S3Uri) -> SourceObject | None:
         """The facts of one object, or None where there is none.
 
         Raises:
             NoAccess: no permission to read it.
         """
 
-        async def attempt() -> Entry | None:
+        async def attempt() -> SourceObject | None:
             status, body, headers = await self._ask("HEAD", place)
             if status == HTTPStatus.OK:
                 return parse_head(place.key, headers)
@@ -159,7 +159,7 @@ class S3:
 
         return await if_there(self, place, self.head_calls.call(attempt))
 
-    async def read(self, place: S3Place) -> bytes | None:
+    async def read(self, place: S3Uri) -> bytes | None:
         """The object's content, or None where there is none.
 
         Raises:
@@ -172,7 +172,7 @@ class S3:
         return await self.read_calls.call(attempt)
 
     async def read_part(
-        self, place: S3Place, span: tuple[int, int], etag: str = ""
+        self, place: S3Uri, span: tuple[int, int], etag: str = ""
     ) -> tuple[bytes, int, str] | None:
         """A part of an object, the size of the whole, and its ETag; None where there is none.
 
@@ -204,7 +204,7 @@ class S3:
 
         return await self.read_calls.call(attempt)
 
-    async def write(self, place: S3Place, content: bytes) -> None:
+    async def write(self, place: S3Uri, content: bytes) -> None:
         """Put an object of this content there, in place of any other.
 
         Raises:
@@ -220,7 +220,7 @@ class S3:
 
         await self.write_calls.call(attempt)
 
-    async def delete(self, place: S3Place) -> None:
+    async def delete(self, place: S3Uri) -> None:
         """Take the object away; that there is none is fine.
 
         Raises:
@@ -270,7 +270,7 @@ class S3:
         return url.scheme == "https" and (url.host or "").endswith(_AWS_HOSTS)
 
     async def _signed(
-        self, action: str, place: S3Place, query: dict[str, str] | None = None
+        self, action: str, place: S3Uri, query: dict[str, str] | None = None
     ) -> bytes | None:
         """The answer to a presigned call, which needs the permission `action`; None for 404."""
         status, body, headers = await self._ask("GET", place, query)
@@ -283,7 +283,7 @@ class S3:
     async def _ask(
         self,
         method: str,
-        place: S3Place,
+        place: S3Uri,
         query: dict[str, str] | None = None,
         headers: dict[str, str] | None = None,
     ) -> tuple[int, bytes, Any]:
@@ -291,7 +291,7 @@ class S3:
         url = await self.url(method, place, query)
         return await request(self._http, url, method, headers)
 
-    async def url(self, method: str, place: S3Place, query: dict[str, str] | None = None) -> str:
+    async def url(self, method: str, place: S3Uri, query: dict[str, str] | None = None) -> str:
         """A presigned URL of a call, encoded, good for 15 minutes; it is never shown."""
         with translated("signing for S3"):
             return await self._presigner.url(method, place, query or {})
@@ -312,7 +312,7 @@ class S3:
 
 
 @asynccontextmanager
-async def open_s3(session: Session, limits: Limits, waiting: Waiting) -> AsyncIterator[S3]:
+async def open_s3(session: Session, limits: Limits, waiting: WaitTimes) -> AsyncIterator[S3]:
     """Open as many connections as starting, collecting and listing may use at once."""
     async with open_http(limits.workers + limits.collectors + limits.list_parallel) as http:
         yield S3(session, http, waiting, limits.list_parallel)

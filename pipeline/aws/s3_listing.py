@@ -23,8 +23,8 @@ from pipeline.errors import Denied
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterable
 
-    from pipeline.naming import S3Place
-    from pipeline.recordings.source import Entry
+    from pipeline.naming import S3Uri
+    from pipeline.recordings.source import SourceObject
 
 T = TypeVar("T")
 
@@ -55,7 +55,7 @@ class Range(NamedTuple):
         return {"start-after": self.after} if self.after else {}
 
 
-Page = tuple["list[Entry]", Range | None]
+Page = tuple["list[SourceObject]", Range | None]
 """Objects of a range, and what is left of it."""
 
 
@@ -63,17 +63,17 @@ class Lister(Protocol):
     """What a listing asks of S3; `start` holds parameters of ListObjectsV2."""
 
     async def list_page(
-        self, place: S3Place, start: dict[str, str]
-    ) -> tuple[list[Entry], str | None]:
+        self, place: S3Uri, start: dict[str, str]
+    ) -> tuple[list[SourceObject], str | None]:
         """A page of the objects below a prefix, and the token of the next one."""
 
     async def list_folders(
-        self, place: S3Place, start: dict[str, str]
+        self, place: S3Uri, start: dict[str, str]
     ) -> tuple[list[str], str | None]:
         """A page of the folders directly below a prefix, and the token of the next one."""
 
 
-async def if_there(lister: Lister, place: S3Place, call: Awaitable[T | None]) -> T | None:
+async def if_there(lister: Lister, place: S3Uri, call: Awaitable[T | None]) -> T | None:
     """What a call about one object answers; None where it is denied because there is none.
 
     Whoever may list only what is below a prefix is told so of a missing object too: without
@@ -89,7 +89,9 @@ async def if_there(lister: Lister, place: S3Place, call: Awaitable[T | None]) ->
         raise
 
 
-async def list_objects(lister: Lister, place: S3Place, at_once: int) -> AsyncIterator[list[Entry]]:
+async def list_objects(
+    lister: Lister, place: S3Uri, at_once: int
+) -> AsyncIterator[list[SourceObject]]:
     """Every object below `place` once; at most `at_once` pages are under way or in memory."""
     rest: Range | None = Range("", None)
     pages = 0
@@ -111,7 +113,7 @@ async def list_objects(lister: Lister, place: S3Place, at_once: int) -> AsyncIte
 
 async def _all_of(
     ranges: list[Range], at_once: int, next_page: Callable[[Range], Coroutine[Any, Any, Page]]
-) -> AsyncIterator[list[Entry]]:
+) -> AsyncIterator[list[SourceObject]]:
     """The pages of all ranges, `at_once` of them under way."""
 
     def begin(wanted: Range) -> asyncio.Task[Page]:
@@ -139,7 +141,7 @@ async def _ended(tasks: Collection[asyncio.Task[Any]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _next_page(lister: Lister, place: S3Place, wanted: Range) -> Page:
+async def _next_page(lister: Lister, place: S3Uri, wanted: Range) -> Page:
     entries, token = await lister.list_page(place, wanted.start)
     last = wanted.last
     if last is not None and entries and entries[-1].key > last:
@@ -159,7 +161,7 @@ def cut(whole: Range, cuts: Iterable[str]) -> list[Range]:
     return [first, *(Range(key, end) for key, end in zip(inside, ends, strict=True))]
 
 
-async def _find_cuts(lister: Lister, place: S3Place, at_once: int) -> list[str]:
+async def _find_cuts(lister: Lister, place: S3Uri, at_once: int) -> list[str]:
     """Keys that cut a bucket in many pieces: beginnings of keys, longer ones each round."""
     turns = asyncio.Semaphore(at_once)
     wanted, most = _CUTS * at_once, _PROBES * at_once
@@ -177,7 +179,7 @@ async def _find_cuts(lister: Lister, place: S3Place, at_once: int) -> list[str]:
     return found[:: max(1, len(found) // wanted)]
 
 
-async def _longer(lister: Lister, below: S3Place, turns: asyncio.Semaphore) -> list[str]:
+async def _longer(lister: Lister, below: S3Uri, turns: asyncio.Semaphore) -> list[str]:
     """Longer beginnings of the keys below a place: its folders, where one page names them all.
 
     Otherwise those that are a character longer, with a call for each and one more.
@@ -199,7 +201,7 @@ async def _longer(lister: Lister, below: S3Place, turns: asyncio.Semaphore) -> l
         after = longer + _LAST
 
 
-async def all_folders(lister: Lister, place: S3Place) -> list[str]:
+async def all_folders(lister: Lister, place: S3Uri) -> list[str]:
     """Every folder directly below `place`, as prefixes."""
     found, token = await lister.list_folders(place, {})
     while token:

@@ -8,7 +8,7 @@ from urllib.parse import unquote_plus
 from xml.etree import ElementTree as ET
 
 from pipeline.errors import NoSuchSource, Unavailable
-from pipeline.recordings.source import Entry
+from pipeline.recordings.source import SourceObject
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,7 @@ _CONTENTS = re.compile(
 _GROUPS = _CONTENTS.groups + 1
 
 
-def parse_listing(body: bytes) -> tuple[list[Entry], str | None]:
+def parse_listing(body: bytes) -> tuple[list[SourceObject], str | None]:
     """The entries of a ListObjectsV2 answer and the token of the next page.
 
     The listing was asked for with `encoding-type=url`: keys are percent-encoded, with `+` for a
@@ -56,12 +56,14 @@ def parse_folders(body: bytes) -> tuple[list[str], str | None]:
     return names, root.findtext(f"{space}NextContinuationToken")
 
 
-def _cut_out(body: bytes) -> tuple[bytes, list[Entry]]:
+def _cut_out(body: bytes) -> tuple[bytes, list[SourceObject]]:
     """The objects that are written as S3 does, and the answer without them."""
     parts = _CONTENTS.split(body.decode(errors="surrogateescape"))
     columns = (parts[n::_GROUPS] for n in range(1, _GROUPS))
     entries = [
-        Entry(unquote_plus(key) if "%" in key or "+" in key else key, etag, int(size), storage)
+        SourceObject(
+            unquote_plus(key) if "%" in key or "+" in key else key, etag, int(size), storage
+        )
         for key, etag, size, storage in zip(*columns, strict=True)
     ]
     return "".join(parts[::_GROUPS]).encode(errors="surrogateescape"), entries
@@ -78,11 +80,11 @@ def _listing(body: bytes) -> tuple[ET.Element, str]:
     return root, root.tag.partition("}")[0] + "}" if root.tag.startswith("{") else ""
 
 
-def _listed(contents: ET.Element, space: str) -> Entry:
+def _listed(contents: ET.Element, space: str) -> SourceObject:
     # One pass over the children: four searches would cost as much as parsing the XML did.
     facts = {each.tag: each.text or "" for each in contents}
     key = facts.get(f"{space}Key", "")
-    return Entry(
+    return SourceObject(
         unquote_plus(key) if "%" in key or "+" in key else key,
         facts.get(f"{space}ETag", "").strip('"'),
         int(facts.get(f"{space}Size", "")),
@@ -90,10 +92,10 @@ def _listed(contents: ET.Element, space: str) -> Entry:
     )
 
 
-def parse_head(key: str, headers: Mapping[str, str]) -> Entry:
+def parse_head(key: str, headers: Mapping[str, str]) -> SourceObject:
     """The facts of an object as HeadObject's headers have them."""
     storage, etag = headers.get("x-amz-storage-class", ""), headers.get("ETag", "")
-    return Entry(key, etag.strip('"'), int(headers.get("Content-Length", "0")), storage)
+    return SourceObject(key, etag.strip('"'), int(headers.get("Content-Length", "0")), storage)
 
 
 def head_error(status: int) -> bytes:

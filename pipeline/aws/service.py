@@ -6,11 +6,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pipeline.aws.error_codes import translated
-from pipeline.net.retry import Operation
+from pipeline.net.retry import RateLimitedCall
 
 if TYPE_CHECKING:
     from pipeline.aws.session import Session
-    from pipeline.net.retry import Waiting
+    from pipeline.net.retry import WaitTimes
 
 _RATE = 10.0
 _IAM_PREFIXES = {"service-quotas": "servicequotas"}
@@ -27,14 +27,16 @@ class Service:
         rate: calls per second of one operation, at most.
     """
 
-    def __init__(self, session: Session, name: str, waiting: Waiting, rate: float = _RATE) -> None:
+    def __init__(
+        self, session: Session, name: str, waiting: WaitTimes, rate: float = _RATE
+    ) -> None:
         self._session = session
         self._name = name
-        self._operation = partial(Operation, rate=rate, waiting=waiting, renew=session.renew)
-        self._calls: dict[str, Operation] = {}
+        self._operation = partial(RateLimitedCall, rate=rate, waiting=waiting, renew=session.renew)
+        self._calls: dict[str, RateLimitedCall] = {}
 
     @property
-    def operations(self) -> tuple[Operation, ...]:
+    def operations(self) -> tuple[RateLimitedCall, ...]:
         """Every operation that was called, for its counts of calls."""
         return tuple(self._calls.values())
 

@@ -19,13 +19,13 @@ from pipeline import __version__
 from pipeline.aws.error_codes import CREDENTIALS_STEP, translated
 from pipeline.errors import Expired, Unavailable
 from pipeline.model import JobStatus
-from pipeline.net.retry import Operation
+from pipeline.net.retry import RateLimitedCall
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from pipeline.config.schema import Aws, Limits
-    from pipeline.net.retry import SlotGate, Waiting
+    from pipeline.net.retry import SlotGate, WaitTimes
 
 _PAGE = 100
 _NOT_THE_SERVICE = "The answer is not Amazon Transcribe's; is there a proxy in between?"
@@ -185,16 +185,18 @@ def _s3_config(settings: Aws) -> AioConfig:
 class Transcriber:
     """The Transcribe calls of a run, each at its own pace."""
 
-    def __init__(self, session: Session, limits: Limits, waiting: Waiting, slots: SlotGate) -> None:
+    def __init__(
+        self, session: Session, limits: Limits, waiting: WaitTimes, slots: SlotGate
+    ) -> None:
         self._session = session
-        renewed = partial(Operation, waiting=waiting, renew=session.renew)
+        renewed = partial(RateLimitedCall, waiting=waiting, renew=session.renew)
         self.start_calls = renewed("StartTranscriptionJob", limits.start_rate, gate=slots)
         self.get_calls = renewed("GetTranscriptionJob", limits.get_rate)
         self.list_calls = renewed("ListTranscriptionJobs", limits.list_rate)
         self.delete_calls = renewed("DeleteTranscriptionJob", limits.delete_rate)
 
     @property
-    def operations(self) -> tuple[Operation, ...]:
+    def operations(self) -> tuple[RateLimitedCall, ...]:
         """Every operation, for its counts of calls."""
         return self.start_calls, self.get_calls, self.list_calls, self.delete_calls
 

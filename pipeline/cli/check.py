@@ -26,7 +26,7 @@ from pipeline.cli.options import (
     settings,
 )
 from pipeline.errors import CannotRun, NoAccess
-from pipeline.naming import S3Place, group_tag
+from pipeline.naming import S3Uri, group_tag
 from pipeline.text import printable
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def command(
 
 
 async def _examined(
-    config: Config, place: S3Place | Path | None, show: Callable[[Line], None]
+    config: Config, place: S3Uri | Path | None, show: Callable[[Line], None]
 ) -> list[Line]:
     """Every line, each shown as soon as it and those before it are there."""
     from pipeline.doctor.runner import examine
@@ -139,7 +139,7 @@ async def _examined(
 async def _of_amazon(
     stack: AsyncExitStack,
     config: Config,
-    place: S3Place | Path | None,
+    place: S3Uri | Path | None,
     http: aiohttp.ClientSession,
 ) -> tuple[Amazon | None, list[Check]]:
     """The lines about AWS, and what they are asked through; None where there is no way to it."""
@@ -148,7 +148,7 @@ async def _of_amazon(
     from pipeline.doctor.amazon import Amazon
     from pipeline.doctor.findings import of_error, skipped
     from pipeline.doctor.runner import Check, told
-    from pipeline.net.retry import Waiting
+    from pipeline.net.retry import WaitTimes
 
     if isinstance(place, Path):
         why = "A folder is transcribed on this machine, without any account."
@@ -159,12 +159,12 @@ async def _of_amazon(
         name = "credentials" if isinstance(error, NoAccess) else "settings"
         without = skipped("Nothing there can be asked without.")
         return None, [Check(name, told(of_error(error))), Check("AWS", told(without))]
-    s3 = await stack.enter_async_context(open_s3(session, config.limits, Waiting()))
+    s3 = await stack.enter_async_context(open_s3(session, config.limits, WaitTimes()))
     amazon = Amazon(config, place, session, s3)
     return amazon, amazon.checks(http)
 
 
-def _of_this_machine(config: Config, place: S3Place | Path | None) -> list[Check]:
+def _of_this_machine(config: Config, place: S3Uri | Path | None) -> list[Check]:
     from pipeline.doctor import machine
     from pipeline.doctor.runner import Check
 
@@ -182,9 +182,9 @@ def _of_this_machine(config: Config, place: S3Place | Path | None) -> list[Check
     return [Check(name, partial(asyncio.to_thread, look)) for name, look in looks]
 
 
-def _named(place: S3Place | Path | None) -> tuple[str | None, str]:
+def _named(place: S3Uri | Path | None) -> tuple[str | None, str]:
     """The source's URI and its bucket, as a run names them in the state file."""
-    if isinstance(place, S3Place):
+    if isinstance(place, S3Uri):
         return str(place), place.bucket
     return (place.as_uri(), place.as_uri()) if place else (None, "")
 

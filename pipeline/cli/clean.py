@@ -23,7 +23,7 @@ from pipeline.cli.options import (
 )
 from pipeline.cli.services import interruptible, services
 from pipeline.errors import BadSettings, CannotRun
-from pipeline.naming import S3Place
+from pipeline.naming import S3Uri
 from pipeline.text import duration, printable
 
 if TYPE_CHECKING:
@@ -204,10 +204,10 @@ async def _with_services(
 ) -> Ended:
     from pipeline.aws.session import Transcriber
     from pipeline.jobs.cleanup import Cleaner
-    from pipeline.net.retry import SlotGate, Waiting
+    from pipeline.net.retry import SlotGate, WaitTimes
 
-    waiting, begun = Waiting(), time.monotonic()
-    async with services(config, S3Place(state.bucket, ""), waiting) as (_, _, session, s3):
+    waiting, begun = WaitTimes(), time.monotonic()
+    async with services(config, S3Uri(state.bucket, ""), waiting) as (_, _, session, s3):
         transcriber = Transcriber(session, config.limits, waiting, SlotGate(1, waiting))
         with progress as told:
             cleaner = Cleaner(state, transcriber, s3, what, told)

@@ -18,7 +18,7 @@ from pipeline.cli.run import Order, complete, report
 from pipeline.cli.services import services
 from pipeline.cli.vocabulary import one_language
 from pipeline.errors import BadSettings
-from pipeline.naming import S3Place
+from pipeline.naming import S3Uri
 from pipeline.text import printable
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def command(
         endpoint_url=endpoint_url,
     )
     place = parse_source(source, chosen)
-    if not isinstance(place, S3Place):
+    if not isinstance(place, S3Uri):
         raise BadSettings(f"SOURCE {source!r}: vocabularies go with a bucket, s3://bucket/prefix.")
     if not chosen.transcribe.vocabulary:
         raise BadSettings("Name the vocabulary to try with --vocabulary.")
@@ -102,7 +102,7 @@ def command(
     _print(reviews, chosen, json=json)
 
 
-def _sampled(config: Config, place: S3Place, size: int) -> list[GroundTruth]:
+def _sampled(config: Config, place: S3Uri, size: int) -> list[GroundTruth]:
     """Reviews below SOURCE, one a recording; a larger sample holds the smaller ones.
 
     Raises:
@@ -123,15 +123,15 @@ def _sampled(config: Config, place: S3Place, size: int) -> list[GroundTruth]:
     return by_chance[:size] if size else by_chance
 
 
-def _version(config: Config, place: S3Place) -> Version:
+def _version(config: Config, place: S3Uri) -> Version:
     """The vocabulary as it is at the service now."""
     import uvloop
 
-    from pipeline.net.retry import Waiting
+    from pipeline.net.retry import WaitTimes
     from pipeline.vocabulary.service import Vocabularies
 
     async def ask() -> Version:
-        waiting = Waiting()
+        waiting = WaitTimes()
         async with services(config, place, waiting) as (_, _, session, s3):
             wanted = config.transcribe
             return await Vocabularies(session, s3, waiting).version(

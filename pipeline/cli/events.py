@@ -100,10 +100,10 @@ def _change(
     async def work() -> str:
         from pipeline.aws.session import connect
         from pipeline.events.setup import Eventing
-        from pipeline.net.retry import Waiting
+        from pipeline.net.retry import WaitTimes
 
         async with connect(config.aws, 1) as session:
-            eventing = Eventing(session, Waiting())
+            eventing = Eventing(session, WaitTimes())
             wanted = await eventing.wanted(prefix)
             steps = plan(wanted, await eventing.find(wanted))
             _agree(wanted, steps, yes=yes)

@@ -10,7 +10,7 @@ import typer
 
 from pipeline.cli.options import option
 from pipeline.errors import BadSettings
-from pipeline.naming import S3Place, parse_s3_uri
+from pipeline.naming import S3Uri, parse_s3_uri
 
 if TYPE_CHECKING:
     from pipeline.config.schema import Config
@@ -114,8 +114,8 @@ class Asked(msgspec.Struct, frozen=True):
         )
 
 
-def _place(named: str) -> S3Place:
-    place = parse_s3_uri(named) or S3Place(*named.partition("/")[::2])
+def _place(named: str) -> S3Uri:
+    place = parse_s3_uri(named) or S3Uri(*named.partition("/")[::2])
     if not re.fullmatch(r"[A-Za-z0-9._-]{3,63}", place.bucket):
         raise BadSettings(f"{named!r} is no place in S3: name a bucket, or s3://bucket/prefix/.")
     return place

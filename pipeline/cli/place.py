@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import BadSettings, NoSuchSource
-from pipeline.naming import S3Place, parse_s3_uri
+from pipeline.naming import S3Uri, parse_s3_uri
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ _NAMED = (
 )
 
 
-def parse_source(source: str, config: Config) -> S3Place | Path:
+def parse_source(source: str, config: Config) -> S3Uri | Path:
     """The bucket and prefix, or the folder, that SOURCE names.
 
     Raises:

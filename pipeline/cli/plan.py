@@ -24,14 +24,14 @@ from pipeline.cli.options import (
 from pipeline.cli.place import parse_source
 from pipeline.cli.services import interruptible, services
 from pipeline.config.schema import SETTINGS
-from pipeline.naming import S3Place, group_tag, parse_s3_uri
+from pipeline.naming import S3Uri, group_tag, parse_s3_uri
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from pipeline.aws.s3 import S3
     from pipeline.config.schema import Config
-    from pipeline.jobs.rules import Asking
+    from pipeline.jobs.rules import JobRules
     from pipeline.monitoring.progress import Style
     from pipeline.plan.forecast import Plan
     from pipeline.recordings.source import Source
@@ -55,8 +55,8 @@ class Wish(NamedTuple):
     """What is to be planned, and how closely: `sample` recordings are looked into, 0 is all."""
 
     config: Config
-    place: S3Place | Path
-    manifest: S3Place | Path | None
+    place: S3Uri | Path
+    manifest: S3Uri | Path | None
     sample: int
     seed: int
     style: Style
@@ -121,9 +121,9 @@ def command(
 
 async def _make(wish: Wish, plans: list[Plan]) -> None:
     """Survey the source and add the plan that follows to the list."""
-    from pipeline.jobs.rules import Asking
+    from pipeline.jobs.rules import JobRules
     from pipeline.monitoring.progress import counted
-    from pipeline.net.retry import Waiting
+    from pipeline.net.retry import WaitTimes
     from pipeline.plan.forecast import forecast
     from pipeline.plan.job_duration import pace_of
     from pipeline.plan.survey import Survey, Wanted
@@ -132,31 +132,31 @@ async def _make(wish: Wish, plans: list[Plan]) -> None:
     from pipeline.recordings.source import Selection
     from pipeline.state.statistics import job_times
 
-    base = wish.place.key if isinstance(wish.place, S3Place) else ""
-    async with services(wish.config, wish.place, Waiting()) as (config, whole, _, s3):
+    base = wish.place.key if isinstance(wish.place, S3Uri) else ""
+    async with services(wish.config, wish.place, WaitTimes()) as (config, whole, _, s3):
         source = named_by(wish.manifest, whole, s3) if wish.manifest else whole
         selection = Selection(base, config.input.include, config.input.exclude)
-        asking = Asking(config, source)
+        job_rules = JobRules(config, source)
         async with (
-            _earlier(asking, source, s3) as state,
-            looking(source, config.limits.collectors) as looker,
+            _earlier(job_rules, source, s3) as state,
+            looking(source, config.limits.collectors) as prober,
         ):
             pace = pace_of(job_times(state))
-            survey = Survey(Wanted(selection, asking, wish.sample, wish.seed, pace))
+            survey = Survey(Wanted(selection, job_rules, wish.sample, wish.seed, pace))
             with counted(wish.style, wish.sample or None, "looked into") as tell:
-                await survey.complete(source, state, looker, tell)
+                await survey.complete(source, state, prober, tell)
             listing = {each.name: each.calls for each in (s3.list_calls, s3.head_calls)}
             plans.append(forecast(survey, config, state, listing, source.uri))
 
 
 @asynccontextmanager
-async def _earlier(asking: Asking, source: Source, s3: S3) -> AsyncIterator[StateReader]:
+async def _earlier(job_rules: JobRules, source: Source, s3: S3) -> AsyncIterator[StateReader]:
     """What earlier runs have done: their state file, else which results are there already."""
     from pipeline.stages.producer import find_results
     from pipeline.state.reader import read_state
     from pipeline.state.run_state import open_state
 
-    config = asking.config
+    config = job_rules.config
     tag = group_tag(config.transcribe.job_prefix, source.bucket)
     if config.state_path.is_file():
         with read_state(config.state_path) as known:
@@ -166,6 +166,6 @@ async def _earlier(asking: Asking, source: Source, s3: S3) -> AsyncIterator[Stat
     with TemporaryDirectory() as folder, open_state(Path(folder) / "state", tag) as state:
         if results := parse_s3_uri(config.output.results):
             await find_results(s3, results, tag, state)
-            if asking.redacts:
+            if job_rules.redacts:
                 await find_results(s3, results, tag, state, redacted=True)
         yield state

@@ -20,7 +20,7 @@ from pipeline.cli.options import (
 
 if TYPE_CHECKING:
     from pipeline.config.schema import Config
-    from pipeline.report.run_record import Night
+    from pipeline.report.run_record import RunRecord
 
 NAME = "report"
 EXAMPLES = examples(
@@ -66,7 +66,7 @@ def command(
     typer.echo(path)
 
 
-def _tasks(config: Config, night: Night) -> tuple[str, dict[str, str]]:
+def _tasks(config: Config, night: RunRecord) -> tuple[str, dict[str, str]]:
     """The project that the tasks were pushed to, and their addresses as far as it can be asked."""
     import asyncio
 

@@ -25,10 +25,10 @@ from pipeline.cli.options import (
 )
 from pipeline.cli.place import parse_source
 from pipeline.cli.services import interruptible, services
-from pipeline.config.schema import SETTINGS, Watching
+from pipeline.config.schema import SETTINGS, Monitoring
 from pipeline.errors import BudgetSpent, CannotRun
 from pipeline.logs import ERROR, INFO, WARNING, event, is_json
-from pipeline.naming import S3Place, group_tag
+from pipeline.naming import S3Uri, group_tag
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -152,13 +152,13 @@ class Order(NamedTuple):
     """
 
     config: Config
-    place: S3Place | Path
+    place: S3Uri | Path
     style: Style
-    manifest: S3Place | Path | None = None
+    manifest: S3Uri | Path | None = None
     rebuild_output: bool = False
     rebuild_state: bool = False
     earlier: StateReader | None = None
-    watching: Watching = Watching()
+    watching: Monitoring = Monitoring()
 
 
 def report(summary: Summary, *, quiet: bool, json: bool) -> int:
@@ -190,7 +190,7 @@ def complete(order: Order) -> Summary:
     from pipeline.state.run_state import open_state
 
     config, place = order.config, order.place
-    if isinstance(place, S3Place):
+    if isinstance(place, S3Uri):
         uri, bucket = str(place), place.bucket
     else:
         uri = bucket = place.as_uri()
@@ -219,18 +219,18 @@ async def _with_services(order: Order, state: State) -> Summary:
     from pipeline.recordings.manifest import named_by
     from pipeline.recordings.source import Selection
     from pipeline.run import Run
-    from pipeline.stages.job_tracker import Board
+    from pipeline.stages.job_tracker import JobTracker
     from pipeline.state.history import end_run
 
     config = order.config
-    board = Board(state, config.most_in_flight, config.budget.limit or None)
-    board.queueing = bool(config.transcribe.data_access_role)
-    board.prices = config.prices if isinstance(order.place, S3Place) else FREE
-    base = order.place.key if isinstance(order.place, S3Place) else ""
+    tracker = JobTracker(state, config.most_in_flight, config.budget.limit or None)
+    tracker.queueing = bool(config.transcribe.data_access_role)
+    tracker.prices = config.prices if isinstance(order.place, S3Uri) else FREE
+    base = order.place.key if isinstance(order.place, S3Uri) else ""
     selection = Selection(base, config.input.include, config.input.exclude)
-    async with services(config, order.place, board.braking) as (config, whole, session, s3):
+    async with services(config, order.place, tracker.braking) as (config, whole, session, s3):
         source = named_by(order.manifest, whole, s3) if order.manifest else whole
-        run = Run(config, source, board, session, s3)
+        run = Run(config, source, tracker, session, s3)
         work = partial(run.complete, selection, rebuild=order.rebuild_output)
         if order.earlier:
             work = partial(run.rewrite, order.earlier)
@@ -242,11 +242,11 @@ async def _with_services(order: Order, state: State) -> Summary:
             state=str(config.state_path),
         )
         watching = watched(run, order.watching, last_success(state), say)
-        async with shown(board, order.style), watching as watch:
+        async with shown(tracker, order.style), watching as watch:
             summary = await _summary_of(run, work)
             watch.end(summary.exit_code)
         end_run(state, msgspec.json.encode(summary))
-        listed = board.figures.listing_done
+        listed = tracker.figures.listing_done
         write_failures(config.failures_path, source, state, listed=listed)
         return summary
 
@@ -263,6 +263,6 @@ async def _summary_of(run: Run, work: Callable[[], Coroutine[None, None, None]])
         return summarise(run, OVER_BUDGET, str(over))
     if received:
         return summarise(run, 128 + received, "interrupted")
-    if run.board.spent and (run.board.state.pending() or not run.board.figures.listing_done):
-        return summarise(run, OVER_BUDGET, run.board.over)
+    if run.tracker.spent and (run.tracker.state.pending() or not run.tracker.figures.listing_done):
+        return summarise(run, OVER_BUDGET, run.tracker.over)
     return summarise(run, 0)

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from pipeline.aws.s3 import S3
     from pipeline.aws.session import Session
     from pipeline.config.schema import Config
-    from pipeline.naming import S3Place
-    from pipeline.net.retry import Waiting
+    from pipeline.naming import S3Uri
+    from pipeline.net.retry import WaitTimes
     from pipeline.recordings.source import Source
 
 
 @asynccontextmanager
 async def services(
-    config: Config, place: S3Place | Path, waiting: Waiting
+    config: Config, place: S3Uri | Path, waiting: WaitTimes
 ) -> AsyncIterator[tuple[Config, Source, Session, S3]]:
     """AWS for a bucket, or the local endpoint for a folder; the same client for both."""
     from pipeline.aws.s3 import open_s3

@@ -11,7 +11,7 @@ import typer
 from pipeline.cli.options import ConfigFile, Log, Task, examples, option, settings_of_a_run
 from pipeline.cli.run import Order, complete, report
 from pipeline.errors import BadSettings
-from pipeline.naming import S3Place, group_tag, parse_s3_uri
+from pipeline.naming import S3Uri, group_tag, parse_s3_uri
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,7 +119,7 @@ def _for_new(chosen: Config, output: str | None, earlier: StateReader) -> Config
     return new
 
 
-def _source_of(earlier: StateReader, chosen: Config) -> S3Place:
+def _source_of(earlier: StateReader, chosen: Config) -> S3Uri:
     """The bucket that the run listed.
 
     Raises:

@@ -223,10 +223,10 @@ def _wanted(config: Config, table: Path, upload: str) -> Wanted:
 
 async def _apply(config: Config, wanted: Wanted, minutes: float) -> int:
     """Apply it; returns the signal that ended it, or 0."""
-    from pipeline.net.retry import Waiting
+    from pipeline.net.retry import WaitTimes
     from pipeline.vocabulary.service import Vocabularies
 
-    waiting = Waiting()
+    waiting = WaitTimes()
     done: list[Outcome] = []
     async with services(config, wanted.place, waiting) as (_, _, session, s3):
 

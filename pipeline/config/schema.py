@@ -190,7 +190,7 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
-class Watching(msgspec.Struct, frozen=True):
+class Monitoring(msgspec.Struct, frozen=True):
     """How others watch a run."""
 
     log_format: Annotated[
@@ -240,7 +240,7 @@ class Config(msgspec.Struct, frozen=True):
     prices: Prices = Prices()
     tasks: Tasks = Tasks()
     label_studio: LabelStudio = LabelStudio()
-    watching: Watching = Watching()
+    watching: Monitoring = Monitoring()
     rules: tuple[Rule, ...] = ()
 
     @property

@@ -14,7 +14,7 @@ from pipeline.doctor.permissions import Asked, Rights
 from pipeline.doctor.runner import Check, once, told
 from pipeline.errors import Denied, NoSuchSource, PipelineError
 from pipeline.naming import group_tag, parse_s3_uri, result_place
-from pipeline.net.retry import SlotGate, Waiting
+from pipeline.net.retry import SlotGate, WaitTimes
 from pipeline.vocabulary.service import Vocabularies
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pipeline.aws.s3 import S3
     from pipeline.aws.session import Session
     from pipeline.config.schema import Config
-    from pipeline.naming import S3Place
+    from pipeline.naming import S3Uri
 
     Look = Callable[[], Awaitable[Finding]]
 
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 class Amazon:
     """What there is to look at in the account; `place` is None where no source is named."""
 
-    def __init__(self, config: Config, place: S3Place | None, session: Session, s3: S3) -> None:
+    def __init__(self, config: Config, place: S3Uri | None, session: Session, s3: S3) -> None:
         self._config = config
         self._place = place
         self._session = session
         self._s3 = s3
-        waiting = Waiting()
+        waiting = WaitTimes()
         self._service = partial(Service, session, waiting=waiting)
         self._transcriber = Transcriber(session, config.limits, waiting, SlotGate(1, waiting))
         self._vocabularies = Vocabularies(session, s3, waiting)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pipeline.aws.s3_listing import if_there
 from pipeline.doctor.findings import Finding, ok, problem, skipped, warning
 from pipeline.errors import Denied, NoSuchSource, PipelineError
-from pipeline.naming import S3Place, result_place, trial_place
+from pipeline.naming import S3Uri, result_place, trial_place
 from pipeline.recordings.source import Selection
 
 if TYPE_CHECKING:
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from pipeline.aws.s3 import S3
     from pipeline.config.schema import Input
-    from pipeline.recordings.source import Entry
+    from pipeline.recordings.source import SourceObject
 
-Listing = tuple["list[Entry]", "str | None"]
+Listing = tuple["list[SourceObject]", "str | None"]
 
 _TRIAL = b"`transcribe-pipeline check` wrote this to see whether it may. It can be removed.\n"
 
@@ -40,7 +40,7 @@ class Recordings:
     """What the source's first page holds; `listed` is asked once for both lines."""
 
     def __init__(
-        self, place: S3Place, chosen: Input, listed: Callable[[], Awaitable[Listing]]
+        self, place: S3Uri, chosen: Input, listed: Callable[[], Awaitable[Listing]]
     ) -> None:
         self._place = place
         self._selection = Selection(place.key, chosen.include, chosen.exclude)
@@ -75,13 +75,13 @@ class Recordings:
             return warning(f"{place} was listed, and gone when it was read.", "Check once more.")
         return ok(f"One byte of {place} was read.")
 
-    def readable(self, entries: Sequence[Entry]) -> Entry | None:
+    def readable(self, entries: Sequence[SourceObject]) -> SourceObject | None:
         """A recording, or else anything that is not archived: what is can't be read by anyone."""
         taken = (each for each in entries if self._selection.why_skipped(each) is None)
         at_hand = (each for each in entries if each.storage in ("", "STANDARD"))
         return next(taken, None) or next(at_hand, None)
 
-    def _reasons(self, entries: Sequence[Entry]) -> str:
+    def _reasons(self, entries: Sequence[SourceObject]) -> str:
         counts: dict[str, int] = {}
         for entry in entries:
             why = self._selection.why_skipped(entry) or ""
@@ -89,15 +89,15 @@ class Recordings:
         return ", ".join(f"{count:,} {why}" for why, count in counts.items())
 
 
-async def looking(s3: S3, results: S3Place, tag: str) -> Finding:
+async def looking(s3: S3, results: S3Uri, tag: str) -> Finding:
     """Whether results of earlier runs could be found, as a new state file needs it."""
-    names = S3Place(results.bucket, result_place(results, tag).key.removesuffix(".json"))
+    names = S3Uri(results.bucket, result_place(results, tag).key.removesuffix(".json"))
     entries, following = await s3.list_page(names, {})
     found = "at least 1,000" if following else f"{len(entries):,}"
     return ok(f"{found} transcripts of earlier runs are below {results}.")
 
 
-async def writing(s3: S3, results: S3Place) -> Finding:
+async def writing(s3: S3, results: S3Uri) -> Finding:
     """Whether the transcripts could be written and read: the service writes with the same rights.
 
     What is written has a name that no result has, and is removed again. Without that permission,

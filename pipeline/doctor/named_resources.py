@@ -10,11 +10,11 @@ from pipeline.doctor.findings import Finding, of_error, ok, problem, skipped
 from pipeline.errors import (
     BadSettings,
     Denied,
+    DryRunOk,
     JobMissing,
     PipelineError,
     ResourceMissing,
     ServiceUnreachable,
-    TrialPassed,
 )
 from pipeline.events.queue import EventQueue
 
@@ -116,7 +116,7 @@ async def key(kms: Service, arn: str, context: tuple[tuple[str, str], ...]) -> F
     """Whether results could be encrypted: KMS is asked for a data key, as a trial only."""
     trial = {"KeyId": arn, "KeySpec": "AES_256", "DryRun": True}
     try:
-        with suppress(TrialPassed):
+        with suppress(DryRunOk):
             await kms.call("GenerateDataKey", **trial, EncryptionContext=dict(context))
     except ResourceMissing:
         return problem(f"There is no KMS key {arn}.", "Check kms_key in [transcribe].")

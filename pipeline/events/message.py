@@ -96,7 +96,7 @@ def late(typical: float | None) -> float:
     return max(_LATE_GAP, 3 * typical) if typical else _SELDOM_SECONDS
 
 
-class Reliance:
+class EventTrust:
     """How seldom the jobs are listed beside the events; seconds are of any one clock.
 
     As long as events come the jobs are listed every five minutes, for events that were lost; half a

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipeline.aws.service import Service
-    from pipeline.net.retry import Operation
+    from pipeline.net.retry import RateLimitedCall
 
 BATCH = 10
 RATE = 100.0
@@ -37,7 +37,7 @@ class EventQueue:
         self._region = region
 
     @property
-    def operations(self) -> tuple[Operation, ...]:
+    def operations(self) -> tuple[RateLimitedCall, ...]:
         """Every operation that was called, for its counts of calls."""
         return self._service.operations
 

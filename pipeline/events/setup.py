@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pipeline.aws.session import Session
-    from pipeline.net.retry import Waiting
+    from pipeline.net.retry import WaitTimes
 
 
 class Eventing:
     """The calls about the events of one account and region."""
 
-    def __init__(self, session: Session, waiting: Waiting) -> None:
+    def __init__(self, session: Session, waiting: WaitTimes) -> None:
         self._region = session.region
         self._services = {
             name: Service(session, name, waiting) for name in ("sqs", "events", "sts")

@@ -12,13 +12,13 @@ from pipeline.iam.policies import CORS_ID, Owner
 if TYPE_CHECKING:
     from pipeline.aws.session import Session
     from pipeline.iam.profiles import Key, Profiles
-    from pipeline.net.retry import Waiting
+    from pipeline.net.retry import WaitTimes
 
 
 class Account:
     """The calls that finding and making share; `new_keys` are those made, by their profile."""
 
-    def __init__(self, session: Session, waiting: Waiting, profiles: Profiles) -> None:
+    def __init__(self, session: Session, waiting: WaitTimes, profiles: Profiles) -> None:
         self._session = session
         self._waiting = waiting
         self.profiles = profiles

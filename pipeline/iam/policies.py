@@ -15,7 +15,7 @@ import msgspec
 
 from pipeline.errors import BadSettings
 from pipeline.events.message import parse_queue_url
-from pipeline.naming import S3Place, as_folder, trial_place
+from pipeline.naming import S3Uri, as_folder, trial_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -118,13 +118,13 @@ class Scope(msgspec.Struct, frozen=True):
     """
 
     owner: Owner
-    sources: tuple[S3Place, ...]
-    results: S3Place | None = None
+    sources: tuple[S3Uri, ...]
+    results: S3Uri | None = None
     job_prefix: str = "transcribe-pipeline"
     role: str = ""
     recordings_key: str = ""
     results_keys: tuple[str, ...] = ()
-    manifests: tuple[S3Place, ...] = ()
+    manifests: tuple[S3Uri, ...] = ()
     queue: str = ""
     vocabularies: tuple[str, ...] = ()
     tags: bool = False
@@ -267,7 +267,7 @@ def _vocabularies(scope: Scope) -> Iterable[Statement | None]:
     yield _allow("Vocabularies", using, arns)
 
 
-def _listing(owner: Owner, places: Iterable[S3Place]) -> Iterable[Statement | None]:
+def _listing(owner: Owner, places: Iterable[S3Uri]) -> Iterable[Statement | None]:
     """The right to list each bucket, of those with prefixes only what lies below them."""
     prefixes: dict[str, set[str]] = {}
     for place in places:
@@ -284,7 +284,7 @@ def _bucket(owner: Owner, bucket: str) -> str:
     return f"arn:{owner.partition}:s3:::{_literal(bucket)}"
 
 
-def _objects(scope: Scope, *places: S3Place) -> list[str]:
+def _objects(scope: Scope, *places: S3Uri) -> list[str]:
     return [f"{_bucket(scope.owner, each.bucket)}/{_literal(each.key)}*" for each in places]
 
 

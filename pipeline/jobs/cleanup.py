@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pipeline.errors import JobMissing, NotNow, first_of
+from pipeline.errors import Deferred, JobMissing, first_of
 from pipeline.model import JobStatus
 from pipeline.naming import places_of_results
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from pipeline.aws.s3 import S3
     from pipeline.aws.session import JobRecord, Transcriber
-    from pipeline.naming import S3Place
+    from pipeline.naming import S3Uri
     from pipeline.state.cleanup import Cleaning, CleaningState, Due
 
 _AGE = re.compile(r"([0-9]{1,5})([hdw])")
@@ -117,7 +117,7 @@ class Cleaner:
             try:
                 if await self._clean(due):
                     self._state.note_cleaned(due, results_too=self._what.results_too)
-            except NotNow:
+            except Deferred:
                 self.cleaned.postponed += 1
             self._seen += 1
             self._told(self._seen)
@@ -160,7 +160,7 @@ class Cleaner:
         ended = record.ended or time.time()
         return Left.YOUNGER if not due.key and ended > self._what.before else None
 
-    async def _delete_results(self, results: S3Place, name: str) -> None:
+    async def _delete_results(self, results: S3Uri, name: str) -> None:
         """Delete what the service wrote for the job below one place of ours."""
         for place in places_of_results(results, name):
             if await self._s3.look_up(place):

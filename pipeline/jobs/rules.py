@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pipeline.config.transcription import AUTO, DETECT, IDENTIFIED, MULTIPLE, parse_fingerprint
-from pipeline.model import Asked
+from pipeline.model import JobSettings
 from pipeline.naming import identity, parse_s3_uri, result_place, subtitle_place
 from pipeline.recordings.globs import folder_of, pattern
 from pipeline.recordings.source import certain_format
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from pipeline.config.schema import Config
     from pipeline.config.transcription import Transcribe
     from pipeline.model import Job, Recording
-    from pipeline.naming import S3Place
+    from pipeline.naming import S3Uri
     from pipeline.recordings.source import Source
 
 
-class Asking:
+class JobRules:
     """The settings of every recording of a source: those of the first rule that matches.
 
     `before` are fingerprints that earlier runs named jobs after.
@@ -64,7 +64,7 @@ class Asking:
         """The identity of the recording's job."""
         return identity(self._bucket, recording, self._fingerprints[self._number(recording.key)])
 
-    def known_of(self, job: Job) -> Asked | None:
+    def known_of(self, job: Job) -> JobSettings | None:
         """What is known of a job's settings; None where nobody knows them any more.
 
         It may be of an earlier run with other settings, which its name does not tell by itself.
@@ -82,10 +82,10 @@ class Asking:
         return found.lastindex - 1 if found and found.lastindex else -1
 
 
-def _asked(settings: Mapping[str, str], results: S3Place | None, name: str) -> Asked:
+def _asked(settings: Mapping[str, str], results: S3Uri | None, name: str) -> JobSettings:
     """What the settings of a job, as text, mean for its transcript and the files beside it."""
     language, redaction = settings["language"], settings.get("redaction", "")
-    known = Asked(None if language in IDENTIFIED else language, bool(redaction))
+    known = JobSettings(None if language in IDENTIFIED else language, bool(redaction))
     if not results:
         return known
     place = result_place(results, name, redacted=known.redacted)

@@ -20,7 +20,7 @@ from pipeline.label_studio.errors import ACCESS_STEP, Credential, meaning, no_la
 from pipeline.label_studio.filters import changed_filter, job_id_filter
 from pipeline.label_studio.token import is_personal
 from pipeline.net.proxies import proxy_for
-from pipeline.net.retry import Operation, Waiting
+from pipeline.net.retry import RateLimitedCall, WaitTimes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -140,7 +140,7 @@ class Client:
         self._access = ""
         self._access_made = 0.0
         self._refreshing = asyncio.Lock()
-        self._operation = Operation("Label Studio", _RATE, Waiting(), self._renew)
+        self._operation = RateLimitedCall("Label Studio", _RATE, WaitTimes(), self._renew)
 
     async def retried(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Make calls that may be made again, until they succeed.

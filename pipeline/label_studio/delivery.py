@@ -38,7 +38,7 @@ _ENOUGH_REFUSED = 20
 """So many refusals and not one task that was taken: it is not the tasks. Nor are more named."""
 
 
-class Figures(msgspec.Struct):
+class PushStats(msgspec.Struct):
     """Counts of tasks.
 
     `sent` are new in the project, `there` were in it already, `mended` lacked their prediction,
@@ -64,7 +64,7 @@ class Deliveries:
     """The way of one output into one project."""
 
     def __init__(
-        self, client: Client, project: Project, memory: Memory, place: Place, figures: Figures
+        self, client: Client, project: Project, memory: Memory, place: Place, figures: PushStats
     ) -> None:
         self._client = client
         self._project = project

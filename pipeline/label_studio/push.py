@@ -23,7 +23,7 @@ from pipeline.label_studio import projects
 from pipeline.label_studio.annotations import unreviewed
 from pipeline.label_studio.client import connected
 from pipeline.label_studio.compatibility import Survey, label_config_for
-from pipeline.label_studio.delivery import Deliveries, Figures
+from pipeline.label_studio.delivery import Deliveries, PushStats
 from pipeline.label_studio.push_ledger import Place, project_key, remembering
 from pipeline.label_studio.task_lines import task_lines
 from pipeline.label_studio.token import address, read_token
@@ -55,8 +55,8 @@ class Order(NamedTuple):
     style: Style
 
 
-class PushReport(Figures):
-    """What a push did: the counts of `Figures`, and advice in sentences.
+class PushReport(PushStats):
+    """What a push did: the counts of `PushStats`, and advice in sentences.
 
     `address` is "" when there were no tasks to make a project for.
     """

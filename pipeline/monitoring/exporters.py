@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
-    from pipeline.config.schema import Watching
+    from pipeline.config.schema import Monitoring
     from pipeline.run import Run
     from pipeline.state.reader import StateReader
 
@@ -59,7 +59,7 @@ class Heartbeat(msgspec.Struct, frozen=True):
     exit_code: int | None
 
 
-class Watch:
+class RunStatus:
     """The life of a run: moments in seconds since the epoch.
 
     `last_success` is when the last run ended that settled all it listed, 0 where there was none;
@@ -80,13 +80,13 @@ class Watch:
 
     def heartbeat(self) -> bytes:
         """The heartbeat at this moment, as one line of JSON."""
-        figures = self.run.board.figures
+        figures = self.run.tracker.figures
         beat = Heartbeat(
             time=moment(datetime.now(UTC)),
             run_id=RUN_ID,
             pid=os.getpid(),
             listed=figures.listed,
-            in_flight=len(self.run.board.waiting),
+            in_flight=len(self.run.tracker.waiting),
             written=figures.written,
             failed=figures.failed,
             exit_code=self.exit_code,
@@ -102,8 +102,8 @@ def last_success(state: StateReader) -> float:
 
 @asynccontextmanager
 async def watched(
-    run: Run, settings: Watching, last_success: float, tell: Tell
-) -> AsyncIterator[Watch]:
+    run: Run, settings: Monitoring, last_success: float, tell: Tell
+) -> AsyncIterator[RunStatus]:
     """Let others watch the run while the body goes on; the body tells how it ended.
 
     Args:
@@ -116,7 +116,7 @@ async def watched(
         BadSettings: the port can't be listened at.
         OutputUnusable: a file can't be written.
     """
-    watch = Watch(run, last_success)
+    watch = RunStatus(run, last_success)
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         if settings.metrics_port or settings.metrics_file:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
-    from pipeline.stages.job_tracker import Board
+    from pipeline.stages.job_tracker import JobTracker
 
 _LINE_SECONDS = 30.0
 _BAR_SECONDS = 0.5
@@ -78,8 +78,8 @@ class Snapshot(NamedTuple):
 class Gauge:
     """Takes snapshots; the rate is that of the last minute."""
 
-    def __init__(self, board: Board) -> None:
-        self._board = board
+    def __init__(self, tracker: JobTracker) -> None:
+        self._board = tracker
         self._pending = 0
         self._written: deque[tuple[float, int]] = deque()
         self._noted = 0
@@ -116,13 +116,13 @@ class Gauge:
 
 
 @asynccontextmanager
-async def shown(board: Board, style: Style) -> AsyncIterator[None]:
+async def shown(tracker: JobTracker, style: Style) -> AsyncIterator[None]:
     """Show the progress of a run while the body goes on."""
     show = {Style.BAR: _bar, Style.LINES: _lines, Style.EVENTS: _events}.get(style)
     if show is None:
         yield
         return
-    gauge = Gauge(board)
+    gauge = Gauge(tracker)
     tasks = [asyncio.create_task(each) for each in (_counting(gauge), show(gauge))]
     try:
         yield

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
-    from pipeline.monitoring.exporters import Watch
+    from pipeline.monitoring.exporters import RunStatus
     from pipeline.stages.stage_times import Histogram
 
 PREFIX = "transcribe_pipeline_"
@@ -39,7 +39,7 @@ class RunCollector(Collector):
     named and labelled alike.
     """
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: RunStatus) -> None:
         self._watch = watch
         self._run = watch.run
         self._source = watch.run.source.uri
@@ -52,7 +52,7 @@ class RunCollector(Collector):
         yield from self._run_itself()
 
     def _recordings(self) -> Iterator[Metric]:
-        figures, count = self._run.board.figures, self._count
+        figures, count = self._run.tracker.figures, self._count
         yield count("objects_listed", "Objects of the source that were listed.", figures.listed)
         yield self._gauge(
             "listing_complete",
@@ -76,8 +76,8 @@ class RunCollector(Collector):
             figures.postponed,
         )
         yield count("billed_audio_seconds", "Seconds of audio billed.", figures.billed_seconds)
-        board = self._run.board
-        cost = {board.prices.currency: board.cost}
+        tracker = self._run.tracker
+        cost = {tracker.prices.currency: tracker.cost}
         yield self._counts("cost", "What that costs, by the prices set.", "currency", cost)
         yield self._stages()
 
@@ -87,13 +87,13 @@ class RunCollector(Collector):
             "How long recordings spent in a stage: start, wait, collect, write.",
             labels=("source", "stage"),
         )
-        for stage, histogram in self._run.board.figures.passage.stages.items():
+        for stage, histogram in self._run.tracker.figures.passage.stages.items():
             family.add_metric((self._source, stage), _cumulative(histogram), histogram.seconds)
         return family
 
     def _jobs(self) -> Iterator[Metric]:
-        board, gauge = self._run.board, self._gauge
-        figures, slots = board.figures, board.slots.slots
+        tracker, gauge = self._run.tracker, self._gauge
+        figures, slots = tracker.figures, tracker.slots.slots
         yield self._count("jobs_started", "Jobs that were started.", figures.started)
         yield self._count(
             "jobs_adopted", "Jobs or results that existed and were not paid again.", figures.adopted
@@ -101,11 +101,13 @@ class RunCollector(Collector):
         yield self._count(
             "jobs_resumed", "Jobs that an earlier run left in flight.", figures.resumed
         )
-        yield gauge("jobs_in_flight", "Jobs that run or queue at the service.", len(board.waiting))
+        yield gauge(
+            "jobs_in_flight", "Jobs that run or queue at the service.", len(tracker.waiting)
+        )
         yield gauge(
             "oldest_job_age_seconds",
             "How long ago the oldest job in flight was started; 0 where none is.",
-            board.oldest_seconds,
+            tracker.oldest_seconds,
         )
         yield gauge("slots_in_use", "Job slots that this run holds.", slots.held)
         yield gauge("slots_found", "Job slots that the account was found to have.", slots.limit)
@@ -128,13 +130,13 @@ class RunCollector(Collector):
         for each in operations:
             refused.add_metric((self._source, each.name, "throttled"), each.refused)
         start = run.transcriber.start_calls.name
-        refused.add_metric((self._source, start, "no free slot"), run.board.slots.refused_starts)
+        refused.add_metric((self._source, start, "no free slot"), run.tracker.slots.refused_starts)
         yield refused
         yield self._counts(
             "brake_seconds",
             "Seconds in which a brake held something back: slots, or the pace of an operation.",
             "brake",
-            run.board.braking.seconds(),
+            run.tracker.braking.seconds(),
         )
 
     def _run_itself(self) -> Iterator[Metric]:
@@ -174,7 +176,7 @@ class RunCollector(Collector):
         return family
 
 
-def registry_of(watch: Watch) -> CollectorRegistry:
+def registry_of(watch: RunStatus) -> CollectorRegistry:
     """The metrics of a run, and none of this process, as a server of them wants it."""
     registry = CollectorRegistry()
     registry.register(RunCollector(watch))

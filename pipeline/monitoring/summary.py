@@ -12,14 +12,14 @@ import msgspec
 from pipeline import __version__
 from pipeline.failures import advice
 from pipeline.logs import RUN_ID, moment
-from pipeline.stages.stage_times import Spent  # noqa: TC001 # msgspec reads the annotations at run time
+from pipeline.stages.stage_times import StageTotal  # noqa: TC001 # msgspec reads the annotations at run time
 from pipeline.text import duration, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipeline.run import Run
-    from pipeline.stages.counters import Figures
+    from pipeline.stages.counters import Counters
     from pipeline.state.reader import Counts, StateReader
 
 _SHOWN_FAILURES = 5
@@ -94,7 +94,7 @@ class Summary(msgspec.Struct, frozen=True):
     in_flight: int
     oldest_in_flight_seconds: float
     seconds: float
-    stages: dict[str, Spent]
+    stages: dict[str, StageTotal]
     billed_seconds: int
     cost: float
     currency: str
@@ -112,8 +112,8 @@ class Summary(msgspec.Struct, frozen=True):
 
 def summarise(run: Run, exit_code: int, stopped: str = "") -> Summary:
     """Gather the facts of a run that has ended; where recordings failed, exit code 0 becomes 1."""
-    board, figures, config = run.board, run.board.figures, run.config
-    counts, failures = board.state.counts(), board.state.failures()
+    tracker, figures, config = run.tracker, run.tracker.figures, run.config
+    counts, failures = tracker.state.counts(), tracker.state.failures()
     ended = datetime.now(UTC)
     return Summary(
         run_id=RUN_ID,
@@ -130,25 +130,25 @@ def summarise(run: Run, exit_code: int, stopped: str = "") -> Summary:
         resumed=figures.resumed,
         written=figures.written,
         silent=figures.silent,
-        tasks=board.state.output_lines,
+        tasks=tracker.state.output_lines,
         failed=sum(failures.values()),
         postponed=figures.postponed,
         failures=failures,
-        examples=_examples(board.state),
+        examples=_examples(tracker.state),
         failures_file=str(config.failures_path) if failures else "",
-        balance=balance(figures, board.state.selected()),
+        balance=balance(figures, tracker.state.selected()),
         pending=counts.pending,
         in_flight=counts.in_flight,
-        oldest_in_flight_seconds=round(board.oldest_seconds, 3),
+        oldest_in_flight_seconds=round(tracker.oldest_seconds, 3),
         seconds=round(figures.seconds, 3),
         stages=figures.passage.spent(),
         billed_seconds=figures.billed_seconds,
-        cost=round(board.cost, 4),
-        currency=board.prices.currency,
-        prices_date=board.prices.prices_date,
-        brakes={brake: round(s, 3) for brake, s in board.braking.seconds().items()},
+        cost=round(tracker.cost, 4),
+        currency=tracker.prices.currency,
+        prices_date=tracker.prices.prices_date,
+        brakes={brake: round(s, 3) for brake, s in tracker.braking.seconds().items()},
         most_in_flight=config.most_in_flight,
-        slots_found=board.slots.slots.limit,
+        slots_found=tracker.slots.slots.limit,
         start_rate=config.limits.start_rate,
         calls={each.name: each.calls for each in run.operations if each.calls},
         refused=_refused(run),
@@ -161,8 +161,8 @@ def summarise(run: Run, exit_code: int, stopped: str = "") -> Summary:
 def _refused(run: Run) -> dict[str, int]:
     """How many calls were refused, by operation, and starts for want of a slot."""
     refused = {each.name: each.refused for each in run.operations if each.refused}
-    if run.board.slots.refused_starts:
-        refused["no free slot"] = run.board.slots.refused_starts
+    if run.tracker.slots.refused_starts:
+        refused["no free slot"] = run.tracker.slots.refused_starts
     return refused
 
 
@@ -173,7 +173,7 @@ def _examples(state: StateReader) -> tuple[Failure, ...]:
     )
 
 
-def balance(figures: Figures, touched: Counts) -> Balance:
+def balance(figures: Counters, touched: Counts) -> Balance:
     """Where the objects of this run's listing stand.
 
     Args:

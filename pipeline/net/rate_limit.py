@@ -32,7 +32,7 @@ _FIRST_CAUTION, _LEAST_CAUTION, _MOST_CAUTION = 0.7, 0.3, 4.0
 _WARIER, _BOLDER = 1.2, 0.994
 
 
-class Pace:
+class RateLimiter:
     """Calls per second of one operation, spaced evenly.
 
     Where the service has refused no call for the first five seconds, nor since, turns of the last
@@ -121,7 +121,7 @@ class Pace:
                 moments.popleft()
 
 
-class Unseen:
+class FreeSlotEstimator:
     """How many of our jobs have ended though no look at them has shown it yet; a cautious guess.
 
     Jobs end at the rate at which they did between the last looks. Of what is to be expected since
@@ -180,7 +180,7 @@ class Unseen:
         return max(_SHORTEST_WAIT, self._known_at + root**2 / self._rate - now)
 
 
-class Slots:
+class ConcurrencyLimit:
     """How many jobs may be in flight at once.
 
     The ceiling is what the user allows; the account may have fewer, and others use them too. A
@@ -195,7 +195,7 @@ class Slots:
         self.ceiling = ceiling
         self.limit = ceiling
         self.held = 0
-        self._unseen = Unseen()
+        self._unseen = FreeSlotEstimator()
         self._step = 0
         self._accepted = 0
         self._refused_at = -math.inf

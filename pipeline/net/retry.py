@@ -1,7 +1,7 @@
 """The brakes as asyncio sees them, and the one retry layer.
 
 Two kinds of brakes are kept apart because they have different signals: the pace of each operation,
-and the slots for jobs in flight. `Waiting` measures how long each of them held the run back.
+and the slots for jobs in flight. `WaitTimes` measures how long each of them held the run back.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import tenacity
 from tenacity.stop import stop_base
 
 from pipeline.errors import (
+    Deferred,
     Expired,
     NoFreeSlot,
-    NotNow,
     PipelineError,
     ServiceUnreachable,
     Throttled,
     Unavailable,
 )
-from pipeline.net.rate_limit import Pace, Slots
+from pipeline.net.rate_limit import ConcurrencyLimit, RateLimiter
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -37,7 +37,7 @@ _NEVER = float("-inf")
 _LONGEST_WAIT = 30.0
 
 
-class Waiting:
+class WaitTimes:
     """Seconds during which at least one task waited, by brake."""
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class Waiting:
         }
 
 
-class Operation:
+class RateLimitedCall:
     """One operation of a service: its own pace, its own retries, its own count of calls.
 
     `renew` takes up newer credentials when the service says that a token has expired; it is told
@@ -81,7 +81,7 @@ class Operation:
         self,
         name: str,
         rate: float,
-        waiting: Waiting,
+        waiting: WaitTimes,
         renew: Callable[[float], Awaitable[None]] | None = None,
         gate: SlotGate | None = None,
     ) -> None:
@@ -91,7 +91,7 @@ class Operation:
         self.calls = 0
         self.refused = 0
         self._answered_at = _NEVER
-        self._pace = Pace(rate)
+        self._pace = RateLimiter(rate)
         self._waiting = waiting
         self._queue = asyncio.Lock()
 
@@ -127,7 +127,7 @@ class Operation:
             return await retrying(following)
         except (Throttled, Unavailable) as error:
             if self._answered_at > begun:
-                raise NotNow(str(error)) from error
+                raise Deferred(str(error)) from error
             said = str(error).rstrip(". ")
             raise ServiceUnreachable(
                 f"{said}. That was so {patience.tries} times; run the same command again later, it "
@@ -204,8 +204,8 @@ class _Patience(stop_base):
 class SlotGate:
     """The slots for jobs in flight; `take` waits until one is free, `slot` follows it."""
 
-    def __init__(self, ceiling: int, waiting: Waiting) -> None:
-        self.slots = Slots(ceiling)
+    def __init__(self, ceiling: int, waiting: WaitTimes) -> None:
+        self.slots = ConcurrencyLimit(ceiling)
         self.refused_starts = 0
         self._waiting = waiting
         self._freed = asyncio.Event()

@@ -15,7 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.config.pricing import billed_seconds, items_of
-from pipeline.errors import NotNow, first_of
+from pipeline.errors import Deferred, first_of
 from pipeline.jobs.rules import named_format
 from pipeline.model import Recording
 from pipeline.plan.sampling import Sample
@@ -26,11 +26,11 @@ from pipeline.state.reader import Standing
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from pipeline.jobs.rules import Asking
+    from pipeline.jobs.rules import JobRules
     from pipeline.plan.job_duration import Pace
     from pipeline.plan.sampling import Stratum
-    from pipeline.recordings.prober import Looker
-    from pipeline.recordings.source import Entry, Selection, Source
+    from pipeline.recordings.prober import MediaProber
+    from pipeline.recordings.source import Selection, Source, SourceObject
     from pipeline.state.reader import StateReader
 
 SECONDS = "seconds of audio"
@@ -50,7 +50,7 @@ class Wanted(NamedTuple):
     """
 
     selection: Selection
-    asking: Asking
+    job_rules: JobRules
     sample: int
     seed: int
     pace: Pace
@@ -73,14 +73,14 @@ class Survey:
         self._wanted = wanted
 
     async def complete(
-        self, source: Source, state: StateReader, looker: Looker, tell: Callable[[int], None]
+        self, source: Source, state: StateReader, prober: MediaProber, tell: Callable[[int], None]
     ) -> None:
         """List the source, and look into what a run would start.
 
         Args:
             source: where the recordings are.
             state: what earlier runs have done.
-            looker: looks into recordings of the source.
+            prober: looks into recordings of the source.
             tell: is told how many were looked into.
 
         Raises:
@@ -89,16 +89,18 @@ class Survey:
         async for page in to_the_end(source.pages()):
             new = self._sift(page, state)
             if self.exact:
-                await self._look_into(new, looker)
+                await self._look_into(new, prober)
                 tell(self.sample.looked)
         chosen = iter(() if self.exact else self.sample.chosen())
         while some := list(islice(chosen, _AT_ONCE)):
-            await self._look_into(some, looker)
+            await self._look_into(some, prober)
             tell(self.sample.looked)
 
-    def _sift(self, page: list[Entry], state: StateReader) -> list[tuple[Stratum, Recording]]:
+    def _sift(
+        self, page: list[SourceObject], state: StateReader
+    ) -> list[tuple[Stratum, Recording]]:
         """Count what a page holds; what a run would start has a stratum."""
-        asking = self._wanted.asking
+        job_rules = self._wanted.job_rules
         recordings = []
         for entry in page:
             if reason := self._wanted.selection.why_skipped(entry):
@@ -108,7 +110,7 @@ class Survey:
         self.listed += len(page)
         self.recordings += len(recordings)
         self.bytes += sum(each.size for each in recordings)
-        standings = state.standings([(each, asking.identity(each)) for each in recordings])
+        standings = state.standings([(each, job_rules.identity(each)) for each in recordings])
         self.standings.update(standings)
         new = [
             each
@@ -116,28 +118,28 @@ class Survey:
             if standing is Standing.TO_START
         ]
         self.bytes_to_start += sum(each.size for each in new)
-        return [(self.sample.see(each, items_of(asking.of(each.key))), each) for each in new]
+        return [(self.sample.see(each, items_of(job_rules.of(each.key))), each) for each in new]
 
     async def _look_into(
-        self, recordings: Iterable[tuple[Stratum, Recording]], looker: Looker
+        self, recordings: Iterable[tuple[Stratum, Recording]], prober: MediaProber
     ) -> None:
         """Look into these; the looker bounds how many at once."""
         try:
             async with asyncio.TaskGroup() as group:
                 for stratum, recording in recordings:
-                    group.create_task(self._look(stratum, recording, looker))
+                    group.create_task(self._look(stratum, recording, prober))
         except BaseExceptionGroup as failed:
             raise first_of(failed) from failed
 
-    async def _look(self, stratum: Stratum, recording: Recording, looker: Looker) -> None:
+    async def _look(self, stratum: Stratum, recording: Recording, prober: MediaProber) -> None:
         try:
-            sound = await looker.look(recording)
+            sound = await prober.look(recording)
         except Unreadable as error:
             stratum.note(recording, {f"{REFUSED}{error.reason}": 1})
             return
-        except NotNow:
+        except Deferred:
             return  # as if it had not been chosen
-        named = named_format(recording.key, self._wanted.asking.of(recording.key))
+        named = named_format(recording.key, self._wanted.job_rules.of(recording.key))
         facts = {SECONDS: sound.seconds}
         if reason := why_refused(sound, named):
             facts[f"{REFUSED}{reason}"] = 1

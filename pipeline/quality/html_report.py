@@ -12,7 +12,7 @@ from pipeline.quality.plots import bars, curve_plot, reliability_plot
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.quality.metrics import Figures, Quality
+    from pipeline.quality.metrics import Quality, QualityStats
 
 _STYLE = """
 section svg { width: 100%; max-width: 34rem; height: auto; display: block; margin: 1rem 0; }
@@ -49,7 +49,7 @@ def _body(quality: Quality) -> Iterator[str]:
         yield "</section>"
 
 
-def _group(name: str, group: dict[str, Figures]) -> Iterator[str]:
+def _group(name: str, group: dict[str, QualityStats]) -> Iterator[str]:
     largest = words.largest(group)
     yield f"<section><h2>By {escape(name)}</h2>"
     yield bars([(words.row(each, group[each])[0], _rate(group[each])) for each in largest])
@@ -61,6 +61,6 @@ def _group(name: str, group: dict[str, Figures]) -> Iterator[str]:
     yield "</section>"
 
 
-def _rate(figures: Figures) -> float | None:
+def _rate(figures: QualityStats) -> float | None:
     """The rate to draw: of words, or of characters where there are no words."""
     return figures.characters.rate if figures.words.rate is None else figures.words.rate

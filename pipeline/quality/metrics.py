@@ -32,7 +32,7 @@ UNKNOWN = "unknown"
 _MOST_CONFUSIONS = 50
 
 
-class Figures(msgspec.Struct):
+class QualityStats(msgspec.Struct):
     """What a group of reviews adds up to.
 
     `words` lacks the reviews in languages without spaces, `characters` has all. `unchanged` counts
@@ -62,8 +62,8 @@ class Quality(msgspec.Struct, frozen=True):
     of the figures.
     """
 
-    total: Figures
-    groups: dict[str, dict[str, Figures]]
+    total: QualityStats
+    groups: dict[str, dict[str, QualityStats]]
     confusions: list[tuple[Confusion, int]]
     calibration: list[Calibration]
     threshold: Threshold | None
@@ -97,8 +97,8 @@ class _Sums:
 
     def __init__(self, depth: int) -> None:
         self._depth = depth
-        self._total = Figures()
-        self._groups: dict[str, dict[str, Figures]] = {
+        self._total = QualityStats()
+        self._groups: dict[str, dict[str, QualityStats]] = {
             name: {} for name in ("language", "speaker", "prefix", "score", "reviewer")
         }
         self._confusions: Counter[Confusion] = Counter()
@@ -128,9 +128,9 @@ class _Sums:
             "reviewer": line.reviewer or UNKNOWN,
         }
         for group, name in names.items():
-            self._groups[group].setdefault(name, Figures()).add(compared, line.duration)
+            self._groups[group].setdefault(name, QualityStats()).add(compared, line.duration)
         for speaker in sorted({_speaker(each) for each in line.segments + line.deleted}):
-            figures = self._groups["speaker"].setdefault(speaker, Figures())
+            figures = self._groups["speaker"].setdefault(speaker, QualityStats())
             figures.add(*_of_speaker(line, speaker))
 
     def quality(self) -> Quality:
@@ -188,7 +188,7 @@ def as_facts(quality: Quality) -> dict[str, Any]:
     return facts
 
 
-def _facts(figures: Figures) -> dict[str, Any]:
+def _facts(figures: QualityStats) -> dict[str, Any]:
     return {
         "reviews": figures.reviews,
         "unchanged": figures.unchanged,

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pipeline.quality.calibration import Threshold
-    from pipeline.quality.metrics import Figures, Quality
+    from pipeline.quality.metrics import Quality, QualityStats
 
 MOST_ROWS = 10
 NOTHING_YET = "Nothing is reviewed yet, so there is nothing to measure."
@@ -46,14 +46,14 @@ HEADINGS = ("reviews", "WER", "CER", "substituted", "inserted", "deleted")
 CALIBRATION = ("Score", "reviews", "mean score", "right", "unchanged")
 
 
-def summary(total: Figures) -> str:
+def summary(total: QualityStats) -> str:
     """How much was reviewed."""
     seconds = total.milliseconds / 1000
     length = f" of {duration(seconds)} of recordings" if seconds else ""
     return f"Reviews: {total.reviews:,}{length}; {total.unchanged:,} without a correction"
 
 
-def rates(total: Figures) -> Iterator[str]:
+def rates(total: QualityStats) -> Iterator[str]:
     """The error rates and what they are made of."""
     words, characters = total.words, total.characters
     if words.reference or words.insertions:
@@ -87,14 +87,14 @@ def advice(threshold: Threshold | None) -> str:
     )
 
 
-def largest(group: dict[str, Figures]) -> list[str]:
+def largest(group: dict[str, QualityStats]) -> list[str]:
     """The names of the groups with the most characters, at most ten, in their own order."""
     by_size = sorted(group, key=lambda each: (-group[each].characters.reference, each))
     shown = set(by_size[:MOST_ROWS])
     return [name for name in group if name in shown]
 
 
-def row(name: str, figures: Figures) -> tuple[str, ...]:
+def row(name: str, figures: QualityStats) -> tuple[str, ...]:
     """A group under the HEADINGS; errors are words, where there are none characters."""
     words = figures.words
     units = words if words.reference or words.insertions else figures.characters

@@ -22,9 +22,9 @@ import msgspec
 
 from pipeline.aws.s3_listing import all_folders
 from pipeline.errors import BadSettings
-from pipeline.naming import S3Place, parse_s3_uri
+from pipeline.naming import S3Uri, parse_s3_uri
 from pipeline.recordings.manifest_file import UNREADABLE, opened, why_unreadable
-from pipeline.recordings.source import Entry, NamedRecordings
+from pipeline.recordings.source import NamedRecordings, SourceObject
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -67,7 +67,7 @@ class Columns(NamedTuple):
     marker: int | None
 
 
-def is_inventory(place: S3Place | Path) -> bool:
+def is_inventory(place: S3Uri | Path) -> bool:
     """Whether a name is that of an inventory: a manifest.json, or the folder of one or several."""
     if isinstance(place, Path):
         return place.suffix == ".json" or place.is_dir()
@@ -77,7 +77,7 @@ def is_inventory(place: S3Place | Path) -> bool:
 class InventorySource(NamedRecordings):
     """The objects below a bucket's prefix that an inventory lists: current versions alone."""
 
-    def __init__(self, place: S3Place | Path, source: Source, s3: S3) -> None:
+    def __init__(self, place: S3Uri | Path, source: Source, s3: S3) -> None:
         super().__init__(source)
         whole = parse_s3_uri(source.uri)
         if whole is None:
@@ -86,7 +86,7 @@ class InventorySource(NamedRecordings):
         self._source = whole
         self._s3 = s3
 
-    async def pages(self) -> AsyncIterator[list[Entry]]:
+    async def pages(self) -> AsyncIterator[list[SourceObject]]:
         """Its objects, 1,000 a page; each part is checked before anything of it is taken.
 
         Raises:
@@ -111,7 +111,7 @@ class InventorySource(NamedRecordings):
                     f"The inventory's part {where} is not what {place} says: {error}."
                 ) from error
 
-    async def _manifest_place(self) -> S3Place | Path:
+    async def _manifest_place(self) -> S3Uri | Path:
         """The manifest that was named, or the newest one below the folder that was."""
         place = self._place
         if isinstance(place, Path):
@@ -128,12 +128,12 @@ class InventorySource(NamedRecordings):
                 return found_there
         raise BadSettings(f"There is no manifest.json of an inventory below {place}.")
 
-    async def _days(self, place: S3Place) -> list[str]:
+    async def _days(self, place: S3Uri) -> list[str]:
         """The folders that inventories are written into, one for each."""
         names = [name.removeprefix(place.key) for name in await all_folders(self._s3, place)]
         return [name for name in names if _DAY.fullmatch(name.removesuffix("/"))]
 
-    async def _manifest(self, place: S3Place | Path) -> Manifest:
+    async def _manifest(self, place: S3Uri | Path) -> Manifest:
         try:
             async with opened(place, self._s3) as file:
                 manifest = msgspec.json.decode(file.read(_LARGEST_MANIFEST), type=Manifest)
@@ -157,7 +157,7 @@ class InventorySource(NamedRecordings):
         return manifest
 
 
-def columns_of(schema: str, place: S3Place | Path) -> Columns:
+def columns_of(schema: str, place: S3Uri | Path) -> Columns:
     """Where the fields stand, from a manifest's `fileSchema`.
 
     Raises:
@@ -176,7 +176,7 @@ def columns_of(schema: str, place: S3Place | Path) -> Columns:
     return Columns(len(names), *map(names.index, needed), *places)
 
 
-def entries_of(file: BinaryIO, columns: Columns, source: S3Place) -> Iterator[Entry]:
+def entries_of(file: BinaryIO, columns: Columns, source: S3Uri) -> Iterator[SourceObject]:
     """The current objects below the prefix `source.key` that a part lists.
 
     Raises:
@@ -193,7 +193,7 @@ def entries_of(file: BinaryIO, columns: Columns, source: S3Place) -> Iterator[En
             yield entry
 
 
-def _entry(row: list[str], columns: Columns) -> Entry | None:
+def _entry(row: list[str], columns: Columns) -> SourceObject | None:
     """What a row says of an object; None where it is of an old version or a deleted object."""
     width, key, etag, size, storage, latest, marker = columns
     if len(row) != width:
@@ -203,10 +203,10 @@ def _entry(row: list[str], columns: Columns) -> Entry | None:
     if marker is not None and row[marker] == "true":
         return None
     storage_class = row[storage] if storage is not None else ""
-    return Entry(unquote_plus(row[key]), row[etag].strip('"'), int(row[size]), storage_class)
+    return SourceObject(unquote_plus(row[key]), row[etag].strip('"'), int(row[size]), storage_class)
 
 
-def _page(entries: Iterator[Entry]) -> list[Entry]:
+def _page(entries: Iterator[SourceObject]) -> list[SourceObject]:
     return list(islice(entries, _PAGE))
 
 
@@ -223,7 +223,7 @@ def _check(file: BinaryIO, part: Part) -> None:
     file.seek(0)
 
 
-def _place_of(part: Part, manifest: S3Place | Path) -> S3Place | Path:
+def _place_of(part: Part, manifest: S3Uri | Path) -> S3Uri | Path:
     """Where a part lies: in the manifest's bucket, or where a download puts it beside the manifest.
 
     A download keeps the folders (`DATE/manifest.json` and `data/PART`), or puts all in one.

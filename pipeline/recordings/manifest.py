@@ -15,14 +15,14 @@ import orjson
 from pipeline.errors import BadSettings
 from pipeline.recordings.inventory import InventorySource, is_inventory
 from pipeline.recordings.manifest_file import UNREADABLE, opened, why_unreadable
-from pipeline.recordings.source import MISSING, Entry, FolderSource, NamedRecordings
+from pipeline.recordings.source import MISSING, FolderSource, NamedRecordings, SourceObject
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from pipeline.aws.s3 import S3
-    from pipeline.naming import S3Place
+    from pipeline.naming import S3Uri
     from pipeline.recordings.source import Source
 
 _PAGE = 200
@@ -31,7 +31,7 @@ _PAGE = 200
 _BATCH_OPERATIONS = ["bucket", "key", "versionid"]
 
 
-def named_by(place: S3Place | Path, source: Source, s3: S3) -> Source:
+def named_by(place: S3Uri | Path, source: Source, s3: S3) -> Source:
     """The recordings of `source` that the manifest at `place` names.
 
     Raises:
@@ -52,14 +52,14 @@ class ManifestSource(NamedRecordings):
     Each recording is looked up, but for one whose `etag` and `size` are given too.
     """
 
-    def __init__(self, place: S3Place | Path, source: Source, s3: S3) -> None:
+    def __init__(self, place: S3Uri | Path, source: Source, s3: S3) -> None:
         super().__init__(source)
         self._place = place
         self._s3 = s3
         # A file's facts cost no call, and only looking them up keeps inside the folder.
         self._believes = not isinstance(source, FolderSource)
 
-    async def pages(self) -> AsyncIterator[list[Entry]]:
+    async def pages(self) -> AsyncIterator[list[SourceObject]]:
         """The named objects, 200 at a time; one that is not there is an entry that says so.
 
         Raises:
@@ -76,12 +76,12 @@ class ManifestSource(NamedRecordings):
             reason = why_unreadable(error)
             raise BadSettings(f"The manifest {self._place} can't be read: {reason}.") from error
 
-    async def _completed(self, entry: Entry) -> Entry:
+    async def _completed(self, entry: SourceObject) -> SourceObject:
         if entry.etag:
             return entry
         return await self.look_up(entry.key) or entry._replace(storage=MISSING)
 
-    def _entries(self, file: BinaryIO) -> Iterator[Entry]:
+    def _entries(self, file: BinaryIO) -> Iterator[SourceObject]:
         """What the lines name; without an etag where it is yet to be looked up."""
         name = str(self._place).lower()
         if name.endswith(".gz"):
@@ -90,7 +90,7 @@ class ManifestSource(NamedRecordings):
         for number, facts in lines(file):
             yield self._entry(f"Line {number} of {self._place}", facts)
 
-    def _entry(self, line: str, facts: dict[str, Any]) -> Entry:
+    def _entry(self, line: str, facts: dict[str, Any]) -> SourceObject:
         given = [
             name for name in ("key", "uri") if isinstance(facts.get(name), str) and facts[name]
         ]
@@ -102,8 +102,8 @@ class ManifestSource(NamedRecordings):
         etag, size = str(facts.get("etag") or "").strip('"'), str(facts.get("size", ""))
         # What failed may have been repaired since, under another etag.
         if self._believes and etag and size.isdecimal() and "reason" not in facts:
-            return Entry(key, etag, int(size), str(facts.get("storageclass") or ""))
-        return Entry(key, "", 0)
+            return SourceObject(key, etag, int(size), str(facts.get("storageclass") or ""))
+        return SourceObject(key, "", 0)
 
 
 def _lines(file: BinaryIO) -> Iterator[tuple[int, dict[str, Any]]]:

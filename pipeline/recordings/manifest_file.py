@@ -11,7 +11,7 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, BinaryIO
 
 from pipeline.errors import BadSettings
-from pipeline.naming import S3Place, parse_s3_uri
+from pipeline.naming import S3Uri, parse_s3_uri
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ _SPAN = 8 * 2**20
 """Bytes of an object that are asked for, and held in memory, at once."""
 
 
-def parse_place(name: str) -> S3Place | Path:
+def parse_place(name: str) -> S3Uri | Path:
     """An object of a bucket, or a path on this machine."""
     return parse_s3_uri(name) or Path(name)
 
@@ -40,7 +40,7 @@ def why_unreadable(error: BaseException) -> str:
 
 
 @asynccontextmanager
-async def opened(place: S3Place | Path, s3: S3) -> AsyncIterator[BinaryIO]:
+async def opened(place: S3Uri | Path, s3: S3) -> AsyncIterator[BinaryIO]:
     """The content for reading; an object is first copied to a temporary file without a name.
 
     Raises:
@@ -57,7 +57,7 @@ async def opened(place: S3Place | Path, s3: S3) -> AsyncIterator[BinaryIO]:
         yield copy
 
 
-async def _copy(place: S3Place, s3: S3, file: BinaryIO) -> None:
+async def _copy(place: S3Uri, s3: S3, file: BinaryIO) -> None:
     start, size, etag = 0, 1, "*"
     while start < size:
         part = await s3.read_part(place, (start, start + _SPAN - 1), etag)

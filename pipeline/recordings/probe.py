@@ -24,7 +24,7 @@ from pipeline.failures import (
     TOO_SHORT,
     UNSUPPORTED,
 )
-from pipeline.recordings.range_reader import AT_ONCE, HEAD, PartialFile, Piece, Pieces
+from pipeline.recordings.range_reader import AT_ONCE, HEAD, Piece, RangeReader, SplicedReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -61,7 +61,7 @@ _ENDS = (2**16, 2**20)
 _LEAST_HOLE = 16
 
 
-class Sound(NamedTuple):
+class AudioInfo(NamedTuple):
     """What a container says of its sound.
 
     `media_format` is the service's name of what the file is, "" for what the service does not take.
@@ -100,7 +100,7 @@ class Unreadable(Exception):
         self.reason = reason
 
 
-def read_sound(file: PartialFile) -> Sound:
+def read_sound(file: RangeReader) -> AudioInfo:
     """What the container of a file says of its sound; it blocks while parts are fetched.
 
     Raises:
@@ -114,13 +114,13 @@ def read_sound(file: PartialFile) -> Sound:
         raise Unreadable(NOT_VALID) from error
 
 
-def _read_sound(file: PartialFile) -> Sound:
+def _read_sound(file: RangeReader) -> AudioInfo:
     begin = _after_tags(file)
     file.seek(begin)
     head = file.read(HEAD)
     if head[4:8] == b"ftyp" and b"moof" in head:
         return _from_the_end(file, begin, "mov", head)  # FFmpeg would look at every fragment
-    with _opened(Pieces(file, [Piece(begin, file.size)])) as container:
+    with _opened(SplicedReader(file, [Piece(begin, file.size)])) as container:
         kind = container.format.name.partition(",")[0]
         sound = _sound(container, head, (container.duration or 0) / _MICROSECONDS)
         if kind.startswith("amr"):
@@ -128,13 +128,13 @@ def _read_sound(file: PartialFile) -> Sound:
     return sound if sound.seconds > 0 else _from_the_end(file, begin, kind, head)
 
 
-def _sound(container: InputContainer, head: bytes, seconds: float) -> Sound:
+def _sound(container: InputContainer, head: bytes, seconds: float) -> AudioInfo:
     codec = container.streams.audio[0].codec_context
     kind = media_format(container, head)
-    return Sound(seconds, codec.layout.nb_channels, codec.sample_rate, kind)
+    return AudioInfo(seconds, codec.layout.nb_channels, codec.sample_rate, kind)
 
 
-def _after_tags(file: PartialFile) -> int:
+def _after_tags(file: RangeReader) -> int:
     """Where the file begins after an ID3 tag, which may hold megabytes of pictures."""
     file.seek(0)
     tag = file.read(_TAG)
@@ -147,7 +147,7 @@ def _after_tags(file: PartialFile) -> int:
 
 
 @contextmanager
-def _opened(file: Pieces) -> Iterator[InputContainer]:
+def _opened(file: SplicedReader) -> Iterator[InputContainer]:
     """The container, which has sound that FFmpeg knows.
 
     Raises:
@@ -171,7 +171,7 @@ def media_format(container: InputContainer, head: bytes) -> str:
     return _FORMATS.get(names, "")
 
 
-def _counted(container: InputContainer, file: PartialFile) -> float:
+def _counted(container: InputContainer, file: RangeReader) -> float:
     """The length of all packets; where there are very many, in proportion to the first of them."""
     seconds = 0.0
     for packet in container.demux(audio=0):
@@ -183,7 +183,7 @@ def _counted(container: InputContainer, file: PartialFile) -> float:
     return seconds
 
 
-def _from_the_end(file: PartialFile, begin: int, kind: str, head: bytes) -> Sound:
+def _from_the_end(file: RangeReader, begin: int, kind: str, head: bytes) -> AudioInfo:
     """What the head says, and the time of the last packet: nothing in between is read.
 
     Raises:
@@ -197,12 +197,12 @@ def _from_the_end(file: PartialFile, begin: int, kind: str, head: bytes) -> Soun
             filler = mark.hole(start - first) if start - first >= _LEAST_HOLE else None
             hole = [Piece(first, start, filler)] if filler else []
             pieces = [Piece(begin, first), *hole, Piece(start, file.size)]
-            if sound := _last_packet(Pieces(file, pieces), head):
+            if sound := _last_packet(SplicedReader(file, pieces), head):
                 return sound
     raise Unreadable(NOT_VALID)
 
 
-def _marked(file: PartialFile, start: int, mark: _Mark) -> list[int]:
+def _marked(file: RangeReader, start: int, mark: _Mark) -> list[int]:
     """Where the demuxer can go on between there and the end of the file."""
     file.seek(start)
     parts = []
@@ -212,7 +212,7 @@ def _marked(file: PartialFile, start: int, mark: _Mark) -> list[int]:
     return [start + match.start() - mark.before for match in found]
 
 
-def _last_packet(file: Pieces, head: bytes) -> Sound | None:
+def _last_packet(file: SplicedReader, head: bytes) -> AudioInfo | None:
     """What a file says of its sound, with the end of its last packet; None where it has none."""
     last = 0.0
     sound = None
@@ -224,7 +224,7 @@ def _last_packet(file: Pieces, head: bytes) -> Sound | None:
     return sound._replace(seconds=last) if sound and last else None
 
 
-def why_refused(sound: Sound, named: str) -> str | None:
+def why_refused(sound: AudioInfo, named: str) -> str | None:
     """The class of reason for which the service refuses a recording; None when it takes it. Pure.
 
     More than four hours are taken by some Regions and are no reason here.

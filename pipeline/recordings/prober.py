@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import Denied
 from pipeline.failures import GONE, MEDIA_NOT_ACCESSIBLE
-from pipeline.recordings.probe import Sound, Unreadable, read_sound
-from pipeline.recordings.range_reader import PartialFile
+from pipeline.recordings.probe import AudioInfo, Unreadable, read_sound
+from pipeline.recordings.range_reader import RangeReader
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pipeline.recordings.source import Source
 
 
-class Looker:
+class MediaProber:
     """Looks into the recordings of a source."""
 
     def __init__(self, source: Source, at_once: int) -> None:
@@ -33,7 +33,7 @@ class Looker:
         self._fetching: set[Future[bytes]] = set()
         self._closed = False
 
-    async def look(self, recording: Recording) -> Sound:
+    async def look(self, recording: Recording) -> AudioInfo:
         """What the recording's container says of it.
 
         Raises:
@@ -43,7 +43,7 @@ class Looker:
         """
         loop = asyncio.get_running_loop()
         fetch = partial(self._fetch, loop, recording.key)
-        file = PartialFile(recording.size, fetch)
+        file = RangeReader(recording.size, fetch)
         return await loop.run_in_executor(self._pool, read_sound, file)
 
     def _fetch(self, loop: asyncio.AbstractEventLoop, key: str, first: int, last: int) -> bytes:
@@ -75,10 +75,10 @@ class Looker:
 
 
 @asynccontextmanager
-async def looking(source: Source, at_once: int) -> AsyncIterator[Looker]:
+async def looking(source: Source, at_once: int) -> AsyncIterator[MediaProber]:
     """Look into recordings of a source, `at_once` at the same time."""
-    looker = Looker(source, at_once)
+    prober = MediaProber(source, at_once)
     try:
-        yield looker
+        yield prober
     finally:
-        await looker.close()
+        await prober.close()

@@ -17,7 +17,7 @@ _MOST = 2**24  # bytes of one file: more than the index of a recording of eight 
 _KEPT = 4
 
 
-class PartialFile:
+class RangeReader:
     """A file of which only those parts are fetched that are read; for one thread.
 
     Args:
@@ -82,10 +82,10 @@ class Piece(NamedTuple):
     filler: bytes | None = None
 
 
-class Pieces:
+class SplicedReader:
     """A file put together of pieces of another one: the demuxers never see what lies between."""
 
-    def __init__(self, file: PartialFile, pieces: Iterable[Piece]) -> None:
+    def __init__(self, file: RangeReader, pieces: Iterable[Piece]) -> None:
         self._file = file
         self._pieces = [each for each in pieces if each.end > each.start]
         self._size = sum(each.end - each.start for each in self._pieces)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.aws.s3 import S3
-    from pipeline.naming import S3Place
+    from pipeline.naming import S3Uri
 
 MEDIA_FORMATS = frozenset({"mp3", "mp4", "wav", "flac", "ogg", "amr", "webm", "m4a"})
 """The service's `MediaFormat` values, which are also the extensions that are taken."""
@@ -38,7 +38,7 @@ _UNUSABLE = frozenset({_SYMBOLIC_LINK, _UNREADABLE_NAME, _UNREADABLE_FOLDER, _NO
 _PAGE = 1000
 
 
-class Entry(NamedTuple):
+class SourceObject(NamedTuple):
     """One line of a listing; `storage` is S3's storage class, or what a folder has instead."""
 
     key: str
@@ -68,13 +68,13 @@ class Source(Protocol):
     def audio_uri(self, key: str) -> str:
         """How a task names a recording."""
 
-    def pages(self) -> AsyncIterator[list[Entry]]:
+    def pages(self) -> AsyncIterator[list[SourceObject]]:
         """Everything in it, page by page."""
 
     def key_of(self, uri: str) -> str | None:
         """The key of the recording that tasks name so; None where it is not of this source."""
 
-    async def look_up(self, key: str) -> Entry | None:
+    async def look_up(self, key: str) -> SourceObject | None:
         """One object of it, or None where there is none."""
 
     async def read_part(self, key: str, first: int, last: int) -> bytes | None:
@@ -86,7 +86,7 @@ class S3Source:
 
     jobs_last = True
 
-    def __init__(self, place: S3Place, s3: S3) -> None:
+    def __init__(self, place: S3Uri, s3: S3) -> None:
         self.uri = str(place)
         self.bucket = place.bucket
         self._place = place
@@ -98,7 +98,7 @@ class S3Source:
 
     audio_uri = media_uri
 
-    def pages(self) -> AsyncIterator[list[Entry]]:
+    def pages(self) -> AsyncIterator[list[SourceObject]]:
         """ListObjectsV2, 1,000 objects a page."""
         return self._s3.pages(self._place)
 
@@ -106,7 +106,7 @@ class S3Source:
         """What follows the bucket, nothing decoded."""
         return uri.removeprefix(base) if uri.startswith(base := self.audio_uri("")) else None
 
-    async def look_up(self, key: str) -> Entry | None:
+    async def look_up(self, key: str) -> SourceObject | None:
         """HeadObject."""
         return await self._s3.look_up(self._place._replace(key=key))
 
@@ -135,7 +135,7 @@ class FolderSource:
         """The file's own URI, percent-encoded as RFC 8089 has it."""
         return f"{self.uri}/{quote(key)}"
 
-    async def pages(self) -> AsyncIterator[list[Entry]]:
+    async def pages(self) -> AsyncIterator[list[SourceObject]]:
         """The files below the folder; the disk is read in a thread."""
         entries = walk(self._folder)
         while page := await asyncio.to_thread(lambda: list(islice(entries, _PAGE))):
@@ -146,7 +146,7 @@ class FolderSource:
         base = self.audio_uri("")
         return unquote(uri.removeprefix(base)) if uri.startswith(base) else None
 
-    async def look_up(self, key: str) -> Entry | None:
+    async def look_up(self, key: str) -> SourceObject | None:
         """The file's own facts, where a listing would show it so; nothing outside the folder."""
         if os.path.normpath(key) != key or key.startswith(("/", "../")):  # noqa: ASYNC240 # reads no disk
             return None
@@ -174,7 +174,7 @@ class NamedRecordings:
         self.read_part = source.read_part
 
 
-def walk(folder: Path) -> Iterator[Entry]:
+def walk(folder: Path) -> Iterator[SourceObject]:
     """Every file below `folder`, without following symbolic links.
 
     The etag is made of size and time of change (ns): what rsync and rclone compare by.
@@ -195,28 +195,28 @@ def walk(folder: Path) -> Iterator[Entry]:
             with suppress(FileNotFoundError):  # it went away while the folder was read
                 yield _entry(path, _key(path, folder))
     for path in unreadable:
-        yield Entry(_key(path, folder), "", 0, _UNREADABLE_FOLDER)
+        yield SourceObject(_key(path, folder), "", 0, _UNREADABLE_FOLDER)
 
 
 def _key(path: str, folder: Path) -> str:
     return os.path.relpath(path, folder).replace(os.sep, "/")
 
 
-def _entry(path: str, key: str) -> Entry:
+def _entry(path: str, key: str) -> SourceObject:
     try:
         key.encode()
     except UnicodeEncodeError:
-        return Entry(key.encode(errors="replace").decode(), "", 0, _UNREADABLE_NAME)
+        return SourceObject(key.encode(errors="replace").decode(), "", 0, _UNREADABLE_NAME)
     try:
         facts = os.lstat(path)
     except PermissionError:
-        return Entry(key, "", 0, _UNREADABLE_FOLDER)
+        return SourceObject(key, "", 0, _UNREADABLE_FOLDER)
     storage = ""
     if stat.S_ISLNK(facts.st_mode):
         storage = _SYMBOLIC_LINK
     elif not stat.S_ISREG(facts.st_mode):
         storage = _NO_FILE
-    return Entry(key, f"{facts.st_size:x}-{facts.st_mtime_ns:x}", facts.st_size, storage)
+    return SourceObject(key, f"{facts.st_size:x}-{facts.st_mtime_ns:x}", facts.st_size, storage)
 
 
 def _read_part(path: str, first: int, last: int) -> bytes | None:
@@ -238,7 +238,7 @@ class Selection:
         self._include = _any_of(include)
         self._exclude = _any_of(exclude)
 
-    def why_skipped(self, entry: Entry) -> str | None:
+    def why_skipped(self, entry: SourceObject) -> str | None:
         """The reason why an entry is no recording for this run; None when it is one."""
         if entry.storage in _UNUSABLE:
             return entry.storage.replace("_", " ").lower()
@@ -252,7 +252,7 @@ class Selection:
         return _why_unusable(entry)
 
 
-def _why_unusable(entry: Entry) -> str | None:
+def _why_unusable(entry: SourceObject) -> str | None:
     if extension(entry.key) not in MEDIA_FORMATS:
         return "not audio"
     if entry.size == 0:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pipeline.monitoring.summary import Failure, Summary
-    from pipeline.report.run_record import Night
+    from pipeline.report.run_record import RunRecord
 
 _TONES = {
     Outcome.COMPLETE: "good",
@@ -43,7 +43,7 @@ _COMMAND = re.compile("`([^`]+)`")
 _NO_SLOT = "no free slot"
 
 
-def page(night: Night, tasks: Mapping[str, str], project: str = "") -> str:
+def page(night: RunRecord, tasks: Mapping[str, str], project: str = "") -> str:
     """The whole page.
 
     Args:
@@ -55,7 +55,7 @@ def page(night: Night, tasks: Mapping[str, str], project: str = "") -> str:
     return document(title, STYLE, _body(night, tasks, project))
 
 
-def _body(night: Night, tasks: Mapping[str, str], project: str) -> Iterator[str]:
+def _body(night: RunRecord, tasks: Mapping[str, str], project: str) -> Iterator[str]:
     yield from _header(night)
     yield '<main><ul class="tiles">'
     yield from (_tile(*each) for each in _tiles(night))
@@ -82,7 +82,7 @@ def _body(night: Night, tasks: Mapping[str, str], project: str) -> Iterator[str]
     yield f"</main>{_footer(night)}"
 
 
-def _header(night: Night) -> Iterator[str]:
+def _header(night: RunRecord) -> Iterator[str]:
     past, s = night.past, night.summary
     end = past.ended or (night.samples[-1].at if night.samples else past.begun)
     tone = _TONES.get(night.outcome, "warn")
@@ -97,7 +97,7 @@ def _header(night: Night) -> Iterator[str]:
     yield "</header>"
 
 
-def _tiles(night: Night) -> Iterator[tuple[str, str, str]]:
+def _tiles(night: RunRecord) -> Iterator[tuple[str, str, str]]:
     """What each tile says: a figure, its name, and more about it."""
     s, heard = night.summary, night.totals
     yield f"{s.written:,}", "transcribed", f"{s.silent:,} without speech" if s.silent else ""
@@ -133,7 +133,7 @@ def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
     yield from paragraphs(line for line in lines if line)
 
 
-def _failures(night: Night) -> Iterator[str]:
+def _failures(night: RunRecord) -> Iterator[str]:
     s = night.summary
     if not s.failures:
         return
@@ -161,7 +161,7 @@ def _examples(examples: Sequence[Failure], count: int) -> str:
     return f'<ul class="examples">{items}{more if examples and count > len(examples) else ""}</ul>'
 
 
-def _confidence(night: Night, tasks: Mapping[str, str], project: str) -> Iterator[str]:
+def _confidence(night: RunRecord, tasks: Mapping[str, str], project: str) -> Iterator[str]:
     yield from _section("Confidence", [sentences.confidence_words(night)])
     if night.totals.rated:
         yield confidence_figure(night)
@@ -194,7 +194,7 @@ def _link(address: str) -> str:
     return f'<a rel="noreferrer" href="{escape(address)}">{escape(number)}</a>'
 
 
-def _details(night: Night) -> Iterator[str]:
+def _details(night: RunRecord) -> Iterator[str]:
     s, settings = night.summary, night.past.settings
     yield from _section("Calls and settings", [])
     if s.calls:
@@ -229,7 +229,7 @@ def _calls(s: Summary) -> Iterator[tuple[str, str, str, str]]:
         )
 
 
-def _runs(night: Night) -> Iterator[str]:
+def _runs(night: RunRecord) -> Iterator[str]:
     """The last runs of the same state file, the latest first."""
     shown = night.runs[-_MOST_RUNS:][::-1]
     if len(shown) < 2:  # noqa: PLR2004 # this one alone
@@ -245,7 +245,7 @@ def _runs(night: Night) -> Iterator[str]:
     yield "</section>"
 
 
-def _footer(night: Night) -> str:
+def _footer(night: RunRecord) -> str:
     made = span_words(night.moment, night.moment).partition(" to ")[0]
     return (
         f"<footer>Made {escape(made)} by transcribe-pipeline {escape(__version__)}. This page "

@@ -16,7 +16,7 @@ from pipeline.text import duration
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from pipeline.report.run_record import Night
+    from pipeline.report.run_record import RunRecord
     from pipeline.state.history import Sample
 
 _MOST_BARS = 60
@@ -27,7 +27,7 @@ _MOST_TICKS, _MOST_OF_A_HALF = 7, 4
 _TINTS = {"slots": "slots", "StartTranscriptionJob": "starts"}
 
 
-def slots_figure(night: Night) -> str:
+def slots_figure(night: RunRecord) -> str:
     """Jobs at the service over time, the slots that were found, and which brake bound."""
     seen = night.samples
     begin, end = seen[0].at, seen[-1].at
@@ -88,7 +88,7 @@ def _limits(seen: Sequence[Sample], place: Callable[[float], float], top: float)
         yield curve("quota", points)
 
 
-def throughput_figure(night: Night) -> str:
+def throughput_figure(night: RunRecord) -> str:
     """Recordings that were written and that failed, per unit of time."""
     seen = night.samples
     begin, end = seen[0].at, seen[-1].at
@@ -121,7 +121,7 @@ def throughput_figure(night: Night) -> str:
     )
 
 
-def durations_figure(night: Night) -> str:
+def durations_figure(night: RunRecord) -> str:
     """How many jobs took how long."""
     width, counts = night.durations.width, night.durations.counts
     ticks = scale(max(counts), whole=True)
@@ -150,7 +150,7 @@ def durations_figure(night: Night) -> str:
     )
 
 
-def confidence_figure(night: Night) -> str:
+def confidence_figure(night: RunRecord) -> str:
     """How many recordings have which confidence, from the tenth below the lowest up to 1."""
     counts = night.confidences
     lowest = next(n for n, count in enumerate(counts) if count)

@@ -72,7 +72,7 @@ class Told(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True)
-class Night:
+class RunRecord:
     """Everything that a report tells. `moment` is when it was read (seconds since the epoch)."""
 
     past: PastRun
@@ -88,7 +88,7 @@ class Night:
     moment: float
 
 
-def read_night(state: StateReader, number: int | None, moment: float) -> Night:
+def read_night(state: StateReader, number: int | None, moment: float) -> RunRecord:
     """What is known of a run by its number, or of the last one.
 
     Raises:
@@ -100,7 +100,7 @@ def read_night(state: StateReader, number: int | None, moment: float) -> Night:
     kept, last = samples(state, past.number), past is runs[-1]
     summary = _summary(past, _so_far(state, past, kept, last=last))
     summed = totals(state, past.number)
-    return Night(
+    return RunRecord(
         past=past,
         outcome=outcome_of(past, kept, moment, last=last),
         summary=summary,

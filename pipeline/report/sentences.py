@@ -10,7 +10,7 @@ from pipeline.text import duration
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.report.run_record import Durations, Night
+    from pipeline.report.run_record import Durations, RunRecord
     from pipeline.report.timeline import Bound
 
 _BRAKES = {"slots": "no free job slot", "StartTranscriptionJob": "the start rate"}
@@ -18,7 +18,7 @@ _UNSURE = 0.8
 _MINUTE, _HOUR = 60, 3_600
 
 
-def headline(night: Night) -> str:
+def headline(night: RunRecord) -> str:
     """What happened, in one sentence."""
     s = night.summary
     took = duration(s.seconds)
@@ -40,7 +40,7 @@ def headline(night: Night) -> str:
     return f"{head}{_joined(parts)}."
 
 
-def _nothing_new(night: Night) -> str:
+def _nothing_new(night: RunRecord) -> str:
     s = night.summary
     if s.failed:
         return f"Nothing was transcribed, and {s.failed:,} failed."
@@ -60,7 +60,7 @@ def _joined(parts: list[str]) -> str:
     return f"{'; '.join(parts[:1])}; {' and '.join(parts[1:])}"
 
 
-def reason_to_stop(night: Night) -> str:
+def reason_to_stop(night: RunRecord) -> str:
     """Why it ended early, and what to do; "" where it did not."""
     stopped = night.summary.stopped
     if night.outcome is Outcome.CANNOT_RUN:
@@ -89,7 +89,7 @@ def brake_shares(bounds: list[Bound]) -> Iterator[tuple[str, str]]:
         yield brake, duration(total)
 
 
-def throughput(night: Night) -> str:
+def throughput(night: RunRecord) -> str:
     """How fast the run was on the whole."""
     s = night.summary
     if not s.written or not s.seconds:
@@ -97,7 +97,7 @@ def throughput(night: Night) -> str:
     return f"On the whole {rounded(_HOUR * s.written / s.seconds)} recordings an hour."
 
 
-def a_minute(night: Night) -> str:
+def a_minute(night: RunRecord) -> str:
     """The same for a tile."""
     s = night.summary
     return f"{rounded(_MINUTE * s.written / s.seconds)} a minute" if s.seconds else ""
@@ -146,7 +146,7 @@ def on_axis(seconds: float, longest: float) -> str:
     return f"{larger}:{smaller:02}"
 
 
-def confidence_words(night: Night) -> str:
+def confidence_words(night: RunRecord) -> str:
     """How sure the service was."""
     rated = night.totals.rated
     if not rated:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.config.pricing import items_of
 from pipeline.errors import (
+    Deferred,
     Denied,
     JobMissing,
-    NotNow,
     RecordingFailed,
     ServiceUnreachable,
 )
 from pipeline.failures import BROKEN_TRANSCRIPT, FAULT, LOST, NO_SPEECH, OTHER_PLACE, classify
-from pipeline.model import Asked, Heard, Job, JobStatus, Transcript
+from pipeline.model import Job, JobSettings, JobStatus, Transcript, TranscriptStats
 from pipeline.naming import parse_s3_uri, place_of_result, places_of_results, result_place
 from pipeline.tasks.builder import TaskMaker
 from pipeline.transcripts.parsing import parse_transcript
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     from pipeline.aws.s3 import S3
     from pipeline.aws.session import JobRecord, Transcriber
-    from pipeline.jobs.rules import Asking
-    from pipeline.naming import S3Place
+    from pipeline.jobs.rules import JobRules
+    from pipeline.naming import S3Uri
     from pipeline.recordings.source import Source
-    from pipeline.stages.job_tracker import Board
+    from pipeline.stages.job_tracker import JobTracker
 
 _RENEWALS = 8
 _READINGS = 3
@@ -41,7 +41,7 @@ class Line(NamedTuple):
 
     job: Job
     content: bytes
-    heard: Heard = Heard()
+    heard: TranscriptStats = TranscriptStats()
 
 
 class FaultAtTheService(RecordingFailed):
@@ -57,19 +57,19 @@ class Collectors:
 
     def __init__(  # the stage where everything meets: two services, two queues
         self,
-        board: Board,
+        tracker: JobTracker,
         transcriber: Transcriber,
         s3: S3,
         source: Source,
-        asking: Asking,
+        job_rules: JobRules,
     ) -> None:
-        config = asking.config
-        self._board = board
+        config = job_rules.config
+        self._board = tracker
         self._transcriber = transcriber
         self._s3 = s3
         self._source = source
         self._results = parse_s3_uri(config.output.results)
-        self._asking = asking
+        self._asking = job_rules
         self._tasks = TaskMaker(config.tasks.kind, config.model_version)
         self._may_read = False
 
@@ -87,7 +87,7 @@ class Collectors:
                 self._try_again(job, error)
             except RecordingFailed as error:
                 self._board.fail(job, error.reason, str(error))
-            except NotNow:
+            except Deferred:
                 self._board.postpone(job)
             else:
                 self._board.has_ended(job)
@@ -104,8 +104,8 @@ class Collectors:
     def _line(self, job: Job, transcript: Transcript) -> Line:
         audio = self._source.audio_uri(job.recording.key)
         took = self._board.seconds_of(job)
-        heard = Heard(transcript.confidence, transcript.duration, took)
-        asked = self._asking.known_of(job) or Asked()
+        heard = TranscriptStats(transcript.confidence, transcript.duration, took)
+        asked = self._asking.known_of(job) or JobSettings()
         return Line(job, self._tasks.line(audio, job, transcript, asked), heard)
 
     def _try_again(self, job: Job, error: FaultAtTheService) -> None:
@@ -168,7 +168,7 @@ class Collectors:
                     return document
         return None
 
-    def _places(self, job: Job) -> list[S3Place]:
+    def _places(self, job: Job) -> list[S3Uri]:
         """Where a result may be with `--results`: one place, two where the settings are unknown.
 
         Of a redacted and an unredacted one it is the redacted one that people get to see.

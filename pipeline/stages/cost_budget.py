@@ -17,30 +17,30 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from pipeline.config.pricing import Item, billed_seconds, cost, items_of
-from pipeline.errors import NotNow
+from pipeline.errors import Deferred
 from pipeline.recordings.probe import LONGEST, Unreadable
 from pipeline.recordings.prober import looking
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
-    from pipeline.jobs.rules import Asking
+    from pipeline.jobs.rules import JobRules
     from pipeline.model import Job
-    from pipeline.recordings.prober import Looker
+    from pipeline.recordings.prober import MediaProber
     from pipeline.recordings.source import Source
-    from pipeline.stages.job_tracker import Board
+    from pipeline.stages.job_tracker import JobTracker
 
 _BYTES_A_SECOND = 2_000
 
 
-class Purse:
+class CostBudget:
     """Sets costs aside, up to `max_cost` of the settings, in the prices' currency."""
 
-    def __init__(self, asking: Asking, board: Board, looker: Looker) -> None:
-        self._most = asking.config.budget.max_cost
-        self._asking = asking
-        self._board = board
-        self._looker = looker
+    def __init__(self, job_rules: JobRules, tracker: JobTracker, prober: MediaProber) -> None:
+        self._most = job_rules.config.budget.max_cost
+        self._asking = job_rules
+        self._board = tracker
+        self._looker = prober
         self._billed: Counter[Item] = Counter()
         self._spent = False
 
@@ -71,7 +71,7 @@ class Purse:
         recording = job.recording
         try:
             seconds = (await self._looker.look(recording)).seconds
-        except (Unreadable, NotNow):
+        except (Unreadable, Deferred):
             seconds = math.inf
         if seconds <= LONGEST:
             self._board.lengths[job.name] = seconds
@@ -84,8 +84,8 @@ class Purse:
 
 
 @asynccontextmanager
-async def spending(asking: Asking, source: Source, board: Board) -> AsyncIterator[None]:
+async def spending(job_rules: JobRules, source: Source, tracker: JobTracker) -> AsyncIterator[None]:
     """Give the board a purse for the time of a run."""
-    async with looking(source, asking.config.limits.workers) as looker:
-        board.purse = Purse(asking, board, looker)
+    async with looking(source, job_rules.config.limits.workers) as prober:
+        tracker.cost_budget = CostBudget(job_rules, tracker, prober)
         yield

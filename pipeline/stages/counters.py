@@ -7,13 +7,13 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pipeline.config.pricing import Item, billed_seconds
-from pipeline.stages.stage_times import Passage
+from pipeline.stages.stage_times import StageTimes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-class Figures:
+class Counters:
     """What has happened in this run; all counts are of recordings or objects.
 
     `billed` are the billed seconds of the jobs whose transcripts this run has collected, by item.
@@ -35,7 +35,7 @@ class Figures:
         self.postponed = 0
         self.notes: list[str] = []
         self.billed: Counter[Item] = Counter()
-        self.passage = Passage()
+        self.passage = StageTimes()
 
     def bill(self, seconds: float, items: Iterable[Item]) -> None:
         """A job over so many seconds of audio is complete, and billed for these items."""

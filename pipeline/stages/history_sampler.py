@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipeline.config.schema import Config
-    from pipeline.net.retry import Operation
-    from pipeline.stages.job_tracker import Board
+    from pipeline.net.retry import RateLimitedCall
+    from pipeline.stages.job_tracker import JobTracker
 
 MOST_SAMPLES = 600
 _SECONDS = 1.0
@@ -36,7 +36,7 @@ def settings_of(config: Config, source: str) -> Settings:
     )
 
 
-async def keep_history(board: Board, operations: Sequence[Operation]) -> None:
+async def keep_history(tracker: JobTracker, operations: Sequence[RateLimitedCall]) -> None:
     """Keep samples of the run until cancelled, and one of its end.
 
     There is one every second at first. Whenever there are 600, every other one is forgotten, and
@@ -45,29 +45,29 @@ async def keep_history(board: Board, operations: Sequence[Operation]) -> None:
     number, step = 0, 1
     try:
         while True:
-            add_sample(board.state, number, sample(board, operations))
+            add_sample(tracker.state, number, sample(tracker, operations))
             if number == step * MOST_SAMPLES:
                 step *= 2
-                thin_samples(board.state, step)
+                thin_samples(tracker.state, step)
             number += step
             await asyncio.sleep(step * _SECONDS)
     finally:
-        add_sample(board.state, number, sample(board, operations))
+        add_sample(tracker.state, number, sample(tracker, operations))
 
 
-def sample(board: Board, operations: Sequence[Operation]) -> Sample:
+def sample(tracker: JobTracker, operations: Sequence[RateLimitedCall]) -> Sample:
     """The run at this moment."""
-    figures = board.figures
+    figures = tracker.figures
     return Sample(
         at=time.time(),
         listed=figures.listed,
         started=figures.started + figures.adopted + figures.resumed,
-        in_flight=len(board.waiting),
-        slots=board.slots.slots.limit,
+        in_flight=len(tracker.waiting),
+        slots=tracker.slots.slots.limit,
         written=figures.written,
         silent=figures.silent,
         failed=figures.failed,
-        refused=sum(each.refused for each in operations) + board.slots.refused_starts,
-        brakes={brake: round(s, 2) for brake, s in board.braking.seconds().items()},
-        cost=round(board.cost, 4),
+        refused=sum(each.refused for each in operations) + tracker.slots.refused_starts,
+        brakes={brake: round(s, 2) for brake, s in tracker.braking.seconds().items()},
+        cost=round(tracker.cost, 4),
     )

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING
 
 from pipeline.config.pricing import cost
 from pipeline.config.schema import Prices
-from pipeline.errors import NothingWorks
+from pipeline.errors import SystematicFailure
 from pipeline.logs import WARNING, event
-from pipeline.net.retry import SlotGate, Waiting
-from pipeline.stages.counters import Figures
+from pipeline.net.retry import SlotGate, WaitTimes
+from pipeline.stages.counters import Counters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from pipeline.events.message import Reliance
+    from pipeline.events.message import EventTrust
     from pipeline.model import Job
-    from pipeline.stages.cost_budget import Purse
+    from pipeline.stages.cost_budget import CostBudget
     from pipeline.state.run_state import State
 
 _CLAIM = 64
@@ -32,7 +32,7 @@ _RECHECK_SECONDS = 5.0
 _LEARNING = 0.1
 
 
-class Board:
+class JobTracker:
     """The jobs between their claim and their end.
 
     A job is open from the claim until its line is handed to the writer or it has failed;
@@ -47,17 +47,17 @@ class Board:
     def __init__(self, state: State, most_in_flight: int, most_starts: int | None = None) -> None:
         self.state = state
         self._starts_left = most_starts
-        self.figures = Figures()
-        self.braking = Waiting()
+        self.figures = Counters()
+        self.braking = WaitTimes()
         self.slots = SlotGate(most_in_flight, self.braking)
         self.waiting: dict[str, Job] = {}
         self.queueing = False
         self.prices = Prices()
         self.typical_seconds: float | None = None
-        self.purse: Purse | None = None
+        self.cost_budget: CostBudget | None = None
         self.over = f"limit {most_starts}"
         self.lengths: dict[str, float] = {}
-        self.reliance: Reliance | None = None
+        self.event_trust: EventTrust | None = None
         self.on_settled: Callable[[str], None] | None = None
         self._holding: set[str] = set()
         self._since: dict[str, float] = {}
@@ -239,7 +239,7 @@ class Board:
         if len(self._refused) >= _ALL_ALIKE and {why for _, why in self._refused} == {reason}:
             for each, _ in self._refused:
                 self.state.release(each)
-            raise NothingWorks(
+            raise SystematicFailure(
                 f"The service refused {_ALL_ALIKE} recordings in a row, each for the same reason "
                 f"({reason}): {words} Nothing was started; mend that and run the same command "
                 "again."

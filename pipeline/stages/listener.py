@@ -15,14 +15,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pipeline.errors import PipelineError, first_of
-from pipeline.events.message import Reliance, ended_job, pause
+from pipeline.events.message import EventTrust, ended_job, pause
 from pipeline.events.queue import BATCH
 from pipeline.naming import parse_job_name
 
 if TYPE_CHECKING:
     from pipeline.events.queue import EventQueue, Message
     from pipeline.model import Job
-    from pipeline.stages.job_tracker import Board
+    from pipeline.stages.job_tracker import JobTracker
 
 _WAIT, _SHORT_WAIT = 20, 1  # seconds that a Receive call waits for a message; 20 is SQS's longest
 _MOST_HELPERS = 3
@@ -38,12 +38,12 @@ class Listener:
     """The events of one run."""
 
     def __init__(
-        self, board: Board, queue: EventQueue, tag: str, finished: asyncio.Queue[Job]
+        self, tracker: JobTracker, queue: EventQueue, tag: str, finished: asyncio.Queue[Job]
     ) -> None:
-        self._board = board
+        self._board = tracker
         # What an earlier run left in flight may have ended while nobody listened.
         now = asyncio.get_running_loop().time()
-        self._reliance = Reliance(-math.inf if board.figures.resumed else now)
+        self._reliance = EventTrust(-math.inf if tracker.figures.resumed else now)
         self._queue = queue
         self._tag = tag
         self._finished = finished
@@ -52,8 +52,8 @@ class Listener:
         self._deletable: list[str] = []
         self._helpers = 0
         self._strangers = 0
-        board.reliance = self._reliance
-        board.on_settled = self._on_settled
+        tracker.event_trust = self._reliance
+        tracker.on_settled = self._on_settled
 
     async def begin(self) -> None:
         """Look into the queue once.

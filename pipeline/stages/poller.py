@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pipeline.aws.session import Transcriber
     from pipeline.config.schema import Limits
     from pipeline.model import Job
-    from pipeline.stages.job_tracker import Board
+    from pipeline.stages.job_tracker import JobTracker
 
 _SOONEST = 0.2
 _GROWTH = 1.5
@@ -58,13 +58,13 @@ class Poller:
 
     def __init__(  # the board, two neighbours, and what to look for
         self,
-        board: Board,
+        tracker: JobTracker,
         transcriber: Transcriber,
         tag: str,
         limits: Limits,
         finished: asyncio.Queue[Job],
     ) -> None:
-        self._board = board
+        self._board = tracker
         self._transcriber = transcriber
         self._tag = tag
         self._longest = limits.poll_seconds
@@ -99,21 +99,23 @@ class Poller:
 
     def _events_suffice(self) -> bool:
         """Whether events tell when jobs end, so that there is no need to list them now."""
-        board = self._board
-        if board.reliance is None:
+        tracker = self._board
+        if tracker.event_trust is None:
             return False
         now = asyncio.get_running_loop().time()
-        typical, since = board.typical_seconds, board.reliance.since_look(now)
-        known_late = board.overdue(late(typical) + since)  # the last listing has shown them running
-        some_late = len(board.overdue(late(typical))) > len(known_late)
-        return not board.reliance.look_is_due(
-            now, typical, ending=board.ending, some_late=some_late
+        typical, since = tracker.typical_seconds, tracker.event_trust.since_look(now)
+        known_late = tracker.overdue(
+            late(typical) + since
+        )  # the last listing has shown them running
+        some_late = len(tracker.overdue(late(typical))) > len(known_late)
+        return not tracker.event_trust.look_is_due(
+            now, typical, ending=tracker.ending, some_late=some_late
         )
 
     def _note(self, begun: float, gone: int) -> None:
         """Compare what a listing has found with what events have told."""
-        reliance = self._board.reliance
-        if reliance is not None and reliance.looked(begun, gone):
+        event_trust = self._board.event_trust
+        if event_trust is not None and event_trust.looked(begun, gone):
             self._board.note(_SILENCE)
 
     def _give_up_overdue(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from pipeline.errors import Denied, NotNow, ServiceUnreachable
+from pipeline.errors import Deferred, Denied, ServiceUnreachable
 from pipeline.logs import event
 from pipeline.model import Recording
 from pipeline.naming import REDACTED, as_folder, parse_job_name, result_place
@@ -14,42 +14,46 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from pipeline.aws.s3 import S3
-    from pipeline.jobs.rules import Asking
-    from pipeline.naming import S3Place
-    from pipeline.recordings.source import Entry, Selection, Source
-    from pipeline.stages.job_tracker import Board
+    from pipeline.jobs.rules import JobRules
+    from pipeline.naming import S3Uri
+    from pipeline.recordings.source import Selection, Source, SourceObject
+    from pipeline.stages.job_tracker import JobTracker
     from pipeline.state.reader import StateReader
     from pipeline.state.run_state import State
 
 
-async def produce(source: Source, selection: Selection, asking: Asking, board: Board) -> None:
+async def produce(
+    source: Source, selection: Selection, job_rules: JobRules, tracker: JobTracker
+) -> None:
     """Insert every recording of the source, page by page; count what is skipped, by reason."""
-    figures = board.figures
+    figures = tracker.figures
     async for page in to_the_end(source.pages()):
-        recordings = list(_recordings(page, selection, board))
-        figures.touched += board.state.add((each, asking.identity(each)) for each in recordings)
+        recordings = list(_recordings(page, selection, tracker))
+        figures.touched += tracker.state.add(
+            (each, job_rules.identity(each)) for each in recordings
+        )
         figures.listed += len(page)
-        board.listed()
+        tracker.listed()
         await asyncio.sleep(0)  # the next page may be there: its 40 ms are not to follow at once
-    board.state.note_skipped(figures.skipped)
+    tracker.state.note_skipped(figures.skipped)
     event("listing.ended", listed=figures.listed, skipped=dict(figures.skipped))
     figures.listing_done = True
-    board.listed()
+    tracker.listed()
 
 
-async def take_over(earlier: StateReader, board: Board) -> None:
+async def take_over(earlier: StateReader, tracker: JobTracker) -> None:
     """Insert every recording that an earlier run has written, to be written from its result."""
     for page in earlier.written():
-        board.figures.touched += board.state.take_over(page)
-        board.figures.listed += len(page)
-        board.listed()
+        tracker.figures.touched += tracker.state.take_over(page)
+        tracker.figures.listed += len(page)
+        tracker.listed()
         await asyncio.sleep(0)
-    board.figures.listing_done = True
-    board.listed()
+    tracker.figures.listing_done = True
+    tracker.listed()
 
 
 async def find_results(
-    s3: S3, results: S3Place, tag: str, state: State, *, redacted: bool = False
+    s3: S3, results: S3Uri, tag: str, state: State, *, redacted: bool = False
 ) -> None:
     """Note which results exist, 1,000 a call, before the first recording of a new state file.
 
@@ -79,7 +83,7 @@ async def find_results(
     state.know_results(redacted=redacted)
 
 
-async def to_the_end(pages: AsyncIterator[list[Entry]]) -> AsyncIterator[list[Entry]]:
+async def to_the_end(pages: AsyncIterator[list[SourceObject]]) -> AsyncIterator[list[SourceObject]]:
     """The pages, of which none may be left to the next run as a recording may.
 
     Raises:
@@ -88,7 +92,7 @@ async def to_the_end(pages: AsyncIterator[list[Entry]]) -> AsyncIterator[list[En
     try:
         async for page in pages:
             yield page
-    except NotNow as error:
+    except Deferred as error:
         said = str(error).rstrip(". ")
         raise ServiceUnreachable(
             f"{said}, while the source was listed. Run the same command again later, it goes on "
@@ -96,10 +100,12 @@ async def to_the_end(pages: AsyncIterator[list[Entry]]) -> AsyncIterator[list[En
         ) from error
 
 
-def _recordings(page: list[Entry], selection: Selection, board: Board) -> Iterator[Recording]:
+def _recordings(
+    page: list[SourceObject], selection: Selection, tracker: JobTracker
+) -> Iterator[Recording]:
     for entry in page:
         reason = selection.why_skipped(entry)
         if reason is None:
             yield Recording(entry.key, entry.etag, entry.size)
         else:
-            board.figures.skipped[reason] += 1
+            tracker.figures.skipped[reason] += 1

@@ -39,14 +39,14 @@ class Histogram:
         return sum(self.buckets)
 
 
-class Spent(msgspec.Struct, frozen=True):
+class StageTotal(msgspec.Struct, frozen=True):
     """What `count` recordings spent in one stage, in seconds altogether."""
 
     count: int
     seconds: float
 
 
-class Passage:
+class StageTimes:
     """Where each open recording is and since when; what has passed a stage is in its histogram.
 
     Moments are in seconds, monotonic. `start` is from the moment a starter takes the recording
@@ -93,10 +93,10 @@ class Passage:
         if (since := self._handed.pop(job, None)) is not None:
             self.stages[Stage.WRITE].add(now - since)
 
-    def spent(self) -> dict[str, Spent]:
+    def spent(self) -> dict[str, StageTotal]:
         """What was spent in each stage so far, by those that have passed it."""
         return {
-            stage.value: Spent(each.count, round(each.seconds, 3))
+            stage.value: StageTotal(each.count, round(each.seconds, 3))
             for stage, each in self.stages.items()
         }
 

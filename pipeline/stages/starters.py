@@ -6,10 +6,10 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from pipeline.errors import (
+    Deferred,
     JobExists,
     JobMissing,
     NoFreeSlot,
-    NotNow,
     PipelineError,
     RecordingFailed,
     ServiceUnreachable,
@@ -19,10 +19,10 @@ from pipeline.model import JobStatus
 
 if TYPE_CHECKING:
     from pipeline.aws.session import Transcriber
-    from pipeline.jobs.rules import Asking
+    from pipeline.jobs.rules import JobRules
     from pipeline.model import Job
     from pipeline.recordings.source import Source
-    from pipeline.stages.job_tracker import Board
+    from pipeline.stages.job_tracker import JobTracker
 
 
 _FORGOTTEN = 4
@@ -33,16 +33,16 @@ class Starters:
 
     def __init__(  # the board, two neighbours, and what a request needs
         self,
-        board: Board,
+        tracker: JobTracker,
         transcriber: Transcriber,
         source: Source,
-        asking: Asking,
+        job_rules: JobRules,
         finished: asyncio.Queue[Job],
     ) -> None:
-        self._board = board
+        self._board = tracker
         self._transcriber = transcriber
         self._source = source
-        self._asking = asking
+        self._asking = job_rules
         self._finished = finished
 
     async def work(self) -> None:
@@ -52,8 +52,8 @@ class Starters:
                 self._board.figures.adopted += 1
                 self._board.state.started(job)
                 await self._finished.put(job)
-            elif (purse := self._board.purse) and not await purse.set_aside(job):
-                self._board.end_starts(job, str(purse))
+            elif (cost_budget := self._board.cost_budget) and not await cost_budget.set_aside(job):
+                self._board.end_starts(job, str(cost_budget))
             else:
                 await self._run(job)
 
@@ -66,7 +66,7 @@ class Starters:
                 self._board.fail(job, GONE, "It is no longer there.")
             else:
                 self._board.refuse(job, error.reason, str(error))
-        except NotNow:
+        except Deferred:
             self._board.postpone(job)
         else:
             self._board.state.started(job)

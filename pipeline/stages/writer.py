@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.stages.collector import Line
-    from pipeline.stages.job_tracker import Board
+    from pipeline.stages.job_tracker import JobTracker
     from pipeline.state.run_state import State
 
 _MENDING = "Put it back, or write it anew from the results with --rebuild-output."
@@ -224,25 +224,25 @@ def _write_all(file: int, content: bytes) -> None:
         view = view[os.write(file, view) :]
 
 
-async def write(output: Output, lines: asyncio.Queue[Line], board: Board) -> None:
+async def write(output: Output, lines: asyncio.Queue[Line], tracker: JobTracker) -> None:
     """Write until cancelled: a checkpoint every second, or every 500 lines; one at the end."""
     batch: list[Line] = []
     try:
         while True:
             batch.append(await lines.get())
             await _fill(batch, lines)
-            _commit(output, batch, board)
+            _commit(output, batch, tracker)
             batch.clear()
     finally:
         while not lines.empty():
             batch.append(lines.get_nowait())
         if batch:
-            _commit(output, batch, board)
+            _commit(output, batch, tracker)
 
 
-def _commit(output: Output, batch: list[Line], board: Board) -> None:
+def _commit(output: Output, batch: list[Line], tracker: JobTracker) -> None:
     wanted = output.write(batch)
-    board.wrote([line.job for line in batch], wanted)
+    tracker.wrote([line.job for line in batch], wanted)
 
 
 async def _fill(batch: list[Line], lines: asyncio.Queue[Line]) -> None:

@@ -17,7 +17,7 @@ from pipeline.errors import CannotRun
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from pipeline.model import Heard, Job
+    from pipeline.model import Job, TranscriptStats
     from pipeline.state.reader import StateReader
     from pipeline.state.transaction import StateWriter
 
@@ -132,7 +132,7 @@ def thin_samples(state: StateWriter, step: int) -> None:
     state.change("DELETE FROM samples WHERE run = ? AND number % ?", (state.generation, step))
 
 
-def note_heard(state: StateWriter, heard: Iterable[tuple[Job, Heard]]) -> None:
+def note_heard(state: StateWriter, heard: Iterable[tuple[Job, TranscriptStats]]) -> None:
     """Remember what was heard of recordings that are written, in the same checkpoint."""
     run = state.generation
     state.change(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from pipeline.naming import S3Place
+    from pipeline.naming import S3Uri
 
 JOB_COLUMNS = "row, identity, attempt, found, key, etag, size"
 _PAGE = 1000
@@ -201,7 +201,7 @@ class StateReader:
         """Whether the results that existed before this state file did were looked for."""
         return self.fact("redacted results known" if redacted else "results known") is not None
 
-    def result_places(self) -> list[S3Place]:
+    def result_places(self) -> list[S3Uri]:
         """Below which places the jobs of this and earlier runs were told to write."""
         names = self.rows("SELECT substr(name, 12) FROM meta WHERE name LIKE 'results at s3:%'")
         return [place for (uri,) in names if (place := parse_s3_uri(uri))]

@@ -34,13 +34,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import orjson
 
-from pipeline.model import Asked
+from pipeline.model import JobSettings
 from pipeline.tasks.labeling_config import AUDIO, LANGUAGE, SPEAKER, TEXT, TRANSCRIPTION, TaskKind
 
 if TYPE_CHECKING:
     from pipeline.model import Job, Segment, Transcript
 
-_NOTHING_KNOWN = Asked()
+_NOTHING_KNOWN = JobSettings()
 _SPEECH = "speech"
 _COLOURS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#17becf")
 
@@ -65,7 +65,7 @@ class TaskMaker:
         self._model_version = model_version
 
     def line(
-        self, audio: str, job: Job, transcript: Transcript, asked: Asked = _NOTHING_KNOWN
+        self, audio: str, job: Job, transcript: Transcript, asked: JobSettings = _NOTHING_KNOWN
     ) -> bytes:
         r"""Build the task of one recording: JSON in UTF-8, no line end inside, "\n" at its end.
 
@@ -170,7 +170,7 @@ def _choice(language: str) -> dict[str, Any]:
     }
 
 
-def _facts(transcript: Transcript, asked: Asked) -> dict[str, Any]:
+def _facts(transcript: Transcript, asked: JobSettings) -> dict[str, Any]:
     known = [s.confidence for s in transcript.segments if s.confidence is not None]
     facts: dict[str, Any] = {
         "duration": transcript.duration,
@@ -188,7 +188,7 @@ def _facts(transcript: Transcript, asked: Asked) -> dict[str, Any]:
     return facts | _on_top(transcript, asked)
 
 
-def _on_top(transcript: Transcript, asked: Asked) -> dict[str, Any]:
+def _on_top(transcript: Transcript, asked: JobSettings) -> dict[str, Any]:
     """What is there only when it was asked for."""
     worst = max((each.toxicity for each in transcript.toxicity), default=None)
     facts = {
@@ -204,7 +204,7 @@ def _on_top(transcript: Transcript, asked: Asked) -> dict[str, Any]:
     return msgspec.to_builtins(found) if found else found
 
 
-def _provenance(job: Job, transcript: Transcript, asked: Asked) -> dict[str, Any]:
+def _provenance(job: Job, transcript: Transcript, asked: JobSettings) -> dict[str, Any]:
     meta: dict[str, Any] = {"etag": job.recording.etag, "size": job.recording.size}
     if transcript.silent:
         meta["silent"] = True

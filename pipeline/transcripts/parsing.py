@@ -16,14 +16,14 @@ from itertools import accumulate, chain, pairwise
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pipeline.model import Segment, ToxicSpeech, Transcript, Versions, Word
+from pipeline.model import Alternatives, Segment, ToxicitySegment, Transcript, Word
 from pipeline.transcripts.schema import NULL, broken, read_document, read_labels
 from pipeline.transcripts.segmentation import mean, segments_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
-    from pipeline.transcripts.schema import Document, Item, Results, Span, Toxic, Turn
+    from pipeline.transcripts.schema import Document, Item, Results, Span, SpeakerSegment, Toxic
 
 T = TypeVar("T")
 K = TypeVar("K", bound="Hashable")
@@ -75,16 +75,18 @@ def _on_top(results: Results) -> dict[str, Any]:
         },
         "toxicity": tuple(map(_toxic, results.toxicity_detection or ())),
         "alternatives": tuple(
-            Versions(each.start_time, each.end_time, [v.transcript for v in each.alternatives[1:]])
+            Alternatives(
+                each.start_time, each.end_time, [v.transcript for v in each.alternatives[1:]]
+            )
             for each in results.segments or ()
             if each.alternatives[1:]
         ),
     }
 
 
-def _toxic(speech: Toxic) -> ToxicSpeech:
+def _toxic(speech: Toxic) -> ToxicitySegment:
     known = {name.lower(): each or 0.0 for name, each in speech.categories.items()}
-    return ToxicSpeech(speech.start_time, speech.end_time, speech.toxicity, known)
+    return ToxicitySegment(speech.start_time, speech.end_time, speech.toxicity, known)
 
 
 def _why_no_results(decoded: Document) -> str:
@@ -233,7 +235,7 @@ def _speaker_segments(
     ]
 
 
-def _groups(spoken: Sequence[Item], turns: Sequence[Turn]) -> Sequence[Sequence[int]]:
+def _groups(spoken: Sequence[Item], turns: Sequence[SpeakerSegment]) -> Sequence[Sequence[int]]:
     """The numbers of the words that each turn lists, joined by their times."""
     listed = [word for turn in turns for word in turn.items]
     starts, ends = [item.start_time for item in spoken], [item.end_time for item in spoken]

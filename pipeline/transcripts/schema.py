@@ -53,7 +53,7 @@ class Item(Span, gc=False, kw_only=True):
     language_code: str | None = None
 
 
-class Turn(Span, gc=False):
+class SpeakerSegment(Span, gc=False):
     """A stretch of one speaker, with the times of its words."""
 
     speaker_label: str | None = None
@@ -70,7 +70,7 @@ class Channel(Struct, gc=False):
 class Labels(Struct, gc=False):
     """Either of the two blocks `speaker_labels` and `channel_labels`."""
 
-    segments: list[Turn] = []
+    segments: list[SpeakerSegment] = []
     channels: list[Channel] = []
 
 

@@ -18,7 +18,7 @@ from pipeline.errors import (
     VocabularyMissing,
     VocabularyTaken,
 )
-from pipeline.net.retry import Operation
+from pipeline.net.retry import RateLimitedCall
 from pipeline.vocabulary.table import as_table, parse_table
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from pipeline.aws.s3 import S3
     from pipeline.aws.session import Session
-    from pipeline.naming import S3Place
-    from pipeline.net.retry import Waiting
+    from pipeline.naming import S3Uri
+    from pipeline.net.retry import WaitTimes
     from pipeline.vocabulary.table import Row
 
 _RATE = 5.0  # calls a second; the documented quotas of these operations are 5 to 20
@@ -68,7 +68,7 @@ class Wanted(NamedTuple):
     name: str
     language: str
     rows: Sequence[Row]
-    place: S3Place
+    place: S3Uri
 
 
 Outcome = Literal["created", "updated", "unchanged"]
@@ -77,10 +77,10 @@ Outcome = Literal["created", "updated", "unchanged"]
 class Vocabularies:
     """The calls about vocabularies, each at its own pace."""
 
-    def __init__(self, session: Session, s3: S3, waiting: Waiting) -> None:
+    def __init__(self, session: Session, s3: S3, waiting: WaitTimes) -> None:
         self._session = session
         self._s3 = s3
-        renewed = partial(Operation, rate=_RATE, waiting=waiting, renew=session.renew)
+        renewed = partial(RateLimitedCall, rate=_RATE, waiting=waiting, renew=session.renew)
         self._calls = {name: renewed(f"{name}Vocabulary") for name in ("Get", "Create", "Update")}
 
     async def apply(self, wanted: Wanted, minutes: float, tell: Callable[[str], None]) -> Outcome:

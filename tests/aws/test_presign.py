@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pipeline.aws.presign import Presigner, signed
 from pipeline.aws.session import connect
 from pipeline.config.schema import Aws
-from pipeline.naming import S3Place
+from pipeline.naming import S3Uri
 
 REGIONS = ("us-west-2", "eu-central-1", "eu-central-2", "af-south-1", "me-south-1", "ap-east-1")
 
@@ -24,7 +24,7 @@ async def signed_listing(region: str, bucket: str, endpoint_url: str = "") -> st
     """The URL of a listing of the bucket."""
     settings = Aws(region=region, endpoint_url=endpoint_url)
     async with connect(settings, 1, ("key", "secret")) as session:
-        return await Presigner(session).url("GET", S3Place(bucket, ""), {"list-type": "2"})
+        return await Presigner(session).url("GET", S3Uri(bucket, ""), {"list-type": "2"})
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.aws.s3_responses import parse_listing
 from pipeline.errors import Unavailable
-from pipeline.recordings.source import Entry
+from pipeline.recordings.source import SourceObject
 
 few = settings(max_examples=80, deadline=None)
 
@@ -38,7 +38,7 @@ keys = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12
 namespaces = st.sampled_from([NAMESPACE, ""])
 
 
-def listing(entries: list[Entry], token: str = "", namespace: str = NAMESPACE) -> bytes:
+def listing(entries: list[SourceObject], token: str = "", namespace: str = NAMESPACE) -> bytes:
     """What S3 answers to ListObjectsV2 with encoding-type=url."""
     contents = "".join(
         f"<Contents><Key>{escape(quote_plus(e.key, safe='/'))}</Key>"
@@ -54,8 +54,8 @@ def listing(entries: list[Entry], token: str = "", namespace: str = NAMESPACE) -
     ).encode()
 
 
-def keyed(key: str) -> Entry:
-    return Entry(key, "9f86d081", 7, "STANDARD")
+def keyed(key: str) -> SourceObject:
+    return SourceObject(key, "9f86d081", 7, "STANDARD")
 
 
 @pytest.mark.parametrize("key", ODD_KEYS)
@@ -81,7 +81,7 @@ def test_every_key_comes_through_byte_for_byte(names, namespace):
 @given(st.integers(0, 5 * 2**40), st.sampled_from(["STANDARD", "GLACIER", ""]), namespaces)
 def test_size_and_storage_class_are_kept(size, storage, namespace):
     """An entry knows how large its object is and whether it is archived."""
-    expected = Entry("a.mp3", "9f86-2", size, storage)
+    expected = SourceObject("a.mp3", "9f86-2", size, storage)
 
     entries, _ = parse_listing(listing([expected], namespace=namespace))
 

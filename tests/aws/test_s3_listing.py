@@ -17,7 +17,7 @@ from pipeline.errors import Unavailable
 from pipeline.local.bucket import Entry, page_of
 from pipeline.local.s3_wire import listing as xml_of
 from pipeline.local.s3_wire import to_token
-from pipeline.naming import S3Place
+from pipeline.naming import S3Uri
 from tests.support.owned_time import in_owned_time, now
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from pipeline.recordings import source
 
-CALLS = S3Place("bucket", "")
+CALLS = S3Uri("bucket", "")
 ALPHABET = st.characters(exclude_categories=["Cs"]) | st.sampled_from("/0aZ+% .\x00\x7f\U0010ffff")
 KEYS = st.sets(st.text(ALPHABET, min_size=1, max_size=6), max_size=80)
 FOLDERS = {f"{year}/{day:02}/{n}.mp3" for year in (2025, 2026) for day in range(30) for n in "ab"}
@@ -48,13 +48,13 @@ class Bucket:
         self.most = 0
 
     async def list_page(
-        self, place: S3Place, start: dict[str, str]
-    ) -> tuple[list[source.Entry], str | None]:
+        self, place: S3Uri, start: dict[str, str]
+    ) -> tuple[list[source.SourceObject], str | None]:
         """A page of objects."""
         return parse_listing(await self._answer(place.key, start))
 
     async def list_folders(
-        self, place: S3Place, start: dict[str, str]
+        self, place: S3Uri, start: dict[str, str]
     ) -> tuple[list[str], str | None]:
         """A page of folders."""
         return parse_folders(await self._answer(place.key, {"delimiter": "/", **start}))

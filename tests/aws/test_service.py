@@ -12,7 +12,7 @@ from pipeline.aws.service import Service, iam_action
 from pipeline.aws.session import connect
 from pipeline.config.schema import Aws
 from pipeline.errors import BadSettings, ResourceMissing, ResourceTaken
-from pipeline.net.retry import Waiting
+from pipeline.net.retry import WaitTimes
 from tests.conftest import endpoint
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("ministack")]
@@ -23,7 +23,7 @@ async def services(ministack, monkeypatch):
     """A function that opens a service of the emulator by its name."""
     for name, value in endpoint(ministack).items():
         monkeypatch.setenv(name, value)
-    waiting = Waiting()
+    waiting = WaitTimes()
     async with connect(Aws(), 4) as session:
         yield lambda name: Service(session, name, waiting)
 

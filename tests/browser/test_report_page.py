@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.model import Heard
+from pipeline.model import TranscriptStats
 from pipeline.quality.html_report import page as quality_page
 from pipeline.quality.metrics import measure
 from pipeline.report.page import page
@@ -116,7 +116,10 @@ def overloaded(path: Path) -> str:
     """A page on which everything is as long as it can be."""
     long = "x" * 1_000
     with run_begun(path) as state:
-        hear(state, {f"{long}/{n}.mp3": Heard(n / 10**6, 14_400.0, 1e6 * n) for n in range(99)})
+        hear(
+            state,
+            {f"{long}/{n}.mp3": TranscriptStats(n / 10**6, 14_400.0, 1e6 * n) for n in range(99)},
+        )
         fail(state, {f"{long}/bad/{n}": (long, long) for n in range(9)})
         sampled(state, an_hour(601, 99_999))
         end(state, failures={long: 10**9}, source=f"s3://{long}/", output=long, stopped=long,
@@ -128,7 +131,7 @@ def overloaded(path: Path) -> str:
 def a_minute(path: Path) -> str:
     """A page of a run so short that its axes tell seconds."""
     with run_begun(path) as state:
-        hear(state, {f"{n}.mp3": Heard(0.9, 2.0, 30.0 + 5 * n) for n in range(9)})
+        hear(state, {f"{n}.mp3": TranscriptStats(0.9, 2.0, 30.0 + 5 * n) for n in range(9)})
         sampled(state, [Sample(at=BEGUN + n, written=n // 6, in_flight=5) for n in range(57)])
         end(state, seconds=56.0)
     return night_page(path)

@@ -12,14 +12,14 @@ from email.utils import formatdate
 
 import pytest
 
-from pipeline.naming import S3Place, trial_place
+from pipeline.naming import S3Uri, trial_place
 from tests.conftest import clean_environment, end, endpoint, start_cloud
 from tests.support.amazon import ARN, Account
 from tests.support.between import between
 from tests.support.in_process import InProcess
 from tests.support.state_files import begun, listed
 
-TRIAL_NAME = trial_place(S3Place("audio", "")).key
+TRIAL_NAME = trial_place(S3Uri("audio", "")).key
 SOURCE = ("s3://audio/", "--results", "s3://audio/t/")
 
 

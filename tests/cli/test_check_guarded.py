@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from pipeline.iam.policies import Owner, Scope, caller_policy
-from pipeline.naming import S3Place
+from pipeline.naming import S3Uri
 from tests.conftest import emulator, endpoint
 from tests.support.in_process import InProcess
 
@@ -17,8 +17,8 @@ pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("guarded")]
 
 SCOPE = Scope(
     Owner("000000000000", "us-east-1"),
-    (S3Place("audio", "calls/"),),
-    S3Place("results", "t/"),
+    (S3Uri("audio", "calls/"),),
+    S3Uri("results", "t/"),
     checking=True,
 )
 SOURCE = ("s3://audio/calls/", "--results", "s3://results/t/")

@@ -65,9 +65,9 @@ def test_a_look_stops_no_run_from_beginning(tmp_path):
     path = tmp_path / "state"
     with hold(path):
         pass
-    looker = os.open(tmp_path / "state.lock", os.O_RDONLY)
-    fcntl.flock(looker, fcntl.LOCK_SH)
-    threading.Timer(0.01, os.close, [looker]).start()
+    prober = os.open(tmp_path / "state.lock", os.O_RDONLY)
+    fcntl.flock(prober, fcntl.LOCK_SH)
+    threading.Timer(0.01, os.close, [prober]).start()
 
     with hold(path):
         assert is_held(path)

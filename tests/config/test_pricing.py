@@ -11,7 +11,7 @@ from pipeline.config.pricing import FREE, Item, billed_seconds, cost, items_of, 
 from pipeline.config.schema import Prices
 from pipeline.config.transcription import Transcribe
 from pipeline.errors import BadSettings
-from pipeline.stages.counters import Figures
+from pipeline.stages.counters import Counters
 
 TIERS = Prices(price_tiers=["250: 0.024", "1000: 0.015"], price_per_minute=0.01)
 lengths = st.floats(0, 30_000)
@@ -29,7 +29,7 @@ def test_a_job_is_billed_by_the_second(seconds, billed):
 @given(st.lists(lengths))
 def test_a_cost_is_never_less_than_by_the_minute(seconds):
     """Many short recordings cost more than their minutes, by less than 15 seconds each."""
-    figures = Figures()
+    figures = Counters()
     for each in seconds:
         figures.bill(each, [Item.TRANSCRIPTION])
     least = sum(seconds) / 60 * 0.006

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.events.message import Reliance, ended_job, late, parse_queue_url, pause
+from pipeline.events.message import EventTrust, ended_job, late, parse_queue_url, pause
 
 few = settings(max_examples=80, deadline=None)
 
@@ -131,33 +131,38 @@ def test_receiving_waits_for_more_but_never_long(typical):
 
 
 def due(
-    reliance: Reliance, now: float, typical: float | None = 60, *, ending=False, some_late=False
+    event_trust: EventTrust,
+    now: float,
+    typical: float | None = 60,
+    *,
+    ending=False,
+    some_late=False,
 ) -> bool:
     """Whether the jobs are to be listed at this moment."""
-    return reliance.look_is_due(now, typical, ending=ending, some_late=some_late)
+    return event_trust.look_is_due(now, typical, ending=ending, some_late=some_late)
 
 
-def told(reliance: Reliance, count: int) -> None:
+def told(event_trust: EventTrust, count: int) -> None:
     """So many events come."""
-    reliance.told += count
+    event_trust.told += count
 
 
-def looks(reliance: Reliance, until: int, **how: Any) -> list[int]:
+def looks(event_trust: EventTrust, until: int, **how: Any) -> list[int]:
     """The seconds at which the jobs are listed, when no listing finds anything."""
     seen = []
     for now in range(1, until):
-        if due(reliance, now, **how):
-            reliance.looked(now, 0)
+        if due(event_trust, now, **how):
+            event_trust.looked(now, 0)
             seen.append(now)
     return seen
 
 
-def relied_on(events: int = 10) -> Reliance:
+def relied_on(events: int = 10) -> EventTrust:
     """What is relied on since the first second: a listing then found nothing that was not told."""
-    reliance = Reliance(0)
-    told(reliance, events)
-    reliance.looked(0, 0)
-    return reliance
+    event_trust = EventTrust(0)
+    told(event_trust, events)
+    event_trust.looked(0, 0)
+    return event_trust
 
 
 def test_while_events_come_jobs_are_listed_every_five_minutes():
@@ -167,7 +172,7 @@ def test_while_events_come_jobs_are_listed_every_five_minutes():
 
 def test_until_the_first_event_listings_become_rarer():
     """Nobody knows yet whether events come, so the listings begin often."""
-    seen = looks(Reliance(0), 300)
+    seen = looks(EventTrust(0), 300)
 
     gaps = [later - sooner for sooner, later in zip([0, *seen], seen, strict=False)]
     assert seen[:3] == [15, 38, 72]
@@ -177,10 +182,10 @@ def test_until_the_first_event_listings_become_rarer():
 
 def test_a_late_job_is_looked_for():
     """A job that takes three times as long as others may have lost its event."""
-    reliance = relied_on()
+    event_trust = relied_on()
 
-    assert not due(reliance, 29, some_late=True)
-    assert due(reliance, 30, some_late=True)
+    assert not due(event_trust, 29, some_late=True)
+    assert due(event_trust, 30, some_late=True)
     assert (late(None), late(1), late(60)) == (300, 30, 180)
 
 
@@ -192,59 +197,59 @@ def test_at_the_end_of_the_night_lost_events_are_found_sooner():
 
 def test_ends_that_no_event_told_end_the_reliance():
     """When a listing finds more ends than events told, the jobs are listed as without events."""
-    reliance = relied_on()
-    told(reliance, 3)
+    event_trust = relied_on()
+    told(event_trust, 3)
 
-    reliance.looked(300, 4)
+    event_trust.looked(300, 4)
 
-    assert not reliance.relied_on
-    assert due(reliance, 300.1)
+    assert not event_trust.relied_on
+    assert due(event_trust, 300.1)
 
 
 def test_quiet_listings_say_nothing_about_events():
     """Where nothing ended and nothing was told, events are trusted as before, or distrusted."""
-    reliance = relied_on()
-    reliance.looked(300, 4)
+    event_trust = relied_on()
+    event_trust.looked(300, 4)
 
-    reliance.looked(301, 0)
+    event_trust.looked(301, 0)
 
-    assert not reliance.relied_on
+    assert not event_trust.relied_on
 
 
 def test_events_that_come_again_are_relied_on_again():
     """As soon as events tell of as many ends as a listing finds, listings are rare again."""
-    reliance = relied_on()
-    reliance.looked(300, 4)
-    told(reliance, 2)
+    event_trust = relied_on()
+    event_trust.looked(300, 4)
+    told(event_trust, 2)
 
-    reliance.looked(303, 1)
+    event_trust.looked(303, 1)
 
-    assert reliance.relied_on
-    assert not due(reliance, 400)
+    assert event_trust.relied_on
+    assert not due(event_trust, 400)
 
 
 def test_without_the_queue_nothing_is_relied_on():
     """While the queue can't be read the jobs are listed; when it can, they need not be."""
-    reliance = relied_on()
+    event_trust = relied_on()
 
-    reliance.lost()
-    assert due(reliance, 1)
-    reliance.found()
-    assert not due(reliance, 1)
+    event_trust.lost()
+    assert due(event_trust, 1)
+    event_trust.found()
+    assert not due(event_trust, 1)
 
 
 def test_what_was_left_in_flight_is_looked_for_at_once():
     """Jobs that were never listed are, and what that finds says nothing about events."""
-    reliance = Reliance(-math.inf)
+    event_trust = EventTrust(-math.inf)
 
-    assert due(reliance, 0)
-    assert not reliance.looked(0, 7)
+    assert due(event_trust, 0)
+    assert not event_trust.looked(0, 7)
 
 
 def test_the_silence_of_events_is_said_once_after_a_minute():
     """One listing may come before an event does; a minute of them is worth a word."""
-    reliance = Reliance(0)
+    event_trust = EventTrust(0)
 
-    said = [now for now in range(5, 300, 5) if reliance.looked(now, 1)]
+    said = [now for now in range(5, 300, 5) if event_trust.looked(now, 1)]
 
     assert said == [65]

@@ -22,7 +22,7 @@ from pipeline.config.schema import Aws
 from pipeline.events.setup import Eventing
 from pipeline.events.setup_plan import setup
 from pipeline.naming import group_tag
-from pipeline.net.retry import Waiting
+from pipeline.net.retry import WaitTimes
 from pipeline.state.reader import read_state
 from tests.conftest import endpoint
 from tests.events.test_message import event
@@ -165,7 +165,7 @@ async def made(account: Emulated) -> str:
     """Make the rule and the queue for the jobs of this test."""
     settings = Aws(region="us-east-1", endpoint_url=account.url)
     async with connect(settings, 1, ("test", "test")) as session:
-        eventing = Eventing(session, Waiting())
+        eventing = Eventing(session, WaitTimes())
         wanted = await eventing.wanted(f"{account.prefix}-")
         await eventing.take(setup(wanted, await eventing.find(wanted)))
         return (await eventing.find(wanted)).url or ""

@@ -20,7 +20,7 @@ from pipeline.iam.apply import make
 from pipeline.iam.current import find
 from pipeline.iam.diff import Change, Kind, Part
 from pipeline.iam.profiles import Key, Profiles, with_key
-from pipeline.net.retry import Waiting
+from pipeline.net.retry import WaitTimes
 
 KEY = Key("AKIANEW", "s3cr3t")
 SECTION = "[nightly]\naws_access_key_id = AKIANEW\naws_secret_access_key = s3cr3t\n"
@@ -146,7 +146,7 @@ async def iam(answers, monkeypatch):
     settings = Aws(region="us-east-1", endpoint_url=f"http://127.0.0.1:{port}")
     try:
         async with connect(settings, 1, ("key", "secret")) as session:
-            yield Account(session, Waiting(), Profiles({})), asked
+            yield Account(session, WaitTimes(), Profiles({})), asked
     finally:
         await runner.cleanup()
 

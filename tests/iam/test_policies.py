@@ -19,22 +19,22 @@ from pipeline.iam.policies import (
     reviewing_policy,
     trust_policy,
 )
-from pipeline.naming import S3Place
+from pipeline.naming import S3Uri
 
 OWNER = Owner("123456789012", "eu-central-1")
 ROLE = "arn:aws:iam::123456789012:role/queue"
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/12345678-aaaa-bbbb-cccc-123456789012"
 QUEUE = "arn:aws:sqs:eu-central-1:123456789012:jobs"
-CALLS = S3Place("audio", "calls/")
-PLAIN = Scope(OWNER, (CALLS,), S3Place("audio", "transcripts"))
+CALLS = S3Uri("audio", "calls/")
+PLAIN = Scope(OWNER, (CALLS,), S3Uri("audio", "transcripts"))
 FULL = Scope(
     OWNER,
-    (CALLS, S3Place("other", "")),
-    S3Place("results", ""),
+    (CALLS, S3Uri("other", "")),
+    S3Uri("results", ""),
     role=ROLE,
     recordings_key=KEY,
     results_keys=(KEY,),
-    manifests=(S3Place("inventories", "audio/daily/"),),
+    manifests=(S3Uri("inventories", "audio/daily/"),),
     queue=QUEUE,
     vocabularies=("calls-*",),
     tags=True,
@@ -78,7 +78,7 @@ def test_a_plain_run_needs_six_actions():
 
 def test_check_deletes_its_own_object_alone():
     """Its trial below --results has one name, and no result may be deleted."""
-    document = caller_policy(Scope(OWNER, (CALLS,), S3Place("audio", "transcripts"), checking=True))
+    document = caller_policy(Scope(OWNER, (CALLS,), S3Uri("audio", "transcripts"), checking=True))
 
     assert resources(document, "s3:DeleteObject") == {
         "arn:aws:s3:::audio/transcripts/.transcribe-pipeline-check"
@@ -134,7 +134,7 @@ def test_without_results_nothing_is_written():
             },
         ),
         ("tags", True, {"transcribe:TagResource"}),
-        ("manifests", (S3Place("inventories", ""),), set()),
+        ("manifests", (S3Uri("inventories", ""),), set()),
     ],
 )
 def test_each_option_adds_its_own_actions_alone(option, value, more):
@@ -221,7 +221,7 @@ def test_label_studio_only_reads():
 @given(st.text(st.sampled_from("ab/*?$"), max_size=8))
 def test_a_prefix_never_means_more_than_itself(prefix):
     """A star in a key is that star: read back as IAM does, the pattern's text is the prefix."""
-    document = caller_policy(Scope(OWNER, (S3Place("audio", prefix),)))
+    document = caller_policy(Scope(OWNER, (S3Uri("audio", prefix),)))
     [resource] = resources(document, "s3:GetObject")
     pattern = resource.removeprefix("arn:aws:s3:::audio/").removesuffix("*")
     for sign in "*?$":
@@ -352,7 +352,7 @@ def test_only_what_differs_is_in_the_plan():
     arn = "arn:aws:iam::123456789012:policy/transcribe-pipeline-a"
     parts = wanted(Order(PLAIN, user="a"))
     found = parts | {
-        Part(Kind.POLICY, arn): caller_policy(Scope(OWNER, PLAIN.sources, S3Place("old", "t/"))),
+        Part(Kind.POLICY, arn): caller_policy(Scope(OWNER, PLAIN.sources, S3Uri("old", "t/"))),
         Part(Kind.USER_TAGS, "a"): None,
     }
 
@@ -383,7 +383,7 @@ def test_what_others_wrote_can_t_forge_a_line():
 
 def test_a_policy_that_iam_would_not_take_is_refused_before_anything_is_made():
     """IAM's limit is known, so that no half of the plan is carried out."""
-    places = tuple(S3Place("audio", f"a-rather-long-prefix-of-calls/{n}/") for n in range(80))
+    places = tuple(S3Uri("audio", f"a-rather-long-prefix-of-calls/{n}/") for n in range(80))
 
     with pytest.raises(BadSettings, match="IAM takes 6,144"):
         wanted(Order(Scope(OWNER, places), user="a"))

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from pipeline.config.loading import resolve
 from pipeline.config.schema import Config, Rule
 from pipeline.config.transcription import WITHOUT_EFFECT, Transcribe
-from pipeline.jobs.rules import Asking, start_request
-from pipeline.model import Asked, Job, Recording
-from pipeline.naming import S3Place, identity
-from pipeline.recordings.source import Entry, S3Source, Selection
+from pipeline.jobs.rules import JobRules, start_request
+from pipeline.model import Job, JobSettings, Recording
+from pipeline.naming import S3Uri, identity
+from pipeline.recordings.source import S3Source, Selection, SourceObject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -249,19 +249,19 @@ def test_the_order_of_what_is_listed_changes_no_name():
 FRENCH, LAST = Transcribe("fr-FR"), Transcribe("de-DE")
 
 
-def asking(*rules: Rule, source: str = "", before: tuple[str, ...] = ()) -> Asking:
-    place = S3Source(S3Place("calls", source), cast("Any", None))
-    return Asking(Config(rules=rules), place, before)
+def job_rules(*rules: Rule, source: str = "", before: tuple[str, ...] = ()) -> JobRules:
+    place = S3Source(S3Uri("calls", source), cast("Any", None))
+    return JobRules(Config(rules=rules), place, before)
 
 
 def test_the_first_rule_that_matches_is_the_only_one():
     """Of two rules that match, the later one is not looked at; without one the base holds."""
-    rules = asking(Rule(["fr/**", "?.mp3"], FRENCH), Rule(["**"], LAST))
+    rules = job_rules(Rule(["fr/**", "?.mp3"], FRENCH), Rule(["**"], LAST))
 
     languages = [rules.of(key).language for key in ("fr/a/b.mp3", "a.mp3", "de/a.mp3")]
 
     assert languages == ["fr-FR", "fr-FR", "de-DE"]
-    assert asking(Rule(["fr/*"], FRENCH)).of("a.mp3").language == "en-US"
+    assert job_rules(Rule(["fr/*"], FRENCH)).of("a.mp3").language == "en-US"
 
 
 @given(
@@ -269,16 +269,16 @@ def test_the_first_rule_that_matches_is_the_only_one():
 )
 def test_rules_match_as_include_does(source, glob):
     """What a glob takes as `include` is what it takes in a rule, whatever the source's prefix."""
-    rules, selection = asking(Rule([glob], FRENCH), source=source), Selection(source, [glob], [])
+    rules, selection = job_rules(Rule([glob], FRENCH), source=source), Selection(source, [glob], [])
 
     for key in ("calls/fr/a.mp3", "calls/2026/a.mp3", "calls.mp3", "a\n.mp3"):
-        taken = selection.why_skipped(Entry(key, "1", 7)) is None
+        taken = selection.why_skipped(SourceObject(key, "1", 7)) is None
         assert (rules.of(key) is FRENCH) == taken
 
 
 def test_a_rule_names_the_jobs_of_its_recordings_alone():
     """The identity follows the settings that hold for a recording, and no other rule's."""
-    rules = asking(Rule(["fr/*"], FRENCH))
+    rules = job_rules(Rule(["fr/*"], FRENCH))
     french, plain = Recording("fr/a.mp3", "1", 7), Recording("a.mp3", "1", 7)
 
     assert rules.identity(french) == identity("calls", french, "language=fr-FR")
@@ -288,13 +288,13 @@ def test_a_rule_names_the_jobs_of_its_recordings_alone():
 def test_the_settings_of_a_job_are_known_by_its_name():
     """A job of today's settings or of remembered ones tells its language; another one does not."""
     recording = Recording("fr/a.mp3", "1", 7)
-    rules = asking(Rule(["fr/*"], FRENCH), before=("language=ja-JP&redaction=redacted",))
+    rules = job_rules(Rule(["fr/*"], FRENCH), before=("language=ja-JP&redaction=redacted",))
 
-    def known(fingerprint: str) -> Asked | None:
+    def known(fingerprint: str) -> JobSettings | None:
         return rules.known_of(Job(1, identity("calls", recording, fingerprint), "", recording))
 
-    assert known("language=fr-FR") == Asked("fr-FR")
-    assert known("language=ja-JP&redaction=redacted") == Asked("ja-JP", redacted=True)
+    assert known("language=fr-FR") == JobSettings("fr-FR")
+    assert known("language=ja-JP&redaction=redacted") == JobSettings("ja-JP", redacted=True)
     assert known("language=nobody") is None
 
 
@@ -315,7 +315,7 @@ def test_the_settings_of_a_job_are_known_by_its_name():
 def test_the_files_of_a_job_lie_at_computed_places(flags, language, places):
     """What is redacted has a name of its own, and subtitles that of the transcript they are of."""
     config = resolve({"results": "s3://texts/a/", **flags}, {})
-    rules = Asking(config, S3Source(S3Place("calls", ""), cast("Any", None)))
+    rules = JobRules(config, S3Source(S3Uri("calls", ""), cast("Any", None)))
     recording = Recording("a.mp3", "1", 7)
 
     known = rules.known_of(Job(1, rules.identity(recording), "n", recording))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from pipeline.model import Heard, Recording, Segment, Transcript
+from pipeline.model import Recording, Segment, Transcript, TranscriptStats
 from pipeline.naming import identity
 from pipeline.stages.collector import Line
 from pipeline.stages.writer import Output
@@ -43,7 +43,7 @@ def add_transcripts(folder: Path, heard: Mapping[str, Transcript], maker: TaskMa
             Line(
                 job,
                 maker.line(f"s3://calls/{key}", job, heard[key]),
-                Heard(heard[key].confidence, heard[key].duration),
+                TranscriptStats(heard[key].confidence, heard[key].duration),
             )
             for job in jobs
             for key in [job.recording.key]

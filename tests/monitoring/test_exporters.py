@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.config.schema import Watching
+from pipeline.config.schema import Monitoring
 from pipeline.errors import BadSettings, OutputUnusable
 from pipeline.monitoring.exporters import kept, last_success, watched
 from tests.conftest import ROOT, free_port
@@ -229,7 +229,7 @@ def test_a_port_that_is_taken_is_told_before_anything_is_started(run, cloud):
 @pytest.mark.parametrize("host", ["no such host", "203.0.113.7"])
 async def test_an_address_that_is_not_ours_is_told(tmp_path, host):
     """Whatever the system says about the address, it is one sentence about the setting."""
-    settings = Watching(metrics_port=free_port(), metrics_host=host)
+    settings = Monitoring(metrics_port=free_port(), metrics_host=host)
 
     async with idle_run(tmp_path) as run:
         with pytest.raises(BadSettings, match=f"metrics_port = .*{host}.* can't be listened at"):
@@ -314,7 +314,7 @@ def beat_after(path: Path, moment: int) -> dict[str, Any]:
 
 async def test_a_file_is_whole_whenever_it_is_read(tmp_path):
     """A reader sees one writing or the next, and a part of neither."""
-    settings = Watching(
+    settings = Monitoring(
         heartbeat_file=str(tmp_path / "alive"), metrics_file=str(tmp_path / "m.prom")
     )
     inodes = set()
@@ -334,7 +334,7 @@ async def test_a_file_is_whole_whenever_it_is_read(tmp_path):
 async def test_a_file_that_cannot_be_written_is_told_before_anything_is_started(tmp_path, name):
     """A folder that is a file is found out at once."""
     (tmp_path / "file").touch()
-    settings = Watching(**{name: str(tmp_path / "file" / "m.prom")})  # type: ignore[arg-type] # both are names of files
+    settings = Monitoring(**{name: str(tmp_path / "file" / "m.prom")})  # type: ignore[arg-type] # both are names of files
 
     async with idle_run(tmp_path) as run:
         with pytest.raises(OutputUnusable, match=r"m\.prom can't be written"):
@@ -365,7 +365,7 @@ async def test_a_file_that_can_no_longer_be_written_does_not_stop_the_run(tmp_pa
 
 async def test_a_run_that_breaks_is_not_alive(tmp_path):
     """Where the run ends by an error of the program the files say that it has ended."""
-    settings = Watching(heartbeat_file=str(tmp_path / "alive"))
+    settings = Monitoring(heartbeat_file=str(tmp_path / "alive"))
 
     with pytest.raises(ZeroDivisionError):
         async with idle_run(tmp_path) as run, watched(run, settings, 0, print):
@@ -378,7 +378,7 @@ async def test_nothing_is_watched_unless_it_is_asked_for(tmp_path):
     """Without settings there is no file, no port and no task."""
     async with idle_run(tmp_path) as run:
         before = len(asyncio.all_tasks())
-        async with watched(run, Watching(), 0, print):
+        async with watched(run, Monitoring(), 0, print):
             assert len(asyncio.all_tasks()) == before
 
     assert [path.name for path in tmp_path.iterdir() if "state" not in path.name] == []

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from pipeline.logs import begin_json
 from pipeline.monitoring.progress import Gauge, Snapshot, Style, counted, shown, style_for
-from pipeline.stages.job_tracker import Board
+from pipeline.stages.job_tracker import JobTracker
 from pipeline.text import duration, printable
 from tests.support.owned_time import in_owned_time
 from tests.support.state_files import begun, listed
@@ -52,11 +52,11 @@ def log_of_json() -> Iterator[Any]:
 
 
 @contextmanager
-def board_of(folder: Path, *keys: str) -> Iterator[Board]:
+def board_of(folder: Path, *keys: str) -> Iterator[JobTracker]:
     """A board over the state file of a run that has listed these keys."""
     with begun(folder / "state") as state:
         listed(state, *keys)
-        yield Board(state, 9)
+        yield JobTracker(state, 9)
 
 
 @pytest.mark.parametrize(
@@ -141,11 +141,11 @@ def test_a_time_is_told_only_where_it_is_known(change):
 
 def test_a_gauge_reads_the_board(tmp_path):
     """A snapshot has the counts of the run, and what is left is pending or in flight."""
-    with board_of(tmp_path, "a", "b", "c") as board:
-        board.figures.listed, board.figures.started, board.figures.adopted = 9, 4, 2
-        board.figures.skipped.update({"not audio": 2, "empty object": 1})
+    with board_of(tmp_path, "a", "b", "c") as tracker:
+        tracker.figures.listed, tracker.figures.started, tracker.figures.adopted = 9, 4, 2
+        tracker.figures.skipped.update({"not audio": 2, "empty object": 1})
 
-        gauge = Gauge(board)
+        gauge = Gauge(tracker)
         asyncio.run(gauge.count())
         seen = gauge.read(0)
 
@@ -165,10 +165,10 @@ def test_a_gauge_reads_the_board(tmp_path):
 def test_the_rate_is_that_of_the_last_minute(tmp_path):
     """What was written more than a minute ago no longer counts for the rate."""
     rates = []
-    with board_of(tmp_path) as board:
-        gauge = Gauge(board)
+    with board_of(tmp_path) as tracker:
+        gauge = Gauge(tracker)
         for second, written in ((0, 0), (10, 100), (60, 100), (65, 100), (120, 220)):
-            board.figures.written = written
+            tracker.figures.written = written
             rates.append(gauge.read(second).rate)
 
     assert rates == pytest.approx([0, 10, 100 / 60, 0, 2])
@@ -178,12 +178,12 @@ def test_the_rate_is_that_of_the_last_minute(tmp_path):
 def test_a_log_gets_a_line_every_thirty_seconds(tmp_path, capsys, style, lines):
     """Where no one watches, a line every 30 seconds goes to stderr, and none when quiet."""
 
-    async def running(board: Board) -> None:
-        async with shown(board, style):
+    async def running(tracker: JobTracker) -> None:
+        async with shown(tracker, style):
             await asyncio.sleep(100)
 
-    with board_of(tmp_path) as board:
-        in_owned_time(running(board))
+    with board_of(tmp_path) as tracker:
+        in_owned_time(running(tracker))
 
     out, err = capsys.readouterr()
     assert (out, len(err.splitlines())) == ("", lines)
@@ -194,13 +194,13 @@ def test_a_log_gets_a_line_every_thirty_seconds(tmp_path, capsys, style, lines):
 def test_what_goes_another_way_is_said_at_once(tmp_path, capsys, style, said):
     """A note is a line of its own, once, within a second, and forges nothing."""
 
-    async def running(board: Board) -> None:
-        async with shown(board, style):
-            board.figures.notes.append("no \x1b queue")
+    async def running(tracker: JobTracker) -> None:
+        async with shown(tracker, style):
+            tracker.figures.notes.append("no \x1b queue")
             await asyncio.sleep(5)
 
-    with board_of(tmp_path) as board:
-        in_owned_time(running(board))
+    with board_of(tmp_path) as tracker:
+        in_owned_time(running(tracker))
 
     assert capsys.readouterr().err == said
 
@@ -208,14 +208,14 @@ def test_what_goes_another_way_is_said_at_once(tmp_path, capsys, style, said):
 def test_a_log_of_json_gets_an_event_every_thirty_seconds(tmp_path, capsys, json_log):
     """For a log collector progress is an event with its counts, and with the line for people."""
 
-    async def running(board: Board) -> None:
-        async with shown(board, style_for(quiet=False)):
+    async def running(tracker: JobTracker) -> None:
+        async with shown(tracker, style_for(quiet=False)):
             await asyncio.sleep(100)
 
     json_log(quiet=False)
-    with board_of(tmp_path) as board:
-        board.figures.listed = 1_500
-        in_owned_time(running(board))
+    with board_of(tmp_path) as tracker:
+        tracker.figures.listed = 1_500
+        in_owned_time(running(tracker))
 
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [line["event"] for line in lines] == ["progress"] * 3

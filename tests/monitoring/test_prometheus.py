@@ -13,9 +13,9 @@ from prometheus_client.parser import text_string_to_metric_families as metrics_o
 
 from pipeline import __version__
 from pipeline.failures import REFUSED, advice, classify
-from pipeline.monitoring.exporters import Watch
+from pipeline.monitoring.exporters import RunStatus
 from pipeline.monitoring.prometheus import PREFIX, as_text, registry_of
-from pipeline.naming import S3Place
+from pipeline.naming import S3Uri
 from pipeline.recordings.source import S3Source
 from pipeline.stages.stage_times import BOUNDS, Stage
 from tests.conftest import ROOT
@@ -32,11 +32,11 @@ DASHBOARD = ROOT / "deploy" / "grafana-dashboard.json"
 
 def busy(run: Run) -> None:
     """Something of everything has happened in the run."""
-    figures = run.board.figures
+    figures = run.tracker.figures
     figures.listed, figures.started, figures.written, figures.adopted = 20, 9, 5, 1
     figures.skipped["not audio"] = 2
     figures.failures["too long"] = 3
-    run.board.slots.refused_starts = 4
+    run.tracker.slots.refused_starts = 4
     run.transcriber.start_calls.calls, run.transcriber.start_calls.refused = 13, 2
     for job, took in (("a", 2), ("b", 40)):
         figures.passage.taken(job, 0)
@@ -59,8 +59,8 @@ async def text_of(folder: Path, *, exit_code: int | None = None, last_success: f
     """The metrics of a run in which something of everything has happened."""
     async with idle_run(folder) as run:
         busy(run)
-        watch = Watch(run, last_success)
-        with run.board.braking.on("slots"):
+        watch = RunStatus(run, last_success)
+        with run.tracker.braking.on("slots"):
             registry = registry_of(watch)
             if exit_code is not None:
                 watch.end(exit_code)
@@ -137,7 +137,7 @@ async def test_every_format_that_prometheus_asks_for_can_be_read(tmp_path):
     """The same families come as OpenMetrics, which is stricter."""
     async with idle_run(tmp_path) as run:
         busy(run)
-        registry = registry_of(Watch(run, 0))
+        registry = registry_of(RunStatus(run, 0))
         from prometheus_client.openmetrics.exposition import generate_latest
 
         strict = [family.name for family in open_metrics(generate_latest(registry).decode())]
@@ -149,8 +149,8 @@ async def test_every_format_that_prometheus_asks_for_can_be_read(tmp_path):
 async def test_a_hostile_source_forges_no_sample(tmp_path):
     """Quotes and newlines in a source stay within its label."""
     async with idle_run(tmp_path) as run:
-        run.source = S3Source(S3Place("calls", '"} 1\nforged 1\n\\'), run.s3)
-        families = list(metrics_of(as_text(registry_of(Watch(run, 0))).decode()))
+        run.source = S3Source(S3Uri("calls", '"} 1\nforged 1\n\\'), run.s3)
+        families = list(metrics_of(as_text(registry_of(RunStatus(run, 0))).decode()))
 
     assert {each.labels["source"] for family in families for each in family.samples} == {
         's3://calls/"} 1\nforged 1\n\\'

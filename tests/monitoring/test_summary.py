@@ -23,12 +23,12 @@ from pipeline.monitoring.summary import (
     balance,
     summarise,
 )
-from pipeline.naming import S3Place
+from pipeline.naming import S3Uri
 from pipeline.recordings.source import S3Source
 from pipeline.run import Run
-from pipeline.stages.counters import Figures
-from pipeline.stages.job_tracker import Board
-from pipeline.stages.stage_times import Spent
+from pipeline.stages.counters import Counters
+from pipeline.stages.job_tracker import JobTracker
+from pipeline.stages.stage_times import StageTotal
 from tests.conftest import ROOT
 from tests.support.state_files import begun, listed, running, written
 
@@ -61,7 +61,7 @@ FACTS = Summary(
     in_flight=0,
     oldest_in_flight_seconds=0.0,
     seconds=3_661.0,
-    stages={"start": Spent(1_200, 480.0)},
+    stages={"start": StageTotal(1_200, 480.0)},
     billed_seconds=0,
     cost=0.0,
     currency="USD",
@@ -248,14 +248,14 @@ def test_the_summary_as_json_comes_back():
     assert b"\n" not in line
 
 
-async def summary_of(folder: Path, board: Board, code: int = 0) -> Summary:
+async def summary_of(folder: Path, tracker: JobTracker, code: int = 0) -> Summary:
     """The summary of a run over a board, no call made."""
     config = resolve({"output": str(folder / "tasks.jsonl"), "max_in_flight": 9}, {})
     session = Session(config.aws, 1, None)
     async with aiohttp.ClientSession() as http:
-        s3 = S3(session, http, board.braking)
-        source = S3Source(S3Place("calls", ""), s3)
-        return summarise(Run(config, source, board, session, s3), code)
+        s3 = S3(session, http, tracker.braking)
+        source = S3Source(S3Uri("calls", ""), s3)
+        return summarise(Run(config, source, tracker, session, s3), code)
 
 
 async def test_the_facts_are_those_of_the_run(tmp_path):
@@ -265,9 +265,9 @@ async def test_the_facts_are_those_of_the_run(tmp_path):
         state.failed(job, TOO_LONG, "Words.")
         running(state, "running")
         listed(state, "waiting")
-        board = Board(state, 9)
-        board.figures.listed = 4
-        summary = await summary_of(tmp_path, board)
+        tracker = JobTracker(state, 9)
+        tracker.figures.listed = 4
+        summary = await summary_of(tmp_path, tracker)
 
     assert (summary.source, summary.listed, summary.most_in_flight) == ("s3://calls/", 4, 9)
     assert (summary.pending, summary.in_flight, summary.failed) == (1, 1, 1)
@@ -278,16 +278,16 @@ async def test_the_facts_are_those_of_the_run(tmp_path):
 async def test_the_moments_are_those_of_the_run(tmp_path):
     """Begin and end are UTC, as far apart as the run took, and the stages those of the board."""
     with begun(tmp_path / "state") as state:
-        board = Board(state, 9)
-        board.figures.begun -= 3_600
-        board.figures.passage.taken("job", 1)
-        board.figures.passage.runs("job", 3.5)
-        summary = await summary_of(tmp_path, board)
+        tracker = JobTracker(state, 9)
+        tracker.figures.begun -= 3_600
+        tracker.figures.passage.taken("job", 1)
+        tracker.figures.passage.runs("job", 3.5)
+        summary = await summary_of(tmp_path, tracker)
 
     begin, end = map(datetime.fromisoformat, (summary.begun, summary.ended))
     assert begin.tzinfo == UTC
     assert (end - begin).total_seconds() == pytest.approx(3_600, abs=2)
-    assert summary.stages["start"] == Spent(1, 2.5)
+    assert summary.stages["start"] == StageTotal(1, 2.5)
     assert list(summary.stages) == ["start", "wait", "collect", "write"]
 
 
@@ -311,7 +311,7 @@ def test_the_balance_holds_what_every_run_wrote(tmp_path):
         running(state, keys[4], keys[5], keys[6])
 
     with begun(tmp_path / "state") as state:
-        figures = Figures()
+        figures = Counters()
         figures.touched = listed(state, *keys)
         figures.listed, figures.skipped["not audio"] = 13, 3
         resumed, other, _ = (job for job, _ in state.in_flight())
@@ -327,7 +327,7 @@ def test_the_balance_holds_what_every_run_wrote(tmp_path):
 def test_a_row_that_is_lost_breaks_the_balance(tmp_path):
     """A recording that was listed and is nowhere any more is noticed."""
     with begun(tmp_path / "state") as state:
-        figures = Figures()
+        figures = Counters()
         figures.listed = figures.touched = listed(state, "a", "b", "c")
         state.rows("DELETE FROM recordings WHERE key = 'b'")
 
@@ -338,6 +338,6 @@ def test_a_row_that_is_lost_breaks_the_balance(tmp_path):
 async def test_the_exit_code_is_that_of_the_end(tmp_path, code):
     """Without failed recordings the exit code is the one that the run ended with."""
     with begun(tmp_path / "state") as state:
-        summary = await summary_of(tmp_path, Board(state, 9), code)
+        summary = await summary_of(tmp_path, JobTracker(state, 9), code)
 
     assert code == summary.exit_code

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.net.rate_limit import Pace, Slots
+from pipeline.net.rate_limit import ConcurrencyLimit, RateLimiter
 from tests.support.account import Account, Customer
 
 few = settings(max_examples=80, deadline=None)
@@ -21,7 +21,7 @@ MOVES = ["take", "take", "give back", "accepted", "looked", "refused", "adopt", 
 steps = st.lists(st.sampled_from(MOVES), max_size=120)
 
 
-def turns_of(pace: Pace, waits: list[float], *, throttled: bool = False) -> list[float]:
+def turns_of(pace: RateLimiter, waits: list[float], *, throttled: bool = False) -> list[float]:
     """The moments of calls that are asked for one after the other, after each of these pauses."""
     now, turns = 0.0, []
     for index, pause in enumerate(waits):
@@ -36,7 +36,7 @@ def turns_of(pace: Pace, waits: list[float], *, throttled: bool = False) -> list
     return turns
 
 
-def found(pace: Pace, rate: int, seconds: int = 10) -> Pace:
+def found(pace: RateLimiter, rate: int, seconds: int = 10) -> RateLimiter:
     """The pace, after so many calls a second were taken and one was throttled at the end."""
     for n in range(rate * seconds):
         pace.accepted(n / rate)
@@ -57,42 +57,42 @@ def assert_never_faster(rate: float, turns: list[float], saved: float = 0) -> No
 @given(rates, pauses)
 def test_no_window_holds_more_turns_than_the_rate_allows(rate, waits):
     """Never more than rate * t + 1 turns lie in any t seconds, and those of half a second more."""
-    assert_never_faster(rate, turns_of(Pace(rate), waits), saved=0.5)
+    assert_never_faster(rate, turns_of(RateLimiter(rate), waits), saved=0.5)
 
 
 @few
 @given(rates, pauses)
 def test_throttles_never_make_it_faster(rate, waits):
     """The ceiling holds for a throttled operation too, the slowest ones included."""
-    assert_never_faster(rate, turns_of(Pace(rate), waits, throttled=True))
+    assert_never_faster(rate, turns_of(RateLimiter(rate), waits, throttled=True))
 
 
 @few
 @given(rates, st.integers(2, 60))
 def test_the_rate_is_used_up(rate, calls):
     """Calls that all wait get exactly the rate, not less."""
-    turns = turns_of(Pace(rate), [0.0] * calls)
+    turns = turns_of(RateLimiter(rate), [0.0] * calls)
 
     assert turns[-1] == pytest.approx((calls - 1) / rate)
 
 
 def test_ten_a_second_are_a_tenth_of_a_second_apart():
     """A rate of 10 spaces the turns by 0.1 seconds."""
-    turns = turns_of(Pace(10), [5.0, 0, 0, 0])
+    turns = turns_of(RateLimiter(10), [5.0, 0, 0, 0])
 
     assert turns == pytest.approx([5, 5.1, 5.2, 5.3])
 
 
 def test_idle_time_saves_up_half_a_second_of_turns():
     """After an hour without a call those of half a second are made at once, then at the rate."""
-    turns = turns_of(Pace(4), [0, 3600, 0, 0, 0])
+    turns = turns_of(RateLimiter(4), [0, 3600, 0, 0, 0])
 
     assert turns == pytest.approx([0, 3600, 3600, 3600, 3600.25])
 
 
 def test_a_throttled_operation_saves_up_no_turns():
     """Where the service has refused a call it may have no bucket; each call waits its turn."""
-    pace = found(Pace(10), 4)
+    pace = found(RateLimiter(10), 4)
 
     first, second = turns_of(pace, [3600, 0])
 
@@ -101,14 +101,14 @@ def test_a_throttled_operation_saves_up_no_turns():
 
 def test_a_throttled_call_finds_what_the_service_takes():
     """The rate after a throttle is a twentieth under what was accepted during five seconds."""
-    pace = found(Pace(25), rate=4)
+    pace = found(RateLimiter(25), rate=4)
 
     assert pace.rate(10) == pytest.approx(4 * 0.95)
 
 
 def test_what_was_accepted_long_ago_is_not_counted():
     """A quota that fell is found by the calls of the last five seconds alone."""
-    pace = found(Pace(25), rate=20)
+    pace = found(RateLimiter(25), rate=20)
     for n in range(12):
         pace.accepted(100 + n / 2)
 
@@ -120,7 +120,7 @@ def test_what_was_accepted_long_ago_is_not_counted():
 
 def test_throttles_now_and_then_leave_half_of_the_rate():
     """Every tenth call is throttled, whatever the rate is: half of what was found is left."""
-    pace, now = found(Pace(25), rate=10), 20.0
+    pace, now = found(RateLimiter(25), rate=10), 20.0
     for call in range(3_000):
         now += pace.delay(now)
         pace.take(now)
@@ -131,7 +131,7 @@ def test_throttles_now_and_then_leave_half_of_the_rate():
 
 def test_a_service_that_took_nothing_halves_the_rate():
     """Where no call was accepted of late, the next throttle halves the rate."""
-    pace = Pace(10)
+    pace = RateLimiter(10)
 
     pace.throttled(0)
 
@@ -140,7 +140,7 @@ def test_a_service_that_took_nothing_halves_the_rate():
 
 def test_throttles_of_one_second_count_once():
     """The calls already under way when the first was throttled say nothing new."""
-    pace = Pace(100)
+    pace = RateLimiter(100)
     pace.throttled(0)
     once = pace.rate(1)
 
@@ -153,7 +153,7 @@ def test_throttles_of_one_second_count_once():
 @pytest.mark.parametrize(("seconds", "part"), [(0, 0.95), (30, 1), (60, 1.05), (90, 1.4)])
 def test_the_way_back_is_a_cubic_curve(seconds, part):
     """Slow around the rate that was found, at it after 30 seconds, steep after a minute."""
-    pace = found(Pace(1000), rate=10)
+    pace = found(RateLimiter(1000), rate=10)
 
     assert pace.rate(10 + seconds) == pytest.approx(10 * part)
 
@@ -162,7 +162,7 @@ def test_the_way_back_is_a_cubic_curve(seconds, part):
 @given(rates, st.lists(st.tuples(st.floats(0, 20), st.integers(0, 9)), max_size=30))
 def test_the_rate_is_never_above_the_ceiling_nor_nothing(rate, moments):
     """Whatever is throttled or accepted, the ceiling and a call in ten seconds are the bounds."""
-    pace, now = Pace(rate), 0.0
+    pace, now = RateLimiter(rate), 0.0
     for pause, calls in moments:
         now += pause
         for _ in range(calls):
@@ -175,7 +175,7 @@ def test_the_rate_is_never_above_the_ceiling_nor_nothing(rate, moments):
 @given(st.floats(0.1, 25), st.lists(st.floats(0, 20), max_size=30))
 def test_a_throttled_rate_recovers_to_the_ceiling_in_ten_minutes(rate, pauses):
     """Without throttles the usual ceiling is reached again, however low the rate had fallen."""
-    pace, now = Pace(rate), 0.0
+    pace, now = RateLimiter(rate), 0.0
     for pause in pauses:
         now += pause
         pace.throttled(now)
@@ -188,7 +188,7 @@ def test_a_throttled_rate_recovers_to_the_ceiling_in_ten_minutes(rate, pauses):
 
 def test_endless_throttles_leave_one_call_in_ten_seconds():
     """The rate falls to a tenth and no lower, so that a recovered service is noticed."""
-    pace = Pace(25)
+    pace = RateLimiter(25)
 
     for second in range(0, 1000, 2):
         pace.throttled(second)
@@ -198,13 +198,13 @@ def test_endless_throttles_leave_one_call_in_ten_seconds():
 
 def test_a_limiter_twice_too_fast_is_noticed():
     """The check of these tests fails for turns that come at twice the rate."""
-    twice_too_fast = turns_of(Pace(20), [0.0] * 10)
+    twice_too_fast = turns_of(RateLimiter(20), [0.0] * 10)
 
     with pytest.raises(AssertionError):
         assert_never_faster(10, twice_too_fast)
 
 
-def play(slots: Slots, moves: list[str]) -> float:
+def play(slots: ConcurrencyLimit, moves: list[str]) -> float:
     """Make the moves that are possible, hold the invariants after each, return the time."""
     now, adopted = 0.0, 0
     for move in moves:
@@ -232,14 +232,14 @@ def play(slots: Slots, moves: list[str]) -> float:
 @given(ceilings, steps)
 def test_never_more_slots_are_held_than_the_ceiling(ceiling, moves):
     """A slot is given within the ceiling only, and who gets none is told to wait for a while."""
-    play(Slots(ceiling), moves)
+    play(ConcurrencyLimit(ceiling), moves)
 
 
 @few
 @given(ceilings, steps)
 def test_after_refusals_every_slot_can_be_held_again(ceiling, moves):
     """Ten minutes after the last refusal starts that are accepted fill the ceiling at once."""
-    slots = Slots(ceiling)
+    slots = ConcurrencyLimit(ceiling)
     now = play(slots, [move for move in moves if move != "adopt"]) + 601
 
     for _ in range(slots.held + 1):  # every start that was under way is answered
@@ -252,7 +252,7 @@ def test_after_refusals_every_slot_can_be_held_again(ceiling, moves):
 
 def test_a_full_house_gives_no_slot():
     """The slot after the last one is not given before one is given back."""
-    slots = Slots(2)
+    slots = ConcurrencyLimit(2)
     taken = [slots.take(0), slots.take(0), slots.take(0)]
 
     slots.ended()
@@ -262,7 +262,7 @@ def test_a_full_house_gives_no_slot():
 
 def test_a_refused_start_waits_for_one_of_ours_to_end():
     """After a refusal the next start gets a slot only when another is given back."""
-    slots = Slots(10)
+    slots = ConcurrencyLimit(10)
     for _ in range(4):
         slots.take(0)
     slots.refused(0)
@@ -275,7 +275,7 @@ def test_a_refused_start_waits_for_one_of_ours_to_end():
 
 def test_a_refusal_with_nothing_of_ours_running_is_not_tried_again_at_once():
     """Where others hold every slot of the account, the next start waits for ten seconds."""
-    slots = Slots(1)
+    slots = ConcurrencyLimit(1)
     slots.take(0)
 
     slots.refused(0)
@@ -284,16 +284,16 @@ def test_a_refusal_with_nothing_of_ours_running_is_not_tried_again_at_once():
     assert slots.patience(20) == math.inf
 
 
-def refused_at(held: int, now: float = 0) -> Slots:
+def refused_at(held: int, now: float = 0) -> ConcurrencyLimit:
     """Slots of which so many are held when one more start is refused."""
-    slots = Slots(100)
+    slots = ConcurrencyLimit(100)
     for _ in range(held + 1):
         slots.take(now)
     slots.refused(now)
     return slots
 
 
-def starts_taken(slots: Slots, now: float, rounds: int) -> list[int]:
+def starts_taken(slots: ConcurrencyLimit, now: float, rounds: int) -> list[int]:
     """How many starts are taken until none is, after each of so many rounds of acceptance."""
     taken = []
     for _ in range(rounds):
@@ -339,7 +339,7 @@ def test_a_refusal_begins_the_steps_anew():
 
 def test_patience_lasts_until_one_more_may_be_tried():
     """Who waits for a slot is told when one may be tried though none of ours ends."""
-    never, starved, full = Slots(5), refused_at(0, now=2), refused_at(3, now=2)
+    never, starved, full = ConcurrencyLimit(5), refused_at(0, now=2), refused_at(3, now=2)
 
     assert never.patience(0) == math.inf
     assert (starved.patience(5), starved.patience(99)) == (7, 0)
@@ -357,7 +357,7 @@ def test_who_waits_while_the_limit_rises_waits_for_an_answer():
 
 def test_adopted_jobs_count_against_the_limit():
     """Jobs that already run take slots even beyond the limit, and none is free until they end."""
-    slots = Slots(1)
+    slots = ConcurrencyLimit(1)
     slots.take_anyway()
     slots.take_anyway()
     slots.ended()
@@ -486,7 +486,7 @@ def test_a_full_account_is_not_hammered_when_our_jobs_have_ended():
 
 def test_who_may_hold_no_more_waits_for_an_end():
     """At the ceiling nothing is guessed at: who waits is not told to try again at once."""
-    slots = Slots(5)
+    slots = ConcurrencyLimit(5)
     for _ in range(5):
         slots.take(0)
     slots.refused(0)
@@ -500,7 +500,7 @@ def test_who_may_hold_no_more_waits_for_an_end():
 
 def test_throttles_by_chance_never_starve_an_operation_that_is_hardly_used():
     """A twentieth of the calls throttled, whatever the rate is: about half is left."""
-    pace = Pace(3500)
+    pace = RateLimiter(3500)
     for second in range(600):
         for call in range(10):
             moment = second + call / 10
@@ -514,7 +514,7 @@ def test_throttles_by_chance_never_starve_an_operation_that_is_hardly_used():
 
 def test_where_ends_are_told_none_is_guessed():
     """From the first event on a slot is free when its job is known to have ended, not before."""
-    slots = Slots(10)
+    slots = ConcurrencyLimit(10)
     for _ in range(4):
         assert slots.take(0)
     assert slots.take(0)

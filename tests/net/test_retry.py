@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline.errors import (
+    Deferred,
     Expired,
     JobExists,
     NoFreeSlot,
-    NotNow,
     PipelineError,
     RecordingFailed,
     ServiceUnreachable,
@@ -22,8 +22,8 @@ from pipeline.errors import (
     Unavailable,
 )
 from pipeline.net import retry
-from pipeline.net.rate_limit import Slots
-from pipeline.net.retry import Operation, SlotGate, Waiting
+from pipeline.net.rate_limit import ConcurrencyLimit
+from pipeline.net.retry import RateLimitedCall, SlotGate, WaitTimes
 from tests.support.owned_time import in_owned_time, now
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def answer_of(service: Callable[[], Awaitable[str]], rate: float = 10) -> str:
     """What one call through an operation returns."""
 
     async def calling() -> str:
-        return await Operation("Get", rate, Waiting()).call(service)
+        return await RateLimitedCall("Get", rate, WaitTimes()).call(service)
 
     return in_owned_time(calling())
 
@@ -68,7 +68,7 @@ def test_calls_keep_the_pace():
     service = Service("yes")
 
     async def calling() -> None:
-        operation = Operation("Get", 10, Waiting())
+        operation = RateLimitedCall("Get", 10, WaitTimes())
         await asyncio.gather(*(operation.call(service) for _ in range(21)))
 
     in_owned_time(calling())
@@ -81,7 +81,7 @@ def test_a_throttled_call_is_made_again_and_counted():
     service = Service(Throttled(), Throttled(), "yes")
 
     async def calling() -> Any:
-        operation = Operation("Get", 10, Waiting())
+        operation = RateLimitedCall("Get", 10, WaitTimes())
         return await operation.call(service), operation.calls, operation.refused
 
     assert in_owned_time(calling()) == ("yes", 3, 2)
@@ -92,7 +92,7 @@ def test_a_throttle_slows_the_calls_that_follow():
     service = Service(Throttled(), "yes")
 
     async def calling() -> None:
-        operation = Operation("Get", 10, Waiting())
+        operation = RateLimitedCall("Get", 10, WaitTimes())
         await operation.call(service)
         await asyncio.gather(*(operation.call(service) for _ in range(3)))
 
@@ -134,7 +134,7 @@ def test_a_service_that_falls_silent_is_given_up_after_eight_tries():
     service = Service("yes", Unavailable("No answer."))
 
     async def calling() -> None:
-        operation = Operation("Get", 10, Waiting())
+        operation = RateLimitedCall("Get", 10, WaitTimes())
         await operation.call(service)
         await asyncio.sleep(1)
         await operation.call(service)
@@ -151,7 +151,7 @@ def test_a_fault_of_one_call_while_others_are_answered_is_postponed(answer):
     broken = Service(Unavailable("No answer."))
 
     async def calling() -> None:
-        operation = Operation("Get", 10, Waiting())
+        operation = RateLimitedCall("Get", 10, WaitTimes())
 
         async def others() -> None:
             await asyncio.sleep(0.2)
@@ -160,7 +160,7 @@ def test_a_fault_of_one_call_while_others_are_answered_is_postponed(answer):
 
         await asyncio.gather(operation.call(broken), others())
 
-    with pytest.raises(NotNow, match="No answer"):
+    with pytest.raises(Deferred, match="No answer"):
         in_owned_time(calling())
 
 
@@ -189,13 +189,13 @@ def test_other_answers_are_not_tried_again(error):
 def test_waiting_is_counted_once_however_many_wait():
     """The time of a brake is that in which at least one task waited."""
 
-    async def waiting_for(waiting: Waiting, delay: float, seconds: float) -> None:
+    async def waiting_for(waiting: WaitTimes, delay: float, seconds: float) -> None:
         await asyncio.sleep(delay)
         with waiting.on("slots"):
             await asyncio.sleep(seconds)
 
     async def both() -> dict[str, float]:
-        waiting = Waiting()
+        waiting = WaitTimes()
         await asyncio.gather(waiting_for(waiting, 0, 3), waiting_for(waiting, 2, 4))
         await asyncio.sleep(10)
         return waiting.seconds()
@@ -207,7 +207,7 @@ def test_who_still_waits_is_counted():
     """A look at the totals holds the time of a wait that has not ended."""
 
     async def looking() -> dict[str, float]:
-        waiting = Waiting()
+        waiting = WaitTimes()
         with waiting.on("slots"):
             await asyncio.sleep(2)
             return waiting.seconds()
@@ -219,8 +219,8 @@ def test_a_pace_is_no_brake_where_nobody_waits():
     """An operation whose calls come slowly held the run back for no second."""
 
     async def calling() -> dict[str, float]:
-        waiting = Waiting()
-        operation = Operation("Get", 10, waiting)
+        waiting = WaitTimes()
+        operation = RateLimitedCall("Get", 10, waiting)
         for _ in range(3):
             await operation.call(Service("yes"))
             await asyncio.sleep(1)
@@ -251,7 +251,7 @@ def answer_with(credentials: Credentials, service: Service) -> tuple[str, int]:
     """What a call returns whose token may expire, and how many calls were refused."""
 
     async def calling() -> tuple[str, int]:
-        operation = Operation("Get", 10, Waiting(), credentials.renew)
+        operation = RateLimitedCall("Get", 10, WaitTimes(), credentials.renew)
         return await operation.call(service), operation.refused
 
     return in_owned_time(calling())
@@ -302,7 +302,7 @@ def test_a_throttle_slows_those_who_wait_already():
     service = Service(*["yes"] * 20, Throttled(), "yes")
 
     async def calling() -> None:
-        operation = Operation("Get", 10, Waiting())
+        operation = RateLimitedCall("Get", 10, WaitTimes())
         await asyncio.gather(*(operation.call(service) for _ in range(40)))
 
     in_owned_time(calling())
@@ -316,7 +316,7 @@ def test_a_cancelled_call_leaves_the_queue_to_others():
     service = Service("yes")
 
     async def calling() -> float:
-        operation = Operation("Get", 1, Waiting())
+        operation = RateLimitedCall("Get", 1, WaitTimes())
         tasks = [asyncio.ensure_future(operation.call(service)) for _ in range(5)]
         await asyncio.sleep(0.5)
         for task in tasks[1:4]:
@@ -345,7 +345,7 @@ def test_no_more_jobs_than_slots_run_at_once():
         gate.give_back()
 
     async def all_jobs() -> float:
-        gate = SlotGate(3, Waiting())
+        gate = SlotGate(3, WaitTimes())
         await asyncio.gather(*(job(gate) for _ in range(20)))
         return now()
 
@@ -363,7 +363,7 @@ def test_a_refused_start_is_tried_again_when_a_job_ends():
     """Who was refused gets the slot of the next job that ends, and not a moment sooner."""
 
     async def refused() -> float:
-        gate = SlotGate(5, Waiting())
+        gate = SlotGate(5, WaitTimes())
         await gate.take()
         await gate.take()
         refuse(gate)
@@ -378,7 +378,7 @@ def test_a_full_account_without_jobs_of_ours_is_not_hammered():
     """A start that is refused again and again is tried every ten seconds, not at the start rate."""
 
     async def refused() -> tuple[float, int]:
-        gate = SlotGate(5, Waiting())
+        gate = SlotGate(5, WaitTimes())
         await gate.take()
         for _ in range(6):
             refuse(gate)
@@ -392,7 +392,7 @@ def test_a_wait_for_a_slot_can_be_cancelled():
     """Who is cancelled while waiting takes no slot with it."""
 
     async def cancelled() -> tuple[int, bool]:
-        gate = SlotGate(1, Waiting())
+        gate = SlotGate(1, WaitTimes())
         await gate.take()
         waiter = asyncio.ensure_future(gate.take())
         await asyncio.sleep(1)
@@ -409,7 +409,7 @@ def test_adopted_jobs_are_given_back_as_others():
     """A job of an earlier run holds a slot until it ends."""
 
     async def adopted() -> float:
-        gate = SlotGate(1, Waiting())
+        gate = SlotGate(1, WaitTimes())
         gate.adopt()
         asyncio.get_running_loop().call_later(2, gate.give_back)
         await gate.take()
@@ -423,7 +423,7 @@ def test_a_wait_for_a_slot_never_spins(begun_at):
     """However a moment is rounded, who waits is woken a few times, not again and again."""
     looks = 0
 
-    class Counting(Slots):
+    class Counting(ConcurrencyLimit):
         def take(self, now: float) -> bool:
             nonlocal looks
             looks += 1
@@ -431,7 +431,7 @@ def test_a_wait_for_a_slot_never_spins(begun_at):
 
     async def starved() -> float:
         await asyncio.sleep(float(begun_at))
-        gate = SlotGate(5, Waiting())
+        gate = SlotGate(5, WaitTimes())
         gate.slots = Counting(5)
         await gate.take()
         for _ in range(10):
@@ -447,7 +447,7 @@ def test_adopted_jobs_beyond_the_ceiling_are_waited_for_in_peace():
     """With more jobs of an earlier run than slots, a start waits for their ends without a timer."""
 
     async def crowded() -> float:
-        gate = SlotGate(2, Waiting())
+        gate = SlotGate(2, WaitTimes())
         for seconds in (1, 2, 3, 4):
             gate.adopt()
             asyncio.get_running_loop().call_later(seconds, gate.give_back)

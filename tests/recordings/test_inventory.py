@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.naming import S3Place
+from pipeline.naming import S3Uri
 from pipeline.recordings.inventory import columns_of, entries_of
-from pipeline.recordings.source import Entry
+from pipeline.recordings.source import SourceObject
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,7 +28,7 @@ DAY = "2026-01-02T01-00Z"
 SCHEMA = (
     "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, LastModifiedDate, ETag, StorageClass"
 )
-PLACE = S3Place("audio", "")
+PLACE = S3Uri("audio", "")
 KEYS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 
 
@@ -48,9 +48,9 @@ def part(rows: Iterable[dict[str, str]], schema: str = SCHEMA) -> bytes:
     return gzip.compress(text.getvalue().encode())
 
 
-def read(content: bytes, schema: str = SCHEMA, below: str = "") -> list[Entry]:
+def read(content: bytes, schema: str = SCHEMA, below: str = "") -> list[SourceObject]:
     columns = columns_of(schema, PLACE)
-    return list(entries_of(io.BytesIO(content), columns, S3Place("audio", below)))
+    return list(entries_of(io.BytesIO(content), columns, S3Uri("audio", below)))
 
 
 def put_inventory(folder: Path, *parts: bytes, day: str = DAY, **other: Any) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def test_an_entry_is_what_a_listing_would_say(key, size, storage):
     """Key byte for byte, ETag without quotes, size and storage class."""
     content = part([row(key, "9f86-2", str(size), StorageClass=storage)])
 
-    assert read(content) == [Entry(key, "9f86-2", size, storage)]
+    assert read(content) == [SourceObject(key, "9f86-2", size, storage)]
 
 
 def test_a_key_encoded_in_either_way_is_read():
@@ -129,7 +129,7 @@ def test_columns_may_stand_in_any_order():
     """What a field means is in the manifest alone; optional fields may be missing."""
     schema = "Bucket, ETag, Size, Key"
 
-    assert read(part([row("a.mp3", "e", "7")], schema), schema) == [Entry("a.mp3", "e", 7)]
+    assert read(part([row("a.mp3", "e", "7")], schema), schema) == [SourceObject("a.mp3", "e", 7)]
 
 
 # A run

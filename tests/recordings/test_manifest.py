@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.errors import BadSettings
 from pipeline.recordings.manifest import ManifestSource
-from pipeline.recordings.source import Entry, FolderSource, Selection
+from pipeline.recordings.source import FolderSource, Selection, SourceObject
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -39,14 +39,14 @@ class Bucket:
         """The key in a URI of this bucket."""
         return uri.removeprefix("s3://calls/") if uri.startswith("s3://calls/") else None
 
-    async def pages(self) -> AsyncIterator[list[Entry]]:
+    async def pages(self) -> AsyncIterator[list[SourceObject]]:
         """A manifest's source is not listed."""
         raise AssertionError
         yield []
 
-    async def look_up(self, key: str) -> Entry | None:
+    async def look_up(self, key: str) -> SourceObject | None:
         """Every object has the same content."""
-        return None if "missing" in key else Entry(key, "1", 7)
+        return None if "missing" in key else SourceObject(key, "1", 7)
 
     async def read_part(self, key: str, first: int, last: int) -> bytes | None:
         """Nobody reads."""
@@ -62,7 +62,7 @@ def fill(path: Path, content: str | bytes) -> None:
     path.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
-async def pages_of(path: Path, content: str | bytes) -> list[list[Entry]]:
+async def pages_of(path: Path, content: str | bytes) -> list[list[SourceObject]]:
     """What a manifest of this content names."""
     fill(path, content)
     return [page async for page in ManifestSource(path, Bucket(), NO_BUCKET).pages()]
@@ -227,7 +227,7 @@ async def test_what_a_line_knows_is_not_looked_up(tmp_path, name, content):
     """ETag and size in a line are believed, so that it costs no call."""
     (page,) = await pages_of(tmp_path / name, content)
 
-    assert page == [Entry("missing.mp3", "e", 9, "GLACIER")]
+    assert page == [SourceObject("missing.mp3", "e", 9, "GLACIER")]
 
 
 @pytest.mark.parametrize(
@@ -236,14 +236,16 @@ async def test_what_a_line_knows_is_not_looked_up(tmp_path, name, content):
 )
 async def test_what_a_line_does_not_know_is_looked_up(path, facts):
     """Half of the facts is none."""
-    assert await pages_of(path, json.dumps({"key": "a.mp3"} | facts)) == [[Entry("a.mp3", "1", 7)]]
+    assert await pages_of(path, json.dumps({"key": "a.mp3"} | facts)) == [
+        [SourceObject("a.mp3", "1", 7)]
+    ]
 
 
 async def test_what_failed_is_looked_up(path):
     """A line of the failures file is older than the file that was repaired since."""
     line = json.dumps({"key": "a.mp3", "reason": "not audio", "etag": "old", "size": 1})
 
-    assert await pages_of(path, line) == [[Entry("a.mp3", "1", 7)]]
+    assert await pages_of(path, line) == [[SourceObject("a.mp3", "1", 7)]]
 
 
 async def test_facts_of_a_file_are_not_believed(path):
@@ -253,7 +255,9 @@ async def test_facts_of_a_file_are_not_believed(path):
     fill(path, json.dumps({"key": "../manifest.txt", "etag": "e", "size": 9}))
     source = ManifestSource(path, FolderSource(folder, "served"), NO_BUCKET)
 
-    assert [p async for p in source.pages()] == [[Entry("../manifest.txt", "", 0, "NOT_THERE")]]
+    assert [p async for p in source.pages()] == [
+        [SourceObject("../manifest.txt", "", 0, "NOT_THERE")]
+    ]
 
 
 @pytest.mark.parametrize("name", ["keys.txt.gz", "keys.jsonl.gz", "KEYS.CSV.GZ"])

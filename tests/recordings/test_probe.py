@@ -19,8 +19,8 @@ from pipeline.failures import (
     TOO_SHORT,
     UNSUPPORTED,
 )
-from pipeline.recordings.probe import Sound, Unreadable, read_sound, why_refused
-from pipeline.recordings.range_reader import PartialFile, Piece, Pieces
+from pipeline.recordings.probe import AudioInfo, Unreadable, read_sound, why_refused
+from pipeline.recordings.range_reader import Piece, RangeReader, SplicedReader
 from tests.conftest import RECORDINGS
 from tests.support import made_media as made
 
@@ -49,9 +49,9 @@ class Fetches:
             return file.read(last - first + 1)
 
 
-def look(path: Path) -> tuple[Sound, Fetches]:
+def look(path: Path) -> tuple[AudioInfo, Fetches]:
     fetches = Fetches(path)
-    return read_sound(PartialFile(path.stat().st_size, fetches)), fetches
+    return read_sound(RangeReader(path.stat().st_size, fetches)), fetches
 
 
 def decoded_seconds(path: Path) -> float:
@@ -206,14 +206,14 @@ def test_an_error_of_fetching_is_that_error(tmp_path):
         raise ConnectionRefusedError(first, last)
 
     with pytest.raises(ConnectionRefusedError):
-        read_sound(PartialFile(1000, refuse))
+        read_sound(RangeReader(1000, refuse))
 
 
 @given(bytes_and_reads)
 def test_parts_read_as_the_whole_file_would(content_and_reads):
     """Wherever one reads, a file in parts gives the bytes that are there."""
     content, reads = content_and_reads
-    file = PartialFile(len(content), lambda first, last: content[first : last + 1])
+    file = RangeReader(len(content), lambda first, last: content[first : last + 1])
 
     for place, most in reads:
         file.seek(place)
@@ -228,10 +228,10 @@ def test_a_hole_leaves_everything_else_in_its_place(content_and_reads, first, se
     """A file with a hole is as long as before, and holds the same bytes around it."""
     content, reads = content_and_reads
     start, end = sorted(min(each, len(content)) for each in (first, second))
-    whole = PartialFile(len(content), lambda a, b: content[a : b + 1])
+    whole = RangeReader(len(content), lambda a, b: content[a : b + 1])
     pieces = [Piece(0, start), Piece(start, end, b"!"), Piece(end, len(content))]
     expected = content[:start] + b"!".ljust(end - start, b"\0")[: end - start] + content[end:]
-    file = Pieces(whole, pieces)
+    file = SplicedReader(whole, pieces)
 
     for place, most in reads:
         file.seek(place)
@@ -245,18 +245,18 @@ def test_a_hole_leaves_everything_else_in_its_place(content_and_reads, first, se
 @pytest.mark.parametrize(
     ("sound", "named", "reason"),
     [
-        (Sound(60, 1, 8000, "wav"), "wav", None),
-        (Sound(60, 1, 8000, "wav"), "", None),
-        (Sound(60, 2, 48000, "m4a"), "mp4", None),
-        (Sound(60, 1, 8000, ""), "wav", UNSUPPORTED),
-        (Sound(60, 1, 8000, "mp3"), "wav", FORMAT_MISMATCH),
-        (Sound(60, 3, 8000, "wav"), "wav", TOO_MANY_CHANNELS),
-        (Sound(60, 1, 7999, "wav"), "wav", SAMPLE_RATE),
-        (Sound(60, 1, 96000, "wav"), "wav", SAMPLE_RATE),
-        (Sound(0.49, 1, 8000, "wav"), "wav", TOO_SHORT),
-        (Sound(0.5, 1, 8000, "wav"), "wav", None),
-        (Sound(8 * 3600, 1, 8000, "wav"), "wav", None),
-        (Sound(8 * 3600 + 1, 1, 8000, "wav"), "wav", TOO_LONG),
+        (AudioInfo(60, 1, 8000, "wav"), "wav", None),
+        (AudioInfo(60, 1, 8000, "wav"), "", None),
+        (AudioInfo(60, 2, 48000, "m4a"), "mp4", None),
+        (AudioInfo(60, 1, 8000, ""), "wav", UNSUPPORTED),
+        (AudioInfo(60, 1, 8000, "mp3"), "wav", FORMAT_MISMATCH),
+        (AudioInfo(60, 3, 8000, "wav"), "wav", TOO_MANY_CHANNELS),
+        (AudioInfo(60, 1, 7999, "wav"), "wav", SAMPLE_RATE),
+        (AudioInfo(60, 1, 96000, "wav"), "wav", SAMPLE_RATE),
+        (AudioInfo(0.49, 1, 8000, "wav"), "wav", TOO_SHORT),
+        (AudioInfo(0.5, 1, 8000, "wav"), "wav", None),
+        (AudioInfo(8 * 3600, 1, 8000, "wav"), "wav", None),
+        (AudioInfo(8 * 3600 + 1, 1, 8000, "wav"), "wav", TOO_LONG),
     ],
 )
 def test_what_the_service_refuses_is_known_before(sound, named, reason):

@@ -14,9 +14,9 @@ from pipeline.errors import NoSuchSource
 from pipeline.recordings.source import (
     LARGEST,
     MEDIA_FORMATS,
-    Entry,
     FolderSource,
     Selection,
+    SourceObject,
     certain_format,
     extension,
     walk,
@@ -39,8 +39,8 @@ ODD_NAMES = (
 )
 
 
-def entry(key: str = "a.mp3", size: int = 7, storage: str = "") -> Entry:
-    return Entry(key, "9f86", size, storage)
+def entry(key: str = "a.mp3", size: int = 7, storage: str = "") -> SourceObject:
+    return SourceObject(key, "9f86", size, storage)
 
 
 def reason(selection: Selection, key: str) -> str | None:
@@ -54,7 +54,7 @@ def make(folder: Path, *names: str, content: bytes = b"RIFF") -> None:
         path.write_bytes(content)
 
 
-def found(folder: Path) -> dict[str, Entry]:
+def found(folder: Path) -> dict[str, SourceObject]:
     return {each.key: each for each in walk(folder)}
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pipeline.errors import BadSettings, StateUnusable
 from pipeline.html.page import document, table
 from pipeline.label_studio.push_ledger import Place, remembering
-from pipeline.model import Heard
+from pipeline.model import TranscriptStats
 from pipeline.monitoring.summary import Failure
 from pipeline.report import sentences
 from pipeline.report.page import page
@@ -31,7 +31,7 @@ from tests.support.state_files import SOURCE, begun, listed, running, written
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.report.run_record import Night
+    from pipeline.report.run_record import RunRecord
 
 HOSTILE = "<script>alert(1)</script>\"'&<img src=x onerror=alert(2)>\n\x1b[31m/../../key.mp3"
 moments = st.floats(BEGUN, BEGUN + 1e6)
@@ -42,7 +42,7 @@ def state_path(tmp_path):
     return tmp_path / "tasks.jsonl.state"
 
 
-def night_of(path: Path, number: int | None = None, moment: float = BEGUN + HOUR) -> Night:
+def night_of(path: Path, number: int | None = None, moment: float = BEGUN + HOUR) -> RunRecord:
     with read_state(path) as state:
         return read_night(state, number, moment)
 
@@ -139,7 +139,7 @@ def test_how_a_run_ended_is_told(path, code, outcome):
 def test_a_run_that_goes_on_is_told_as_far_as_it_is(path):
     """Beside a run the page has the figures of its last sample and of the state file."""
     with run_begun(path) as state:
-        hear(state, {"a.mp3": Heard(0.5, 60.0, 5.0)})
+        hear(state, {"a.mp3": TranscriptStats(0.5, 60.0, 5.0)})
         running(state, "b.mp3")
         listed(state, "c.mp3")
         state.note_started()
@@ -169,10 +169,10 @@ def test_a_run_that_was_killed_is_told_as_such(path):
 def test_an_earlier_run_keeps_its_own_figures(path):
     """Of each run the page has what that run did, whatever happened since."""
     with run_begun(path) as state:
-        hear(state, {"a.mp3": Heard(0.4, 60.0, 5.0)})
+        hear(state, {"a.mp3": TranscriptStats(0.4, 60.0, 5.0)})
         end(state, written=1, failed=0)
     with run_begun(path, BEGUN + 86_400) as state:
-        hear(state, {"b.mp3": Heard(0.8, 60.0, 5.0)})
+        hear(state, {"b.mp3": TranscriptStats(0.8, 60.0, 5.0)})
         end(state, written=5, failed=0)
 
     first, last = night_of(path, 1), night_of(path)
@@ -288,7 +288,7 @@ def test_the_page_needs_nothing_else(path):
 def test_keys_and_words_are_no_markup(path):
     """Whatever a key or the service says is shown as text, on one line, and runs nowhere."""
     with run_begun(path) as state:
-        hear(state, {HOSTILE: Heard(0.1, 1.0, 1.0)})
+        hear(state, {HOSTILE: TranscriptStats(0.1, 1.0, 1.0)})
         fail(state, {f"{HOSTILE}2": (HOSTILE, HOSTILE)})
         end(state, failures={HOSTILE: 1}, stopped=HOSTILE, source=HOSTILE, output=HOSTILE,
             exit_code=2)  # fmt: skip
@@ -309,7 +309,7 @@ def test_a_long_key_shows_its_two_ends(path):
     """A key of a thousand characters does not fill the page; pointed at, it is whole."""
     key = f"calls/{'x' * 1000}/end.mp3"
     with run_begun(path) as state:
-        hear(state, {key: Heard(0.1, 1.0, 1.0)})
+        hear(state, {key: TranscriptStats(0.1, 1.0, 1.0)})
         end(state)
 
     found = Parsed(page_of(path))
@@ -430,7 +430,7 @@ def test_recordings_are_counted_by_their_confidence(path):
     """Bands hold what lies in them, the last one 1 too, and silence is in none."""
     given = (0.0, 0.019, 0.02, 0.5, 0.99, 1.0, None)
     with run_begun(path) as state:
-        hear(state, {f"{n}": Heard(each, 2.0, 1.0) for n, each in enumerate(given)})
+        hear(state, {f"{n}": TranscriptStats(each, 2.0, 1.0) for n, each in enumerate(given)})
 
         bands = confidences(state, 1, 50)
         summed = totals(state, 1)
@@ -443,7 +443,7 @@ def test_jobs_are_counted_by_their_length(path):
     """The last band has all longer ones, and jobs of earlier runs are in none."""
     took = (0.5, 1.5, 1.6, 2.5, 99.0, None)
     with run_begun(path) as state:
-        hear(state, {f"{n}": Heard(0.9, 2.0, each) for n, each in enumerate(took)})
+        hear(state, {f"{n}": TranscriptStats(0.9, 2.0, each) for n, each in enumerate(took)})
 
         assert job_seconds(state, 1, 1.0, 4) == [1, 2, 1, 1]
         assert totals(state, 1)[4:] == (5, 99.0)
@@ -458,7 +458,7 @@ def test_the_least_certain_come_first(tmp_path_factory, given):
     """Whatever they are, the worst are the lowest ones in their order."""
     path = tmp_path_factory.mktemp("night") / "state"
     with run_begun(path) as state:
-        hear(state, {f"{n}": Heard(each, 1.0, 1.0) for n, each in enumerate(given)})
+        hear(state, {f"{n}": TranscriptStats(each, 1.0, 1.0) for n, each in enumerate(given)})
 
         assert [each.confidence for each in worst(state, 1, 5)] == sorted(given)[:5]
         assert sum(confidences(state, 1, 50)) == len(given)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.errors import NothingWorks
-from pipeline.stages.job_tracker import Board
+from pipeline.errors import SystematicFailure
+from pipeline.stages.job_tracker import JobTracker
 from tests.support.owned_time import in_owned_time
 from tests.support.state_files import begun, keys_of, listed, running
 
@@ -26,20 +26,20 @@ def state_path(tmp_path):
 
 
 @contextmanager
-def board_of(path: Path, *keys: str, most: int = 9) -> Iterator[Board]:
+def board_of(path: Path, *keys: str, most: int = 9) -> Iterator[JobTracker]:
     """A board over the state file of a run that has listed these keys."""
     with begun(path) as state:
         listed(state, *keys)
-        yield Board(state, most)
+        yield JobTracker(state, most)
 
 
-async def taken(board: Board) -> list[Job]:
+async def taken(tracker: JobTracker) -> list[Job]:
     """Every job that can be had without waiting."""
     jobs: list[Job] = []
     while True:
         try:
             async with asyncio.timeout(1):
-                job = await board.next_job()
+                job = await tracker.next_job()
         except TimeoutError:
             return jobs
         if job is None:
@@ -53,17 +53,17 @@ async def after_a_second(waiters: list[asyncio.Task[Job | None]]) -> list[Any]:
     return [waiter.result() if waiter.done() else "waits" for waiter in waiters]
 
 
-def failures_of(board: Board) -> list[tuple[str, ...]]:
+def failures_of(tracker: JobTracker) -> list[tuple[str, ...]]:
     """Key, reason and words of each failed recording."""
-    return [(job.recording.key, *why) for job, *why in board.state.failed_recordings()]
+    return [(job.recording.key, *why) for job, *why in tracker.state.failed_recordings()]
 
 
 def test_every_listed_recording_is_handed_out_once(path):
     """However many there are, each pending recording is one job, in the listing's order."""
     keys = [f"{n:03}.mp3" for n in range(150)]
 
-    with board_of(path, *keys) as board:
-        jobs = in_owned_time(taken(board))
+    with board_of(path, *keys) as tracker:
+        jobs = in_owned_time(taken(tracker))
 
     assert keys == keys_of(jobs)
 
@@ -71,16 +71,16 @@ def test_every_listed_recording_is_handed_out_once(path):
 def test_who_asks_waits_for_the_listing(path):
     """A starter that finds nothing waits until the producer has found more."""
 
-    async def late(board: Board) -> Job | None:
-        waiter = asyncio.create_task(board.next_job())
+    async def late(tracker: JobTracker) -> Job | None:
+        waiter = asyncio.create_task(tracker.next_job())
         await asyncio.sleep(1)
         assert not waiter.done()
-        listed(board.state, "late.mp3")
-        board.listed()
+        listed(tracker.state, "late.mp3")
+        tracker.listed()
         return await waiter
 
-    with board_of(path) as board:
-        job = in_owned_time(late(board))
+    with board_of(path) as tracker:
+        job = in_owned_time(late(tracker))
 
     assert job is not None
     assert job.recording.key == "late.mp3"
@@ -89,45 +89,45 @@ def test_who_asks_waits_for_the_listing(path):
 def test_the_end_comes_when_the_listing_is_done_and_everything_is_settled(path):
     """No starter ends while a recording could still come back; then all of them do."""
 
-    async def ending(board: Board) -> list[Any]:
-        first, second = [await board.next_job() for _ in range(2)]
+    async def ending(tracker: JobTracker) -> list[Any]:
+        first, second = [await tracker.next_job() for _ in range(2)]
         assert first is not None
         assert second is not None
-        waiters = [asyncio.create_task(board.next_job()) for _ in range(3)]
-        board.hand_over(first, silent=False)
+        waiters = [asyncio.create_task(tracker.next_job()) for _ in range(3)]
+        tracker.hand_over(first, silent=False)
         seen = [await after_a_second(waiters)]
-        board.figures.listing_done = True
-        board.listed()
+        tracker.figures.listing_done = True
+        tracker.listed()
         seen.append(await after_a_second(waiters))
-        board.fail(second, "refused", "no")
+        tracker.fail(second, "refused", "no")
         seen.append(await after_a_second(waiters))
         return seen
 
-    with board_of(path, "a", "b") as board:
-        assert in_owned_time(ending(board)) == [["waits"] * 3, ["waits"] * 3, [None] * 3]
+    with board_of(path, "a", "b") as tracker:
+        assert in_owned_time(ending(tracker)) == [["waits"] * 3, ["waits"] * 3, [None] * 3]
 
 
 def test_an_empty_source_ends_at_once(path):
     """Where nothing was listed, the first question is answered with the end."""
-    with board_of(path) as board:
-        board.figures.listing_done = True
+    with board_of(path) as tracker:
+        tracker.figures.listing_done = True
 
-        assert in_owned_time(board.next_job()) is None
+        assert in_owned_time(tracker.next_job()) is None
 
 
 def test_a_forgotten_job_is_handed_out_again(path):
     """A job that the service does not know comes back to the starters, and is counted."""
 
-    async def forgotten(board: Board) -> tuple[list[int], list[Job]]:
-        (job,) = await taken(board)
+    async def forgotten(tracker: JobTracker) -> tuple[list[int], list[Job]]:
+        (job,) = await taken(tracker)
         counts = []
         for _ in range(2):
-            counts.append(board.restart(job))
-            assert await taken(board) == [job]
+            counts.append(tracker.restart(job))
+            assert await taken(tracker) == [job]
         return counts, [job]
 
-    with board_of(path, "a.mp3") as board:
-        counts, _ = in_owned_time(forgotten(board))
+    with board_of(path, "a.mp3") as tracker:
+        counts, _ = in_owned_time(forgotten(tracker))
 
     assert counts == [1, 2]
 
@@ -137,11 +137,11 @@ def test_resumed_jobs_hold_slots_and_are_waited_for(path):
     with begun(path) as state:
         jobs = running(state, "a", "b")
 
-    with board_of(path, most=3) as board:
-        board.resume()
+    with board_of(path, most=3) as tracker:
+        tracker.resume()
 
-        assert jobs == list(board.waiting.values())
-        assert (board.slots.slots.held, board.figures.resumed) == (2, 2)
+        assert jobs == list(tracker.waiting.values())
+        assert (tracker.slots.slots.held, tracker.figures.resumed) == (2, 2)
 
 
 def test_a_run_with_resumed_jobs_does_not_end_before_they_do(path):
@@ -149,19 +149,19 @@ def test_a_run_with_resumed_jobs_does_not_end_before_they_do(path):
     with begun(path) as state:
         running(state, "a")
 
-    async def ending(board: Board) -> bool:
-        waiter = asyncio.create_task(board.next_job())
+    async def ending(tracker: JobTracker) -> bool:
+        waiter = asyncio.create_task(tracker.next_job())
         await asyncio.sleep(1)
         before = waiter.done()
-        (job,) = board.waiting.values()
-        board.hand_over(job, silent=False)
+        (job,) = tracker.waiting.values()
+        tracker.hand_over(job, silent=False)
         return before or await waiter is not None
 
-    with board_of(path) as board:
-        board.resume()
-        board.figures.listing_done = True
+    with board_of(path) as tracker:
+        tracker.resume()
+        tracker.figures.listing_done = True
 
-        assert in_owned_time(ending(board)) is False
+        assert in_owned_time(ending(tracker)) is False
 
 
 def test_the_oldest_job_may_be_of_an_earlier_run(path):
@@ -170,73 +170,73 @@ def test_the_oldest_job_may_be_of_an_earlier_run(path):
         running(state, "old", "new")
         state.rows("UPDATE recordings SET changed = changed - 500 WHERE key = 'old'")
 
-    with board_of(path) as board:
-        before = board.oldest_seconds
-        board.resume()
+    with board_of(path) as tracker:
+        before = tracker.oldest_seconds
+        tracker.resume()
 
         assert before == 0
-        assert board.oldest_seconds == pytest.approx(500, abs=5)
+        assert tracker.oldest_seconds == pytest.approx(500, abs=5)
 
 
 def test_a_finished_job_gives_its_slot_back(path):
     """What has finished is no longer waited for and holds no slot; it is still open."""
 
-    async def finishing(board: Board) -> int:
-        (job,) = await taken(board)
-        await board.slots.take()
-        board.is_running(job)
-        board.give_up(job)
-        board.has_ended(job)
-        return board.slots.slots.held
+    async def finishing(tracker: JobTracker) -> int:
+        (job,) = await taken(tracker)
+        await tracker.slots.take()
+        tracker.is_running(job)
+        tracker.give_up(job)
+        tracker.has_ended(job)
+        return tracker.slots.slots.held
 
-    with board_of(path, "a") as board:
-        assert in_owned_time(finishing(board)) == 0
-        assert board.waiting == {}
+    with board_of(path, "a") as tracker:
+        assert in_owned_time(finishing(tracker)) == 0
+        assert tracker.waiting == {}
 
 
 def test_a_job_that_still_runs_holds_its_slot_again(path):
     """Where a listing had left a job out it waits on, and is not looked at again at once."""
 
-    async def lagging(board: Board) -> None:
-        (job,) = await taken(board)
-        await board.slots.take()
-        board.is_running(job)
-        assert board.due() == [job]
-        board.give_up(job)
-        board.still_running(job)
+    async def lagging(tracker: JobTracker) -> None:
+        (job,) = await taken(tracker)
+        await tracker.slots.take()
+        tracker.is_running(job)
+        assert tracker.due() == [job]
+        tracker.give_up(job)
+        tracker.still_running(job)
 
-    with board_of(path, "a") as board:
-        in_owned_time(lagging(board))
+    with board_of(path, "a") as tracker:
+        in_owned_time(lagging(tracker))
 
-        assert (len(board.waiting), board.slots.slots.held, board.due()) == (1, 1, [])
+        assert (len(tracker.waiting), tracker.slots.slots.held, tracker.due()) == (1, 1, [])
 
 
 def test_a_failure_is_counted_and_kept(path):
     """A failed recording is in the figures of the run and in the state file."""
 
-    async def failing(board: Board) -> None:
-        (job,) = await taken(board)
-        board.fail(job, "too long", "Words.")
+    async def failing(tracker: JobTracker) -> None:
+        (job,) = await taken(tracker)
+        tracker.fail(job, "too long", "Words.")
 
-    with board_of(path, "a") as board:
-        in_owned_time(failing(board))
+    with board_of(path, "a") as tracker:
+        in_owned_time(failing(tracker))
 
-        assert board.figures.failed == 1
-        assert failures_of(board) == [("a", "too long", "Words.")]
+        assert tracker.figures.failed == 1
+        assert failures_of(tracker) == [("a", "too long", "Words.")]
 
 
 def test_silence_is_counted(path):
     """Recordings without speech are among the figures, and only those."""
 
-    async def handing(board: Board) -> None:
-        first, second = await taken(board)
-        board.hand_over(first, silent=True)
-        board.hand_over(second, silent=False)
+    async def handing(tracker: JobTracker) -> None:
+        first, second = await taken(tracker)
+        tracker.hand_over(first, silent=True)
+        tracker.hand_over(second, silent=False)
 
-    with board_of(path, "a", "b") as board:
-        in_owned_time(handing(board))
+    with board_of(path, "a", "b") as tracker:
+        in_owned_time(handing(tracker))
 
-        assert board.figures.silent == 1
+        assert tracker.figures.silent == 1
 
 
 # How many a run takes
@@ -249,80 +249,80 @@ def test_a_run_takes_no_more_than_it_may(path, most):
 
     with begun(path) as state:
         listed(state, *keys)
-        board = Board(state, 9, most)
-        jobs = in_owned_time(taken(board))
+        tracker = JobTracker(state, 9, most)
+        jobs = in_owned_time(taken(tracker))
 
         assert keys_of(jobs) == keys[:most]
-        assert board.spent == (most <= 150)
+        assert tracker.spent == (most <= 150)
         assert state.counts().pending >= 150 - most
 
 
 def test_a_run_that_has_taken_its_share_ends_when_that_is_settled(path):
     """After the last one of a limit the run ends, though the listing goes on and more waits."""
 
-    async def ending(board: Board) -> list[Any]:
-        job = await board.next_job()
+    async def ending(tracker: JobTracker) -> list[Any]:
+        job = await tracker.next_job()
         assert job is not None
-        waiter = asyncio.create_task(board.next_job())
+        waiter = asyncio.create_task(tracker.next_job())
         seen = await after_a_second([waiter])
-        board.hand_over(job, silent=False)
+        tracker.hand_over(job, silent=False)
         return seen + await after_a_second([waiter])
 
     with begun(path) as state:
         listed(state, "a", "b")
 
-        assert in_owned_time(ending(Board(state, 9, 1))) == ["waits", None]
+        assert in_owned_time(ending(JobTracker(state, 9, 1))) == ["waits", None]
 
 
 def test_a_run_without_a_limit_is_never_spent(path):
     """Without a limit a run that has taken everything has no work left."""
-    with board_of(path, "a") as board:
-        in_owned_time(taken(board))
+    with board_of(path, "a") as tracker:
+        in_owned_time(taken(tracker))
 
-        assert not board.spent
+        assert not tracker.spent
 
 
 # When nothing works
 
 
-async def refused(board: Board, reasons: list[str]) -> str:
+async def refused(tracker: JobTracker, reasons: list[str]) -> str:
     """Refuse the jobs in turn for these reasons; what the run is stopped with."""
-    jobs = await taken(board)
+    jobs = await taken(tracker)
     try:
         for job, reason in zip(jobs, reasons, strict=False):
-            board.refuse(job, reason, "Words.")
-    except NothingWorks as error:
+            tracker.refuse(job, reason, "Words.")
+    except SystematicFailure as error:
         return str(error)
     return ""
 
 
 def test_twenty_refusals_for_one_reason_stop_the_run(path):
     """Where the first twenty fail alike it is not the recordings: all of them are pending again."""
-    with board_of(path, *map(str, range(30))) as board:
-        said = in_owned_time(refused(board, ["media not accessible"] * 30))
+    with board_of(path, *map(str, range(30))) as tracker:
+        said = in_owned_time(refused(tracker, ["media not accessible"] * 30))
 
         assert "20 recordings in a row" in said
         assert "(media not accessible): Words. " in said
-        assert failures_of(board) == []
-        assert board.state.counts().failed == 0
+        assert failures_of(tracker) == []
+        assert tracker.state.counts().failed == 0
 
 
 @pytest.mark.parametrize("reasons", [["x"] * 19, ["x"] * 19 + ["y"] * 11, ["x", "y"] * 15])
 def test_refusals_for_other_reasons_fail_their_recordings(path, reasons):
     """Fewer than twenty in a row, or reasons that differ, are the recordings' own."""
-    with board_of(path, *map(str, range(30))) as board:
-        said = in_owned_time(refused(board, reasons))
+    with board_of(path, *map(str, range(30))) as tracker:
+        said = in_owned_time(refused(tracker, reasons))
 
-        assert (said, board.figures.failed) == ("", len(reasons))
+        assert (said, tracker.figures.failed) == ("", len(reasons))
 
 
 def test_a_run_in_which_anything_was_started_is_not_stopped(path):
     """After one job that runs, twenty refusals say something of twenty recordings."""
-    with board_of(path, *map(str, range(30))) as board:
-        (first,) = board.state.claim(1)
-        board.is_running(first)
+    with board_of(path, *map(str, range(30))) as tracker:
+        (first,) = tracker.state.claim(1)
+        tracker.is_running(first)
 
-        assert in_owned_time(refused(board, ["x"] * 29)) == ""
+        assert in_owned_time(refused(tracker, ["x"] * 29)) == ""
 
 
 def test_a_run_that_goes_on_with_running_jobs_is_not_stopped(path):
@@ -330,10 +330,10 @@ def test_a_run_that_goes_on_with_running_jobs_is_not_stopped(path):
     with begun(path) as state:
         running(state, "resumed")
 
-    with board_of(path, *map(str, range(30))) as board:
-        board.resume()
+    with board_of(path, *map(str, range(30))) as tracker:
+        tracker.resume()
 
-        assert in_owned_time(refused(board, ["x"] * 30)) == ""
+        assert in_owned_time(refused(tracker, ["x"] * 30)) == ""
 
 
 # Another attempt, and jobs that never end
@@ -342,18 +342,18 @@ def test_a_run_that_goes_on_with_running_jobs_is_not_stopped(path):
 def test_a_job_that_the_service_spoilt_is_handed_out_under_another_name(path):
     """It is no failure: the recording comes back with its next attempt before the run ends."""
 
-    async def again(board: Board) -> tuple[Job, list[Job]]:
-        (job,) = await taken(board)
-        board.figures.listing_done = True
-        board.try_again(job)
-        return job, await taken(board)
+    async def again(tracker: JobTracker) -> tuple[Job, list[Job]]:
+        (job,) = await taken(tracker)
+        tracker.figures.listing_done = True
+        tracker.try_again(job)
+        return job, await taken(tracker)
 
-    with board_of(path, "a") as board:
-        job, (second,) = in_owned_time(again(board))
+    with board_of(path, "a") as tracker:
+        job, (second,) = in_owned_time(again(tracker))
 
         assert (second.recording, second.attempt) == (job.recording, 2)
         assert second.name != job.name
-        assert board.figures.failed == 0
+        assert tracker.figures.failed == 0
 
 
 def test_a_job_of_an_earlier_run_is_overdue_by_its_own_start(path):
@@ -362,73 +362,73 @@ def test_a_job_of_an_earlier_run_is_overdue_by_its_own_start(path):
         running(state, "old")
         state.rows("UPDATE recordings SET changed = changed - 7200")
 
-    with board_of(path, "new") as board:
-        board.resume()
-        (new,) = board.state.claim(1)
-        board.is_running(new)
+    with board_of(path, "new") as tracker:
+        tracker.resume()
+        (new,) = tracker.state.claim(1)
+        tracker.is_running(new)
 
-        assert keys_of(board.overdue(7_100)) == ["old"]
-        assert board.overdue(7_300) == []
-        assert sorted(keys_of(board.overdue(-1))) == ["new", "old"]
+        assert keys_of(tracker.overdue(7_100)) == ["old"]
+        assert tracker.overdue(7_300) == []
+        assert sorted(keys_of(tracker.overdue(-1))) == ["new", "old"]
 
 
 def test_an_event_frees_the_slot_at_once(path):
     """A job that an event tells of is nobody's to wait for, and another may start."""
-    with board_of(path) as board:
-        [job] = running(board.state, "a.mp3")
-        board.slots.adopt()
-        board.is_running(job)
+    with board_of(path) as tracker:
+        [job] = running(tracker.state, "a.mp3")
+        tracker.slots.adopt()
+        tracker.is_running(job)
 
-        assert board.told(job.name) is job
-        assert (board.slots.slots.held, board.waiting) == (0, {})
+        assert tracker.told(job.name) is job
+        assert (tracker.slots.slots.held, tracker.waiting) == (0, {})
 
 
 def test_an_event_for_nobody_changes_nothing(path):
     """What an event says of a job that is not waited for is not believed."""
-    with board_of(path) as board:
-        [job] = running(board.state, "a.mp3")
-        board.slots.adopt()
-        board.is_running(job)
+    with board_of(path) as tracker:
+        [job] = running(tracker.state, "a.mp3")
+        tracker.slots.adopt()
+        tracker.is_running(job)
 
-        assert board.told(f"{job.name}-2") is None
-        assert board.told("../../etc/passwd") is None
-        assert (board.slots.slots.held, list(board.waiting)) == (1, [job.name])
+        assert tracker.told(f"{job.name}-2") is None
+        assert tracker.told("../../etc/passwd") is None
+        assert (tracker.slots.slots.held, list(tracker.waiting)) == (1, [job.name])
 
 
 def test_a_job_that_an_event_ended_too_soon_holds_its_slot_again(path):
     """A forged or early event costs a look, and the next one is heeded again."""
-    with board_of(path) as board:
-        [job] = running(board.state, "a.mp3")
-        board.slots.adopt()
-        board.is_running(job)
-        board.told(job.name)
+    with board_of(path) as tracker:
+        [job] = running(tracker.state, "a.mp3")
+        tracker.slots.adopt()
+        tracker.is_running(job)
+        tracker.told(job.name)
 
-        board.still_running(job)
+        tracker.still_running(job)
 
-        assert (board.slots.slots.held, list(board.waiting)) == (1, [job.name])
-        assert board.told(job.name) is job
+        assert (tracker.slots.slots.held, list(tracker.waiting)) == (1, [job.name])
+        assert tracker.told(job.name) is job
 
 
 def test_who_deletes_events_is_told_when_a_recording_is_settled(path):
     """Written, failed, forgotten or worth another job: each is told once it stands in the state."""
-    with board_of(path) as board:
-        jobs = running(board.state, "written", "failed", "forgotten", "spoilt", "postponed")
+    with board_of(path) as tracker:
+        jobs = running(tracker.state, "written", "failed", "forgotten", "spoilt", "postponed")
         seen: list[tuple[str, int]] = []
-        board.on_settled = lambda name: seen.append((name, board.state.counts().in_flight))
+        tracker.on_settled = lambda name: seen.append((name, tracker.state.counts().in_flight))
         for job in jobs:
-            board.slots.adopt()
-            board.is_running(job)
+            tracker.slots.adopt()
+            tracker.is_running(job)
         written, failed, forgotten, spoilt, postponed = jobs
 
-        board.fail(failed, "refused", "no")
-        board.restart(forgotten)
-        board.try_again(spoilt)
-        board.postpone(postponed)
-        with board.state.checkpoint():
-            board.state.mark_written([written])
-        board.hand_over(written, silent=False)
+        tracker.fail(failed, "refused", "no")
+        tracker.restart(forgotten)
+        tracker.try_again(spoilt)
+        tracker.postpone(postponed)
+        with tracker.state.checkpoint():
+            tracker.state.mark_written([written])
+        tracker.hand_over(written, silent=False)
         assert len(seen) == 3
-        board.wrote([written], 1)
+        tracker.wrote([written], 1)
 
         assert seen == [
             (failed.name, 4), (forgotten.name, 3), (spoilt.name, 2), (written.name, 1),

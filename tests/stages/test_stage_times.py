@@ -8,15 +8,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipeline.stages.stage_times import BOUNDS, Histogram, Passage, Stage
+from pipeline.stages.stage_times import BOUNDS, Histogram, Stage, StageTimes
 
 
-def counts(passage: Passage) -> dict[str, int]:
+def counts(passage: StageTimes) -> dict[str, int]:
     """How many recordings have passed each stage."""
     return {stage.value: histogram.count for stage, histogram in passage.stages.items()}
 
 
-def seconds(passage: Passage) -> dict[str, float]:
+def seconds(passage: StageTimes) -> dict[str, float]:
     return {stage.value: histogram.seconds for stage, histogram in passage.stages.items()}
 
 
@@ -40,7 +40,7 @@ def test_each_duration_is_in_the_first_bucket_that_can_hold_it(durations):
 
 def test_a_recording_spends_its_time_in_four_stages():
     """Each stage begins where the one before it ends."""
-    passage = Passage()
+    passage = StageTimes()
 
     passage.taken("job", 10)
     passage.runs("job", 13)
@@ -54,7 +54,7 @@ def test_a_recording_spends_its_time_in_four_stages():
 
 def test_a_listing_that_lags_is_part_of_the_wait():
     """Where a job runs on after it seemed to have ended, its end is the last one seen."""
-    passage = Passage()
+    passage = StageTimes()
 
     passage.taken("job", 0)
     passage.runs("job", 1)
@@ -67,7 +67,7 @@ def test_a_listing_that_lags_is_part_of_the_wait():
 
 def test_what_an_earlier_run_began_is_not_counted():
     """Of a job that was in flight already only what this run saw from its beginning counts."""
-    passage = Passage()
+    passage = StageTimes()
 
     passage.seems_ended("resumed", 5)
     passage.handed_over("resumed", 7)
@@ -91,7 +91,7 @@ STEPS = st.lists(
 @given(STEPS)
 def test_nothing_is_remembered_of_recordings_that_have_ended(steps):
     """Whatever happened before, what has left or is written takes no memory and no time is lost."""
-    passage = Passage()
+    passage = StageTimes()
 
     for moment, (step, job) in enumerate(steps):
         getattr(passage, step)(job, *([] if step == "left" else [moment]))

@@ -11,18 +11,18 @@ import pytest
 from pipeline.aws.session import JobRecord
 from pipeline.config.loading import resolve
 from pipeline.errors import (
+    Deferred,
     JobExists,
     JobMissing,
     NoFreeSlot,
-    NotNow,
     RecordingFailed,
     ServiceUnreachable,
 )
-from pipeline.jobs.rules import Asking
+from pipeline.jobs.rules import JobRules
 from pipeline.model import Job, JobStatus, Recording
-from pipeline.naming import S3Place, identity
+from pipeline.naming import S3Uri, identity
 from pipeline.recordings.source import S3Source
-from pipeline.stages.job_tracker import Board
+from pipeline.stages.job_tracker import JobTracker
 from pipeline.stages.starters import Starters
 from tests.support.owned_time import in_owned_time
 from tests.support.state_files import begun, keys_of, listed
@@ -63,7 +63,7 @@ class Service:
 class Worked(NamedTuple):
     """The board afterwards, jobs that were taken for finished, and where recordings stand."""
 
-    board: Board
+    tracker: JobTracker
     done: list[Job]
     counts: tuple[int, ...]
 
@@ -71,11 +71,11 @@ class Worked(NamedTuple):
 def worked(path: Path, service: Service, *, found: bool = False) -> Worked:
     """Let one worker start a.mp3, for a minute."""
 
-    async def work(board: Board) -> list[Job]:
+    async def work(tracker: JobTracker) -> list[Job]:
         finished: asyncio.Queue[Job] = asyncio.Queue()
-        source: Any = S3Source(S3Place("calls", ""), cast("Any", None))
-        asking = Asking(resolve({}, {}), source)
-        starters = Starters(board, cast("Any", service), source, asking, finished)
+        source: Any = S3Source(S3Uri("calls", ""), cast("Any", None))
+        job_rules = JobRules(resolve({}, {}), source)
+        starters = Starters(tracker, cast("Any", service), source, job_rules, finished)
         with suppress(TimeoutError):
             async with asyncio.timeout(60):
                 await starters.work()
@@ -85,74 +85,74 @@ def worked(path: Path, service: Service, *, found: bool = False) -> Worked:
         if found:
             state.note_results([(identity("calls", Recording("a.mp3", "1", 7), ""), 1)])
         listed(state, "a.mp3")
-        board = Board(state, 9)
-        service.gate = board.slots
-        done = in_owned_time(work(board))
-        return Worked(board, done, tuple(state.counts()))
+        tracker = JobTracker(state, 9)
+        service.gate = tracker.slots
+        done = in_owned_time(work(tracker))
+        return Worked(tracker, done, tuple(state.counts()))
 
 
 def test_a_started_job_runs_in_its_slot(tmp_path):
     """After its start a job is waited for, and holds one slot."""
-    board, done, counts = worked(tmp_path / "s", Service(JobStatus.IN_PROGRESS))
+    tracker, done, counts = worked(tmp_path / "s", Service(JobStatus.IN_PROGRESS))
 
-    assert (len(board.waiting), board.slots.slots.held, done) == (1, 1, [])
-    assert (board.figures.started, counts) == (1, (0, 1, 0, 0))
+    assert (len(tracker.waiting), tracker.slots.slots.held, done) == (1, 1, [])
+    assert (tracker.figures.started, counts) == (1, (0, 1, 0, 0))
 
 
 def test_a_recording_with_a_result_is_not_started(tmp_path):
     """What is found goes straight to the collectors: no call, no slot, in flight until written."""
     service = Service()
-    board, done, counts = worked(tmp_path / "s", service, found=True)
+    tracker, done, counts = worked(tmp_path / "s", service, found=True)
 
-    assert (service.asked, keys_of(done), board.slots.slots.held) == ([], ["a.mp3"], 0)
-    assert (board.figures.adopted, counts) == (1, (0, 1, 0, 0))
+    assert (service.asked, keys_of(done), tracker.slots.slots.held) == ([], ["a.mp3"], 0)
+    assert (tracker.figures.adopted, counts) == (1, (0, 1, 0, 0))
 
 
 def test_a_full_account_is_no_failed_try(tmp_path):
     """A start that is refused for want of a slot is made again under the same name."""
     service = Service(*[NoFreeSlot()] * 3, JobStatus.IN_PROGRESS)
-    board, *_ = worked(tmp_path / "s", service)
+    tracker, *_ = worked(tmp_path / "s", service)
 
     assert (len(service.asked), len(set(service.asked))) == (4, 1)
-    assert (board.slots.refused_starts, board.slots.slots.held) == (3, 1)
+    assert (tracker.slots.refused_starts, tracker.slots.slots.held) == (3, 1)
 
 
 def test_a_job_that_exists_is_adopted(tmp_path):
     """A name that is taken by a job for the same media is that of an earlier run's job."""
-    board, *_ = worked(tmp_path / "s", Service(JobExists()))
+    tracker, *_ = worked(tmp_path / "s", Service(JobExists()))
 
-    assert (board.figures.adopted, board.figures.started) == (1, 0)
-    assert (len(board.waiting), board.slots.slots.held) == (1, 1)
+    assert (tracker.figures.adopted, tracker.figures.started) == (1, 0)
+    assert (len(tracker.waiting), tracker.slots.slots.held) == (1, 1)
 
 
 def test_a_job_for_other_media_is_not_adopted(tmp_path):
     """Nobody else's transcript is taken for a recording: it fails, and its slot is free."""
-    board, _, counts = worked(tmp_path / "s", Service(JobExists(), media="s3://others/a.mp3"))
+    tracker, _, counts = worked(tmp_path / "s", Service(JobExists(), media="s3://others/a.mp3"))
 
-    assert (board.waiting, board.slots.slots.held, counts) == ({}, 0, (0, 0, 0, 1))
+    assert (tracker.waiting, tracker.slots.slots.held, counts) == ({}, 0, (0, 0, 0, 1))
 
 
 def test_a_refused_recording_gives_its_slot_back(tmp_path):
     """A recording that the service does not take fails alone."""
-    board, _, counts = worked(tmp_path / "s", Service(RecordingFailed("too long", "Words.")))
+    tracker, _, counts = worked(tmp_path / "s", Service(RecordingFailed("too long", "Words.")))
 
-    assert (board.figures.failed, board.slots.slots.held, counts) == (1, 0, (0, 0, 0, 1))
+    assert (tracker.figures.failed, tracker.slots.slots.held, counts) == (1, 0, (0, 0, 0, 1))
 
 
 def test_a_job_that_has_just_been_deleted_is_started_again(tmp_path):
     """Where the name was taken and then is not, the next start decides."""
     service = Service(JobExists(), JobStatus.QUEUED, media="")
-    board, *_ = worked(tmp_path / "s", service)
+    tracker, *_ = worked(tmp_path / "s", service)
 
-    assert (len(service.asked), board.figures.started, board.queueing) == (2, 1, True)
+    assert (len(service.asked), tracker.figures.started, tracker.queueing) == (2, 1, True)
 
 
 def test_a_recording_that_meets_faults_for_too_long_is_left_to_the_next_run(tmp_path):
     """It is no failure: it stays pending, its slot is free, and it is counted."""
-    board, _, counts = worked(tmp_path / "s", Service(NotNow("No answer.")))
+    tracker, _, counts = worked(tmp_path / "s", Service(Deferred("No answer.")))
 
-    assert (board.figures.postponed, board.figures.failed) == (1, 0)
-    assert (board.slots.slots.held, counts) == (0, (1, 0, 0, 0))
+    assert (tracker.figures.postponed, tracker.figures.failed) == (1, 0)
+    assert (tracker.slots.slots.held, counts) == (0, (1, 0, 0, 0))
 
 
 def test_a_name_that_exists_and_does_not_ends_the_run(tmp_path):

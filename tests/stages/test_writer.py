@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import OutputUnusable, StateUnusable
 from pipeline.stages.collector import Line
-from pipeline.stages.job_tracker import Board
+from pipeline.stages.job_tracker import JobTracker
 from pipeline.stages.writer import Output, forget_output, write
 from pipeline.state.reader import read_state
 from tests.support.owned_time import in_owned_time
@@ -400,11 +400,11 @@ def test_only_the_owner_may_read_the_tasks(folder):
 def written_by_the_stage(folder: Path, count: int, seconds: float) -> tuple[int, int]:
     """Put lines into the stage's queue, cancel it later: lines counted, and in the file."""
 
-    async def stage(board: Board, output: Output, lines: list[Line]) -> None:
+    async def stage(tracker: JobTracker, output: Output, lines: list[Line]) -> None:
         queue: asyncio.Queue[Line] = asyncio.Queue()
         for each in lines:
             queue.put_nowait(each)
-        task = asyncio.create_task(write(output, queue, board))
+        task = asyncio.create_task(write(output, queue, tracker))
         await asyncio.sleep(seconds)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -412,17 +412,17 @@ def written_by_the_stage(folder: Path, count: int, seconds: float) -> tuple[int,
     with begun(folder / "state") as state:
         jobs = running(state, *(f"{n}.mp3" for n in range(count)))
         with closing(Output(folder / "tasks.jsonl", state)) as output:
-            board = Board(state, 9)
-            in_owned_time(stage(board, output, [Line(job, line(1)) for job in jobs]))
-    return board.figures.written, len((folder / "tasks.jsonl").read_bytes().splitlines())
+            tracker = JobTracker(state, 9)
+            in_owned_time(stage(tracker, output, [Line(job, line(1)) for job in jobs]))
+    return tracker.figures.written, len((folder / "tasks.jsonl").read_bytes().splitlines())
 
 
 def test_lines_that_come_with_the_end_are_written(folder):
     """Lines that reach the queue in the moment of the cancellation are not left in it."""
 
-    async def ending(board: Board, output: Output, lines: list[Line]) -> None:
+    async def ending(tracker: JobTracker, output: Output, lines: list[Line]) -> None:
         queue: asyncio.Queue[Line] = asyncio.Queue()
-        task = asyncio.create_task(write(output, queue, board))
+        task = asyncio.create_task(write(output, queue, tracker))
         await asyncio.sleep(1)
         for each in lines:
             queue.put_nowait(each)
@@ -432,7 +432,7 @@ def test_lines_that_come_with_the_end_are_written(folder):
     with begun(folder / "state") as state:
         lines = [Line(job, line(1)) for job in running(state, "a", "b", "c")]
         with closing(Output(folder / "tasks.jsonl", state)) as output:
-            in_owned_time(ending(Board(state, 9), output, lines))
+            in_owned_time(ending(JobTracker(state, 9), output, lines))
 
     assert (folder / "tasks.jsonl").read_bytes() == line(1) * 3
 

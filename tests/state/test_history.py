@@ -10,10 +10,10 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from pipeline.model import Heard
+from pipeline.model import TranscriptStats
 from pipeline.stages import history_sampler
 from pipeline.stages.collector import Line
-from pipeline.stages.job_tracker import Board
+from pipeline.stages.job_tracker import JobTracker
 from pipeline.stages.writer import Output
 from pipeline.state.history import (
     RUNS_WITH_SAMPLES,
@@ -128,16 +128,16 @@ def test_samples_of_long_ago_are_forgotten(path):
 def test_a_night_keeps_some_hundred_samples(path, seconds):
     """However long a run is, its samples are few, evenly spaced, and the last one is of its end."""
 
-    async def night(board: Board) -> None:
-        keeping = asyncio.create_task(history_sampler.keep_history(board, ()))
+    async def night(tracker: JobTracker) -> None:
+        keeping = asyncio.create_task(history_sampler.keep_history(tracker, ()))
         await asyncio.sleep(seconds + 0.5)
-        board.figures.written = seconds
+        tracker.figures.written = seconds
         keeping.cancel()
         with suppress(asyncio.CancelledError):
             await keeping
 
     with begun(path) as state:
-        in_owned_time(night(Board(state, 9)))
+        in_owned_time(night(JobTracker(state, 9)))
         numbers = [n for (n,) in state.rows("SELECT number FROM samples ORDER BY number")]
         kept = samples(state, 1)
 
@@ -155,17 +155,17 @@ def test_a_night_keeps_some_hundred_samples(path, seconds):
 def test_a_sample_says_how_the_run_stands(path):
     """It has the board's own figures, and the seconds of a brake that still holds."""
 
-    async def at_work(board: Board) -> Sample:
-        board.figures.listed, board.figures.started, board.figures.adopted = 9, 4, 2
-        board.slots.refused_starts = 3
-        for job in running(board.state, "a.mp3", "b.mp3"):
-            board.is_running(job)
-        with board.braking.on("slots"):
+    async def at_work(tracker: JobTracker) -> Sample:
+        tracker.figures.listed, tracker.figures.started, tracker.figures.adopted = 9, 4, 2
+        tracker.slots.refused_starts = 3
+        for job in running(tracker.state, "a.mp3", "b.mp3"):
+            tracker.is_running(job)
+        with tracker.braking.on("slots"):
             await asyncio.sleep(5)
-            return history_sampler.sample(board, ())
+            return history_sampler.sample(tracker, ())
 
     with begun(path) as state:
-        found = in_owned_time(at_work(Board(state, 7)))
+        found = in_owned_time(at_work(JobTracker(state, 7)))
 
     assert msgspec.structs.replace(found, at=0.0) == Sample(
         at=0.0, listed=9, started=6, in_flight=2, slots=7, refused=3, brakes={"slots": 5.0}
@@ -179,9 +179,9 @@ def test_what_was_heard_is_committed_with_the_line(tmp_path, path):
 
     with begun(path) as state, closing(Output(tmp_path / "tasks.jsonl", state)) as output:
         listed(state, "a", etag="2")
-        output.write([Line(job, b"{}\n", Heard(0.25, 3.5, 1.0)) for job in jobs])
+        output.write([Line(job, b"{}\n", TranscriptStats(0.25, 3.5, 1.0)) for job in jobs])
         with suppress(ZeroDivisionError), state.checkpoint():
-            note_heard(state, [(job, Heard(0.5, 1.0)) for job in jobs])
+            note_heard(state, [(job, TranscriptStats(0.5, 1.0)) for job in jobs])
             raise ZeroDivisionError
 
     assert heard_rows(path) == [(2, 0.25, 3.5)]
@@ -194,7 +194,7 @@ def test_every_run_remembers_what_it_heard(tmp_path, path):
             listed(state, "a", etag=etag)
             (job,) = state.claim(1)
             state.started(job)
-            output.write([Line(job, b"{}\n", Heard(confidence, 3.5, None))])
+            output.write([Line(job, b"{}\n", TranscriptStats(confidence, 3.5, None))])
 
     assert heard_rows(path) == [(1, 0.5, 3.5), (2, None, 3.5)]
 

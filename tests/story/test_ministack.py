@@ -15,8 +15,8 @@ from pipeline.aws import s3_listing
 from pipeline.aws.s3 import open_s3
 from pipeline.aws.session import connect
 from pipeline.config.schema import Aws, Limits
-from pipeline.naming import S3Place
-from pipeline.net.retry import Waiting
+from pipeline.naming import S3Uri
+from pipeline.net.retry import WaitTimes
 from tests.conftest import endpoint
 from tests.recordings.test_inventory import DAY, part, put_inventory, row
 
@@ -103,15 +103,15 @@ async def test_a_listing_is_cut_at_any_key(ministack, buckets, monkeypatch):
     settings = Aws(region="us-east-1", endpoint_url=ministack)
     async with (
         connect(settings, 8, ("test", "test")) as session,
-        open_s3(session, Limits(), Waiting()) as bucket,
+        open_s3(session, Limits(), WaitTimes()) as bucket,
     ):
         whole = bucket.list_page
         monkeypatch.setattr(
             bucket, "list_page", lambda p, start: whole(p, {"max-keys": "2"} | start)
         )
 
-        pages = [page async for page in bucket.pages(S3Place(audio, ""))]
-        folders = await s3_listing.all_folders(bucket, S3Place(audio, "calls/"))
+        pages = [page async for page in bucket.pages(S3Uri(audio, ""))]
+        folders = await s3_listing.all_folders(bucket, S3Uri(audio, "calls/"))
 
         assert sorted(keys) == sorted(entry.key for page in pages for entry in page)
         assert folders == ["calls/a/", "calls/b/", "calls/c/"]

@@ -16,12 +16,12 @@ from pipeline.aws.s3 import open_s3
 from pipeline.aws.session import connect
 from pipeline.config.schema import Aws, Limits
 from pipeline.errors import Denied
-from pipeline.naming import S3Place
-from pipeline.net.retry import Waiting
+from pipeline.naming import S3Uri
+from pipeline.net.retry import WaitTimes
 from tests.support.between import Asked, between, refusal
 
-CALLS = S3Place("audio", "calls/a.mp3")
-MISSING = S3Place("audio", "calls/b.mp3")
+CALLS = S3Uri("audio", "calls/a.mp3")
+MISSING = S3Uri("audio", "calls/b.mp3")
 
 
 def denied(asked):
@@ -54,7 +54,7 @@ def opened(cloud):
             settings = Aws(region="us-east-1", endpoint_url=url)
             async with (
                 connect(settings, 1, ("test", "test")) as session,
-                open_s3(session, Limits(), Waiting()) as s3,
+                open_s3(session, Limits(), WaitTimes()) as s3,
             ):
                 return await question(s3), s3.list_calls.calls
 
@@ -72,7 +72,7 @@ async def test_a_missing_object_is_missing_though_s3_says_denied(opened):
 
 async def test_a_longer_key_is_not_the_missing_one(opened):
     """A listing names all that begins with a key, and the key itself first."""
-    shorter = S3Place("audio", "calls/a.mp")
+    shorter = S3Uri("audio", "calls/a.mp")
 
     assert await opened(below_calls, lambda s3: s3.look_up(shorter)) == (None, 1)
 

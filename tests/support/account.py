@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pipeline.errors import NoFreeSlot, Throttled
-from pipeline.net.retry import Operation, SlotGate, Waiting
+from pipeline.net.retry import RateLimitedCall, SlotGate, WaitTimes
 from pipeline.stages.poller import next_interval
 from tests.support.owned_time import in_owned_time, now
 
@@ -100,9 +100,9 @@ class Customer:
     workers: int = 16
 
     def __post_init__(self) -> None:
-        waiting = Waiting()
+        waiting = WaitTimes()
         self.gate = SlotGate(self.max_in_flight, waiting)
-        self.operation = Operation("Start", self.start_rate, waiting, gate=self.gate)
+        self.operation = RateLimitedCall("Start", self.start_rate, waiting, gate=self.gate)
         self.most_held = 0
         self.looks = 0
         self._in_flight: list[tuple[float, float]] = []

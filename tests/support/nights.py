@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from pipeline.model import Heard
+from pipeline.model import TranscriptStats
 from pipeline.monitoring.summary import Balance, Summary
 from pipeline.state.history import Sample, Settings, add_sample, begin_run, end_run, note_heard
 from tests.support.state_files import SOURCE, begun, running
@@ -82,7 +82,7 @@ def run_begun(path: Path, begin: float = BEGUN) -> Iterator[State]:
         yield state
 
 
-def hear(state: State, heard: Mapping[str, Heard]) -> None:
+def hear(state: State, heard: Mapping[str, TranscriptStats]) -> None:
     """Bring recordings to their end."""
     jobs = running(state, *heard)
     with state.checkpoint():
@@ -132,9 +132,9 @@ def an_hour(count: int = 61, slots: int = 4) -> list[Sample]:
 
 def a_night(path: Path) -> None:
     """A state file of one whole run, with a bit of everything."""
-    heard = {f"calls/{n}.mp3": Heard(0.2 + n / 10, 60.0 * n, 10.0 + n) for n in range(7)}
+    heard = {f"calls/{n}.mp3": TranscriptStats(0.2 + n / 10, 60.0 * n, 10.0 + n) for n in range(7)}
     with run_begun(path) as state:
-        hear(state, heard | {"calls/silent.mp3": Heard(None, 0.0, 9.0)})
+        hear(state, heard | {"calls/silent.mp3": TranscriptStats(None, 0.0, 9.0)})
         fail(state, {"calls/bad.mp3": ("not valid media", "It isn't valid."),
                      "calls/new.mp3": ("refused by the service", "Something new.")})  # fmt: skip
         sampled(state, an_hour())

@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.model import Asked, Job, Recording, Segment, ToxicSpeech, Transcript, Versions
+from pipeline.model import (
+    Alternatives,
+    Job,
+    JobSettings,
+    Recording,
+    Segment,
+    ToxicitySegment,
+    Transcript,
+)
 from pipeline.tasks.builder import TaskMaker
 from pipeline.tasks.labeling_config import TaskKind, labeling_config
 from tests.support.labeling import assert_accepted_by_label_studio
@@ -195,7 +203,9 @@ def test_flags_stand_only_where_they_apply():
 
 def test_a_task_carries_the_language_that_it_was_transcribed_in():
     """The language that was named stands in the data, unless another one was identified."""
-    given = json.loads(TaskMaker(TaskKind.TRANSCRIPT, "m").line("a", JOB, SPOKEN, Asked("ja-JP")))
+    given = json.loads(
+        TaskMaker(TaskKind.TRANSCRIPT, "m").line("a", JOB, SPOKEN, JobSettings("ja-JP"))
+    )
 
     assert given["data"]["language"] == "ja-JP"
     assert given["data"]["languages"] == []
@@ -206,12 +216,15 @@ def test_a_task_carries_the_language_that_it_was_transcribed_in():
 @kinds
 def test_what_was_asked_for_on_top_is_in_the_data(kind):
     """Toxicity, alternatives, languages' seconds and subtitles come with the task they are of."""
-    asked = Asked("en-US", subtitles=("s3://t/n.vtt",))
+    asked = JobSettings("en-US", subtitles=("s3://t/n.vtt",))
     transcript = msgspec.structs.replace(
         SPOKEN,
         language_seconds={"en-US": 2.0, "de-DE": 0.5},
-        toxicity=(ToxicSpeech(0.0, 1.0, 0.1, {}), ToxicSpeech(1.0, 2.5, 0.7, {"insult": 0.9})),
-        alternatives=(Versions(0.0, 1.0, ["Clothe it."]),),
+        toxicity=(
+            ToxicitySegment(0.0, 1.0, 0.1, {}),
+            ToxicitySegment(1.0, 2.5, 0.7, {"insult": 0.9}),
+        ),
+        alternatives=(Alternatives(0.0, 1.0, ["Clothe it."]),),
     )
 
     found = json.loads(TaskMaker(kind, "m").line("a", JOB, transcript, asked))
@@ -226,7 +239,7 @@ def test_what_was_asked_for_on_top_is_in_the_data(kind):
 
 def test_speech_that_is_not_toxic_at_all_says_so():
     """Zero is a finding, and not the same as having looked for nothing."""
-    harmless = msgspec.structs.replace(SPOKEN, toxicity=(ToxicSpeech(0.0, 1.0, 0.0, {}),))
+    harmless = msgspec.structs.replace(SPOKEN, toxicity=(ToxicitySegment(0.0, 1.0, 0.0, {}),))
 
     assert task(harmless)["data"]["toxicity"] == 0
     assert "toxicity" not in task(SPOKEN)["data"]
@@ -234,7 +247,7 @@ def test_speech_that_is_not_toxic_at_all_says_so():
 
 def test_reviewers_are_not_led_to_what_was_redacted():
     """Label Studio opens the URIs in a task's data, so that of the unredacted text is in meta."""
-    asked = Asked("en-US", True, "s3://t/redacted-n.json", "s3://t/n.json")  # noqa: FBT003
+    asked = JobSettings("en-US", True, "s3://t/redacted-n.json", "s3://t/n.json")  # noqa: FBT003
 
     found = json.loads(TaskMaker(TaskKind.TRANSCRIPT, "m").line("a", JOB, SPOKEN, asked))
 
@@ -246,7 +259,7 @@ def test_reviewers_are_not_led_to_what_was_redacted():
 
 def test_a_silent_recording_has_no_subtitles():
     """The service writes none without speech, so none are named."""
-    asked = Asked("en-US", subtitles=("s3://t/n.vtt",))
+    asked = JobSettings("en-US", subtitles=("s3://t/n.vtt",))
 
     found = json.loads(TaskMaker(TaskKind.TRANSCRIPT, "m").line("a", JOB, SILENT, asked))
 

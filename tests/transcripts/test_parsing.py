@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import RecordingFailed
-from pipeline.model import Segment, Transcript, Versions, Word
+from pipeline.model import Alternatives, Segment, Transcript, Word
 from pipeline.transcripts.parsing import parse_transcript
 from tests.support.transcripts import (
     DOCUMENTS,
@@ -126,7 +126,7 @@ def test_alternatives_are_those_beside_the_best_one():
     segment = {"start_time": "8.92", "end_time": "9.4", "alternatives": versions}
     several = parse({"results": DOCUMENTS["toxicity"]["results"] | {"segments": [segment]}})
 
-    assert several.alternatives == (Versions(8.92, 9.4, ["Your fool", "You full"]),)
+    assert several.alternatives == (Alternatives(8.92, 9.4, ["Your fool", "You full"]),)
     assert read("toxicity").alternatives == ()
 
 
