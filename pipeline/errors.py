@@ -9,7 +9,7 @@
     │   ├── NoSuchSource          a bucket or folder that is missing or in another region
     │   ├── StateUnusable         locked, of another source, not ours, damaged
     │   ├── OutputUnusable        can't be written, changed by someone, disk full
-    │   ├── NothingWorks          the first recordings all fail for the same reason
+    │   ├── SystematicFailure          the first recordings all fail for the same reason
     │   ├── TasksRefused          Label Studio refuses the tasks, or the project is not for them
     │   └── ServiceUnreachable    no answer for too long; the next run goes on
     ├── BudgetSpent               --until or --max-hours: stop, exit 3
@@ -20,8 +20,8 @@
     ├── VocabularyTaken           it knows one already, or is still working on it
     ├── ResourceMissing           a service knows none of this name: no such role, queue or rule
     ├── ResourceTaken             it knows one of this name already
-    ├── TrialPassed               the call was a trial, and would have gone well
-    ├── NotNow                    this recording met faults for too long; the next run tries again
+    ├── DryRunOk               the call was a trial, and would have gone well
+    ├── Deferred                    this recording met faults for too long; the next run tries again
     └── Retryable                 worth another try
         ├── Throttled             the rate of one call was too high
         ├── NoFreeSlot            the account runs as many jobs as it may

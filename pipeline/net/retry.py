@@ -102,7 +102,7 @@ class RateLimitedCall:
         never was one; a throttled call does not count).
 
         Raises:
-            NotNow: given up, while other calls of this operation were answered.
+            Deferred: given up, while other calls of this operation were answered.
             ServiceUnreachable: given up, and so was every other one.
         """
         begun = asyncio.get_running_loop().time()

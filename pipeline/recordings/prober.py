@@ -38,7 +38,7 @@ class MediaProber:
 
         Raises:
             Unreadable: it is no media, or can't be read.
-            NotNow: the service gave no usable answer for too long.
+            Deferred: the service gave no usable answer for too long.
             CannotRun: no call can succeed.
         """
         loop = asyncio.get_running_loop()

@@ -229,7 +229,7 @@ class JobTracker:
         """The service does not take the recording.
 
         Raises:
-            NothingWorks: so it was with twenty in a row, and none ever ran; they are pending
+            SystematicFailure: so it was with twenty in a row, and none ever ran; they are pending
                 again, as it is not the recordings.
         """
         self.fail(job, reason, words)
