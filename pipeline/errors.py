@@ -38,9 +38,36 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_ENDS_OF_SENTENCES = ("!", "?", "\N{HORIZONTAL ELLIPSIS}", ":")
+
 
 class PipelineError(Exception):
-    """The root of the tree; its text is one sentence for the user."""
+    """The root of the tree: what is wrong and where, and what to do about it.
+
+    `problem` is a sentence without its full stop, `advice` what helps, "" where nothing is known
+    to. `action` is the IAM action or the operation that failed, `message` the service's own words
+    with their code; "" where no service answered. As text it is the sentence for the user, which
+    is made here alone.
+    """
+
+    def __init__(
+        self, problem: str = "", advice: str = "", *, action: str = "", message: str = ""
+    ) -> None:
+        super().__init__(problem, advice)
+        self.problem = problem.removesuffix(".")
+        self.advice = advice
+        self.action = action
+        self.message = message
+
+    @property
+    def sentence(self) -> str:
+        """The problem with its full stop."""
+        whole = not self.problem or self.problem.endswith(_ENDS_OF_SENTENCES)
+        return self.problem if whole else f"{self.problem}."
+
+    def __str__(self) -> str:
+        """The problem as a sentence, and the advice."""
+        return f"{self.sentence} {self.advice}".rstrip()
 
 
 class CannotRun(PipelineError):
@@ -92,10 +119,10 @@ class BudgetSpent(PipelineError):
 
 
 class RecordingFailed(PipelineError):
-    """One recording ends without a task; `reason` is the class, the text the service's words."""
+    """One recording ends without a task; `reason` is the class, `message` the service's words."""
 
-    def __init__(self, reason: str, words: str) -> None:
-        super().__init__(words)
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message, message=message)
         self.reason = reason
 
 

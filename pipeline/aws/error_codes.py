@@ -103,6 +103,7 @@ _NO_ACCESS = {
     "RequestExpired": "this machine's clock is wrong",
     "RequestTimeTooSkewed": "this machine's clock is wrong",
 }
+ALLOW_STEP = "Allow it and run again."
 CREDENTIALS_STEP = (
     "Check AWS_PROFILE or --profile, and `aws sts get-caller-identity`; then run the same "
     "command again, it goes on where it stopped."
@@ -120,10 +121,10 @@ def translated(operation: str) -> Iterator[None]:
             operation, str(details.get("Code", "")), str(details.get("Message", ""))
         ) from error
     except boto.ProfileNotFound as error:
-        raise BadSettings(f"{error}. Name one of ~/.aws/config with --profile.") from error
+        raise BadSettings(f"{error}", "Name one of ~/.aws/config with --profile.") from error
     except boto.NoRegionError as error:
         raise BadSettings(
-            "No AWS region is set. Name the bucket's region with --region or AWS_REGION."
+            "No AWS region is set", "Name the bucket's region with --region or AWS_REGION."
         ) from error
     except boto.ParamValidationError as error:
         raise _refusal(operation, str(error)) from error
@@ -131,31 +132,35 @@ def translated(operation: str) -> Iterator[None]:
         # What the parser says has the whole answer in it, which may be anyone's page.
         foreign = isinstance(error, ResponseParserError)
         said = "the answer is not the service's; is there a proxy in between?" if foreign else error
-        raise Unavailable(f"{operation}: {said}") from error
+        raise Unavailable(f"{operation}: {said}", action=operation) from error
     except _CREDENTIALS as error:
-        raise NoAccess(f"No usable AWS credentials: {error}. {CREDENTIALS_STEP}") from error
+        raise NoAccess(f"No usable AWS credentials: {error}", CREDENTIALS_STEP) from error
     except (boto.BotoCoreError, ValueError) as error:
-        raise BadSettings(f"{operation} can't be called: {error}.") from error
+        raise BadSettings(f"{operation} can't be called: {error}", action=operation) from error
 
 
-def meaning(operation: str, code: str, words: str) -> PipelineError:
+def meaning(operation: str, code: str, message: str) -> PipelineError:
     """What an error answer of an AWS service means for the run.
 
     The codes and messages are those of the service's model and of recorded answers.
     """
+    facts = {"action": operation, "message": f"{code}: {message}"}
     if code in _DENIED:
-        return Denied(f"{operation} is not allowed ({code}: {words}). Allow it and run again.")
+        problem = f"{operation} is not allowed ({code}: {message})"
+        return Denied(problem, ALLOW_STEP, **facts)
     if code in _NO_ACCESS:
         no_access = Expired if code.startswith("ExpiredToken") else NoAccess
-        said = f"{operation}: {_NO_ACCESS[code]} ({code}: {words})"
-        return no_access(f"{said}. {CREDENTIALS_STEP}")
+        problem = f"{operation}: {_NO_ACCESS[code]} ({code}: {message})"
+        return no_access(problem, CREDENTIALS_STEP, **facts)
     special: type[PipelineError] | None = None
     if not operation.startswith("transcribe:"):
         special = _of_a_resource(code)
     elif operation.endswith(_VOCABULARY):
-        special = _of_a_vocabulary(code, words)
-    kind = special or _kind(operation, code, words)
-    return kind(f"{operation}: {code}: {words}") if kind else _refusal(operation, words)
+        special = _of_a_vocabulary(code, message)
+    kind = special or _kind(operation, code, message)
+    return (
+        kind(f"{operation}: {code}: {message}", **facts) if kind else _refusal(operation, message)
+    )
 
 
 def _of_a_resource(code: str) -> type[PipelineError] | None:
@@ -165,48 +170,51 @@ def _of_a_resource(code: str) -> type[PipelineError] | None:
     return _OF_A_RESOURCE.get(code)
 
 
-def _of_a_vocabulary(code: str, words: str) -> type[PipelineError] | None:
+def _of_a_vocabulary(code: str, message: str) -> type[PipelineError] | None:
     """The class of an answer about the vocabulary that was asked for; None for the others."""
-    if code == "NotFoundException" or "vocabulary couldn't be found" in words:
+    if code == "NotFoundException" or "vocabulary couldn't be found" in message:
         return VocabularyMissing
-    if code.startswith("LimitExceeded") and words != _RATE_EXCEEDED:
+    if code.startswith("LimitExceeded") and message != _RATE_EXCEEDED:
         return BadSettings  # the account has as many as it may, or the table is too long
     return VocabularyTaken if code == "ConflictException" else None
 
 
-def _kind(operation: str, code: str, words: str) -> type[PipelineError] | None:
+def _kind(operation: str, code: str, message: str) -> type[PipelineError] | None:
     """The class of an answer that is not about one recording's content; None for the others."""
     if code.startswith("LimitExceeded"):
         if not operation.endswith(_START):
             return Throttled
-        return None if _of_the_input(words.lower()) else NoFreeSlot
-    if words == _RATE_EXCEEDED:
+        return None if _of_the_input(message.lower()) else NoFreeSlot
+    if message == _RATE_EXCEEDED:
         return Throttled
-    if "job couldn't be found" in words:
+    if "job couldn't be found" in message:
         return JobMissing
     if code.isdecimal():  # botocore's code for an answer that names none, such as a proxy's
         return Throttled if code == _TOO_MANY_REQUESTS else Unavailable
     return _BY_CODE.get(code)
 
 
-def _of_the_input(words: str) -> bool:
+def _of_the_input(message: str) -> bool:
     """Whether a limit is one of the recording: the account's own limits have the same code."""
     input_words = ("too long", "too big", "file size", "duration")
-    return "too many" not in words and any(part in words for part in input_words)
+    return "too many" not in message and any(part in message for part in input_words)
 
 
-def _refusal(operation: str, words: str) -> PipelineError:
+def _refusal(operation: str, message: str) -> PipelineError:
     """A permanent answer: to this recording, or to every one because of one of the settings."""
+    facts = {"action": operation, "message": message}
     if not operation.endswith(_START):
-        return BadSettings(f"{operation} is refused: {words}")
-    if words.startswith("The specified S3 bucket can't be accessed"):
+        return BadSettings(f"{operation} is refused: {message}", **facts)
+    if message.startswith("The specified S3 bucket can't be accessed"):
         return Denied(
-            f"The service can't write the transcripts: {words} Allow s3:PutObject below the "
-            "prefix of --results."
+            f"The service can't write the transcripts: {message}",
+            "Allow s3:PutObject below the prefix of --results.",
+            **facts,
         )
-    if "vocabulary" in words.lower():
+    if "vocabulary" in message.lower():
         return BadSettings(
-            f"The service does not take the vocabulary: {words} `transcribe-pipeline vocabulary "
-            'apply` makes one; vocabulary = "" does without.'
+            f"The service does not take the vocabulary: {message}",
+            '`transcribe-pipeline vocabulary apply` makes one; vocabulary = "" does without.',
+            **facts,
         )
-    return RecordingFailed(classify(words), words)
+    return RecordingFailed(classify(message), message)

@@ -174,7 +174,7 @@ class Amazon:
             try:
                 return await look()
             except Denied as error:
-                if not str(error).startswith(f"{action} "):
+                if error.action != action:
                     raise
                 return skipped(f"The service does it in the role, and we may not: {action}.")
 

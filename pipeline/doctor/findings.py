@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from pipeline.aws.error_codes import CREDENTIALS_STEP
+from pipeline.aws.error_codes import ALLOW_STEP, CREDENTIALS_STEP
 from pipeline.errors import Denied, NoAccess, PipelineError, ServiceUnreachable, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-_ALLOW = " Allow it and run again."
 _POLICY = "`transcribe-pipeline iam policy` prints all that a run needs."
 _CREDENTIALS = "Check AWS_PROFILE or --profile, and `aws sts get-caller-identity`."
+# What helps a command that goes on says nothing to one that only looks.
+_INSTEAD = {ALLOW_STEP: f"Allow it; {_POLICY}", CREDENTIALS_STEP: _CREDENTIALS}
 _REACH = (
     "Check the address and the way to it: proxy, firewall, or in a network of your own the "
     "service's endpoint."
@@ -84,12 +85,10 @@ def of_error(error: PipelineError) -> Finding:
     """
     if isinstance(error, ServiceUnreachable) and isinstance(error.__cause__, PipelineError):
         error = error.__cause__
-    said = str(error)
-    if isinstance(error, Denied) and said.endswith(_ALLOW):
-        return problem(said.removesuffix(_ALLOW), f"Allow it; {_POLICY}")
-    if said.endswith(CREDENTIALS_STEP):
-        return problem(said.removesuffix(CREDENTIALS_STEP).rstrip(), _CREDENTIALS)
-    return problem(said, _REACH if isinstance(error, Unavailable | ServiceUnreachable) else "")
+    todo = _INSTEAD.get(error.advice, error.advice)
+    if not todo and isinstance(error, Unavailable | ServiceUnreachable):
+        todo = _REACH
+    return problem(error.sentence, todo)
 
 
 def is_refused(error: PipelineError) -> bool:

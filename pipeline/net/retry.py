@@ -127,11 +127,12 @@ class RateLimitedCall:
             return await retrying(following)
         except (Throttled, Unavailable) as error:
             if self._answered_at > begun:
-                raise Deferred(str(error)) from error
-            said = str(error).rstrip(". ")
+                raise Deferred(error.problem, action=error.action, message=error.message) from error
             raise ServiceUnreachable(
-                f"{said}. That was so {patience.tries} times; run the same command again later, it "
-                "goes on where it stopped."
+                f"{error.sentence} That was so {patience.tries} times",
+                "Run the same command again later, it goes on where it stopped.",
+                action=error.action,
+                message=error.message,
             ) from error
 
     async def _once(self, attempt: Callable[[], Awaitable[T]], patience: _Patience) -> T:

@@ -86,7 +86,7 @@ class Collectors:
             except FaultAtTheService as error:
                 self._try_again(job, error)
             except RecordingFailed as error:
-                self._board.fail(job, error.reason, str(error))
+                self._board.fail(job, error.reason, error.message)
             except Deferred:
                 self._board.postpone(job)
             else:
@@ -113,7 +113,7 @@ class Collectors:
         if job.attempt <= _NEW_NAMES and not job.found:
             self._board.try_again(job)
         else:
-            self._board.fail(job, error.reason, str(error))
+            self._board.fail(job, error.reason, error.message)
 
     def _start_again(self, job: Job) -> None:
         """Start a job that the service has forgotten, unless its result was there before."""

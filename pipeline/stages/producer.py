@@ -93,10 +93,11 @@ async def to_the_end(pages: AsyncIterator[list[SourceObject]]) -> AsyncIterator[
         async for page in pages:
             yield page
     except Deferred as error:
-        said = str(error).rstrip(". ")
         raise ServiceUnreachable(
-            f"{said}, while the source was listed. Run the same command again later, it goes on "
-            "where it stopped."
+            f"{error.problem}, while the source was listed",
+            "Run the same command again later, it goes on where it stopped.",
+            action=error.action,
+            message=error.message,
         ) from error
 
 

@@ -65,7 +65,7 @@ class Starters:
             if error.reason == MEDIA_NOT_ACCESSIBLE and await self._is_gone(job):
                 self._board.fail(job, GONE, "It is no longer there.")
             else:
-                self._board.refuse(job, error.reason, str(error))
+                self._board.refuse(job, error.reason, error.message)
         except Deferred:
             self._board.postpone(job)
         else:

@@ -173,7 +173,7 @@ def read_labels(block: Raw) -> Labels:
 
 def broken(words: str) -> RecordingFailed:
     """The error of a transcript that can't be one."""
-    return RecordingFailed(reason=BROKEN_TRANSCRIPT, words=words)
+    return RecordingFailed(reason=BROKEN_TRANSCRIPT, message=words)
 
 
 def _decode(decoder: msgspec.json.Decoder[T], document: bytes | Raw) -> T:

@@ -212,7 +212,7 @@ def test_a_job_whose_vocabulary_is_refused_stops_the_run():
 )
 def test_a_refusal_keeps_the_service_s_own_words(words):
     """What fails a recording is told in the words of the service, unchanged."""
-    assert words == str(meaning(START, "BadRequestException", words))
+    assert words == meaning(START, "BadRequestException", words).message
 
 
 @pytest.mark.parametrize(
