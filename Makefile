@@ -79,6 +79,7 @@ bench: .venv/bench-installed
 check: .venv/tests-installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports
 	$(BIN)/mypy
 
 format: .venv/tests-installed

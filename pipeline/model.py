@@ -23,6 +23,15 @@ class Recording(msgspec.Struct, frozen=True, gc=False):
     size: int
 
 
+class SourceObject(NamedTuple):
+    """One line of a listing; `storage` is S3's storage class, or what a folder has instead."""
+
+    key: str
+    etag: str
+    size: int
+    storage: str = ""
+
+
 class Job(msgspec.Struct, frozen=True, gc=False):
     """One transcription job of one recording.
 
@@ -164,6 +173,14 @@ class TranscriptStats(NamedTuple):
     confidence: float | None = None
     seconds: float = 0.0
     took: float | None = None
+
+
+class Line(NamedTuple):
+    """A finished task on its way to the writer: one line of JSON, with its newline."""
+
+    job: Job
+    content: bytes
+    heard: TranscriptStats = TranscriptStats()
 
 
 def _in_order(labels: Iterable[str | None]) -> tuple[str, ...]:

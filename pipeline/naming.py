@@ -7,6 +7,7 @@ starting twice is a conflict at the service and not a second bill. Pure.
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlsplit
 
@@ -118,3 +119,32 @@ def place_of_result(url: str) -> S3Uri | None:
     """The bucket and key behind an unsigned path-style URL, `https://s3.REGION.../bucket/key`."""
     bucket, _, key = urlsplit(url).path.removeprefix("/").partition("/")
     return S3Uri(unquote(bucket), unquote(key)) if bucket and key else None
+
+
+_AWS_HOST = re.compile(
+    r"(?:sqs(?:-fips)?\.(?P<region>[a-z0-9-]+)|(?P<legacy>[a-z0-9-]+)\.queue)"
+    r"\.(?:amazonaws\.com(?:\.cn)?|api\.aws)"
+)
+
+
+class Queue(NamedTuple):
+    """What a queue's URL says: `region` is None where another host than AWS's own answers."""
+
+    region: str | None
+    account: str
+    name: str
+
+
+def parse_queue_url(url: str) -> Queue | None:
+    """Split `https://sqs.REGION.amazonaws.com/ACCOUNT/NAME`; None when it is not such a URL."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return None
+    path = re.fullmatch(r"/(\d{12})/([A-Za-z0-9_-]{1,80}(?:\.fifo)?)", parts.path)
+    if parts.scheme not in ("http", "https") or not host or not path or parts.query:
+        return None
+    aws = _AWS_HOST.fullmatch(host)
+    region = (aws["region"] or aws["legacy"]) if aws else None
+    return Queue(region, *path.groups())

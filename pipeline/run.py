@@ -40,10 +40,9 @@ if TYPE_CHECKING:
     from pipeline.aws.s3 import S3
     from pipeline.aws.session import Session
     from pipeline.config.schema import Budget, Config
-    from pipeline.model import Job
+    from pipeline.model import Job, Line
     from pipeline.net.retry import RateLimitedCall
     from pipeline.recordings.source import Selection, Source
-    from pipeline.stages.collector import Line
     from pipeline.stages.job_tracker import JobTracker
     from pipeline.state.reader import StateReader
 

@@ -48,8 +48,8 @@ if TYPE_CHECKING:
 
     from pipeline.aws.session import Session
     from pipeline.config.schema import Limits
+    from pipeline.model import SourceObject
     from pipeline.net.retry import WaitTimes
-    from pipeline.recordings.source import SourceObject
 
 T = TypeVar("T")
 

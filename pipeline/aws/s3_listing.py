@@ -23,8 +23,8 @@ from pipeline.errors import Denied
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterable
 
+    from pipeline.model import SourceObject
     from pipeline.naming import S3Uri
-    from pipeline.recordings.source import SourceObject
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ from urllib.parse import unquote_plus
 from xml.etree import ElementTree as ET
 
 from pipeline.errors import NoSuchSource, Unavailable
-from pipeline.recordings.source import SourceObject
+from pipeline.model import SourceObject
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

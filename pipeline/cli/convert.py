@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.options import ConfigFile, examples, option, settings
-from pipeline.label_studio import Format  # noqa: TC001 # typer reads the annotations at run time
+from pipeline.ground_truth.formats import Format  # noqa: TC001 # typer reads the annotations at run time
 
 _NAMED = 3
 NAME = "convert"

@@ -22,8 +22,7 @@ from pipeline.config.transcription import OF_THE_RUN, Transcribe
 from pipeline.config.transcription_rules import complaints as job_complaints
 from pipeline.config.transcription_rules import inherited
 from pipeline.errors import BadSettings
-from pipeline.events.message import parse_queue_url
-from pipeline.naming import parse_s3_uri
+from pipeline.naming import parse_queue_url, parse_s3_uri
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

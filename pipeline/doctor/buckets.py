@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pipeline.aws.s3 import S3
     from pipeline.config.schema import Input
-    from pipeline.recordings.source import SourceObject
+    from pipeline.model import SourceObject
 
 Listing = tuple["list[SourceObject]", "str | None"]
 

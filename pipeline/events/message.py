@@ -7,9 +7,7 @@ forge one, so an event is only a reason to look at a job. Pure.
 
 from __future__ import annotations
 
-import re
-from typing import Literal, NamedTuple
-from urllib.parse import urlsplit
+from typing import Literal
 
 import msgspec
 
@@ -25,11 +23,6 @@ _OFTEN_AT_THE_END = 15.0
 _SILENT_SECONDS = 60.0
 _PAUSES = 60
 _SHORTEST_PAUSE, _LONGEST_PAUSE, _FIRST_PAUSE = 0.05, 2.0, 0.2
-
-_AWS_HOST = re.compile(
-    r"(?:sqs(?:-fips)?\.(?P<region>[a-z0-9-]+)|(?P<legacy>[a-z0-9-]+)\.queue)"
-    r"\.(?:amazonaws\.com(?:\.cn)?|api\.aws)"
-)
 
 
 class _Detail(msgspec.Struct):
@@ -53,29 +46,6 @@ def ended_job(body: str) -> str | None:
     except (msgspec.DecodeError, RecursionError):
         return None
     return event.detail.name
-
-
-class Queue(NamedTuple):
-    """What a queue's URL says: `region` is None where another host than AWS's own answers."""
-
-    region: str | None
-    account: str
-    name: str
-
-
-def parse_queue_url(url: str) -> Queue | None:
-    """Split `https://sqs.REGION.amazonaws.com/ACCOUNT/NAME`; None when it is not such a URL."""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-    except ValueError:
-        return None
-    path = re.fullmatch(r"/(\d{12})/([A-Za-z0-9_-]{1,80}(?:\.fifo)?)", parts.path)
-    if parts.scheme not in ("http", "https") or not host or not path or parts.query:
-        return None
-    aws = _AWS_HOST.fullmatch(host)
-    region = (aws["region"] or aws["legacy"]) if aws else None
-    return Queue(region, *path.groups())
 
 
 def pause(typical: float | None) -> float:

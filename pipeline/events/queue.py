@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.errors import BadSettings, Denied, ResourceMissing
-from pipeline.events.message import parse_queue_url
+from pipeline.naming import parse_queue_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

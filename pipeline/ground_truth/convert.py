@@ -9,9 +9,9 @@ from urllib.parse import unquote
 import orjson
 
 from pipeline.files import replacing
+from pipeline.ground_truth.formats import Format
 from pipeline.ground_truth.record import REVIEWED, lines_of, opened_ground_truth
 from pipeline.ground_truth.subtitles import all_segments, speaker, srt, text_grid, vtt
-from pipeline.label_studio import Format
 from pipeline.tasks.export import later_exports, write_arrays
 
 if TYPE_CHECKING:

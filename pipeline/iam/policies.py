@@ -14,8 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from pipeline.errors import BadSettings
-from pipeline.events.message import parse_queue_url
-from pipeline.naming import S3Uri, as_folder, trial_place
+from pipeline.naming import S3Uri, as_folder, parse_queue_url, trial_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -1,13 +1,5 @@
-"""The review loop through Label Studio: what is pushed, what comes back, and how good it was."""
+"""The review server: what is pushed to it, and what is pulled from it.
 
-from enum import StrEnum
-
-
-class Format(StrEnum):
-    """What `convert` writes."""
-
-    NEMO = "nemo"
-    SRT = "srt"
-    VTT = "vtt"
-    TEXTGRID = "textgrid"
-    TEXT_TASKS = "text-tasks"
+It may import `ground_truth`, `tasks`, `net`, `config` and what is below them. Read `push` first,
+then `pull`.
+"""

@@ -27,10 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from pipeline.jobs.rules import JobRules
+    from pipeline.model import SourceObject
     from pipeline.plan.job_duration import Pace
     from pipeline.plan.sampling import Stratum
     from pipeline.recordings.prober import MediaProber
-    from pipeline.recordings.source import Selection, Source, SourceObject
+    from pipeline.recordings.source import Selection, Source
     from pipeline.state.reader import StateReader
 
 SECONDS = "seconds of audio"

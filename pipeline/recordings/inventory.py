@@ -22,9 +22,10 @@ import msgspec
 
 from pipeline.aws.s3_listing import all_folders
 from pipeline.errors import BadSettings
+from pipeline.model import SourceObject
 from pipeline.naming import S3Uri, parse_s3_uri
 from pipeline.recordings.manifest_file import UNREADABLE, opened, why_unreadable
-from pipeline.recordings.source import NamedRecordings, SourceObject
+from pipeline.recordings.source import NamedRecordings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -13,9 +13,10 @@ from urllib.parse import unquote_plus
 import orjson
 
 from pipeline.errors import BadSettings
+from pipeline.model import SourceObject
 from pipeline.recordings.inventory import InventorySource, is_inventory
 from pipeline.recordings.manifest_file import UNREADABLE, opened, why_unreadable
-from pipeline.recordings.source import MISSING, FolderSource, NamedRecordings, SourceObject
+from pipeline.recordings.source import MISSING, FolderSource, NamedRecordings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -8,10 +8,11 @@ import re
 import stat
 from contextlib import suppress
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote, unquote
 
 from pipeline.errors import NoSuchSource
+from pipeline.model import SourceObject
 from pipeline.recordings.globs import folder_of, pattern
 
 if TYPE_CHECKING:
@@ -36,15 +37,6 @@ MISSING = "NOT_THERE"
 _UNREADABLE_FOLDER = "UNREADABLE_FOLDER"
 _UNUSABLE = frozenset({_SYMBOLIC_LINK, _UNREADABLE_NAME, _UNREADABLE_FOLDER, _NO_FILE, MISSING})
 _PAGE = 1000
-
-
-class SourceObject(NamedTuple):
-    """One line of a listing; `storage` is S3's storage class, or what a folder has instead."""
-
-    key: str
-    etag: str
-    size: int
-    storage: str = ""
 
 
 class Source(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pipeline.config.pricing import items_of
 from pipeline.errors import (
@@ -14,7 +14,7 @@ from pipeline.errors import (
     ServiceUnreachable,
 )
 from pipeline.failures import BROKEN_TRANSCRIPT, FAULT, LOST, NO_SPEECH, OTHER_PLACE, classify
-from pipeline.model import Job, JobSettings, JobStatus, Transcript, TranscriptStats
+from pipeline.model import Job, JobSettings, JobStatus, Line, Transcript, TranscriptStats
 from pipeline.naming import parse_s3_uri, place_of_result, places_of_results, result_place
 from pipeline.tasks.builder import TaskMaker
 from pipeline.transcripts.parsing import parse_transcript
@@ -34,14 +34,6 @@ _READINGS = 3
 _RESTARTS = 3
 _NEW_NAMES = 2
 _NOT_REDACTED = "A redacted transcript was asked for, and this one is not."
-
-
-class Line(NamedTuple):
-    """A finished task on its way to the writer: one line of JSON, with its newline."""
-
-    job: Job
-    content: bytes
-    heard: TranscriptStats = TranscriptStats()
 
 
 class FaultAtTheService(RecordingFailed):

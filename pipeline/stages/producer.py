@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
     from pipeline.aws.s3 import S3
     from pipeline.jobs.rules import JobRules
+    from pipeline.model import SourceObject
     from pipeline.naming import S3Uri
-    from pipeline.recordings.source import Selection, Source, SourceObject
+    from pipeline.recordings.source import Selection, Source
     from pipeline.stages.job_tracker import JobTracker
     from pipeline.state.reader import StateReader
     from pipeline.state.run_state import State

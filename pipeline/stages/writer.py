@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pipeline.stages.collector import Line
+    from pipeline.model import Line
     from pipeline.stages.job_tracker import JobTracker
     from pipeline.state.run_state import State
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.aws.s3_responses import parse_listing
 from pipeline.errors import Unavailable
-from pipeline.recordings.source import SourceObject
+from pipeline.model import SourceObject
 
 few = settings(max_examples=80, deadline=None)
 

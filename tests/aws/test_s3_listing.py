@@ -17,13 +17,13 @@ from pipeline.errors import Unavailable
 from pipeline.local.bucket import Entry, page_of
 from pipeline.local.s3_wire import listing as xml_of
 from pipeline.local.s3_wire import to_token
+from pipeline.model import SourceObject
 from pipeline.naming import S3Uri
 from tests.support.owned_time import in_owned_time, now
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pipeline.recordings import source
 
 CALLS = S3Uri("bucket", "")
 ALPHABET = st.characters(exclude_categories=["Cs"]) | st.sampled_from("/0aZ+% .\x00\x7f\U0010ffff")
@@ -49,7 +49,7 @@ class Bucket:
 
     async def list_page(
         self, place: S3Uri, start: dict[str, str]
-    ) -> tuple[list[source.SourceObject], str | None]:
+    ) -> tuple[list[SourceObject], str | None]:
         """A page of objects."""
         return parse_listing(await self._answer(place.key, start))
 

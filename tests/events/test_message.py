@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.events.message import EventTrust, ended_job, late, parse_queue_url, pause
+from pipeline.events.message import EventTrust, ended_job, late, pause
+from pipeline.naming import parse_queue_url
 
 few = settings(max_examples=80, deadline=None)
 

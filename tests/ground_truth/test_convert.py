@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from praatio import textgrid
 
 from pipeline.ground_truth.convert import convert, file_name, one_each
+from pipeline.ground_truth.formats import Format
 from pipeline.ground_truth.record import AUTO, REVIEWED, GroundTruth, Segment
 from pipeline.ground_truth.subtitles import srt, text_grid, vtt
-from pipeline.label_studio import Format
 
 
 def segment(start: float, end: float, text: str, speaker: str | None = "spk_0") -> Segment:

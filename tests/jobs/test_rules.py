@@ -16,9 +16,9 @@ from pipeline.config.loading import resolve
 from pipeline.config.schema import Config, Rule
 from pipeline.config.transcription import WITHOUT_EFFECT, Transcribe
 from pipeline.jobs.rules import JobRules, start_request
-from pipeline.model import Job, JobSettings, Recording
+from pipeline.model import Job, JobSettings, Recording, SourceObject
 from pipeline.naming import S3Uri, identity
-from pipeline.recordings.source import S3Source, Selection, SourceObject
+from pipeline.recordings.source import S3Source, Selection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

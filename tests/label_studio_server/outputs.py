@@ -5,9 +5,8 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from pipeline.model import Recording, Segment, Transcript, TranscriptStats
+from pipeline.model import Line, Recording, Segment, Transcript, TranscriptStats
 from pipeline.naming import identity
-from pipeline.stages.collector import Line
 from pipeline.stages.writer import Output
 from pipeline.tasks.builder import TaskMaker
 from pipeline.tasks.labeling_config import TaskKind

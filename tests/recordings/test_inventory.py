@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.model import SourceObject
 from pipeline.naming import S3Uri
 from pipeline.recordings.inventory import columns_of, entries_of
-from pipeline.recordings.source import SourceObject
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline.errors import BadSettings
+from pipeline.model import SourceObject
 from pipeline.recordings.manifest import ManifestSource
-from pipeline.recordings.source import FolderSource, Selection, SourceObject
+from pipeline.recordings.source import FolderSource, Selection
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import NoSuchSource
+from pipeline.model import SourceObject
 from pipeline.recordings.source import (
     LARGEST,
     MEDIA_FORMATS,
     FolderSource,
     Selection,
-    SourceObject,
     certain_format,
     extension,
     walk,

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import OutputUnusable, StateUnusable
-from pipeline.stages.collector import Line
+from pipeline.model import Line
 from pipeline.stages.job_tracker import JobTracker
 from pipeline.stages.writer import Output, forget_output, write
 from pipeline.state.reader import read_state
@@ -29,7 +29,7 @@ few = settings(max_examples=25, deadline=None)
 FULL_DISK = """
 import resource, sys
 from pathlib import Path
-from pipeline.stages.collector import Line
+from pipeline.model import Line
 from pipeline.errors import OutputUnusable
 from pipeline.stages.writer import Output
 from tests.support.state_files import begun, running

@@ -10,9 +10,8 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from pipeline.model import TranscriptStats
+from pipeline.model import Line, TranscriptStats
 from pipeline.stages import history_sampler
-from pipeline.stages.collector import Line
 from pipeline.stages.job_tracker import JobTracker
 from pipeline.stages.writer import Output
 from pipeline.state.history import (

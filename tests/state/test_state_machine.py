@@ -13,9 +13,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from pipeline.model import Job, Recording
+from pipeline.model import Job, Line, Recording
 from pipeline.naming import identity
-from pipeline.stages.collector import Line
 from pipeline.stages.writer import Output, forget_output
 from pipeline.state.reader import Status
 from tests.support.state_files import TAG, begun

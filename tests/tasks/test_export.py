@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import OutputUnusable, StateUnusable
-from pipeline.stages.collector import Line
+from pipeline.model import Line
 from pipeline.stages.writer import Output
 from pipeline.tasks import export
 from pipeline.tasks.export import committed_lines, worst_first, write_arrays

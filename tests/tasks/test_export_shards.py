@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import OutputUnusable
 from pipeline.files import replacing
-from pipeline.stages.collector import Line
+from pipeline.model import Line
 from pipeline.stages.writer import Output
 from pipeline.tasks import export, export_shards
 from pipeline.tasks.export_shards import write_parts

@@ -1,0 +1,13 @@
+"""The formats of `convert`, apart so that the command line loads no more."""
+
+from enum import StrEnum
+
+
+class Format(StrEnum):
+    """What `convert` writes."""
+
+    NEMO = "nemo"
+    SRT = "srt"
+    VTT = "vtt"
+    TEXTGRID = "textgrid"
+    TEXT_TASKS = "text-tasks"
