@@ -17,12 +17,13 @@ from pipeline.errors import Unavailable
 from pipeline.local.bucket import Entry, page_of
 from pipeline.local.s3_wire import listing as xml_of
 from pipeline.local.s3_wire import to_token
-from pipeline.model import SourceObject
 from pipeline.naming import S3Uri
 from tests.support.owned_time import in_owned_time, now
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from pipeline.model import SourceObject
 
 
 CALLS = S3Uri("bucket", "")

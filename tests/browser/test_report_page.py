@@ -19,8 +19,8 @@ from pipeline.state.history import Sample
 from pipeline.state.reader import read_state
 from tests.browser.chromium import open_chromium, prefer, resize
 from tests.conftest import ROOT
-from tests.quality.test_metrics import THREE
 from tests.support.nights import BEGUN, HOUR, a_night, an_hour, end, fail, hear, run_begun, sampled
+from tests.support.reviews import THREE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.config.loading import resolve
 from pipeline.errors import BadSettings
-from tests.jobs.test_rules import EVERY_OPTION, KEY
+from tests.support.job_options import EVERY_OPTION, KEY
 
 IDENTIFY = {"language": "auto", "language_options": ["en-US", "fr-FR"]}
 RESULTS = "s3://texts/"

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.events.message import EventTrust, ended_job, late, pause
 from pipeline.naming import parse_queue_url
+from tests.support.job_events import event
 
 few = settings(max_examples=80, deadline=None)
 
@@ -20,22 +21,6 @@ json_values = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=20,
 )
-
-
-def event(**detail: Any) -> dict[str, Any]:
-    """The documented shape of an event."""
-    job = {"TranscriptionJobName": "calls-1", "TranscriptionJobStatus": "COMPLETED"}
-    return {
-        "version": "0",
-        "id": "1de9a55a-39aa-d889-84eb-22d245492319",
-        "detail-type": "Transcribe Job State Change",
-        "source": "aws.transcribe",
-        "account": "123456789012",
-        "time": "2026-11-23T02:00:00Z",
-        "region": "us-east-1",
-        "resources": [],
-        "detail": job | detail,
-    }
 
 
 @pytest.mark.parametrize("status", ["COMPLETED", "FAILED"])

@@ -25,9 +25,9 @@ from pipeline.naming import group_tag
 from pipeline.net.retry import WaitTimes
 from pipeline.state.reader import read_state
 from tests.conftest import endpoint
-from tests.events.test_message import event
 from tests.support.between import Answer, between
 from tests.support.event_feed import OWN_KEYS, feeding
+from tests.support.job_events import event
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,46 +19,14 @@ from pipeline.jobs.rules import JobRules, start_request
 from pipeline.model import Job, JobSettings, Recording, SourceObject
 from pipeline.naming import S3Uri, identity
 from pipeline.recordings.source import S3Source, Selection
+from tests.support.job_options import EVERY_OPTION, ROLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 URI = "s3://calls/a b+ü.MP3"
-ROLE = "arn:aws:iam::123456789012:role/transcribe"
-KEY = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 MODEL = Session().get_service_model("transcribe").operation_model("StartTranscriptionJob")
 
-EVERY_OPTION: tuple[dict[str, Any], ...] = (
-    {
-        "language": "en-GB",
-        "results": "s3://texts/a/",
-        "vocabulary": "calls",
-        "vocabulary_filter": "rude",
-        "vocabulary_filter_method": "mask",
-        "language_model": "support",
-        "max_speakers": 3,
-        "channel_identification": True,
-        "max_alternatives": 4,
-        "subtitles": ["vtt", "srt"],
-        "subtitle_start_index": 1,
-        "media_format": "wav",
-        "sample_rate": 8000,
-        "kms_key": KEY,
-        "encryption_context": {"team": "speech"},
-        "tags": {"team": "speech", "night": ""},
-        "data_access_role": ROLE,
-    },
-    {"toxicity": True, "redaction": "redacted_and_unredacted", "pii_entity_types": ["NAME", "SSN"]},
-    {
-        "language": "auto",
-        "language_options": ["en-US", "fr-FR"],
-        "vocabularies": {"en-US": "calls", "fr-FR": "calls-fr"},
-        "vocabulary_filters": {"fr-FR": "rude-fr"},
-        "vocabulary_filter_method": "tag",
-        "language_models": {"en-US": "support"},
-    },
-    {"language": "multiple", "language_options": ["en-US", "fr-FR"]},
-)
 """Each option that there is, in settings that go together."""
 
 

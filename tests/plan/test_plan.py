@@ -21,9 +21,9 @@ from pipeline.plan.text_report import as_text, size
 from pipeline.state.reader import Standing
 from pipeline.state.statistics import JobTimes
 from tests.conftest import RECORDINGS, endpoint
-from tests.recordings.test_probe import decoded_seconds
 from tests.support import made_media as made
 from tests.support.between import Answer, between
+from tests.support.decoding import decoded_seconds
 from tests.support.state_files import begun, listed, running, written
 
 RESULTS = ("--results", "s3://audio/transcripts/")

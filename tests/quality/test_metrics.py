@@ -5,47 +5,26 @@ from __future__ import annotations
 import json
 import re
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.ground_truth.record import AUTO, REVIEWED, GroundTruth, Segment
+from pipeline.ground_truth.record import GroundTruth, Segment
 from pipeline.quality.error_rate import Counts
 from pipeline.quality.html_report import page
 from pipeline.quality.metrics import as_facts, measure, prefix
 from pipeline.quality.text_report import in_words
+from tests.support.reviews import THREE, review
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def review(said: str, heard: str | None, **more: Any) -> GroundTruth:
-    """One review of a minute of English."""
-    about: dict[str, Any] = {
-        "audio": "s3://b/calls/a.mp3",
-        "language": "en-US",
-        "duration": 60.0,
-        "score": 0.9,
-    }
-    return GroundTruth(source=REVIEWED, text=said, predicted=heard, **(about | more))
-
-
 def segment(said: str, heard: str | None, speaker: str = "spk_0", start: float = 0.0) -> Segment:
     return Segment(start=start, end=start + 1, text=said, predicted=heard, speaker=speaker)
-
-
-# By hand: 4 + 6 + 0 words; 1 substituted (cat/hat), 1 deleted (the), 1 inserted (oh), 2 inserted
-# into silence; the fourth is what nobody reviewed.
-THREE = [
-    review("The cat sat down.", "the hat sat down", reviewer="anna"),
-    review("we met at the old house", "oh we met at old house", reviewer="ben", score=0.8),
-    review("", "hm hm", reviewer="ben", score=0.3, audio="s3://b/other/b.mp3"),
-    GroundTruth(audio="s3://b/calls/c.mp3", source=AUTO, text="never heard", score=0.99),
-    review("no prediction", None),
-]
 
 
 def write(path: Path, lines: list[GroundTruth]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-import av
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -23,6 +22,7 @@ from pipeline.recordings.probe import AudioInfo, Unreadable, read_sound, why_ref
 from pipeline.recordings.range_reader import Piece, RangeReader, SplicedReader
 from tests.conftest import RECORDINGS
 from tests.support import made_media as made
+from tests.support.decoding import decoded_seconds
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,12 +52,6 @@ class Fetches:
 def look(path: Path) -> tuple[AudioInfo, Fetches]:
     fetches = Fetches(path)
     return read_sound(RangeReader(path.stat().st_size, fetches)), fetches
-
-
-def decoded_seconds(path: Path) -> float:
-    """How long the sound is that a decoder makes of a file."""
-    with av.open(str(path)) as container:
-        return sum(frame.samples / frame.sample_rate for frame in container.decode(audio=0))
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from pipeline.errors import ResourceMissing
 from pipeline.events.queue import EventQueue
 from pipeline.stages.job_tracker import JobTracker
 from pipeline.stages.listener import Listener
-from tests.events.test_message import event
+from tests.support.job_events import event
 from tests.support.owned_time import in_owned_time, now
 from tests.support.state_files import TAG, begun, running
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import uuid
 from pathlib import Path
 
 import boto3
@@ -17,8 +16,7 @@ from pipeline.aws.session import connect
 from pipeline.config.schema import Aws, Limits
 from pipeline.naming import S3Uri
 from pipeline.net.retry import WaitTimes
-from tests.conftest import endpoint
-from tests.recordings.test_inventory import DAY, part, put_inventory, row
+from tests.support.inventories import DAY, part, put_inventory, row
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("ministack")]
 
@@ -26,20 +24,6 @@ ODD_KEYS = (
     "plain.mp3", "with space.wav", "plus+.flac", "a//b.ogg", "./dot.m4a", "../up.webm",
     "ü😀.amr", "%41%.mp4", "LOUD.MP3", "quote'\".mp3",
 )  # fmt: skip
-
-
-@pytest.fixture
-def buckets(ministack, run):
-    """Two new buckets, recordings and results, with `run` pointed at their account."""
-    run.use(**endpoint(ministack))
-    s3 = boto3.client(
-        "s3", "us-east-1", endpoint_url=ministack,
-        aws_access_key_id="test", aws_secret_access_key="test",
-    )  # fmt: skip
-    names = [f"{kind}-{uuid.uuid4().hex[:12]}" for kind in ("audio", "results")]
-    for name in names:
-        s3.create_bucket(Bucket=name)
-    return s3, *names
 
 
 @pytest.mark.parametrize("own_bucket", [True, False], ids=["own bucket", "service bucket"])

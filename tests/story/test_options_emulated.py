@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from tests.story.test_ministack import buckets  # noqa: F401 # a fixture
-
 pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("ministack")]
 
 REDACTED = "[PII]"
@@ -23,7 +21,7 @@ def written(s3, bucket: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("redaction", ["redacted", "redacted_and_unredacted"])
 @pytest.mark.parametrize("own_bucket", [True, False], ids=["own bucket", "service bucket"])
-def test_the_redacted_text_is_the_tasks(run, buckets, redaction, own_bucket):  # noqa: F811
+def test_the_redacted_text_is_the_tasks(run, buckets, redaction, own_bucket):
     """Of one transcript or of both reviewers get the redacted one, wherever it is kept."""
     s3, audio, results = buckets
     s3.put_object(Bucket=audio, Key="a.mp3", Body=b"x")
@@ -46,7 +44,7 @@ def test_the_redacted_text_is_the_tasks(run, buckets, redaction, own_bucket):  #
         assert len(found) == (1 if redaction == "redacted" else 2)
 
 
-def test_a_redacted_result_is_found_again_without_a_state_file(run, buckets):  # noqa: F811
+def test_a_redacted_result_is_found_again_without_a_state_file(run, buckets):
     """A lost state file costs no second job where only redacted transcripts exist."""
     s3, audio, results = buckets
     s3.put_object(Bucket=audio, Key="a.mp3", Body=b"x")
@@ -63,7 +61,7 @@ def test_a_redacted_result_is_found_again_without_a_state_file(run, buckets):  #
     assert run.texts() == before
 
 
-def test_what_was_asked_for_comes_with_the_task(run, buckets):  # noqa: F811
+def test_what_was_asked_for_comes_with_the_task(run, buckets):
     """Speakers, alternatives and subtitles of a rule's recordings alone; the files are there."""
     s3, audio, results = buckets
     for key in ("fr/a.mp3", "b.mp3"):
@@ -86,7 +84,7 @@ def test_what_was_asked_for_comes_with_the_task(run, buckets):  # noqa: F811
     assert not {"speaker_count", "alternatives", "subtitles"} & set(plain["data"])
 
 
-def test_tasks_rebuilt_know_the_language_of_jobs_of_other_settings(run, buckets):  # noqa: F811
+def test_tasks_rebuilt_know_the_language_of_jobs_of_other_settings(run, buckets):
     """The settings that a run had are remembered, so that its tasks say their language again."""
     s3, audio, results = buckets
     s3.put_object(Bucket=audio, Key="a.mp3", Body=b"x")

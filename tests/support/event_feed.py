@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 
-from tests.events.test_message import event
+from tests.support.job_events import event
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

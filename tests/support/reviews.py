@@ -1,0 +1,29 @@
+"""Reviews whose figures were reckoned by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.ground_truth.record import AUTO, REVIEWED, GroundTruth
+
+
+def review(said: str, heard: str | None, **more: Any) -> GroundTruth:
+    """One review of a minute of English."""
+    about: dict[str, Any] = {
+        "audio": "s3://b/calls/a.mp3",
+        "language": "en-US",
+        "duration": 60.0,
+        "score": 0.9,
+    }
+    return GroundTruth(source=REVIEWED, text=said, predicted=heard, **(about | more))
+
+
+# By hand: 4 + 6 + 0 words; 1 substituted (cat/hat), 1 deleted (the), 1 inserted (oh), 2 inserted
+# into silence; the fourth is what nobody reviewed.
+THREE = [
+    review("The cat sat down.", "the hat sat down", reviewer="anna"),
+    review("we met at the old house", "oh we met at old house", reviewer="ben", score=0.8),
+    review("", "hm hm", reviewer="ben", score=0.3, audio="s3://b/other/b.mp3"),
+    GroundTruth(audio="s3://b/calls/c.mp3", source=AUTO, text="never heard", score=0.99),
+    review("no prediction", None),
+]

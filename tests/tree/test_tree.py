@@ -1,0 +1,153 @@
+"""The tree: its rooms and their map, the size of files, functions and classes, and the tests."""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from tests.conftest import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PACKAGE = ROOT / "pipeline"
+MAP = ROOT / "docs" / "packages.md"
+MOST_AT_THE_TOP = 34
+MOST_LINES = 320
+MOST_LINES_OF_A_FUNCTION = 48
+MOST_LINES_OF_NINE_IN_TEN = 20
+MOST_LINES_OF_A_CLASS = 290
+MOST_PUBLIC_METHODS = 26
+
+# What mirrors no room: the promises of the README, what many tests share, the tree itself, and
+# the programs of others that a suite of its own is held to.
+OTHER_FOLDERS = {
+    "story",
+    "support",
+    "tree",
+    "benchmarks",
+    "deploy",
+    "label_studio_server",
+    "browser",
+    "prometheus",
+}
+
+Function = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def files_below(*folders: str) -> list[Path]:
+    return sorted(chain.from_iterable((ROOT / folder).rglob("*.py") for folder in folders))
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def nodes(kind: type | tuple[type, ...], *folders: str) -> Iterator[tuple[str, ast.AST]]:
+    """Every node of a kind in files below the folders, with its place as `path:line name`."""
+    for path in files_below(*folders):
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, kind):
+                yield f"{path.relative_to(ROOT)}:{node.lineno} {node.name}", node  # type: ignore[attr-defined] # both kinds have them
+
+
+def is_a_command(function: ast.AST) -> bool:
+    """Whether the signature is a command's flags, one a line."""
+    assert isinstance(function, Function)
+    return any("Annotated" in ast.dump(each) for each in function.args.args if each.annotation)
+
+
+def lines(node: ast.AST) -> int:
+    """Lines from the `def` or `class` to the last one; of a command, those of its body."""
+    assert isinstance(node, (*Function, ast.ClassDef))
+    flags = isinstance(node, Function) and is_a_command(node)
+    return (node.end_lineno or 0) - (node.body[0].lineno if flags else node.lineno) + 1
+
+
+def public_methods(node: ast.AST) -> int:
+    assert isinstance(node, ast.ClassDef)
+    methods = (each for each in node.body if isinstance(each, Function))
+    return sum(not each.name.startswith("_") for each in methods)
+
+
+def test_the_map_shows_every_room_and_file_at_the_top():
+    """What stands directly under `pipeline/` is what the map in the docs lists, 34 at most."""
+    at_the_top = {
+        path.name + "/" * path.is_dir()
+        for path in PACKAGE.iterdir()
+        if path.name not in ("__init__.py", "__pycache__")
+    }
+    shown = set(re.findall(r"^\| `([\w./]+)` \|", MAP.read_text(encoding="utf-8"), re.MULTILINE))
+
+    assert shown == at_the_top
+    assert len(at_the_top) <= MOST_AT_THE_TOP
+
+
+def test_files_are_short():
+    """No file of the product has more than 320 lines."""
+    long = {
+        str(path.relative_to(ROOT)): count
+        for path in files_below("pipeline", "benchmarks", "tools")
+        if (count := len(path.read_text(encoding="utf-8").splitlines())) > MOST_LINES
+    }
+
+    assert long == {}
+
+
+def test_functions_and_classes_are_short():
+    """A function has 48 lines at most and nine in ten have 20; a class 290, and 26 methods."""
+    functions = {place: lines(node) for place, node in nodes(Function, "pipeline")}
+    classes = dict(nodes(ast.ClassDef, "pipeline"))
+    long = {place: n for place, n in functions.items() if n > MOST_LINES_OF_A_FUNCTION}
+    long |= {
+        place: n for place, node in classes.items() if (n := lines(node)) > MOST_LINES_OF_A_CLASS
+    }
+    wide = {
+        place: count
+        for place, node in classes.items()
+        if (count := public_methods(node)) > MOST_PUBLIC_METHODS
+    }
+
+    assert long == {}
+    assert wide == {}
+    assert sorted(functions.values())[len(functions) * 9 // 10] <= MOST_LINES_OF_NINE_IN_TEN
+
+
+def test_every_test_is_a_sentence():
+    """Every test has one line of docstring that begins with a capital and ends as a sentence."""
+    without = [
+        place
+        for place, node in nodes(Function, "tests")
+        if isinstance(node, Function)
+        and node.name.startswith("test_")
+        and not is_a_sentence(ast.get_docstring(node) or "")
+    ]
+
+    assert without == []
+
+
+def is_a_sentence(text: str) -> bool:
+    """Whether a text is one line that ends as a sentence does."""
+    return text.endswith(".") and len(text.splitlines()) == 1 and not text[0].islower()
+
+
+def test_tests_mirror_the_rooms_and_share_through_support():
+    """A folder of tests is a room's, and no test file imports another: support holds the rest."""
+    rooms = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    folders = {path.parent.name for path in (ROOT / "tests").glob("*/__init__.py")}
+    of_a_test = re.compile(
+        r"^from tests\.(?:\w+\.)*(?:test_\w+ import| import test_)", re.MULTILINE
+    )
+    importers = [
+        str(path.relative_to(ROOT))
+        for path in files_below("tests")
+        if of_a_test.search(path.read_text(encoding="utf-8"))
+    ]
+
+    assert folders - rooms == OTHER_FOLDERS
+    assert importers == []
