@@ -96,10 +96,29 @@ def test_readmes_pictures_are_there_small_and_described():
     shown = re.findall(r"!\[([^]]*)\]\(([^)]*)\)", README.read_text(encoding="utf-8"))
 
     assert {path for _, path in shown} == {
-        f"docs/{path.name}" for path in (ROOT / "docs").iterdir()
+        f"docs/{path.name}" for path in (ROOT / "docs").glob("*.png")
     }
     assert all(len(text) > 80 for text, _ in shown)
     assert all((ROOT / path).stat().st_size < 150_000 for _, path in shown)
+
+
+def test_every_file_and_link_that_the_documents_name_is_there():
+    """A page that names a file, or links to one, follows it when it moves."""
+    pages = [README, *(ROOT / "docs").glob("*.md")]
+    lost = [
+        f"{page.name}: {name}"
+        for page in pages
+        for name in named_files(page.read_text(encoding="utf-8"))
+        if not (page.parent / name).exists() and not (ROOT / name).exists()
+    ]
+
+    assert lost == []
+
+
+def named_files(text: str) -> list[str]:
+    """Relative links, and the package's own files in backticks."""
+    links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)[^)]*\)", text)
+    return links + re.findall(r"`(pipeline/[\w/]+\.py)`", text)
 
 
 def test_no_path_of_a_machine_and_no_registry_host_is_in_the_pins():
