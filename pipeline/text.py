@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 
 def duration(seconds: float) -> str:
     """A duration in words of at most two units."""
@@ -19,3 +24,9 @@ def duration(seconds: float) -> str:
 def printable(text: str) -> str:
     """A key or message on one line, control characters escaped, other Unicode as it is."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def tally(counts: Mapping[str, int]) -> str:
+    """How many there are of each kind, the most frequent first: `9 not audio, 2 excluded`."""
+    ordered = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+    return ", ".join(f"{count:,} {kind}" for kind, count in ordered)

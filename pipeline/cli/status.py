@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
-import msgspec
 import typer
 
 from pipeline.cli.options import ConfigFile, OutputFile, StateFile, examples, settings
 from pipeline.errors import BadSettings
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 NAME = "status"
 EXAMPLES = examples(
@@ -22,27 +16,7 @@ EXAMPLES = examples(
     ("Watch it until it ends, with a look every five seconds", "status --watch 5"),
 )
 
-_WINDOW_SECONDS = 600
 _SECONDS = 2.0
-
-
-class StatusReport(msgspec.Struct, frozen=True):
-    """The facts of a state file; counts of recordings.
-
-    `rate` is per second over the last `rate_seconds`: ten minutes, or since the last run began.
-    """
-
-    source: str
-    state: str
-    pending: int
-    in_flight: int
-    written: int
-    failed: int
-    skipped: dict[str, int]
-    failures: dict[str, int]
-    rate: float
-    rate_seconds: float
-    oldest_in_flight_seconds: float | None
 
 
 def command(
@@ -70,60 +44,12 @@ def command(
     With --watch also the pace since the run began, its slots, and what holds it back: live on a
     terminal, else one line per look.
     """
-    chosen = settings(config, output=output, state=state)
-    if watch:
-        from pipeline.cli.watch import follow
-
-        follow(chosen.state_path, seconds or _SECONDS, json=json)
-        return
-    if seconds is not None:
+    if seconds is not None and not watch:
         raise BadSettings(f"SECONDS ({seconds:g}) goes with --watch: status --watch {seconds:g}.")
-    report = read_report(chosen.state_path, time.time())
-    text = msgspec.json.encode(report).decode() if json else "\n".join(lines(report))
-    typer.echo(text)
+    from pipeline.monitoring.status import follow, status
 
-
-def read_report(path: Path, now: float) -> StatusReport:
-    """Read the facts; `now` is in seconds since the epoch.
-
-    Raises:
-        StateUnusable: there is no such state file.
-    """
-    from pipeline.state.reader import read_state
-
-    with read_state(path) as state:
-        counts = state.counts()
-        oldest = state.oldest_in_flight()
-        failures = state.failures()
-        begun = float(state.fact("begun") or now)
-        window = max(1.0, min(_WINDOW_SECONDS, now - begun))
-        return StatusReport(
-            source=state.fact("source") or "",
-            state=str(path),
-            pending=counts.pending,
-            in_flight=counts.in_flight,
-            written=counts.written,
-            failed=sum(failures.values()),
-            skipped=state.skipped(),
-            failures=failures,
-            rate=round(state.written_since(now - window) / window, 3),
-            rate_seconds=round(window, 1),
-            oldest_in_flight_seconds=None if oldest is None else round(now - oldest, 1),
-        )
-
-
-def lines(report: StatusReport) -> Iterator[str]:
-    """The report as people read it."""
-    from pipeline.text import duration, printable
-
-    yield f"Source:    {printable(report.source)}"
-    yield (
-        f"Tasks:     {report.written:,} written, {report.in_flight:,} in flight, "
-        f"{report.pending:,} pending, {report.failed:,} failed"
-    )
-    yield f"Rate:      {report.rate:.1f}/s over the last {duration(report.rate_seconds)}"
-    if report.oldest_in_flight_seconds is not None:
-        yield f"Oldest:    in flight for {duration(report.oldest_in_flight_seconds)}"
-    for title, counts in (("Skipped:", report.skipped), ("Failed:", report.failures)):
-        if counts:
-            yield f"{title:<10} " + ", ".join(f"{n:,} {reason}" for reason, n in counts.items())
+    path = settings(config, output=output, state=state).state_path
+    if watch:
+        follow(path, seconds or _SECONDS, typer.echo, json=json)
+    else:
+        typer.echo(status(path, json=json))

@@ -13,7 +13,7 @@ from pipeline import __version__
 from pipeline.failures import advice
 from pipeline.logs import RUN_ID, moment
 from pipeline.stages.stage_times import StageTotal  # noqa: TC001 # msgspec reads the annotations at run time
-from pipeline.text import duration, printable
+from pipeline.text import duration, printable, tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -212,11 +212,11 @@ def _lines(s: Summary) -> Iterator[str]:
             "on with them."
         )
     if s.skipped:
-        yield "Skipped: " + _by_reason(s.skipped)
+        yield "Skipped: " + tally(s.skipped)
     if s.failures:
         yield from _failure_lines(s)
     if brake := brake_sentence(s):
-        yield f"Brake:   {brake}"
+        yield f"Limit:   {brake}"
     if s.failures_file:
         yield f"         all of them: {s.failures_file}"
     for note in s.notes:
@@ -232,13 +232,8 @@ def _lines(s: Summary) -> Iterator[str]:
     yield f"Next:    {_next_step(s)}"
 
 
-def _by_reason(counts: dict[str, int]) -> str:
-    ordered = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
-    return ", ".join(f"{count:,} {reason}" for reason, count in ordered)
-
-
 def _failure_lines(s: Summary) -> Iterator[str]:
-    yield "Failed:  " + _by_reason(s.failures)
+    yield "Failed:  " + tally(s.failures)
     for each in s.examples:
         yield f"  {printable(each.key)}: {printable(each.words)}"
     if s.failed > len(s.examples):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.failures import advice
-from pipeline.text import duration
+from pipeline.text import duration, tally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from pipeline.plan.forecast import Plan, Some
     from pipeline.plan.job_duration import Pace
@@ -27,7 +27,7 @@ def _lines(p: Plan) -> Iterator[str]:
     where = ", as if it were a bucket" if p.source.startswith("file:") else ""
     yield f"Plan of {p.source}{where}; nothing was started."
     yield f"Recordings:   {p.recordings:,} ({size(p.bytes)}) of {p.listed:,} objects" + (
-        f"; skipped: {_counts(p.skipped)}" if p.skipped else ""
+        f"; skipped: {tally(p.skipped)}" if p.skipped else ""
     )
     if done := _done(p):
         yield f"Done:         {done}"
@@ -35,7 +35,7 @@ def _lines(p: Plan) -> Iterator[str]:
     if p.to_start:
         yield from _to_start(p)
     if p.calls:
-        yield f"Calls:        {_counts(p.calls)}"
+        yield f"Calls:        {tally(p.calls)}"
     if p.tasks.count:
         yield (
             f"Label Studio: {p.tasks.count:,} tasks, about {size(p.tasks.bytes)}, in "
@@ -93,11 +93,6 @@ def _done(p: Plan) -> str:
         (p.failed_before, "failed before, left alone until `retry`"),
     )
     return ", ".join(f"{count:,} {what}" for count, what in parts if count)
-
-
-def _counts(counts: Mapping[str, int]) -> str:
-    ordered = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
-    return ", ".join(f"{count:,} {what}" for what, count in ordered)
 
 
 def _some(some: Some, p: Plan) -> str:

@@ -153,7 +153,7 @@ def test_failures_are_told_with_examples_and_advice():
 )
 def test_the_brake_that_bound_the_run_is_named(changes, said):
     """The longest brake is told, with the flag or quota that would loosen it."""
-    assert said in line_with("Brake:", **changes)
+    assert said in line_with("Limit:", **changes)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_the_brake_that_bound_the_run_is_named(changes, said):
 )
 def test_a_brake_that_cost_little_is_not_named(brakes):
     """What held the run back for less than a tenth of its time is not worth a line."""
-    assert line_with("Brake:", brakes=brakes) == ""
+    assert line_with("Limit:", brakes=brakes) == ""
 
 
 def test_a_balance_that_does_not_add_up_is_told():

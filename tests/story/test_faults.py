@@ -213,7 +213,7 @@ def test_unknown_quota_is_found_and_the_brake_is_named(run, cloud):
 
     figures = service.figures()
     assert outcome.code == 0
-    assert "Brake:" in outcome.err
+    assert "Limit:" in outcome.err
     assert "the account's start rate" in outcome.err
     assert figures["refused"]["ThrottlingException"] < 0.2 * sum(figures["calls"].values())
 

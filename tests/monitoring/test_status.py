@@ -20,8 +20,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from pipeline.cli.status import StatusReport
-from pipeline.cli.watch import Seen, _view, end_of, head, one_line, run_lines, sparkline
+from pipeline.monitoring.status import (
+    Look,
+    StatusReport,
+    end_of,
+    head,
+    one_line,
+    run_lines,
+    sparkline,
+    view,
+)
 from pipeline.state.database import hold, is_held
 from pipeline.state.history import Sample
 from tests.conftest import COMMAND
@@ -39,7 +47,7 @@ REPORT = StatusReport(
     rate_seconds=600.0,
     oldest_in_flight_seconds=185.0,
 )
-SEEN = Seen(REPORT, (), runs=True, exit_code=None)
+SEEN = Look(REPORT, (), runs=True, exit_code=None)
 
 
 def sample(at: float, written: int = 0, **facts: Any) -> Sample:
@@ -100,7 +108,7 @@ def test_an_empty_state_file_is_at_its_beginning():
     """Before anything is listed no share is told of nothing."""
     empty = StatusReport("", "state", 0, 0, 0, 0, {}, {}, 0.0, 1.0, None)
 
-    assert head(Seen(empty, (), runs=True, exit_code=None)) == "0% of 0 recordings"
+    assert head(Look(empty, (), runs=True, exit_code=None)) == "0% of 0 recordings"
 
 
 def test_the_end_tells_how_it_was():
@@ -121,7 +129,7 @@ def test_slots_and_the_brake_of_the_last_minute_are_shown():
 
     assert pace.startswith("Pace:      ")
     assert slots == "Slots:     231 jobs in flight, 250 slots found"
-    assert brake == "Brake:     slots, for 90% of the last 1 min"
+    assert brake == "Limit:     slots, for 90% of the last 1 min"
 
 
 @pytest.mark.parametrize("taken", [[], [sample(0)]])
@@ -167,7 +175,7 @@ def test_the_view_fits_a_narrow_terminal():
     taken = [sample(0), sample(9, 5)]
     console = Console(file=screen, force_terminal=True, width=46, color_system=None)
 
-    console.print(_view(SEEN._replace(samples=taken)))
+    console.print(view(SEEN._replace(samples=taken)))
 
     shown = screen.getvalue().splitlines()
     assert max(map(len, shown)) <= 46
