@@ -27,7 +27,6 @@ from pipeline.events.queue import RATE, EventQueue
 from pipeline.jobs.rules import JobRules
 from pipeline.naming import group_tag, parse_s3_uri
 from pipeline.stages.collector import Collectors
-from pipeline.stages.history_sampler import keep_history
 from pipeline.stages.listener import Listener
 from pipeline.stages.poller import Poller
 from pipeline.stages.producer import find_results, produce, take_over
@@ -142,7 +141,6 @@ class Run:
                 *(go(listener.listen()) for listener in listeners),
                 *(go(collectors.work(finished, lines)) for _ in range(config.limits.collectors)),
                 go(write(output, lines, tracker)),
-                go(keep_history(tracker, self.operations)),
                 go(_stop_in_time(config.budget)),
             ]
             await asyncio.gather(*pool)  # they end when every recording is settled

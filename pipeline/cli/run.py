@@ -183,7 +183,7 @@ def complete(order: Order) -> Summary:
     """Take the state file first: two runs must not even begin to list."""
     import uvloop
 
-    from pipeline.stages.history_sampler import settings_of
+    from pipeline.monitoring.history_sampler import settings_of
     from pipeline.stages.writer import refuse_foreign_output
     from pipeline.state.database import set_aside
     from pipeline.state.history import begin_run, ending
@@ -213,9 +213,11 @@ def complete(order: Order) -> Summary:
 
 async def _with_services(order: Order, state: State) -> Summary:
     from pipeline.config.pricing import FREE
-    from pipeline.monitoring.exporters import last_success, watched
+    from pipeline.monitoring.exporters import exported, last_success
     from pipeline.monitoring.failures_file import write_failures
+    from pipeline.monitoring.history_sampler import history_kept
     from pipeline.monitoring.progress import shown
+    from pipeline.monitoring.snapshot import take_snapshot
     from pipeline.recordings.manifest import named_by
     from pipeline.recordings.source import Selection
     from pipeline.run import Run
@@ -241,13 +243,16 @@ async def _with_services(order: Order, state: State) -> Summary:
             output=str(config.output_path),
             state=str(config.state_path),
         )
-        watching = watched(run, order.watching, last_success(state), say)
-        async with shown(tracker, order.style), watching as watch:
+        take = partial(take_snapshot, run)
+        async with (
+            shown(take, config.state_path, order.style),
+            history_kept(state, take),
+            exported(take, order.watching, last_success(state), say) as status,
+        ):
             summary = await _summary_of(run, work)
-            watch.end(summary.exit_code)
+            status.end(summary.exit_code)
         end_run(state, msgspec.json.encode(summary))
-        listed = tracker.figures.listing_done
-        write_failures(config.failures_path, source, state, listed=listed)
+        write_failures(config.failures_path, source, state, listed=tracker.figures.listing_done)
         return summary
 
 

@@ -1,26 +1,24 @@
-"""What others watch a run by: metrics over HTTP and in a file, and a heartbeat.
+"""How others watch a run: metrics over HTTP and in a file, and a heartbeat file.
 
-All of it is read off the run in its own event loop, a few milliseconds at a time, and written by a
-thread. What can't be served or written is told before anything is started; once the run goes on,
-nothing that fails here stops it.
+Snapshots are taken in the run's own event loop, and files are written by a thread. What can't be
+served or written is told before anything is started; once the run goes on, nothing that fails here
+stops it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import time
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from pipeline.errors import BadSettings, OutputUnusable
 from pipeline.files import replacing
-from pipeline.logs import RUN_ID, event, moment
+from pipeline.logs import event
+from pipeline.monitoring.heartbeat import heartbeat
+from pipeline.monitoring.snapshot import RunStatus, settles
 from pipeline.state.history import past_runs
 
 if TYPE_CHECKING:
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from pipeline.config.schema import Monitoring
-    from pipeline.run import Run
+    from pipeline.monitoring.snapshot import Take
     from pipeline.state.reader import StateReader
 
     Tell = Callable[[str], None]
@@ -39,76 +37,24 @@ _METRICS_SECONDS = 10.0
 _HEARTBEAT_SECONDS = 5.0
 _READABLE = 0o644  # node_exporter is another user; nothing in these files is private
 _GRACE_SECONDS = 0.5
-_SETTLED = (0, 1)
 _BROKEN = 2
-
-
-class Heartbeat(msgspec.Struct, frozen=True):
-    """What the heartbeat file holds: counts are of recordings, but for `listed`, of objects.
-
-    `time` is UTC; `exit_code` is null while the run goes on.
-    """
-
-    time: str
-    run_id: str
-    pid: int
-    listed: int
-    in_flight: int
-    written: int
-    failed: int
-    exit_code: int | None
-
-
-class RunStatus:
-    """The life of a run: moments in seconds since the epoch.
-
-    `last_success` is when the last run ended that settled all it listed, 0 where there was none;
-    `exit_code` is None while the run goes on.
-    """
-
-    def __init__(self, run: Run, last_success: float) -> None:
-        self.run = run
-        self.begun = time.time()
-        self.last_success = last_success
-        self.exit_code: int | None = None
-
-    def end(self, exit_code: int) -> None:
-        """The run has ended."""
-        self.exit_code = exit_code
-        if exit_code in _SETTLED:
-            self.last_success = time.time()
-
-    def heartbeat(self) -> bytes:
-        """The heartbeat at this moment, as one line of JSON."""
-        figures = self.run.tracker.figures
-        beat = Heartbeat(
-            time=moment(datetime.now(UTC)),
-            run_id=RUN_ID,
-            pid=os.getpid(),
-            listed=figures.listed,
-            in_flight=len(self.run.tracker.waiting),
-            written=figures.written,
-            failed=figures.failed,
-            exit_code=self.exit_code,
-        )
-        return msgspec.json.encode(beat) + b"\n"
 
 
 def last_success(state: StateReader) -> float:
     """When the last run ended that settled all it listed, seconds since the epoch; 0 for never."""
-    settled = (run.ended for run in past_runs(state) if run.exit_code in _SETTLED)
+    settled = (run.ended for run in past_runs(state) if settles(run.exit_code))
     return max(filter(None, settled), default=0.0)
 
 
 @asynccontextmanager
-async def watched(
-    run: Run, settings: Monitoring, last_success: float, tell: Tell
+async def exported(
+    take: Take, settings: Monitoring, last_success: float, tell: Tell
 ) -> AsyncIterator[RunStatus]:
     """Let others watch the run while the body goes on; the body tells how it ended.
 
     Args:
-        run: the run.
-        settings: where it is watched.
+        take: takes a snapshot of the run.
+        settings: where metrics and heartbeat go.
         last_success: when the last run ended that settled all it listed, 0 for never.
         tell: says to people that a file can't be written any more.
 
@@ -116,13 +62,13 @@ async def watched(
         BadSettings: the port can't be listened at.
         OutputUnusable: a file can't be written.
     """
-    watch = RunStatus(run, last_success)
+    status = RunStatus(take, last_success)
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         if settings.metrics_port or settings.metrics_file:
             from pipeline.monitoring.prometheus import as_text, registry_of
 
-            registry = registry_of(watch)
+            registry = registry_of(status)
             if settings.metrics_port:
                 await enter(_served(registry, settings.metrics_host, settings.metrics_port))
             if settings.metrics_file:
@@ -130,12 +76,12 @@ async def watched(
                 await enter(kept(path, content, _METRICS_SECONDS, tell))
         if settings.heartbeat_file:
             path = Path(settings.heartbeat_file)
-            await enter(kept(path, watch.heartbeat, _HEARTBEAT_SECONDS, tell))
+            await enter(kept(path, partial(heartbeat, status), _HEARTBEAT_SECONDS, tell))
         try:
-            yield watch
+            yield status
         finally:
-            if watch.exit_code is None:
-                watch.end(_BROKEN)
+            if status.exit_code is None:
+                status.end(_BROKEN)
 
 
 @asynccontextmanager
@@ -154,8 +100,8 @@ async def _served(registry: CollectorRegistry, host: str, port: int) -> AsyncIte
         except OSError as error:
             raise BadSettings(
                 f"metrics_port = {port}: {host}:{port} can't be listened at: "
-                f"{os.strerror(error.errno or 0)}. Name another port, or --metrics-file, which "
-                "each run may have of its own."
+                f"{os.strerror(error.errno or 0)}",
+                "Name another port, or --metrics-file, which each run may have of its own.",
             ) from error
         event("metrics.served", host=host, port=port)
         yield

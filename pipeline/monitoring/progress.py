@@ -9,7 +9,7 @@ import time
 from collections import deque
 from contextlib import asynccontextmanager, contextmanager
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.logs import event, is_json
 from pipeline.state.reader import read_state
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
-    from pipeline.stages.job_tracker import JobTracker
+    from pipeline.monitoring.snapshot import RunSnapshot, Take
 
 _LINE_SECONDS = 30.0
 _BAR_SECONDS = 0.5
@@ -47,83 +47,84 @@ def style_for(*, quiet: bool) -> Style:
     return Style.BAR if watched else Style.LINES
 
 
-class Snapshot(NamedTuple):
-    """A run at one moment; counts of recordings, `rate` in recordings written per second."""
+class Progress(NamedTuple):
+    """How far a run is: recordings that are `left`, and the `rate` of those written per second."""
 
-    listed: int
-    listing_done: bool
-    skipped: int
-    started: int
-    in_flight: int
-    written: int
-    failed: int
+    run: RunSnapshot
     left: int
     rate: float
 
     def __str__(self) -> str:
         """The most telling first: a narrow terminal cuts the rest off."""
-        parts = [f"{self.written:,} written", f"{self.rate:.1f}/s"]
-        if self.rate and self.listing_done and self.left:
+        run = self.run
+        parts = [f"{run.written:,} written", f"{self.rate:.1f}/s"]
+        if self.rate and run.listing_done and self.left:
             parts.append(f"{duration(self.left / self.rate)} left")
         parts += [
-            f"{self.failed:,} failed",
-            f"{self.in_flight:,} in flight",
-            f"{self.started:,} started",
-            f"{self.skipped:,} skipped",
-            f"{self.listed:,} listed" + ("" if self.listing_done else " so far"),
+            f"{run.failed:,} failed",
+            f"{run.in_flight:,} in flight",
+            f"{run.jobs:,} started",
+            f"{sum(run.skipped.values()):,} skipped",
+            f"{run.listed:,} listed" + ("" if run.listing_done else " so far"),
         ]
         return " · ".join(parts)
 
+    def facts(self) -> dict[str, Any]:
+        """The same counts by name, as a log has them."""
+        run = self.run
+        return {
+            "listed": run.listed,
+            "listing_done": run.listing_done,
+            "skipped": sum(run.skipped.values()),
+            "started": run.jobs,
+            "in_flight": run.in_flight,
+            "written": run.written,
+            "failed": run.failed,
+            "left": self.left,
+            "rate": self.rate,
+        }
 
-class Gauge:
-    """Takes snapshots; the rate is that of the last minute."""
 
-    def __init__(self, tracker: JobTracker) -> None:
-        self._board = tracker
+class ProgressMeter:
+    """Reads how far a run is; the rate is that of the last minute."""
+
+    def __init__(self, take: Take, path: Path) -> None:
+        self._take = take
+        self._path = path
         self._pending = 0
         self._written: deque[tuple[float, int]] = deque()
         self._noted = 0
 
     def new_notes(self) -> list[str]:
         """What went another way than was asked for since the last time this was read."""
-        notes = self._board.figures.notes[self._noted :]
+        notes = self._take().notes[self._noted :]
         self._noted += len(notes)
         return [printable(note) for note in notes]
 
     async def count(self) -> None:
         """Count what is pending, in a thread: a big bucket takes a while."""
-        self._pending = await asyncio.to_thread(_pending, self._board.state.path)
+        self._pending = await asyncio.to_thread(_pending, self._path)
 
-    def read(self, now: float) -> Snapshot:
+    def read(self, now: float) -> Progress:
         """The run at the moment `now` (seconds, monotonic)."""
-        figures = self._board.figures
-        self._written.append((now, figures.written))
+        run = self._take()
+        self._written.append((now, run.written))
         while now - self._written[0][0] > _WINDOW_SECONDS:
             self._written.popleft()
         then, before = self._written[0]
-        in_flight = len(self._board.waiting)
-        return Snapshot(
-            listed=figures.listed,
-            listing_done=figures.listing_done,
-            skipped=figures.skipped.total(),
-            started=figures.started + figures.adopted + figures.resumed,
-            in_flight=in_flight,
-            written=figures.written,
-            failed=figures.failed,
-            left=self._pending + in_flight,
-            rate=(figures.written - before) / (now - then) if now > then else 0.0,
-        )
+        rate = (run.written - before) / (now - then) if now > then else 0.0
+        return Progress(run, self._pending + run.in_flight, rate)
 
 
 @asynccontextmanager
-async def shown(tracker: JobTracker, style: Style) -> AsyncIterator[None]:
-    """Show the progress of a run while the body goes on."""
+async def shown(take: Take, path: Path, style: Style) -> AsyncIterator[None]:
+    """Show the progress of the run with that state file while the body goes on."""
     show = {Style.BAR: _bar, Style.LINES: _lines, Style.EVENTS: _events}.get(style)
     if show is None:
         yield
         return
-    gauge = Gauge(tracker)
-    tasks = [asyncio.create_task(each) for each in (_counting(gauge), show(gauge))]
+    meter = ProgressMeter(take, path)
+    tasks = [asyncio.create_task(each) for each in (_counting(meter), show(meter))]
     try:
         yield
     finally:
@@ -172,30 +173,30 @@ def tell(style: Style, sentence: str) -> None:
         sys.stderr.write(f"{sentence}\n")
 
 
-async def _counting(gauge: Gauge) -> None:
+async def _counting(meter: ProgressMeter) -> None:
     while True:
-        await gauge.count()
+        await meter.count()
         await asyncio.sleep(_COUNT_SECONDS)
 
 
-async def _lines(gauge: Gauge) -> None:
-    gauge.read(time.monotonic())
+async def _lines(meter: ProgressMeter) -> None:
+    meter.read(time.monotonic())
     while True:
         for _ in range(round(_LINE_SECONDS / _NOTE_SECONDS)):
             await asyncio.sleep(_NOTE_SECONDS)
-            sys.stderr.writelines(f"{note}\n" for note in gauge.new_notes())
-        sys.stderr.write(f"{gauge.read(time.monotonic())}\n")
+            sys.stderr.writelines(f"{note}\n" for note in meter.new_notes())
+        sys.stderr.write(f"{meter.read(time.monotonic())}\n")
 
 
-async def _events(gauge: Gauge) -> None:
-    gauge.read(time.monotonic())
+async def _events(meter: ProgressMeter) -> None:
+    meter.read(time.monotonic())
     while True:
         await asyncio.sleep(_LINE_SECONDS)
-        seen = gauge.read(time.monotonic())
-        event("progress", message=str(seen), **seen._asdict())
+        seen = meter.read(time.monotonic())
+        event("progress", message=str(seen), **seen.facts())
 
 
-async def _bar(gauge: Gauge) -> None:
+async def _bar(meter: ProgressMeter) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
@@ -204,11 +205,11 @@ async def _bar(gauge: Gauge) -> None:
     with Progress(*columns, console=console, auto_refresh=False, transient=True) as progress:
         task = progress.add_task("", total=None)
         while True:
-            for note in gauge.new_notes():
+            for note in meter.new_notes():
                 console.print(note, markup=False, highlight=False)
-            seen = gauge.read(time.monotonic())
-            done = seen.written + seen.failed
-            total = done + seen.left if seen.listing_done else None
+            seen = meter.read(time.monotonic())
+            done = seen.run.written + seen.run.failed
+            total = done + seen.left if seen.run.listing_done else None
             progress.update(task, description=str(seen), completed=done, total=total, refresh=True)
             await asyncio.sleep(_BAR_SECONDS)
 

@@ -1,4 +1,4 @@
-"""The figures of a run as Prometheus metrics, read when they are asked for.
+"""A run as Prometheus metrics, made of a snapshot when they are asked for.
 
 Nothing is counted twice: the run counts as it does without them, and pays for them only when
 somebody reads. Names and units are those of Prometheus' conventions (base units, `_total`); the
@@ -8,6 +8,7 @@ values of labels are classes, so their number does not grow with the bucket.
 from __future__ import annotations
 
 import time
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -19,6 +20,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from pipeline import __version__
+from pipeline.monitoring.snapshot import NO_FREE_SLOT, STARTS
 from pipeline.stages.stage_times import BOUNDS
 
 if TYPE_CHECKING:
@@ -26,8 +28,7 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
-    from pipeline.monitoring.exporters import RunStatus
-    from pipeline.stages.stage_times import Histogram
+    from pipeline.monitoring.snapshot import RunSnapshot, RunStatus, StageDurations
 
 PREFIX = "transcribe_pipeline_"
 
@@ -39,147 +40,146 @@ class RunCollector(Collector):
     named and labelled alike.
     """
 
-    def __init__(self, watch: RunStatus) -> None:
-        self._watch = watch
-        self._run = watch.run
-        self._source = watch.run.source.uri
+    def __init__(self, status: RunStatus) -> None:
+        self._status = status
 
     def collect(self) -> Iterator[Metric]:
         """The metrics as they are now."""
-        yield from self._recordings()
-        yield from self._jobs()
-        yield from self._calls()
-        yield from self._run_itself()
+        snapshot = self._status.take()
+        families = _Families(snapshot.source)
+        yield from _recordings(families, snapshot)
+        yield from _jobs(families, snapshot)
+        yield from _calls(families, snapshot)
+        yield from _run_itself(families, self._status)
 
-    def _recordings(self) -> Iterator[Metric]:
-        figures, count = self._run.tracker.figures, self._count
-        yield count("objects_listed", "Objects of the source that were listed.", figures.listed)
-        yield self._gauge(
-            "listing_complete",
-            "Whether the source was listed to its end (1) or not yet (0).",
-            figures.listing_done,
-        )
-        yield self._counts(
-            "objects_skipped",
-            "Objects that are no recordings for this run.",
-            "reason",
-            figures.skipped,
-        )
-        yield count("recordings_written", "Recordings whose task is written.", figures.written)
-        yield count("recordings_silent", "Recordings in which nobody speaks.", figures.silent)
-        yield self._counts(
-            "recordings_failed", "Recordings that ended without a task.", "reason", figures.failures
-        )
-        yield count(
-            "recordings_postponed",
-            "Recordings that met faults for too long and are left to the next run.",
-            figures.postponed,
-        )
-        yield count("billed_audio_seconds", "Seconds of audio billed.", figures.billed_seconds)
-        tracker = self._run.tracker
-        cost = {tracker.prices.currency: tracker.cost}
-        yield self._counts("cost", "What that costs, by the prices set.", "currency", cost)
-        yield self._stages()
 
-    def _stages(self) -> Metric:
-        family = HistogramMetricFamily(
-            f"{PREFIX}stage_duration_seconds",
-            "How long recordings spent in a stage: start, wait, collect, write.",
-            labels=("source", "stage"),
-        )
-        for stage, histogram in self._run.tracker.figures.passage.stages.items():
-            family.add_metric((self._source, stage), _cumulative(histogram), histogram.seconds)
+class _Families:
+    """Makes metrics of figures, whose first label is the source."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+
+    def gauge(self, name: str, meaning: str, value: float) -> Metric:
+        family = GaugeMetricFamily(PREFIX + name, meaning, labels=("source",))
+        family.add_metric((self._source,), value)
         return family
 
-    def _jobs(self) -> Iterator[Metric]:
-        tracker, gauge = self._run.tracker, self._gauge
-        figures, slots = tracker.figures, tracker.slots.slots
-        yield self._count("jobs_started", "Jobs that were started.", figures.started)
-        yield self._count(
-            "jobs_adopted", "Jobs or results that existed and were not paid again.", figures.adopted
-        )
-        yield self._count(
-            "jobs_resumed", "Jobs that an earlier run left in flight.", figures.resumed
-        )
-        yield gauge(
-            "jobs_in_flight", "Jobs that run or queue at the service.", len(tracker.waiting)
-        )
-        yield gauge(
-            "oldest_job_age_seconds",
-            "How long ago the oldest job in flight was started; 0 where none is.",
-            tracker.oldest_seconds,
-        )
-        yield gauge("slots_in_use", "Job slots that this run holds.", slots.held)
-        yield gauge("slots_found", "Job slots that the account was found to have.", slots.limit)
-        yield gauge("slots_allowed", "Job slots that max_in_flight allows.", slots.ceiling)
-
-    def _calls(self) -> Iterator[Metric]:
-        run = self._run
-        operations = run.operations
-        yield self._counts(
-            "aws_calls",
-            "Calls of AWS operations, refused ones included.",
-            "operation",
-            {each.name: each.calls for each in operations},
-        )
-        refused = CounterMetricFamily(
-            f"{PREFIX}aws_calls_refused",
-            "Calls that AWS refused: throttled, or for want of a free job slot.",
-            labels=("source", "operation", "reason"),
-        )
-        for each in operations:
-            refused.add_metric((self._source, each.name, "throttled"), each.refused)
-        start = run.transcriber.start_calls.name
-        refused.add_metric((self._source, start, "no free slot"), run.tracker.slots.refused_starts)
-        yield refused
-        yield self._counts(
-            "brake_seconds",
-            "Seconds in which a brake held something back: slots, or the pace of an operation.",
-            "brake",
-            run.tracker.braking.seconds(),
-        )
-
-    def _run_itself(self) -> Iterator[Metric]:
-        gauge, watch = self._gauge, self._watch
-        yield gauge(
-            "running", "Whether the run goes on (1) or has ended (0).", watch.exit_code is None
-        )
-        yield gauge("start_timestamp_seconds", "When the run began.", watch.begun)
-        yield gauge("heartbeat_timestamp_seconds", "When these figures were read.", time.time())
-        yield gauge(
-            "last_success_timestamp_seconds",
-            "When the last run ended that settled all it listed (exit code 0 or 1); 0: never.",
-            watch.last_success,
-        )
-        if watch.exit_code is not None:
-            yield gauge("exit_code", "How the run ended; there is none before.", watch.exit_code)
-        build = GaugeMetricFamily(
-            f"{PREFIX}build_info", "The version of the program.", labels=("source", "version")
-        )
-        build.add_metric((self._source, __version__), 1)
-        yield build
-
-    def _count(self, name: str, meaning: str, value: float) -> Metric:
+    def count(self, name: str, meaning: str, value: float) -> Metric:
         family = CounterMetricFamily(PREFIX + name, meaning, labels=("source",))
         family.add_metric((self._source,), value)
         return family
 
-    def _counts(self, name: str, meaning: str, label: str, values: Mapping[str, float]) -> Metric:
+    def counts(self, name: str, meaning: str, label: str, values: Mapping[str, float]) -> Metric:
+        """A count for each value of one more label."""
         family = CounterMetricFamily(PREFIX + name, meaning, labels=("source", label))
         for value, count in values.items():
             family.add_metric((self._source, value), count)
         return family
 
-    def _gauge(self, name: str, meaning: str, value: float) -> Metric:
-        family = GaugeMetricFamily(PREFIX + name, meaning, labels=("source",))
-        family.add_metric((self._source,), value)
+    def stages(self, stages: Mapping[str, StageDurations]) -> Metric:
+        family = HistogramMetricFamily(
+            f"{PREFIX}stage_duration_seconds",
+            "How long recordings spent in a stage: start, wait, collect, write.",
+            labels=("source", "stage"),
+        )
+        for stage, spent in stages.items():
+            family.add_metric((self._source, stage), _cumulative(spent), spent.seconds)
+        return family
+
+    def refused(self, throttled: Mapping[str, int], without_slot: int) -> Metric:
+        family = CounterMetricFamily(
+            f"{PREFIX}aws_calls_refused",
+            "Calls that AWS refused: throttled, or for want of a free job slot.",
+            labels=("source", "operation", "reason"),
+        )
+        for name, count in throttled.items():
+            family.add_metric((self._source, name, "throttled"), count)
+        family.add_metric((self._source, STARTS, NO_FREE_SLOT), without_slot)
+        return family
+
+    def build(self) -> Metric:
+        family = GaugeMetricFamily(
+            f"{PREFIX}build_info", "The version of the program.", labels=("source", "version")
+        )
+        family.add_metric((self._source, __version__), 1)
         return family
 
 
-def registry_of(watch: RunStatus) -> CollectorRegistry:
+def _recordings(make: _Families, run: RunSnapshot) -> Iterator[Metric]:
+    yield make.count("objects_listed", "Objects of the source that were listed.", run.listed)
+    yield make.gauge(
+        "listing_complete",
+        "Whether the source was listed to its end (1) or not yet (0).",
+        run.listing_done,
+    )
+    skipped = "Objects that are no recordings for this run."
+    yield make.counts("objects_skipped", skipped, "reason", run.skipped)
+    yield make.count("recordings_written", "Recordings whose task is written.", run.written)
+    yield make.count("recordings_silent", "Recordings in which nobody speaks.", run.silent)
+    failed = "Recordings that ended without a task."
+    yield make.counts("recordings_failed", failed, "reason", run.failures)
+    yield make.count(
+        "recordings_postponed",
+        "Recordings that met faults for too long and are left to the next run.",
+        run.postponed,
+    )
+    if cost := run.cost:
+        yield make.count("billed_audio_seconds", "Seconds of audio billed.", cost.billed_seconds)
+        amount = {cost.currency: cost.amount}
+        yield make.counts("cost", "What that costs, by the prices set.", "currency", amount)
+    yield make.stages(run.stages)
+
+
+def _jobs(make: _Families, run: RunSnapshot) -> Iterator[Metric]:
+    yield make.count("jobs_started", "Jobs that were started.", run.started)
+    yield make.count(
+        "jobs_adopted", "Jobs or results that existed and were not paid again.", run.adopted
+    )
+    yield make.count("jobs_resumed", "Jobs that an earlier run left in flight.", run.resumed)
+    yield make.gauge("jobs_in_flight", "Jobs that run or queue at the service.", run.in_flight)
+    yield make.gauge(
+        "oldest_job_age_seconds",
+        "How long ago the oldest job in flight was started; 0 where none is.",
+        run.oldest_seconds,
+    )
+    slots = run.slots
+    yield make.gauge("slots_in_use", "Job slots that this run holds.", slots.held)
+    yield make.gauge("slots_found", "Job slots that the account was found to have.", slots.found)
+    yield make.gauge("slots_allowed", "Job slots that max_in_flight allows.", slots.allowed)
+
+
+def _calls(make: _Families, run: RunSnapshot) -> Iterator[Metric]:
+    calls = "Calls of AWS operations, refused ones included."
+    yield make.counts("aws_calls", calls, "operation", run.calls)
+    yield make.refused(run.refused, run.refused_starts)
+    yield make.counts(
+        "limit_wait_seconds",
+        "Seconds in which something waited for a limit: slots, or the rate of an operation.",
+        "limit",
+        run.waits,
+    )
+
+
+def _run_itself(make: _Families, status: RunStatus) -> Iterator[Metric]:
+    goes_on = status.exit_code is None
+    yield make.gauge("running", "Whether the run goes on (1) or has ended (0).", goes_on)
+    yield make.gauge("start_timestamp_seconds", "When the run began.", status.begun)
+    yield make.gauge("heartbeat_timestamp_seconds", "When these figures were read.", time.time())
+    yield make.gauge(
+        "last_success_timestamp_seconds",
+        "When the last run ended that settled all it listed (exit code 0 or 1); 0: never.",
+        status.last_success,
+    )
+    if status.exit_code is not None:
+        how = "How the run ended; there is none before."
+        yield make.gauge("exit_code", how, status.exit_code)
+    yield make.build()
+
+
+def registry_of(status: RunStatus) -> CollectorRegistry:
     """The metrics of a run, and none of this process, as a server of them wants it."""
     registry = CollectorRegistry()
-    registry.register(RunCollector(watch))
+    registry.register(RunCollector(status))
     return registry
 
 
@@ -188,11 +188,7 @@ def as_text(registry: CollectorRegistry) -> bytes:
     return generate_latest(registry)
 
 
-def _cumulative(histogram: Histogram) -> list[tuple[str, float]]:
+def _cumulative(spent: StageDurations) -> list[tuple[str, float]]:
     """The buckets as Prometheus has them: each with all that are below it."""
     bounds = (*(str(float(bound)) for bound in BOUNDS), "+Inf")
-    total, buckets = 0, []
-    for bound, count in zip(bounds, histogram.buckets, strict=True):
-        total += count
-        buckets.append((bound, float(total)))
-    return buckets
+    return list(zip(bounds, map(float, accumulate(spent.buckets)), strict=True))

@@ -201,7 +201,7 @@ def run_lines(taken: Sequence[Sample]) -> Iterator[str]:
     yield f"Slots:     {last.in_flight:,} jobs in flight, {last.slots:,} slots found"
     recent = next(each for each in taken if last.at - each.at <= _RECENT_SECONDS)
     seconds = last.at - recent.at
-    grown = {limit: total - recent.brakes.get(limit, 0.0) for limit, total in last.brakes.items()}
+    grown = {limit: total - recent.waits.get(limit, 0.0) for limit, total in last.waits.items()}
     limit = max(grown, key=grown.__getitem__, default="")
     if seconds and grown and grown[limit] >= _WORTH_TELLING * seconds:
         share = min(1.0, grown[limit] / seconds)

@@ -202,7 +202,7 @@ def _so_far(state: StateReader, past: PastRun, kept: Sequence[Sample], *, last: 
         cost=seen.cost if seen else 0.0,
         currency=settings.currency,
         prices_date=settings.prices_date,
-        brakes=seen.brakes if seen else {},
+        brakes=seen.waits if seen else {},
         most_in_flight=settings.most_in_flight,
         slots_found=seen.slots if seen else settings.most_in_flight,
         start_rate=settings.start_rate,

@@ -66,7 +66,7 @@ def bounds(samples: Sequence[Sample], most: int) -> list[Bound]:
 
 
 def _waited(sample: Sample, brake: str) -> float:
-    return sample.brakes.get(brake, 0.0)
+    return sample.waits.get(brake, 0.0)
 
 
 def mean_in_flight(samples: Sequence[Sample]) -> float:

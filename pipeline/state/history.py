@@ -46,8 +46,8 @@ class Sample(msgspec.Struct, frozen=True, omit_defaults=True):
     """A run at one moment: `at` is in seconds since the epoch, counts are of recordings.
 
     All but `in_flight` and `slots` only grow: `slots` is how many jobs may run at once as far as
-    was found by then, `refused` counts calls that were throttled or found no free slot, `brakes`
-    are seconds by brake, `cost` is in the currency of the price list.
+    was found by then, `refused` counts calls that were throttled or found no free slot, `waits` are
+    seconds by the limit that was waited for, `cost` is in the currency of the price list.
     """
 
     at: float
@@ -59,7 +59,7 @@ class Sample(msgspec.Struct, frozen=True, omit_defaults=True):
     silent: int = 0
     failed: int = 0
     refused: int = 0
-    brakes: dict[str, float] = {}
+    waits: dict[str, float] = {}
     cost: float = 0.0
 
 

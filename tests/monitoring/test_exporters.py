@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,8 @@ import pytest
 
 from pipeline.config.schema import Monitoring
 from pipeline.errors import BadSettings, OutputUnusable
-from pipeline.monitoring.exporters import kept, last_success, watched
+from pipeline.monitoring.exporters import exported, kept, last_success
+from pipeline.monitoring.snapshot import take_snapshot
 from tests.conftest import ROOT, free_port
 from tests.support.idle_run import idle_run
 from tests.support.state_files import begun
@@ -233,7 +235,7 @@ async def test_an_address_that_is_not_ours_is_told(tmp_path, host):
 
     async with idle_run(tmp_path) as run:
         with pytest.raises(BadSettings, match=f"metrics_port = .*{host}.* can't be listened at"):
-            async with watched(run, settings, 0, print):
+            async with exported(partial(take_snapshot, run), settings, 0, print):
                 pass
 
 
@@ -319,10 +321,13 @@ async def test_a_file_is_whole_whenever_it_is_read(tmp_path):
     )
     inodes = set()
 
-    async with idle_run(tmp_path) as run, watched(run, settings, 0, print) as watch:
+    async with (
+        idle_run(tmp_path) as run,
+        exported(partial(take_snapshot, run), settings, 0, print) as status,
+    ):
         inodes.add((tmp_path / "alive").stat().st_ino)
         before = (tmp_path / "alive").open("rb")  # held across the replacement
-        watch.end(0)
+        status.end(0)
     inodes.add((tmp_path / "alive").stat().st_ino)
 
     with before:
@@ -338,7 +343,7 @@ async def test_a_file_that_cannot_be_written_is_told_before_anything_is_started(
 
     async with idle_run(tmp_path) as run:
         with pytest.raises(OutputUnusable, match=r"m\.prom can't be written"):
-            async with watched(run, settings, 0, print):
+            async with exported(partial(take_snapshot, run), settings, 0, print):
                 pass
 
 
@@ -368,7 +373,10 @@ async def test_a_run_that_breaks_is_not_alive(tmp_path):
     settings = Monitoring(heartbeat_file=str(tmp_path / "alive"))
 
     with pytest.raises(ZeroDivisionError):
-        async with idle_run(tmp_path) as run, watched(run, settings, 0, print):
+        async with (
+            idle_run(tmp_path) as run,
+            exported(partial(take_snapshot, run), settings, 0, print),
+        ):
             raise ZeroDivisionError
 
     assert json.loads((tmp_path / "alive").read_bytes())["exit_code"] == 2
@@ -378,7 +386,7 @@ async def test_nothing_is_watched_unless_it_is_asked_for(tmp_path):
     """Without settings there is no file, no port and no task."""
     async with idle_run(tmp_path) as run:
         before = len(asyncio.all_tasks())
-        async with watched(run, Monitoring(), 0, print):
+        async with exported(partial(take_snapshot, run), Monitoring(), 0, print):
             assert len(asyncio.all_tasks()) == before
 
     assert [path.name for path in tmp_path.iterdir() if "state" not in path.name] == []

@@ -6,16 +6,23 @@ import asyncio
 import json
 import logging
 import unicodedata
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.logs import begin_json
-from pipeline.monitoring.progress import Gauge, Snapshot, Style, counted, shown, style_for
-from pipeline.stages.job_tracker import JobTracker
+from pipeline.monitoring.progress import (
+    Progress,
+    ProgressMeter,
+    Style,
+    counted,
+    shown,
+    style_for,
+)
+from pipeline.monitoring.snapshot import RunSnapshot
 from pipeline.text import duration, printable
 from tests.support.owned_time import in_owned_time
 from tests.support.state_files import begun, listed
@@ -26,17 +33,17 @@ if TYPE_CHECKING:
 
 few = settings(max_examples=100, deadline=None)
 
-SNAPSHOT = Snapshot(
+SNAPSHOT = RunSnapshot(
+    source="s3://calls/",
     listed=12_345,
     listing_done=True,
-    skipped=45,
+    skipped={"not audio": 45},
     started=2_000,
     in_flight=250,
     written=1_700,
-    failed=50,
-    left=10_550,
-    rate=4.2,
+    failures={"too long": 50},
 )
+EMPTY = RunSnapshot(source="s3://calls/")
 
 
 @pytest.fixture(name="json_log")
@@ -51,12 +58,25 @@ def log_of_json() -> Iterator[Any]:
     logging.raiseExceptions = True
 
 
-@contextmanager
-def board_of(folder: Path, *keys: str) -> Iterator[JobTracker]:
-    """A board over the state file of a run that has listed these keys."""
-    with begun(folder / "state") as state:
-        listed(state, *keys)
-        yield JobTracker(state, 9)
+@pytest.fixture(name="path")
+def state_path(tmp_path):
+    """The state file of a run that has listed three recordings."""
+    with begun(tmp_path / "state") as state:
+        listed(state, "a", "b", "c")
+        yield state.path
+
+
+def show_for(seconds: float, path: Path, style: Style, *notes: str) -> None:
+    """Show a run for so long; its notes come when it has begun."""
+    snapshot = msgspec.structs.replace(EMPTY, listed=1_500)
+
+    async def running() -> None:
+        nonlocal snapshot
+        async with shown(lambda: snapshot, path, style):
+            snapshot = msgspec.structs.replace(snapshot, notes=notes)
+            await asyncio.sleep(seconds)
+
+    in_owned_time(running())
 
 
 @pytest.mark.parametrize(
@@ -124,98 +144,65 @@ def test_only_what_is_harmful_is_escaped(text, words):
 
 def test_a_snapshot_as_a_line():
     """A line of progress tells all counts, the rate and the time that is left."""
-    assert str(SNAPSHOT) == (
+    assert str(Progress(SNAPSHOT, 10_550, 4.2)) == (
         "1,700 written · 4.2/s · 41 min 52 s left · 50 failed · 250 in flight · 2,000 started"
         " · 45 skipped · 12,345 listed"
     )
 
 
-@pytest.mark.parametrize("change", [{"rate": 0.0}, {"left": 0}, {"listing_done": False}])
-def test_a_time_is_told_only_where_it_is_known(change):
+@pytest.mark.parametrize(
+    ("left", "rate", "listing_done"), [(9, 0.0, True), (0, 4.2, True), (9, 4.2, False)]
+)
+def test_a_time_is_told_only_where_it_is_known(left, rate, listing_done):
     """While the listing goes on, or nothing is written, or nothing is left, no time is told."""
-    line = str(SNAPSHOT._replace(**change))
+    snapshot = msgspec.structs.replace(SNAPSHOT, listing_done=listing_done)
+
+    line = str(Progress(snapshot, left, rate))
 
     assert "left" not in line
-    assert ("so far" in line) == ("listing_done" in change)
+    assert ("so far" in line) != listing_done
 
 
-def test_a_gauge_reads_the_board(tmp_path):
-    """A snapshot has the counts of the run, and what is left is pending or in flight."""
-    with board_of(tmp_path, "a", "b", "c") as tracker:
-        tracker.figures.listed, tracker.figures.started, tracker.figures.adopted = 9, 4, 2
-        tracker.figures.skipped.update({"not audio": 2, "empty object": 1})
+def test_what_is_left_is_pending_or_in_flight(path):
+    """Beside the snapshot stands what the state file knows to be pending."""
+    meter = ProgressMeter(lambda: SNAPSHOT, path)
+    asyncio.run(meter.count())
 
-        gauge = Gauge(tracker)
-        asyncio.run(gauge.count())
-        seen = gauge.read(0)
-
-    assert seen == Snapshot(
-        listed=9,
-        listing_done=False,
-        skipped=3,
-        started=6,
-        in_flight=0,
-        written=0,
-        failed=0,
-        left=3,
-        rate=0.0,
-    )
+    assert meter.read(0) == Progress(SNAPSHOT, left=253, rate=0.0)
 
 
-def test_the_rate_is_that_of_the_last_minute(tmp_path):
+def test_the_rate_is_that_of_the_last_minute(path):
     """What was written more than a minute ago no longer counts for the rate."""
-    rates = []
-    with board_of(tmp_path) as tracker:
-        gauge = Gauge(tracker)
-        for second, written in ((0, 0), (10, 100), (60, 100), (65, 100), (120, 220)):
-            tracker.figures.written = written
-            rates.append(gauge.read(second).rate)
+    rates, written = [], 0
+    meter = ProgressMeter(lambda: msgspec.structs.replace(EMPTY, written=written), path)
+    for second, written in ((0, 0), (10, 100), (60, 100), (65, 100), (120, 220)):  # noqa: B007 # the meter reads it
+        rates.append(meter.read(second).rate)
 
     assert rates == pytest.approx([0, 10, 100 / 60, 0, 2])
 
 
 @pytest.mark.parametrize(("style", "lines"), [(Style.LINES, 3), (Style.QUIET, 0)])
-def test_a_log_gets_a_line_every_thirty_seconds(tmp_path, capsys, style, lines):
+def test_a_log_gets_a_line_every_thirty_seconds(path, capsys, style, lines):
     """Where no one watches, a line every 30 seconds goes to stderr, and none when quiet."""
-
-    async def running(tracker: JobTracker) -> None:
-        async with shown(tracker, style):
-            await asyncio.sleep(100)
-
-    with board_of(tmp_path) as tracker:
-        in_owned_time(running(tracker))
+    show_for(100, path, style)
 
     out, err = capsys.readouterr()
     assert (out, len(err.splitlines())) == ("", lines)
-    assert all(line.endswith(" · 0 listed so far") for line in err.splitlines())
+    assert all(line.endswith(" · 1,500 listed so far") for line in err.splitlines())
 
 
 @pytest.mark.parametrize(("style", "said"), [(Style.LINES, "no \\x1b queue\n"), (Style.QUIET, "")])
-def test_what_goes_another_way_is_said_at_once(tmp_path, capsys, style, said):
+def test_what_goes_another_way_is_said_at_once(path, capsys, style, said):
     """A note is a line of its own, once, within a second, and forges nothing."""
-
-    async def running(tracker: JobTracker) -> None:
-        async with shown(tracker, style):
-            tracker.figures.notes.append("no \x1b queue")
-            await asyncio.sleep(5)
-
-    with board_of(tmp_path) as tracker:
-        in_owned_time(running(tracker))
+    show_for(5, path, style, "no \x1b queue")
 
     assert capsys.readouterr().err == said
 
 
-def test_a_log_of_json_gets_an_event_every_thirty_seconds(tmp_path, capsys, json_log):
+def test_a_log_of_json_gets_an_event_every_thirty_seconds(path, capsys, json_log):
     """For a log collector progress is an event with its counts, and with the line for people."""
-
-    async def running(tracker: JobTracker) -> None:
-        async with shown(tracker, style_for(quiet=False)):
-            await asyncio.sleep(100)
-
     json_log(quiet=False)
-    with board_of(tmp_path) as tracker:
-        tracker.figures.listed = 1_500
-        in_owned_time(running(tracker))
+    show_for(100, path, style_for(quiet=False))
 
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [line["event"] for line in lines] == ["progress"] * 3

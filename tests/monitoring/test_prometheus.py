@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,8 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families as metrics_o
 
 from pipeline import __version__
 from pipeline.failures import REFUSED, advice, classify
-from pipeline.monitoring.exporters import RunStatus
 from pipeline.monitoring.prometheus import PREFIX, as_text, registry_of
+from pipeline.monitoring.snapshot import RunStatus, take_snapshot
 from pipeline.naming import S3Uri
 from pipeline.recordings.source import S3Source
 from pipeline.stages.stage_times import BOUNDS, Stage
@@ -59,11 +60,11 @@ async def text_of(folder: Path, *, exit_code: int | None = None, last_success: f
     """The metrics of a run in which something of everything has happened."""
     async with idle_run(folder) as run:
         busy(run)
-        watch = RunStatus(run, last_success)
+        status = RunStatus(partial(take_snapshot, run), last_success)
         with run.tracker.braking.on("slots"):
-            registry = registry_of(watch)
+            registry = registry_of(status)
             if exit_code is not None:
-                watch.end(exit_code)
+                status.end(exit_code)
             return as_text(registry)
 
 
@@ -87,7 +88,7 @@ async def test_the_figures_of_the_run_are_its_metrics(tmp_path):
         "listing_complete": 0,
     }
     assert expected == {name: found[name] for name in expected}
-    assert "brake_seconds_total{brake=slots}" in found
+    assert "limit_wait_seconds_total{limit=slots}" in found
 
 
 async def test_a_histogram_counts_upwards(tmp_path):
@@ -137,7 +138,7 @@ async def test_every_format_that_prometheus_asks_for_can_be_read(tmp_path):
     """The same families come as OpenMetrics, which is stricter."""
     async with idle_run(tmp_path) as run:
         busy(run)
-        registry = registry_of(RunStatus(run, 0))
+        registry = registry_of(RunStatus(partial(take_snapshot, run), 0))
         from prometheus_client.openmetrics.exposition import generate_latest
 
         strict = [family.name for family in open_metrics(generate_latest(registry).decode())]
@@ -150,7 +151,9 @@ async def test_a_hostile_source_forges_no_sample(tmp_path):
     """Quotes and newlines in a source stay within its label."""
     async with idle_run(tmp_path) as run:
         run.source = S3Source(S3Uri("calls", '"} 1\nforged 1\n\\'), run.s3)
-        families = list(metrics_of(as_text(registry_of(RunStatus(run, 0))).decode()))
+        families = list(
+            metrics_of(as_text(registry_of(RunStatus(partial(take_snapshot, run), 0))).decode())
+        )
 
     assert {each.labels["source"] for family in families for each in family.samples} == {
         's3://calls/"} 1\nforged 1\n\\'

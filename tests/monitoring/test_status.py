@@ -120,9 +120,9 @@ def test_the_end_tells_how_it_was():
 def test_slots_and_the_brake_of_the_last_minute_are_shown():
     """What the run noted tells its slots, and what held it back of late, not in all."""
     taken = [
-        sample(0, brakes={"slots": 0.0, "GetObject": 0.0}),
-        sample(100, 10, brakes={"slots": 5.0, "GetObject": 90.0}),
-        sample(160, 40, in_flight=231, slots=250, brakes={"slots": 59.0, "GetObject": 91.0}),
+        sample(0, waits={"slots": 0.0, "GetObject": 0.0}),
+        sample(100, 10, waits={"slots": 5.0, "GetObject": 90.0}),
+        sample(160, 40, in_flight=231, slots=250, waits={"slots": 59.0, "GetObject": 91.0}),
     ]
 
     pace, slots, brake = run_lines(taken)

@@ -484,7 +484,7 @@ def test_a_brake_bound_where_it_was_waited_for_most_of_the_time():
     """Stretches of the same brake are joined; waiting for other calls holds no start back."""
     waited = [0.0, 0.0, 5.0, 15.0, 25.0, 25.0, 25.0]
     seen = [
-        Sample(at=10.0 * n, brakes={"slots": each, "GetTranscriptionJob": 10.0 * n})
+        Sample(at=10.0 * n, waits={"slots": each, "GetTranscriptionJob": 10.0 * n})
         for n, each in enumerate(waited)
     ]
 

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from contextlib import closing, suppress
-from itertools import pairwise
 
-import msgspec
 import pytest
 
 from pipeline.model import Line, TranscriptStats
-from pipeline.stages import history_sampler
-from pipeline.stages.job_tracker import JobTracker
 from pipeline.stages.writer import Output
 from pipeline.state.history import (
     RUNS_WITH_SAMPLES,
@@ -28,7 +23,6 @@ from pipeline.state.history import (
     thin_samples,
 )
 from pipeline.state.reader import read_state
-from tests.support.owned_time import in_owned_time
 from tests.support.state_files import begun, listed, running, written
 
 TABLES = ("runs", "samples", "heard")
@@ -103,11 +97,11 @@ def test_samples_come_back_in_their_order_without_those_forgotten(path):
         add_sample(state, 1, Sample(at=1.0))
     with begun(path) as state:
         for number in (3, 0, 2, 1, 4):
-            add_sample(state, number, Sample(at=float(number), brakes={"slots": 1.5}))
+            add_sample(state, number, Sample(at=float(number), waits={"slots": 1.5}))
         thin_samples(state, 2)
 
         assert [each.at for each in samples(state, 2)] == [0.0, 2.0, 4.0]
-        assert samples(state, 2)[1].brakes == {"slots": 1.5}
+        assert samples(state, 2)[1].waits == {"slots": 1.5}
         assert [each.at for each in samples(state, 1)] == [1.0]
 
 
@@ -121,54 +115,6 @@ def test_samples_of_long_ago_are_forgotten(path):
     with read_state(path) as state:
         assert [len(samples(state, run)) for run in (1, 2, 3, 4)] == [0, 0, 1, 1]
         assert len(past_runs(state)) == RUNS_WITH_SAMPLES + 2
-
-
-@pytest.mark.parametrize("seconds", [0, 10, 700, 30_000])
-def test_a_night_keeps_some_hundred_samples(path, seconds):
-    """However long a run is, its samples are few, evenly spaced, and the last one is of its end."""
-
-    async def night(tracker: JobTracker) -> None:
-        keeping = asyncio.create_task(history_sampler.keep_history(tracker, ()))
-        await asyncio.sleep(seconds + 0.5)
-        tracker.figures.written = seconds
-        keeping.cancel()
-        with suppress(asyncio.CancelledError):
-            await keeping
-
-    with begun(path) as state:
-        in_owned_time(night(JobTracker(state, 9)))
-        numbers = [n for (n,) in state.rows("SELECT number FROM samples ORDER BY number")]
-        kept = samples(state, 1)
-
-    steps = {after - before for before, after in pairwise(numbers)}
-    assert len(steps) <= 1
-    assert (
-        min(seconds, history_sampler.MOST_SAMPLES / 2)
-        <= len(numbers)
-        <= history_sampler.MOST_SAMPLES + 2
-    )
-    assert numbers[-1] >= seconds
-    assert kept[-1].written == seconds
-
-
-def test_a_sample_says_how_the_run_stands(path):
-    """It has the board's own figures, and the seconds of a brake that still holds."""
-
-    async def at_work(tracker: JobTracker) -> Sample:
-        tracker.figures.listed, tracker.figures.started, tracker.figures.adopted = 9, 4, 2
-        tracker.slots.refused_starts = 3
-        for job in running(tracker.state, "a.mp3", "b.mp3"):
-            tracker.is_running(job)
-        with tracker.braking.on("slots"):
-            await asyncio.sleep(5)
-            return history_sampler.sample(tracker, ())
-
-    with begun(path) as state:
-        found = in_owned_time(at_work(JobTracker(state, 7)))
-
-    assert msgspec.structs.replace(found, at=0.0) == Sample(
-        at=0.0, listed=9, started=6, in_flight=2, slots=7, refused=3, brakes={"slots": 5.0}
-    )
 
 
 def test_what_was_heard_is_committed_with_the_line(tmp_path, path):

@@ -124,7 +124,7 @@ def an_hour(count: int = 61, slots: int = 4) -> list[Sample]:
             slots=slots if n > slots else 1_000,
             written=8 * n // (count - 1),
             failed=2 * n // (count - 1),
-            brakes={"slots": max(0.0, n * step - HOUR / 2)},
+            waits={"slots": max(0.0, n * step - HOUR / 2)},
         )
         for n in range(count)
     ]

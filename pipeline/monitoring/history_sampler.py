@@ -1,0 +1,86 @@
+"""Samples of a run over time in its state file, for who looks at it later or from beside."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from pipeline import __version__
+from pipeline.state.history import Sample, Settings, add_sample, thin_samples
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from pipeline.config.schema import Config
+    from pipeline.monitoring.snapshot import RunSnapshot, Take
+    from pipeline.state.transaction import StateWriter
+
+MOST_SAMPLES = 600
+_SECONDS = 1.0
+
+
+def settings_of(config: Config, source: str) -> Settings:
+    """What a run over `source` begins with."""
+    return Settings(
+        version=__version__,
+        source=source,
+        output=str(config.output_path),
+        language=config.transcribe.language,
+        kind=config.tasks.kind,
+        results=config.output.results,
+        most_in_flight=config.most_in_flight,
+        start_rate=config.limits.start_rate,
+        currency=config.prices.currency,
+        prices_date=config.prices.prices_date,
+    )
+
+
+@asynccontextmanager
+async def history_kept(state: StateWriter, take: Take) -> AsyncIterator[None]:
+    """Keep samples of the run while the body goes on, and one of its end.
+
+    A sample that can't be written stops nothing: the run needs none, and tells what it can't write.
+    """
+    task = asyncio.create_task(_keep_samples(state, take))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _keep_samples(state: StateWriter, take: Take) -> None:
+    """There is one every second at first.
+
+    Whenever there are 600, every other one is forgotten, and they come half as often: a run of
+    eight hours ends with one a minute.
+    """
+    number, step = 0, 1
+    try:
+        while True:
+            add_sample(state, number, sample_of(take()))
+            if number == step * MOST_SAMPLES:
+                step *= 2
+                thin_samples(state, step)
+            number += step
+            await asyncio.sleep(step * _SECONDS)
+    finally:
+        add_sample(state, number, sample_of(take()))
+
+
+def sample_of(snapshot: RunSnapshot) -> Sample:
+    """What is remembered of a snapshot."""
+    return Sample(
+        at=snapshot.at,
+        listed=snapshot.listed,
+        started=snapshot.jobs,
+        in_flight=snapshot.in_flight,
+        slots=snapshot.slots.found,
+        written=snapshot.written,
+        silent=snapshot.silent,
+        failed=snapshot.failed,
+        refused=sum(snapshot.refused.values()) + snapshot.refused_starts,
+        waits={limit: round(seconds, 2) for limit, seconds in snapshot.waits.items()},
+        cost=round(snapshot.cost.amount, 4) if snapshot.cost else 0.0,
+    )

@@ -1,0 +1,84 @@
+"""Samples of a run over time in its state file."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import pairwise
+
+import pytest
+
+from pipeline.errors import StateUnusable
+from pipeline.monitoring.history_sampler import MOST_SAMPLES, history_kept, sample_of
+from pipeline.monitoring.snapshot import Cost, RunSnapshot, Slots
+from pipeline.state.history import Sample, samples
+from tests.support.owned_time import in_owned_time
+from tests.support.state_files import begun
+
+
+@pytest.mark.parametrize("seconds", [0, 10, 700, 30_000])
+def test_a_long_run_keeps_some_hundred_samples(tmp_path, seconds):
+    """However long a run is, its samples are few, evenly spaced, and the last one is of its end."""
+    written = 0
+
+    async def night(state) -> None:
+        nonlocal written
+        take = lambda: RunSnapshot(source="s3://calls/", written=written)  # noqa: E731 # one line
+        async with history_kept(state, take):
+            await asyncio.sleep(seconds + 0.5)
+            written = seconds
+
+    with begun(tmp_path / "state") as state:
+        in_owned_time(night(state))
+        numbers = [n for (n,) in state.rows("SELECT number FROM samples ORDER BY number")]
+        kept = samples(state, 1)
+
+    steps = {after - before for before, after in pairwise(numbers)}
+    assert len(steps) <= 1
+    assert min(seconds, MOST_SAMPLES / 2) <= len(numbers) <= MOST_SAMPLES + 2
+    assert numbers[-1] >= seconds
+    assert kept[-1].written == seconds
+
+
+def test_a_sample_holds_what_is_drawn_over_time():
+    """Jobs are counted together, however they came about, and so are refused calls."""
+    snapshot = RunSnapshot(
+        source="s3://calls/",
+        at=5.0,
+        listed=9,
+        started=4,
+        adopted=2,
+        in_flight=2,
+        failures={"too long": 1, "too short": 2},
+        slots=Slots(held=3, found=7, allowed=9),
+        waits={"slots": 5.004},
+        refused={"GetObject": 1},
+        refused_starts=3,
+        cost=Cost(1.23456, "USD", 60, "2026-10"),
+    )
+
+    assert sample_of(snapshot) == Sample(
+        at=5.0,
+        listed=9,
+        started=6,
+        in_flight=2,
+        slots=7,
+        failed=3,
+        refused=4,
+        waits={"slots": 5.0},
+        cost=1.2346,
+    )
+
+
+def test_a_sample_that_can_not_be_written_stops_nothing(tmp_path):
+    """The run goes on without its history."""
+
+    def take() -> RunSnapshot:
+        raise StateUnusable("The disk is full")
+
+    async def night(state) -> str:
+        async with history_kept(state, take):
+            await asyncio.sleep(5)
+            return "done"
+
+    with begun(tmp_path / "state") as state:
+        assert in_owned_time(night(state)) == "done"

@@ -1,0 +1,92 @@
+"""A run at one moment, as one value."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+import msgspec
+import pytest
+
+from pipeline.config.pricing import FREE, Item
+from pipeline.monitoring.snapshot import (
+    Cost,
+    RunSnapshot,
+    RunStatus,
+    Slots,
+    StageDurations,
+    settles,
+    take_snapshot,
+)
+from pipeline.stages.stage_times import BOUNDS
+from tests.support.idle_run import idle_run
+from tests.support.state_files import running
+
+
+async def test_a_snapshot_has_the_run_s_own_counts(tmp_path):
+    """What the stages count is in it, and the seconds of a wait that still goes on."""
+    async with idle_run(tmp_path, most=7) as run:
+        tracker, figures = run.tracker, run.tracker.figures
+        figures.listed, figures.started, figures.adopted = 9, 4, 2
+        figures.skipped["not audio"] = 2
+        figures.failures["too long"] = 3
+        run.transcriber.start_calls.calls, run.transcriber.start_calls.refused = 13, 2
+        tracker.slots.refused_starts = 3
+        for job in running(tracker.state, "a.mp3", "b.mp3"):
+            tracker.is_running(job)
+        figures.passage.taken("job", 1)
+        figures.passage.runs("job", 3.5)
+        with tracker.braking.on("slots"):
+            await asyncio.sleep(0.01)
+            found = take_snapshot(run)
+
+    assert found.waits["slots"] >= 0.01
+    assert found.calls["StartTranscriptionJob"] == 13
+    assert found.refused["StartTranscriptionJob"] == 2
+    assert (found.stages["start"].count, found.stages["start"].seconds) == (1, 2.5)
+    assert len(found.stages["start"].buckets) == len(BOUNDS) + 1
+    assert (found.failed, found.jobs) == (3, 6)
+    counts = ("listed", "listing_done", "skipped", "started", "in_flight", "written", "slots")
+    assert [getattr(found, name) for name in (*counts, "refused_starts")] == [
+        *(9, False, {"not audio": 2}, 4, 2, 0, Slots(0, 7, 7), 3)
+    ]
+
+
+async def test_a_snapshot_does_not_change(tmp_path):
+    """What happens after it was taken is in the next one."""
+    async with idle_run(tmp_path) as run:
+        before = take_snapshot(run)
+        run.tracker.figures.skipped["not audio"] = 2
+        run.tracker.figures.notes.append("Something is new.")
+
+        assert (before.skipped, before.notes) == ({}, ())
+        assert take_snapshot(run).notes == ("Something is new.",)
+
+
+async def test_what_is_paid_is_in_it_and_a_folder_pays_nothing(tmp_path):
+    """The cost is that of the transcripts collected so far."""
+    async with idle_run(tmp_path) as run:
+        run.tracker.figures.bill(60, [Item.TRANSCRIPTION])
+        paid = take_snapshot(run).cost
+        run.tracker.prices = FREE
+
+        assert take_snapshot(run).cost is None
+    assert paid is not None
+    assert msgspec.structs.replace(paid, amount=0) == Cost(0, "USD", 60, paid.prices_date)
+    assert paid.amount > 0
+
+
+def test_a_stage_counts_who_has_passed_it():
+    """Each recording is in one bucket."""
+    assert StageDurations((0, 2, 1), 7.5).count == 3
+
+
+@pytest.mark.parametrize(("code", "settled"), [(0, True), (1, True), (2, False), (130, False)])
+def test_a_success_is_a_run_that_settled_all_it_listed(code, settled):
+    """The moment of the last success is that of its end, or the one before."""
+    status = RunStatus(partial(RunSnapshot, source="s3://calls/"), 7.0)
+    status.end(code)
+
+    assert settles(code) == settled
+    assert (status.last_success > 10**9) == settled
+    assert (status.exit_code, status.take().source) == (code, "s3://calls/")
