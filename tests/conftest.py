@@ -21,6 +21,8 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
+from tests.support.fork_server import Forked
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -45,6 +47,11 @@ hypothesis_settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 hypothesis_settings.load_profile("suite")
+
+
+def pytest_sessionfinish() -> None:
+    """End what the programs of the tests were forked from."""
+    Forked.end_server()
 
 
 def clean_environment(**more: str) -> dict[str, str]:
@@ -99,15 +106,21 @@ class Cli:
         The program gets the words `before` as its first arguments, then the whole command. `out`
         is where its stdout goes.
         """
+        how: dict[str, Any] = {
+            "cwd": self.folder,
+            "env": self.env,
+            "stdout": out,
+            "stderr": subprocess.PIPE,
+        }
+        command = [COMMAND, *map(str, arguments)]
+        if not through and not before_it_starts:
+            return Forked(command, text=True, **how)
         wrapper = [sys.executable, "-c", through, *before] if through else []
         return subprocess.Popen(
-            [*wrapper, COMMAND, *map(str, arguments)],
-            cwd=self.folder,
-            env=self.env,
-            stdout=out,
-            stderr=subprocess.PIPE,
+            [*wrapper, *command],
             text=True,
             preexec_fn=before_it_starts,  # noqa: PLW1509 # the suite starts no threads that lock
+            **how,
         )
 
     def use(self, **environment: str) -> None:
@@ -190,7 +203,7 @@ def cloud(tmp_path: Path, run: Cli) -> Iterator[Callable[..., ScriptedCloud]]:
 def start_cloud(folder: Path, *options: str) -> tuple[subprocess.Popen[str], ScriptedCloud]:
     """Start a scripted cloud over a folder; whoever does must `end` it."""
     folder.mkdir(exist_ok=True)
-    process = subprocess.Popen(
+    process = Forked(
         [sys.executable, "-m", "tests.support.scripted_cloud", str(folder), *options],
         cwd=ROOT,
         stdout=subprocess.PIPE,

@@ -1,0 +1,266 @@
+"""Starts this project's programs as processes that have every foreign library already.
+
+Each is a real process with its own signals, exit code and streams. What it costs is a tenth of a
+second of CPU and not six: only libraries of others and the services' models are there beforehand,
+the project's own code is imported by each process itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import gc
+import importlib
+import json
+import os
+import random
+import runpy
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, ClassVar
+
+ROOT = Path(__file__).parent.parent.parent
+LIBRARIES = (
+    *("aioboto3", "aiobotocore.session", "aiobotocore.client", "aiobotocore.httpsession"),
+    *("aiobotocore.credentials", "aiobotocore.endpoint", "aiobotocore.tokens", "aiofiles"),
+    *("aiohttp", "aiohttp.web", "av", "boto3.session", "boto3.resources.factory"),
+    *("botocore.auth", "botocore.endpoint", "botocore.httpsession", "botocore.session"),
+    *("concurrent.futures.process", "concurrent.futures.thread", "csv", "difflib"),
+    *("email.message", "gzip", "http.client", "http.server", "jinja2", "jiwer", "logging.handlers"),
+    *("msgspec", "multiprocessing", "orjson", "praatio.textgrid", "prometheus_client"),
+    *("prometheus_client.aiohttp", "prometheus_client.core", "rich.console", "rich.live"),
+    *("rich.markdown", "rich.panel", "rich.progress", "rich.table", "rich.text", "rich.traceback"),
+    *("s3transfer.manager", "sqlite3", "ssl", "statistics", "tempfile", "tenacity"),
+    *("tenacity.asyncio", "tomllib", "typer", "typer.rich_utils", "urllib.request", "uvloop"),
+    *("webvtt", "xml.etree.ElementTree", "yarl", "zoneinfo"),
+)
+SERVICES = ("events", "iam", "kms", "s3", "service-quotas", "sqs", "sts", "transcribe")
+_MOST = 1 << 20  # bytes of a request, which holds an environment
+
+
+def serve(path: str) -> None:
+    """Fork a process for each request, until the suite that started this one is gone."""
+    preload()
+    waker, wake = socket.socketpair()
+    for end in (waker, wake):
+        end.settimeout(0)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake.fileno())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with socket.socket(socket.AF_UNIX) as listener, selectors.DefaultSelector() as selector:
+        listener.bind(path)
+        listener.listen(64)
+        for each in (waker, listener, sys.stdin):
+            selector.register(each, selectors.EVENT_READ)
+        print("ready", flush=True)  # noqa: T201 # the suite waits for it
+        running: dict[int, socket.socket] = {}
+        while True:
+            ready = {key.fileobj for key, _ in selector.select()}
+            if sys.stdin in ready:
+                return
+            if waker in ready:
+                waker.recv(_MOST)
+                report_the_ended(running)
+            if listener in ready and fork(listener, running, (waker, wake, listener, selector)):
+                return
+
+
+def fork(listener: socket.socket, running: dict[int, socket.socket], ours: tuple[Any, ...]) -> bool:
+    """Start what the next client wants; True in the process that was it, once it has ended."""
+    client, _ = listener.accept()
+    wanted, streams = received(client)
+    pid = os.fork()
+    if not pid:
+        signal.set_wakeup_fd(-1)
+        for other in (*ours, client, *running.values()):
+            other.close()
+        become(wanted, streams)
+        return True
+    for stream in streams:
+        os.close(stream)
+    running[pid] = client
+    client.sendall(f"{pid}\n".encode())
+    return False
+
+
+def preload() -> None:
+    """Import what others wrote, and read the models of the services once for all processes."""
+    for each in LIBRARIES:
+        importlib.import_module(each)
+
+    import botocore.loaders
+    import botocore.session
+
+    load = botocore.loaders.JSONFileLoader.load_file
+    known: dict[str, Any] = {}
+
+    @functools.wraps(load)
+    def load_once(self: Any, file_path: str) -> Any:
+        if file_path not in known:
+            known[file_path] = load(self, file_path)
+        return known[file_path]
+
+    botocore.loaders.JSONFileLoader.load_file = load_once
+    session = botocore.session.Session()
+    keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
+    for name in SERVICES:
+        session.create_client(name, "us-east-1", **keys)
+    gc.collect()
+    gc.freeze()
+
+
+def received(client: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    """One request: what is wanted, and the file descriptors of its three streams."""
+    message, streams, *_ = socket.recv_fds(client, _MOST, 3)
+    while not message.endswith(b"\n"):
+        message += client.recv(_MOST)
+    return json.loads(message), list(streams)
+
+
+def report_the_ended(running: dict[int, socket.socket]) -> None:
+    """Tell each client whose process has ended with which status."""
+    while running:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if not pid:
+            return
+        with running.pop(pid) as client, contextlib.suppress(OSError):
+            client.sendall(f"{status}\n".encode())
+
+
+def become(wanted: dict[str, Any], streams: list[int]) -> None:
+    """Be the program that is wanted: a module, or the command."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN if wanted["nohup"] else signal.SIG_DFL)
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+    for stream in streams:
+        if stream > 2:
+            os.close(stream)
+    os.chdir(wanted["cwd"])
+    os.umask(wanted["umask"])
+    os.environ.clear()
+    os.environ.update(wanted["env"])
+    time.tzset()
+    random.seed()
+    sys.stdin = sys.__stdin__ = open(0, closefd=False)  # type: ignore[misc] # noqa: SIM115
+    sys.stdout = sys.__stdout__ = open(1, "w", closefd=False)  # type: ignore[misc] # noqa: SIM115
+    sys.stderr = sys.__stderr__ = open(  # type: ignore[misc] # noqa: SIM115
+        2, "w", closefd=False, buffering=1, errors="backslashreplace"
+    )
+    sys.argv = wanted["arguments"]
+    if module := wanted["module"]:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+        return
+    sys.modules["__main__"] = type(sys)("__main__")
+    from pipeline.cli import main
+
+    main()
+
+
+class Forked(subprocess.Popen[str]):
+    """A process that the fork server starts; otherwise as any `Popen`.
+
+    It takes `[command, *arguments]` or `[python, "-m", module, *arguments]`, with a folder and an
+    environment. One server serves all that a suite's process starts, and ends with it.
+    """
+
+    _server: ClassVar[tuple[subprocess.Popen[bytes], str] | None] = None
+
+    @classmethod
+    def _address(cls) -> str:
+        if cls._server is None or cls._server[0].poll() is not None:
+            address = str(Path(tempfile.mkdtemp(prefix="fork-")) / "s")
+            process = subprocess.Popen(
+                [sys.executable, "-m", "tests.support.fork_server", address],
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+            )
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+            cls._server = (process, address)
+        return cls._server[1]
+
+    @classmethod
+    def end_server(cls) -> None:
+        """End the server, when the suite is over; what it has started may go on."""
+        if cls._server is not None:
+            cls._server[0].communicate()
+            cls._server = None
+
+    def _execute_child(self, *given: Any) -> None:
+        """What `Popen` does by fork and exec; its parameters are those of CPython 3.11 to 3.14."""
+        names = ("args", "executable", "preexec_fn", "close_fds", "pass_fds", "cwd", "env")
+        asked = dict(zip(names, given, strict=False))
+        ours_and_theirs = _stream_ends(given)
+        self._line = socket.socket(socket.AF_UNIX)
+        self._line.connect(self._address())
+        data = json.dumps(_wanted(asked["args"], asked["cwd"], asked["env"])).encode() + b"\n"
+        streams = [theirs if theirs != -1 else n for n, (_, theirs) in enumerate(ours_and_theirs)]
+        sent = socket.send_fds(self._line, [data[:60_000]], streams)
+        self._line.sendall(data[sent:])
+        self.pid = int(self._line.makefile("rb", buffering=0).readline())
+        self._child_created = True
+        devnull = getattr(self, "_devnull", None)
+        for ours, theirs in ours_and_theirs:
+            if theirs != -1 and ours != -1 and theirs != devnull:
+                os.close(theirs)
+        if devnull is not None:
+            os.close(devnull)
+        self._closed_child_pipe_fds = True
+
+    def _status(self, *, wait: bool) -> int | None:
+        self._line.setblocking(wait)
+        try:
+            said = self._line.recv(100)
+        except BlockingIOError:
+            return None
+        self._line.close()
+        return int(said)
+
+    def _internal_poll(self, *_: Any, **__: Any) -> int | None:
+        if self.returncode is None and self._waitpid_lock.acquire(blocking=False):  # type: ignore[attr-defined] # of Popen
+            try:
+                status = self._status(wait=False) if self.returncode is None else None
+                if status is not None:
+                    self._handle_exitstatus(status)  # type: ignore[attr-defined] # of Popen
+            finally:
+                self._waitpid_lock.release()  # type: ignore[attr-defined] # of Popen
+        return self.returncode
+
+    def _try_wait(self, flags: int) -> tuple[int, int]:
+        status = self._status(wait=not flags & os.WNOHANG)
+        return (0, 0) if status is None else (self.pid, status)
+
+
+def _stream_ends(given: tuple[Any, ...]) -> list[tuple[int, int]]:
+    """Of stdin, stdout and stderr: the parent's end and the child's, -1 where there is none."""
+    p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite = given[10:16]
+    return [(p2cwrite, p2cread), (c2pread, c2pwrite), (errread, errwrite)]
+
+
+def _wanted(
+    arguments: list[Any], folder: Any, environment: dict[str, str] | None
+) -> dict[str, Any]:
+    mask = os.umask(0)
+    os.umask(mask)
+    is_module = arguments[0] == sys.executable
+    return {
+        "module": arguments[2] if is_module else "",
+        "arguments": [str(each) for each in (arguments[2:] if is_module else arguments)],
+        "cwd": str(folder),
+        "env": dict(os.environ if environment is None else environment),
+        "umask": mask,
+        "nohup": signal.getsignal(signal.SIGHUP) is signal.SIG_IGN,
+    }
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1])
