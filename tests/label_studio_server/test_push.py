@@ -602,7 +602,7 @@ def test_server_that_is_not_there_is_given_up(run, push):
 
     assert outcome.code == 2
     assert "http://127.0.0.1:9 does not answer" in outcome.err
-    assert "run the same command again later" in outcome.err
+    assert "Run the same command again later" in outcome.err
 
 
 @pytest.mark.parametrize(
