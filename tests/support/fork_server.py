@@ -16,6 +16,7 @@ import os
 import random
 import runpy
 import selectors
+import shutil
 import signal
 import socket
 import subprocess
@@ -192,7 +193,9 @@ class Forked(subprocess.Popen[str]):
     def end_server(cls) -> None:
         """End the server, when the suite is over; what it has started may go on."""
         if cls._server is not None:
-            cls._server[0].communicate()
+            process, address = cls._server
+            process.communicate()
+            shutil.rmtree(Path(address).parent)
             cls._server = None
 
     def _execute_child(self, *given: Any) -> None:
