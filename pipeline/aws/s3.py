@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from pipeline.aws.session import Session
     from pipeline.config.schema import Limits
     from pipeline.model import SourceObject
-    from pipeline.net.retry import WaitTimes
+    from pipeline.net.wait_times import WaitTimes
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from pipeline.net.retry import RateLimitedCall
 
 if TYPE_CHECKING:
     from pipeline.aws.session import Session
-    from pipeline.net.retry import WaitTimes
+    from pipeline.net.wait_times import WaitTimes
 
 _RATE = 10.0
 _IAM_PREFIXES = {"service-quotas": "servicequotas"}

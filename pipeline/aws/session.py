@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from pipeline.config.schema import Aws, Limits
-    from pipeline.net.retry import SlotGate, WaitTimes
+    from pipeline.net.concurrency import JobSlots
+    from pipeline.net.wait_times import WaitTimes
 
 _PAGE = 100
 _NOT_THE_SERVICE = "The answer is not Amazon Transcribe's; is there a proxy in between?"
@@ -168,7 +169,7 @@ def _config(connections: int) -> AioConfig:
         max_pool_connections=connections,
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=_READ_SECONDS,
-        retries={"total_max_attempts": 1},  # the retry layer is brakes.Operation alone
+        retries={"total_max_attempts": 1},  # the retry layer is RateLimitedCall alone
     )
 
 
@@ -186,11 +187,11 @@ class Transcriber:
     """The Transcribe calls of a run, each at its own pace."""
 
     def __init__(
-        self, session: Session, limits: Limits, waiting: WaitTimes, slots: SlotGate
+        self, session: Session, limits: Limits, waiting: WaitTimes, slots: JobSlots
     ) -> None:
         self._session = session
         renewed = partial(RateLimitedCall, waiting=waiting, renew=session.renew)
-        self.start_calls = renewed("StartTranscriptionJob", limits.start_rate, gate=slots)
+        self.start_calls = renewed("StartTranscriptionJob", limits.start_rate, slots=slots)
         self.get_calls = renewed("GetTranscriptionJob", limits.get_rate)
         self.list_calls = renewed("ListTranscriptionJobs", limits.list_rate)
         self.delete_calls = renewed("DeleteTranscriptionJob", limits.delete_rate)

@@ -148,7 +148,7 @@ async def _of_amazon(
     from pipeline.doctor.amazon import Amazon
     from pipeline.doctor.findings import of_error, skipped
     from pipeline.doctor.runner import Check, told
-    from pipeline.net.retry import WaitTimes
+    from pipeline.net.wait_times import WaitTimes
 
     if isinstance(place, Path):
         why = "A folder is transcribed on this machine, without any account."

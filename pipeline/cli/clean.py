@@ -204,11 +204,12 @@ async def _with_services(
 ) -> Ended:
     from pipeline.aws.session import Transcriber
     from pipeline.jobs.cleanup import Cleaner
-    from pipeline.net.retry import SlotGate, WaitTimes
+    from pipeline.net.concurrency import JobSlots
+    from pipeline.net.wait_times import WaitTimes
 
     waiting, begun = WaitTimes(), time.monotonic()
     async with services(config, S3Uri(state.bucket, ""), waiting) as (_, _, session, s3):
-        transcriber = Transcriber(session, config.limits, waiting, SlotGate(1, waiting))
+        transcriber = Transcriber(session, config.limits, waiting, JobSlots(1, waiting))
         with progress as told:
             cleaner = Cleaner(state, transcriber, s3, what, told)
             stopped, code = await _clean(cleaner, config)

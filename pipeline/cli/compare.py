@@ -127,7 +127,7 @@ def _version(config: Config, place: S3Uri) -> Version:
     """The vocabulary as it is at the service now."""
     import uvloop
 
-    from pipeline.net.retry import WaitTimes
+    from pipeline.net.wait_times import WaitTimes
     from pipeline.vocabulary.service import Vocabularies
 
     async def ask() -> Version:

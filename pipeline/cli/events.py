@@ -100,7 +100,7 @@ def _change(
     async def work() -> str:
         from pipeline.aws.session import connect
         from pipeline.events.setup import Eventing
-        from pipeline.net.retry import WaitTimes
+        from pipeline.net.wait_times import WaitTimes
 
         async with connect(config.aws, 1) as session:
             eventing = Eventing(session, WaitTimes())

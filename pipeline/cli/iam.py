@@ -249,7 +249,7 @@ async def _with_account(config: Config, work: Callable[[Account], Awaitable[T]])
     from pipeline.aws.session import connect
     from pipeline.iam.account import Account
     from pipeline.iam.profiles import Profiles
-    from pipeline.net.retry import WaitTimes
+    from pipeline.net.wait_times import WaitTimes
 
     async with connect(config.aws, connections=1) as session:
         return await work(Account(session, WaitTimes(), Profiles()))

@@ -123,7 +123,7 @@ async def _make(wish: Wish, plans: list[Plan]) -> None:
     """Survey the source and add the plan that follows to the list."""
     from pipeline.jobs.rules import JobRules
     from pipeline.monitoring.progress import counted
-    from pipeline.net.retry import WaitTimes
+    from pipeline.net.wait_times import WaitTimes
     from pipeline.plan.forecast import forecast
     from pipeline.plan.job_duration import pace_of
     from pipeline.plan.survey import Survey, Wanted

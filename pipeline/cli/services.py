@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pipeline.aws.session import Session
     from pipeline.config.schema import Config
     from pipeline.naming import S3Uri
-    from pipeline.net.retry import WaitTimes
+    from pipeline.net.wait_times import WaitTimes
     from pipeline.recordings.source import Source
 
 

@@ -223,7 +223,7 @@ def _wanted(config: Config, table: Path, upload: str) -> Wanted:
 
 async def _apply(config: Config, wanted: Wanted, minutes: float) -> int:
     """Apply it; returns the signal that ended it, or 0."""
-    from pipeline.net.retry import WaitTimes
+    from pipeline.net.wait_times import WaitTimes
     from pipeline.vocabulary.service import Vocabularies
 
     waiting = WaitTimes()

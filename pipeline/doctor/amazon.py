@@ -14,7 +14,8 @@ from pipeline.doctor.permissions import Asked, Rights
 from pipeline.doctor.runner import Check, once, told
 from pipeline.errors import Denied, NoSuchSource, PipelineError
 from pipeline.naming import group_tag, parse_s3_uri, result_place
-from pipeline.net.retry import SlotGate, WaitTimes
+from pipeline.net.concurrency import JobSlots
+from pipeline.net.wait_times import WaitTimes
 from pipeline.vocabulary.service import Vocabularies
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Amazon:
         self._s3 = s3
         waiting = WaitTimes()
         self._service = partial(Service, session, waiting=waiting)
-        self._transcriber = Transcriber(session, config.limits, waiting, SlotGate(1, waiting))
+        self._transcriber = Transcriber(session, config.limits, waiting, JobSlots(1, waiting))
         self._vocabularies = Vocabularies(session, s3, waiting)
         self._identity = once(partial(account.who, self._service("sts")))
         self._rights = Rights(self._service("iam"), self._identity)

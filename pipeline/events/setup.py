@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pipeline.aws.session import Session
-    from pipeline.net.retry import WaitTimes
+    from pipeline.net.wait_times import WaitTimes
 
 
 class Eventing:

@@ -12,7 +12,7 @@ from pipeline.iam.policies import CORS_ID, Owner
 if TYPE_CHECKING:
     from pipeline.aws.session import Session
     from pipeline.iam.profiles import Key, Profiles
-    from pipeline.net.retry import WaitTimes
+    from pipeline.net.wait_times import WaitTimes
 
 
 class Account:

@@ -19,8 +19,9 @@ from pipeline.errors import BadSettings, Expired, NoAccess, Unavailable
 from pipeline.label_studio.errors import ACCESS_STEP, Credential, meaning, no_label_studio
 from pipeline.label_studio.filters import changed_filter, job_id_filter
 from pipeline.label_studio.token import is_personal
-from pipeline.net.proxies import proxy_for
-from pipeline.net.retry import RateLimitedCall, WaitTimes
+from pipeline.net.http import proxy_for
+from pipeline.net.retry import RateLimitedCall
+from pipeline.net.wait_times import WaitTimes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence

@@ -123,7 +123,7 @@ def take_snapshot(run: Run) -> RunSnapshot:
         failures=dict(figures.failures),
         postponed=figures.postponed,
         notes=tuple(figures.notes),
-        slots=Slots(slots.slots.held, slots.slots.limit, slots.slots.ceiling),
+        slots=Slots(slots.limit.held, slots.limit.limit, slots.limit.ceiling),
         waits=tracker.braking.seconds(),
         calls={each.name: each.calls for each in run.operations},
         refused={each.name: each.refused for each in run.operations},

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from yarl import URL
 
 from pipeline.errors import RecordingFailed, Unavailable
 from pipeline.failures import BROKEN_TRANSCRIPT
-from pipeline.net.proxies import proxy_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -79,3 +80,19 @@ async def _bounded(answer: aiohttp.ClientResponse) -> bytes:
             )
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+def proxy_for(url: URL) -> str | None:
+    """The proxy's URL by HTTP_PROXY, HTTPS_PROXY and NO_PROXY, or None to go there directly.
+
+    aiohttp's `trust_env` would do the same, but for every request anew, in a thread, and together
+    with the passwords of ~/.netrc, which are nobody's business and which S3 refuses beside a
+    signature. It cost a fifth of a recording's CPU.
+    """
+    return _proxy(url.scheme, url.host or "")
+
+
+@lru_cache(maxsize=64)
+def _proxy(scheme: str, host: str) -> str | None:
+    proxy = None if proxy_bypass(host) else getproxies().get(scheme)
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy

@@ -15,7 +15,8 @@ from pipeline.config.pricing import cost
 from pipeline.config.schema import Prices
 from pipeline.errors import SystematicFailure
 from pipeline.logs import WARNING, event
-from pipeline.net.retry import SlotGate, WaitTimes
+from pipeline.net.concurrency import JobSlots
+from pipeline.net.wait_times import WaitTimes
 from pipeline.stages.counters import Counters
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class JobTracker:
         self._starts_left = most_starts
         self.figures = Counters()
         self.braking = WaitTimes()
-        self.slots = SlotGate(most_in_flight, self.braking)
+        self.slots = JobSlots(most_in_flight, self.braking)
         self.waiting: dict[str, Job] = {}
         self.queueing = False
         self.prices = Prices()
@@ -155,7 +156,7 @@ class JobTracker:
         for job in jobs:
             self.give_up(job)
         ended = before - len(self.waiting)
-        self.slots.looked(begun, ended, uncollected=len(self._holding) - len(self.waiting))
+        self.slots.on_poll(begun, ended, uncollected=len(self._holding) - len(self.waiting))
 
     def told(self, name: str) -> Job | None:
         """An event says that the job has ended: its slot is free, and it is waited for no longer.
@@ -166,7 +167,7 @@ class JobTracker:
         if job is None:
             return None
         self.give_up(job)
-        self.slots.told()
+        self.slots.on_event()
         self.has_ended(job)
         return job
 

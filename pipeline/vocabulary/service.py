@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pipeline.aws.s3 import S3
     from pipeline.aws.session import Session
     from pipeline.naming import S3Uri
-    from pipeline.net.retry import WaitTimes
+    from pipeline.net.wait_times import WaitTimes
     from pipeline.vocabulary.table import Row
 
 _RATE = 5.0  # calls a second; the documented quotas of these operations are 5 to 20

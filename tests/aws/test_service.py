@@ -12,7 +12,7 @@ from pipeline.aws.service import Service, iam_action
 from pipeline.aws.session import connect
 from pipeline.config.schema import Aws
 from pipeline.errors import BadSettings, ResourceMissing, ResourceTaken
-from pipeline.net.retry import WaitTimes
+from pipeline.net.wait_times import WaitTimes
 from tests.conftest import endpoint
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("ministack")]

@@ -22,7 +22,7 @@ from pipeline.config.schema import Aws
 from pipeline.events.setup import Eventing
 from pipeline.events.setup_plan import setup
 from pipeline.naming import group_tag
-from pipeline.net.retry import WaitTimes
+from pipeline.net.wait_times import WaitTimes
 from pipeline.state.reader import read_state
 from tests.conftest import endpoint
 from tests.support.between import Answer, between

@@ -20,7 +20,7 @@ from pipeline.iam.apply import make
 from pipeline.iam.current import find
 from pipeline.iam.diff import Change, Kind, Part
 from pipeline.iam.profiles import Key, Profiles, with_key
-from pipeline.net.retry import WaitTimes
+from pipeline.net.wait_times import WaitTimes
 
 KEY = Key("AKIANEW", "s3cr3t")
 SECTION = "[nightly]\naws_access_key_id = AKIANEW\naws_secret_access_key = s3cr3t\n"

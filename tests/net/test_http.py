@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from yarl import URL
 
-from pipeline.net import proxies
+from pipeline.net import http as proxies
 from tests.conftest import endpoint
 from tests.support.between import between
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.net.rate_limit import ConcurrencyLimit, RateLimiter
+from pipeline.net.concurrency import ConcurrencyLimit
+from pipeline.net.rate_limit import RateLimiter
 from tests.support.account import Account, Customer
 
 few = settings(max_examples=80, deadline=None)
@@ -219,7 +220,7 @@ def play(slots: ConcurrencyLimit, moves: list[str]) -> float:
         elif move == "accepted":
             slots.accepted()
         elif move == "looked":
-            slots.looked(now, slots.held // 2, slots.held // 2)
+            slots.on_poll(now, slots.held // 2, slots.held // 2)
         elif move == "refused" and slots.held:
             slots.refused(now)
             assert slots.limit <= slots.held
@@ -414,7 +415,7 @@ def test_slots_that_others_give_back_are_taken():
     customer = Customer(account)
     customer.run(10_000, at_most=600)
 
-    assert customer.gate.slots.limit >= 120
+    assert customer.gate.limit.limit >= 120
     assert account.rate_between(470, 600) > 0.9 * 120 / 30
     assert account.refused_share(since=310) < 0.05
 
@@ -490,8 +491,8 @@ def test_who_may_hold_no_more_waits_for_an_end():
     for _ in range(5):
         slots.take(0)
     slots.refused(0)
-    slots.looked(1, 0, 0)
-    slots.looked(2, 3, 3)
+    slots.on_poll(1, 0, 0)
+    slots.on_poll(2, 3, 3)
 
     assert slots.take(2)
     assert not slots.take(2)
@@ -519,11 +520,11 @@ def test_where_ends_are_told_none_is_guessed():
         assert slots.take(0)
     assert slots.take(0)
     slots.refused(0)
-    slots.looked(1, 2, 0)
-    slots.looked(2, 2, 0)
+    slots.on_poll(1, 2, 0)
+    slots.on_poll(2, 2, 0)
     assert not slots.full(10)  # two a second have ended, presumably
 
-    slots.told()
+    slots.on_event()
 
     assert slots.full(10)
     slots.ended()

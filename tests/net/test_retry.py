@@ -22,8 +22,9 @@ from pipeline.errors import (
     Unavailable,
 )
 from pipeline.net import retry
-from pipeline.net.rate_limit import ConcurrencyLimit
-from pipeline.net.retry import RateLimitedCall, SlotGate, WaitTimes
+from pipeline.net.concurrency import ConcurrencyLimit, JobSlots
+from pipeline.net.retry import RateLimitedCall
+from pipeline.net.wait_times import WaitTimes
 from tests.support.owned_time import in_owned_time, now
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def test_a_service_that_never_answered_is_given_up_after_five_tries():
     """An address where nobody ever answered is more likely wrong than ill: five calls."""
     service = Service(Unavailable("No answer."))
 
-    with pytest.raises(ServiceUnreachable, match=r"^No answer\. That was so 5 times;"):
+    with pytest.raises(ServiceUnreachable, match=r"^No answer\. That was so 5 times\."):
         answer_of(service)
 
     assert len(service.called_at) == 5
@@ -334,7 +335,7 @@ def test_no_more_jobs_than_slots_run_at_once():
     """Twenty jobs over three slots take turns, and all of them get one."""
     running, most, done = 0, 0, 0
 
-    async def job(gate: SlotGate) -> None:
+    async def job(gate: JobSlots) -> None:
         nonlocal running, most, done
         await gate.take()
         running += 1
@@ -345,7 +346,7 @@ def test_no_more_jobs_than_slots_run_at_once():
         gate.give_back()
 
     async def all_jobs() -> float:
-        gate = SlotGate(3, WaitTimes())
+        gate = JobSlots(3, WaitTimes())
         await asyncio.gather(*(job(gate) for _ in range(20)))
         return now()
 
@@ -353,7 +354,7 @@ def test_no_more_jobs_than_slots_run_at_once():
     assert (most, done) == (3, 20)
 
 
-def refuse(gate: SlotGate) -> None:
+def refuse(gate: JobSlots) -> None:
     """The service has no slot for the start that was just about to be made."""
     with suppress(NoFreeSlot), gate.slot():
         raise NoFreeSlot("Too many jobs.")
@@ -363,7 +364,7 @@ def test_a_refused_start_is_tried_again_when_a_job_ends():
     """Who was refused gets the slot of the next job that ends, and not a moment sooner."""
 
     async def refused() -> float:
-        gate = SlotGate(5, WaitTimes())
+        gate = JobSlots(5, WaitTimes())
         await gate.take()
         await gate.take()
         refuse(gate)
@@ -378,7 +379,7 @@ def test_a_full_account_without_jobs_of_ours_is_not_hammered():
     """A start that is refused again and again is tried every ten seconds, not at the start rate."""
 
     async def refused() -> tuple[float, int]:
-        gate = SlotGate(5, WaitTimes())
+        gate = JobSlots(5, WaitTimes())
         await gate.take()
         for _ in range(6):
             refuse(gate)
@@ -392,7 +393,7 @@ def test_a_wait_for_a_slot_can_be_cancelled():
     """Who is cancelled while waiting takes no slot with it."""
 
     async def cancelled() -> tuple[int, bool]:
-        gate = SlotGate(1, WaitTimes())
+        gate = JobSlots(1, WaitTimes())
         await gate.take()
         waiter = asyncio.ensure_future(gate.take())
         await asyncio.sleep(1)
@@ -400,7 +401,7 @@ def test_a_wait_for_a_slot_can_be_cancelled():
         with suppress(asyncio.CancelledError):
             await waiter
         gate.give_back()
-        return gate.slots.held, waiter.cancelled()
+        return gate.limit.held, waiter.cancelled()
 
     assert in_owned_time(cancelled()) == (0, True)
 
@@ -409,7 +410,7 @@ def test_adopted_jobs_are_given_back_as_others():
     """A job of an earlier run holds a slot until it ends."""
 
     async def adopted() -> float:
-        gate = SlotGate(1, WaitTimes())
+        gate = JobSlots(1, WaitTimes())
         gate.adopt()
         asyncio.get_running_loop().call_later(2, gate.give_back)
         await gate.take()
@@ -431,8 +432,8 @@ def test_a_wait_for_a_slot_never_spins(begun_at):
 
     async def starved() -> float:
         await asyncio.sleep(float(begun_at))
-        gate = SlotGate(5, WaitTimes())
-        gate.slots = Counting(5)
+        gate = JobSlots(5, WaitTimes())
+        gate.limit = Counting(5)
         await gate.take()
         for _ in range(10):
             refuse(gate)
@@ -447,7 +448,7 @@ def test_adopted_jobs_beyond_the_ceiling_are_waited_for_in_peace():
     """With more jobs of an earlier run than slots, a start waits for their ends without a timer."""
 
     async def crowded() -> float:
-        gate = SlotGate(2, WaitTimes())
+        gate = JobSlots(2, WaitTimes())
         for seconds in (1, 2, 3, 4):
             gate.adopt()
             asyncio.get_running_loop().call_later(seconds, gate.give_back)

@@ -141,7 +141,7 @@ def test_resumed_jobs_hold_slots_and_are_waited_for(path):
         tracker.resume()
 
         assert jobs == list(tracker.waiting.values())
-        assert (tracker.slots.slots.held, tracker.figures.resumed) == (2, 2)
+        assert (tracker.slots.limit.held, tracker.figures.resumed) == (2, 2)
 
 
 def test_a_run_with_resumed_jobs_does_not_end_before_they_do(path):
@@ -187,7 +187,7 @@ def test_a_finished_job_gives_its_slot_back(path):
         tracker.is_running(job)
         tracker.give_up(job)
         tracker.has_ended(job)
-        return tracker.slots.slots.held
+        return tracker.slots.limit.held
 
     with board_of(path, "a") as tracker:
         assert in_owned_time(finishing(tracker)) == 0
@@ -208,7 +208,7 @@ def test_a_job_that_still_runs_holds_its_slot_again(path):
     with board_of(path, "a") as tracker:
         in_owned_time(lagging(tracker))
 
-        assert (len(tracker.waiting), tracker.slots.slots.held, tracker.due()) == (1, 1, [])
+        assert (len(tracker.waiting), tracker.slots.limit.held, tracker.due()) == (1, 1, [])
 
 
 def test_a_failure_is_counted_and_kept(path):
@@ -380,7 +380,7 @@ def test_an_event_frees_the_slot_at_once(path):
         tracker.is_running(job)
 
         assert tracker.told(job.name) is job
-        assert (tracker.slots.slots.held, tracker.waiting) == (0, {})
+        assert (tracker.slots.limit.held, tracker.waiting) == (0, {})
 
 
 def test_an_event_for_nobody_changes_nothing(path):
@@ -392,7 +392,7 @@ def test_an_event_for_nobody_changes_nothing(path):
 
         assert tracker.told(f"{job.name}-2") is None
         assert tracker.told("../../etc/passwd") is None
-        assert (tracker.slots.slots.held, list(tracker.waiting)) == (1, [job.name])
+        assert (tracker.slots.limit.held, list(tracker.waiting)) == (1, [job.name])
 
 
 def test_a_job_that_an_event_ended_too_soon_holds_its_slot_again(path):
@@ -405,7 +405,7 @@ def test_a_job_that_an_event_ended_too_soon_holds_its_slot_again(path):
 
         tracker.still_running(job)
 
-        assert (tracker.slots.slots.held, list(tracker.waiting)) == (1, [job.name])
+        assert (tracker.slots.limit.held, list(tracker.waiting)) == (1, [job.name])
         assert tracker.told(job.name) is job
 
 

@@ -257,7 +257,7 @@ def test_no_job_is_dropped_when_the_queue_is_lost(tmp_path):
 
     assert finished.qsize() == 2
     assert len(tracker.waiting) == 3
-    assert tracker.slots.slots.held == 3
+    assert tracker.slots.limit.held == 3
 
 
 @pytest.mark.parametrize("count", [10_001, 12_000])

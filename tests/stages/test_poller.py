@@ -61,7 +61,7 @@ async def test_a_job_that_never_ends_is_given_up(tmp_path):
         poller._give_up_overdue()
 
         assert list(tracker.waiting) == [new.name]
-        assert (tracker.slots.slots.held, state.failures()) == (1, {NEVER_ENDED: 1})
+        assert (tracker.slots.limit.held, state.failures()) == (1, {NEVER_ENDED: 1})
         assert [words for *_, words in state.failed_recordings()] == [
             "The job did not end within 1 h."
         ]

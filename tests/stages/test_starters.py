@@ -30,7 +30,7 @@ from tests.support.state_files import begun, keys_of, listed
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.net.retry import SlotGate
+    from pipeline.net.concurrency import JobSlots
 
 
 class Service:
@@ -39,7 +39,7 @@ class Service:
     def __init__(self, *answers: JobStatus | Exception, media: str = "s3://calls/a.mp3") -> None:
         self.answers = list(answers)
         self.asked: list[str] = []
-        self.gate: SlotGate | None = None
+        self.gate: JobSlots | None = None
         self._media = media
 
     async def start(self, request: dict[str, Any]) -> JobStatus:
@@ -95,7 +95,7 @@ def test_a_started_job_runs_in_its_slot(tmp_path):
     """After its start a job is waited for, and holds one slot."""
     tracker, done, counts = worked(tmp_path / "s", Service(JobStatus.IN_PROGRESS))
 
-    assert (len(tracker.waiting), tracker.slots.slots.held, done) == (1, 1, [])
+    assert (len(tracker.waiting), tracker.slots.limit.held, done) == (1, 1, [])
     assert (tracker.figures.started, counts) == (1, (0, 1, 0, 0))
 
 
@@ -104,7 +104,7 @@ def test_a_recording_with_a_result_is_not_started(tmp_path):
     service = Service()
     tracker, done, counts = worked(tmp_path / "s", service, found=True)
 
-    assert (service.asked, keys_of(done), tracker.slots.slots.held) == ([], ["a.mp3"], 0)
+    assert (service.asked, keys_of(done), tracker.slots.limit.held) == ([], ["a.mp3"], 0)
     assert (tracker.figures.adopted, counts) == (1, (0, 1, 0, 0))
 
 
@@ -114,7 +114,7 @@ def test_a_full_account_is_no_failed_try(tmp_path):
     tracker, *_ = worked(tmp_path / "s", service)
 
     assert (len(service.asked), len(set(service.asked))) == (4, 1)
-    assert (tracker.slots.refused_starts, tracker.slots.slots.held) == (3, 1)
+    assert (tracker.slots.refused_starts, tracker.slots.limit.held) == (3, 1)
 
 
 def test_a_job_that_exists_is_adopted(tmp_path):
@@ -122,21 +122,21 @@ def test_a_job_that_exists_is_adopted(tmp_path):
     tracker, *_ = worked(tmp_path / "s", Service(JobExists()))
 
     assert (tracker.figures.adopted, tracker.figures.started) == (1, 0)
-    assert (len(tracker.waiting), tracker.slots.slots.held) == (1, 1)
+    assert (len(tracker.waiting), tracker.slots.limit.held) == (1, 1)
 
 
 def test_a_job_for_other_media_is_not_adopted(tmp_path):
     """Nobody else's transcript is taken for a recording: it fails, and its slot is free."""
     tracker, _, counts = worked(tmp_path / "s", Service(JobExists(), media="s3://others/a.mp3"))
 
-    assert (tracker.waiting, tracker.slots.slots.held, counts) == ({}, 0, (0, 0, 0, 1))
+    assert (tracker.waiting, tracker.slots.limit.held, counts) == ({}, 0, (0, 0, 0, 1))
 
 
 def test_a_refused_recording_gives_its_slot_back(tmp_path):
     """A recording that the service does not take fails alone."""
     tracker, _, counts = worked(tmp_path / "s", Service(RecordingFailed("too long", "Words.")))
 
-    assert (tracker.figures.failed, tracker.slots.slots.held, counts) == (1, 0, (0, 0, 0, 1))
+    assert (tracker.figures.failed, tracker.slots.limit.held, counts) == (1, 0, (0, 0, 0, 1))
 
 
 def test_a_job_that_has_just_been_deleted_is_started_again(tmp_path):
@@ -152,7 +152,7 @@ def test_a_recording_that_meets_faults_for_too_long_is_left_to_the_next_run(tmp_
     tracker, _, counts = worked(tmp_path / "s", Service(Deferred("No answer.")))
 
     assert (tracker.figures.postponed, tracker.figures.failed) == (1, 0)
-    assert (tracker.slots.slots.held, counts) == (0, (1, 0, 0, 0))
+    assert (tracker.slots.limit.held, counts) == (0, (1, 0, 0, 0))
 
 
 def test_a_name_that_exists_and_does_not_ends_the_run(tmp_path):

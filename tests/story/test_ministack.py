@@ -15,7 +15,7 @@ from pipeline.aws.s3 import open_s3
 from pipeline.aws.session import connect
 from pipeline.config.schema import Aws, Limits
 from pipeline.naming import S3Uri
-from pipeline.net.retry import WaitTimes
+from pipeline.net.wait_times import WaitTimes
 from tests.support.inventories import DAY, part, put_inventory, row
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("ministack")]

@@ -17,7 +17,7 @@ from pipeline.aws.session import connect
 from pipeline.config.schema import Aws, Limits
 from pipeline.errors import Denied
 from pipeline.naming import S3Uri
-from pipeline.net.retry import WaitTimes
+from pipeline.net.wait_times import WaitTimes
 from tests.support.between import Asked, between, refusal
 
 CALLS = S3Uri("audio", "calls/a.mp3")

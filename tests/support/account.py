@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pipeline.errors import NoFreeSlot, Throttled
-from pipeline.net.retry import RateLimitedCall, SlotGate, WaitTimes
+from pipeline.net.concurrency import JobSlots
+from pipeline.net.retry import RateLimitedCall
+from pipeline.net.wait_times import WaitTimes
 from pipeline.stages.poller import next_interval
 from tests.support.owned_time import in_owned_time, now
 
@@ -101,8 +103,8 @@ class Customer:
 
     def __post_init__(self) -> None:
         waiting = WaitTimes()
-        self.gate = SlotGate(self.max_in_flight, waiting)
-        self.operation = RateLimitedCall("Start", self.start_rate, waiting, gate=self.gate)
+        self.gate = JobSlots(self.max_in_flight, waiting)
+        self.operation = RateLimitedCall("Start", self.start_rate, waiting, slots=self.gate)
         self.most_held = 0
         self.looks = 0
         self._in_flight: list[tuple[float, float]] = []
@@ -142,7 +144,7 @@ class Customer:
                 continue
 
     async def _start(self) -> float:
-        self.most_held = max(self.most_held, self.gate.slots.held)
+        self.most_held = max(self.most_held, self.gate.limit.held)
         return await self.account.start()
 
     async def _look(self) -> None:
@@ -152,7 +154,7 @@ class Customer:
             await asyncio.sleep(interval)
             begun = now()
             if not self._in_flight:
-                self.gate.looked(begun, 0, uncollected=0)
+                self.gate.on_poll(begun, 0, uncollected=0)
                 interval = _SOONEST
                 continue
             calls = self.account.running // 100 + 1
@@ -160,11 +162,11 @@ class Customer:
             ended = [each for each in self._in_flight if each[0] <= begun]
             await asyncio.sleep(calls * _LATENCY)
             self._in_flight = [each for each in self._in_flight if each not in ended]
-            self.gate.looked(begun, len(ended), uncollected=len(ended))
+            self.gate.on_poll(begun, len(ended), uncollected=len(ended))
             for _, seconds in ended:
                 typical = seconds if typical is None else typical + 0.1 * (seconds - typical)
                 self.gate.give_back()
-            if not self.gate.slots.held:
+            if not self.gate.limit.held:
                 self._all_ended.set()
             wished = next_interval(interval, calls, typical, ending=self._all_started)
             interval = max(_SOONEST, min(_LONGEST, wished))

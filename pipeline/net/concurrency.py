@@ -1,0 +1,264 @@
+"""How many jobs may be in flight at once: a limit that finds the account's own, and its slots.
+
+Other users of the account take slots and give them back, and quotas differ. `ConcurrencyLimit` and
+`FreeSlotEstimator` are arithmetic that takes the clock's reading (seconds, monotonic); `JobSlots`
+is what tasks wait at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pipeline.errors import NoFreeSlot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipeline.net.wait_times import WaitTimes
+
+
+class EstimateTuning(msgspec.Struct, frozen=True):
+    """The constants of a `FreeSlotEstimator`; chosen with the simulated accounts of its tests."""
+
+    learning: float = 0.4  # the last poll's weight in the rate at which jobs end
+    shortest_poll: float = 0.05  # seconds: two polls closer together tell no rate
+    shortest_wait: float = 0.01  # seconds: a start is tried no oftener while it waits for an end
+    first_caution: float = 0.7  # in standard deviations of the jobs that are to end
+    least_caution: float = 0.3  # a lucky hour does not make it careless
+    most_caution: float = 4.0  # a bad hour does not stop it from guessing
+    warier: float = 1.2  # factor at a refused start; with `bolder` they balance at 3 in 100
+    bolder: float = 0.994  # factor at an accepted one
+
+
+class ProbeTuning(msgspec.Struct, frozen=True):
+    """When a `ConcurrencyLimit` asks for more than it found; chosen, see its tests."""
+
+    probe_starts: int = 100  # so one start in a hundred is risked
+    probe_seconds: float = 600.0  # long jobs: not even a hundred starts come for hours
+    starved_seconds: float = 10.0  # without any slot there is nothing to lose
+
+
+_ESTIMATE = EstimateTuning()
+_PROBING = ProbeTuning()
+
+
+class FreeSlotEstimator:
+    """How many of our jobs have ended though no look at them has shown it yet; a cautious guess.
+
+    Jobs end at the rate at which they did between the last looks. Of what is to be expected since
+    the last one, a part of its square root is taken off, as chance has it: a part that grows by a
+    fifth with each start that was refused because of the guess, and shrinks with each that was
+    not, so that about three starts in a hundred are refused, whatever the jobs are like.
+    """
+
+    def __init__(self) -> None:
+        self._rate = 0.0
+        self._polled_at = -math.inf
+        self._caution = _ESTIMATE.first_caution
+        self._known = 0
+        self._known_at = -math.inf
+
+    def on_poll(self, now: float, ended: int, uncollected: int) -> None:
+        """A look that began at `now` has shown that so many have ended since the last one.
+
+        `uncollected` are these and those of earlier looks that are still counted as running.
+        """
+        if self._polled_at > -math.inf:
+            rate = ended / max(_ESTIMATE.shortest_poll, now - self._polled_at)
+            self._rate += _ESTIMATE.learning * (rate - self._rate) if self._rate else rate
+        self._polled_at = self._known_at = now
+        self._known = uncollected
+
+    def on_event(self) -> None:
+        """Ends are told when they happen: from now on none is expected, until a look shows some."""
+        self._rate = 0.0
+
+    def on_collected(self) -> None:
+        """One of those that have ended is counted no longer."""
+        self._known = max(0, self._known - 1)
+
+    def on_refused_start(self, count: int, now: float, *, guessed: bool) -> None:
+        """So many had ended, as a refused start has shown; fewer than was guessed or not."""
+        self._known, self._known_at = count, now
+        if guessed:
+            self._caution = min(_ESTIMATE.most_caution, self._caution * _ESTIMATE.warier)
+
+    def on_accepted_start(self) -> None:
+        """A start was not refused."""
+        self._caution = max(_ESTIMATE.least_caution, self._caution * _ESTIMATE.bolder)
+
+    def count(self, now: float) -> int:
+        """How many have ended, presumably."""
+        expected = self._rate * max(0.0, now - self._known_at) if self._rate else 0.0
+        return self._known + max(0, math.floor(expected - self._caution * math.sqrt(expected)))
+
+    def until(self, count: int, now: float) -> float:
+        """Seconds until so many will have ended, presumably."""
+        more = count - self._known
+        if more <= 0 or not self._rate:
+            return 0.0 if more <= 0 else math.inf
+        root = (self._caution + math.sqrt(self._caution**2 + 4 * more)) / 2
+        return max(_ESTIMATE.shortest_wait, self._known_at + root**2 / self._rate - now)
+
+
+class ConcurrencyLimit:
+    """How many jobs may be in flight at once.
+
+    The ceiling is what the user allows; the account may have fewer, and others use them too. A
+    refused start sets the limit to what is really running. From then on a start is made when a job
+    of ours has ended, or has presumably ended: waiting for the next look at the jobs would leave a
+    slot idle for half the time between two looks. After 100 accepted starts, or ten minutes, one
+    more slot is tried; where that is accepted two more, then four, and so on until the next
+    refusal, so that slots that others give back are taken within a few starts.
+    """
+
+    def __init__(self, ceiling: int) -> None:
+        self.ceiling = ceiling
+        self.limit = ceiling
+        self.held = 0
+        self._free = FreeSlotEstimator()
+        self._step = 0
+        self._accepted = 0
+        self._refused_at = -math.inf
+
+    def take(self, now: float) -> bool:
+        """Hold one more slot if the limit allows it."""
+        if self.full(now) and self._may_try(now):
+            self._step = self._step * 2 or 1
+            self.limit = min(self.ceiling, self.limit + self._step)
+            self._accepted = 0
+        if self.full(now):
+            return False
+        self.held += 1
+        return True
+
+    def full(self, now: float) -> bool:
+        """Whether every slot of the limit is in use, presumably; of the ceiling, for certain."""
+        if self.limit >= self.ceiling or self.held >= self.ceiling:
+            return self.held >= self.ceiling
+        return self.held - self._free.count(now) >= self.limit
+
+    def take_anyway(self) -> None:
+        """Count a job that already runs at the service, whatever the limit says."""
+        self.held += 1
+
+    def on_poll(self, now: float, ended: int, uncollected: int) -> None:
+        """A look at the jobs, begun at `now`, has shown that so many have ended."""
+        self._free.on_poll(now, ended, uncollected)
+
+    def on_event(self) -> None:
+        """Jobs are known to end when they do: none has ended unseen."""
+        self._free.on_event()
+
+    def ended(self) -> None:
+        """A job has ended for certain."""
+        self.held -= 1
+        self._free.on_collected()
+
+    def not_started(self) -> None:
+        """The start failed for another reason than the slots."""
+        self.held -= 1
+
+    def accepted(self) -> None:
+        """The service took a start."""
+        self._accepted += 1
+        self._free.on_accepted_start()
+
+    def refused(self, now: float) -> None:
+        """The service has no free slot; the slot held for the refused start is given back."""
+        self.held -= 1
+        guessed = self.limit < self.ceiling and self.held >= self.limit
+        self.limit = min(self.limit, self.held)
+        self._free.on_refused_start(self.held - self.limit, now, guessed=guessed)
+        self._step = 0
+        self._accepted = 0
+        self._refused_at = now
+
+    def patience(self, now: float) -> float:
+        """Seconds until one more may be tried though none is known to end; at the ceiling never."""
+        if self.limit >= self.ceiling or self.held >= self.ceiling:
+            return math.inf
+        ended = self._free.until(self.held - self.limit + 1, now)
+        return ended if self._step else min(ended, max(0.0, self._probe_at - now))
+
+    @property
+    def _probe_at(self) -> float:
+        """When one more may be tried though no start was accepted meanwhile."""
+        return self._refused_at + (
+            _PROBING.starved_seconds if self.limit <= 0 else _PROBING.probe_seconds
+        )
+
+    def _may_try(self, now: float) -> bool:
+        if self.limit >= self.ceiling:
+            return False
+        if self._accepted >= (self._step or _PROBING.probe_starts):
+            return True
+        return not self._step and now >= self._probe_at
+
+
+class JobSlots:
+    """The slots for jobs in flight: `take` waits until one is free, `slot` holds it for a start."""
+
+    def __init__(self, ceiling: int, waiting: WaitTimes) -> None:
+        self.limit = ConcurrencyLimit(ceiling)
+        self.refused_starts = 0
+        self._waiting = waiting
+        self._freed = asyncio.Event()
+
+    async def take(self) -> None:
+        """Hold a slot, after waiting for one if need be."""
+        clock = asyncio.get_running_loop().time
+        while not self.limit.take(clock()):
+            self._freed.clear()
+            with self._waiting.on("slots"):
+                await _wait(self._freed, self.limit.patience(clock()))
+
+    def adopt(self) -> None:
+        """Count a job that already runs."""
+        self.limit.take_anyway()
+
+    def on_poll(self, begun: float, ended: int, *, uncollected: int) -> None:
+        """A look at the jobs, begun then by the loop's clock, has shown that so many have ended.
+
+        `uncollected` are all that looks have shown to have ended and that still hold their slots.
+        """
+        self.limit.on_poll(begun, ended, uncollected)
+        self._freed.set()
+
+    def on_event(self) -> None:
+        """Events tell when jobs end: how many have ended unseen is guessed no longer."""
+        self.limit.on_event()
+
+    def give_back(self) -> None:
+        """A job has ended."""
+        self.limit.ended()
+        self._freed.set()
+
+    @contextmanager
+    def slot(self) -> Iterator[None]:
+        """What becomes of a slot that was taken: the job keeps it unless its start fails."""
+        try:
+            yield
+        except NoFreeSlot:
+            self.refused_starts += 1
+            self.limit.refused(asyncio.get_running_loop().time())
+            self._freed.set()  # who waits has another time to wait now
+            raise
+        except BaseException:
+            self.limit.not_started()
+            self._freed.set()
+            raise
+        self.limit.accepted()
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds if seconds < float("inf") else None):
+            await event.wait()
+    except TimeoutError:
+        pass
