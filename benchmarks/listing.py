@@ -86,7 +86,7 @@ def _nights(folder: Path, size: Size) -> tuple[Ran, Ran, Ran, float]:
         process.send_signal(signal.SIGINT)
         first = place.finish(process)
         botocore = place.printed("alternatives.botocore_listing", str(size.pages))
-    assert first.summary["listed"] == size.keys
+    assert first.summary["counts"]["listed"] == size.keys
     with closing(sqlite3.connect(folder / "tasks.jsonl.state")) as state, state:
         state.execute("UPDATE recordings SET status = iif(row > ?, 3, 0)", (size.few,))
     some = _transcribed(folder, size.keys, size.few)
@@ -99,5 +99,5 @@ def _transcribed(folder: Path, keys: int, left: int) -> Ran:
     (folder / "no-brakes.toml").write_text(NO_BRAKES, encoding="utf-8")
     with cloud(folder, "--count", str(keys), *SLOTS) as place:
         ran = place.run("--config", "no-brakes.toml")
-    assert (ran.summary["listed"], ran.summary["written"]) == (keys, left)
+    assert (ran.summary["counts"]["listed"], ran.summary["counts"]["written"]) == (keys, left)
     return ran

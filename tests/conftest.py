@@ -79,6 +79,12 @@ class Outcome:
         found: dict[str, Any] = json.loads(self.out)
         return found
 
+    @property
+    def counts(self) -> dict[str, Any]:
+        """The counts of a run's summary."""
+        found: dict[str, Any] = self.summary["counts"]
+        return found
+
 
 @dataclass
 class Cli:

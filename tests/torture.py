@@ -199,11 +199,11 @@ def in_a_smaller_account() -> dict[str, object]:
         best = max(count / 5 + 10, count * 10 / 40)
         return {
             "exit": process.returncode,
-            "slots found": summary["slots_found"],
+            "slots found": summary["limits"]["slots_found"],
             "refused calls, all": f"{_refused(late):.2f} %",
             "refused calls, after half a minute": f"{_refused(late, early):.2f} %",
             "time by the best schedule": f"{summary['seconds'] / best:.3f}",
-            "brake named": max(summary["brakes"], key=summary["brakes"].get),
+            "limit named": max(summary["waits"], key=summary["waits"].get),
             **bad.figures(),
         }
 

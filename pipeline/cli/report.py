@@ -53,13 +53,13 @@ def command(
     chosen = settings(config, output=output, state=state)
     from pipeline.files import replacing
     from pipeline.report.page import page
-    from pipeline.report.run_record import read_night
+    from pipeline.report.run_record import read_record
     from pipeline.state.reader import read_state
 
     kept = (chosen.output_path, chosen.state_path, chosen.failures_path)
     path = page_file(html or chosen.report_path, *kept)
     with read_state(chosen.state_path) as opened:
-        night = read_night(opened, run, time.time())
+        night = read_record(opened, run, time.time())
     project, tasks = _tasks(chosen, night)
     with replacing(path) as file:
         file.write(page(night, tasks, project).encode())

@@ -163,11 +163,11 @@ class Order(NamedTuple):
 
 def report(summary: Summary, *, quiet: bool, json: bool) -> int:
     """Print the summary where it is wanted; return the exit code."""
-    from pipeline.monitoring.summary import as_text
+    from pipeline.monitoring.summary_text import as_text
 
     if summary.exit_code == CANNOT_RUN:
         say(summary.stopped)
-        quiet = quiet or not summary.listed
+        quiet = quiet or not summary.counts.listed
     if json:
         typer.echo(msgspec.json.encode(summary))
     if is_json():

@@ -36,12 +36,12 @@ def write_failures(path: Path, source: Source, state: State, *, listed: bool) ->
             path.unlink()
         return
     with replacing(path) as file:
-        for job, reason, words in chain([first], failed):
+        for job, reason, message in chain([first], failed):
             facts = {
                 "uri": source.audio_uri(job.recording.key),
                 "key": job.recording.key,
                 "reason": reason,
-                "words": words,
+                "message": message,
                 "advice": advice(reason),
                 "attempts": job.attempt,
                 "job": job.name,

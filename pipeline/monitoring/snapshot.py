@@ -64,7 +64,8 @@ class RunSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     `at` is in seconds since the epoch, `seconds` is how long the run has been going on. `waits` are
     seconds by the limit that was waited for: "slots", or an operation's rate. `calls` and `refused`
     are by operation, refused calls are in both; `refused_starts` found no free slot. `cost` is None
-    where nothing is paid, as for a folder. `oldest_seconds` is the age of the oldest job in flight,
+    where nothing is paid, as for a folder. `touched` recordings are in the listing and were not
+    written before as they are now. `oldest_seconds` is the age of the oldest job in flight,
     0 without any.
     """
 
@@ -73,6 +74,7 @@ class RunSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
     listed: int = 0
     listing_done: bool = False
+    touched: int = 0
     skipped: dict[str, int] = {}
     started: int = 0
     adopted: int = 0
@@ -112,6 +114,7 @@ def take_snapshot(run: Run) -> RunSnapshot:
         seconds=figures.seconds,
         listed=figures.listed,
         listing_done=figures.listing_done,
+        touched=figures.touched,
         skipped=dict(figures.skipped),
         started=figures.started,
         adopted=figures.adopted,

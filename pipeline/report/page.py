@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pipeline import __version__
 from pipeline.failures import advice
 from pipeline.html.page import document, paragraphs, table, table_of, text
-from pipeline.monitoring.summary import brake_sentence
+from pipeline.monitoring.summary_text import limit_sentence
 from pipeline.report import sentences
 from pipeline.report.plots import (
     confidence_figure,
@@ -18,7 +18,7 @@ from pipeline.report.plots import (
     slots_figure,
     throughput_figure,
 )
-from pipeline.report.run_record import Outcome, told
+from pipeline.report.run_record import Outcome, earlier_run
 from pipeline.report.style import STYLE
 from pipeline.report.timeline import mean_in_flight, span_words
 from pipeline.text import duration, printable
@@ -26,7 +26,7 @@ from pipeline.text import duration, printable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from pipeline.monitoring.summary import Failure, Summary
+    from pipeline.monitoring.summary import Failure, RunFacts
     from pipeline.report.run_record import RunRecord
 
 _TONES = {
@@ -61,7 +61,7 @@ def _body(night: RunRecord, tasks: Mapping[str, str], project: str) -> Iterator[
     yield from (_tile(*each) for each in _tiles(night))
     yield "</ul>"
     if len(night.samples) > 1:
-        yield from _section("Job slots", [_capital(brake_sentence(night.summary))])
+        yield from _section("Job slots", [_capital(limit_sentence(night.facts))])
         yield slots_figure(night)
         yield "</section>"
     yield from _failures(night)
@@ -83,7 +83,7 @@ def _body(night: RunRecord, tasks: Mapping[str, str], project: str) -> Iterator[
 
 
 def _header(night: RunRecord) -> Iterator[str]:
-    past, s = night.past, night.summary
+    past, s = night.past, night.facts
     end = past.ended or (night.samples[-1].at if night.samples else past.begun)
     tone = _TONES.get(night.outcome, "warn")
     yield (
@@ -99,10 +99,14 @@ def _header(night: RunRecord) -> Iterator[str]:
 
 def _tiles(night: RunRecord) -> Iterator[tuple[str, str, str]]:
     """What each tile says: a figure, its name, and more about it."""
-    s, heard = night.summary, night.totals
-    yield f"{s.written:,}", "transcribed", f"{s.silent:,} without speech" if s.silent else ""
-    skipped = sum(s.skipped.values())
-    yield f"{s.failed:,}", "failed", f"{skipped:,} skipped" if skipped else ""
+    s, heard = night.facts, night.totals
+    yield (
+        f"{s.counts.written:,}",
+        "transcribed",
+        f"{s.counts.silent:,} without speech" if s.counts.silent else "",
+    )
+    skipped = sum(s.counts.skipped.values())
+    yield f"{s.counts.failed:,}", "failed", f"{skipped:,} skipped" if skipped else ""
     if heard.seconds:
         times = heard.seconds / s.seconds if s.seconds else 0.0
         yield (
@@ -113,13 +117,18 @@ def _tiles(night: RunRecord) -> Iterator[tuple[str, str, str]]:
     yield duration(s.seconds), "from begin to end", sentences.a_minute(night)
     if night.samples:
         in_use = f"{mean_in_flight(night.samples):,.1f}"
-        found = f"{s.slots_found:,}"
-        known = "found" if s.slots_found < s.most_in_flight else "allowed"
+        found = f"{s.limits.slots_found:,}"
+        known = "found" if s.limits.slots_found < s.limits.max_in_flight else "allowed"
         yield in_use, "job slots in use", f"on average, of {found} {known}"
     if calls := sum(s.calls.values()):
         yield f"{sum(s.refused.values()):,}", "calls refused", f"of {calls:,}"
-    if s.cost:
-        yield f"{s.currency} {s.cost:,.2f}", "cost, about", f"at prices of {s.prices_date}"
+    if s.cost and s.cost.amount:
+        cost = s.cost
+        yield (
+            f"{cost.currency} {cost.amount:,.2f}",
+            "cost, about",
+            f"at prices of {cost.prices_date}",
+        )
     if heard.confidence is not None:
         yield f"{heard.confidence:.2f}", "mean confidence", f"over {heard.rated:,} with speech"
 
@@ -134,19 +143,19 @@ def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
 
 
 def _failures(night: RunRecord) -> Iterator[str]:
-    s = night.summary
+    s = night.facts
     if not s.failures:
         return
     yield from _section("What failed, and what to do", [])
-    for reason, count in s.failures.items():
+    for reason, count in s.failures.reasons.items():
         examples = [each for each in night.examples if each.reason == reason]
         yield (
             f'<h3><b class="count">{count:,}</b> {escape(printable(reason))}</h3>'
             f"<p>{_marked(advice(reason) or 'The service says what is wrong:')}</p>"
         )
         yield _examples(examples, count)
-    if s.failures_file:
-        yield f'<p class="note">All of them are in {escape(printable(s.failures_file))}.</p>'
+    if s.files.failures:
+        yield f'<p class="note">All of them are in {escape(printable(s.files.failures))}.</p>'
     yield "</section>"
 
 
@@ -155,7 +164,7 @@ def _examples(examples: Sequence[Failure], count: int) -> str:
         f"<li>{escape(_shortened(printable(said), _LONGEST_WORDS))}"
         + "".join(f'<span class="key">{_key(each.key)}</span>' for each in alike)
         + "</li>"
-        for said, alike in groupby(examples, key=lambda each: each.words)
+        for said, alike in groupby(examples, key=lambda each: each.message)
     )
     more = f'<li class="note">and {count - len(examples):,} more</li>'
     return f'<ul class="examples">{items}{more if examples and count > len(examples) else ""}</ul>'
@@ -195,20 +204,20 @@ def _link(address: str) -> str:
 
 
 def _details(night: RunRecord) -> Iterator[str]:
-    s, settings = night.summary, night.past.settings
+    s, settings = night.facts, night.past.settings
     yield from _section("Calls and settings", [])
     if s.calls:
         yield table(("Calls", "made", "refused", "waited for"), _calls(s))
     facts = {
         "Source": s.source,
-        "Tasks": f"{s.output} ({s.tasks:,} lines)",
-        "State": s.state,
+        "Tasks": f"{s.files.output} ({s.counts.tasks:,} lines)",
+        "State": s.files.state,
         "Transcripts": settings.results or "kept by the service",
         "Language": settings.language,
         "Kind of tasks": settings.kind,
-        "Jobs in flight, at most": f"{s.most_in_flight:,}",
-        "Starts per second, at most": f"{s.start_rate:g}",
-        "Skipped": ", ".join(f"{n:,} {why}" for why, n in s.skipped.items()) or "nothing",
+        "Jobs in flight, at most": f"{s.limits.max_in_flight:,}",
+        "Starts per second, at most": f"{s.limits.start_rate:g}",
+        "Skipped": ", ".join(f"{n:,} {why}" for why, n in s.counts.skipped.items()) or "nothing",
     }
     yield '<dl class="facts">'
     for name, value in facts.items():
@@ -216,11 +225,11 @@ def _details(night: RunRecord) -> Iterator[str]:
     yield "</dl></section>"
 
 
-def _calls(s: Summary) -> Iterator[tuple[str, str, str, str]]:
-    """Each operation, and what its brake cost; of the slots only refused starts are known."""
-    for name in dict.fromkeys([*s.calls, "slots", *s.brakes]):
+def _calls(s: RunFacts) -> Iterator[tuple[str, str, str, str]]:
+    """Each operation, and how long its rate was waited for; of slots only refused starts."""
+    for name in dict.fromkeys([*s.calls, "slots", *s.waits]):
         refused = s.refused.get(_NO_SLOT if name == "slots" else name, 0)
-        waited = s.brakes.get(name, 0.0)
+        waited = s.waits.get(name, 0.0)
         yield (
             "a free job slot" if name == "slots" else name,
             f"{s.calls[name]:,}" if name in s.calls else "",
@@ -237,9 +246,13 @@ def _runs(night: RunRecord) -> Iterator[str]:
     yield from _section("Runs of late", [])
     rows = []
     for past in shown:
-        s = told(past)
+        s = earlier_run(past)
         begun = span_words(past.begun, past.begun).partition(" to ")[0]
-        figures = (f"{s.written:,}", f"{s.failed:,}", duration(s.seconds)) if s else ("-", "-", "-")
+        figures = (
+            (f"{s.counts.written:,}", f"{s.counts.failed:,}", duration(s.seconds))
+            if s
+            else ("-", "-", "-")
+        )
         rows.append((f"{past.number}: {begun}", *figures))
     yield table(("Run", "transcribed", "failed", "took"), rows)
     yield "</section>"

@@ -32,7 +32,7 @@ def slots_figure(night: RunRecord) -> str:
     seen = night.samples
     begin, end = seen[0].at, seen[-1].at
     place = _places(begin, end)
-    ticks = scale(_HEADROOM * _most_slots(seen, night.summary.most_in_flight), whole=True)
+    ticks = scale(_HEADROOM * _most_slots(seen, night.facts.limits.max_in_flight), whole=True)
     top = ticks[-1]
     bound = bounds(seen, _MOST_BARS)
     shades = (

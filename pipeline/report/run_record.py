@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -9,8 +10,17 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pipeline.errors import BadSettings, StateUnusable
-from pipeline.monitoring.summary import OVER_BUDGET, Balance, Failure, Summary
-from pipeline.state.history import past_runs, samples
+from pipeline.monitoring.snapshot import Cost
+from pipeline.monitoring.summary import (
+    OVER_BUDGET,
+    Counts,
+    Failure,
+    Failures,
+    Files,
+    Limits,
+    RunFacts,
+)
+from pipeline.state.history import Sample, past_runs, samples
 from pipeline.state.statistics import (
     Totals,
     confidences,
@@ -23,7 +33,7 @@ from pipeline.state.statistics import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pipeline.state.history import PastRun, Sample
+    from pipeline.state.history import PastRun
     from pipeline.state.reader import StateReader
     from pipeline.state.statistics import Worst
 
@@ -62,12 +72,10 @@ class Durations(msgspec.Struct, frozen=True):
     longest: float
 
 
-class Told(msgspec.Struct, frozen=True):
-    """Of a summary what stands in the list of runs, whichever version wrote it."""
+class EarlierRun(msgspec.Struct, frozen=True):
+    """Of a run's summary what stands in the list of runs."""
 
-    exit_code: int = 0
-    written: int = 0
-    failed: int = 0
+    counts: Counts = Counts()
     seconds: float = 0.0
 
 
@@ -77,7 +85,7 @@ class RunRecord:
 
     past: PastRun
     outcome: Outcome
-    summary: Summary
+    facts: RunFacts
     samples: Sequence[Sample]
     totals: Totals
     confidences: Sequence[int]
@@ -88,7 +96,7 @@ class RunRecord:
     moment: float
 
 
-def read_night(state: StateReader, number: int | None, moment: float) -> RunRecord:
+def read_record(state: StateReader, number: int | None, moment: float) -> RunRecord:
     """What is known of a run by its number, or of the last one.
 
     Raises:
@@ -98,18 +106,18 @@ def read_night(state: StateReader, number: int | None, moment: float) -> RunReco
     runs = past_runs(state)
     past = _chosen(runs, number, state)
     kept, last = samples(state, past.number), past is runs[-1]
-    summary = _summary(past, _so_far(state, past, kept, last=last))
+    facts = _facts(past, _so_far(state, past, kept[-1] if kept else Sample(past.begun), last=last))
     summed = totals(state, past.number)
     return RunRecord(
         past=past,
         outcome=outcome_of(past, kept, moment, last=last),
-        summary=summary,
+        facts=facts,
         samples=kept,
         totals=summed,
         confidences=confidences(state, past.number, BANDS),
         durations=_durations(state, past.number, summed.longest),
         worst=worst(state, past.number, MOST_WORST),
-        examples=_examples(state, summary, last=last),
+        examples=_examples(state, facts, last=last),
         runs=runs,
         moment=moment,
     )
@@ -118,39 +126,53 @@ def read_night(state: StateReader, number: int | None, moment: float) -> RunReco
 def _chosen(runs: Sequence[PastRun], number: int | None, state: StateReader) -> PastRun:
     if not runs:
         raise StateUnusable(
-            f"The state file {state.path} remembers no run: it was written by an earlier version. "
-            "The next run is remembered."
+            f"The state file {state.path} remembers no run: it was written by an earlier version",
+            "The next run is remembered.",
         )
     found = runs[-1:] if number is None else [each for each in runs if each.number == number]
     if not found:
         raise BadSettings(
             f"The state file {state.path} remembers the runs {runs[0].number} to "
-            f"{runs[-1].number}, and none of the number {number}."
+            f"{runs[-1].number}, and none of the number {number}"
         )
     return found[0]
 
 
-def told(past: PastRun) -> Told | None:
-    """The few facts of a run's summary that reports of other runs tell; None of one without."""
+def earlier_run(past: PastRun) -> EarlierRun | None:
+    """What the list of runs tells of a run; None of one that said nothing readable at its end."""
     try:
-        return msgspec.json.decode(past.summary or b"", type=Told)
-    except msgspec.DecodeError:
+        return msgspec.convert(_said(past), EarlierRun) if past.summary else None
+    except msgspec.ValidationError:
         return None
 
 
-def _summary(past: PastRun, so_far: Summary) -> Summary:
-    """What a run said at its end; what its version did not say is as far as is known otherwise."""
+def _said(past: PastRun) -> dict[str, Any]:
+    """What a run said at its end, by the names of a summary; {} where that can't be read.
+
+    What a run says that could not begin is flat, and so were the summaries of earlier versions.
+    """
     try:
         said = msgspec.json.decode(past.summary or b"", type=dict[str, Any])
-        return msgspec.convert(msgspec.to_builtins(so_far) | said, Summary)
     except msgspec.DecodeError:
-        return so_far
+        return {}
+    if "counts" in said:
+        return said
+    return {name: said[name] for name in ("seconds", "stopped") if name in said} | {"counts": said}
+
+
+def _facts(past: PastRun, so_far: RunFacts) -> RunFacts:
+    """What a run said at its end; where it did not say all, that and what is known otherwise."""
+    said, known = _said(past), msgspec.to_builtins(so_far)
+    said_too = {"counts": known["counts"] | said.get("counts", {})}
+    for facts in (said, known | said | said_too):
+        with suppress(msgspec.ValidationError):
+            return msgspec.convert(facts, RunFacts)
+    return so_far
 
 
 def outcome_of(past: PastRun, kept: Sequence[Sample], moment: float, *, last: bool) -> Outcome:
     """How the run ended; one that has said nothing for long was killed."""
-    ended = told(past)
-    if ended is None:
+    if past.exit_code is None:
         patience = _SILENCE_SECONDS
         if len(kept) > 1:
             patience += 2 * (kept[-1].at - kept[-2].at)
@@ -162,54 +184,35 @@ def outcome_of(past: PastRun, kept: Sequence[Sample], moment: float, *, last: bo
         1: Outcome.SOME_FAILED,
         2: Outcome.CANNOT_RUN,
         OVER_BUDGET: Outcome.OVER_BUDGET,
-    }.get(ended.exit_code, Outcome.INTERRUPTED)
+    }.get(past.exit_code, Outcome.INTERRUPTED)
 
 
-def _so_far(state: StateReader, past: PastRun, kept: Sequence[Sample], *, last: bool) -> Summary:
-    """What a run without an end would say now, as far as its last sample and the file know."""
-    seen = kept[-1] if kept else None
+def _so_far(state: StateReader, past: PastRun, sample: Sample, *, last: bool) -> RunFacts:
+    """What is known of a run without an end: its settings, last sample, and the state file."""
     settings = past.settings
-    counts = state.counts()
     failures = state.failures() if last else {}
-    return Summary(
-        run_id="",
-        version=settings.version,
-        begun="",
-        ended="",
+    stand = state.counts() if last else None
+    return RunFacts(
         source=settings.source,
-        output=settings.output,
-        state=str(state.path),
-        listed=seen.listed if seen else 0,
-        skipped=state.skipped() if last else {},
-        started=seen.started if seen else 0,
-        adopted=0,
-        resumed=0,
-        written=seen.written if seen else 0,
-        silent=seen.silent if seen else 0,
-        tasks=state.output_lines,
-        failed=sum(failures.values()) if last else seen.failed if seen else 0,
-        postponed=0,
-        failures=failures,
-        examples=(),
-        failures_file="",
-        balance=Balance(0, 0, 0, 0, 0),
-        pending=counts.pending if last else 0,
-        in_flight=counts.in_flight if last else 0,
-        oldest_in_flight_seconds=0.0,
-        seconds=seen.at - past.begun if seen else 0.0,
-        stages={},
-        billed_seconds=0,
-        cost=seen.cost if seen else 0.0,
-        currency=settings.currency,
-        prices_date=settings.prices_date,
-        brakes=seen.waits if seen else {},
-        most_in_flight=settings.most_in_flight,
-        slots_found=seen.slots if seen else settings.most_in_flight,
-        start_rate=settings.start_rate,
-        calls={},
-        refused={},
-        stopped="",
-        exit_code=0,
+        seconds=sample.at - past.begun,
+        counts=Counts(
+            listed=sample.listed,
+            skipped=state.skipped() if last else {},
+            started=sample.started,
+            written=sample.written,
+            silent=sample.silent,
+            failed=sum(failures.values()) if last else sample.failed,
+            pending=stand.pending if stand else 0,
+            in_flight=stand.in_flight if stand else 0,
+            tasks=state.output_lines,
+        ),
+        limits=Limits(
+            settings.most_in_flight, sample.slots or settings.most_in_flight, settings.start_rate
+        ),
+        waits=sample.waits,
+        cost=Cost(sample.cost, settings.currency, 0, settings.prices_date) if sample.cost else None,
+        failures=Failures(failures) if failures else None,
+        files=Files(output=settings.output, state=str(state.path)),
     )
 
 
@@ -220,8 +223,9 @@ def _durations(state: StateReader, run: int, longest: float) -> Durations:
     return Durations(width, job_seconds(state, run, width, _MOST_BARS), quantiles, longest)
 
 
-def _examples(state: StateReader, summary: Summary, *, last: bool) -> Sequence[Failure]:
+def _examples(state: StateReader, facts: RunFacts, *, last: bool) -> Sequence[Failure]:
     """Some failed recordings: of each reason, or those that the run named at its end."""
     if not last:
-        return summary.examples
-    return [Failure(key, reason, words) for reason, key, words in state.failure_examples(_EXAMPLES)]
+        return facts.failures.examples if facts.failures else ()
+    found = state.failure_examples(_EXAMPLES)
+    return [Failure(key, reason, message) for reason, key, message in found]

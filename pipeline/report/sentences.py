@@ -20,7 +20,7 @@ _MINUTE, _HOUR = 60, 3_600
 
 def headline(night: RunRecord) -> str:
     """What happened, in one sentence."""
-    s = night.summary
+    s = night.facts
     took = duration(s.seconds)
     head = {
         Outcome.CANNOT_RUN: f"The run could not go on after {took}: ",
@@ -28,25 +28,26 @@ def headline(night: RunRecord) -> str:
         Outcome.KILLED: f"The run ended after {took} without a word: ",
     }.get(night.outcome, "")
     within = "" if head else f" in {took}"
-    if not s.written and night.outcome in (Outcome.COMPLETE, Outcome.SOME_FAILED):
+    if not s.counts.written and night.outcome in (Outcome.COMPLETE, Outcome.SOME_FAILED):
         return _nothing_new(night)
-    parts = [f"{_recordings(s.written)} transcribed{within}"]
-    if s.failed:
-        parts.append(f"{s.failed:,} failed")
+    parts = [f"{_recordings(s.counts.written)} transcribed{within}"]
+    if s.counts.failed:
+        parts.append(f"{s.counts.failed:,} failed")
     if night.outcome is Outcome.UNDER_WAY:
-        parts.append(f"{s.in_flight:,} are in flight and {s.pending:,} wait")
-    elif left := s.pending + s.in_flight:
+        parts.append(f"{s.counts.in_flight:,} are in flight and {s.counts.pending:,} wait")
+    elif left := s.counts.pending + s.counts.in_flight:
         parts.append(f"{left:,} {'is' if left == 1 else 'are'} left for the next run")
     return f"{head}{_joined(parts)}."
 
 
 def _nothing_new(night: RunRecord) -> str:
-    s = night.summary
-    if s.failed:
-        return f"Nothing was transcribed, and {s.failed:,} failed."
-    if not s.listed:
+    s = night.facts
+    if s.counts.failed:
+        return f"Nothing was transcribed, and {s.counts.failed:,} failed."
+    if not s.counts.listed:
         return "There was nothing to transcribe."
-    return f"Nothing was new: all that is in the source had been transcribed before ({s.tasks:,})."
+    before = f"all that is in the source had been transcribed before ({s.counts.tasks:,})"
+    return f"Nothing was new: {before}."
 
 
 def _recordings(count: int) -> str:
@@ -62,7 +63,7 @@ def _joined(parts: list[str]) -> str:
 
 def reason_to_stop(night: RunRecord) -> str:
     """Why it ended early, and what to do; "" where it did not."""
-    stopped = night.summary.stopped
+    stopped = night.facts.stopped
     if night.outcome is Outcome.CANNOT_RUN:
         return stopped
     again = "Run the same command again; it goes on where this one stopped."
@@ -91,16 +92,16 @@ def brake_shares(bounds: list[Bound]) -> Iterator[tuple[str, str]]:
 
 def throughput(night: RunRecord) -> str:
     """How fast the run was on the whole."""
-    s = night.summary
-    if not s.written or not s.seconds:
+    s = night.facts
+    if not s.counts.written or not s.seconds:
         return ""
-    return f"On the whole {rounded(_HOUR * s.written / s.seconds)} recordings an hour."
+    return f"On the whole {rounded(_HOUR * s.counts.written / s.seconds)} recordings an hour."
 
 
 def a_minute(night: RunRecord) -> str:
     """The same for a tile."""
-    s = night.summary
-    return f"{rounded(_MINUTE * s.written / s.seconds)} a minute" if s.seconds else ""
+    s = night.facts
+    return f"{rounded(_MINUTE * s.counts.written / s.seconds)} a minute" if s.seconds else ""
 
 
 def hours(seconds: float) -> str:

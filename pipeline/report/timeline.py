@@ -9,7 +9,7 @@ from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from pipeline.monitoring.summary import HOLDS_STARTS
+from pipeline.monitoring.summary_text import HOLDS_STARTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

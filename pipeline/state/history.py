@@ -78,8 +78,11 @@ class PastRun(NamedTuple):
 
     @property
     def exit_code(self) -> int | None:
-        """With which exit code it ended; None where it told none."""
-        return msgspec.json.decode(self.summary, type=_Ended).exit_code if self.summary else None
+        """With which exit code it ended; None where its summary tells none."""
+        try:
+            return msgspec.json.decode(self.summary or b"", type=_Ended).exit_code
+        except msgspec.DecodeError:
+            return None
 
 
 class _Ended(msgspec.Struct):

@@ -195,7 +195,12 @@ def test_the_pipeline_really_works_at_the_synthetic_cloud(tmp_path):
         asked = place.figures()["calls"]
     tasks = [orjson.loads(line) for line in (tmp_path / "tasks.jsonl").read_bytes().splitlines()]
 
-    assert ran.summary["written"] == asked["StartTranscriptionJob"] == asked["GetObject"] == 40
+    assert (
+        ran.summary["counts"]["written"]
+        == asked["StartTranscriptionJob"]
+        == asked["GetObject"]
+        == 40
+    )
     assert {task["data"]["audio"] for task in tasks} == {
         f"s3://audio/{key_of(n)}" for n in range(40)
     }

@@ -14,7 +14,7 @@ from pipeline.model import TranscriptStats
 from pipeline.quality.html_report import page as quality_page
 from pipeline.quality.metrics import measure
 from pipeline.report.page import page
-from pipeline.report.run_record import read_night
+from pipeline.report.run_record import read_record
 from pipeline.state.history import Sample
 from pipeline.state.reader import read_state
 from tests.browser.chromium import open_chromium, prefer, resize
@@ -107,7 +107,7 @@ def unfold(browser: Chrome) -> None:
 
 def night_page(path: Path) -> str:
     with read_state(path) as state:
-        night = read_night(state, None, BEGUN + HOUR)
+        night = read_record(state, None, BEGUN + HOUR)
     name = night.worst[0].job.name if night.worst else ""
     return page(night, {name: "https://labels/projects/1/data?task=8"}, "https://labels/projects/1")
 

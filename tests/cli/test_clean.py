@@ -131,7 +131,7 @@ def test_a_run_afterwards_starts_nothing(run, cloud, results):
     outcome = run("run", "s3://audio/", *results, "--json")
 
     assert outcome.code == 0
-    assert (outcome.summary["started"], outcome.summary["adopted"]) == (0, 0)
+    assert (outcome.counts["started"], outcome.counts["adopted"]) == (0, 0)
     assert set(service.figures()["created"].values()) == {1}
     assert (run.folder / "tasks.jsonl").read_bytes() == before
 
@@ -353,7 +353,7 @@ def test_a_lost_state_file_is_mended_from_the_results_that_stay(run, cloud):
     outcome = run("run", "s3://audio/", *RESULTS, "--json")
 
     assert jobs(service) == set()
-    assert (outcome.summary["started"], outcome.summary["written"]) == (0, 5)
+    assert (outcome.counts["started"], outcome.counts["written"]) == (0, 5)
 
 
 def test_a_lost_state_file_costs_everything_where_nothing_stays(run, cloud):
@@ -364,7 +364,7 @@ def test_a_lost_state_file_costs_everything_where_nothing_stays(run, cloud):
 
     outcome = run("run", "s3://audio/", "--json")
 
-    assert outcome.summary["started"] == 3
+    assert outcome.counts["started"] == 3
 
 
 def test_results_go_when_they_are_named(run, cloud):
@@ -386,7 +386,7 @@ def test_results_go_when_they_are_named(run, cloud):
     assert (outcome.summary["deleted"], outcome.summary["calls"].get(GET, 0)) == (0, 0)
     assert len(list(folder.glob("transcribe-pipeline-*"))) == 2
     assert (folder / "notes.json").exists()
-    assert run("run", "s3://audio/", *RESULTS, "--json").summary["started"] == 0
+    assert run("run", "s3://audio/", *RESULTS, "--json").counts["started"] == 0
 
 
 def test_the_jobs_of_earlier_content_go_too(run, cloud):
@@ -424,7 +424,7 @@ def test_every_attempt_of_a_recording_goes(run, cloud):
     """A job that the service spoilt has a record of its own, under another name."""
     service = cloud("--fault", "internal_failure=0.3")
     service.add(**{f"rec{n}": f"number {n}" for n in range(30)})
-    failed = run("run", "s3://audio/", "--json").summary["failed"]
+    failed = run("run", "s3://audio/", "--json").counts["failed"]
     created = len(service.figures()["created"])
 
     outcome = run(*NOW, "--json")

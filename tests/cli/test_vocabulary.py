@@ -258,7 +258,7 @@ def test_the_next_run_uses_the_vocabulary_and_pays_for_its_name_alone(run, cloud
 
     said = [each["predictions"][0]["result"][0]["value"]["text"] for each in run.tasks()]
     assert said == [["ask kyle check about it"], ["ask Kowalczyk about it"]]
-    assert third.summary["started"] == 0
+    assert third.counts["started"] == 0
 
 
 @pytest.mark.parametrize("name", ["nobody", "calls"])
@@ -274,7 +274,7 @@ def test_a_run_whose_vocabulary_is_not_there_marks_nothing_as_failed(run, cloud,
 
     assert outcome.code == 2
     assert "The service does not take the vocabulary" in outcome.err
-    assert outcome.summary["failed"] == 0
+    assert outcome.counts["failed"] == 0
 
 
 def test_a_folder_has_no_vocabulary(run, recordings):

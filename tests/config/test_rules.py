@@ -81,7 +81,7 @@ def test_a_lost_state_file_costs_no_second_job(run, cloud):
 
     outcome = ruled(run, RULES)
 
-    assert outcome.summary["adopted"] == 4
+    assert outcome.counts["adopted"] == 4
     assert (languages(run), starts(service)) == (said, before)
 
 

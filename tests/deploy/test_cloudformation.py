@@ -130,7 +130,7 @@ def test_the_stack_deploys_and_a_night_runs_on_it(deployed, aws, ministack, run)
 
     assert night.returncode == 0, night.stderr
     summary = json.loads(night.stdout)
-    assert (summary["exit_code"], summary["written"]) == (0, 1)
+    assert (summary["exit_code"], summary["counts"]["written"]) == (0, 1)
     assert summary["calls"]["ReceiveMessage"] >= 1
     assert len(by_default()) == 5
     assert (run.folder / "tasks.report.html").exists()

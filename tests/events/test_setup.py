@@ -187,7 +187,7 @@ def test_a_run_is_told_by_events_when_jobs_end(run, account, queue):
     calls = outcome.summary["calls"]
 
     assert outcome.code == 0, outcome.err
-    assert (outcome.summary["tasks"], outcome.summary["notes"]) == (30, [])
+    assert (outcome.counts["tasks"], outcome.summary.get("notes")) == (30, None)
     assert {"ListTranscriptionJobs", "GetTranscriptionJob"} & calls.keys() == set()
     assert account.waiting(queue) == 0
 
@@ -217,7 +217,7 @@ def test_events_that_come_twice_are_taken_once(run, account, queue):
 
     outcome = run(*options(account, queue))
 
-    assert outcome.summary["tasks"] == 5
+    assert outcome.counts["tasks"] == 5
     assert outcome.summary["calls"]["GetObject"] == 5
     assert account.waiting(queue) == 0
 
@@ -229,7 +229,7 @@ def test_ends_that_no_event_tells_are_found_by_listing(run, account, queue):
 
     outcome = run(*options(account, queue))
 
-    assert (outcome.code, outcome.summary["tasks"]) == (0, 2)
+    assert (outcome.code, outcome.counts["tasks"]) == (0, 2)
     assert outcome.summary["calls"]["ListTranscriptionJobs"] >= 1
 
 
@@ -250,7 +250,7 @@ def test_a_queue_that_goes_away_does_not_stop_a_run(run, account, queue, operati
         outcome = run(*options(account, queue), "--start-rate", "3")
 
     [note] = outcome.summary["notes"]
-    assert (outcome.code, outcome.summary["tasks"]) == (0, 24)
+    assert (outcome.code, outcome.counts["tasks"]) == (0, 24)
     assert note == (
         f"There is no queue {queue} in this region. `transcribe-pipeline events setup` makes one "
         "and prints its URL for --events. The run goes on by listing its jobs."
@@ -274,7 +274,7 @@ def test_events_are_deleted_only_after_the_checkpoint(run, account, queue):
         run.use(AWS_ENDPOINT_URL_SQS=url)
         outcome = run(*options(account, queue), "--start-rate", "6")
 
-    assert (outcome.code, outcome.summary["tasks"]) == (0, 25)
+    assert (outcome.code, outcome.counts["tasks"]) == (0, 25)
     assert seen[-1] == (25, 25)
     assert all(deleted <= written for deleted, written in seen)
 
@@ -298,7 +298,7 @@ def test_more_receivers_work_when_the_queue_is_full(run, account, queue):
         run.use(AWS_ENDPOINT_URL_SQS=url)
         outcome = run(*options(account, queue))
 
-    assert (outcome.code, outcome.summary["tasks"]) == (0, 1)
+    assert (outcome.code, outcome.counts["tasks"]) == (0, 1)
     assert 2 <= most <= 5
     assert account.waiting(queue) == 100
 
@@ -314,7 +314,7 @@ def test_a_queue_that_may_not_be_read_is_said_before_anything_starts(run, accoun
 
     assert outcome.code == 2
     assert f"The queue {queue} can't be used: sqs:ReceiveMessage is not allowed" in outcome.err
-    assert outcome.summary["started"] == 0
+    assert outcome.counts["started"] == 0
 
 
 @pytest.mark.parametrize(
@@ -362,7 +362,7 @@ def test_a_run_that_was_stopped_goes_on_with_the_same_queue(run, account, queue,
     outcome = run(*options(account, queue))
 
     assert first.returncode == (130 if how == signal.SIGINT else -signal.SIGKILL)
-    assert (outcome.code, outcome.summary["tasks"]) == (0, 8)
+    assert (outcome.code, outcome.counts["tasks"]) == (0, 8)
     assert len(run.texts()) == 8
 
 
@@ -519,7 +519,7 @@ def test_a_recording_costs_few_calls(run, cloud, account, queue):
         outcome = run("run", "s3://audio/", "--max-in-flight", "20", *told)
     calls = outcome.summary["calls"]
 
-    assert (outcome.code, outcome.summary["tasks"]) == (0, 180)
+    assert (outcome.code, outcome.counts["tasks"]) == (0, 180)
     assert "ListTranscriptionJobs" not in calls
     assert calls["GetObject"] == 180  # the transcripts, which are counted beside the other calls
     counted = ("StartTranscriptionJob", "GetTranscriptionJob", *SQS_CALLS)
@@ -537,7 +537,7 @@ def test_an_event_does_not_say_how_a_job_failed(run, cloud, account, queue):
     with feeding(service.url, account.sqs, queue):
         outcome = run("run", "s3://audio/", "--events", queue, "--json")
 
-    assert outcome.summary["failures"] == {"too large": 1}
+    assert outcome.summary["failures"]["reasons"] == {"too large": 1}
     assert outcome.summary["calls"]["GetTranscriptionJob"] == 2
     assert "ListTranscriptionJobs" not in outcome.summary["calls"]
     assert account.waiting(queue) == 0

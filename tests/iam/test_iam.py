@@ -148,7 +148,7 @@ def test_from_an_empty_account_to_a_run(account):
 
     assert applied.code == 0, applied.err
     assert outcome.code == 0, outcome.err
-    assert outcome.summary["tasks"] == 2
+    assert outcome.counts["tasks"] == 2
     assert "StartTranscriptionJob" not in again.summary["calls"]
 
 

@@ -59,7 +59,7 @@ def test_a_failure_is_told_with_all_that_is_known(path, source):
             "uri": f"{source.uri}/a%20b%0A.mp3",
             "key": "a b\n.mp3",
             "reason": TOO_LONG,
-            "words": "Maximum audio duration is 4 hours.\n",
+            "message": "Maximum audio duration is 4 hours.\n",
             "advice": advice(TOO_LONG),
             "attempts": 2,
             "job": job.name,

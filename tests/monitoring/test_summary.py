@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_origin
 
 import aiohttp
 import msgspec
@@ -14,71 +14,34 @@ from pipeline.aws.s3 import S3
 from pipeline.aws.session import Session
 from pipeline.config.loading import resolve
 from pipeline.failures import NO_SPEECH, TOO_LONG, advice
+from pipeline.monitoring.snapshot import Cost, RunSnapshot
 from pipeline.monitoring.summary import (
     OVER_BUDGET,
     Balance,
     Failure,
+    Failures,
+    Files,
     Summary,
-    as_text,
     balance,
     summarise,
 )
+from pipeline.monitoring.summary_text import as_text
 from pipeline.naming import S3Uri
 from pipeline.recordings.source import S3Source
 from pipeline.run import Run
-from pipeline.stages.counters import Counters
 from pipeline.stages.job_tracker import JobTracker
 from pipeline.stages.stage_times import StageTotal
 from tests.conftest import ROOT
 from tests.support.state_files import begun, listed, running, written
+from tests.support.summaries import SUMMARY, changed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
-
-FACTS = Summary(
-    run_id="20261123T020000Z-0a1b2c",
-    version="1.2.3",
-    begun="2026-11-23T02:00:00.000Z",
-    ended="2026-11-23T03:01:01.000Z",
-    source="s3://calls/",
-    output="tasks.jsonl",
-    state="tasks.jsonl.state",
-    listed=1_250,
-    skipped={},
-    started=1_200,
-    adopted=0,
-    resumed=0,
-    written=1_200,
-    silent=0,
-    tasks=1_200,
-    failed=0,
-    postponed=0,
-    failures={},
-    examples=(),
-    failures_file="",
-    balance=Balance(listed=1_250, written=1_200, failed=0, skipped=50, pending=0),
-    pending=0,
-    in_flight=0,
-    oldest_in_flight_seconds=0.0,
-    seconds=3_661.0,
-    stages={"start": StageTotal(1_200, 480.0)},
-    billed_seconds=0,
-    cost=0.0,
-    currency="USD",
-    prices_date="2026-10, us-east-1",
-    brakes={},
-    most_in_flight=250,
-    slots_found=250,
-    start_rate=25.0,
-    calls={"StartTranscriptionJob": 1_200},
-    refused={},
-    stopped="",
-    exit_code=0,
-)
 
 
 def text_with(**changes: Any) -> str:
-    return as_text(msgspec.structs.replace(FACTS, **changes))
+    return as_text(changed(SUMMARY, **changes))
 
 
 def line_with(start: str, **changes: Any) -> str:
@@ -107,7 +70,7 @@ def test_silent_and_earlier_recordings_are_told_apart():
 
 def test_the_cost_is_one_line():
     """What the transcripts cost has its minutes and the date of the prices beside it."""
-    said = line_with("Cost:", billed_seconds=123_450, cost=12.345)
+    said = line_with("Cost:", cost=Cost(12.345, "USD", 123_450, "2026-10, us-east-1"))
 
     assert said == (
         "Cost:    about USD 12.35 for 2,057.5 billed minutes, at the prices of 2026-10, us-east-1."
@@ -124,8 +87,9 @@ def test_what_was_skipped_is_told_by_reason():
 def test_failures_are_told_with_examples_and_advice():
     """Each class of failure has its count and what to do; some recordings have their words."""
     examples = (Failure("a\n.mp3", TOO_LONG, "Maximum audio duration is 4 hours."),)
+    failures = Failures({TOO_LONG: 11, "refused": 1}, examples)
 
-    said = text_with(failed=12, failures={TOO_LONG: 11, "refused": 1}, examples=examples)
+    said = text_with(failed=12, failures=failures)
 
     assert f"Failed:  11 {TOO_LONG}, 1 refused" in said
     assert "  a\\n.mp3: Maximum audio duration is 4 hours.\n  and 11 more\n" in said
@@ -136,32 +100,32 @@ def test_failures_are_told_with_examples_and_advice():
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"brakes": {"slots": 3_000.0}, "slots_found": 100}, "job slots (100 found) held"),
-        ({"brakes": {"slots": 3_000.0}}, "--max-in-flight 250 held the run back for 50 min of 1 h"),
-        ({"brakes": {"StartTranscriptionJob": 400.0}}, "--start-rate 25 held"),
+        ({"waits": {"slots": 3_000.0}, "slots_found": 100}, "job slots (100 found) held"),
+        ({"waits": {"slots": 3_000.0}}, "--max-in-flight 250 held the run back for 50 min of 1 h"),
+        ({"waits": {"StartTranscriptionJob": 400.0}}, "--start-rate 25 held"),
         (
             {
-                "brakes": {"StartTranscriptionJob": 400.0},
+                "waits": {"StartTranscriptionJob": 400.0},
                 "refused": {"StartTranscriptionJob": 9},
             },
             "the account's start rate held",
         ),
-        ({"brakes": {"GetTranscriptionJob": 900.0, "slots": 400.0}}, "--max-in-flight 250 held"),
-        ({"brakes": {"GetTranscriptionJob": 400.0}}, "the rate of GetTranscriptionJob held"),
-        ({"brakes": {"slots": 400.0, "StartTranscriptionJob": 500.0}}, "--start-rate 25 held"),
+        ({"waits": {"GetTranscriptionJob": 900.0, "slots": 400.0}}, "--max-in-flight 250 held"),
+        ({"waits": {"GetTranscriptionJob": 400.0}}, "the rate of GetTranscriptionJob held"),
+        ({"waits": {"slots": 400.0, "StartTranscriptionJob": 500.0}}, "--start-rate 25 held"),
     ],
 )
-def test_the_brake_that_bound_the_run_is_named(changes, said):
-    """The longest brake is told, with the flag or quota that would loosen it."""
+def test_the_limit_that_held_the_run_back_is_named(changes, said):
+    """The one that was waited for longest is told, with the flag or quota that would raise it."""
     assert said in line_with("Limit:", **changes)
 
 
 @pytest.mark.parametrize(
-    "brakes", [{}, {"slots": 300.0}, {"slots": 4.9, "StartTranscriptionJob": 1}]
+    "waits", [{}, {"slots": 300.0}, {"slots": 4.9, "StartTranscriptionJob": 1}]
 )
-def test_a_brake_that_cost_little_is_not_named(brakes):
+def test_a_limit_that_cost_little_is_not_named(waits):
     """What held the run back for less than a tenth of its time is not worth a line."""
-    assert line_with("Limit:", brakes=brakes) == ""
+    assert line_with("Limit:", waits=waits) == ""
 
 
 def test_a_balance_that_does_not_add_up_is_told():
@@ -193,7 +157,8 @@ def test_what_is_left_to_the_next_run_is_told():
 
 def test_the_failures_file_is_named():
     """Where recordings failed the line after them says where all of them are."""
-    said = line_with("         all", failures={TOO_LONG: 1}, failures_file="tasks.failures.jsonl")
+    files = Files("tasks.jsonl", "tasks.jsonl.state", "tasks.failures.jsonl")
+    said = line_with("         all", failures=Failures({TOO_LONG: 1}), files=files)
 
     assert said == "         all of them: tasks.failures.jsonl"
     assert line_with("         all") == ""
@@ -219,7 +184,7 @@ def test_what_a_budget_has_left_is_counted():
 
 def test_a_run_in_which_everything_failed_says_how_to_go_on():
     """Without any task the next step is to mend the cause, and to put the recordings back."""
-    said = line_with("Next:", tasks=0, written=0, failed=9, output="a b.jsonl", state="s")
+    said = line_with("Next:", tasks=0, written=0, failed=9, files=Files("a b.jsonl", "s"))
 
     assert said.endswith("with transcribe-pipeline retry --output 'a b.jsonl' --state s")
 
@@ -238,14 +203,24 @@ def test_a_run_without_tasks_says_where_to_look():
 
 
 def test_the_summary_as_json_comes_back():
-    """The JSON holds every fact under its name, and reading it gives the same facts."""
-    facts = msgspec.structs.replace(FACTS, failed=1, examples=(Failure("ü", NO_SPEECH, "x"),))
+    """The JSON is one line, and reading it gives the same facts."""
+    failures = Failures({NO_SPEECH: 1}, (Failure("ü", NO_SPEECH, "x"),))
+    facts = changed(SUMMARY, failed=1, failures=failures, waits={"slots": 1.5})
 
     line = msgspec.json.encode(facts)
 
     assert facts == msgspec.json.decode(line, type=Summary)
-    assert list(msgspec.json.decode(line)) == list(Summary.__struct_fields__)
     assert b"\n" not in line
+
+
+def test_what_does_not_apply_is_absent():
+    """A folder has no cost, a good run no failures; counts are there even where they are 0."""
+    found = msgspec.to_builtins(SUMMARY)
+
+    optional = ("stopped", "waits", "refused", "cost", "failures", "notes")
+    assert [name for name in (*optional, "oldest_in_flight_seconds") if name in found] == []
+    assert "failures" not in found["files"]
+    assert (found["exit_code"], found["counts"]["failed"], found["balance"]["pending"]) == (0, 0, 0)
 
 
 async def summary_of(folder: Path, tracker: JobTracker, code: int = 0) -> Summary:
@@ -269,9 +244,15 @@ async def test_the_facts_are_those_of_the_run(tmp_path):
         tracker.figures.listed = 4
         summary = await summary_of(tmp_path, tracker)
 
-    assert (summary.source, summary.listed, summary.most_in_flight) == ("s3://calls/", 4, 9)
-    assert (summary.pending, summary.in_flight, summary.failed) == (1, 1, 1)
-    assert summary.examples == (Failure("failing", TOO_LONG, "Words."),)
+    assert (summary.source, summary.counts.listed, summary.limits.max_in_flight) == (
+        "s3://calls/",
+        4,
+        9,
+    )
+    counts = summary.counts
+    assert (counts.pending, counts.in_flight, counts.failed) == (1, 1, 1)
+    examples = (Failure("failing", TOO_LONG, "Words."),)
+    assert summary.failures == Failures({TOO_LONG: 1}, examples)
     assert summary.exit_code == 1
 
 
@@ -298,9 +279,18 @@ def test_the_readme_explains_every_field_of_the_summary():
 
     first = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
 
-    told = re.findall(r"`(\w+)`", " ".join(first))
+    assert re.findall(r"`([\w.]+)`", " ".join(first)) == list(names_of(Summary))
 
-    assert list(Summary.__struct_fields__) == told
+
+def names_of(kind: type[msgspec.Struct], prefix: str = "") -> Iterator[str]:
+    """Every field, those of its parts behind a point."""
+    for each in msgspec.structs.fields(kind):
+        parts = [*getattr(each.type, "__args__", ()), each.type]
+        part = next((one for one in parts if hasattr(one, "__struct_fields__")), None)
+        if part is None or get_origin(each.type) is dict or get_origin(each.type) is tuple:
+            yield f"{prefix}{each.name}"
+        else:
+            yield from names_of(part, f"{prefix}{each.name}.")
 
 
 def test_the_balance_holds_what_every_run_wrote(tmp_path):
@@ -311,14 +301,14 @@ def test_the_balance_holds_what_every_run_wrote(tmp_path):
         running(state, keys[4], keys[5], keys[6])
 
     with begun(tmp_path / "state") as state:
-        figures = Counters()
-        figures.touched = listed(state, *keys)
-        figures.listed, figures.skipped["not audio"] = 13, 3
+        touched = listed(state, *keys)
+        skipped = {"not audio": 3}
         resumed, other, _ = (job for job, _ in state.in_flight())
         state.mark_written([resumed])
         state.failed(other, TOO_LONG, "Words.")
 
-        stands = balance(figures, state.selected())
+        snapshot = RunSnapshot(source="s3://calls/", listed=13, touched=touched, skipped=skipped)
+        stands = balance(snapshot, state.selected())
 
     assert stands == Balance(listed=13, written=5, failed=1, skipped=3, pending=4)
     assert stands.adds_up
@@ -327,11 +317,11 @@ def test_the_balance_holds_what_every_run_wrote(tmp_path):
 def test_a_row_that_is_lost_breaks_the_balance(tmp_path):
     """A recording that was listed and is nowhere any more is noticed."""
     with begun(tmp_path / "state") as state:
-        figures = Counters()
-        figures.listed = figures.touched = listed(state, "a", "b", "c")
+        count = listed(state, "a", "b", "c")
         state.rows("DELETE FROM recordings WHERE key = 'b'")
 
-        assert not balance(figures, state.selected()).adds_up
+        snapshot = RunSnapshot(source="s3://calls/", listed=count, touched=count)
+        assert not balance(snapshot, state.selected()).adds_up
 
 
 @pytest.mark.parametrize("code", [0, 2, 130])

@@ -119,8 +119,8 @@ def test_the_plan_is_what_the_run_then_does(run, cloud):
     after = plan(run, "s3://audio/", "--exclude", "rec7*")
 
     assert (before.written, before.failed_before, before.to_start) == (3, 1, 4)
-    assert before.skipped == done["skipped"] == {"excluded": 1}
-    assert done["started"] == before.to_start
+    assert before.skipped == done["counts"]["skipped"] == {"excluded": 1}
+    assert done["counts"]["started"] == before.to_start
     assert done["calls"]["StartTranscriptionJob"] == before.calls["StartTranscriptionJob"]
     assert done["calls"]["ListObjectsV2"] == before.calls["ListObjectsV2"] == 1
     assert (after.written, after.to_start, after.tasks.count) == (7, 0, 0)

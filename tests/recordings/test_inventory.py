@@ -113,7 +113,7 @@ def test_a_downloaded_inventory_serves_as_well(run, daily, place):
     outcome = run("run", "s3://audio/calls/", "--manifest", run.folder / "down" / place, "--json")
 
     assert outcome.code == 0, outcome.err
-    assert outcome.summary["written"] == 2
+    assert outcome.counts["written"] == 2
 
 
 def test_listing_and_inventory_lead_to_the_same_jobs(run, daily):
@@ -127,7 +127,7 @@ def test_listing_and_inventory_lead_to_the_same_jobs(run, daily):
 
     outcome = run("run", "s3://audio/calls/", "--manifest", "s3://audio/inv/daily/", "--json")
 
-    assert (outcome.code, outcome.summary["tasks"]) == (0, 2)
+    assert (outcome.code, outcome.counts["tasks"]) == (0, 2)
     assert service.figures()["calls"]["StartTranscriptionJob"] == before
 
 
@@ -141,7 +141,7 @@ def test_a_large_part_comes_in_pieces(run, daily):
     outcome = run("run", "s3://audio/", "--manifest", "s3://audio/inv/daily/", "--json")
 
     assert len(content) > 8 * 2**20
-    assert (outcome.code, outcome.summary["listed"]) == (0, 260_001)
+    assert (outcome.code, outcome.counts["listed"]) == (0, 260_001)
     assert service.figures()["calls"]["GetObject"] == 1 + 2 + 1  # manifest, part, transcript
 
 

@@ -9,6 +9,7 @@ from contextlib import closing
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,10 +18,10 @@ from pipeline.errors import BadSettings, StateUnusable
 from pipeline.html.page import document, table
 from pipeline.label_studio.push_ledger import Place, remembering
 from pipeline.model import TranscriptStats
-from pipeline.monitoring.summary import Failure
+from pipeline.monitoring.summary import Failure, Failures, Files
 from pipeline.report import sentences
 from pipeline.report.page import page
-from pipeline.report.run_record import Outcome, read_night
+from pipeline.report.run_record import Outcome, read_record
 from pipeline.report.timeline import bounds, clock_ticks, mean_in_flight, rates, scale
 from pipeline.state.history import Sample
 from pipeline.state.reader import read_state
@@ -44,7 +45,7 @@ def state_path(tmp_path):
 
 def night_of(path: Path, number: int | None = None, moment: float = BEGUN + HOUR) -> RunRecord:
     with read_state(path) as state:
-        return read_night(state, number, moment)
+        return read_record(state, number, moment)
 
 
 def page_of(path: Path, number: int | None = None) -> str:
@@ -207,7 +208,7 @@ def test_a_summary_of_another_version_is_no_obstacle(path):
 
             night = night_of(path)
             written = 7 if "7" in summary else 8
-            assert (night.summary.written, night.summary.source) == (written, SOURCE)
+            assert (night.facts.counts.written, night.facts.source) == (written, SOURCE)
             assert page(night, {}, "")
 
 
@@ -290,8 +291,8 @@ def test_keys_and_words_are_no_markup(path):
     with run_begun(path) as state:
         hear(state, {HOSTILE: TranscriptStats(0.1, 1.0, 1.0)})
         fail(state, {f"{HOSTILE}2": (HOSTILE, HOSTILE)})
-        end(state, failures={HOSTILE: 1}, stopped=HOSTILE, source=HOSTILE, output=HOSTILE,
-            exit_code=2)  # fmt: skip
+        end(state, failures=Failures({HOSTILE: 1}), stopped=HOSTILE, source=HOSTILE,
+            files=Files(HOSTILE, HOSTILE, HOSTILE), exit_code=2)  # fmt: skip
 
     content = page_of(path)
     found = Parsed(content)
@@ -340,8 +341,8 @@ def test_tasks_are_linked_where_they_are_known(path):
 def test_a_run_that_did_nothing_has_a_page(path, exit_code):
     """Without a sample, a transcript or a failure there is a page all the same."""
     with run_begun(path) as state:
-        end(state, exit_code=exit_code, written=0, failed=0, skipped={}, calls={}, brakes={},
-            cost=0.0, seconds=0.0, stopped="It is broken.")  # fmt: skip
+        end(state, exit_code=exit_code, written=0, failed=0, skipped={}, calls={}, waits={},
+            cost=None, seconds=0.0, stopped="It is broken.")  # fmt: skip
 
     assert "<figure>" not in page_of(path)
 
@@ -469,7 +470,7 @@ def test_failures_have_examples_of_each_reason(path):
     with run_begun(path) as state:
         fail(state, {f"a{n}": ("not valid media", "It isn't.") for n in range(9)})
         fail(state, {"z": ("too long", "It is.")})
-        end(state, failures={"not valid media": 9, "too long": 1})
+        end(state, failures=Failures({"not valid media": 9, "too long": 1}))
 
     assert night_of(path).examples == [
         *(Failure(f"a{n}", "not valid media", "It isn't.") for n in range(3)),
@@ -572,6 +573,7 @@ def test_facts_of_the_command_s_own_summary_are_read_back(run, cloud):
     cloud().add(a="one two", b="three")
     printed = json.loads(run("run", "s3://audio/", "--json").out)
 
-    summary = night_of(run.folder / "tasks.jsonl.state").summary
+    facts = night_of(run.folder / "tasks.jsonl.state").facts
 
-    assert (summary.written, summary.calls) == (printed["written"], printed["calls"])
+    assert msgspec.to_builtins(facts.counts) == printed["counts"]
+    assert facts.calls == printed["calls"]

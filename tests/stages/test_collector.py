@@ -23,7 +23,7 @@ def test_transcript_of_another_job_is_not_taken(run, cloud):
 
     outcome = run("run", "s3://audio/", *RESULTS, "--rebuild-output", "--json")
 
-    assert outcome.summary["failures"] == {"broken transcript": 1}
+    assert outcome.summary["failures"]["reasons"] == {"broken transcript": 1}
     assert run.tasks() == []
 
 
@@ -34,7 +34,7 @@ def test_silence_under_language_identification_is_a_silent_task(run, cloud):
     outcome = run("run", "s3://audio/", "--language", "auto", "--json")
     [task] = run.tasks()
 
-    assert (outcome.code, outcome.summary["silent"]) == (0, 1)
+    assert (outcome.code, outcome.counts["silent"]) == (0, 1)
     assert task["meta"]["silent"] is True
     assert task["predictions"][0]["score"] == 0
 
@@ -54,7 +54,7 @@ def test_transcript_that_is_gone_fails_its_recording_alone(run, cloud):
     outcome = run("run", "s3://audio/", *RESULTS, "--json")
 
     assert outcome.code == 1, outcome.err
-    assert outcome.summary["failures"] == {"job or transcript lost": 1}
+    assert outcome.summary["failures"]["reasons"] == {"job or transcript lost": 1}
     assert list(run.texts().values()) == ["the second text"]
 
 
@@ -144,7 +144,7 @@ def test_recordings_that_were_deleted_since_fail_alone(run, cloud):
     outcome = run("run", "s3://audio/", *RESULTS, "--manifest", "keys.jsonl", "--json")
 
     assert outcome.code == 1, outcome.err
-    assert outcome.summary["failures"] == {"no longer there": 20}
+    assert outcome.summary["failures"]["reasons"] == {"no longer there": 20}
     assert len(run.tasks()) == 3
 
 

@@ -35,8 +35,8 @@ def test_no_job_starts_that_would_pass_the_budget(run, cloud):
 
     assert outcome.code == 3
     assert outcome.summary["stopped"].startswith("max-cost 0.06")
-    assert outcome.summary["started"] == 10
-    assert outcome.summary["billed_seconds"] == 600
+    assert outcome.counts["started"] == 10
+    assert outcome.summary["cost"]["billed_seconds"] == 600
     assert outcome.summary["balance"]["pending"] == 20
     assert sum(service.figures()["created"].values()) == 10
 
@@ -91,7 +91,7 @@ def test_a_header_that_lies_ends_no_night(run, cloud):
     outcome = run("run", "s3://audio/", *budget(10), "--json")
 
     assert outcome.code == 0
-    assert outcome.summary["billed_seconds"] <= 8 * 60
+    assert outcome.summary["cost"]["billed_seconds"] <= 8 * 60
 
 
 def test_what_is_billed_is_what_was_set_aside(run, cloud):
@@ -102,8 +102,8 @@ def test_what_is_billed_is_what_was_set_aside(run, cloud):
     outcome = run("run", "s3://audio/", "--max-cost", "1", "--json")
 
     assert outcome.code == 0
-    assert outcome.summary["billed_seconds"] == 90
-    assert outcome.summary["cost"] == pytest.approx(1.5 * MINUTE)
+    assert outcome.summary["cost"]["billed_seconds"] == 90
+    assert outcome.summary["cost"]["amount"] == pytest.approx(1.5 * MINUTE)
 
 
 def test_a_budget_that_is_not_reached_changes_nothing(run, cloud):
@@ -114,7 +114,7 @@ def test_a_budget_that_is_not_reached_changes_nothing(run, cloud):
     outcome = run("run", "s3://audio/", "--max-cost", "100", "--json")
 
     assert outcome.code == 0
-    assert outcome.summary["written"] == 2
+    assert outcome.counts["written"] == 2
 
 
 def test_jobs_of_an_interrupted_run_are_in_the_sum(run, cloud):
@@ -132,9 +132,9 @@ def test_jobs_of_an_interrupted_run_are_in_the_sum(run, cloud):
     outcome = run("run", "s3://audio/", *budget(1.25), "--json")
 
     assert outcome.code == 3
-    assert outcome.summary["resumed"] == 4
+    assert outcome.counts["resumed"] == 4
     assert sum(service.figures()["created"].values()) == 5
-    assert outcome.summary["billed_seconds"] == 5 * 15
+    assert outcome.summary["cost"]["billed_seconds"] == 5 * 15
 
 
 def test_a_run_without_a_budget_loads_no_ffmpeg():

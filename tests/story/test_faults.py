@@ -59,7 +59,7 @@ def test_fault_of_a_result_in_our_own_bucket_is_got_over(run, cloud, fault):
 
     outcome = run("run", "s3://audio/", "--results", "s3://audio/t/", "--json")
 
-    assert outcome.summary["skipped"] == {}
+    assert outcome.counts["skipped"] == {}
     accounted_for(run, service, outcome)
 
 
@@ -69,7 +69,7 @@ def test_lost_answers_to_start_are_adopted(run, cloud):
 
     outcome = run("run", "s3://audio/", "--json")
 
-    assert (outcome.summary["started"], outcome.summary["adopted"]) == (0, 22)
+    assert (outcome.counts["started"], outcome.counts["adopted"]) == (0, 22)
 
 
 def test_failed_jobs_fail_their_recordings_alone(run, cloud):
@@ -80,7 +80,7 @@ def test_failed_jobs_fail_their_recordings_alone(run, cloud):
     outcome = run("run", "s3://audio/", "--json")
 
     failed = {each["uri"] for each in run.failures()}
-    assert 1 <= outcome.summary["failures"]["not valid media"] < 20
+    assert 1 <= outcome.summary["failures"]["reasons"]["not valid media"] < 20
     assert {each["attempts"] for each in run.failures()} == {1}
     accounted_for(run, service, outcome, failed | set(BAD))
 
@@ -109,7 +109,7 @@ def test_internal_failures_are_tried_again_at_most_twice(run, cloud):
     assert Counter(name.rpartition("-")[2] for name in names if name[-2] == "-") == {"2": 2, "3": 2}
     assert len(names) == 6
     assert [each["attempts"] for each in run.failures()] == [3, 3]
-    assert outcome.summary["failures"] == {"fault at the service": 2}
+    assert outcome.summary["failures"]["reasons"] == {"fault at the service": 2}
 
 
 def test_endless_jobs_are_given_up_after_the_job_timeout(run, cloud):
@@ -151,9 +151,9 @@ def test_slots_that_another_program_takes_are_left_to_it(run, cloud):
 
     outcome = run("run", "s3://audio/", "--exclude", "other/*", "--json")
 
-    assert (outcome.code, outcome.summary["written"]) == (0, 60)
+    assert (outcome.code, outcome.counts["written"]) == (0, 60)
     # One more may be held at a refusal: by a job that has ended and was not yet seen to have.
-    assert outcome.summary["slots_found"] in (3, 4)
+    assert outcome.summary["limits"]["slots_found"] in (3, 4)
     assert outcome.summary["refused"]["no free slot"] <= 16 + 2  # the workers' first starts
 
 
@@ -187,7 +187,7 @@ def test_slots_that_go_and_come_back_are_followed(run, cloud):
     with crowd(service, 3, "other/long.mp3"):
         outcome = run("run", "s3://audio/", "--exclude", "other/*", "--json")
 
-    assert (outcome.code, outcome.summary["written"]) == (0, 50)
+    assert (outcome.code, outcome.counts["written"]) == (0, 50)
     assert outcome.summary["refused"]["no free slot"] <= 40
     assert len(service.figures()["created"]) > 50
 
@@ -200,7 +200,7 @@ def test_start_rate_that_is_shared_is_followed(run, cloud):
     with crowd(service, 6, "nothing.mp3"):
         outcome = run("run", "s3://audio/", "--json")
 
-    assert (outcome.code, outcome.summary["written"]) == (0, 60)
+    assert (outcome.code, outcome.counts["written"]) == (0, 60)
     assert outcome.summary["refused"]["StartTranscriptionJob"] <= 30
 
 

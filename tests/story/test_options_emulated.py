@@ -56,7 +56,7 @@ def test_a_redacted_result_is_found_again_without_a_state_file(run, buckets):
 
     outcome = run("run", f"s3://{audio}/", "--results", f"s3://{results}/t/", "--json")
 
-    assert outcome.summary["adopted"] == 1
+    assert outcome.counts["adopted"] == 1
     assert "StartTranscriptionJob" not in outcome.summary["calls"]
     assert run.texts() == before
 

@@ -105,8 +105,8 @@ def test_a_manifest_may_name_what_is_no_longer_there(cloud, run, tmp_path):
         run.use(AWS_ENDPOINT_URL=url)
         outcome = run("run", "s3://audio/calls/", "--manifest", tmp_path / "keys.jsonl", "--json")
 
-    assert outcome.summary["tasks"] == 1, outcome.err
-    assert outcome.summary["skipped"] == {"not there": 1}
+    assert outcome.counts["tasks"] == 1, outcome.err
+    assert outcome.counts["skipped"] == {"not there": 1}
 
 
 def test_check_writes_its_trial_where_nothing_is_yet(cloud, run):

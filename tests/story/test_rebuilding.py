@@ -75,8 +75,8 @@ def test_a_second_time_adds_only_what_is_new(run, cloud):
     outcome = rebuilt(run)
 
     after = (run.folder / NEW).read_bytes()
-    assert (nothing["written"], nothing["balance"]["written"]) == (0, 2)
-    assert (outcome.summary["written"], outcome.summary["tasks"]) == (2, 4)
+    assert (nothing["counts"]["written"], nothing["balance"]["written"]) == (0, 2)
+    assert (outcome.counts["written"], outcome.counts["tasks"]) == (2, 4)
     assert after.startswith(before)
     assert said(run)["s3://audio/two.mp3"] == ["changed"]
 
@@ -109,7 +109,7 @@ def test_a_transcript_that_is_gone_is_a_failure_and_no_job(run, cloud):
     outcome = rebuilt(run)
 
     assert outcome.code == 1
-    assert (outcome.summary["failed"], outcome.summary["written"]) == (2, 0)
+    assert (outcome.counts["failed"], outcome.counts["written"]) == (2, 0)
     assert starts(another_that_knows_no_job) == 0
 
 
@@ -138,7 +138,7 @@ def test_a_run_goes_on_with_the_new_file(run, cloud):
 
     outcome = run("run", "s3://audio/", *RESULTS, "--task", "segments", "--output", NEW, "--json")
 
-    assert (outcome.code, outcome.summary["started"], outcome.summary["written"]) == (0, 1, 1)
+    assert (outcome.code, outcome.counts["started"], outcome.counts["written"]) == (0, 1, 1)
 
 
 def test_the_predictions_keep_their_name(run, cloud):

@@ -85,7 +85,7 @@ def test_state_file_lost_half_way_without_results_adopts_by_name(run, cloud):
 
     assert (refused.code, "--rebuild-output" in refused.err) == (2, True)
     assert outcome.code == 0, outcome.err
-    assert outcome.summary["adopted"] >= 5
+    assert outcome.counts["adopted"] >= 5
     assert (run.texts(), len(run.tasks())) == (texts, 30)
     assert paid_once(service)
 
@@ -110,7 +110,7 @@ def test_damaged_state_file_is_refused_and_rebuilt_on_request(run, cloud):
     assert refused.code == 2
     assert "damaged" in refused.err
     assert "--rebuild-state" in refused.err
-    assert (outcome.code, outcome.summary["started"]) == (0, 1)
+    assert (outcome.code, outcome.counts["started"]) == (0, 1)
     assert run.texts() == texts | {"s3://audio/late.mp3": "a new one"}
 
 
@@ -147,7 +147,7 @@ def test_output_changed_by_someone_is_refused_and_rebuilt_on_request(run, cloud,
 
     assert refused.code == 2
     assert "--rebuild-output" in refused.err
-    assert (outcome.code, outcome.summary["started"], outcome.summary["written"]) == (0, 0, 8)
+    assert (outcome.code, outcome.counts["started"], outcome.counts["written"]) == (0, 0, 8)
     assert (run.texts(), len(run.tasks())) == (texts, 8)
     assert service.figures()["calls"][START] == 8
 
@@ -186,7 +186,7 @@ def test_failures_file_tells_everything_and_is_private(run, cloud):
     [noise] = [each for each in run.failures() if each["uri"] == "s3://audio/noise.mp3"]
     path = run.folder / "tasks.failures.jsonl"
     assert noise["reason"] == "not valid media"
-    assert noise["words"] == BAD["noise"][1:]
+    assert noise["message"] == BAD["noise"][1:]
     assert (noise["advice"] is not None, noise["attempts"]) == (True, 1)
     assert len(run.failures()) == 3
     assert path.stat().st_mode & 0o777 == 0o600
@@ -216,7 +216,7 @@ def test_retried_recordings_get_a_new_job_under_a_new_name(run, cloud):
     outcome = run("run", "s3://audio/", "--json")
 
     assert "3 put back" in put_back.err
-    assert (outcome.summary["started"], outcome.summary["failed"]) == (3, 3)
+    assert (outcome.counts["started"], outcome.counts["failed"]) == (3, 3)
     assert {each["attempts"] for each in run.failures()} == {2}
     assert {each["job"][-2:] for each in run.failures()} == {"-2"}
     assert set(service.figures()["created"].values()) == {1}
@@ -230,7 +230,7 @@ def test_retry_of_one_reason_leaves_the_others(run, cloud):
     run("retry", "--reason", "unsupported format")
     outcome = run("run", "s3://audio/", "--json")
 
-    assert outcome.summary["started"] == 2
+    assert outcome.counts["started"] == 2
     assert sorted(each["attempts"] for each in run.failures()) == [1, 2, 2]
 
 
@@ -244,7 +244,7 @@ def test_retry_of_an_unknown_reason_names_the_known_ones(run, cloud):
 
     assert refused.code == 2
     assert "not valid media, unsupported format" in refused.err
-    assert outcome.summary["started"] == 0
+    assert outcome.counts["started"] == 0
 
 
 def test_failures_file_is_a_manifest(run, cloud):
@@ -258,7 +258,7 @@ def test_failures_file_is_a_manifest(run, cloud):
         "run", "s3://audio/", "--manifest", "tasks.failures.jsonl", "--output", "b.jsonl", "--json"
     )
 
-    assert (outcome.summary["listed"], outcome.summary["failed"]) == (3, 2)
+    assert (outcome.counts["listed"], outcome.counts["failed"]) == (3, 2)
     assert run.texts("b.jsonl") == {"s3://audio/noise.mp3": "mended"}
 
 
@@ -280,7 +280,7 @@ def test_run_in_which_nothing_can_be_started_is_stopped(run, cloud):
 
     assert stopped.code == 2
     assert "can't be accessed" in stopped.err
-    assert (stopped.summary["failed"], stopped.summary["pending"]) == (0, 60)
+    assert (stopped.counts["failed"], stopped.counts["pending"]) == (0, 60)
     assert (outcome.code, run.texts()) == (0, texts)
 
 
@@ -292,8 +292,8 @@ def test_limit_stops_the_run_with_work_left(run, cloud):
     first = run("run", "s3://audio/", "--limit", "4", "--json")
     second = run("run", "s3://audio/", "--limit", "6", "--json")
 
-    assert (first.code, first.summary["written"], first.summary["pending"]) == (3, 4, 6)
-    assert (second.code, second.summary["written"], second.summary["pending"]) == (0, 6, 0)
+    assert (first.code, first.counts["written"], first.counts["pending"]) == (3, 4, 6)
+    assert (second.code, second.counts["written"], second.counts["pending"]) == (0, 6, 0)
     assert run.texts() == texts
 
 
@@ -319,7 +319,7 @@ def test_time_that_is_over_stops_the_run_with_work_left(run, cloud, budget):
     assert first.code == 3, first.err
     assert "Next:    run the same command again" in first.err
     assert " + 0 pending" not in first.err
-    assert (outcome.code, outcome.summary["started"], len(run.tasks())) == (0, 0, 2)
+    assert (outcome.code, outcome.counts["started"], len(run.tasks())) == (0, 0, 2)
     assert paid_once(service)
 
 

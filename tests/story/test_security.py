@@ -231,7 +231,7 @@ def test_local_endpoint_serves_no_link_out_of_its_folder(run, cloud, tmp_path):
 
     outcome = run("run", "s3://audio/", "--json")
 
-    assert (outcome.summary["listed"], outcome.summary["written"]) == (0, 0)
+    assert (outcome.counts["listed"], outcome.counts["written"]) == (0, 0)
     for path in ("file.mp3", "folder/private.mp3", "../outside/private.mp3", "%2e%2e/outside/x"):
         with pytest.raises(urllib.error.HTTPError, match="404"):
             urllib.request.urlopen(f"{service.url}/audio/{path}")

@@ -51,7 +51,7 @@ def test_changed_object_is_a_new_job(run, cloud):
 
     outcome = run("run", "s3://audio/", "--json")
 
-    assert outcome.summary["started"] == 1
+    assert outcome.counts["started"] == 1
     assert run.texts()["s3://audio/other.mp3"] == "new words, and longer"
 
 
@@ -63,7 +63,7 @@ def test_changed_language_is_a_new_job(run, cloud):
     slower = run("run", "s3://audio/", "--max-in-flight", "3", "--json")
     identified = run("run", "s3://audio/", "--language", "auto", "--json")
 
-    assert (slower.summary["started"], identified.summary["started"]) == (0, 1)
+    assert (slower.counts["started"], identified.counts["started"]) == (0, 1)
 
 
 def test_recording_that_cannot_be_transcribed_does_not_stop_the_others(run, cloud):
@@ -76,8 +76,8 @@ def test_recording_that_cannot_be_transcribed_does_not_stop_the_others(run, clou
     outcome = run("run", "s3://audio/", "--json")
 
     assert outcome.code == 1
-    assert outcome.summary["failures"] == {"not valid media": 1}
-    assert outcome.summary["written"] == 5
+    assert outcome.summary["failures"]["reasons"] == {"not valid media": 1}
+    assert outcome.counts["written"] == 5
 
 
 def test_state_file_lost_costs_no_second_job(run, cloud):
@@ -90,7 +90,7 @@ def test_state_file_lost_costs_no_second_job(run, cloud):
 
     outcome = run("run", "s3://audio/", "--json")
 
-    assert outcome.summary["adopted"] == 8
+    assert outcome.counts["adopted"] == 8
     assert len(run.texts()) == 8
     assert set(service.figures()["created"].values()) == {1}
 
@@ -114,7 +114,7 @@ def test_job_of_the_same_name_for_other_media_is_not_adopted(run, cloud):
 
     outcome = run("run", "s3://audio/", "--json")
 
-    assert outcome.summary["failures"] == {"job name taken by other media": 1}
+    assert outcome.summary["failures"]["reasons"] == {"job name taken by other media": 1}
     assert run.texts() == {"s3://audio/other.mp3": "other words"}
 
 
@@ -128,7 +128,7 @@ def test_skipped_objects_are_counted_by_reason(run, cloud):
 
     outcome = run("run", "s3://audio/", "--exclude", "old/*", "--json")
 
-    assert outcome.summary["skipped"] == {"not audio": 1, "excluded": 1, "empty object": 1}
+    assert outcome.counts["skipped"] == {"not audio": 1, "excluded": 1, "empty object": 1}
     assert list(run.texts().values()) == ["taken"]
 
 
@@ -180,8 +180,8 @@ def test_lower_quota_than_allowed_is_found(run, cloud):
 
     outcome = run("run", "s3://audio/", *RESULTS, "--json")
 
-    assert (outcome.code, outcome.summary["written"]) == (0, 40)
-    assert outcome.summary["slots_found"] <= 6
+    assert (outcome.code, outcome.counts["written"]) == (0, 40)
+    assert outcome.summary["limits"]["slots_found"] <= 6
     assert outcome.summary["refused"]["no free slot"] <= 20
 
 
@@ -192,7 +192,7 @@ def test_throttled_starts_are_slowed_down_and_come_through(run, cloud):
 
     outcome = run("run", "s3://audio/", *RESULTS, "--json")
 
-    assert (outcome.code, outcome.summary["written"]) == (0, 25)
+    assert (outcome.code, outcome.counts["written"]) == (0, 25)
     assert set(service.figures()["created"].values()) == {1}
 
 
@@ -216,8 +216,8 @@ def test_expired_transcript_url_is_renewed(run, cloud):
 
     outcome = run("run", "s3://audio/", "--json")
 
-    assert outcome.summary["written"] + outcome.summary["failed"] == 12
-    assert outcome.summary["written"] >= 8
+    assert outcome.counts["written"] + outcome.counts["failed"] == 12
+    assert outcome.counts["written"] >= 8
 
 
 @pytest.mark.parametrize(
@@ -334,7 +334,7 @@ def test_two_thousand_recordings_over_250_slots_stay_small_and_cheap(run, cloud)
 
     outcome = run("run", "s3://audio/", *RESULTS, *options, through=MEASURING)
 
-    assert outcome.summary["written"] == 2000
+    assert outcome.counts["written"] == 2000
     assert sum(outcome.summary["calls"].values()) < 2.2 * 2000
     assert int(outcome.err.splitlines()[-1]) < 200 * 1024
 

@@ -13,7 +13,7 @@ def test_one_file_at_a_time(run, cloud):
     begun = time.monotonic()
     outcome = run("run", "s3://audio/", "--json")
 
-    assert outcome.summary["written"] == 20
+    assert outcome.counts["written"] == 20
     assert time.monotonic() - begun < 20 * 2 / 2
 
 
@@ -39,7 +39,7 @@ def test_gives_up_after_ten_minutes(run, cloud):
 
     outcome = run("run", "s3://audio/", "--config", "c.toml", "--json")
 
-    assert outcome.summary["written"] == 1
+    assert outcome.counts["written"] == 1
     assert outcome.summary["calls"]["ListTranscriptionJobs"] > 5
 
 
@@ -109,7 +109,7 @@ def test_mp3_only(run, cloud):
 
     outcome = run("run", "s3://audio/", "--json")
 
-    assert outcome.summary["written"] == 10
+    assert outcome.counts["written"] == 10
 
 
 def test_one_blob_of_text_no_regions(run, cloud):

@@ -6,16 +6,20 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec.structs import replace
 
 from pipeline.model import TranscriptStats
-from pipeline.monitoring.summary import Balance, Summary
+from pipeline.monitoring.snapshot import Cost
+from pipeline.monitoring.summary import Balance, Failures
 from pipeline.state.history import Sample, Settings, add_sample, begin_run, end_run, note_heard
 from tests.support.state_files import SOURCE, begun, running
+from tests.support.summaries import SUMMARY, changed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from pipeline.monitoring.summary import Summary
     from pipeline.state.run_state import State
 
 BEGUN = 1_800_000_000.0
@@ -31,46 +35,20 @@ SETTINGS = Settings(
     most_in_flight=1_000,
     start_rate=25.0,
 )
-SUMMARY = Summary(
-    run_id="20270115T080000Z-0a1b2c",
-    version="0.1.0",
-    begun="2027-01-15T08:00:00.000Z",
-    ended="2027-01-15T09:00:00.000Z",
+NIGHT = replace(
+    changed(
+        SUMMARY, listed=12, skipped={"not audio": 2}, started=9, written=8, silent=1, tasks=8,
+        failed=2, max_in_flight=1_000, slots_found=4,
+    ),
     source=SOURCE,
-    output="tasks.jsonl",
-    state="tasks.jsonl.state",
-    listed=12,
-    skipped={"not audio": 2},
-    started=9,
-    adopted=0,
-    resumed=0,
-    written=8,
-    silent=1,
-    tasks=8,
-    failed=2,
-    postponed=0,
-    failures={},
-    examples=(),
-    failures_file="",
     balance=Balance(listed=12, written=8, failed=2, skipped=2, pending=0),
-    pending=0,
-    in_flight=0,
-    oldest_in_flight_seconds=0.0,
     seconds=HOUR,
-    stages={},
-    billed_seconds=600,
-    cost=0.06,
-    currency="USD",
-    prices_date="2026-10",
-    brakes={"slots": 1_800.0, "StartTranscriptionJob": 60.0},
-    most_in_flight=1_000,
-    slots_found=4,
-    start_rate=25.0,
+    cost=Cost(0.06, "USD", 600, "2026-10"),
+    waits={"slots": 1_800.0, "StartTranscriptionJob": 60.0},
     calls={"StartTranscriptionJob": 9},
     refused={"no free slot": 3},
-    stopped="",
-    exit_code=0,
-)
+    stages={},
+)  # fmt: skip
 
 
 @contextmanager
@@ -104,7 +82,7 @@ def sampled(state: State, samples: Sequence[Sample]) -> None:
 
 def end(state: State, **changes: Any) -> Summary:
     """End a run after an hour."""
-    summary = msgspec.structs.replace(SUMMARY, **changes)
+    summary = changed(NIGHT, **changes)
     end_run(state, msgspec.json.encode(summary))
     state.change(
         "UPDATE runs SET ended = begun + ? WHERE run = ?", (summary.seconds, state.generation)
@@ -138,5 +116,6 @@ def a_night(path: Path) -> None:
         fail(state, {"calls/bad.mp3": ("not valid media", "It isn't valid."),
                      "calls/new.mp3": ("refused by the service", "Something new.")})  # fmt: skip
         sampled(state, an_hour())
-        failures = {"not valid media": 1, "refused by the service": 1}
-        end(state, failures=failures, failures_file="tasks.failures.jsonl", exit_code=1)
+        failures = Failures({"not valid media": 1, "refused by the service": 1})
+        files = replace(NIGHT.files, failures="tasks.failures.jsonl")
+        end(state, failures=failures, files=files, exit_code=1)

@@ -86,8 +86,8 @@ def test_readme_names_every_reason_for_skipping(run, tmp_path):
 
     outcome = run("run", tmp_path, "--exclude", "*.webm", "--json")
 
-    assert len(outcome.summary["skipped"]) == 4
-    for reason in outcome.summary["skipped"]:
+    assert len(outcome.counts["skipped"]) == 4
+    for reason in outcome.counts["skipped"]:
         assert reason in text
 
 
