@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     import aiohttp
 
     from pipeline.config.schema import Config
-    from pipeline.doctor.amazon import Amazon
+    from pipeline.doctor.amazon import AccountChecks
     from pipeline.doctor.findings import Line
     from pipeline.doctor.runner import Check
 
@@ -121,7 +121,7 @@ async def _examined(
     config: Config, place: S3Uri | Path | None, show: Callable[[Line], None]
 ) -> list[Line]:
     """Every line, each shown as soon as it and those before it are there."""
-    from pipeline.doctor.runner import examine
+    from pipeline.doctor.runner import run_checks
     from pipeline.net.http import open_http
 
     lines = []
@@ -130,7 +130,7 @@ async def _examined(
         amazon, of_amazon = await _of_amazon(stack, config, place, http)
         of_reviewing = await _of_reviewing(stack, config, amazon, http)
         checks = [*of_amazon, *_of_this_machine(config, place), *of_reviewing]
-        async for line in examine(checks):
+        async for line in run_checks(checks):
             lines.append(line)
             show(line)
     return lines
@@ -141,26 +141,26 @@ async def _of_amazon(
     config: Config,
     place: S3Uri | Path | None,
     http: aiohttp.ClientSession,
-) -> tuple[Amazon | None, list[Check]]:
+) -> tuple[AccountChecks | None, list[Check]]:
     """The lines about AWS, and what they are asked through; None where there is no way to it."""
     from pipeline.aws.s3 import open_s3
     from pipeline.aws.session import connect
-    from pipeline.doctor.amazon import Amazon
-    from pipeline.doctor.findings import of_error, skipped
-    from pipeline.doctor.runner import Check, told
+    from pipeline.doctor.amazon import AccountChecks
+    from pipeline.doctor.findings import finding_of, skipped
+    from pipeline.doctor.runner import Check, constant
     from pipeline.net.wait_times import WaitTimes
 
     if isinstance(place, Path):
         why = "A folder is transcribed on this machine, without any account."
-        return None, [Check("AWS", told(skipped(why)))]
+        return None, [Check("AWS", constant(skipped(why)))]
     try:
         session = await stack.enter_async_context(connect(config.aws, _CONNECTIONS))
     except CannotRun as error:
         name = "credentials" if isinstance(error, NoAccess) else "settings"
         without = skipped("Nothing there can be asked without.")
-        return None, [Check(name, told(of_error(error))), Check("AWS", told(without))]
+        return None, [Check(name, constant(finding_of(error))), Check("AWS", constant(without))]
     s3 = await stack.enter_async_context(open_s3(session, config.limits, WaitTimes()))
-    amazon = Amazon(config, place, session, s3)
+    amazon = AccountChecks(config, place, session, s3)
     return amazon, amazon.checks(http)
 
 
@@ -190,27 +190,27 @@ def _named(place: S3Uri | Path | None) -> tuple[str | None, str]:
 
 
 async def _of_reviewing(
-    stack: AsyncExitStack, config: Config, amazon: Amazon | None, http: aiohttp.ClientSession
+    stack: AsyncExitStack, config: Config, amazon: AccountChecks | None, http: aiohttp.ClientSession
 ) -> list[Check]:
     """The lines about Label Studio, if one is named."""
-    from pipeline.doctor.findings import of_error, skipped
-    from pipeline.doctor.label_studio import Reviewing
-    from pipeline.doctor.runner import Check, told
+    from pipeline.doctor.findings import finding_of, skipped
+    from pipeline.doctor.label_studio import LabelStudioChecks
+    from pipeline.doctor.runner import Check, constant
     from pipeline.label_studio.client import connected
     from pipeline.label_studio.token import URL_VARIABLE, address, read_token
 
     known = config.label_studio
     if not (known.url or known.project or os.environ.get(URL_VARIABLE)):
         why = f"None is named, with --url or {URL_VARIABLE}; a run needs none."
-        return [Check("Label Studio", told(skipped(why)))]
+        return [Check("Label Studio", constant(skipped(why)))]
     try:
         at, token = address(known, os.environ), read_token(known, os.environ)
     except CannotRun as error:
-        return [Check("Label Studio", told(of_error(error)))]
+        return [Check("Label Studio", constant(finding_of(error)))]
     client = await stack.enter_async_context(connected(at, token))
     bucket = amazon.bucket if amazon else ""
-    playing = amazon.playing if amazon else told(None)
-    return Reviewing(config, client, bucket).checks(http, playing)
+    playing = amazon.playing if amazon else constant(None)
+    return LabelStudioChecks(config, client, bucket).checks(http, playing)
 
 
 def _silent(_: Line) -> None:
@@ -231,11 +231,11 @@ def _texts(line: Line, columns: int) -> Iterator[str]:
     """The line as it is printed: verdict, name, what was found, and below what to do."""
     indent = " " * (_VERDICT_WIDTH + _NAME_WIDTH + 2)
     width = max(_NARROWEST, columns - len(indent)) if columns else sys.maxsize
-    said = textwrap.wrap(printable(line.said), width, break_on_hyphens=False)
-    todo = textwrap.wrap(f"→ {printable(line.todo)}", width, break_on_hyphens=False)
+    message = textwrap.wrap(printable(line.message), width, break_on_hyphens=False)
+    advice = textwrap.wrap(f"→ {printable(line.advice)}", width, break_on_hyphens=False)
     verdict = f"{line.verdict:<{_VERDICT_WIDTH}}"
     if columns and "NO_COLOR" not in os.environ:
         verdict = typer.style(verdict, fg=_COLOURS[line.verdict])
-    yield f"{verdict} {line.check:<{_NAME_WIDTH}} {said[0]}"
-    for more in (*said[1:], *(todo if line.todo else ())):
+    yield f"{verdict} {line.check:<{_NAME_WIDTH}} {message[0]}"
+    for more in (*message[1:], *(advice if line.advice else ())):
         yield indent + more

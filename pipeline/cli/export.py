@@ -70,10 +70,10 @@ def command(
         return
     if worst_first:
         raise BadSettings("--worst-first goes with --format json: parts hold what is new.")
-    from pipeline.tasks.export_shards import write_parts
+    from pipeline.tasks.export_shards import write_shards
 
     path = None
-    for path in write_parts(tasks, state_path, folder):
+    for path in write_shards(tasks, state_path, folder):
         typer.echo(path)
     if path is None:
         typer.echo(f"Nothing is new in {tasks} since the last export to {folder}.", err=True)

@@ -261,12 +261,12 @@ async def _owner(account: Account) -> Owner:
 
 async def _apply(account: Account, order: Order, *, yes: bool) -> None:
     """Show what differs, ask, and make it."""
-    from pipeline.iam.apply import make
-    from pipeline.iam.current import find, more_rights
+    from pipeline.iam.apply import apply
+    from pipeline.iam.current import more_rights, read_current
     from pipeline.iam.diff import Kind, as_text, differing, refuse_strangers, wanted
 
     parts = wanted(order)
-    changes = differing(parts, await find(account, parts))
+    changes = differing(parts, await read_current(account, parts))
     refuse_strangers(changes)
     typer.echo(as_text(parts, changes), err=True)
     for part, arn in parts.items():
@@ -278,7 +278,7 @@ async def _apply(account: Account, order: Order, *, yes: bool) -> None:
         return
     _agree(yes=yes)
     for change in changes:
-        await make(account, change)
+        await apply(account, change)
     typer.echo(f"Done: {len(changes)} of {len(parts)} parts changed.", err=True)
     for name in account.new_keys:
         typer.echo(f"Key:  in {account.profiles.path}; use it with --profile {name}", err=True)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.doctor.findings import (
     Finding,
-    is_refused,
-    of_error,
+    credentials_refused,
+    finding_of,
     ok,
     problem,
     skipped,
@@ -68,11 +68,10 @@ async def credentials(identity: Callable[[], Awaitable[Identity]], held: Any) ->
     try:
         who = await identity()
     except PipelineError as error:
-        if is_refused(error):
+        if credentials_refused(error):
             raise
-        return skipped(
-            f"Who the credentials are of is not told, which no run needs: {of_error(error).said}"
-        )
+        why = finding_of(error).message
+        return skipped(f"Who the credentials are of is not told, which no run needs: {why}")
     if who.arn.endswith(":root"):
         return warning(
             f"{who.arn}: these credentials may do anything in the account, and nobody could see "
@@ -104,10 +103,10 @@ def skew(before: float, after: float, date: str) -> float | None:
         date: the answer's Date header, in whole seconds.
     """
     try:
-        told = parsedate_to_datetime(date).timestamp()
+        date_seconds = parsedate_to_datetime(date).timestamp()
     except ValueError:
         return None
-    earliest, latest = before - told - 1, after - told
+    earliest, latest = before - date_seconds - 1, after - date_seconds
     return 0.0 if earliest <= 0 <= latest else min(earliest, latest, key=abs)
 
 
@@ -118,11 +117,11 @@ def of_skew(seconds: float | None) -> Finding:
     if abs(seconds) < 1:
         return ok("This machine's clock agrees with the service's.")
     off = f"This machine's clock is {duration(abs(seconds))} {'ahead' if seconds > 0 else 'behind'}"
-    todo = "Have it set by NTP, such as with `timedatectl set-ntp true`."
+    advice = "Have it set by NTP, such as with `timedatectl set-ntp true`."
     if abs(seconds) >= SKEW_SECONDS:
-        return problem(f"{off}: signatures are refused beyond 5 minutes.", todo)
+        return problem(f"{off}: signatures are refused beyond 5 minutes.", advice)
     if abs(seconds) >= _SUSPICIOUS_SECONDS:
-        return warning(f"{off}; beyond 5 minutes signatures are refused.", todo)
+        return warning(f"{off}; beyond 5 minutes signatures are refused.", advice)
     return ok(f"{off}.")
 
 
@@ -137,9 +136,9 @@ async def quotas(service_quotas: Service, config: Config) -> Finding:
             token = answer.get("NextToken")
             page = page | {"NextToken": token} if token else {}
     except PipelineError as error:
-        if is_refused(error):
+        if credentials_refused(error):
             raise
-        return skipped(f"{_DEFAULTS} ({of_error(error).said})")
+        return skipped(f"{_DEFAULTS} ({finding_of(error).message})")
     return of_quotas(found, config)
 
 
@@ -153,9 +152,9 @@ def of_quotas(found: Iterable[Mapping[str, Any]], config: Config) -> Finding:
             starts = quota.get("Value")
     if slots is None:
         return skipped(_DEFAULTS)
-    said = f"{slots:,g} jobs at once" + (f", {starts:g} starts a second" if starts else "")
+    message = f"{slots:,g} jobs at once" + (f", {starts:g} starts a second" if starts else "")
     if config.transcribe.data_access_role:
-        return ok(f"{said}; the service queues up to 10,000 jobs beyond them.")
+        return ok(f"{message}; the service queues up to 10,000 jobs beyond them.")
     if config.limits.max_in_flight < slots:
-        return ok(f"{said}; max_in_flight takes {config.limits.max_in_flight:,} of them.")
-    return ok(f"{said}.")
+        return ok(f"{message}; max_in_flight takes {config.limits.max_in_flight:,} of them.")
+    return ok(f"{message}.")

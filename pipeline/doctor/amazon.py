@@ -9,9 +9,9 @@ from pipeline.aws.service import Service
 from pipeline.aws.session import Transcriber
 from pipeline.doctor import account, buckets, named_resources
 from pipeline.doctor import transcribe as service
-from pipeline.doctor.findings import Finding, Verdict, is_refused, skipped
-from pipeline.doctor.permissions import Asked, Rights
-from pipeline.doctor.runner import Check, once, told
+from pipeline.doctor.findings import Finding, Verdict, credentials_refused, skipped
+from pipeline.doctor.permissions import Permissions, SimulatedCall
+from pipeline.doctor.runner import Check, constant, once
 from pipeline.errors import Denied, NoSuchSource, PipelineError
 from pipeline.naming import group_tag, parse_s3_uri, result_place
 from pipeline.net.concurrency import JobSlots
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     Look = Callable[[], Awaitable[Finding]]
 
 
-class Amazon:
+class AccountChecks:
     """What there is to look at in the account; `place` is None where no source is named."""
 
     def __init__(self, config: Config, place: S3Uri | None, session: Session, s3: S3) -> None:
@@ -44,7 +44,7 @@ class Amazon:
         self._transcriber = Transcriber(session, config.limits, waiting, JobSlots(1, waiting))
         self._vocabularies = Vocabularies(session, s3, waiting)
         self._identity = once(partial(account.who, self._service("sts")))
-        self._rights = Rights(self._service("iam"), self._identity)
+        self._permissions = Permissions(self._service("iam"), self._identity)
         self._listed = once(self._first_page)
         self._results = parse_s3_uri(config.output.results)
         self._regions = {
@@ -72,7 +72,9 @@ class Amazon:
             *map(
                 _not_needed,
                 [
-                    self._check("jobs start", partial(self._rights.starting, tags=self._tags)),
+                    self._check(
+                        "jobs start", partial(self._permissions.start_jobs, tags=self._tags)
+                    ),
                     self._check("quotas", partial(account.quotas, quotas, self._config)),
                     *self._of_the_roles(),
                     *self._of_what_is_named(),
@@ -95,7 +97,7 @@ class Amazon:
 
     def _of_the_source(self) -> list[Check]:
         if self._place is None:
-            return [Check("source", told(skipped("No SOURCE is named.")))]
+            return [Check("source", constant(skipped("No SOURCE is named.")))]
         recordings = self._recordings()
         reading = self._by_the_role(partial(recordings.reading, self._s3), "s3:GetObject")
         return [
@@ -108,7 +110,7 @@ class Amazon:
         results = self._results
         if results is None:
             why = "No --results: the service keeps the transcripts, for 90 days."
-            return [Check("results", told(skipped(why)))]
+            return [Check("results", constant(skipped(why)))]
         looking = partial(buckets.looking, self._s3, results, self._tag)
         writing = self._by_the_role(partial(buckets.writing, self._s3, results), "s3:PutObject")
         return [
@@ -122,24 +124,24 @@ class Amazon:
         checks = []
         for role in dict.fromkeys(self._roles - {""}):
             checks += [
-                self._check("role", partial(self._rights.passing, role)),
+                self._check("role", partial(self._permissions.pass_role, role)),
                 self._check(
-                    "role rights", partial(self._rights.of_the_role, role, self._work(role))
+                    "role rights", partial(self._permissions.act_in_role, role, self._work(role))
                 ),
             ]
         return checks
 
-    def _work(self, role: str) -> list[Asked]:
+    def _work(self, role: str) -> list[SimulatedCall]:
         """What the service does in a role: it reads recordings, and writes results."""
         objects = f"arn:{role.split(':')[1]}:s3:::"
         work = []
         if self._place:
             work.append(
-                Asked(["s3:GetObject"], f"{objects}{self._place.bucket}/{self._place.key}a")
+                SimulatedCall(["s3:GetObject"], f"{objects}{self._place.bucket}/{self._place.key}a")
             )
         if self._results:
             place = result_place(self._results, f"{self._tag}check")
-            work.append(Asked(["s3:PutObject"], f"{objects}{place.bucket}/{place.key}"))
+            work.append(SimulatedCall(["s3:PutObject"], f"{objects}{place.bucket}/{place.key}"))
         return work
 
     def _of_what_is_named(self) -> list[Check]:
@@ -188,7 +190,7 @@ class Amazon:
             try:
                 return await look()
             except PipelineError as error:
-                if is_refused(error) and await self._are_refused():
+                if credentials_refused(error) and await self._are_refused():
                     return skipped("It needs credentials that are good.")
                 if isinstance(error, NoSuchSource) and bucket and await self._is_wrong(bucket):
                     return skipped("It needs the bucket, where the jobs run.")
@@ -208,7 +210,7 @@ class Amazon:
         try:
             await self._identity()
         except PipelineError as error:
-            return is_refused(error)
+            return credentials_refused(error)
         return False
 
     def _recordings(self) -> buckets.Recordings:

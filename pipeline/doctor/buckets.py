@@ -57,8 +57,12 @@ class Recordings:
             )
         which = f"the first {len(entries):,}" if following else f"{len(entries):,}"
         taken = sum(self._selection.why_skipped(entry) is None for entry in entries)
-        said = f"{taken:,} of {which} objects below {self._place} are recordings."
-        return ok(said) if taken else warning(said, f"They are skipped: {self._reasons(entries)}.")
+        message = f"{taken:,} of {which} objects below {self._place} are recordings."
+        return (
+            ok(message)
+            if taken
+            else warning(message, f"They are skipped: {self._reasons(entries)}.")
+        )
 
     async def reading(self, s3: S3) -> Finding:
         """Whether an object of the source may be read: the service does, with the same rights."""
@@ -114,9 +118,9 @@ async def writing(s3: S3, results: S3Uri) -> Finding:
             f"{place} was written, and is not there.",
             "See what removes objects from the bucket so soon.",
         )
-    said = f"{len(_TRIAL)} bytes were written below {results} and read"
+    message = f"{len(_TRIAL)} bytes were written below {results} and read"
     try:
         await s3.delete(place)
     except (Denied, NoSuchSource):
-        return ok(f"{said}; {place} stays: it may not be removed, which no run needs.")
-    return ok(f"{said}, and removed again.")
+        return ok(f"{message}; {place} stays: it may not be removed, which no run needs.")
+    return ok(f"{message}, and removed again.")

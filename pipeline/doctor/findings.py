@@ -36,8 +36,8 @@ class Finding(NamedTuple):
     """What was found, in a sentence, and what to do about it; "" where there is nothing to do."""
 
     verdict: Verdict
-    said: str
-    todo: str = ""
+    message: str
+    advice: str = ""
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -45,8 +45,8 @@ class Line(msgspec.Struct, frozen=True):
 
     check: str
     verdict: Verdict
-    said: str
-    todo: str
+    message: str
+    advice: str
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -58,19 +58,19 @@ class Report(msgspec.Struct, frozen=True):
     lines: list[Line]
 
 
-def ok(said: str) -> Finding:
+def ok(message: str) -> Finding:
     """It is as it should be."""
-    return Finding(Verdict.OK, said)
+    return Finding(Verdict.OK, message)
 
 
-def warning(said: str, todo: str = "") -> Finding:
+def warning(message: str, advice: str = "") -> Finding:
     """A run goes well all the same, or nearly."""
-    return Finding(Verdict.WARNING, said, todo)
+    return Finding(Verdict.WARNING, message, advice)
 
 
-def problem(said: str, todo: str = "") -> Finding:
+def problem(message: str, advice: str = "") -> Finding:
     """A run would fail."""
-    return Finding(Verdict.PROBLEM, said, todo)
+    return Finding(Verdict.PROBLEM, message, advice)
 
 
 def skipped(why: str) -> Finding:
@@ -78,28 +78,28 @@ def skipped(why: str) -> Finding:
     return Finding(Verdict.SKIPPED, why)
 
 
-def of_error(error: PipelineError) -> Finding:
+def finding_of(error: PipelineError) -> Finding:
     """The problem that an error of ours is, with what to do said apart from it.
 
     Where a call was made several times, what went wrong the last time is what counts.
     """
     if isinstance(error, ServiceUnreachable) and isinstance(error.__cause__, PipelineError):
         error = error.__cause__
-    todo = _INSTEAD.get(error.advice, error.advice)
-    if not todo and isinstance(error, Unavailable | ServiceUnreachable):
-        todo = _REACH
-    return problem(error.sentence, todo)
+    advice = _INSTEAD.get(error.advice, error.advice)
+    if not advice and isinstance(error, Unavailable | ServiceUnreachable):
+        advice = _REACH
+    return problem(error.sentence, advice)
 
 
-def is_refused(error: PipelineError) -> bool:
+def credentials_refused(error: PipelineError) -> bool:
     """Whether it is the credentials that are missing or no good, and not a permission."""
     return isinstance(error, NoAccess) and not isinstance(error, Denied)
 
 
 def out_of_time(seconds: float, *, needed: bool) -> Finding:
     """No answer came; where no run needs one, that is no problem."""
-    said = f"No answer within {seconds:g} seconds"
-    return problem(f"{said}.", _REACH) if needed else skipped(f"{said}; no run needs one.")
+    message = f"No answer within {seconds:g} seconds"
+    return problem(f"{message}.", _REACH) if needed else skipped(f"{message}; no run needs one.")
 
 
 def report(source: str, lines: Sequence[Line]) -> Report:
@@ -115,14 +115,14 @@ def _count(lines: Iterable[Line], verdict: Verdict) -> int:
 def conclusion(report: Report) -> str:
     """The balance in a sentence: what stops a run comes first."""
     counts = report.counts
-    told = [
+    parts = [
         _several(counts[Verdict.PROBLEM], "problem"),
         _several(counts[Verdict.WARNING], "warning"),
         f"{counts[Verdict.OK]} ok",
         f"{counts[Verdict.SKIPPED]} skipped",
     ]
     what = "A run would go well" if report.ready else "A run would fail"
-    return f"{what}: {', '.join(told)}."
+    return f"{what}: {', '.join(parts)}."
 
 
 def _several(count: int, noun: str) -> str:

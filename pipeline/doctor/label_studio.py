@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from pipeline.doctor.findings import Finding, ok, problem, skipped, warning
-from pipeline.doctor.runner import Check, once, told
+from pipeline.doctor.runner import Check, constant, once
 from pipeline.errors import PipelineError
 from pipeline.label_studio.compatibility import Survey, misfits
 from pipeline.label_studio.projects import new_version, storage_advice
@@ -34,7 +34,7 @@ class _Myself(msgspec.Struct, frozen=True):
     email: str
 
 
-class Reviewing:
+class LabelStudioChecks:
     """The lines about one Label Studio, and about the recordings of one bucket ("" for none)."""
 
     def __init__(self, config: Config, client: Client, bucket: str) -> None:
@@ -47,7 +47,7 @@ class Reviewing:
         """What there is to look at; without a project's number only who the token is of."""
         if not self._config.label_studio.project:
             why = "No project is named (--project); `push --create TITLE` makes one."
-            return [Check("Label Studio", self.token), Check("project", told(skipped(why)))]
+            return [Check("Label Studio", self.token), Check("project", constant(skipped(why)))]
         return [
             Check("Label Studio", self.token),
             Check("project", self.project),

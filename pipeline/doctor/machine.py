@@ -72,11 +72,11 @@ def disk(config: Config) -> Finding:
 
 def of_space(free: int, folder: Path) -> Finding:
     """What so many free bytes at a folder mean. Pure."""
-    said = f"{free / 1e9:,.1f} GB are free at {folder}."
-    todo = "Make space, or name another place with --output."
+    message = f"{free / 1e9:,.1f} GB are free at {folder}."
+    advice = "Make space, or name another place with --output."
     if free < _LEAST:
-        return problem(said, todo)
-    return warning(said, todo) if free < _LITTLE else ok(said)
+        return problem(message, advice)
+    return warning(message, advice) if free < _LITTLE else ok(message)
 
 
 def watching(config: Config) -> Finding:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipeline.doctor.findings import Finding, of_error, ok, problem, skipped
+from pipeline.doctor.findings import Finding, finding_of, ok, problem, skipped
 from pipeline.errors import (
     BadSettings,
     Denied,
@@ -62,7 +62,7 @@ async def vocabulary(vocabularies: Vocabularies, name: str, language: str) -> Fi
     try:
         await vocabularies.version(name, language)
     except Denied as error:
-        return _untold(name, error)
+        return _unknown(name, error)
     return ok(f"{name} is READY, of {language}.")
 
 
@@ -100,15 +100,15 @@ async def _of_language(
     except (JobMissing, ResourceMissing):
         return problem(f"There is no {what} {_HERE}.", "Check its name, and --region.")
     except Denied as error:
-        return _untold(what, error)
+        return _unknown(what, error)
     if found != language:
         return problem(f"The {what} is of {found}, not of {language}.")
     return ok(f"The {what} is there, of {language}.")
 
 
-def _untold(what: str, error: PipelineError) -> Finding:
+def _unknown(what: str, error: PipelineError) -> Finding:
     return skipped(
-        f"{what} is not looked at, for which no run needs a right: {of_error(error).said}"
+        f"{what} is not looked at, for which no run needs a right: {finding_of(error).message}"
     )
 
 
@@ -121,7 +121,7 @@ async def key(kms: Service, arn: str, context: tuple[tuple[str, str], ...]) -> F
     except ResourceMissing:
         return problem(f"There is no KMS key {arn}.", "Check kms_key in [transcribe].")
     except ServiceUnreachable as error:  # a run asks no key: the service does
-        return _untold(arn, error)
+        return _unknown(arn, error)
     return ok(f"{arn} may be used to encrypt.")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipeline.doctor.findings import Finding, is_refused, of_error, ok, problem, skipped
+from pipeline.doctor.findings import Finding, credentials_refused, finding_of, ok, problem, skipped
 from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _SERVICE = "transcribe.amazonaws.com"
 _POLICY = "Allow it; `transcribe-pipeline iam policy` prints all that a run needs."
 
 
-class Asked(NamedTuple):
+class SimulatedCall(NamedTuple):
     """Some actions on one resource, and what IAM is to know of the circumstances."""
 
     actions: Sequence[str]
@@ -27,43 +27,45 @@ class Asked(NamedTuple):
     context: tuple[tuple[str, str], ...] = ()
 
 
-class Rights:
+class Permissions:
     """The lines about rights that only IAM can tell."""
 
     def __init__(self, iam: Service, identity: Callable[[], Awaitable[Identity]]) -> None:
         self._iam = iam
         self._identity = identity
 
-    async def starting(self, *, tags: bool) -> Finding:
+    async def start_jobs(self, *, tags: bool) -> Finding:
         """Whether jobs may be started."""
         actions = [_START, *([_TAG] if tags else [])]
-        return await self._told("Whether jobs may be started", [Asked(actions)])
+        return await self._simulated_for_caller(
+            "Whether jobs may be started", [SimulatedCall(actions)]
+        )
 
-    async def passing(self, role: str) -> Finding:
+    async def pass_role(self, role: str) -> Finding:
         """Whether the role may be handed to the service, and the service may take it on."""
         what = f"Whether {role} may be used"
-        passing = Asked(["iam:PassRole"], role, (("iam:PassedToService", _SERVICE),))
-        found = await self._told(what, [passing])
+        passing = SimulatedCall(["iam:PassRole"], role, (("iam:PassedToService", _SERVICE),))
+        found = await self._simulated_for_caller(what, [passing])
         untrusted = await self._untrusted(role)
         return (
             problem(untrusted, "`transcribe-pipeline iam apply` mends it.") if untrusted else found
         )
 
-    async def of_the_role(self, role: str, asked: Sequence[Asked]) -> Finding:
+    async def act_in_role(self, role: str, calls: Sequence[SimulatedCall]) -> Finding:
         """Whether the service could read and write in that role."""
         try:
-            return await self._simulated(role, asked)
+            return await self._simulated(role, calls)
         except PipelineError as error:
-            return _untold(f"What {role} may do", error)
+            return _unknown(f"What {role} may do", error)
 
-    async def _told(self, what: str, asked: Sequence[Asked]) -> Finding:
+    async def _simulated_for_caller(self, what: str, calls: Sequence[SimulatedCall]) -> Finding:
         try:
             arn = await self._principal(await self._identity())
             if arn.endswith(":root"):
                 return ok("The root user may do everything.")
-            return await self._simulated(arn, asked)
+            return await self._simulated(arn, calls)
         except PipelineError as error:
-            return _untold(what, error)
+            return _unknown(what, error)
 
     async def _principal(self, who: Identity) -> str:
         """The user or role whose policies count: of a session it is the role, with its path."""
@@ -76,9 +78,9 @@ class Rights:
         except PipelineError:
             return f"{kind.replace(':sts:', ':iam:')}:role/{name}"
 
-    async def _simulated(self, arn: str, asked: Sequence[Asked]) -> Finding:
+    async def _simulated(self, arn: str, calls: Sequence[SimulatedCall]) -> Finding:
         refused: list[str] = []
-        for actions, resource, context in asked:
+        for actions, resource, context in calls:
             answer = await self._iam.call(
                 "SimulatePrincipalPolicy",
                 PolicySourceArn=arn,
@@ -103,7 +105,7 @@ class Rights:
                     refused.append(f"{each['EvalActionName']} on {resource}")
         if refused:
             return problem(f"{arn} may not {', '.join(refused)}, as IAM simulates it.", _POLICY)
-        actions = [action for each in asked for action in each.actions]
+        actions = [action for each in calls for action in each.actions]
         return ok(f"{arn} may {', '.join(actions)}, as IAM simulates it.")
 
     async def _untrusted(self, role: str) -> str:
@@ -129,7 +131,7 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _untold(what: str, error: PipelineError) -> Finding:
-    if is_refused(error):
+def _unknown(what: str, error: PipelineError) -> Finding:
+    if credentials_refused(error):
         raise error
-    return skipped(f"{what} can't be told without starting a job: {of_error(error).said}")
+    return skipped(f"{what} can't be told without starting a job: {finding_of(error).message}")

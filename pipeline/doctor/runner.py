@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from pipeline.doctor.findings import Finding, Line, of_error, out_of_time, problem
+from pipeline.doctor.findings import Finding, Line, finding_of, out_of_time, problem
 from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Check(NamedTuple):
     needed: bool = True
 
 
-async def examine(checks: Sequence[Check], seconds: float = SECONDS) -> AsyncIterator[Line]:
+async def run_checks(checks: Sequence[Check], seconds: float = SECONDS) -> AsyncIterator[Line]:
     """Look at everything at once; the lines come in their order, each as soon as it can.
 
     One that fails, or takes longer than `seconds`, says so in its own line and in no other.
@@ -36,8 +36,8 @@ async def examine(checks: Sequence[Check], seconds: float = SECONDS) -> AsyncIte
     tasks = [asyncio.create_task(_looked(check, seconds)) for check in checks]
     try:
         for check, task in zip(checks, tasks, strict=True):
-            verdict, said, todo = await task
-            yield Line(check.name, verdict, said, todo)
+            verdict, message, advice = await task
+            yield Line(check.name, verdict, message, advice)
     finally:
         for task in tasks:
             task.cancel()
@@ -51,7 +51,7 @@ async def _looked(check: Check, seconds: float) -> Finding:
     except TimeoutError:
         return out_of_time(seconds, needed=check.needed)
     except PipelineError as error:
-        return of_error(error)
+        return finding_of(error)
     except Exception as error:  # noqa: BLE001 # whatever it is, the other lines are still wanted
         return problem(
             f"An error that should not happen: {type(error).__name__}: {error}",
@@ -74,10 +74,10 @@ def once(ask: Callable[[], Coroutine[Any, Any, T]]) -> Callable[[], Awaitable[T]
     return answer
 
 
-def told(known: T) -> Callable[[], Awaitable[T]]:
+def constant(answer: T) -> Callable[[], Awaitable[T]]:
     """What is known already, as something to ask for."""
 
-    async def answer() -> T:
-        return known
+    async def ask() -> T:
+        return answer
 
-    return answer
+    return ask

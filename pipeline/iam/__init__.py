@@ -1,1 +1,5 @@
-"""Least privilege: the policies as values, what of them an account lacks, and mending that."""
+"""Least privilege: the policies as values, what of them an account lacks, and applying that.
+
+It may import `aws` and what is below it. Read `policies` first, then `diff`; `current` reads what
+the account has, `apply` changes it.
+"""

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
     from pipeline.iam.account import Account
 
-    Maker = Callable[[Account, Change], Awaitable[None]]
+    Applier = Callable[[Account, Change], Awaitable[None]]
 
 _MOST_VERSIONS = 5  # of a managed policy (IAM quotas)
 _LOOKS, _FIRST_PAUSE = 7, 0.25  # half a minute: what IAM has just made is not known everywhere
 
 
-async def make(account: Account, change: Change) -> None:
+async def apply(account: Account, change: Change) -> None:
     """Make one part what it shall be.
 
     Raises:
@@ -32,7 +32,7 @@ async def make(account: Account, change: Change) -> None:
     """
     for look in range(_LOOKS):
         try:
-            return await _MAKERS[change.part.kind](account, change)
+            return await _APPLIERS[change.part.kind](account, change)
         except ResourceTaken as error:
             raise BadSettings(f"{error} Run the same command again.") from error
         except ResourceMissing as error:
@@ -114,7 +114,7 @@ def _json(document: Any) -> str:
     return orjson.dumps(document).decode()
 
 
-_MAKERS: dict[Kind, Maker] = {
+_APPLIERS: dict[Kind, Applier] = {
     Kind.ROLE: _role,
     Kind.ROLE_TAGS: _tags,
     Kind.ROLE_POLICY: _role_policy,

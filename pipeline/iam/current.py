@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
     from pipeline.iam.account import Account
 
-    Finder = Callable[[Account, Part, Any], Awaitable[Any]]
+    Reader = Callable[[Account, Part, Any], Awaitable[Any]]
 
 _MOST_KEYS = 2  # of a user (IAM quotas)
 
 
-async def find(account: Account, wanted: Mapping[Part, Any]) -> dict[Part, Any]:
+async def read_current(account: Account, wanted: Mapping[Part, Any]) -> dict[Part, Any]:
     """Each part as it is, None where it is missing.
 
     Raises:
@@ -27,7 +27,7 @@ async def find(account: Account, wanted: Mapping[Part, Any]) -> dict[Part, Any]:
     found: dict[Part, Any] = {}
     for part, value in wanted.items():
         try:
-            found[part] = await _FINDERS[part.kind](account, part, value)
+            found[part] = await _READERS[part.kind](account, part, value)
         except ResourceMissing:
             found[part] = None
     return found
@@ -114,7 +114,7 @@ async def _key(account: Account, part: Part, profile: Any) -> Any:
     return profile
 
 
-_FINDERS: dict[Kind, Finder] = {
+_READERS: dict[Kind, Reader] = {
     Kind.ROLE: _role,
     Kind.ROLE_TAGS: _tags,
     Kind.ROLE_POLICY: _role_policy,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable
 
     from pipeline.label_studio.client import Client, Project, TaskRow
-    from pipeline.label_studio.push_ledger import Memory, Place
+    from pipeline.label_studio.push_ledger import Place, PushLedger
     from pipeline.label_studio.task_lines import TaskLine
 
 _SETTLING_SECONDS = 100.0
@@ -64,13 +64,13 @@ class Deliveries:
     """The way of one output into one project."""
 
     def __init__(
-        self, client: Client, project: Project, memory: Memory, place: Place, figures: PushStats
+        self, client: Client, project: Project, ledger: PushLedger, place: Place, stats: PushStats
     ) -> None:
         self._client = client
         self._project = project
-        self._memory = memory
+        self._ledger = ledger
         self._place = place
-        self.figures = figures
+        self.stats = stats
         self._address = f"{client.url}/projects/{project.id}"
         self._key = project_key(self._address, project.created_at)
 
@@ -91,11 +91,11 @@ class Deliveries:
         while (batch := await asyncio.to_thread(next, waiting, None)) is not None:
             delivery = _Delivery(batch, tell)
             await self._client.retried(partial(self._deliver, delivery))
-            self.figures.there += len(delivery.there_before)
-            self.figures.refused += len(delivery.refused)
-            self.figures.sent += len(batch) - len(delivery.there_before | delivery.refused)
+            self.stats.there += len(delivery.there_before)
+            self.stats.refused += len(delivery.refused)
+            self.stats.sent += len(batch) - len(delivery.there_before | delivery.refused)
             self._keep(size=batch[-1].end, sent_at=0.0)
-            show(self.figures.done)
+            show(self.stats.done)
 
     def _for_review(self, lines: Iterable[TaskLine]) -> Iterable[TaskLine]:
         threshold = self._place.review_below
@@ -103,7 +103,7 @@ class Deliveries:
             if not threshold or line.score < threshold:
                 yield line
             else:
-                self.figures.good += 1
+                self.stats.good += 1
 
     async def _deliver(self, delivery: _Delivery) -> None:
         """Make sure that the tasks of a batch are there; may be called again after any failure."""
@@ -124,7 +124,7 @@ class Deliveries:
         if not delivery.looked_up:
             delivery.looked_up, delivery.there_before = True, set(found)
             delivery.known = set(found)
-            self.figures.doubled += len(rows) - len(found)
+            self.stats.doubled += len(rows) - len(found)
         return found
 
     async def _settled(self, delivery: _Delivery) -> dict[str, TaskRow]:
@@ -168,12 +168,12 @@ class Deliveries:
         """
         delivery.refused.add(line.job_id)
         sentence = f"Refused: {line.job_id} ({line.data.get('audio')}). {refusal}"
-        refused = self.figures.refused + len(delivery.refused)
-        taken = self.figures.sent or delivery.known > delivery.there_before
+        refused = self.stats.refused + len(delivery.refused)
+        taken = self.stats.sent or delivery.known > delivery.there_before
         if refused >= _ENOUGH_REFUSED and not taken:
             raise TasksRefused(f"None of the first {refused} tasks is taken. {sentence}")
         if refused <= _ENOUGH_REFUSED:
-            self.figures.refusals.append(printable(sentence))
+            self.stats.refusals.append(printable(sentence))
 
     async def _imported(self, lines: list[TaskLine]) -> bool:
         """Send tasks, all or none; whether all of their predictions were counted."""
@@ -202,11 +202,11 @@ class Deliveries:
             raise Unavailable(
                 f"{self._address} took {added} of {len(wanted)} predictions that tasks lack"
             )
-        self.figures.mended += len(bare)
+        self.stats.mended += len(bare)
 
     def _keep(self, **changes: Any) -> None:
         self._place = msgspec.structs.replace(self._place, **changes)
-        self._memory.keep(self._key, self._place)
+        self._ledger.keep(self._key, self._place)
 
 
 def unsettled(sent_at: float, now: float) -> bool:

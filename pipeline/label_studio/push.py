@@ -24,7 +24,7 @@ from pipeline.label_studio.annotations import unreviewed
 from pipeline.label_studio.client import connected
 from pipeline.label_studio.compatibility import Survey, label_config_for
 from pipeline.label_studio.delivery import Deliveries, PushStats
-from pipeline.label_studio.push_ledger import Place, project_key, remembering
+from pipeline.label_studio.push_ledger import Place, opened_ledger, project_key
 from pipeline.label_studio.task_lines import task_lines
 from pipeline.label_studio.token import address, read_token
 from pipeline.monitoring.progress import counted, tell
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from pipeline.config.schema import Config
     from pipeline.label_studio.client import Client, Project
-    from pipeline.label_studio.push_ledger import Memory
+    from pipeline.label_studio.push_ledger import PushLedger
     from pipeline.label_studio.task_lines import TaskLine
     from pipeline.monitoring.progress import Style
 
@@ -93,27 +93,27 @@ class Push:
         Raises:
             CannotRun: what it says; the same command goes on.
         """
-        with remembering(self._config.output_path) as memory:
+        with opened_ledger(self._config.output_path) as ledger:
             async with connected(self._url, self._token) as client:
                 project = await self._found(client)
-                place = self._place(memory, project)
+                place = self._place(ledger, project)
                 survey = await asyncio.to_thread(self._survey, place)
                 if not project and survey.tasks:
                     project = await self._created(client, survey)
                 if project:
-                    await self._into(client, project, memory, survey, place)
+                    await self._into(client, project, ledger, survey, place)
 
     async def _found(self, client: Client) -> Project | None:
         if self._title:
             return await projects.titled_project(client, self._title)
         return await client.retried(partial(client.project, self._config.label_studio.project))
 
-    def _place(self, memory: Memory, project: Project | None) -> Place:
+    def _place(self, ledger: PushLedger, project: Project | None) -> Place:
         """Where in the output to begin."""
         below = self._config.label_studio.review_below
         if not project:
             return Place(review_below=below)
-        kept = memory.place(project_key(self._address(project), project.created_at), below)
+        kept = ledger.place(project_key(self._address(project), project.created_at), below)
         return msgspec.structs.replace(kept, size=0) if self._order.again else kept
 
     def _survey(self, place: Place) -> Survey:
@@ -133,7 +133,7 @@ class Push:
         return project
 
     async def _into(
-        self, client: Client, project: Project, memory: Memory, survey: Survey, place: Place
+        self, client: Client, project: Project, ledger: PushLedger, survey: Survey, place: Place
     ) -> None:
         self.report.project, self.report.address = project.id, self._address(project)
         projects.check_fit(self._address(project), project, survey)
@@ -142,7 +142,7 @@ class Push:
             raise projects.version_refused(self._address(project), project, survey)
         self.report.advice += await self._advice(client, project, survey)
         await asyncio.to_thread(self._keep_good, place, survey.tasks)
-        deliveries = Deliveries(client, project, memory, place, self.report)
+        deliveries = Deliveries(client, project, ledger, place, self.report)
         with counted(self._order.style, survey.tasks, "tasks") as show:
             await deliveries.complete(
                 islice(self._tasks(place.size), survey.tasks),

@@ -48,7 +48,7 @@ def projects_pushed(output: Path) -> list[str]:
     return [key.rpartition(" of ")[0] for key in ordered]
 
 
-class Memory:
+class PushLedger:
     """The places by the projects' keys; for one push at a time."""
 
     def __init__(self, path: Path, output: Path) -> None:
@@ -90,8 +90,8 @@ class Memory:
 
 
 @contextmanager
-def remembering(output: Path) -> Iterator[Memory]:
-    """The memory of an output, held by this push alone.
+def opened_ledger(output: Path) -> Iterator[PushLedger]:
+    """The ledger of an output, held by this push alone.
 
     Raises:
         OutputUnusable: another push holds it, or the folder can't be written.
@@ -99,7 +99,7 @@ def remembering(output: Path) -> Iterator[Memory]:
     path = _path_of(output)
     busy = f"Another push sends the tasks of {output}. Wait for it, or stop it."
     with locked(path.with_name(f"{path.name}.lock"), busy):
-        yield Memory(path, output)
+        yield PushLedger(path, output)
 
 
 def _path_of(output: Path) -> Path:

@@ -130,8 +130,8 @@ class _Sums:
         for group, name in names.items():
             self._groups[group].setdefault(name, QualityStats()).add(compared, line.duration)
         for speaker in sorted({_speaker(each) for each in line.segments + line.deleted}):
-            figures = self._groups["speaker"].setdefault(speaker, QualityStats())
-            figures.add(*_of_speaker(line, speaker))
+            stats = self._groups["speaker"].setdefault(speaker, QualityStats())
+            stats.add(*_of_speaker(line, speaker))
 
     def quality(self) -> Quality:
         """What it all adds up to."""
@@ -177,7 +177,7 @@ def as_facts(quality: Quality) -> dict[str, Any]:
     facts: dict[str, Any] = msgspec.to_builtins(quality)
     facts["total"] = _facts(quality.total)
     facts["by"] = {
-        name: {key: _facts(figures) for key, figures in group.items()}
+        name: {key: _facts(stats) for key, stats in group.items()}
         for name, group in quality.groups.items()
     }
     facts["confusions"] = [
@@ -188,15 +188,15 @@ def as_facts(quality: Quality) -> dict[str, Any]:
     return facts
 
 
-def _facts(figures: QualityStats) -> dict[str, Any]:
+def _facts(stats: QualityStats) -> dict[str, Any]:
     return {
-        "reviews": figures.reviews,
-        "unchanged": figures.unchanged,
-        "hours": figures.milliseconds / 3_600_000,
-        "wer": figures.words.rate,
-        "cer": figures.characters.rate,
-        "words": _parts(figures.words),
-        "characters": _parts(figures.characters),
+        "reviews": stats.reviews,
+        "unchanged": stats.unchanged,
+        "hours": stats.milliseconds / 3_600_000,
+        "wer": stats.words.rate,
+        "cer": stats.characters.rate,
+        "words": _parts(stats.words),
+        "characters": _parts(stats.characters),
     }
 
 

@@ -94,15 +94,15 @@ def largest(group: dict[str, QualityStats]) -> list[str]:
     return [name for name in group if name in shown]
 
 
-def row(name: str, figures: QualityStats) -> tuple[str, ...]:
+def row(name: str, stats: QualityStats) -> tuple[str, ...]:
     """A group under the HEADINGS; errors are words, where there are none characters."""
-    words = figures.words
-    units = words if words.reference or words.insertions else figures.characters
+    words = stats.words
+    units = words if words.reference or words.insertions else stats.characters
     return (
         printable(name),
-        f"{figures.reviews:,}",
+        f"{stats.reviews:,}",
         percent(words.rate),
-        percent(figures.characters.rate),
+        percent(stats.characters.rate),
         *(f"{count:,}" for count in (units.substitutions, units.insertions, units.deletions)),
     )
 

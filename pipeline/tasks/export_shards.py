@@ -1,10 +1,10 @@
-"""The tasks as sealed parts, for Label Studio's S3 source storage.
+"""The tasks as sealed shards, for Label Studio's S3 source storage.
 
-The storage never reads a key again that it has synced, so a part never grows and no name is used
-twice: what is new since the last time goes into new parts. A ledger beside the folder says how far
-it has come; the parts themselves may be moved away.
+The storage never reads a key again that it has synced, so a shard never grows and no name is used
+twice: what is new since the last time goes into new shards. A ledger beside the folder says how far
+it has come; the shards themselves may be moved away.
 
-Each part is written aside, then noted in the ledger, then given its name. Whatever a crash leaves
+Each shard is written aside, then noted in the ledger, then given its name. Whatever a crash leaves
 of the last step is done by the next export; what was not noted is written anew.
 """
 
@@ -29,34 +29,34 @@ if TYPE_CHECKING:
 _BLOCK = 2**20
 
 
-class Part(msgspec.Struct, frozen=True):
-    """One sealed part: the output's bytes from the end of the part before up to `end`."""
+class Shard(msgspec.Struct, frozen=True):
+    """One sealed shard: the output's bytes from the end of the shard before up to `end`."""
 
     name: str
     end: int
     digest: str
 
 
-class _Ledger(msgspec.Struct):
-    parts: list[Part] = []
+class _Ledger(msgspec.Struct, rename={"shards": "parts"}):
+    shards: list[Shard] = []
 
 
-def write_parts(output: Path, state: Path, folder: Path) -> Iterator[Path]:
+def write_shards(output: Path, state: Path, folder: Path) -> Iterator[Path]:
     """Seal what is new in the output since the last time as `tasks-NUMBER-DIGEST.jsonl`, mode 0600.
 
     Yields:
-        The path of each new part, and first that of one which a crash kept from its name.
+        The path of each new shard, and first that of one which a crash kept from its name.
 
     Raises:
-        OutputUnusable: the parts in the ledger are not of this output, or another export is on.
+        OutputUnusable: the shards in the ledger are not of this output, or another export is on.
     """
     with _held(folder):
         ledger, aside = _beside(folder, "json"), _beside(folder, "sealing")
-        parts = _read(ledger)
-        _refuse_foreign(parts, output, ledger)
-        if parts and aside.exists() and _digest_of(aside) == parts[-1].digest:
-            yield _name(aside, folder / parts[-1].name)
-        end = parts[-1].end if parts else 0
+        shards = _read(ledger)
+        _refuse_foreign(shards, output, ledger)
+        if shards and aside.exists() and _digest_of(aside) == shards[-1].digest:
+            yield _name(aside, folder / shards[-1].name)
+        end = shards[-1].end if shards else 0
         for chunk in chunks(committed_lines(output, state, end)):
             digest = hashlib.blake2b(digest_size=16)
             with replacing(aside) as file:
@@ -65,15 +65,15 @@ def write_parts(output: Path, state: Path, folder: Path) -> Iterator[Path]:
                     file.write(content)
                     digest.update(content)
                 end += file.tell()
-            name = f"tasks-{len(parts) + 1:04}-{digest.hexdigest()[:8]}.jsonl"
-            parts.append(Part(name, end, digest.hexdigest()))
+            name = f"tasks-{len(shards) + 1:04}-{digest.hexdigest()[:8]}.jsonl"
+            shards.append(Shard(name, end, digest.hexdigest()))
             with replacing(ledger) as file:
-                file.write(msgspec.json.encode(_Ledger(parts)))
+                file.write(msgspec.json.encode(_Ledger(shards)))
             yield _name(aside, folder / name)
 
 
 def _beside(folder: Path, suffix: str) -> Path:
-    """A file that does not lie among the parts, where it would be taken for one."""
+    """A file that does not lie among the shards, where it would be taken for one."""
     whole = folder.absolute()
     return whole.with_name(f"{whole.name}.{suffix}")
 
@@ -102,9 +102,9 @@ def _translated(path: Path) -> Iterator[None]:
         raise OutputUnusable(f"{path} can't be written: {error.strerror}.") from error
 
 
-def _read(ledger: Path) -> list[Part]:
+def _read(ledger: Path) -> list[Shard]:
     try:
-        return msgspec.json.decode(ledger.read_bytes(), type=_Ledger).parts
+        return msgspec.json.decode(ledger.read_bytes(), type=_Ledger).shards
     except FileNotFoundError:
         return []
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -114,12 +114,12 @@ def _read(ledger: Path) -> list[Part]:
         ) from error
 
 
-def _refuse_foreign(parts: list[Part], output: Path, ledger: Path) -> None:
+def _refuse_foreign(shards: list[Shard], output: Path, ledger: Path) -> None:
     """Tasks that were rewritten since would be exported twice, or not at all."""
-    if not parts:
+    if not shards:
         return
-    start = parts[-2].end if parts[1:] else 0
-    if _digest_of(output, start, parts[-1].end) != parts[-1].digest:
+    start = shards[-2].end if shards[1:] else 0
+    if _digest_of(output, start, shards[-1].end) != shards[-1].digest:
         raise OutputUnusable(
             f"{output} is not what {ledger} says was exported: it was written anew, or is another "
             "run's. Export it into another folder with --to, for a new project."
@@ -138,7 +138,7 @@ def _digest_of(path: Path, start: int = 0, end: int | None = None) -> str:
 
 
 def _name(aside: Path, path: Path) -> Path:
-    """Give a part that is noted its name."""
+    """Give a shard that is noted its name."""
     with _translated(path):
         aside.replace(path)
     return path

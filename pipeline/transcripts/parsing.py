@@ -23,7 +23,14 @@ from pipeline.transcripts.segmentation import mean, segments_of
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
-    from pipeline.transcripts.schema import Document, Item, Results, Span, SpeakerSegment, Toxic
+    from pipeline.transcripts.schema import (
+        Document,
+        Item,
+        Results,
+        Span,
+        SpeakerSegment,
+        ToxicityDetection,
+    )
 
 T = TypeVar("T")
 K = TypeVar("K", bound="Hashable")
@@ -84,13 +91,13 @@ def _on_top(results: Results) -> dict[str, Any]:
     }
 
 
-def _toxic(speech: Toxic) -> ToxicitySegment:
+def _toxic(speech: ToxicityDetection) -> ToxicitySegment:
     known = {name.lower(): each or 0.0 for name, each in speech.categories.items()}
     return ToxicitySegment(speech.start_time, speech.end_time, speech.toxicity, known)
 
 
 def _why_no_results(decoded: Document) -> str:
-    if bytes(decoded.turns).startswith(b"["):
+    if bytes(decoded.call_analytics).startswith(b"["):
         return "A Call Analytics output: only those of standard transcription jobs are read."
     return "The file has no results, so it is not a transcript."
 
@@ -216,36 +223,36 @@ def _speaker_segments(
     """The segments of before 2024; none unless they hold every word, which then has its speaker."""
     if results.speaker_labels == NULL:
         return []
-    turns = read_labels(results.speaker_labels).segments
-    groups = _groups(spoken, turns)
+    given = read_labels(results.speaker_labels).segments
+    groups = _groups(spoken, given)
     if sum(map(len, groups)) < len(spoken) or spoken[0].channel_label:
-        for turn, group in zip(turns, groups, strict=True):
+        for each, group in zip(given, groups, strict=True):
             for item in _pick(spoken, group):
-                item.speaker_label = item.speaker_label or turn.speaker_label
+                item.speaker_label = item.speaker_label or each.speaker_label
         return []
     return [
         Segment(
             " ".join(_pick(texts, group)),
-            *_bounds(turn),
-            turn.speaker_label or None,
+            *_bounds(each),
+            each.speaker_label or None,
             confidence=mean(_pick(confidences, group)),
         )
-        for turn, group in zip(turns, groups, strict=True)
+        for each, group in zip(given, groups, strict=True)
         if group
     ]
 
 
-def _groups(spoken: Sequence[Item], turns: Sequence[SpeakerSegment]) -> Sequence[Sequence[int]]:
-    """The numbers of the words that each turn lists, joined by their times."""
-    listed = [word for turn in turns for word in turn.items]
+def _groups(spoken: Sequence[Item], given: Sequence[SpeakerSegment]) -> Sequence[Sequence[int]]:
+    """The numbers of the words that each segment lists, joined by their times."""
+    listed = [word for each in given for word in each.items]
     starts, ends = [item.start_time for item in spoken], [item.end_time for item in spoken]
     if starts == [each.start_time for each in listed] and ends == [
         each.end_time for each in listed
     ]:
-        bounds = accumulate([len(turn.items) for turn in turns], initial=0)
+        bounds = accumulate([len(each.items) for each in given], initial=0)
         return [range(*each) for each in pairwise(bounds)]
-    labelled = [((s.start_time, s.end_time), n) for n, turn in enumerate(turns) for s in turn.items]
-    groups: list[list[int]] = [[] for _ in turns]
+    labelled = [((s.start_time, s.end_time), n) for n, each in enumerate(given) for s in each.items]
+    groups: list[list[int]] = [[] for _ in given]
     for number, place in enumerate(_hand_out(list(zip(starts, ends, strict=True)), labelled)):
         if place is not None:
             groups[place].append(number)
@@ -286,8 +293,8 @@ def _bounds(span: Span) -> tuple[float, float]:
 
 
 def _languages(results: Results) -> tuple[str, ...]:
-    heard = sorted(results.language_codes or (), key=lambda h: -h.duration_in_seconds)
+    spoken = sorted(results.language_codes or (), key=lambda s: -s.duration_in_seconds)
     candidates = sorted(results.language_identification or (), key=lambda c: -c.score)
     choice = results.language_code
-    codes = [choice, *(h.language_code for h in heard), *(c.code for c in candidates)]
+    codes = [choice, *(s.language_code for s in spoken), *(c.code for c in candidates)]
     return tuple(dict.fromkeys(code for code in codes if code))

@@ -90,21 +90,21 @@ class FullText(Struct, gc=False):
     transcript: str
 
 
-class Candidate(Struct, gc=False):
+class LanguageCandidate(Struct, gc=False):
     """A language that it may be."""
 
     code: str
     score: _Share = 0.0
 
 
-class Heard(Struct, gc=False):
+class SpokenLanguage(Struct, gc=False):
     """A language that was spoken."""
 
     language_code: str
     duration_in_seconds: _Seconds = 0.0
 
 
-class Toxic(Struct, gc=False):
+class ToxicityDetection(Struct, gc=False):
     """How toxic a stretch of speech is; other than all other figures these are numbers."""
 
     toxicity: _Share = 0.0
@@ -113,18 +113,18 @@ class Toxic(Struct, gc=False):
     end_time: _Seconds = 0.0
 
 
-class Version(Struct, gc=False):
+class AlternativeTranscript(Struct, gc=False):
     """One version of a stretch of speech."""
 
     transcript: str = ""
 
 
-class VersionsOf(Struct, gc=False):
+class AlternativesSegment(Struct, gc=False):
     """The versions of a stretch of speech, the best first."""
 
     start_time: _Seconds = 0.0
     end_time: _Seconds = 0.0
-    alternatives: list[Version] = []
+    alternatives: list[AlternativeTranscript] = []
 
 
 class Results(Struct, gc=False):
@@ -137,10 +137,10 @@ class Results(Struct, gc=False):
     speaker_labels: Raw = NULL
     channel_labels: Raw = NULL
     language_code: str | None = None
-    language_identification: list[Candidate] | None = None
-    language_codes: list[Heard] | None = None
-    toxicity_detection: list[Toxic] | None = None
-    segments: list[VersionsOf] | None = None
+    language_identification: list[LanguageCandidate] | None = None
+    language_codes: list[SpokenLanguage] | None = None
+    toxicity_detection: list[ToxicityDetection] | None = None
+    segments: list[AlternativesSegment] | None = None
 
 
 class Document(Struct, gc=False):
@@ -149,7 +149,7 @@ class Document(Struct, gc=False):
     job_name: str = field(name="jobName", default="")
     redacted: bool | None = field(name="isRedacted", default=None)
     results: Results | None = None
-    turns: Raw = field(name="Transcript", default=NULL)  # Call Analytics only
+    call_analytics: Raw = field(name="Transcript", default=NULL)
 
 
 # strict=False reads the service's numbers, which are strings.
@@ -171,9 +171,9 @@ def read_labels(block: Raw) -> Labels:
     return _decode(_LABELS, block)
 
 
-def broken(words: str) -> RecordingFailed:
+def broken(message: str) -> RecordingFailed:
     """The error of a transcript that can't be one."""
-    return RecordingFailed(reason=BROKEN_TRANSCRIPT, message=words)
+    return RecordingFailed(reason=BROKEN_TRANSCRIPT, message=message)
 
 
 def _decode(decoder: msgspec.json.Decoder[T], document: bytes | Raw) -> T:

@@ -103,8 +103,8 @@ def test_a_missing_right_is_a_problem_that_names_it(check, account, lines):
     for line in lines:
         found = lines_of(outcome)[line]
         assert found["verdict"] == "problem"
-        assert found["said"].startswith(f"{RIGHTS[line]} is not allowed (AccessDenied")
-        assert "iam policy" in found["todo"]
+        assert found["message"].startswith(f"{RIGHTS[line]} is not allowed (AccessDenied")
+        assert "iam policy" in found["advice"]
 
 
 @pytest.mark.parametrize(
@@ -134,8 +134,8 @@ def test_credentials_that_are_refused_are_said_once(check, account, codes, sente
 
     found = lines_of(outcome)["credentials"]
     assert outcome.code == 2
-    assert (found["verdict"], "AWS_PROFILE" in found["todo"]) == ("problem", True)
-    assert sentence in found["said"]
+    assert (found["verdict"], "AWS_PROFILE" in found["advice"]) == ("problem", True)
+    assert sentence in found["message"]
     assert [n for n, v in verdicts_of(outcome).items() if v == "problem"] == ["credentials"]
     assert verdicts_of(outcome)["source list"] == "skipped"
 
@@ -147,7 +147,7 @@ def test_without_credentials_the_rest_is_still_looked_at(check):
     outcome = check("s3://audio/", "--json")
 
     assert outcome.code == 2
-    assert lines_of(outcome)["credentials"]["said"].startswith("No usable AWS credentials")
+    assert lines_of(outcome)["credentials"]["message"].startswith("No usable AWS credentials")
     assert verdicts_of(outcome)["output"] == "ok"
 
 
@@ -158,7 +158,7 @@ def test_without_a_region_the_setting_is_named(check):
     outcome = check("s3://audio/", "--json")
 
     assert outcome.code == 2
-    assert "--region" in lines_of(outcome)["settings"]["said"]
+    assert "--region" in lines_of(outcome)["settings"]["message"]
 
 
 def test_a_bucket_that_is_not_there_is_said_once(check, account):
@@ -167,7 +167,7 @@ def test_a_bucket_that_is_not_there_is_said_once(check, account):
         outcome = check("s3://audi/", "--json")
 
     assert outcome.code == 2
-    assert lines_of(outcome)["source bucket"]["said"].startswith("There is no bucket s3://audi.")
+    assert lines_of(outcome)["source bucket"]["message"].startswith("There is no bucket s3://audi.")
     assert verdicts_of(outcome)["source list"] == "skipped"
     assert verdicts_of(outcome)["source read"] == "skipped"
 
@@ -180,8 +180,10 @@ def test_a_bucket_in_another_region_names_the_flag(check, account):
 
     found = lines_of(outcome)["source bucket"]
     assert outcome.code == 2
-    assert found["said"].startswith("The bucket s3://audio is in eu-central-1, and the jobs would")
-    assert found["todo"] == "Add --region eu-central-1."
+    assert found["message"].startswith(
+        "The bucket s3://audio is in eu-central-1, and the jobs would"
+    )
+    assert found["advice"] == "Add --region eu-central-1."
     assert verdicts_of(outcome)["source list"] == "skipped"
 
 
@@ -193,8 +195,8 @@ def test_an_endpoint_that_nobody_listens_at(check):
 
     found = lines_of(outcome)["source bucket"]
     assert outcome.code == 2
-    assert found["said"] == "No answer from 127.0.0.1:1: Connection refused."
-    assert "firewall" in found["todo"]
+    assert found["message"] == "No answer from 127.0.0.1:1: Connection refused."
+    assert "firewall" in found["advice"]
 
 
 def test_a_clock_that_is_off_is_a_problem(check, account):
@@ -203,8 +205,8 @@ def test_a_clock_that_is_off_is_a_problem(check, account):
         outcome = check("s3://audio/", "--json")
 
     assert outcome.code == 2
-    assert "clock is 11 min" in lines_of(outcome)["clock"]["said"]
-    assert "behind" in lines_of(outcome)["clock"]["said"]
+    assert "clock is 11 min" in lines_of(outcome)["clock"]["message"]
+    assert "behind" in lines_of(outcome)["clock"]["message"]
 
 
 def test_an_object_that_may_not_be_removed_stays_and_is_named(check, account):
@@ -215,7 +217,7 @@ def test_an_object_that_may_not_be_removed_stays_and_is_named(check, account):
         assert [path.name for path in (made.service.folder / "t").iterdir()] == [TRIAL_NAME]
     for outcome in outcomes:
         assert outcome.code == 0
-        assert f"s3://audio/t/{TRIAL_NAME} stays" in lines_of(outcome)["results write"]["said"]
+        assert f"s3://audio/t/{TRIAL_NAME} stays" in lines_of(outcome)["results write"]["message"]
 
 
 def test_an_object_of_somebody_else_is_left_as_it_is(check, account):
@@ -246,7 +248,7 @@ def test_a_source_without_recordings_is_a_warning(check, account, source, senten
 
     assert outcome.code == 0
     assert verdicts_of(outcome)["source list"] == "warning"
-    assert lines_of(outcome)["source list"]["said"] == sentence
+    assert lines_of(outcome)["source list"]["message"] == sentence
 
 
 ROLE = "arn:aws:iam::123456789012:role/teams/queue"
@@ -283,7 +285,7 @@ def test_iam_is_asked_whether_jobs_may_be_started(check, account, changes, verdi
 
     found = lines_of(outcome)["jobs start"]
     assert found["verdict"] == verdict
-    assert found["said"].startswith(sentence)
+    assert found["message"].startswith(sentence)
     assert outcome.code == (2 if verdict == "problem" else 0)
 
 
@@ -294,8 +296,8 @@ def test_what_iam_does_not_tell_can_not_be_told(check, account):
 
     assert outcome.code == 0
     assert verdicts_of(outcome)["jobs start"] == verdicts_of(outcome)["quotas"] == "skipped"
-    assert "can't be told without starting a job" in lines_of(outcome)["jobs start"]["said"]
-    assert "default is 250 jobs at once" in lines_of(outcome)["quotas"]["said"]
+    assert "can't be told without starting a job" in lines_of(outcome)["jobs start"]["message"]
+    assert "default is 250 jobs at once" in lines_of(outcome)["quotas"]["message"]
 
 
 @pytest.mark.parametrize(
@@ -318,7 +320,7 @@ def test_a_role_must_be_passed_be_trusted_and_have_rights(
 
     lines = [lines_of(outcome)[name] for name in ("role", "role rights")]
     assert [line["verdict"] for line in lines] == verdicts.split()
-    assert sentence in " ".join(line["said"] for line in lines)
+    assert sentence in " ".join(line["message"] for line in lines)
 
 
 def test_with_a_role_we_need_no_right_that_the_service_needs(check, account):
@@ -329,7 +331,7 @@ def test_with_a_role_we_need_no_right_that_the_service_needs(check, account):
 
     assert outcome.code == 0
     assert verdicts_of(outcome)["results write"] == "skipped"
-    assert "in the role" in lines_of(outcome)["results write"]["said"]
+    assert "in the role" in lines_of(outcome)["results write"]["message"]
 
 
 NAMED = f"""
@@ -401,7 +403,7 @@ def test_the_queue_of_events_is_looked_at(check, account, region, refused, found
         outcome = check("s3://audio/", "--events", url, "--json")
 
     line = lines_of(outcome)["events"]
-    assert f"{line['verdict']}: {line['said']}".startswith(found.format(url=url))
+    assert f"{line['verdict']}: {line['message']}".startswith(found.format(url=url))
 
 
 def test_root_credentials_are_a_warning(check, account):
@@ -411,7 +413,7 @@ def test_root_credentials_are_a_warning(check, account):
 
     assert outcome.code == 0
     assert verdicts_of(outcome)["credentials"] == "warning"
-    assert "iam apply" in lines_of(outcome)["credentials"]["todo"]
+    assert "iam apply" in lines_of(outcome)["credentials"]["advice"]
 
 
 def test_a_session_token_that_nobody_renews_is_a_warning(check, account):
@@ -422,7 +424,7 @@ def test_a_session_token_that_nobody_renews_is_a_warning(check, account):
         outcome = check("s3://audio/", "--json")
 
     assert verdicts_of(outcome)["credentials"] == "warning"
-    assert "token" in lines_of(outcome)["credentials"]["said"]
+    assert "token" in lines_of(outcome)["credentials"]["message"]
 
 
 def test_an_account_that_does_not_say_who_we_are_is_no_problem(check, account):
@@ -455,8 +457,8 @@ def test_files_of_another_run_are_problems(check, recordings):
     foreign = check(recordings, "--output", "notes.jsonl", "--json")
 
     assert other.code == foreign.code == 2
-    assert "belongs to s3://calls/, not to file://" in lines_of(other)["state"]["said"]
-    assert "knows nothing of it" in lines_of(foreign)["output"]["said"]
+    assert "belongs to s3://calls/, not to file://" in lines_of(other)["state"]["message"]
+    assert "knows nothing of it" in lines_of(foreign)["output"]["message"]
 
 
 def test_a_run_that_is_under_way_is_a_warning(check, recordings):
@@ -466,7 +468,7 @@ def test_a_run_that_is_under_way_is_a_warning(check, recordings):
 
     assert outcome.code == 0
     assert verdicts_of(outcome)["state"] == "warning"
-    assert f"process {os.getpid()}" in lines_of(outcome)["state"]["said"]
+    assert f"process {os.getpid()}" in lines_of(outcome)["state"]["message"]
 
 
 def test_a_folder_that_can_not_be_written_is_a_problem(check, recordings):
@@ -475,7 +477,7 @@ def test_a_folder_that_can_not_be_written_is_a_problem(check, recordings):
 
     assert outcome.code == 2
     assert verdicts_of(outcome)["output"] == verdicts_of(outcome)["state"] == "problem"
-    assert lines_of(outcome)["output"]["said"].startswith("The folder /")
+    assert lines_of(outcome)["output"]["message"].startswith("The folder /")
 
 
 @pytest.mark.parametrize("setting", ['heartbeat_file = "/proc/none/beat"', "metrics_port = {port}"])

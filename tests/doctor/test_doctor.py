@@ -18,12 +18,12 @@ from pipeline.doctor.findings import (
     Line,
     Verdict,
     conclusion,
-    of_error,
+    finding_of,
     ok,
     report,
 )
 from pipeline.doctor.machine import of_space
-from pipeline.doctor.runner import Check, examine, once, told
+from pipeline.doctor.runner import Check, constant, once, run_checks
 from pipeline.errors import (
     BadSettings,
     Denied,
@@ -40,7 +40,7 @@ def line(verdict: Verdict) -> Line:
 
 
 async def lines_of(*checks: Check, seconds: float = 5.0) -> list[Line]:
-    return [line async for line in examine(checks, seconds)]
+    return [line async for line in run_checks(checks, seconds)]
 
 
 async def test_lines_come_in_their_order_however_long_each_takes():
@@ -57,7 +57,7 @@ async def test_lines_come_in_their_order_however_long_each_takes():
 
     lines = await lines_of(Check("a", first), Check("b", second))
 
-    assert [(each.check, each.said) for each in lines] == [("a", "First."), ("b", "Second.")]
+    assert [(each.check, each.message) for each in lines] == [("a", "First."), ("b", "Second.")]
 
 
 async def test_what_takes_too_long_hides_no_other_line():
@@ -66,11 +66,13 @@ async def test_what_takes_too_long_hides_no_other_line():
     async def stuck():
         await asyncio.Event().wait()
 
-    lines = await lines_of(Check("stuck", stuck), Check("well", told(ok("Well."))), seconds=0.05)
+    lines = await lines_of(
+        Check("stuck", stuck), Check("well", constant(ok("Well."))), seconds=0.05
+    )
 
     assert [each.verdict for each in lines] == [Verdict.PROBLEM, Verdict.OK]
-    assert lines[0].said == "No answer within 0.05 seconds."
-    assert "firewall" in lines[0].todo
+    assert lines[0].message == "No answer within 0.05 seconds."
+    assert "firewall" in lines[0].advice
 
 
 async def test_what_no_run_needs_is_skipped_where_no_answer_comes():
@@ -82,7 +84,7 @@ async def test_what_no_run_needs_is_skipped_where_no_answer_comes():
     [line] = await lines_of(Check("quotas", stuck, needed=False), seconds=0.05)
 
     assert line.verdict is Verdict.SKIPPED
-    assert line.said == "No answer within 0.05 seconds; no run needs one."
+    assert line.message == "No answer within 0.05 seconds; no run needs one."
 
 
 @pytest.mark.parametrize("error", [Denied("No."), RuntimeError("a bug"), KeyError("a")])
@@ -92,7 +94,7 @@ async def test_what_fails_hides_no_other_line(error):
     async def fails():
         raise error
 
-    lines = await lines_of(Check("bad", fails), Check("well", told(ok("Well."))))
+    lines = await lines_of(Check("bad", fails), Check("well", constant(ok("Well."))))
 
     assert [each.verdict for each in lines] == [Verdict.PROBLEM, Verdict.OK]
 
@@ -119,7 +121,7 @@ async def test_what_several_lines_need_is_asked_for_once():
 
 
 @pytest.mark.parametrize(
-    ("error", "said", "todo"),
+    ("error", "message", "advice"),
     [
         (
             meaning(LIST, "AccessDenied", "Access Denied"),
@@ -140,14 +142,14 @@ async def test_what_several_lines_need_is_asked_for_once():
         (BadSettings("There is no vocabulary x."), "There is no vocabulary x.", ""),
     ],
 )
-def test_an_error_says_what_is_wrong_and_apart_from_it_what_to_do(error, said, todo):
+def test_an_error_says_what_is_wrong_and_apart_from_it_what_to_do(error, message, advice):
     """What to do stands on a line of its own, so it is taken out of the sentence."""
-    found = of_error(error)
+    found = finding_of(error)
 
     assert found.verdict is Verdict.PROBLEM
-    assert found.said.endswith(said)
-    assert todo in found.todo
-    assert "run the same" not in found.said + found.todo
+    assert found.message.endswith(message)
+    assert advice in found.advice
+    assert "run the same" not in found.message + found.advice
 
 
 def test_of_many_tries_the_last_failure_is_told():
@@ -155,7 +157,7 @@ def test_of_many_tries_the_last_failure_is_told():
     error = ServiceUnreachable("Cut off. That was so 5 times; run the same command again.")
     error.__cause__ = Unavailable("Cut off.")
 
-    assert of_error(error).said == "Cut off."
+    assert finding_of(error).message == "Cut off."
 
 
 @pytest.mark.parametrize(
@@ -216,7 +218,7 @@ def test_a_wrong_clock_is_a_problem_beyond_five_minutes(seconds, verdict, word):
     found = of_skew(seconds)
 
     assert found.verdict is verdict
-    assert word in found.said
+    assert word in found.message
 
 
 @pytest.mark.parametrize("date", ["", "yesterday", "Mon, 99 Nov 2026 00:00:00 GMT"])
@@ -271,7 +273,7 @@ def test_quotas_that_are_not_named_are_the_documented_ones():
     found = of_quotas([STARTS], Config())
 
     assert found.verdict is Verdict.SKIPPED
-    assert "250 jobs at once" in found.said
+    assert "250 jobs at once" in found.message
 
 
 @given(st.sampled_from(["", "t", "t/", "a/b/"]), st.text("abc-", max_size=9))

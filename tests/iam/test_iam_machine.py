@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 from pipeline.aws.session import connect
 from pipeline.config.schema import Aws
 from pipeline.errors import BadSettings, ServiceUnreachable
-from pipeline.iam import apply
 from pipeline.iam.account import Account
-from pipeline.iam.apply import make
-from pipeline.iam.current import find
+from pipeline.iam.apply import apply
+from pipeline.iam.current import read_current
 from pipeline.iam.diff import Change, Kind, Part
 from pipeline.iam.profiles import Key, Profiles, with_key
 from pipeline.net.wait_times import WaitTimes
@@ -141,7 +140,7 @@ async def iam(answers, monkeypatch):
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    monkeypatch.setattr(apply, "_FIRST_PAUSE", 0.001)
+    monkeypatch.setattr("pipeline.iam.apply._FIRST_PAUSE", 0.001)
     port = runner.addresses[0][1]
     settings = Aws(region="us-east-1", endpoint_url=f"http://127.0.0.1:{port}")
     try:
@@ -159,7 +158,7 @@ async def test_what_was_just_made_may_not_be_known_yet(monkeypatch):
     """IAM is known to take seconds until all of it knows a new user: attaching is tried again."""
     unknown = (404, ERROR.format("NoSuchEntity"))
     async with iam([unknown, unknown, DONE], monkeypatch) as (account, asked):
-        await make(account, ATTACHED)
+        await apply(account, ATTACHED)
 
     assert [each["Action"] for each in asked] == [["AttachUserPolicy"]] * 3
 
@@ -168,7 +167,7 @@ async def test_what_stays_unknown_ends_with_a_sentence(monkeypatch):
     """After half a minute it is said, and the same command goes on later."""
     async with iam([(404, ERROR.format("NoSuchEntity"))], monkeypatch) as (account, _):
         with pytest.raises(ServiceUnreachable, match=r"Run the same command again later\.$"):
-            await make(account, ATTACHED)
+            await apply(account, ATTACHED)
 
 
 async def test_who_was_quicker_is_no_fault(monkeypatch):
@@ -176,7 +175,7 @@ async def test_who_was_quicker_is_no_fault(monkeypatch):
     change = Change(Part(Kind.USER, "nightly"), None, {})
     async with iam([(409, ERROR.format("EntityAlreadyExists"))], monkeypatch) as (account, asked):
         with pytest.raises(BadSettings, match="Run the same command again"):
-            await make(account, change)
+            await apply(account, change)
 
     assert len(asked) == 1
 
@@ -192,7 +191,7 @@ async def test_a_list_is_read_to_its_end(monkeypatch):
     cut = "<IsTruncated>true</IsTruncated><Marker>more</Marker>"
     answers = [(200, page.format("other", cut)), (200, page.format("p", ""))]
     async with iam(answers, monkeypatch) as (account, asked):
-        found = await find(account, {ATTACHED.part: ATTACHED.after})
+        found = await read_current(account, {ATTACHED.part: ATTACHED.after})
 
     assert found == {ATTACHED.part: ATTACHED.after}
     assert asked[1]["Marker"] == ["more"]

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.errors import OutputUnusable
 from pipeline.label_studio.delivery import unsettled
-from pipeline.label_studio.push_ledger import Memory, Place, project_key, remembering
+from pipeline.label_studio.push_ledger import Place, PushLedger, opened_ledger, project_key
 
 PROJECT = project_key("https://labels.example.com/projects/12", "2026-11-23T12:00:00Z")
 
@@ -23,10 +23,10 @@ def output(tmp_path):
 
 def remembered(output, place: Place, review_below: float = 0.0) -> Place:
     """The place that the next push begins at."""
-    with remembering(output) as memory:
-        memory.keep(PROJECT, place)
-    with remembering(output) as memory:
-        return memory.place(PROJECT, review_below)
+    with opened_ledger(output) as ledger:
+        ledger.keep(PROJECT, place)
+    with opened_ledger(output) as ledger:
+        return ledger.place(PROJECT, review_below)
 
 
 def test_next_push_begins_where_the_last_one_ended(output):
@@ -35,8 +35,8 @@ def test_next_push_begins_where_the_last_one_ended(output):
 
     assert place.size == 20
     assert stat.S_IMODE(output.with_name("tasks.jsonl.pushed").stat().st_mode) == 0o600
-    with remembering(output) as memory:
-        assert memory.place("https://labels.example.com/projects/1", 0.0).size == 0
+    with opened_ledger(output) as ledger:
+        assert ledger.place("https://labels.example.com/projects/1", 0.0).size == 0
 
 
 def test_project_of_a_server_that_was_set_up_anew_is_another_one(output):
@@ -44,15 +44,15 @@ def test_project_of_a_server_that_was_set_up_anew_is_another_one(output):
     remembered(output, Place(20))
     other = project_key("https://labels.example.com/projects/12", "2026-11-24T12:00:00Z")
 
-    with remembering(output) as memory:
-        assert memory.place(other, 0.0).size == 0
+    with opened_ledger(output) as ledger:
+        assert ledger.place(other, 0.0).size == 0
 
 
 @pytest.mark.parametrize("change", ["rewritten", "shortened", "gone"])
 def test_place_in_another_output_does_not_count(output, change):
     """When the output is not what it was, every task is looked up again."""
-    with remembering(output) as memory:
-        memory.keep(PROJECT, Place(20))
+    with opened_ledger(output) as ledger:
+        ledger.keep(PROJECT, Place(20))
     if change == "rewritten":
         output.write_bytes(b"987654321\n" * 3)
     elif change == "shortened":
@@ -60,8 +60,8 @@ def test_place_in_another_output_does_not_count(output, change):
     else:
         output.unlink()
 
-    with remembering(output) as memory:
-        assert memory.place(PROJECT, 0.0) == Place()
+    with opened_ledger(output) as ledger:
+        assert ledger.place(PROJECT, 0.0) == Place()
 
 
 def test_other_choice_of_tasks_begins_anew(output):
@@ -80,15 +80,15 @@ def test_damaged_memory_is_a_lost_one(output, content):
     """Whatever the file holds, the push goes on by looking every task up."""
     output.with_name("tasks.jsonl.pushed").write_bytes(content)
 
-    assert Memory(output.with_name("tasks.jsonl.pushed"), output).place(PROJECT, 0.0) == Place()
+    assert PushLedger(output.with_name("tasks.jsonl.pushed"), output).place(PROJECT, 0.0) == Place()
 
 
 def test_one_push_at_a_time(output):
     """Two pushes of one output would be two writers."""
     with (
-        remembering(output),
+        opened_ledger(output),
         pytest.raises(OutputUnusable, match="Another push"),
-        remembering(output),
+        opened_ledger(output),
     ):
         pass
 

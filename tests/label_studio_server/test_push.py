@@ -655,9 +655,9 @@ def test_legacy_token_that_is_switched_off_is_explained(run, tmp_path):
 def test_two_pushes_of_one_output_do_not_meet(run, push, label_studio, project):
     """A second push waits its turn, as two writers would cost predictions."""
     add_tasks(run.folder, many(1))
-    from pipeline.label_studio.push_ledger import remembering
+    from pipeline.label_studio.push_ledger import opened_ledger
 
-    with remembering(run.folder / "tasks.jsonl"):
+    with opened_ledger(run.folder / "tasks.jsonl"):
         outcome = push("--project", project)
 
     assert outcome.code == 2

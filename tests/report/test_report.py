@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import BadSettings, StateUnusable
 from pipeline.html.page import document, table
-from pipeline.label_studio.push_ledger import Place, remembering
+from pipeline.label_studio.push_ledger import Place, opened_ledger
 from pipeline.model import TranscriptStats
 from pipeline.monitoring.summary import Failure, Failures, Files
 from pipeline.report import sentences
@@ -411,7 +411,7 @@ def run_page(run: Any) -> str:
 def test_a_label_studio_that_does_not_answer_is_no_obstacle(run):
     """Without the server the page has the project's address and no links to tasks, and says so."""
     a_night(run.folder / "tasks.jsonl.state")
-    with remembering(run.folder / "tasks.jsonl") as memory:
+    with opened_ledger(run.folder / "tasks.jsonl") as memory:
         memory.keep("http://127.0.0.1:9/projects/3 of 2026", Place(size=10))
 
     silent = run("report")

@@ -15,7 +15,7 @@ from pipeline.files import replacing
 from pipeline.model import Line
 from pipeline.stages.writer import Output
 from pipeline.tasks import export, export_shards
-from pipeline.tasks.export_shards import write_parts
+from pipeline.tasks.export_shards import write_shards
 from tests.support.state_files import begun, running
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Night:
 
     def export(self) -> list[Path]:
         """Seal what is new."""
-        return list(write_parts(self.tasks, self.state, self.to))
+        return list(write_shards(self.tasks, self.state, self.to))
 
     def names(self) -> list[str]:
         """What lies in the folder."""
@@ -129,7 +129,7 @@ def test_a_ledger_that_can_not_be_read_is_refused(night):
 def test_two_exports_at_once_are_refused(night):
     """The second of two exports into one folder seals nothing."""
     night.add(3)
-    first = write_parts(night.tasks, night.state, night.to)
+    first = write_shards(night.tasks, night.state, night.to)
     next(first)
 
     with pytest.raises(OutputUnusable, match="Another export writes to"):
@@ -140,7 +140,7 @@ def test_two_exports_at_once_are_refused(night):
 def test_a_folder_that_can_not_be_made_is_named(night):
     """A file in the place of the folder is refused with one sentence."""
     with pytest.raises(OutputUnusable, match="can't be written: "):
-        list(write_parts(night.tasks, night.state, night.tasks))
+        list(write_shards(night.tasks, night.state, night.tasks))
 
 
 @settings(
