@@ -183,5 +183,17 @@ class Line(NamedTuple):
     heard: TranscriptStats = TranscriptStats()
 
 
+class Cost(msgspec.Struct, frozen=True):
+    """What transcripts cost, and by what that is reckoned.
+
+    `billed_seconds` are of audio; `prices_date` says when and where the prices held.
+    """
+
+    amount: float
+    currency: str
+    billed_seconds: int
+    prices_date: str
+
+
 def _in_order(labels: Iterable[str | None]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(label for label in labels if label))

@@ -14,33 +14,20 @@ if TYPE_CHECKING:
     from pipeline.monitoring.snapshot import RunStatus
 
 
-class Heartbeat(msgspec.Struct, frozen=True):
-    """A sign of life: counts are of recordings, but for `listed`, of objects.
+def heartbeat(status: RunStatus) -> bytes:
+    """A sign of life as one line of JSON: counts are of recordings, but for `listed`, of objects.
 
     `time` is UTC; `exit_code` is null while the run goes on.
     """
-
-    time: str
-    run_id: str
-    pid: int
-    listed: int
-    in_flight: int
-    written: int
-    failed: int
-    exit_code: int | None
-
-
-def heartbeat(status: RunStatus) -> bytes:
-    """The heartbeat at this moment, as one line of JSON."""
-    snapshot = status.take()
-    beat = Heartbeat(
-        time=moment(datetime.now(UTC)),
-        run_id=RUN_ID,
-        pid=os.getpid(),
-        listed=snapshot.listed,
-        in_flight=snapshot.in_flight,
-        written=snapshot.written,
-        failed=snapshot.failed,
-        exit_code=status.exit_code,
-    )
+    run = status.take()
+    beat = {
+        "time": moment(datetime.now(UTC)),
+        "run_id": RUN_ID,
+        "pid": os.getpid(),
+        "listed": run.listed,
+        "in_flight": run.in_flight,
+        "written": run.written,
+        "failed": run.failed,
+        "exit_code": status.exit_code,
+    }
     return msgspec.json.encode(beat) + b"\n"

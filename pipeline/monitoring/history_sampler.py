@@ -6,6 +6,8 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from pipeline import __version__
 from pipeline.state.history import Sample, Settings, add_sample, thin_samples
 
@@ -70,17 +72,5 @@ async def _keep_samples(state: StateWriter, take: Take) -> None:
 
 
 def sample_of(snapshot: RunSnapshot) -> Sample:
-    """What is remembered of a snapshot."""
-    return Sample(
-        at=snapshot.at,
-        listed=snapshot.listed,
-        started=snapshot.jobs,
-        in_flight=snapshot.in_flight,
-        slots=snapshot.slots.found,
-        written=snapshot.written,
-        silent=snapshot.silent,
-        failed=snapshot.failed,
-        refused=sum(snapshot.refused.values()) + snapshot.refused_starts,
-        waits={limit: round(seconds, 2) for limit, seconds in snapshot.waits.items()},
-        cost=round(snapshot.cost.amount, 4) if snapshot.cost else 0.0,
-    )
+    """What is kept of a snapshot."""
+    return msgspec.convert(snapshot, Sample, from_attributes=True)

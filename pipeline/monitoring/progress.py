@@ -26,6 +26,7 @@ _BAR_SECONDS = 0.5
 _NOTE_SECONDS = 1.0
 _COUNT_SECONDS = 3.0
 _WINDOW_SECONDS = 60.0
+_LOGGED = ("listed", "listing_done", "jobs", "in_flight", "written", "failed")
 
 
 class Style(StrEnum):
@@ -70,19 +71,11 @@ class Progress(NamedTuple):
         return " · ".join(parts)
 
     def facts(self) -> dict[str, Any]:
-        """The same counts by name, as a log has them."""
+        """The same by name, as a log has it."""
         run = self.run
-        return {
-            "listed": run.listed,
-            "listing_done": run.listing_done,
-            "skipped": sum(run.skipped.values()),
-            "started": run.jobs,
-            "in_flight": run.in_flight,
-            "written": run.written,
-            "failed": run.failed,
-            "left": self.left,
-            "rate": self.rate,
-        }
+        counts = {name: getattr(run, name) for name in _LOGGED}
+        skipped = sum(run.skipped.values())
+        return counts | {"skipped": skipped, "left": self.left, "rate": self.rate}
 
 
 class ProgressMeter:

@@ -198,7 +198,7 @@ def run_lines(taken: Sequence[Sample]) -> Iterator[str]:
         return
     last = taken[-1]
     yield f"Pace:      {sparkline(taken)}"
-    yield f"Slots:     {last.in_flight:,} jobs in flight, {last.slots:,} slots found"
+    yield f"Slots:     {last.in_flight:,} jobs in flight, {last.slots_found:,} slots found"
     recent = next(each for each in taken if last.at - each.at <= _RECENT_SECONDS)
     seconds = last.at - recent.at
     grown = {limit: total - recent.waits.get(limit, 0.0) for limit, total in last.waits.items()}

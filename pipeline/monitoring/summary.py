@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
 from pipeline import __version__
 from pipeline.logs import RUN_ID, moment
-from pipeline.monitoring.snapshot import NO_FREE_SLOT, Cost, take_snapshot
-from pipeline.stages.stage_times import StageTotal
+from pipeline.model import Cost  # noqa: TC001 # msgspec reads the annotation
+from pipeline.monitoring.snapshot import NO_FREE_SLOT, take_snapshot
 
 if TYPE_CHECKING:
     from pipeline.monitoring.snapshot import RunSnapshot
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pipeline.state.reader import Counts as StateCounts
     from pipeline.state.reader import StateReader
 
+_Number = TypeVar("_Number", int, float)
 _SHOWN_FAILURES = 5
 OVER_BUDGET = 3
 """The exit code of a run that a budget ended with work left."""
@@ -93,6 +94,13 @@ class Files(msgspec.Struct, frozen=True, omit_defaults=True):
     failures: str = ""
 
 
+class StageTotal(msgspec.Struct, frozen=True):
+    """What `count` recordings spent in one stage, in seconds altogether."""
+
+    count: int
+    seconds: float
+
+
 class RunFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is known of a run, ended or not; what does not apply is absent.
 
@@ -148,11 +156,11 @@ def summarise(run: Run, exit_code: int, stopped: str = "") -> Summary:
         seconds=round(snapshot.seconds, 3),
         counts=_counts(snapshot, state),
         balance=balance(snapshot, state.selected()),
-        limits=Limits(config.most_in_flight, snapshot.slots.found, config.limits.start_rate),
-        waits={limit: round(s, 3) for limit, s in snapshot.waits.items() if s},
-        calls={name: count for name, count in snapshot.calls.items() if count},
-        refused=_refused(snapshot),
-        cost=snapshot.cost and replace(snapshot.cost, amount=round(snapshot.cost.amount, 4)),
+        limits=Limits(config.most_in_flight, snapshot.slots_found, config.limits.start_rate),
+        waits=_not_zero(snapshot.waits),
+        calls=_not_zero(snapshot.calls),
+        refused=_not_zero(snapshot.refused | {NO_FREE_SLOT: snapshot.refused_starts}),
+        cost=snapshot.cost,
         stages={
             stage: StageTotal(spent.count, round(spent.seconds, 3))
             for stage, spent in snapshot.stages.items()
@@ -170,16 +178,9 @@ def summarise(run: Run, exit_code: int, stopped: str = "") -> Summary:
 
 def _counts(run: RunSnapshot, state: StateReader) -> Counts:
     stand = state.counts()
-    return Counts(
-        listed=run.listed,
-        skipped=run.skipped,
-        started=run.started,
-        adopted=run.adopted,
-        resumed=run.resumed,
-        written=run.written,
-        silent=run.silent,
+    return replace(
+        msgspec.convert(run, Counts, from_attributes=True),
         failed=sum(state.failures().values()),
-        postponed=run.postponed,
         pending=stand.pending,
         in_flight=stand.in_flight,
         tasks=state.output_lines,
@@ -196,10 +197,8 @@ def _failures(state: StateReader) -> Failures | None:
     )
 
 
-def _refused(run: RunSnapshot) -> dict[str, int]:
-    """How many calls were refused, by operation, and starts for want of a slot."""
-    refused = run.refused | {NO_FREE_SLOT: run.refused_starts}
-    return {name: count for name, count in refused.items() if count}
+def _not_zero(values: dict[str, _Number]) -> dict[str, _Number]:
+    return {name: value for name, value in values.items() if value}
 
 
 def balance(run: RunSnapshot, touched: StateCounts) -> Balance:

@@ -58,7 +58,7 @@ def slots_figure(night: RunRecord) -> str:
         for brake, seconds in sentences.brake_shares(bound)
     ]
     rows = [
-        (clock(each.at), f"{each.in_flight:,}", f"{each.slots:,}", f"{each.refused:,}")
+        (clock(each.at), f"{each.in_flight:,}", f"{each.slots_found:,}", f"{each.refused_calls:,}")
         for each in _some(seen)
     ]
     return _figure(
@@ -71,20 +71,24 @@ def slots_figure(night: RunRecord) -> str:
 def _most_slots(seen: Sequence[Sample], allowed: int) -> float:
     """The highest figure to draw: a limit that was never met would press all else flat."""
     used = max(each.in_flight for each in seen)
-    found = [each.slots for each in seen if each.slots < allowed or each.slots <= 2 * used]
+    found = [
+        each.slots_found
+        for each in seen
+        if each.slots_found < allowed or each.slots_found <= 2 * used
+    ]
     return max([used, 1, *(each for each in found if each <= 2 * max(used, 1))])
 
 
 def _limits(seen: Sequence[Sample], place: Callable[[float], float], top: float) -> Iterable[str]:
     """The slots there are as steps, where they fit into the plot."""
-    for fits, group in groupby(seen, key=lambda each: each.slots <= top):
+    for fits, group in groupby(seen, key=lambda each: each.slots_found <= top):
         if not fits:
             continue
         points: list[tuple[float, float]] = []
         for each in group:
             if points:
                 points.append((place(each.at), points[-1][1]))
-            points.append((place(each.at), each.slots / top))
+            points.append((place(each.at), each.slots_found / top))
         yield curve("quota", points)
 
 
@@ -111,7 +115,7 @@ def throughput_figure(night: RunRecord) -> str:
     if any(found.failed):
         legend.append(("lost", f"failed, a {found.unit}"))
     rows = [
-        (clock(each.at), f"{each.written:,}", f"{each.failed:,}", f"{each.started:,}")
+        (clock(each.at), f"{each.written:,}", f"{each.failed:,}", f"{each.jobs:,}")
         for each in _some(seen)
     ]
     return _figure(

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pipeline.errors import BadSettings, StateUnusable
-from pipeline.monitoring.snapshot import Cost
 from pipeline.monitoring.summary import (
     OVER_BUDGET,
     Counts,
@@ -198,7 +197,6 @@ def _so_far(state: StateReader, past: PastRun, sample: Sample, *, last: bool) ->
         counts=Counts(
             listed=sample.listed,
             skipped=state.skipped() if last else {},
-            started=sample.started,
             written=sample.written,
             silent=sample.silent,
             failed=sum(failures.values()) if last else sample.failed,
@@ -207,10 +205,12 @@ def _so_far(state: StateReader, past: PastRun, sample: Sample, *, last: bool) ->
             tasks=state.output_lines,
         ),
         limits=Limits(
-            settings.most_in_flight, sample.slots or settings.most_in_flight, settings.start_rate
+            settings.most_in_flight,
+            sample.slots_found or settings.most_in_flight,
+            settings.start_rate,
         ),
         waits=sample.waits,
-        cost=Cost(sample.cost, settings.currency, 0, settings.prices_date) if sample.cost else None,
+        cost=sample.cost,
         failures=Failures(failures) if failures else None,
         files=Files(output=settings.output, state=str(state.path)),
     )

@@ -21,12 +21,11 @@ class Stage(StrEnum):
     WRITE = "write"
 
 
-class Histogram:
+class Histogram(msgspec.Struct):
     """Durations, counted by bucket; `seconds` is their sum."""
 
-    def __init__(self) -> None:
-        self.buckets = [0] * (len(BOUNDS) + 1)
-        self.seconds = 0.0
+    buckets: list[int] = msgspec.field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
+    seconds: float = 0.0
 
     def add(self, seconds: float) -> None:
         """Count one duration."""
@@ -37,13 +36,6 @@ class Histogram:
     def count(self) -> int:
         """How many there were."""
         return sum(self.buckets)
-
-
-class StageTotal(msgspec.Struct, frozen=True):
-    """What `count` recordings spent in one stage, in seconds altogether."""
-
-    count: int
-    seconds: float
 
 
 class StageTimes:
@@ -92,13 +84,6 @@ class StageTimes:
         """The job's line is committed."""
         if (since := self._handed.pop(job, None)) is not None:
             self.stages[Stage.WRITE].add(now - since)
-
-    def spent(self) -> dict[str, StageTotal]:
-        """What was spent in each stage so far, by those that have passed it."""
-        return {
-            stage.value: StageTotal(each.count, round(each.seconds, 3))
-            for stage, each in self.stages.items()
-        }
 
     def left(self, job: str) -> None:
         """The recording ends otherwise, or begins anew."""

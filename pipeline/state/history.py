@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import msgspec
 
 from pipeline.errors import CannotRun
+from pipeline.model import Cost  # noqa: TC001 # msgspec reads the annotation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -45,22 +46,23 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True):
 class Sample(msgspec.Struct, frozen=True, omit_defaults=True):
     """A run at one moment: `at` is in seconds since the epoch, counts are of recordings.
 
-    All but `in_flight` and `slots` only grow: `slots` is how many jobs may run at once as far as
-    was found by then, `refused` counts calls that were throttled or found no free slot, `waits` are
-    seconds by the limit that was waited for, `cost` is in the currency of the price list.
+    All but `in_flight` and `slots_found` only grow. `jobs` were started, found existing or taken
+    over from an earlier run, `slots_found` is how many may run at once as far as was found by then,
+    `refused_calls` were throttled or found no free slot, `waits` are seconds by the limit that was
+    waited for. `cost` is None where nothing is paid, as for a folder.
     """
 
-    at: float
+    at: float = 0.0
     listed: int = 0
-    started: int = 0
+    jobs: int = 0
     in_flight: int = 0
-    slots: int = 0
+    slots_found: int = 0
     written: int = 0
     silent: int = 0
     failed: int = 0
-    refused: int = 0
+    refused_calls: int = 0
     waits: dict[str, float] = {}
-    cost: float = 0.0
+    cost: Cost | None = None
 
 
 class PastRun(NamedTuple):

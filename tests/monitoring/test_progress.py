@@ -38,10 +38,10 @@ SNAPSHOT = RunSnapshot(
     listed=12_345,
     listing_done=True,
     skipped={"not audio": 45},
-    started=2_000,
+    jobs=2_000,
     in_flight=250,
     written=1_700,
-    failures={"too long": 50},
+    failed=50,
 )
 EMPTY = RunSnapshot(source="s3://calls/")
 

@@ -9,15 +9,8 @@ import msgspec
 import pytest
 
 from pipeline.config.pricing import FREE, Item
-from pipeline.monitoring.snapshot import (
-    Cost,
-    RunSnapshot,
-    RunStatus,
-    Slots,
-    StageDurations,
-    settles,
-    take_snapshot,
-)
+from pipeline.model import Cost
+from pipeline.monitoring.snapshot import RunSnapshot, RunStatus, settles, take_snapshot
 from pipeline.stages.stage_times import BOUNDS
 from tests.support.idle_run import idle_run
 from tests.support.state_files import running
@@ -27,7 +20,11 @@ async def test_a_snapshot_has_the_run_s_own_counts(tmp_path):
     """What the stages count is in it, and the seconds of a wait that still goes on."""
     async with idle_run(tmp_path, most=7) as run:
         tracker, figures = run.tracker, run.tracker.figures
-        figures.listed, figures.started, figures.adopted = 9, 4, 2
+        figures.begun -= 1_000
+        figures.listed, figures.touched, figures.postponed = 9, 8, 6
+        figures.started, figures.adopted, figures.resumed = 4, 2, 1
+        figures.written, figures.silent = 5, 1
+        figures.notes.append("Something is new.")
         figures.skipped["not audio"] = 2
         figures.failures["too long"] = 3
         run.transcriber.start_calls.calls, run.transcriber.start_calls.refused = 13, 2
@@ -45,11 +42,31 @@ async def test_a_snapshot_has_the_run_s_own_counts(tmp_path):
     assert found.refused["StartTranscriptionJob"] == 2
     assert (found.stages["start"].count, found.stages["start"].seconds) == (1, 2.5)
     assert len(found.stages["start"].buckets) == len(BOUNDS) + 1
-    assert (found.failed, found.jobs) == (3, 6)
-    counts = ("listed", "listing_done", "skipped", "started", "in_flight", "written", "slots")
-    assert [getattr(found, name) for name in (*counts, "refused_starts")] == [
-        *(9, False, {"not audio": 2}, 4, 2, 0, Slots(0, 7, 7), 3)
-    ]
+    expected = {
+        "source": "s3://calls/",
+        "listed": 9,
+        "listing_done": False,
+        "touched": 8,
+        "skipped": {"not audio": 2},
+        "started": 4,
+        "adopted": 2,
+        "resumed": 1,
+        "jobs": 7,
+        "in_flight": 2,
+        "written": 5,
+        "silent": 1,
+        "failures": {"too long": 3},
+        "failed": 3,
+        "postponed": 6,
+        "notes": ("Something is new.",),
+        "slots_held": 0,
+        "slots_found": 7,
+        "slots_allowed": 7,
+        "refused_starts": 3,
+        "refused_calls": 5,
+    }
+    assert {name: getattr(found, name) for name in expected} == expected
+    assert 1_000 <= found.seconds < 1_060
 
 
 async def test_a_snapshot_does_not_change(tmp_path):
@@ -59,7 +76,10 @@ async def test_a_snapshot_does_not_change(tmp_path):
         run.tracker.figures.skipped["not audio"] = 2
         run.tracker.figures.notes.append("Something is new.")
 
-        assert (before.skipped, before.notes) == ({}, ())
+        run.tracker.figures.passage.taken("job", 1)
+        run.tracker.figures.passage.runs("job", 3.5)
+
+        assert (before.skipped, before.notes, before.stages["start"].count) == ({}, (), 0)
         assert take_snapshot(run).notes == ("Something is new.",)
 
 
@@ -74,11 +94,6 @@ async def test_what_is_paid_is_in_it_and_a_folder_pays_nothing(tmp_path):
     assert paid is not None
     assert msgspec.structs.replace(paid, amount=0) == Cost(0, "USD", 60, paid.prices_date)
     assert paid.amount > 0
-
-
-def test_a_stage_counts_who_has_passed_it():
-    """Each recording is in one bucket."""
-    assert StageDurations((0, 2, 1), 7.5).count == 3
 
 
 @pytest.mark.parametrize(("code", "settled"), [(0, True), (1, True), (2, False), (130, False)])

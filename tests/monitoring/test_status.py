@@ -122,7 +122,7 @@ def test_slots_and_the_brake_of_the_last_minute_are_shown():
     taken = [
         sample(0, waits={"slots": 0.0, "GetObject": 0.0}),
         sample(100, 10, waits={"slots": 5.0, "GetObject": 90.0}),
-        sample(160, 40, in_flight=231, slots=250, waits={"slots": 59.0, "GetObject": 91.0}),
+        sample(160, 40, in_flight=231, slots_found=250, waits={"slots": 59.0, "GetObject": 91.0}),
     ]
 
     pace, slots, brake = run_lines(taken)

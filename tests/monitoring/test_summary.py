@@ -14,13 +14,15 @@ from pipeline.aws.s3 import S3
 from pipeline.aws.session import Session
 from pipeline.config.loading import resolve
 from pipeline.failures import NO_SPEECH, TOO_LONG, advice
-from pipeline.monitoring.snapshot import Cost, RunSnapshot
+from pipeline.model import Cost
+from pipeline.monitoring.snapshot import RunSnapshot
 from pipeline.monitoring.summary import (
     OVER_BUDGET,
     Balance,
     Failure,
     Failures,
     Files,
+    StageTotal,
     Summary,
     balance,
     summarise,
@@ -30,7 +32,6 @@ from pipeline.naming import S3Uri
 from pipeline.recordings.source import S3Source
 from pipeline.run import Run
 from pipeline.stages.job_tracker import JobTracker
-from pipeline.stages.stage_times import StageTotal
 from tests.conftest import ROOT
 from tests.support.state_files import begun, listed, running, written
 from tests.support.summaries import SUMMARY, changed

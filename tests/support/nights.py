@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec.structs import replace
 
-from pipeline.model import TranscriptStats
-from pipeline.monitoring.snapshot import Cost
+from pipeline.model import Cost, TranscriptStats
 from pipeline.monitoring.summary import Balance, Failures
 from pipeline.state.history import Sample, Settings, add_sample, begin_run, end_run, note_heard
 from tests.support.state_files import SOURCE, begun, running
@@ -97,9 +96,9 @@ def an_hour(count: int = 61, slots: int = 4) -> list[Sample]:
         Sample(
             at=BEGUN + n * step,
             listed=12,
-            started=n,
+            jobs=n,
             in_flight=min(n, slots),
-            slots=slots if n > slots else 1_000,
+            slots_found=slots if n > slots else 1_000,
             written=8 * n // (count - 1),
             failed=2 * n // (count - 1),
             waits={"slots": max(0.0, n * step - HOUR / 2)},

@@ -6,8 +6,14 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from pipeline.monitoring.summary import Balance, Counts, Files, Limits, Summary
-from pipeline.stages.stage_times import StageTotal
+from pipeline.monitoring.summary import (
+    Balance,
+    Counts,
+    Files,
+    Limits,
+    StageTotal,
+    Summary,
+)
 
 SUMMARY = Summary(
     run_id="20261123T020000Z-0a1b2c",
