@@ -306,6 +306,7 @@ class S3:
                 f"must run where the recordings are: add --region {region}."
             )
         error = meaning(f"{action} on {bucket}", code, words)
+        error.action = action
         if isinstance(error, NoAccess | Throttled | Unavailable):
             return error
         return unexpected(bucket, code, words)

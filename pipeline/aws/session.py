@@ -130,7 +130,7 @@ class Session:
             if signed < self._renewed_at:
                 return  # another call has renewed them in the meantime
             if time.monotonic() - self._renewed_at < _RENEWAL_SECONDS:
-                raise Expired(f"The session token has expired. {CREDENTIALS_STEP}")
+                raise Expired("The session token has expired", CREDENTIALS_STEP)
             await self.open()
             self._renewed_at = time.monotonic()
 

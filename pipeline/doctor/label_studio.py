@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     import aiohttp
 
     from pipeline.config.schema import Config
-    from pipeline.label_studio.client import Client, Project
+    from pipeline.label_studio.client import Client
+    from pipeline.label_studio.schema import Project
 
     Playing = Callable[[], Awaitable[str | None]]
     """A presigned URL of some recording, None where there is none to try."""
@@ -56,8 +57,8 @@ class LabelStudioChecks:
 
     async def token(self) -> Finding:
         """Whether the server knows the token, and who it is of."""
-        ask = partial(self._client.ask, "GET", "current-user/whoami")
-        who = msgspec.json.decode(await self._client.retried(ask), type=_Myself)
+        answer = await self._client.retried(self._client.ask, "GET", "current-user/whoami")
+        who = msgspec.json.decode(answer, type=_Myself)
         return ok(f"{self._client.url} knows the token, as {who.email}.")
 
     async def project(self) -> Finding:
@@ -86,7 +87,7 @@ class LabelStudioChecks:
             return skipped("The project could not be looked at.")
         if not self._bucket:
             return skipped("No bucket is named whose recordings could be heard.")
-        known = await self._client.retried(partial(self._client.storages, project.id))
+        known = await self._client.retried(self._client.storages, project.id)
         storages = [each for each in known if each.bucket == self._bucket]
         if not storages:
             return warning(storage_advice(self._address, self._bucket, ""))
@@ -113,7 +114,7 @@ class LabelStudioChecks:
 
     async def _asked(self) -> Project:
         number = self._config.label_studio.project
-        return await self._client.retried(partial(self._client.project, number))
+        return await self._client.retried(self._client.project, number)
 
     @property
     def _address(self) -> str:

@@ -82,7 +82,7 @@ async def language_model(transcribe: Service, name: str, language: str) -> Findi
         model: dict[str, Any] = answer["LanguageModel"]
         if model["ModelStatus"] != "COMPLETED":
             why = model.get("FailureReason", "Wait until it is COMPLETED.")
-            raise BadSettings(f"The language model {name} is {model['ModelStatus']}. {why}")
+            raise BadSettings(f"The language model {name} is {model['ModelStatus']}", why)
         return model
 
     asked = partial(transcribe.call, "DescribeLanguageModel", ModelName=name)

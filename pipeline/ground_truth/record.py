@@ -104,8 +104,8 @@ def opened_ground_truth(path: Path) -> BinaryIO:
     """
     if not path.exists():
         raise OutputUnusable(
-            f"There is no ground truth {path}. `transcribe-pipeline pull` writes it; name it with "
-            "--ground-truth."
+            f"There is no ground truth {path}",
+            "`transcribe-pipeline pull` writes it; name it with --ground-truth.",
         )
     return _opened(path)
 
@@ -137,7 +137,7 @@ def _opened(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
     except OSError as error:
-        raise OutputUnusable(f"{path} can't be read: {error.strerror}.") from error
+        raise OutputUnusable(f"{path} can't be read: {error.strerror}") from error
 
 
 def _each(
@@ -148,6 +148,6 @@ def _each(
             yield line if line.endswith(b"\n") else line + b"\n", decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise OutputUnusable(
-                f"Line {number} of {path} is no line of ground truth: {error}. Repair or "
-                "remove the line; or name another file with --ground-truth."
+                f"Line {number} of {path} is no line of ground truth: {error}",
+                "Repair or remove the line; or name another file with --ground-truth.",
             ) from error

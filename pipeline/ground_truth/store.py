@@ -204,4 +204,4 @@ def _writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OutputUnusable(f"{path} can't be written: {error.strerror}.") from error
+        raise OutputUnusable(f"{path} can't be written: {error.strerror}") from error

@@ -34,11 +34,21 @@ async def apply(account: Account, change: Change) -> None:
         try:
             return await _APPLIERS[change.part.kind](account, change)
         except ResourceTaken as error:
-            raise BadSettings(f"{error} Run the same command again.") from error
+            raise BadSettings(
+                error.sentence,
+                "Run the same command again.",
+                action=error.action,
+                message=error.message,
+            ) from error
         except ResourceMissing as error:
             missing = error
         await asyncio.sleep(_FIRST_PAUSE * 2**look)
-    raise ServiceUnreachable(f"{missing} Run the same command again later.") from missing
+    raise ServiceUnreachable(
+        missing.sentence,
+        "Run the same command again later.",
+        action=missing.action,
+        message=missing.message,
+    ) from missing
 
 
 async def _role(account: Account, change: Change) -> None:

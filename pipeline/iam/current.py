@@ -98,18 +98,19 @@ async def _key(account: Account, part: Part, profile: Any) -> Any:
         return None
     if held is None:
         raise BadSettings(
-            f"The user {part.name} has {len(states)} access keys, as many as it may. Name the "
-            "profile that holds one with --key-profile, delete one, or add --no-key."
+            f"The user {part.name} has {len(states)} access keys, as many as it may",
+            "Name the profile that holds one with --key-profile, delete one, or add --no-key.",
         )
     if held not in states:
         raise BadSettings(
             f"The profile {profile} in {account.profiles.path} holds a key that is not one of "
-            f"{part.name}'s, and stays as it is. Name another one with --key-profile."
+            f"{part.name}'s, and stays as it is",
+            "Name another one with --key-profile.",
         )
     if states[held] != "Active":
         raise BadSettings(
-            f"The key {held} in the profile {profile} was made inactive. Activate it with `aws "
-            "iam update-access-key`, or delete it and the profile."
+            f"The key {held} in the profile {profile} was made inactive",
+            "Activate it with `aws iam update-access-key`, or delete it and the profile.",
         )
     return profile
 

@@ -128,7 +128,8 @@ def _refuse_too_large(document: dict[str, Any], arn: str) -> None:
     if size > _LARGEST_POLICY:
         raise BadSettings(
             f"The policy {arn.rpartition('/')[2]} would have {size:,} characters; IAM takes "
-            f"{_LARGEST_POLICY:,}. Name fewer buckets and prefixes, or a user for each part."
+            f"{_LARGEST_POLICY:,}",
+            "Name fewer buckets and prefixes, or a user for each part.",
         )
 
 
@@ -164,7 +165,8 @@ def refuse_strangers(changes: Sequence[Change]) -> None:
         if trusted - _trusted(change.after):
             raise BadSettings(
                 f"The role {change.part.name} is there already, and {', '.join(sorted(trusted))} "
-                "may take it on: it would lose that. Choose another name with --role."
+                "may take it on: it would lose that",
+                "Choose another name with --role.",
             )
 
 

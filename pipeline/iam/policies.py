@@ -63,9 +63,9 @@ class Owner(NamedTuple):
         if not named or (arn and arn[1] == self.account):
             return named
         if arn:
-            raise BadSettings(f"The role {named} is of another account than {self.account}.")
+            raise BadSettings(f"The role {named} is of another account than {self.account}")
         if not _ROLE_NAME.fullmatch(named):
-            raise BadSettings(f"{named!r} is no role: give its name or its ARN.")
+            raise BadSettings(f"{named!r} is no role: give its name or its ARN")
         return self.arn("iam", f"role/{named}")
 
     def key(self, named: str) -> str:
@@ -78,7 +78,7 @@ class Owner(NamedTuple):
             return named
         if not _KEY_ID.fullmatch(named):
             raise BadSettings(
-                f"{named!r} is no KMS key: give its id or ARN; a policy can't name an alias."
+                f"{named!r} is no KMS key: give its id or ARN; a policy can't name an alias"
             )
         return self.arn("kms", f"key/{named}")
 
@@ -92,7 +92,7 @@ class Owner(NamedTuple):
             return named
         queue = parse_queue_url(named)
         if queue is None:
-            raise BadSettings(f"{named!r} is no queue: give its URL or its ARN.")
+            raise BadSettings(f"{named!r} is no queue: give its URL or its ARN")
         return Owner(queue.account, queue.region or self.region).arn("sqs", queue.name)
 
 
@@ -215,7 +215,7 @@ def cors_rule(address: str) -> Document:
     """
     url = urlsplit(address)
     if url.scheme not in {"http", "https"} or not url.hostname or "*" in url.netloc:
-        raise BadSettings(f"{address!r} is no address of Label Studio: https://labels.example.com.")
+        raise BadSettings(f"{address!r} is no address of Label Studio: https://labels.example.com")
     return {
         "ID": CORS_ID,
         "AllowedOrigins": [f"{url.scheme}://{url.netloc}"],

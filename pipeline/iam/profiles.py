@@ -48,7 +48,7 @@ class Profiles:
             BadSettings: it gets its credentials in another way, or its name can't be one.
         """
         if not _NAME.fullmatch(profile):
-            raise BadSettings(f"{profile!r} can't be the name of a profile.")
+            raise BadSettings(f"{profile!r} can't be the name of a profile")
         here = _sections(self.path).get(profile, {})
         if "aws_access_key_id" in here:
             return here["aws_access_key_id"]
@@ -57,8 +57,9 @@ class Profiles:
         for name in (*here, *there):
             if name.startswith(_CREDENTIALS):
                 raise BadSettings(
-                    f"The profile {profile} gets its credentials elsewhere already ({name} in "
-                    "the AWS files). Name another one with --key-profile."
+                    f"The profile {profile} gets its credentials elsewhere already ({name} in the "
+                    "AWS files)",
+                    "Name another one with --key-profile.",
                 )
         return None
 
@@ -72,8 +73,8 @@ class Profiles:
         special = self.path.exists() and not self.path.is_file()
         if special or not os.access(folder, os.W_OK):
             raise OutputUnusable(
-                f"{self.path} can't be written, so no access key is made. "
-                "AWS_SHARED_CREDENTIALS_FILE names another file."
+                f"{self.path} can't be written, so no access key is made",
+                "AWS_SHARED_CREDENTIALS_FILE names another file.",
             )
 
     def write(self, profile: str, key: Key) -> None:
@@ -110,6 +111,6 @@ def _sections(path: Path) -> dict[str, dict[str, str]]:
     try:
         parser.read_string(path.read_text(encoding="utf-8") if path.exists() else "")
     except (OSError, UnicodeDecodeError, Error) as error:
-        words = printable(str(error).splitlines()[0])
-        raise BadSettings(f"{path} can't be read: {words}") from error
+        reason = printable(str(error).splitlines()[0])
+        raise BadSettings(f"{path} can't be read: {reason}") from error
     return {name.strip(): dict(parser[name]) for name in parser.sections()}

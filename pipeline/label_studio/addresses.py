@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from functools import partial
 from typing import TYPE_CHECKING
 
 from pipeline.errors import BadSettings
@@ -53,5 +52,5 @@ async def task_addresses(config: Config, project: str, job_names: Sequence[str])
     if server != url or not number.isdecimal() or not job_names:
         return {}
     async with connected(url, token) as client:
-        rows = await client.retried(partial(client.find_tasks, int(number), job_names))
+        rows = await client.retried(client.find_tasks, int(number), job_names)
     return {row.data.job_id: f"{project}/data?task={row.id}" for row in rows}

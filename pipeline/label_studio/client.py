@@ -9,15 +9,17 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, TypeVarTuple
 
 import aiohttp
 import msgspec
 from yarl import URL
 
 from pipeline.errors import BadSettings, Expired, NoAccess, Unavailable
-from pipeline.label_studio.errors import ACCESS_STEP, Credential, meaning, no_label_studio
+from pipeline.label_studio.errors import ACCESS_STEP, Credential, api_error, no_label_studio
 from pipeline.label_studio.filters import changed_filter, job_id_filter
+from pipeline.label_studio.schema import Changed, Imported, Page, Project, Storage, TaskRow
 from pipeline.label_studio.token import is_personal
 from pipeline.net.http import proxy_for
 from pipeline.net.retry import RateLimitedCall
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 T = TypeVar("T")
+Arguments = TypeVarTuple("Arguments")
 
 Query = dict[str, str] | list[tuple[str, str]]
 
@@ -39,71 +42,6 @@ _ACCESS_SECONDS = 240.0
 
 _FIRST_ERROR_STATUS = 300
 _PAGE = 1000
-
-
-class Control(msgspec.Struct, frozen=True):
-    """One control of a labeling configuration, as the server parses it."""
-
-    type: str
-    to_name: list[str]
-    labels: list[str] = []
-    dynamic_labels: bool = False
-
-
-class Project(msgspec.Struct, frozen=True):
-    """What the server says of a project; `model_version` is "" before the first prediction."""
-
-    id: int
-    created_at: str = ""
-    title: str = ""
-    label_config: str = ""
-    model_version: str | None = ""
-    task_number: int | None = 0
-    total_annotations_number: int | None = 0
-    parsed_label_config: dict[str, Control] | None = None
-
-
-class Imported(msgspec.Struct, frozen=True):
-    """What an import did; without counts the server goes on with it in the background."""
-
-    task_count: int | None = None
-    prediction_count: int | None = None
-
-
-class TaskData(msgspec.Struct, frozen=True):
-    """The part of a task's data by which it is found again."""
-
-    job_id: str = ""
-
-
-class TaskRow(msgspec.Struct, frozen=True):
-    """A task as the server has it."""
-
-    id: int
-    data: TaskData
-    total_predictions: int = 0
-
-
-class Changed(msgspec.Struct, frozen=True):
-    """A task that changed, and how many annotations it has now, without the skipped ones."""
-
-    id: int
-    total_annotations: int = 0
-
-
-class Page(msgspec.Struct, Generic[T], frozen=True):
-    """Some tasks, and how many there are with those that follow."""
-
-    tasks: list[T]
-    total: int
-
-
-class Storage(msgspec.Struct, frozen=True):
-    """An S3 source storage of a project; with `presign` browsers fetch from S3 themselves."""
-
-    id: int
-    bucket: str | None = None
-    presign: bool = False
 
 
 class _Person(msgspec.Struct, frozen=True):
@@ -143,14 +81,16 @@ class Client:
         self._refreshing = asyncio.Lock()
         self._operation = RateLimitedCall("Label Studio", _RATE, WaitTimes(), self._renew)
 
-    async def retried(self, attempt: Callable[[], Awaitable[T]]) -> T:
+    async def retried(
+        self, attempt: Callable[[*Arguments], Awaitable[T]], *arguments: *Arguments
+    ) -> T:
         """Make calls that may be made again, until they succeed.
 
         Raises:
             ServiceUnreachable: no usable answer for too long.
             CannotRun: an answer that trying again does not change.
         """
-        return await self._operation.call(attempt)
+        return await self._operation.call(partial(attempt, *arguments))
 
     async def project(self, number: int) -> Project:
         """A project by its number."""
@@ -282,12 +222,13 @@ class Client:
             ) as answer:
                 content = await answer.read()
         except aiohttp.InvalidURL as error:
-            raise BadSettings(f"{self.url} is no address of a server.") from error
+            raise BadSettings(f"{self.url} is no address of a server") from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            reason = str(error) or type(error).__name__
-            raise Unavailable(f"{self.url} does not answer ({reason.partition('?')[0]})") from error
+            reason = (str(error) or type(error).__name__).partition("?")[0]
+            raise Unavailable(f"{self.url} does not answer ({reason})", message=reason) from error
         if answer.status >= _FIRST_ERROR_STATUS:
-            raise meaning(self.url, answer.status, content, used)
+            action = f"{call.method} {url.path}"
+            raise api_error(self.url, action, answer.status, content, used)
         return content
 
     async def _authorization(self) -> str:
@@ -307,8 +248,8 @@ class Client:
         """Take a new access token, unless this one is newer than the call that failed with it."""
         if self._access_made > signed:
             raise NoAccess(
-                f"Label Studio at {self.url} does not take the access token that it made just "
-                f"now. {ACCESS_STEP}"
+                f"Label Studio at {self.url} does not take the access token that it made just now",
+                ACCESS_STEP,
             ) from Expired()
         self._access = ""
 

@@ -13,7 +13,7 @@ from pipeline.tasks.labeling_config import TaskKind, labeling_config
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.label_studio.client import Control, Project
+    from pipeline.label_studio.schema import Control, Project
     from pipeline.label_studio.task_lines import Result, TaskLine
 
 _VARIABLE = re.compile(r"""=\s*["']\$([A-Za-z_][A-Za-z0-9_]*)""")

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -24,8 +23,9 @@ from pipeline.text import printable
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable
 
-    from pipeline.label_studio.client import Client, Project, TaskRow
+    from pipeline.label_studio.client import Client
     from pipeline.label_studio.push_ledger import Place, PushLedger
+    from pipeline.label_studio.schema import Project, TaskRow
     from pipeline.label_studio.task_lines import TaskLine
 
 _SETTLING_SECONDS = 100.0
@@ -90,7 +90,7 @@ class Deliveries:
         waiting = batches(self._for_review(lines))
         while (batch := await asyncio.to_thread(next, waiting, None)) is not None:
             delivery = _Delivery(batch, tell)
-            await self._client.retried(partial(self._deliver, delivery))
+            await self._client.retried(self._deliver, delivery)
             self.stats.there += len(delivery.there_before)
             self.stats.refused += len(delivery.refused)
             self.stats.sent += len(batch) - len(delivery.there_before | delivery.refused)
@@ -171,7 +171,7 @@ class Deliveries:
         refused = self.stats.refused + len(delivery.refused)
         taken = self.stats.sent or delivery.known > delivery.there_before
         if refused >= _ENOUGH_REFUSED and not taken:
-            raise TasksRefused(f"None of the first {refused} tasks is taken. {sentence}")
+            raise TasksRefused(f"None of the first {refused} tasks is taken", sentence)
         if refused <= _ENOUGH_REFUSED:
             self.stats.refusals.append(printable(sentence))
 

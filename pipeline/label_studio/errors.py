@@ -23,7 +23,7 @@ from pipeline.errors import (
     Unavailable,
 )
 
-_MOST_WORDS = 300
+_LONGEST_MESSAGE = 300
 ACCESS_STEP = (
     "Copy a personal access token from Label Studio (Account & Settings, Personal Access Token) "
     "into LABEL_STUDIO_API_KEY or the file of --token-file."
@@ -49,71 +49,80 @@ class _Answer(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Answer).decode
 
 
-def meaning(url: str, status: int, body: bytes, used: Credential) -> PipelineError:
+def api_error(url: str, action: str, status: int, body: bytes, used: Credential) -> PipelineError:
     """What an answer that is no success means.
 
     Args:
         url: the server's own address, as the user gave it.
+        action: what was called, such as "POST /api/projects/3/import".
         status: of the answer.
         body: the whole answer.
         used: what the call was made with.
     """
-    said = _words(body)
-    if status == HTTPStatus.UNAUTHORIZED and said is not None:
-        return _no_access(url, said, used)
-    if status == HTTPStatus.FORBIDDEN and said is not None:
+    message = _message(body)
+    error = _classified(url, status, message, used)
+    error.action, error.message = action, message or ""
+    return error
+
+
+def _classified(url: str, status: int, message: str | None, used: Credential) -> PipelineError:
+    if status == HTTPStatus.UNAUTHORIZED and message is not None:
+        return _no_access(url, message, used)
+    if status == HTTPStatus.FORBIDDEN and message is not None:
         return Denied(
-            f"Label Studio at {url} does not let this token's user do that ({said}). Ask for a "
-            "role that may import into the project, or use another user's token."
+            f"Label Studio at {url} does not let this token's user do that ({message})",
+            "Ask for a role that may import into the project, or use another user's token.",
         )
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
         return BadSettings(
-            f"{url} leads to another address. Name the one at which the browser ends, with --url."
+            f"{url} leads to another address", "Name the one at which the browser ends, with --url."
         )
-    return _by_status(url, status, said)
+    return _by_status(url, status, message)
 
 
-def _by_status(url: str, status: int, said: str | None) -> PipelineError:
+def _by_status(url: str, status: int, message: str | None) -> PipelineError:
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return Throttled(f"{url} answers 429: {said or 'too many requests'}")
+        return Throttled(f"{url} answers 429: {message or 'too many requests'}")
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return BadSettings(
-            f"A proxy before {url} refuses bodies of a megabyte (413). Raise its limit "
-            "(nginx: client_max_body_size)."
+            f"A proxy before {url} refuses bodies of a megabyte (413)",
+            "Raise its limit (nginx: client_max_body_size).",
         )
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT:
-        return Unavailable(f"{url} answers {status}: {said or 'a page that is not of its API'}")
-    if said is None:
+        return Unavailable(f"{url} answers {status}: {message or 'a page that is not of its API'}")
+    if message is None:
         return no_label_studio(url, f"it answers {status} with a page")
     if status == HTTPStatus.NOT_FOUND:
         return BadSettings(
             f"Label Studio at {url} has no such project, or none that this token's user may see "
-            f"({said}). Its number stands in its address: {url}/projects/NUMBER."
+            f"({message})",
+            f"Its number stands in its address: {url}/projects/NUMBER.",
         )
-    return TasksRefused(f"Label Studio at {url} refuses that ({status}): {said}")
+    return TasksRefused(f"Label Studio at {url} refuses that ({status}): {message}")
 
 
 def no_label_studio(url: str, why: str) -> BadSettings:
     """The address is not, or not only, that of a Label Studio."""
     return BadSettings(
-        f"There is no Label Studio at {url}: {why}. Give --url as the browser shows it, without "
-        "/projects and what follows; a login page of a proxy in between must let the token pass."
+        f"There is no Label Studio at {url}: {why}",
+        "Give --url as the browser shows it, without /projects and what follows; a login page of "
+        "a proxy in between must let the token pass.",
     )
 
 
-def _no_access(url: str, said: str, used: Credential) -> PipelineError:
-    if "legacy token authentication has been disabled" in said:
+def _no_access(url: str, message: str, used: Credential) -> PipelineError:
+    if used is Credential.ACCESS:
+        return Expired(f"Label Studio at {url} does not take the access token any more: {message}")
+    if "legacy token authentication has been disabled" in message:
         why = "takes no legacy tokens any more: its organization has turned them off"
     elif used is Credential.PERSONAL:
         why = "does not take the personal access token: it is revoked, expired or another server's"
-    elif used is Credential.ACCESS:
-        return Expired(f"Label Studio at {url} does not take the access token any more. {said}")
     else:
-        why = f"does not know the token ({said.rstrip('.')})"
-    return NoAccess(f"Label Studio at {url} {why}. {ACCESS_STEP}")
+        why = f"does not know the token ({message.removesuffix('.')})"
+    return NoAccess(f"Label Studio at {url} {why}", ACCESS_STEP)
 
 
-def _words(body: bytes) -> str | None:
+def _message(body: bytes) -> str | None:
     """The server's own words on one line, cut before it quotes a task; None if it is no JSON."""
     try:
         answer = _decode(body)
@@ -121,12 +130,11 @@ def _words(body: bytes) -> str | None:
         return None
     found = list(_texts(answer.validation_errors)) or list(_texts(answer.detail))
     text = " ".join(" ".join(found).partition(" :: ")[0].split())
-    return text if len(text) <= _MOST_WORDS else f"{text[:_MOST_WORDS]}…"
+    return text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}…"
 
 
 def _texts(value: Any) -> list[str]:
-    if isinstance(value, dict):
-        return [text for each in value.values() for text in _texts(each)]
-    if isinstance(value, list):
-        return [text for each in value for text in _texts(each)]
+    if isinstance(value, dict | list):
+        values = value.values() if isinstance(value, dict) else value
+        return [text for each in values for text in _texts(each)]
     return [str(value)] if value else []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import BadSettings, CannotRun, TasksRefused, Unavailable
@@ -10,8 +9,9 @@ from pipeline.label_studio.compatibility import misfits
 
 if TYPE_CHECKING:
     from pipeline.config.schema import Aws
-    from pipeline.label_studio.client import Client, Project
+    from pipeline.label_studio.client import Client
     from pipeline.label_studio.compatibility import Survey
+    from pipeline.label_studio.schema import Project
 
 SHORTEST_TITLE, LONGEST_TITLE = 3, 50
 """Characters of a project's title (1.23)."""
@@ -26,8 +26,8 @@ def checked_title(title: str) -> str:
     kept = title.strip()
     if not SHORTEST_TITLE <= len(kept) <= LONGEST_TITLE:
         raise BadSettings(
-            f"The title {kept!r} has {len(kept)} characters: Label Studio wants "
-            f"{SHORTEST_TITLE} to {LONGEST_TITLE}."
+            f"The title {kept!r} has {len(kept)} characters: Label Studio wants {SHORTEST_TITLE} "
+            f"to {LONGEST_TITLE}"
         )
     return kept
 
@@ -38,14 +38,14 @@ async def titled_project(client: Client, title: str) -> Project | None:
     Raises:
         BadSettings: there are several, and which one is meant is not for us to guess.
     """
-    found = await client.retried(partial(client.projects_titled, title))
+    found = await client.retried(client.projects_titled, title)
     if len(found) > 1:
         numbers = ", ".join(str(each.id) for each in found)
         raise BadSettings(
-            f"{len(found)} projects at {client.url} have the title {title!r} ({numbers}): name "
-            "one with --project."
+            f"{len(found)} projects at {client.url} have the title {title!r} ({numbers}): name one "
+            "with --project"
         )
-    return await client.retried(partial(client.project, found[0].id)) if found else None
+    return await client.retried(client.project, found[0].id) if found else None
 
 
 async def create_project(client: Client, title: str, label_config: str) -> Project:
@@ -69,9 +69,10 @@ def check_fit(address: str, project: Project, survey: Survey) -> None:
     if unfit:
         raise TasksRefused(
             f"The project {address} is not made for these tasks: {'; '.join(unfit)}. Nothing was "
-            "sent. Give it the labeling configuration that fits (`transcribe-pipeline "
-            "labeling-config` prints it; Settings, Labeling Interface), or have a project made "
-            "with --create TITLE."
+            "sent",
+            "Give it the labeling configuration that fits (`transcribe-pipeline labeling-config` "
+            "prints it; Settings, Labeling Interface), or have a project made with --create "
+            "TITLE.",
         )
 
 
@@ -90,9 +91,10 @@ def version_refused(address: str, project: Project, survey: Survey) -> TasksRefu
     return TasksRefused(
         f"The project {address} shows predictions of {project.model_version}, and these tasks have "
         f'{", ".join(sorted(survey.versions))}: "Label All Tasks" would open empty editors for '
-        "them. Nothing was sent. Push into a project of their own, name the predictions as before "
-        "with model_version in [tasks], or let the project show the new ones from now on with "
-        "--switch-version (then the editors of the older tasks open empty there)."
+        "them. Nothing was sent",
+        "Push into a project of their own, name the predictions as before with model_version in "
+        "[tasks], or let the project show the new ones from now on with --switch-version (then the "
+        "editors of the older tasks open empty there).",
     )
 
 
@@ -100,7 +102,7 @@ async def missing_storages(client: Client, project: Project, survey: Survey) -> 
     """The buckets of the recordings that reviewers could not hear in this project."""
     if not survey.buckets:
         return []
-    known = await client.retried(partial(client.storages, project.id))
+    known = await client.retried(client.storages, project.id)
     return sorted(survey.buckets - {each.bucket for each in known})
 
 

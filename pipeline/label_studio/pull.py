@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.errors import Denied, ServiceUnreachable, Unavailable
@@ -27,7 +26,8 @@ if TYPE_CHECKING:
 
     from pipeline.ground_truth.record import GroundTruth
     from pipeline.ground_truth.store import Changes, Update
-    from pipeline.label_studio.client import Changed, Client, Page
+    from pipeline.label_studio.client import Client
+    from pipeline.label_studio.schema import Changed, Page
     from pipeline.monitoring.progress import Style
 
 _AT_ONCE = 20
@@ -107,9 +107,7 @@ class Pulling:
                 page = await self._changed(tasks[-1].id, since)
 
     async def _changed(self, after: int, since: str) -> Page[Changed]:
-        return await self._client.retried(
-            partial(self._client.changed_tasks, self._project, after, since)
-        )
+        return await self._client.retried(self._client.changed_tasks, self._project, after, since)
 
     async def _fetch(self, tasks: list[Changed], people: dict[int, str], update: Update) -> None:
         """Put the present reviews of some tasks; those without any have none left."""
@@ -128,9 +126,8 @@ class Pulling:
 
         So it is (1.23) with a lone surrogate in a text, which some program has written.
         """
-        fetch = partial(self._client.annotated_tasks, self._project)
         try:
-            return await self._client.retried(partial(fetch, ids))
+            return await self._client.retried(self._client.annotated_tasks, self._project, ids)
         except ServiceUnreachable as error:
             found = []
             try:
@@ -139,7 +136,7 @@ class Pulling:
                 raise error from None
         for each in ids:
             try:
-                found += await fetch([each])
+                found += await self._client.annotated_tasks(self._project, [each])
             except Unavailable:
                 self._unread.append(each)
         return found
@@ -152,7 +149,7 @@ class Pulling:
             return {}
 
     async def _annotations(self) -> int:
-        project = await self._client.retried(partial(self._client.project, self._project))
+        project = await self._client.retried(self._client.project, self._project)
         return project.total_annotations_number or 0
 
 

@@ -34,8 +34,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pipeline.config.schema import Config
-    from pipeline.label_studio.client import Client, Project
+    from pipeline.label_studio.client import Client
     from pipeline.label_studio.push_ledger import PushLedger
+    from pipeline.label_studio.schema import Project
     from pipeline.label_studio.task_lines import TaskLine
     from pipeline.monitoring.progress import Style
 
@@ -83,7 +84,7 @@ class Push:
         self._title = "" if order.create is None else projects.checked_title(order.create)
         if not self._title and not known.project:
             raise BadSettings(
-                "Into which project? Name its number with --project, or --create TITLE."
+                "Into which project?", "Name its number with --project, or --create TITLE."
             )
         self.report = PushReport(ground_truth=known.ground_truth)
 
@@ -106,7 +107,7 @@ class Push:
     async def _found(self, client: Client) -> Project | None:
         if self._title:
             return await projects.titled_project(client, self._title)
-        return await client.retried(partial(client.project, self._config.label_studio.project))
+        return await client.retried(client.project, self._config.label_studio.project)
 
     def _place(self, ledger: PushLedger, project: Project | None) -> Place:
         """Where in the output to begin."""
@@ -150,7 +151,7 @@ class Push:
                 partial(tell, self._order.style),
             )
         if new_version:
-            await client.retried(partial(client.show_version, project.id, new_version))
+            await client.retried(client.show_version, project.id, new_version)
 
     async def _advice(self, client: Client, project: Project, survey: Survey) -> list[str]:
         """What stands in the reviewers' way; the storage of a project of ours is added here."""

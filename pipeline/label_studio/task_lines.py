@@ -88,15 +88,15 @@ def task_lines(lines: Iterable[bytes], after: int = 0) -> Iterator[TaskLine]:
             task = _decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise OutputUnusable(
-                f"The output's line at byte {begin:,} is no task: {error}. See it with "
-                f"`tail -c +{begin + 1} FILE | head -1`."
+                f"The output's line at byte {begin:,} is no task: {error}",
+                f"See it with `tail -c +{begin + 1} FILE | head -1`.",
             ) from error
         job_id = task.data.get("job_id")
         if not isinstance(job_id, str) or not job_id:
             raise OutputUnusable(
                 f"The output's task at byte {begin:,} has no data.job_id, by which it could be "
-                "looked up. Write the tasks anew with "
-                "`transcribe-pipeline run SOURCE --rebuild-output`."
+                "looked up",
+                "Write the tasks anew with `transcribe-pipeline run SOURCE --rebuild-output`.",
             )
         yield TaskLine(line, end, job_id, task.data, task.predictions)
 

@@ -31,8 +31,9 @@ def address(settings: LabelStudio, environment: Mapping[str, str]) -> str:
     given = settings.url or environment.get(URL_VARIABLE, "")
     if not given:
         raise BadSettings(
-            f"Which Label Studio? Name its address with --url or {URL_VARIABLE}, such as "
-            "https://label-studio.example.com."
+            "Which Label Studio?",
+            f"Name its address with --url or {URL_VARIABLE}, such as "
+            "https://label-studio.example.com.",
         )
     try:
         parts = urlsplit(given)
@@ -42,11 +43,11 @@ def address(settings: LabelStudio, environment: Mapping[str, str]) -> str:
     if not right or parts.username is not None or parts.query or parts.fragment:
         raise BadSettings(
             "url: write it as https://label-studio.example.com, with http or https, and without "
-            "user, password, query or fragment."
+            "user, password, query or fragment"
         )
     if inside := _PROJECTS.search(parts.path):
         project = f", and name the project with --project {inside[1]}" if inside[1] else ""
-        raise BadSettings(f"url: end it before /projects{project}.")
+        raise BadSettings(f"url: end it before /projects{project}")
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
 
 
@@ -62,15 +63,15 @@ def read_token(settings: LabelStudio, environment: Mapping[str, str]) -> str:
             text = Path(origin).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not a text file"
-            raise BadSettings(f"The token file {origin} can't be read: {reason}.") from error
+            raise BadSettings(f"The token file {origin} can't be read: {reason}") from error
     else:
         origin, text = TOKEN_VARIABLE, environment.get(TOKEN_VARIABLE, "")
     token = text.strip()
     if not token:
-        raise BadSettings(f"There is no token for Label Studio in {origin}. {ACCESS_STEP}")
+        raise BadSettings(f"There is no token for Label Studio in {origin}", ACCESS_STEP)
     if not _TOKEN.fullmatch(token):
         raise BadSettings(
-            f"{origin} holds something else than a token: it must be one word. {ACCESS_STEP}"
+            f"{origin} holds something else than a token: it must be one word", ACCESS_STEP
         )
     return token
 

@@ -66,7 +66,7 @@ def committed_lines(output: Path, state: Path, start: int = 0) -> Iterator[bytes
             if left < 0:
                 raise OutputUnusable(
                     f"{_line_at(output, place)} is longer than what was written to it: someone "
-                    "changed the file."
+                    "changed the file"
                 )
             _check(line, place, output)
             yield line.rstrip(b"\n")
@@ -74,7 +74,7 @@ def committed_lines(output: Path, state: Path, start: int = 0) -> Iterator[bytes
     if left:
         raise OutputUnusable(
             f"{output} is {left} bytes shorter than what was written to it: someone shortened or "
-            "replaced it."
+            "replaced it"
         )
 
 
@@ -88,7 +88,7 @@ def opened_output(output: Path) -> BinaryIO:
         return output.open("rb")
     except OSError as error:
         raise OutputUnusable(
-            f"The tasks {output} can't be read: {error.strerror}. Name them with --output."
+            f"The tasks {output} can't be read: {error.strerror}", "Name them with --output."
         ) from error
 
 
@@ -97,7 +97,7 @@ def _check(line: bytes, place: int, output: Path) -> None:
         orjson.loads(line)
     except orjson.JSONDecodeError as error:
         raise OutputUnusable(
-            f"{_line_at(output, place)} is not JSON ({error}): someone changed the file."
+            f"{_line_at(output, place)} is not JSON ({error}): someone changed the file"
         ) from error
 
 
@@ -135,7 +135,7 @@ def _entries(lines: Iterable[bytes], output: Path) -> Iterator[bytes]:
             score = _TASK.decode(line).score
         except msgspec.ValidationError as error:
             raise OutputUnusable(
-                f"{_line_at(output, place)} is no task with a score: someone changed the file."
+                f"{_line_at(output, place)} is no task with a score: someone changed the file"
             ) from error
         yield _ENTRY.pack(score, place, len(line))
         place += len(line) + 1

@@ -97,9 +97,9 @@ def _translated(path: Path) -> Iterator[None]:
     try:
         yield
     except BlockingIOError:
-        raise OutputUnusable(f"Another export writes to {path}. Wait for it.") from None
+        raise OutputUnusable(f"Another export writes to {path}", "Wait for it.") from None
     except OSError as error:
-        raise OutputUnusable(f"{path} can't be written: {error.strerror}.") from error
+        raise OutputUnusable(f"{path} can't be written: {error.strerror}") from error
 
 
 def _read(ledger: Path) -> list[Shard]:
@@ -109,8 +109,8 @@ def _read(ledger: Path) -> list[Shard]:
         return []
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise OutputUnusable(
-            f"{ledger} can't be read, so nobody knows which tasks were exported. Put it back, or "
-            "export everything into another folder with --to, for a new project."
+            f"{ledger} can't be read, so nobody knows which tasks were exported",
+            "Put it back, or export everything into another folder with --to, for a new project.",
         ) from error
 
 
@@ -122,7 +122,8 @@ def _refuse_foreign(shards: list[Shard], output: Path, ledger: Path) -> None:
     if _digest_of(output, start, shards[-1].end) != shards[-1].digest:
         raise OutputUnusable(
             f"{output} is not what {ledger} says was exported: it was written anew, or is another "
-            "run's. Export it into another folder with --to, for a new project."
+            "run's",
+            "Export it into another folder with --to, for a new project.",
         )
 
 

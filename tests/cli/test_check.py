@@ -158,7 +158,7 @@ def test_without_a_region_the_setting_is_named(check):
     outcome = check("s3://audio/", "--json")
 
     assert outcome.code == 2
-    assert "--region" in lines_of(outcome)["settings"]["message"]
+    assert "--region" in lines_of(outcome)["settings"]["advice"]
 
 
 def test_a_bucket_that_is_not_there_is_said_once(check, account):

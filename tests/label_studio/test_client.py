@@ -19,10 +19,11 @@ from pipeline.errors import (
     Throttled,
     Unavailable,
 )
-from pipeline.label_studio.errors import Credential, meaning
+from pipeline.label_studio.errors import Credential, api_error
 from pipeline.label_studio.token import address, is_personal, read_token
 
 URL = "https://labels.example.com"
+IMPORT = "POST /api/projects/3/import"
 PAGE = b"<!doctype html><h1>Bad Gateway</h1>"
 
 
@@ -52,7 +53,7 @@ def refusal(detail: object = "no", **more: object) -> bytes:
 )
 def test_every_refusal_has_its_place_in_the_tree(status, body, kind):
     """What can be tried again is told from what someone has to put right."""
-    assert type(meaning(URL, status, body, Credential.LEGACY)) is kind
+    assert type(api_error(URL, IMPORT, status, body, Credential.LEGACY)) is kind
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,7 @@ def test_every_refusal_has_its_place_in_the_tree(status, body, kind):
 )
 def test_only_the_short_lived_token_is_worth_a_new_one(used, kind):
     """An access token may have expired; a token that a person made has to be made anew."""
-    assert type(meaning(URL, 401, refusal("Token is invalid"), used)) is kind
+    assert type(api_error(URL, IMPORT, 401, refusal("Token is invalid"), used)) is kind
 
 
 def test_refusal_names_what_is_wrong_and_quotes_no_task():
@@ -73,16 +74,18 @@ def test_refusal_names_what_is_wrong_and_quotes_no_task():
     words = "Error at item 0: key is expected [assume: data] :: {'data': {'text': 'my secret'}}"
     body = refusal("Validation error", validation_errors={"non_field_errors": [words]})
 
-    said = str(meaning(URL, 400, body, Credential.LEGACY))
+    error = api_error(URL, IMPORT, 400, body, Credential.LEGACY)
 
-    assert "Error at item 0: key is expected" in said
-    assert "secret" not in said
+    assert "Error at item 0: key is expected" in str(error)
+    assert error.message == "Error at item 0: key is expected [assume: data]"
+    assert error.action == IMPORT
+    assert "secret" not in str(error)
 
 
 @given(st.integers(300, 599), st.binary() | st.text().map(lambda t: refusal(t, x=t)))
 def test_any_answer_has_a_meaning(status, body):
     """Whatever a proxy says, it becomes an error of ours, on one short line."""
-    error = meaning(URL, status, body, Credential.LEGACY)
+    error = api_error(URL, IMPORT, status, body, Credential.LEGACY)
 
     assert isinstance(error, PipelineError)
     assert len(str(error).splitlines()) == 1

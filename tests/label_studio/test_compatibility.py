@@ -8,9 +8,9 @@ import pytest
 from pipeline.config.schema import Aws, Config, Tasks
 from pipeline.config.transcription import Transcribe
 from pipeline.doctor.label_studio import sample
-from pipeline.label_studio.client import Control, Project
 from pipeline.label_studio.compatibility import Survey, label_config_for, misfits
 from pipeline.label_studio.projects import new_version, storage_settings
+from pipeline.label_studio.schema import Control, Project
 from pipeline.label_studio.task_lines import Prediction, Result, TaskLine, Value
 from pipeline.tasks.labeling_config import TaskKind, labeling_config
 

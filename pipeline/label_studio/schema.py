@@ -1,0 +1,74 @@
+"""What Label Studio's API answers (1.23), as far as it is read; pure."""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+
+class Control(msgspec.Struct, frozen=True):
+    """One control of a labeling configuration, as the server parses it."""
+
+    type: str
+    to_name: list[str]
+    labels: list[str] = []
+    dynamic_labels: bool = False
+
+
+class Project(msgspec.Struct, frozen=True):
+    """What the server says of a project; `model_version` is "" before the first prediction."""
+
+    id: int
+    created_at: str = ""
+    title: str = ""
+    label_config: str = ""
+    model_version: str | None = ""
+    task_number: int | None = 0
+    total_annotations_number: int | None = 0
+    parsed_label_config: dict[str, Control] | None = None
+
+
+class Imported(msgspec.Struct, frozen=True):
+    """What an import did; without counts the server goes on with it in the background."""
+
+    task_count: int | None = None
+    prediction_count: int | None = None
+
+
+class TaskData(msgspec.Struct, frozen=True):
+    """The part of a task's data by which it is found again."""
+
+    job_id: str = ""
+
+
+class TaskRow(msgspec.Struct, frozen=True):
+    """A task as the server has it."""
+
+    id: int
+    data: TaskData
+    total_predictions: int = 0
+
+
+class Changed(msgspec.Struct, frozen=True):
+    """A task that changed, and how many annotations it has now, without the skipped ones."""
+
+    id: int
+    total_annotations: int = 0
+
+
+class Page(msgspec.Struct, Generic[T], frozen=True):
+    """Some tasks, and how many there are with those that follow."""
+
+    tasks: list[T]
+    total: int
+
+
+class Storage(msgspec.Struct, frozen=True):
+    """An S3 source storage of a project; with `presign` browsers fetch from S3 themselves."""
+
+    id: int
+    bucket: str | None = None
+    presign: bool = False
