@@ -125,7 +125,7 @@ async def _make(wish: Wish, plans: list[Plan]) -> None:
     from pipeline.monitoring.progress import counted
     from pipeline.net.wait_times import WaitTimes
     from pipeline.plan.forecast import forecast
-    from pipeline.plan.job_duration import pace_of
+    from pipeline.plan.job_duration import fitted
     from pipeline.plan.survey import Survey, Wanted
     from pipeline.recordings.manifest import named_by
     from pipeline.recordings.prober import looking
@@ -141,8 +141,8 @@ async def _make(wish: Wish, plans: list[Plan]) -> None:
             _earlier(job_rules, source, s3) as state,
             looking(source, config.limits.collectors) as prober,
         ):
-            pace = pace_of(job_times(state))
-            survey = Survey(Wanted(selection, job_rules, wish.sample, wish.seed, pace))
+            job = fitted(job_times(state))
+            survey = Survey(Wanted(selection, job_rules, wish.sample, wish.seed, job))
             with counted(wish.style, wish.sample or None, "looked into") as tell:
                 await survey.complete(source, state, prober, tell)
             listing = {each.name: each.calls for each in (s3.list_calls, s3.head_calls)}

@@ -1,4 +1,4 @@
-"""What a run would do: its recordings, hours, cost and night, with nothing started.
+"""What a run would do: its recordings, hours, cost and time, with nothing started.
 
 Read `survey.py` first.
 """

@@ -1,4 +1,4 @@
-"""What a survey means for a run: its hours, cost, night, calls and tasks. Pure."""
+"""What a survey means for a run: its hours, cost, time, calls and tasks. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 
 from pipeline.config.pricing import Item, cost, unknown_prices
 from pipeline.config.schema import Limits
-from pipeline.plan.job_duration import Pace  # noqa: TC001 # msgspec reads the annotation
+from pipeline.plan.job_duration import JobDuration  # noqa: TC001 # msgspec reads the annotation
 from pipeline.plan.sampling import CERTAINTY, Estimate
 from pipeline.plan.survey import (
     BILLED,
@@ -42,8 +42,8 @@ _TASK_BYTES = {TaskKind.TRANSCRIPT: (450, 13), TaskKind.SEGMENTS: (700, 41)}
 _ENOUGH_LINES = 20
 
 
-class Some(msgspec.Struct, frozen=True):
-    """About how many recordings something holds of, and of how many it was seen to.
+class CountEstimate(msgspec.Struct, frozen=True):
+    """About how many recordings something holds of, and of how many it was found to.
 
     What is rare may have been missed, so that no error of it could be told honestly.
     """
@@ -52,16 +52,16 @@ class Some(msgspec.Struct, frozen=True):
     seen: int
 
 
-class Night(msgspec.Struct, frozen=True):
+class RunTime(msgspec.Struct, frozen=True):
     """How long a run takes under the quotas, and by what that is reckoned.
 
-    It has so many `slots` at once, at most `start_rate` starts a second, and jobs of this `pace`.
+    It has so many `slots` at once, at most `start_rate` starts a second, and each `job` lasts so.
     """
 
     seconds: Estimate
     slots: int
     start_rate: float
-    pace: Pace
+    job: JobDuration
 
 
 class Tasks(msgspec.Struct, frozen=True):
@@ -76,7 +76,7 @@ class Plan(msgspec.Struct, frozen=True):
     """What a run would do; counts are of recordings, but for `listed` and `skipped` objects.
 
     Estimates have a value and an error: 99 times in 100 (`certainty`) the truth is no further off.
-    Hours, refusals and cost are those of the `to_start`, of which `looked` were looked into;
+    Hours, refusals and cost are those of the `to_start`, of which `probed` were probed;
     `billed_minutes` are by what is billed. `unknown_prices` are missing from the cost.
     """
 
@@ -92,18 +92,18 @@ class Plan(msgspec.Struct, frozen=True):
     failed_before: int
     to_start: int
     bytes_to_start: int
-    looked: int
+    probed: int
     exact: bool
     certainty: float
     hours: Estimate
-    refused: dict[str, Some]
-    over_four_hours: Some
+    refused: dict[str, CountEstimate]
+    over_four_hours: CountEstimate
     billed_minutes: dict[str, Estimate]
     cost: Estimate
     currency: str
     prices_date: str
     unknown_prices: list[str]
-    night: Night
+    run_time: RunTime
     calls: dict[str, int]
     tasks: Tasks
 
@@ -121,13 +121,8 @@ def forecast(
         source: its URI.
     """
     sample, standings = survey.sample, survey.standings
-    refused = {
-        name.removeprefix(REFUSED): _some(sample, name)
-        for name in sample.facts()
-        if name.startswith(REFUSED)
-    }
     billed = {item: sample.total(BILLED, item) for item in sample.items()}
-    night = _night(survey, config)
+    run_time = _run_time(survey, config)
     return Plan(
         source=source,
         state=str(config.state_path),
@@ -141,21 +136,31 @@ def forecast(
         failed_before=standings[Standing.FAILED],
         to_start=standings[Standing.TO_START],
         bytes_to_start=survey.bytes_to_start,
-        looked=sample.looked,
+        probed=sample.probed,
         exact=survey.exact,
         certainty=1.0 if survey.exact else CERTAINTY,
         hours=_scaled(sample.total(SECONDS), 3600),
-        refused=dict(sorted(refused.items(), key=lambda each: -each[1].about)),
-        over_four_hours=_some(sample, DOUBT),
+        refused=_by_reason(sample),
+        over_four_hours=_count(sample, DOUBT),
         billed_minutes={item.value: _scaled(each, 60) for item, each in billed.items()},
         cost=_cost(billed, config.prices),
         currency=config.prices.currency,
         prices_date=config.prices.prices_date,
         unknown_prices=[item.value for item in unknown_prices(billed, config.prices)],
-        night=night,
-        calls=_calls(survey, config, night, listing),
+        run_time=run_time,
+        calls=_calls(survey, config, run_time, listing),
         tasks=_tasks(survey, config, state),
     )
+
+
+def _by_reason(sample: Sample) -> dict[str, CountEstimate]:
+    """How many recordings the service will refuse, the most frequent reason first."""
+    found = {
+        name.removeprefix(REFUSED): _count(sample, name)
+        for name in sample.facts()
+        if name.startswith(REFUSED)
+    }
+    return dict(sorted(found.items(), key=lambda each: -each[1].about))
 
 
 def _scaled(estimate: Estimate, by: float) -> Estimate:
@@ -169,7 +174,7 @@ def _cost(billed: Mapping[Item, Estimate], prices: Prices) -> Estimate:
     return Estimate(value, most - value)
 
 
-def _night(survey: Survey, config: Config) -> Night:
+def _run_time(survey: Survey, config: Config) -> RunTime:
     """No schedule is quicker than its slots, its starts and its longest job allow."""
     limits = config.limits
     raised = limits.max_in_flight != Limits().max_in_flight
@@ -179,11 +184,11 @@ def _night(survey: Survey, config: Config) -> Night:
     typical = work.value / jobs if jobs else 0.0
     seconds = max(work.value / slots, jobs / limits.start_rate + typical, survey.longest_job)
     share = work.error / work.value if work.value else 0.0
-    return Night(Estimate(seconds, seconds * share), slots, limits.start_rate, survey.pace)
+    return RunTime(Estimate(seconds, seconds * share), slots, limits.start_rate, survey.job)
 
 
 def _calls(
-    survey: Survey, config: Config, night: Night, listing: Mapping[str, int]
+    survey: Survey, config: Config, run_time: RunTime, listing: Mapping[str, int]
 ) -> dict[str, int]:
     """The calls of a run by operation, but for those that are refused."""
     jobs = survey.standings[Standing.TO_START]
@@ -192,29 +197,28 @@ def _calls(
     calls = {
         **listing,
         "StartTranscriptionJob": jobs,
-        "ListTranscriptionJobs": _looks(jobs + under_way, night, config.limits),
+        "ListTranscriptionJobs": _list_calls(jobs + under_way, run_time, config.limits),
         "GetTranscriptionJob": _refused(survey) if own_bucket else jobs + under_way,
         "GetObject": _lines(survey),
     }
     return {name: count for name, count in calls.items() if count}
 
 
-def _looks(jobs: int, night: Night, limits: Limits) -> int:
-    """List calls of the poller in a night of so many jobs."""
+def _list_calls(jobs: int, run_time: RunTime, limits: Limits) -> int:
+    """List calls of the poller in a run of so many jobs."""
     if not jobs:
         return 0
-    at_once = min(jobs, night.slots)
-    typical = night.seconds.value * at_once / jobs
+    at_once = min(jobs, run_time.slots)
+    typical = run_time.seconds.value * at_once / jobs
     each = at_once // _JOBS_OF_A_CALL + 1
     interval = next_interval(0.0, each, typical, ending=False)
     interval = max(_SOONEST, min(limits.poll_seconds, interval))
-    return math.ceil(night.seconds.value / interval) * each
+    return math.ceil(run_time.seconds.value / interval) * each
 
 
 def _refused(survey: Survey) -> int:
     """About how many jobs the service will refuse."""
-    sample = survey.sample
-    return sum(_some(sample, name).about for name in sample.facts() if name.startswith(REFUSED))
+    return sum(each.about for each in _by_reason(survey.sample).values())
 
 
 def _lines(survey: Survey) -> int:
@@ -223,8 +227,8 @@ def _lines(survey: Survey) -> int:
     return sum(survey.standings[each] for each in come) - _refused(survey)
 
 
-def _some(sample: Sample, fact: str) -> Some:
-    return Some(round(sample.count(fact)), round(sample.seen(fact)))
+def _count(sample: Sample, fact: str) -> CountEstimate:
+    return CountEstimate(round(sample.count(fact)), round(sample.in_sample(fact)))
 
 
 def _tasks(survey: Survey, config: Config, state: StateReader) -> Tasks:

@@ -13,30 +13,30 @@ _ENOUGH = 50
 _ALIKE = 1e-6  # of the mean square: what lengths differ by less is the rounding of sums
 
 
-class Pace(msgspec.Struct, frozen=True):
-    """A job takes `begins` seconds, and `per_second` more for each second of audio.
+class JobDuration(msgspec.Struct, frozen=True):
+    """A job takes `fixed` seconds, and `per_second` more for each second of audio.
 
     `jobs` are those that it was measured on; 0 is an assumption. The service promises nothing:
     short recordings were seen to take one to two minutes, and the quarter is a guess.
     """
 
-    begins: float = 60.0
+    fixed: float = 60.0
     per_second: float = 0.25
     jobs: int = 0
 
     def seconds(self, audio: float) -> float:
         """How long a job takes over so many seconds of audio."""
-        return self.begins + self.per_second * audio
+        return self.fixed + self.per_second * audio
 
 
-def pace_of(times: JobTimes) -> Pace:
+def fitted(times: JobTimes) -> JobDuration:
     """The line of least squares through what jobs took; the assumption where they are few."""
     if times.jobs < _ENOUGH:
-        return Pace()
+        return JobDuration()
     spread = times.square - times.audio**2
     alike = spread <= _ALIKE * times.square
     slope = 0.0 if alike else max(0.0, (times.both - times.audio * times.took) / spread)
-    begins = times.took - slope * times.audio
-    if begins < 0:  # no job takes less than its part of a job that takes no time to begin
-        return Pace(0.0, times.took / times.audio, times.jobs)
-    return Pace(begins, slope, times.jobs)
+    fixed = times.took - slope * times.audio
+    if fixed < 0:  # no job takes less than its part of a job that has no fixed part
+        return JobDuration(0.0, times.took / times.audio, times.jobs)
+    return JobDuration(fixed, slope, times.jobs)

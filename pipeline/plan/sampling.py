@@ -1,11 +1,11 @@
-"""Which recordings are looked into, and what they tell of all of them. Pure.
+"""Which recordings are probed, and what they tell of all of them. Pure.
 
 Recordings differ in length a thousandfold, so they are sorted into strata while they are listed: by
 extension, by size (each class up to four times the last one) and by what is billed. Each stratum
 keeps a random sample of its own (a reservoir, so memory does not grow with the bucket), and more
-are looked into where more audio is presumed. Totals are ratio estimates: what was found for each
+are probed where more audio is presumed. Totals are ratio estimates: what was found for each
 second that sizes let presume, times all those seconds. The error is 2.6 standard errors and more
-(99 %, by Student's t with Satterthwaite's degrees of freedom), and none where all were looked into.
+(99 %, by Student's t with Satterthwaite's degrees of freedom), and none where all were probed.
 See Cochran, Sampling Techniques, chapters 5 and 6.
 """
 
@@ -66,25 +66,25 @@ class Stratum:
     def __init__(self) -> None:
         self.count = 0
         self.presumed = 0.0
-        self.kept: list[Recording] = []
-        self.looked = 0
-        self._presumed_of_looked = 0.0
+        self.reservoir: list[Recording] = []
+        self.probed = 0
+        self._presumed_of_probed = 0.0
         self._sums: dict[str, list[float]] = {}
 
-    def see(self, recording: Recording, most: int, random: Random) -> None:
+    def add(self, recording: Recording, most: int, random: Random) -> None:
         """One more of its kind; each has the same chance to be among the `most` that are kept."""
         self.count += 1
         self.presumed += presumed_seconds(recording)
-        if len(self.kept) < most:
-            self.kept.append(recording)
+        if len(self.reservoir) < most:
+            self.reservoir.append(recording)
         elif (place := random.randrange(self.count)) < most:
-            self.kept[place] = recording
+            self.reservoir[place] = recording
 
-    def note(self, recording: Recording, facts: Mapping[str, float]) -> None:
-        """A recording was looked into: what it adds to each total, 0 where nothing is said."""
+    def record(self, recording: Recording, facts: Mapping[str, float]) -> None:
+        """A recording was probed: what it adds to each total, 0 where nothing is said."""
         size = presumed_seconds(recording)
-        self.looked += 1
-        self._presumed_of_looked += size
+        self.probed += 1
+        self._presumed_of_probed += size
         for name, value in {"": size, **facts}.items():
             sums = self._sums.setdefault(name, [0.0, 0.0, 0.0])
             sums[0] += value
@@ -93,11 +93,11 @@ class Stratum:
 
     @property
     def facts(self) -> Iterable[str]:
-        """The names of the facts that were noted."""
+        """The names of the facts that were recorded."""
         return filter(None, self._sums)
 
-    def noted(self, name: str) -> float:
-        """The sum of a fact over those that were looked into."""
+    def in_sample(self, name: str) -> float:
+        """The sum of a fact over those that were probed."""
         return self._sums[name][0] if name in self._sums else 0.0
 
     def estimate(self, name: str) -> tuple[float, float]:
@@ -105,16 +105,16 @@ class Stratum:
         if name not in self._sums:
             return 0.0, 0.0
         value, square, product = self._sums[name]
-        ratio = value / self._presumed_of_looked
+        ratio = value / self._presumed_of_probed
         errors = square - 2 * ratio * product + ratio**2 * self._sums[""][1]
-        scale = self.presumed / self._presumed_of_looked * self.looked
-        unseen = 1 - self.looked / self.count
-        spread = max(0.0, errors) / max(1, self.looked - 1)
-        return ratio * self.presumed, scale**2 * unseen / self.looked * spread
+        scale = self.presumed / self._presumed_of_probed * self.probed
+        unseen = 1 - self.probed / self.count
+        spread = max(0.0, errors) / max(1, self.probed - 1)
+        return ratio * self.presumed, scale**2 * unseen / self.probed * spread
 
 
 class Sample:
-    """The recordings of a plan by stratum, of which about `size` are looked into.
+    """The recordings of a plan by stratum, of which about `size` are probed.
 
     Args:
         size: how many recordings.
@@ -126,26 +126,26 @@ class Sample:
         self._size = size
         self._random = Random(seed)  # noqa: S311 # it chooses, and hides nothing
 
-    def see(self, recording: Recording, items: tuple[Item, ...]) -> Stratum:
+    def add(self, recording: Recording, items: tuple[Item, ...]) -> Stratum:
         """A recording was listed that would be billed for these items; this is its stratum."""
         key = extension(recording.key), recording.size.bit_length() // _BITS_OF_A_CLASS, items
         stratum = self.strata.setdefault(key, Stratum())
-        stratum.see(recording, self._size, self._random)
+        stratum.add(recording, self._size, self._random)
         return stratum
 
     def chosen(self) -> Iterator[tuple[Stratum, Recording]]:
-        """Those to look into: more in strata where more audio is presumed, a few in each."""
+        """Those to probe: more in strata where more audio is presumed, a few in each."""
         presumed = sum(stratum.presumed for stratum in self.strata.values())
         for stratum in self.strata.values():
             share = math.ceil(self._size * stratum.presumed / presumed)
-            self._random.shuffle(stratum.kept)
-            for recording in islice(stratum.kept, max(_LEAST, share)):
+            self._random.shuffle(stratum.reservoir)
+            for recording in islice(stratum.reservoir, max(_LEAST, share)):
                 yield stratum, recording
 
     @property
-    def looked(self) -> int:
-        """How many recordings were looked into."""
-        return sum(stratum.looked for stratum in self.strata.values())
+    def probed(self) -> int:
+        """How many recordings were probed."""
+        return sum(stratum.probed for stratum in self.strata.values())
 
     def total(self, fact: str, item: Item | None = None) -> Estimate:
         """The total of a fact over all recordings, or over those that are billed for an item."""
@@ -155,22 +155,22 @@ class Sample:
                 part, own = stratum.estimate(fact)
                 whole += part
                 variance += own
-                spread += own**2 / max(1, stratum.looked - 1)
+                spread += own**2 / max(1, stratum.probed - 1)
         if not spread:
             return Estimate(whole)
         return Estimate(whole, _quantile(variance**2 / spread) * math.sqrt(variance))
 
     def count(self, fact: str) -> float:
-        """Of how many recordings something holds that is noted as 1."""
-        strata = (each for each in self.strata.values() if each.looked)
-        return sum(each.count * each.noted(fact) / each.looked for each in strata)
+        """Of how many recordings something holds that is recorded as 1."""
+        strata = (each for each in self.strata.values() if each.probed)
+        return sum(each.count * each.in_sample(fact) / each.probed for each in strata)
 
-    def seen(self, fact: str) -> float:
-        """The total of a fact over those that were looked into."""
-        return sum(stratum.noted(fact) for stratum in self.strata.values())
+    def in_sample(self, fact: str) -> float:
+        """The total of a fact over those that were probed."""
+        return sum(stratum.in_sample(fact) for stratum in self.strata.values())
 
     def facts(self) -> set[str]:
-        """The names of all facts that were noted."""
+        """The names of all facts that were recorded."""
         return {name for stratum in self.strata.values() for name in stratum.facts}
 
     def items(self) -> list[Item]:

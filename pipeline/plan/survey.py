@@ -1,7 +1,7 @@
 """Read this first: what a run would do, found out without starting anything.
 
-    list the source ─► sift: skipped, done,  ─► look into a random ─► totals with ─► hours, cost,
-    page by page       in flight, to start      sample, or all        their error    night, calls
+    list the source ─► sift: skipped, done,  ─► probe a random  ─► totals with ─► hours, cost,
+    page by page       in flight, to start      sample, or all     their error    time, calls
 
 Memory does not grow with the bucket: of what is to be started only a sample is kept, and of what
 was found in it only sums.
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from pipeline.jobs.rules import JobRules
     from pipeline.model import SourceObject
-    from pipeline.plan.job_duration import Pace
+    from pipeline.plan.job_duration import JobDuration
     from pipeline.plan.sampling import Stratum
     from pipeline.recordings.prober import MediaProber
     from pipeline.recordings.source import Selection, Source
@@ -44,17 +44,17 @@ _AT_ONCE = 1000
 
 
 class Wanted(NamedTuple):
-    """What is to be surveyed: which entries, what is asked for them, and how many to look into.
+    """What is to be surveyed: which objects, by which rules, and how many of them are probed.
 
-    `sample` is how many recordings are looked into, 0 is all; `seed` says which. A job is taken to
-    have that `pace`.
+    `sample` is how many recordings are probed, 0 is all; `seed` says which. A `job` is taken to
+    last so long.
     """
 
     selection: Selection
     job_rules: JobRules
     sample: int
     seed: int
-    pace: Pace
+    job: JobDuration
 
 
 class Survey:
@@ -70,19 +70,19 @@ class Survey:
         self.sample = Sample(wanted.sample, wanted.seed)
         self.longest_job = 0.0
         self.exact = not wanted.sample
-        self.pace = wanted.pace
+        self.job = wanted.job
         self._wanted = wanted
 
     async def complete(
         self, source: Source, state: StateReader, prober: MediaProber, tell: Callable[[int], None]
     ) -> None:
-        """List the source, and look into what a run would start.
+        """List the source, and probe what a run would start.
 
         Args:
             source: where the recordings are.
             state: what earlier runs have done.
-            prober: looks into recordings of the source.
-            tell: is told how many were looked into.
+            prober: probes recordings of the source.
+            tell: is told how many were probed.
 
         Raises:
             CannotRun: the source can't be listed or read.
@@ -90,12 +90,12 @@ class Survey:
         async for page in to_the_end(source.pages()):
             new = self._sift(page, state)
             if self.exact:
-                await self._look_into(new, prober)
-                tell(self.sample.looked)
+                await self._probe_all(new, prober)
+                tell(self.sample.probed)
         chosen = iter(() if self.exact else self.sample.chosen())
         while some := list(islice(chosen, _AT_ONCE)):
-            await self._look_into(some, prober)
-            tell(self.sample.looked)
+            await self._probe_all(some, prober)
+            tell(self.sample.probed)
 
     def _sift(
         self, page: list[SourceObject], state: StateReader
@@ -119,24 +119,24 @@ class Survey:
             if standing is Standing.TO_START
         ]
         self.bytes_to_start += sum(each.size for each in new)
-        return [(self.sample.see(each, items_of(job_rules.of(each.key))), each) for each in new]
+        return [(self.sample.add(each, items_of(job_rules.of(each.key))), each) for each in new]
 
-    async def _look_into(
+    async def _probe_all(
         self, recordings: Iterable[tuple[Stratum, Recording]], prober: MediaProber
     ) -> None:
-        """Look into these; the looker bounds how many at once."""
+        """Probe these; the prober bounds how many at once."""
         try:
             async with asyncio.TaskGroup() as group:
                 for stratum, recording in recordings:
-                    group.create_task(self._look(stratum, recording, prober))
+                    group.create_task(self._probe(stratum, recording, prober))
         except BaseExceptionGroup as failed:
             raise first_of(failed) from failed
 
-    async def _look(self, stratum: Stratum, recording: Recording, prober: MediaProber) -> None:
+    async def _probe(self, stratum: Stratum, recording: Recording, prober: MediaProber) -> None:
         try:
             sound = await prober.look(recording)
         except Unreadable as error:
-            stratum.note(recording, {f"{REFUSED}{error.reason}": 1})
+            stratum.record(recording, {f"{REFUSED}{error.reason}": 1})
             return
         except Deferred:
             return  # as if it had not been chosen
@@ -146,7 +146,7 @@ class Survey:
             facts[f"{REFUSED}{reason}"] = 1
         else:
             facts[BILLED] = billed_seconds(sound.seconds)
-            facts[WORKING] = job = self._wanted.pace.seconds(sound.seconds)
+            facts[WORKING] = job = self._wanted.job.seconds(sound.seconds)
             self.longest_job = max(self.longest_job, job)
             facts[DOUBT] = int(sound.seconds > DOUBTFUL)
-        stratum.note(recording, facts)
+        stratum.record(recording, facts)

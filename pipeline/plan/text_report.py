@@ -10,8 +10,8 @@ from pipeline.text import duration, tally
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.plan.forecast import Plan, Some
-    from pipeline.plan.job_duration import Pace
+    from pipeline.plan.forecast import CountEstimate, Plan
+    from pipeline.plan.job_duration import JobDuration
     from pipeline.plan.sampling import Estimate
 
 _MANY_HOURS = 24
@@ -44,31 +44,31 @@ def _lines(p: Plan) -> Iterator[str]:
 
 
 def _to_start(p: Plan) -> Iterator[str]:
-    looked = "each was looked into" if p.exact else f"{p.looked:,} were looked into"
+    probed = "each was looked into" if p.exact else f"{p.probed:,} were looked into"
     sure = (
-        "" if p.looked == p.to_start else f"; the errors are those of {p.certainty:.0%} certainty"
+        "" if p.probed == p.to_start else f"; the errors are those of {p.certainty:.0%} certainty"
     )
-    yield f"Audio:        {_length(p.hours)} ({looked}{sure})"
+    yield f"Audio:        {_length(p.hours)} ({probed}{sure})"
     for reason, count in p.refused.items():
-        said = f"Refused:      {_some(count, p)} {reason}"
+        said = f"Refused:      {_count(count, p)} {reason}"
         yield f"{said}. {step}" if (step := advice(reason)) else said
     if p.over_four_hours.seen:
         yield (
-            f"Doubtful:     {_some(p.over_four_hours, p)} longer than four hours, which some "
+            f"Doubtful:     {_count(p.over_four_hours, p)} longer than four hours, which some "
             "Regions refuse; they are in the cost"
         )
     yield f"Cost:         {_cost(p)}"
+    time = p.run_time
     yield (
-        f"Night:        about {duration(p.night.seconds.value)} with {p.night.slots:,} slots and "
-        f"{p.night.start_rate:g} starts a second, {_pace(p.night.pace)}"
+        f"Time:         about {duration(time.seconds.value)} with {time.slots:,} slots and "
+        f"{time.start_rate:g} starts a second, {_job(time.job)}"
     )
 
 
-def _pace(pace: Pace) -> str:
-    begins, more = round(pace.begins, 1), round(pace.per_second, 3)
-    takes = f"{begins:g} s and {more:g} s for each second of audio"
-    if pace.jobs:
-        return f"as the last {pace.jobs:,} jobs took {takes}"
+def _job(job: JobDuration) -> str:
+    takes = f"{round(job.fixed, 1):g} s and {round(job.per_second, 3):g} s for each second of audio"
+    if job.jobs:
+        return f"as the last {job.jobs:,} jobs took {takes}"
     return f"if a job takes {takes}"
 
 
@@ -95,9 +95,11 @@ def _done(p: Plan) -> str:
     return ", ".join(f"{count:,} {what}" for count, what in parts if count)
 
 
-def _some(some: Some, p: Plan) -> str:
+def _count(count: CountEstimate, p: Plan) -> str:
     return (
-        f"{some.seen:,}" if p.looked == p.to_start else f"about {some.about:,} ({some.seen:,} seen)"
+        f"{count.seen:,}"
+        if p.probed == p.to_start
+        else f"about {count.about:,} ({count.seen:,} seen)"
     )
 
 

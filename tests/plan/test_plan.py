@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from pipeline.config.schema import Prices
 from pipeline.model import Recording
 from pipeline.naming import identity
-from pipeline.plan.forecast import Night, Plan, Some, Tasks
-from pipeline.plan.job_duration import Pace, pace_of
+from pipeline.plan.forecast import CountEstimate, Plan, RunTime, Tasks
+from pipeline.plan.job_duration import JobDuration, fitted
 from pipeline.plan.sampling import Estimate
 from pipeline.plan.text_report import as_text, size
 from pipeline.state.reader import Standing
@@ -48,8 +48,8 @@ def test_bundled_recordings_are_planned_exactly(run, recordings):
     found = plan(run, recordings, "--exact")
 
     assert found.hours.value * 3600 == pytest.approx(truth, rel=0.01)
-    assert (found.listed, found.to_start, found.looked) == (17, 17, 17)
-    assert found.refused == {"not valid media": Some(1, 1)}
+    assert (found.listed, found.to_start, found.probed) == (17, 17, 17)
+    assert found.refused == {"not valid media": CountEstimate(1, 1)}
     assert found.billed_minutes == {"transcription": Estimate(16 * 15 / 60)}
     assert found.cost.value == pytest.approx(4 * 0.006)
     assert list(run.folder.iterdir()) == []  # it leaves nothing behind
@@ -68,7 +68,7 @@ def test_two_thousand_recordings_of_skewed_lengths(run, tmp_path):
 
     assert exact.hours.value == pytest.approx(truth, rel=0.01)
     assert exact.hours.error == 0
-    assert sampled.looked < 700 < exact.looked == 2000
+    assert sampled.probed < 700 < exact.probed == 2000
     assert 0 < abs(sampled.hours.value - truth) <= sampled.hours.error < truth / 4
     assert abs(sampled.cost.value - exact.cost.value) <= sampled.cost.error
     assert exact.refused.keys() == {"too many channels", "not valid media"}
@@ -92,8 +92,11 @@ def test_a_bucket_is_planned_over_the_wire(run, cloud):
     assert found.hours.value == pytest.approx(1 + 2 / 60 + 5, rel=0.001)
     assert found.hours.error == 0
     assert found.skipped == {"not audio": 1, "empty object": 1}
-    assert found.refused == {"too many channels": Some(1, 1), "not valid media": Some(1, 1)}
-    assert found.over_four_hours == Some(1, 1)
+    assert found.refused == {
+        "too many channels": CountEstimate(1, 1),
+        "not valid media": CountEstimate(1, 1),
+    }
+    assert found.over_four_hours == CountEstimate(1, 1)
     assert found.billed_minutes["transcription"].value == pytest.approx(60 + 1 + 300, rel=0.001)
     assert found.calls == {
         "ListObjectsV2": 2,
@@ -185,7 +188,7 @@ def test_a_recording_that_is_gone_is_told(run, cloud):
 
     found = plan(run, "s3://audio/", "--manifest", "keys.csv")
 
-    assert found.refused == {"no longer there": Some(1, 1)}
+    assert found.refused == {"no longer there": CountEstimate(1, 1)}
     assert found.hours.value == pytest.approx(1 / 60, rel=0.02)
 
 
@@ -206,7 +209,7 @@ def test_a_recording_that_nobody_can_read_is_one_alone(run, cloud, code):
         found = plan(run, "s3://audio/", "--exact")
         outcome = run("run", "s3://audio/", "--max-cost", "10")
 
-    assert found.refused == {"media not accessible": Some(1, 1)}
+    assert found.refused == {"media not accessible": CountEstimate(1, 1)}
     assert found.hours.value == pytest.approx(1 / 60)
     assert outcome.code == 0, outcome.err
 
@@ -281,7 +284,7 @@ def test_ministack_has_its_recordings_read_in_parts(run, ministack, tmp_path):
     found = plan(run, "s3://planned/", "--exact")
 
     assert found.to_start == len(paths) + 1
-    assert found.refused == {"not valid media": Some(1, 1)}
+    assert found.refused == {"not valid media": CountEstimate(1, 1)}
     assert truth < found.hours.value * 3600 < truth + 60
     shutil.rmtree(tmp_path / "work", ignore_errors=True)
 
@@ -299,18 +302,18 @@ FACTS = Plan(
     failed_before=0,
     to_start=1_100,
     bytes_to_start=3_000_000_000,
-    looked=400,
+    probed=400,
     exact=False,
     certainty=0.99,
     hours=Estimate(123.45, 6.7),
-    refused={"too many channels": Some(12, 4)},
-    over_four_hours=Some(0, 0),
+    refused={"too many channels": CountEstimate(12, 4)},
+    over_four_hours=CountEstimate(0, 0),
     billed_minutes={"transcription": Estimate(7_500.0, 400.0)},
     cost=Estimate(45.0, 2.4),
     currency="USD",
     prices_date=Prices().prices_date,
     unknown_prices=[],
-    night=Night(Estimate(3_600.0, 100.0), 250, 25.0, Pace()),
+    run_time=RunTime(Estimate(3_600.0, 100.0), 250, 25.0, JobDuration()),
     calls={"ListObjectsV2": 2, "StartTranscriptionJob": 1_100},
     tasks=Tasks(1_088, 2_500_000, 1),
 )
@@ -327,7 +330,7 @@ def test_a_plan_is_read_by_people():
         "certainty)\n"
         "Refused:      about 12 (4 seen) too many channels. Mix it down to one or two channels.\n"
         "Cost:         USD 45.00 ± 2.40 for 7,500.0 billed minutes (prices of 2026-10, us-east-1)\n"
-        "Night:        about 1 h with 250 slots and 25 starts a second, if a job takes 60 s and "
+        "Time:         about 1 h with 250 slots and 25 starts a second, if a job takes 60 s and "
         "0.25 s for each second of audio\n"
         "Calls:        1,100 StartTranscriptionJob, 2 ListObjectsV2\n"
         "Label Studio: 1,088 tasks, about 2.5 MB, in 1 file of `export`"
@@ -357,22 +360,22 @@ def test_what_was_written_once_is_done(tmp_path):
 
 
 @given(st.floats(1, 100), st.floats(0, 2), st.lists(st.floats(1, 9_000), min_size=1))
-def test_the_pace_of_jobs_is_that_of_earlier_ones(begins, per_second, audio):
-    """Jobs on a line have the pace of that line, and few jobs have none."""
-    took = [begins + per_second * each for each in audio]
+def test_jobs_last_as_long_as_earlier_ones(fixed, per_second, audio):
+    """Jobs on a line are fitted by that line, and few jobs by none."""
+    took = [fixed + per_second * each for each in audio]
     n = len(audio)
     means = (sum(audio) / n, sum(took) / n)
     both = sum(a * t for a, t in zip(audio, took, strict=True)) / n
     times = JobTimes(50, *means, both, sum(a * a for a in audio) / n)
 
-    found = pace_of(times)
+    found = fitted(times)
 
     assert sum(map(found.seconds, audio)) == pytest.approx(sum(took), rel=0.02, abs=0.1 * n)
-    assert pace_of(times._replace(jobs=49)) == Pace()
+    assert fitted(times._replace(jobs=49)) == JobDuration()
 
 
 def test_a_plan_knows_how_long_jobs_took(run, cloud):
-    """Fifty jobs of earlier runs tell the pace, and the plan says so."""
+    """Fifty jobs of earlier runs tell how long one lasts, and the plan says so."""
     service = cloud("--seconds", "0.5")
     service.add(**{f"rec{n}": f"number {n}" for n in range(50)})
     run("run", "s3://audio/")
@@ -381,8 +384,8 @@ def test_a_plan_knows_how_long_jobs_took(run, cloud):
     found = plan(run, "s3://audio/")
     said = run("plan", "s3://audio/").out
 
-    assert found.night.pace.jobs == 50
-    assert 0.4 < found.night.pace.seconds(1.0) < 20
+    assert found.run_time.job.jobs == 50
+    assert 0.4 < found.run_time.job.seconds(1.0) < 20
     assert "as the last 50 jobs took" in said
 
 

@@ -67,9 +67,9 @@ def test_the_truth_lies_within_the_error(tmp_path, size):
     for seed in range(100):
         sample = Sample(size, seed)
         for each in whole:
-            sample.see(each, ITEMS)
+            sample.add(each, ITEMS)
         for stratum, each in sample.chosen():
-            stratum.note(each, facts[each.key])
+            stratum.record(each, facts[each.key])
         for fact, value in truth.items():
             found = sample.total(fact)
             hits[fact] += abs(found.value - value) <= found.error
@@ -86,13 +86,13 @@ def test_where_all_were_looked_into_there_is_no_error(whole):
     seconds = [index * 7.5 for index, _ in enumerate(whole)]
 
     for each, value in zip(whole, seconds, strict=True):
-        sample.see(each, ITEMS).note(each, {"seconds": value})
+        sample.add(each, ITEMS).record(each, {"seconds": value})
 
     assert sample.total("seconds").value == pytest.approx(sum(seconds))
     assert sample.total("seconds").error == 0
     assert sample.total("unheard of").value == 0
-    assert sample.looked == len(whole)
-    assert all(not stratum.kept for stratum in sample.strata.values())
+    assert sample.probed == len(whole)
+    assert all(not stratum.reservoir for stratum in sample.strata.values())
 
 
 @given(recordings, st.integers(1, 50), st.integers())
@@ -100,10 +100,10 @@ def test_lengths_in_proportion_are_known_exactly(whole, size, seed):
     """Where every recording is as long as its size lets presume, the sample makes no error."""
     sample = Sample(size, seed)
     for each in whole:
-        sample.see(each, ITEMS)
+        sample.add(each, ITEMS)
 
     for stratum, each in sample.chosen():
-        stratum.note(each, {"seconds": 3 * presumed_seconds(each)})
+        stratum.record(each, {"seconds": 3 * presumed_seconds(each)})
 
     truth = sum(3 * presumed_seconds(each) for each in whole)
     found = sample.total("seconds")
@@ -117,10 +117,10 @@ def test_each_has_the_same_chance_and_few_are_kept():
     for seed in range(400):
         sample = Sample(10, seed)
         for number in range(100):
-            sample.see(Recording(f"{number}.mp3", "", 100_000), ITEMS)
+            sample.add(Recording(f"{number}.mp3", "", 100_000), ITEMS)
         (stratum,) = sample.strata.values()
-        assert len(stratum.kept) == 10
-        often.update(each.key for each in stratum.kept)
+        assert len(stratum.reservoir) == 10
+        often.update(each.key for each in stratum.reservoir)
 
     assert len(often) == 100
     assert max(often.values()) < 2 * 40 < 4 * min(often.values()) * 2
@@ -131,9 +131,9 @@ def test_more_are_looked_into_where_more_audio_is():
     sample = Sample(100, 7)
     chance = Random(7)
     for number in range(10_000):
-        sample.see(Recording(f"{number}.mp3", "", chance.randrange(20_000, 30_000)), ITEMS)
+        sample.add(Recording(f"{number}.mp3", "", chance.randrange(20_000, 30_000)), ITEMS)
     for number in range(1_000):
-        sample.see(Recording(f"long{number}.mp3", "", 40_000_000), ITEMS)
+        sample.add(Recording(f"long{number}.mp3", "", 40_000_000), ITEMS)
 
     looked = Counter(each.key.startswith("long") for _, each in sample.chosen())
 
@@ -146,12 +146,12 @@ def test_what_holds_of_all_is_counted_as_all():
     sample = Sample(20, 3)
     chance = Random(3)
     for number in range(5_000):
-        sample.see(Recording(f"{number}.mp3", "", chance.randrange(10, 10**8)), ITEMS)
+        sample.add(Recording(f"{number}.mp3", "", chance.randrange(10, 10**8)), ITEMS)
     for stratum, each in sample.chosen():
-        stratum.note(each, {"refused": 1, "odd": int(each.key[-5]) % 2})
+        stratum.record(each, {"refused": 1, "odd": int(each.key[-5]) % 2})
 
     assert sample.count("refused") == 5_000
-    assert sample.seen("refused") == sample.looked < 200
+    assert sample.in_sample("refused") == sample.probed < 200
     assert 1_500 < sample.count("odd") < 3_500
 
 
@@ -160,7 +160,7 @@ def test_what_is_billed_for_more_is_told_apart():
     sample = Sample(0)
     for items, seconds in ((ITEMS, 10.0), ((*ITEMS, Item.REDACTION), 5.0)):
         each = Recording("a.mp3", "", 1000)
-        sample.see(each, items).note(each, {"seconds": seconds})
+        sample.add(each, items).record(each, {"seconds": seconds})
 
     assert sample.total("seconds").value == 15
     assert sample.total("seconds", Item.REDACTION).value == 5
@@ -173,12 +173,12 @@ def test_sizes_tell_more_than_numbers():
     chance = Random(5)
     whole = [Recording(f"{n}.wav", "", chance.randrange(2**21, 2**25)) for n in range(2_000)]
     for each in whole:
-        sample.see(each, ITEMS)
+        sample.add(each, ITEMS)
     for stratum, each in sample.chosen():
-        stratum.note(each, {"seconds": each.size / 16_000})
+        stratum.record(each, {"seconds": each.size / 16_000})
 
     found = sample.total("seconds")
 
-    assert sample.looked < 60
+    assert sample.probed < 60
     assert found.value == pytest.approx(sum(each.size / 16_000 for each in whole), rel=1e-6)
     assert found.error < found.value / 1000
