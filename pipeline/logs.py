@@ -1,4 +1,4 @@
-r"""What a run tells, as lines of JSON for a log collector; silent where people are told in text.
+r"""The log of a run as lines of JSON for a log collector; silent where people get text.
 
 One object a line, ASCII alone, so that no key forges a line or reaches a terminal unescaped:
 
@@ -17,7 +17,7 @@ import sys
 from datetime import UTC, datetime
 
 RUN_ID = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.urandom(3).hex()}"
-"""What tells this run from others, in its log, summary, heartbeat and metrics."""
+"""Names this run in its log, summary and heartbeat."""
 
 INFO, WARNING, ERROR = logging.INFO, logging.WARNING, logging.ERROR
 
@@ -28,7 +28,7 @@ _SIGNED = re.compile(r"\?[^\s\"'<>\\]*(?:x-amz-|signature=|token=)[^\s\"'<>\\]*"
 
 
 def begin_json(*, quiet: bool) -> None:
-    """From now on everything is told as JSON on stderr, what libraries warn of included.
+    """From now on everything goes to stderr as JSON, what libraries warn of included.
 
     With `quiet` only what failed.
     """
@@ -41,12 +41,12 @@ def begin_json(*, quiet: bool) -> None:
 
 
 def is_json() -> bool:
-    """Whether what happens is told as JSON, so that nothing else may be printed on stderr."""
+    """Whether the log is JSON, so that nothing else may be printed on stderr."""
     return any(isinstance(each.formatter, _JsonLines) for each in logging.root.handlers)
 
 
 def event(name: str, level: int = INFO, **facts: object) -> None:
-    """Tell what has happened; nothing where people are told in text.
+    """Log what has happened; nothing where people get text.
 
     Args:
         name: what happened, as a log is searched for it: `recording.failed`.
@@ -77,8 +77,8 @@ class _JsonLines(logging.Formatter):
 
 
 def _foreign(record: logging.LogRecord) -> str:
-    """What a library says, with the error that it speaks of; no traceback."""
-    said = record.getMessage()
+    """A library's message, with its error; no traceback."""
+    message = record.getMessage()
     if record.exc_info and (error := record.exc_info[1]) is not None:
-        said = f"{said}: {type(error).__name__}: {error}"
-    return said
+        message = f"{message}: {type(error).__name__}: {error}"
+    return message

@@ -41,7 +41,6 @@ EXAMPLES = examples(
         "compare s3://bucket/calls/ --vocabulary calls --sample 0 --yes --json",
     ),
 )
-_SETTLED = (0, 1)  # the exit codes of a run after which every recording is written or failed
 
 
 def command(
@@ -93,11 +92,12 @@ def command(
     missing = [each for each in reviews if each.audio not in heard]
     if missing:
         from pipeline.monitoring.progress import style_for
+        from pipeline.monitoring.snapshot import SETTLED
 
         _agree(missing, chosen, yes=yes)
         order = Order(chosen, place, style_for(quiet=False), _manifest(chosen, missing))
         summary = complete(order)
-        if report(summary, quiet=True, json=False) not in _SETTLED:
+        if report(summary, quiet=True, json=False) not in SETTLED:
             raise typer.Exit(summary.exit_code)
     _print(reviews, chosen, json=json)
 

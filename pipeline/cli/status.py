@@ -45,7 +45,7 @@ def command(
     terminal, else one line per look.
     """
     if seconds is not None and not watch:
-        raise BadSettings(f"SECONDS ({seconds:g}) goes with --watch: status --watch {seconds:g}.")
+        raise BadSettings(f"SECONDS ({seconds:g}) goes with --watch: status --watch {seconds:g}")
     from pipeline.monitoring.status import follow, status
 
     path = settings(config, output=output, state=state).state_path

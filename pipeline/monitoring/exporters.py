@@ -1,8 +1,8 @@
 """How others watch a run: metrics over HTTP and in a file, and a heartbeat file.
 
 Snapshots are taken in the run's own event loop, and files are written by a thread. What can't be
-served or written is told before anything is started; once the run goes on, nothing that fails here
-stops it.
+served or written is an error before anything is started; once the run goes on, nothing that fails
+here stops it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pipeline.errors import BadSettings, OutputUnusable
 from pipeline.files import replacing
 from pipeline.logs import event
 from pipeline.monitoring.heartbeat import heartbeat
-from pipeline.monitoring.snapshot import RunStatus, settles
+from pipeline.monitoring.snapshot import SETTLED, RunStatus
 from pipeline.state.history import past_runs
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pipeline.monitoring.snapshot import Take
     from pipeline.state.reader import StateReader
 
-    Tell = Callable[[str], None]
+    Warn = Callable[[str], None]
     Content = Callable[[], bytes]
 
 _METRICS_SECONDS = 10.0
@@ -42,21 +42,21 @@ _BROKEN = 2
 
 def last_success(state: StateReader) -> float:
     """When the last run ended that settled all it listed, seconds since the epoch; 0 for never."""
-    settled = (run.ended for run in past_runs(state) if settles(run.exit_code))
+    settled = (run.ended for run in past_runs(state) if run.exit_code in SETTLED)
     return max(filter(None, settled), default=0.0)
 
 
 @asynccontextmanager
 async def exported(
-    take: Take, settings: Monitoring, last_success: float, tell: Tell
+    take: Take, settings: Monitoring, last_success: float, warn: Warn
 ) -> AsyncIterator[RunStatus]:
-    """Let others watch the run while the body goes on; the body tells how it ended.
+    """Export the run while the body goes on; the body says how it ended.
 
     Args:
         take: takes a snapshot of the run.
         settings: where metrics and heartbeat go.
         last_success: when the last run ended that settled all it listed, 0 for never.
-        tell: says to people that a file can't be written any more.
+        warn: says to people that a file can't be written any more.
 
     Raises:
         BadSettings: the port can't be listened at.
@@ -73,10 +73,10 @@ async def exported(
                 await enter(_served(registry, settings.metrics_host, settings.metrics_port))
             if settings.metrics_file:
                 path, content = Path(settings.metrics_file), partial(as_text, registry)
-                await enter(kept(path, content, _METRICS_SECONDS, tell))
+                await enter(refreshed(path, content, _METRICS_SECONDS, warn))
         if settings.heartbeat_file:
             path = Path(settings.heartbeat_file)
-            await enter(kept(path, partial(heartbeat, status), _HEARTBEAT_SECONDS, tell))
+            await enter(refreshed(path, partial(heartbeat, status), _HEARTBEAT_SECONDS, warn))
         try:
             yield status
         finally:
@@ -110,11 +110,13 @@ async def _served(registry: CollectorRegistry, host: str, port: int) -> AsyncIte
 
 
 @asynccontextmanager
-async def kept(path: Path, content: Content, seconds: float, tell: Tell) -> AsyncIterator[None]:
+async def refreshed(
+    path: Path, content: Content, seconds: float, warn: Warn
+) -> AsyncIterator[None]:
     """Write the file now, every so many seconds, and once more at the end."""
     await asyncio.to_thread(_write, path, content())
     ended = asyncio.Event()
-    task = asyncio.create_task(_refresh(path, content, seconds, ended, tell))
+    task = asyncio.create_task(_refresh(path, content, seconds, ended, warn))
     try:
         yield
     finally:
@@ -123,9 +125,9 @@ async def kept(path: Path, content: Content, seconds: float, tell: Tell) -> Asyn
 
 
 async def _refresh(
-    path: Path, content: Content, seconds: float, ended: asyncio.Event, tell: Tell
+    path: Path, content: Content, seconds: float, ended: asyncio.Event, warn: Warn
 ) -> None:
-    told = last = False
+    warned = last = False
     while not last:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -134,9 +136,9 @@ async def _refresh(
         try:
             await asyncio.to_thread(_write, path, content())
         except OutputUnusable as error:
-            if not told:
-                tell(f"{error} The run goes on without it.")
-            told = True
+            if not warned:
+                warn(f"{error} The run goes on without it.")
+            warned = True
 
 
 def _write(path: Path, content: bytes) -> None:

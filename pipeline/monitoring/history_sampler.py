@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pipeline import __version__
 from pipeline.state.history import Sample, Settings, add_sample, thin_samples
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ _SECONDS = 1.0
 def settings_of(config: Config, source: str) -> Settings:
     """What a run over `source` begins with."""
     return Settings(
-        version=__version__,
         source=source,
         output=str(config.output_path),
         language=config.transcribe.language,
@@ -33,8 +31,6 @@ def settings_of(config: Config, source: str) -> Settings:
         results=config.output.results,
         most_in_flight=config.most_in_flight,
         start_rate=config.limits.start_rate,
-        currency=config.prices.currency,
-        prices_date=config.prices.prices_date,
     )
 
 

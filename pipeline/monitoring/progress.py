@@ -30,7 +30,7 @@ _LOGGED = ("listed", "listing_done", "jobs", "in_flight", "written", "failed")
 
 
 class Style(StrEnum):
-    """How progress is told."""
+    """How progress is shown."""
 
     BAR = "bar"
     LINES = "lines"
@@ -44,11 +44,11 @@ def style_for(*, quiet: bool) -> Style:
         return Style.QUIET
     if is_json():
         return Style.EVENTS
-    watched = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-    return Style.BAR if watched else Style.LINES
+    terminal = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    return Style.BAR if terminal else Style.LINES
 
 
-class Progress(NamedTuple):
+class RunProgress(NamedTuple):
     """How far a run is: recordings that are `left`, and the `rate` of those written per second."""
 
     run: RunSnapshot
@@ -89,7 +89,7 @@ class ProgressMeter:
         self._noted = 0
 
     def new_notes(self) -> list[str]:
-        """What went another way than was asked for since the last time this was read."""
+        """The notes of the run that are new since the last time."""
         notes = self._take().notes[self._noted :]
         self._noted += len(notes)
         return [printable(note) for note in notes]
@@ -98,7 +98,7 @@ class ProgressMeter:
         """Count what is pending, in a thread: a big bucket takes a while."""
         self._pending = await asyncio.to_thread(_pending, self._path)
 
-    def read(self, now: float) -> Progress:
+    def read(self, now: float) -> RunProgress:
         """The run at the moment `now` (seconds, monotonic)."""
         run = self._take()
         self._written.append((now, run.written))
@@ -106,7 +106,7 @@ class ProgressMeter:
             self._written.popleft()
         then, before = self._written[0]
         rate = (run.written - before) / (now - then) if now > then else 0.0
-        return Progress(run, self._pending + run.in_flight, rate)
+        return RunProgress(run, self._pending + run.in_flight, rate)
 
 
 @asynccontextmanager

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 STARTS = "StartTranscriptionJob"
 NO_FREE_SLOT = "no free slot"
-_SETTLED = (0, 1)
+SETTLED = (0, 1)
+"""The exit codes of a run that settled all it listed: each recording is written, or failed."""
 
 
 class RunSnapshot(Sample, frozen=True, kw_only=True):
@@ -93,7 +94,7 @@ def _cost(tracker: JobTracker) -> Cost | None:
 
 
 class RunStatus:
-    """The life of a run, for those who look at it; moments in seconds since the epoch.
+    """A run and how it ended, as exporters need it; moments in seconds since the epoch.
 
     `last_success` is when the last run ended that settled all it listed, 0 where there was none;
     `exit_code` is None while the run goes on.
@@ -108,10 +109,5 @@ class RunStatus:
     def end(self, exit_code: int) -> None:
         """The run has ended."""
         self.exit_code = exit_code
-        if settles(exit_code):
+        if exit_code in SETTLED:
             self.last_success = time.time()
-
-
-def settles(exit_code: int | None) -> bool:
-    """Whether a run that ends so has settled all it listed: written, or failed."""
-    return exit_code in _SETTLED

@@ -58,8 +58,8 @@ class StatusReport(msgspec.Struct, frozen=True):
         return self.written + self.failed
 
 
-class Look(NamedTuple):
-    """What one look has shown; `exit_code` is that of the last run, None where it gave none."""
+class StatusReading(NamedTuple):
+    """What was read at one moment; `exit_code` is that of the last run, None where it gave none."""
 
     report: StatusReport
     samples: Sequence[Sample]
@@ -83,14 +83,14 @@ def follow(path: Path, seconds: float, say: Callable[[str], None], *, json: bool
     Raises:
         StateUnusable: there is no such state file.
     """
-    looks = _looks(path, seconds)
+    readings = _readings(path, seconds)
     if not json and sys.stdout.isatty():
-        _live(looks)
+        _live(readings)
         return
-    for seen in looks:
-        say(_json(seen.report) if json else one_line(seen))
+    for reading in readings:
+        say(_json(reading.report) if json else one_line(reading))
     if not json:
-        say(end_of(seen))
+        say(end_of(reading))
 
 
 def read_report(path: Path, now: float) -> StatusReport:
@@ -124,23 +124,23 @@ def _json(report: StatusReport) -> str:
     return msgspec.json.encode(report).decode()
 
 
-def _looks(path: Path, seconds: float) -> Iterator[Look]:
+def _readings(path: Path, seconds: float) -> Iterator[StatusReading]:
     while True:
         begun = time.monotonic()
-        seen = _look(path)
-        yield seen
-        if not seen.runs:
+        reading = _read(path)
+        yield reading
+        if not reading.runs:
             return
         time.sleep(max(seconds, _SHARE_OF_READING * (time.monotonic() - begun)))
 
 
-def _look(path: Path) -> Look:
+def _read(path: Path) -> StatusReading:
     runs = is_held(path)  # first: what is read after the end is the end
     report = read_report(path, time.time())
     with read_state(path) as state:
         last = next(reversed(past_runs(state)), None)
         taken = samples(state, last.number) if last else []
-    return Look(report, taken, runs, last.exit_code if last else None)
+    return StatusReading(report, taken, runs, last.exit_code if last else None)
 
 
 # What people read
@@ -161,23 +161,23 @@ def lines(report: StatusReport) -> Iterator[str]:
             yield f"{title:<10} {tally(counts)}"
 
 
-def head(seen: Look) -> str:
+def head(reading: StatusReading) -> str:
     """How much of what is known is settled, and how long the rest takes."""
-    report = seen.report
+    report = reading.report
     known = report.settled + report.left
     share = report.settled / known if known else 0.0
-    timed = seen.runs and report.left and report.rate
+    timed = reading.runs and report.left and report.rate
     more = f", {duration(report.left / report.rate)} left" if timed else ""
     return f"{share:.0%} of {known:,} recordings{more}"
 
 
-def one_line(seen: Look) -> str:
-    """One look as a line for a log."""
-    report = seen.report
+def one_line(reading: StatusReading) -> str:
+    """A reading as a line for a log."""
+    report = reading.report
     parts = [
         f"{report.written:,} written",
         f"{report.rate:.1f}/s",
-        head(seen),
+        head(reading),
         f"{report.failed:,} failed",
         f"{report.in_flight:,} in flight",
         f"{report.pending:,} pending",
@@ -185,11 +185,11 @@ def one_line(seen: Look) -> str:
     return " · ".join(parts)
 
 
-def end_of(seen: Look) -> str:
+def end_of(reading: StatusReading) -> str:
     """How the last run ended, where none works with the file now."""
-    if seen.exit_code is None:
+    if reading.exit_code is None:
         return "Ended:     without a word, as when it was killed; the same command goes on."
-    return f"Ended:     with exit code {seen.exit_code}"
+    return f"Ended:     with exit code {reading.exit_code}"
 
 
 def run_lines(taken: Sequence[Sample]) -> Iterator[str]:
@@ -228,27 +228,27 @@ def sparkline(taken: Sequence[Sample]) -> str:
 # The live view of a terminal
 
 
-def _live(looks: Iterator[Look]) -> None:
+def _live(readings: Iterator[StatusReading]) -> None:
     from rich.console import Console
     from rich.live import Live
 
     with Live(console=Console(highlight=False), auto_refresh=False) as live:
-        for seen in looks:
-            live.update(view(seen), refresh=True)
+        for reading in readings:
+            live.update(view(reading), refresh=True)
 
 
-def view(seen: Look) -> RenderableType:
+def view(reading: StatusReading) -> RenderableType:
     """A bar, and below it a line for each fact, cut where the terminal ends."""
     from rich.console import Group
     from rich.progress_bar import ProgressBar
     from rich.table import Table
     from rich.text import Text
 
-    report = seen.report
+    report = reading.report
     known = max(1, report.settled + report.left)
     line = Table.grid()  # a bar alone ends no line
     line.add_row(ProgressBar(total=known, completed=report.settled, width=_BAR_WIDTH))
-    shown = [head(seen), *lines(report), *run_lines(seen.samples)]
-    if not seen.runs:
-        shown.append(end_of(seen))
+    shown = [head(reading), *lines(report), *run_lines(reading.samples)]
+    if not reading.runs:
+        shown.append(end_of(reading))
     return Group(line, *(Text(each, no_wrap=True, overflow="ellipsis") for each in shown))

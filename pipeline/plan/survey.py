@@ -74,7 +74,11 @@ class Survey:
         self._wanted = wanted
 
     async def complete(
-        self, source: Source, state: StateReader, prober: MediaProber, tell: Callable[[int], None]
+        self,
+        source: Source,
+        state: StateReader,
+        prober: MediaProber,
+        on_probed: Callable[[int], None],
     ) -> None:
         """List the source, and probe what a run would start.
 
@@ -82,7 +86,7 @@ class Survey:
             source: where the recordings are.
             state: what earlier runs have done.
             prober: probes recordings of the source.
-            tell: is told how many were probed.
+            on_probed: called with how many were probed so far.
 
         Raises:
             CannotRun: the source can't be listed or read.
@@ -91,11 +95,11 @@ class Survey:
             new = self._sift(page, state)
             if self.exact:
                 await self._probe_all(new, prober)
-                tell(self.sample.probed)
+                on_probed(self.sample.probed)
         chosen = iter(() if self.exact else self.sample.chosen())
         while some := list(islice(chosen, _AT_ONCE)):
             await self._probe_all(some, prober)
-            tell(self.sample.probed)
+            on_probed(self.sample.probed)
 
     def _sift(
         self, page: list[SourceObject], state: StateReader

@@ -80,7 +80,7 @@ class EarlierRun(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class RunRecord:
-    """Everything that a report tells. `moment` is when it was read (seconds since the epoch)."""
+    """Everything that a report shows. `moment` is when it was read (seconds since the epoch)."""
 
     past: PastRun
     outcome: Outcome
@@ -175,8 +175,8 @@ def outcome_of(past: PastRun, kept: Sequence[Sample], moment: float, *, last: bo
         patience = _SILENCE_SECONDS
         if len(kept) > 1:
             patience += 2 * (kept[-1].at - kept[-2].at)
-        heard = kept[-1].at if kept else past.begun
-        alive = last and past.ended is None and moment - heard < patience
+        last_sign = kept[-1].at if kept else past.begun
+        alive = last and past.ended is None and moment - last_sign < patience
         return Outcome.UNDER_WAY if alive else Outcome.KILLED
     return {
         0: Outcome.COMPLETE,

@@ -31,7 +31,6 @@ RUNS_WITH_SAMPLES = 60
 class Settings(msgspec.Struct, frozen=True, omit_defaults=True):
     """With what a run began; what a later version adds has a default."""
 
-    version: str = ""
     source: str = ""
     output: str = ""
     language: str = ""
@@ -39,8 +38,6 @@ class Settings(msgspec.Struct, frozen=True, omit_defaults=True):
     results: str = ""
     most_in_flight: int = 0
     start_rate: float = 0.0
-    currency: str = ""
-    prices_date: str = ""
 
 
 class Sample(msgspec.Struct, frozen=True, omit_defaults=True):

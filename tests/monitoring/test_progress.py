@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from pipeline.logs import begin_json
 from pipeline.monitoring.progress import (
-    Progress,
     ProgressMeter,
+    RunProgress,
     Style,
     counted,
     shown,
@@ -144,7 +144,7 @@ def test_only_what_is_harmful_is_escaped(text, words):
 
 def test_a_snapshot_as_a_line():
     """A line of progress tells all counts, the rate and the time that is left."""
-    assert str(Progress(SNAPSHOT, 10_550, 4.2)) == (
+    assert str(RunProgress(SNAPSHOT, 10_550, 4.2)) == (
         "1,700 written · 4.2/s · 41 min 52 s left · 50 failed · 250 in flight · 2,000 started"
         " · 45 skipped · 12,345 listed"
     )
@@ -157,7 +157,7 @@ def test_a_time_is_told_only_where_it_is_known(left, rate, listing_done):
     """While the listing goes on, or nothing is written, or nothing is left, no time is told."""
     snapshot = msgspec.structs.replace(SNAPSHOT, listing_done=listing_done)
 
-    line = str(Progress(snapshot, left, rate))
+    line = str(RunProgress(snapshot, left, rate))
 
     assert "left" not in line
     assert ("so far" in line) != listing_done
@@ -168,7 +168,7 @@ def test_what_is_left_is_pending_or_in_flight(path):
     meter = ProgressMeter(lambda: SNAPSHOT, path)
     asyncio.run(meter.count())
 
-    assert meter.read(0) == Progress(SNAPSHOT, left=253, rate=0.0)
+    assert meter.read(0) == RunProgress(SNAPSHOT, left=253, rate=0.0)
 
 
 def test_the_rate_is_that_of_the_last_minute(path):

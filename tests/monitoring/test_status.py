@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from pipeline.monitoring.status import (
-    Look,
+    StatusReading,
     StatusReport,
     end_of,
     head,
@@ -47,7 +47,7 @@ REPORT = StatusReport(
     rate_seconds=600.0,
     oldest_in_flight_seconds=185.0,
 )
-SEEN = Look(REPORT, (), runs=True, exit_code=None)
+SEEN = StatusReading(REPORT, (), runs=True, exit_code=None)
 
 
 def sample(at: float, written: int = 0, **facts: Any) -> Sample:
@@ -108,7 +108,7 @@ def test_an_empty_state_file_is_at_its_beginning():
     """Before anything is listed no share is told of nothing."""
     empty = StatusReport("", "state", 0, 0, 0, 0, {}, {}, 0.0, 1.0, None)
 
-    assert head(Look(empty, (), runs=True, exit_code=None)) == "0% of 0 recordings"
+    assert head(StatusReading(empty, (), runs=True, exit_code=None)) == "0% of 0 recordings"
 
 
 def test_the_end_tells_how_it_was():

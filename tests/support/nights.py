@@ -26,7 +26,6 @@ BEGUN = 1_800_000_000.0
 
 HOUR = 3_600.0
 SETTINGS = Settings(
-    version="0.1.0",
     source=SOURCE,
     output="tasks.jsonl",
     language="en-US",
