@@ -19,15 +19,12 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pipeline.aws.service import Service
 from pipeline.aws.session import Transcriber
 from pipeline.config.deadline import seconds_left
 from pipeline.errors import BudgetSpent, first_of
-from pipeline.events.queue import RATE, EventQueue
 from pipeline.jobs.rules import JobRules
 from pipeline.naming import group_tag, parse_s3_uri
 from pipeline.stages.collector import Collectors
-from pipeline.stages.listener import Listener
 from pipeline.stages.poller import Poller
 from pipeline.stages.producer import find_results, produce, take_over
 from pipeline.stages.starters import Starters
@@ -39,9 +36,12 @@ if TYPE_CHECKING:
     from pipeline.aws.s3 import S3
     from pipeline.aws.session import Session
     from pipeline.config.schema import Budget, Config
+    from pipeline.events.listener import Listener
+    from pipeline.events.queue import EventQueue
     from pipeline.model import Job, Line
     from pipeline.net.retry import RateLimitedCall
     from pipeline.recordings.source import Selection, Source
+    from pipeline.stages.cost_budget import CostBudget
     from pipeline.stages.job_tracker import JobTracker
     from pipeline.state.reader import StateReader
 
@@ -59,17 +59,18 @@ class Run:
         self.tracker = tracker
         self.s3 = s3
         self.job_rules = JobRules(config, source, tracker.state.asked_before())
-        self.transcriber = Transcriber(session, config.limits, tracker.braking, tracker.slots)
-        self._tag = group_tag(config.transcribe.job_prefix, source.bucket)
-        self._events: EventQueue | None = None
+        self.transcriber = Transcriber(session, config.limits, tracker.waits, tracker.slots)
+        self._name_prefix = group_tag(config.transcribe.job_prefix, source.bucket)
+        self._event_queue: EventQueue | None = None
         if url := config.aws.events:
-            sqs = Service(session, "sqs", tracker.braking, RATE)
-            self._events = EventQueue(sqs, url, session.region)
+            from pipeline.events.queue import open_queue  # a run without events loads none of it
+
+            self._event_queue = open_queue(session, tracker.waits, url)
 
     @property
     def operations(self) -> tuple[RateLimitedCall, ...]:
         """Every operation of all services, for its counts of calls."""
-        events = self._events.operations if self._events else ()
+        events = self._event_queue.operations if self._event_queue else ()
         return *self.transcriber.operations, *self.s3.operations, *events
 
     async def complete(self, selection: Selection, *, rebuild: bool = False) -> None:
@@ -85,9 +86,9 @@ class Run:
         """
         if results := parse_s3_uri(self.config.output.results):
             state = self.tracker.state
-            await find_results(self.s3, results, self._tag, state)
+            await find_results(self.s3, results, self._name_prefix, state)
             if self.job_rules.redacts and not state.results_are_known(redacted=True):
-                await find_results(self.s3, results, self._tag, state, redacted=True)
+                await find_results(self.s3, results, self._name_prefix, state, redacted=True)
         if rebuild:
             exist = self.source.jobs_last
             forget_output(self.config.output_path, self.tracker.state, results_exist=exist)
@@ -100,7 +101,7 @@ class Run:
         Raises:
             CannotRun: the run had to stop; what was collected is written.
         """
-        self._events = None  # nothing runs, so nothing will end
+        self._event_queue = None  # nothing runs, so nothing will end
         await self._write(partial(take_over, earlier, self.tracker))
 
     async def _write(self, listing: Callable[[], Coroutine[None, None, None]]) -> None:
@@ -109,28 +110,35 @@ class Run:
         try:
             async with AsyncExitStack() as stack:
                 output = stack.enter_context(closing(Output(self.config.output_path, state)))
+                budget = None
                 if self.config.budget.max_cost:
-                    from pipeline.stages.cost_budget import spending  # it loads FFmpeg, 23 MB
+                    from pipeline.stages.cost_budget import cost_budget  # loads FFmpeg, 23 MB
 
-                    cost_budget = spending(self.job_rules, self.source, self.tracker)
-                    await stack.enter_async_context(cost_budget)
-                await self._stages(listing, output)
+                    budget = await stack.enter_async_context(
+                        cost_budget(self.job_rules, self.tracker)
+                    )
+                await self._stages(listing, output, budget)
         except BaseExceptionGroup as group:
             raise first_of(group) from group
 
     async def _stages(
-        self, listing: Callable[[], Coroutine[None, None, None]], output: Output
+        self,
+        listing: Callable[[], Coroutine[None, None, None]],
+        output: Output,
+        budget: CostBudget | None,
     ) -> None:
-        config, tracker, source = self.config, self.tracker, self.source
-        finished: asyncio.Queue[Job] = asyncio.Queue(_QUEUE)
+        config, tracker, transcriber = self.config, self.tracker, self.transcriber
+        ended: asyncio.Queue[Job] = asyncio.Queue(_QUEUE)
         lines: asyncio.Queue[Line] = asyncio.Queue(_QUEUE)
-        starters = Starters(tracker, self.transcriber, source, self.job_rules, finished)
-        poller = Poller(tracker, self.transcriber, self._tag, config.limits, finished)
-        collectors = Collectors(tracker, self.transcriber, self.s3, source, self.job_rules)
         tracker.resume()
-        if tracker.cost_budget:
-            await tracker.cost_budget.count(list(tracker.waiting.values()))
-        listeners = await self._listeners(finished)
+        if budget:
+            await budget.count(list(tracker.waiting.values()))
+        listener = await self._listener(ended)
+        events = listener.trust if listener else None
+        pages = partial(transcriber.pages, name_contains=self._name_prefix)
+        starters = Starters(tracker, transcriber, self.job_rules, ended, budget)
+        poller = Poller(tracker, pages, config.limits, ended, events)
+        collectors = Collectors(tracker, transcriber, self.s3, self.job_rules)
 
         async with asyncio.TaskGroup() as group:
             go = group.create_task
@@ -138,8 +146,8 @@ class Run:
             others = [
                 go(listing()),
                 go(poller.poll()),
-                *(go(listener.listen()) for listener in listeners),
-                *(go(collectors.work(finished, lines)) for _ in range(config.limits.collectors)),
+                *([go(listener.listen())] if listener else []),
+                *(go(collectors.work(ended, lines)) for _ in range(config.limits.collectors)),
                 go(write(output, lines, tracker)),
                 go(_stop_in_time(config.budget)),
             ]
@@ -147,17 +155,22 @@ class Run:
             for stage in others:
                 stage.cancel()  # the writer writes what is left in its queue
 
-    async def _listeners(self, finished: asyncio.Queue[Job]) -> list[Listener]:
+    async def _listener(self, ended: asyncio.Queue[Job]) -> Listener | None:
         """Who listens to events: nobody, or one whose queue has been looked into.
 
         Raises:
             CannotRun: the queue can't be used.
         """
-        if self._events is None:
-            return []
-        listener = Listener(self.tracker, self._events, self._tag, finished)
+        if self._event_queue is None:
+            return None
+        from pipeline.events.listener import Listener
+
+        resumed = bool(self.tracker.counters.resumed)
+        listener = Listener(
+            self._event_queue, self._name_prefix, self.tracker, ended, resumed=resumed
+        )
         await listener.begin()
-        return [listener]
+        return listener
 
 
 async def _stop_in_time(budget: Budget) -> None:

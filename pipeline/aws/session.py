@@ -246,11 +246,15 @@ class Transcriber:
 
         await self.delete_calls.call(attempt)
 
-    async def pages(self, status: JobStatus, tag: str) -> AsyncIterator[list[str]]:
-        """The names of the jobs of one status whose names contain `tag`, 100 a call."""
+    async def pages(self, status: JobStatus, name_contains: str) -> AsyncIterator[list[str]]:
+        """The names of the jobs of one status whose names contain that, 100 a call."""
         token: dict[str, Any] = {}
         while True:
-            request = {"Status": status.value, "JobNameContains": tag, "MaxResults": _PAGE}
+            request = {
+                "Status": status.value,
+                "JobNameContains": name_contains,
+                "MaxResults": _PAGE,
+            }
 
             async def attempt(request: dict[str, Any] = request | token) -> dict[str, Any]:
                 with translated("transcribe:ListTranscriptionJobs"):

@@ -237,7 +237,7 @@ async def _clean(cleaner: Cleaner, config: Config) -> tuple[str, int]:
         return str(error), CANNOT_RUN
     if received:
         return "interrupted", 128 + received
-    return "", int(cleaner.cleaned.postponed > 0)
+    return "", int(cleaner.cleaned.deferred > 0)
 
 
 def _report(ended: Ended, *, quiet: bool, json: bool) -> int:
@@ -273,7 +273,7 @@ def _lines(ended: Ended) -> Iterator[str]:
     if done.left:
         of = ", ".join(f"{count:,} {reason}" for reason, count in done.left.items())
         yield f"Left alone: {of}."
-    if done.postponed:
-        yield f"Left: {done.postponed:,} met faults at the service for too long."
+    if done.deferred:
+        yield f"Left: {done.deferred:,} met faults at the service for too long."
     if ended.exit_code:
         yield "Next: the same command again; it goes on where it stopped."

@@ -225,12 +225,17 @@ async def _with_services(order: Order, state: State) -> Summary:
     from pipeline.state.history import end_run
 
     config = order.config
-    tracker = JobTracker(state, config.most_in_flight, config.budget.limit or None)
-    tracker.queueing = bool(config.transcribe.data_access_role)
-    tracker.prices = config.prices if isinstance(order.place, S3Uri) else FREE
+    tracker = JobTracker(
+        state,
+        config.most_in_flight,
+        config.budget.limit or None,
+        queueing=bool(config.transcribe.data_access_role),
+    )
     base = order.place.key if isinstance(order.place, S3Uri) else ""
     selection = Selection(base, config.input.include, config.input.exclude)
-    async with services(config, order.place, tracker.braking) as (config, whole, session, s3):
+    async with services(config, order.place, tracker.waits) as (set_up, whole, session, s3):
+        is_free = not isinstance(order.place, S3Uri)
+        config = msgspec.structs.replace(set_up, prices=FREE) if is_free else set_up
         source = named_by(order.manifest, whole, s3) if order.manifest else whole
         run = Run(config, source, tracker, session, s3)
         work = partial(run.complete, selection, rebuild=order.rebuild_output)
@@ -252,7 +257,7 @@ async def _with_services(order: Order, state: State) -> Summary:
             summary = await _summary_of(run, work)
             status.end(summary.exit_code)
         end_run(state, msgspec.json.encode(summary))
-        write_failures(config.failures_path, source, state, listed=tracker.figures.listing_done)
+        write_failures(config.failures_path, source, state, listed=tracker.counters.listing_done)
         return summary
 
 
@@ -268,6 +273,8 @@ async def _summary_of(run: Run, work: Callable[[], Coroutine[None, None, None]])
         return summarise(run, OVER_BUDGET, str(over))
     if received:
         return summarise(run, 128 + received, "interrupted")
-    if run.tracker.spent and (run.tracker.state.pending() or not run.tracker.figures.listing_done):
-        return summarise(run, OVER_BUDGET, run.tracker.over)
+    if run.tracker.pending.spent and (
+        run.tracker.state.pending() or not run.tracker.counters.listing_done
+    ):
+        return summarise(run, OVER_BUDGET, run.tracker.pending.limit)
     return summarise(run, 0)

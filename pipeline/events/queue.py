@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pipeline.aws.service import Service
 from pipeline.errors import BadSettings, Denied, ResourceMissing
 from pipeline.naming import parse_queue_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipeline.aws.service import Service
+    from pipeline.aws.session import Session
     from pipeline.net.retry import RateLimitedCall
+    from pipeline.net.wait_times import WaitTimes
 
 BATCH = 10
 RATE = 100.0
@@ -26,6 +28,11 @@ class Message(NamedTuple):
     handle: str
     body: str
     sent: float | None
+
+
+def open_queue(session: Session, waits: WaitTimes, url: str) -> EventQueue:
+    """The queue of this URL, by the calls of the session's account."""
+    return EventQueue(Service(session, "sqs", waits, RATE), url, session.region)
 
 
 class EventQueue:

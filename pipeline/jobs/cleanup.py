@@ -59,14 +59,14 @@ class Cleaned(msgspec.Struct):
     """What was done; `deleted` and `gone` count job records, `results` objects of our buckets.
 
     `gone` were no longer there. `left` counts records that were left alone, by reason; of
-    `postponed` recordings the service could not be asked, and the same command goes on with them.
+    `deferred` recordings the service could not be asked, and the same command goes on with them.
     """
 
     deleted: int = 0
     gone: int = 0
     results: int = 0
     left: dict[str, int] = msgspec.field(default_factory=dict)
-    postponed: int = 0
+    deferred: int = 0
 
 
 class Cleaner:
@@ -118,7 +118,7 @@ class Cleaner:
                 if await self._clean(due):
                     self._state.note_cleaned(due, results_too=self._what.results_too)
             except Deferred:
-                self.cleaned.postponed += 1
+                self.cleaned.deferred += 1
             self._seen += 1
             self._told(self._seen)
 

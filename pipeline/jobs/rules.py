@@ -31,6 +31,7 @@ class JobRules:
 
     def __init__(self, config: Config, source: Source, before: Iterable[str] = ()) -> None:
         self.config = config
+        self.source = source
         place = parse_s3_uri(source.uri)
         self._bucket = source.bucket
         self._results = parse_s3_uri(config.output.results)

@@ -41,8 +41,8 @@ _COUNTERS = (
     ("recordings_written", "written", "Recordings whose task is written."),
     ("recordings_silent", "silent", "Recordings in which nobody speaks."),
     (
-        "recordings_postponed",
-        "postponed",
+        "recordings_deferred",
+        "deferred",
         "Recordings that met faults for too long and are left to the next run.",
     ),
     ("jobs_started", "started", "Jobs that were started."),

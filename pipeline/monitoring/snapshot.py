@@ -14,7 +14,7 @@ import msgspec
 from msgspec import field
 from msgspec.structs import replace
 
-from pipeline.config.pricing import FREE
+from pipeline.config.pricing import FREE, cost
 from pipeline.model import Cost
 from pipeline.stages.stage_times import Histogram  # noqa: TC001 # msgspec reads the annotation
 from pipeline.state.history import Sample
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pipeline.run import Run
-    from pipeline.stages.job_tracker import JobTracker
 
     Take = Callable[[], "RunSnapshot"]
 
@@ -52,7 +51,7 @@ class RunSnapshot(Sample, frozen=True, kw_only=True):
     resumed: int = 0
     oldest_seconds: float = 0.0
     failures: dict[str, int] = field(default_factory=dict)
-    postponed: int = 0
+    deferred: int = 0
     notes: tuple[str, ...] = ()
     slots_held: int = 0
     slots_allowed: int = 0
@@ -64,33 +63,36 @@ class RunSnapshot(Sample, frozen=True, kw_only=True):
 
 def take_snapshot(run: Run) -> RunSnapshot:
     """The run as it is now; what the counters count has the same names in a snapshot."""
-    tracker, figures, slots = run.tracker, run.tracker.figures, run.tracker.slots
+    tracker, counters, slots = run.tracker, run.tracker.counters, run.tracker.slots
     refused = {each.name: each.refused for each in run.operations}
     return replace(
-        msgspec.convert(figures, RunSnapshot, from_attributes=True),
+        msgspec.convert(counters, RunSnapshot, from_attributes=True),
         source=run.source.uri,
         at=time.time(),
-        jobs=figures.started + figures.adopted + figures.resumed,
+        jobs=counters.started + counters.adopted + counters.resumed,
         in_flight=len(tracker.waiting),
-        oldest_seconds=tracker.oldest_seconds,
+        oldest_seconds=tracker.clock.oldest_seconds(tracker.waiting),
         slots_held=slots.limit.held,
         slots_found=slots.limit.limit,
         slots_allowed=slots.limit.ceiling,
-        waits={limit: round(each, 3) for limit, each in tracker.braking.seconds().items()},
+        waits={limit: round(each, 3) for limit, each in tracker.waits.seconds().items()},
         calls={each.name: each.calls for each in run.operations},
         refused=refused,
         refused_starts=slots.refused_starts,
         refused_calls=sum(refused.values()) + slots.refused_starts,
-        cost=_cost(tracker),
-        stages={stage.value: deepcopy(spent) for stage, spent in figures.passage.stages.items()},
+        cost=_cost(run),
+        stages={
+            stage.value: deepcopy(spent) for stage, spent in counters.stage_times.stages.items()
+        },
     )
 
 
-def _cost(tracker: JobTracker) -> Cost | None:
-    prices, billed = tracker.prices, tracker.figures.billed_seconds
+def _cost(run: Run) -> Cost | None:
+    prices, counters = run.config.prices, run.tracker.counters
     if prices == FREE:
         return None
-    return Cost(round(tracker.cost, 4), prices.currency, billed, prices.prices_date)
+    amount = round(cost(counters.billed, prices), 4)
+    return Cost(amount, prices.currency, counters.billed_seconds, prices.prices_date)
 
 
 class RunStatus:

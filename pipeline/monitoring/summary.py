@@ -44,7 +44,7 @@ class Failures(msgspec.Struct, frozen=True):
 class Counts(msgspec.Struct, frozen=True):
     """Counts of recordings, but for `listed` and `skipped`, of objects, and `tasks`, of lines.
 
-    `listed`, `skipped`, `postponed` and all between are of this run, but `failed`: that and
+    `listed`, `skipped`, `deferred` and all between are of this run, but `failed`: that and
     `pending` and `in_flight` are how the recordings stand at its end. `tasks` is what the output
     holds.
     """
@@ -57,7 +57,7 @@ class Counts(msgspec.Struct, frozen=True):
     written: int = 0
     silent: int = 0
     failed: int = 0
-    postponed: int = 0
+    deferred: int = 0
     pending: int = 0
     in_flight: int = 0
     tasks: int = 0
@@ -151,7 +151,7 @@ def summarise(run: Run, exit_code: int, stopped: str = "") -> Summary:
         begun=moment(ended - timedelta(seconds=snapshot.seconds)),
         ended=moment(ended),
         source=snapshot.source,
-        exit_code=exit_code or int(bool(failures or snapshot.postponed)),
+        exit_code=exit_code or int(bool(failures or snapshot.deferred)),
         stopped=stopped,
         seconds=round(snapshot.seconds, 3),
         counts=_counts(snapshot, state),

@@ -30,9 +30,9 @@ def as_text(summary: Summary) -> str:
 def _lines(s: Summary) -> Iterator[str]:
     counts, cost = s.counts, s.cost
     yield _first_line(s)
-    if counts.postponed:
+    if counts.deferred:
         yield (
-            f"Left:    {counts.postponed:,} met faults at the service for too long; the next run "
+            f"Left:    {counts.deferred:,} met faults at the service for too long; the next run "
             "goes on with them."
         )
     if counts.skipped:

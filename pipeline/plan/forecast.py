@@ -19,7 +19,7 @@ from pipeline.plan.survey import (
     WORKING,
     Survey,
 )
-from pipeline.stages.poller import next_interval
+from pipeline.stages.poller import Look, next_look
 from pipeline.state.reader import Standing, StateReader
 from pipeline.tasks.export import MOST_BYTES, MOST_TASKS
 from pipeline.tasks.labeling_config import TaskKind
@@ -34,7 +34,6 @@ DEFAULT_SLOTS = 250
 """Jobs at once that an account has unless its quota (L-6F7AB1C9) was raised."""
 
 _JOBS_OF_A_CALL = 100
-_SOONEST = 0.2
 
 # Bytes of a task's line: what each has, and what a second of speech adds (2.5 words a second).
 # Measured on transcripts of 40 seconds to an hour, with keys of 50 characters.
@@ -211,8 +210,7 @@ def _list_calls(jobs: int, run_time: RunTime, limits: Limits) -> int:
     at_once = min(jobs, run_time.slots)
     typical = run_time.seconds.value * at_once / jobs
     each = at_once // _JOBS_OF_A_CALL + 1
-    interval = next_interval(0.0, each, typical, ending=False)
-    interval = max(_SOONEST, min(limits.poll_seconds, interval))
+    interval = next_look(0.0, Look(each), limits.poll_seconds, typical, ending=False)
     return math.ceil(run_time.seconds.value / interval) * each
 
 

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from pipeline.aws.session import JobRecord, Transcriber
     from pipeline.jobs.rules import JobRules
     from pipeline.naming import S3Uri
-    from pipeline.recordings.source import Source
     from pipeline.stages.job_tracker import JobTracker
 
 _RENEWALS = 8
@@ -47,21 +46,16 @@ class StillRunning(Exception):
 class Collectors:
     """What each collector needs; `work` is one of them."""
 
-    def __init__(  # the stage where everything meets: two services, two queues
-        self,
-        tracker: JobTracker,
-        transcriber: Transcriber,
-        s3: S3,
-        source: Source,
-        job_rules: JobRules,
+    def __init__(
+        self, tracker: JobTracker, transcriber: Transcriber, s3: S3, job_rules: JobRules
     ) -> None:
         config = job_rules.config
-        self._board = tracker
+        self._tracker = tracker
         self._transcriber = transcriber
         self._s3 = s3
-        self._source = source
+        self._source = job_rules.source
         self._results = parse_s3_uri(config.output.results)
-        self._asking = job_rules
+        self._job_rules = job_rules
         self._tasks = TaskMaker(config.tasks.kind, config.model_version)
         self._may_read = False
 
@@ -72,46 +66,46 @@ class Collectors:
             try:
                 transcript = await self._transcript(job)
             except StillRunning:
-                self._board.still_running(job)
+                self._tracker.still_running(job)
             except JobMissing:
                 self._start_again(job)
             except FaultAtTheService as error:
                 self._try_again(job, error)
             except RecordingFailed as error:
-                self._board.fail(job, error.reason, error.message)
+                self._tracker.fail(job, error.reason, error.message)
             except Deferred:
-                self._board.postpone(job)
+                self._tracker.defer(job)
             else:
-                self._board.has_ended(job)
+                self._tracker.has_ended(job)
                 self._bill(job, transcript)
                 await lines.put(self._line(job, transcript))
-                self._board.hand_over(job, silent=transcript.silent)
+                self._tracker.hand_over(job, silent=transcript.silent)
 
     def _bill(self, job: Job, transcript: Transcript) -> None:
         if not job.found:  # those were paid for before
-            items = items_of(self._asking.of(job.recording.key))
-            seconds = self._board.lengths.get(job.name, transcript.duration)
-            self._board.figures.bill(seconds, items)
+            items = items_of(self._job_rules.of(job.recording.key))
+            seconds = self._tracker.audio_seconds.get(job.name, transcript.duration)
+            self._tracker.counters.bill(seconds, items)
 
     def _line(self, job: Job, transcript: Transcript) -> Line:
         audio = self._source.audio_uri(job.recording.key)
-        took = self._board.seconds_of(job)
+        took = self._tracker.clock.seconds_since_start(job.name)
         heard = TranscriptStats(transcript.confidence, transcript.duration, took)
-        asked = self._asking.known_of(job) or JobSettings()
+        asked = self._job_rules.known_of(job) or JobSettings()
         return Line(job, self._tasks.line(audio, job, transcript, asked), heard)
 
     def _try_again(self, job: Job, error: FaultAtTheService) -> None:
         """Give a job that the service spoilt a new name, twice at most; none to one found done."""
         if job.attempt <= _NEW_NAMES and not job.found:
-            self._board.try_again(job)
+            self._tracker.try_again(job)
         else:
-            self._board.fail(job, error.reason, error.message)
+            self._tracker.fail(job, error.reason, error.message)
 
     def _start_again(self, job: Job) -> None:
         """Start a job that the service has forgotten, unless its result was there before."""
         if job.found:
-            self._board.fail(job, LOST, "Its transcript is no longer where it was found.")
-        elif self._board.restart(job) > _RESTARTS:
+            self._tracker.fail(job, LOST, "Its transcript is no longer where it was found.")
+        elif self._tracker.restart(job) > _RESTARTS:
             raise ServiceUnreachable(
                 f"The service keeps forgetting the job {job.name}. Run the same command again "
                 "later; it goes on where it stopped."
@@ -134,7 +128,7 @@ class Collectors:
             raise transcript
         if transcript.job_name != job.name:
             raise RecordingFailed(BROKEN_TRANSCRIPT, "It is the transcript of another job.")
-        asked = self._asking.known_of(job)
+        asked = self._job_rules.known_of(job)
         if asked and asked.redacted and transcript.redacted is False:
             raise RecordingFailed(BROKEN_TRANSCRIPT, _NOT_REDACTED)
         return transcript
@@ -167,7 +161,7 @@ class Collectors:
         """
         if self._results is None:
             return []
-        asked = self._asking.known_of(job)
+        asked = self._job_rules.known_of(job)
         kinds = [asked.redacted] if asked else [True, False]
         return [result_place(self._results, job.name, redacted=each) for each in kinds]
 
@@ -179,7 +173,7 @@ class Collectors:
         for _ in range(_RENEWALS):
             record = await self._transcriber.get(job.name)
             if record.status in (JobStatus.QUEUED, JobStatus.IN_PROGRESS):
-                self._board.queueing |= record.status is JobStatus.QUEUED
+                self._tracker.queueing |= record.status is JobStatus.QUEUED
                 raise StillRunning
             if record.status is JobStatus.FAILED:
                 _raise_unless_silent(record)
@@ -200,7 +194,7 @@ class Collectors:
         Raises:
             RecordingFailed: someone else's job of this name wrote to a place of theirs.
         """
-        uri, asked = record.transcript_uri, self._asking.known_of(job)
+        uri, asked = record.transcript_uri, self._job_rules.known_of(job)
         if uri is None:
             return None
         if asked and asked.redacted and not record.redacted:
@@ -208,7 +202,7 @@ class Collectors:
         if "X-Amz-" in uri.partition("?")[2]:
             return await self._s3.fetch(uri)
         place = place_of_result(uri)
-        told = self._board.state.result_places()
+        told = self._tracker.state.result_places()
         ours = [each for results in told for each in places_of_results(results, job.name)]
         kept_by_emulator = self._results is None and not self._s3.is_aws  # AWS presigns its own
         if place is None or (place not in ours and not kept_by_emulator):

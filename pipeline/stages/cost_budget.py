@@ -1,9 +1,9 @@
-"""What a run may spend: the cost of each job is set aside before it starts, as `plan` reckons it.
+"""What a run may spend: the cost of each job is reserved before it starts, as `plan` reckons it.
 
 A recording's length is read off its container, so that no job starts whose cost would pass the
 budget; jobs in flight are in the sum from their start. Where a container can't be read, or claims
 more than the service takes, the length is presumed from the size, at 16 kbit/s and eight hours at
-the most, which is more than most such files hold. A job that fails keeps what was set aside for it.
+the most, which is more than most such files hold. A job that fails keeps what was reserved for it.
 Jobs that an earlier run left in flight come first; those that a killed run could not note any more
 are counted when they are met.
 """
@@ -27,20 +27,20 @@ if TYPE_CHECKING:
     from pipeline.jobs.rules import JobRules
     from pipeline.model import Job
     from pipeline.recordings.prober import MediaProber
-    from pipeline.recordings.source import Source
     from pipeline.stages.job_tracker import JobTracker
 
 _BYTES_A_SECOND = 2_000
 
 
 class CostBudget:
-    """Sets costs aside, up to `max_cost` of the settings, in the prices' currency."""
+    """Reserves costs, up to `max_cost` of the settings, in the prices' currency."""
 
     def __init__(self, job_rules: JobRules, tracker: JobTracker, prober: MediaProber) -> None:
         self._most = job_rules.config.budget.max_cost
-        self._asking = job_rules
-        self._board = tracker
-        self._looker = prober
+        self._job_rules = job_rules
+        self._tracker = tracker
+        self._prices = job_rules.config.prices
+        self._prober = prober
         self._billed: Counter[Item] = Counter()
         self._spent = False
 
@@ -48,16 +48,16 @@ class CostBudget:
         """The budget, as a summary names it."""
         return f"max-cost {self._most:g}"
 
-    async def set_aside(self, job: Job) -> bool:
-        """Set the job's cost aside; False when it is too much, and for every job after that."""
+    async def reserve(self, job: Job) -> bool:
+        """Reserve the job's cost; False when it is too much, and for every job after that."""
         billed = await self._billed_for(job)
-        alone = cost(billed, self._board.prices)
+        alone = cost(billed, self._prices)
         if alone > self._most and not self._spent:
-            self._board.note(
-                f"{job.recording.key} alone costs about {self._board.prices.currency} {alone:,.2f}:"
+            self._tracker.note(
+                f"{job.recording.key} alone costs about {self._prices.currency} {alone:,.2f}:"
                 f" nothing more starts with {self}. Raise it, or leave that out with --exclude."
             )
-        self._spent |= cost(self._billed + billed, self._board.prices) > self._most
+        self._spent |= cost(self._billed + billed, self._prices) > self._most
         if not self._spent:
             self._billed += billed
         return not self._spent
@@ -70,22 +70,21 @@ class CostBudget:
     async def _billed_for(self, job: Job) -> Counter[Item]:
         recording = job.recording
         try:
-            seconds = (await self._looker.look(recording)).seconds
+            seconds = (await self._prober.look(recording)).seconds
         except (Unreadable, Deferred):
             seconds = math.inf
         if seconds <= LONGEST:
-            self._board.lengths[job.name] = seconds
+            self._tracker.audio_seconds[job.name] = seconds
         else:
             seconds = min(LONGEST, recording.size / _BYTES_A_SECOND)
         return Counter(dict.fromkeys(self._items(job), billed_seconds(seconds)))
 
     def _items(self, job: Job) -> tuple[Item, ...]:
-        return items_of(self._asking.of(job.recording.key))
+        return items_of(self._job_rules.of(job.recording.key))
 
 
 @asynccontextmanager
-async def spending(job_rules: JobRules, source: Source, tracker: JobTracker) -> AsyncIterator[None]:
-    """Give the board a purse for the time of a run."""
-    async with looking(source, job_rules.config.limits.workers) as prober:
-        tracker.cost_budget = CostBudget(job_rules, tracker, prober)
-        yield
+async def cost_budget(job_rules: JobRules, tracker: JobTracker) -> AsyncIterator[CostBudget]:
+    """The budget of a run, with the jobs that an earlier one left in flight reserved for."""
+    async with looking(job_rules.source, job_rules.config.limits.workers) as prober:
+        yield CostBudget(job_rules, tracker, prober)

@@ -1,4 +1,4 @@
-"""What has happened in a run so far, as figures."""
+"""What has happened in a run so far, counted."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class Counters:
         self.written = 0
         self.silent = 0
         self.failures: Counter[str] = Counter()
-        self.postponed = 0
+        self.deferred = 0
         self.notes: list[str] = []
         self.billed: Counter[Item] = Counter()
-        self.passage = StageTimes()
+        self.stage_times = StageTimes()
 
     def bill(self, seconds: float, items: Iterable[Item]) -> None:
         """A job over so many seconds of audio is complete, and billed for these items."""

@@ -1,6 +1,6 @@
-"""The third stage: one loop asks what has finished, by listing, never one Get per job.
+"""The third stage: one loop asks what has ended, by listing, never one Get per job.
 
-A job that was waiting before the listing began and is no longer in it has finished, or the listing
+A job that was waiting before the listing began and is no longer in it has ended, or the listing
 lags: the collector finds out by reading its result. Where events tell of ends, jobs are listed
 seldom, for events that were lost.
 """
@@ -10,131 +10,159 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from pipeline.events.message import late
+import msgspec
+
 from pipeline.failures import NEVER_ENDED
 from pipeline.model import JobStatus
 from pipeline.text import duration
 
 if TYPE_CHECKING:
-    from pipeline.aws.session import Transcriber
+    from collections.abc import AsyncIterator, Callable
+
     from pipeline.config.schema import Limits
     from pipeline.model import Job
+    from pipeline.stages.job_events import JobEvents
     from pipeline.stages.job_tracker import JobTracker
 
-_SOONEST = 0.2
-_GROWTH = 1.5
-_LOOKS = 20
-_LOOKS_AT_LEAST = 6
-_LOOKS_AT_THE_END = 60
-_TICK = 5.0
-_SILENCE = (
+    Pages = Callable[[JobStatus], AsyncIterator[list[str]]]
+
+_NO_EVENTS = (
     "Jobs end, but no event tells of it: the run goes on by listing them. `transcribe-pipeline "
     "events setup` shows what is wrong with the rule and its queue."
 )
 
 
-def next_interval(last: float, calls: int, typical: float | None, *, ending: bool) -> float:
-    """Seconds until the next look, so that jobs are seen to end soon after they do.
+class PollTuning(msgspec.Struct, frozen=True):
+    """When to look next. Measured by the makespan benchmarks, with 50 slots and jobs of 4 s and
+    with 250 and 60 s: the numbers of looks cost 0.3 and 0.07 List calls a recording.
+    """
+
+    soonest: float = 0.2  # seconds between two looks, at least
+    growth: float = 1.5  # of the interval while no job has ended, so that its length is unknown
+    looks: int = 20  # while a job runs, where one call shows all of them
+    looks_at_least: int = 6  # where a look takes many calls
+    looks_at_the_end: int = 60  # when the run waits for its last jobs alone
+    tick: float = 5.0  # seconds between two questions whether events suffice
+
+
+_TUNING = PollTuning()
+
+
+class Look(msgspec.Struct, frozen=True):
+    """What one look has come to: how many List calls it took; 0 where nothing was waited for.
+
+    `skipped` says that events made it unnecessary.
+    """
+
+    calls: int = 0
+    skipped: bool = False
+
+
+def next_look(
+    last: float, look: Look, longest: float, typical: float | None, *, ending: bool
+) -> float:
+    """Seconds until the next look, so that jobs are seen to end soon after they do. Pure.
 
     A look costs a call for each hundred jobs, so it is taken 20 times while a job runs where one
     call is enough, and less often with more calls, but 6 times at least. When there is nothing
-    left to start the night ends with the last look, so there are 60. Measured with 50 slots and
-    jobs of 4 s this costs 0.3 List calls a recording, with 250 and 60 s 0.07.
+    left to start the run ends with the last look, so there are 60.
 
     Args:
-        last: the seconds between the last two looks.
-        calls: List calls of the last look.
+        last: the seconds before the last look.
+        look: what it has come to.
+        longest: the longest interval allowed, in seconds.
         typical: how long a job takes, None while none has ended.
         ending: whether every recording has been started.
     """
+    if look.skipped:
+        return min(_TUNING.tick, longest)
+    if not look.calls:
+        return _TUNING.soonest
     if typical is None:
-        return last * _GROWTH
-    looks = _LOOKS_AT_THE_END if ending else max(_LOOKS_AT_LEAST, _LOOKS / max(1, calls))
-    return typical / looks
+        wished = last * _TUNING.growth
+    elif ending:
+        wished = typical / _TUNING.looks_at_the_end
+    else:
+        wished = typical / max(_TUNING.looks_at_least, _TUNING.looks / look.calls)
+    return max(_TUNING.soonest, min(longest, wished))
 
 
 class Poller:
-    """Looks at the running jobs and hands finished ones to the collectors."""
+    """Looks at the running jobs and hands those that have ended to the collectors.
 
-    def __init__(  # the board, two neighbours, and what to look for
+    `pages` lists the names of the account's jobs in a state, page by page.
+    """
+
+    def __init__(
         self,
         tracker: JobTracker,
-        transcriber: Transcriber,
-        tag: str,
+        pages: Pages,
         limits: Limits,
-        finished: asyncio.Queue[Job],
+        ended: asyncio.Queue[Job],
+        events: JobEvents | None = None,
     ) -> None:
-        self._board = tracker
-        self._transcriber = transcriber
-        self._tag = tag
+        self._tracker = tracker
+        self._pages = pages
         self._longest = limits.poll_seconds
         self._timeout = limits.job_timeout * 3600
-        self._finished = finished
+        self._ended = ended
+        self._events = events
 
     async def poll(self) -> None:
         """Look until cancelled."""
-        interval = _SOONEST
+        interval = _TUNING.soonest
         while True:
             await asyncio.sleep(interval)
-            self._board.state.note_started()
-            self._give_up_overdue()
-            if self._events_suffice():
-                interval = min(_TICK, self._longest)
-                continue
-            due, begun = self._board.due(), asyncio.get_running_loop().time()
-            if not due:
-                self._board.seem_finished([], begun)
-                interval = _SOONEST
-                continue
-            running, calls = await self._running()
-            waiting = self._board.waiting  # of some an event has told meanwhile
-            gone = [job for job in due if job.name not in running and job.name in waiting]
-            self._board.seem_finished(gone, begun)
-            self._note(begun, len(gone))
-            for job in gone:
-                await self._finished.put(job)
-            typical, ending = self._board.typical_seconds, self._board.ending
-            wished = next_interval(interval, calls, typical, ending=ending)
-            interval = max(_SOONEST, min(self._longest, wished))
+            self._tracker.state.note_started()
+            self.give_up_overdue()
+            look = Look(skipped=True) if self.events_suffice() else await self._look()
+            typical, ending = self._tracker.clock.typical_seconds, self._tracker.pending.ending
+            interval = next_look(interval, look, self._longest, typical, ending=ending)
 
-    def _events_suffice(self) -> bool:
+    def events_suffice(self) -> bool:
         """Whether events tell when jobs end, so that there is no need to list them now."""
-        tracker = self._board
-        if tracker.event_trust is None:
+        if self._events is None:
             return False
-        now = asyncio.get_running_loop().time()
-        typical, since = tracker.typical_seconds, tracker.event_trust.since_look(now)
-        known_late = tracker.overdue(
-            late(typical) + since
-        )  # the last listing has shown them running
-        some_late = len(tracker.overdue(late(typical))) > len(known_late)
-        return not tracker.event_trust.look_is_due(
-            now, typical, ending=tracker.ending, some_late=some_late
+        tracker, clock = self._tracker, self._tracker.clock
+        return not self._events.listing_is_due(
+            asyncio.get_running_loop().time(),
+            clock.typical_seconds,
+            lambda seconds: len(clock.overdue(tracker.waiting, seconds)),
+            ending=tracker.pending.ending,
         )
 
-    def _note(self, begun: float, gone: int) -> None:
-        """Compare what a listing has found with what events have told."""
-        event_trust = self._board.event_trust
-        if event_trust is not None and event_trust.looked(begun, gone):
-            self._board.note(_SILENCE)
-
-    def _give_up_overdue(self) -> None:
+    def give_up_overdue(self) -> None:
         """A job that never ends fails its recording alone; whoever waits is told."""
-        for job in self._board.overdue(self._timeout):
-            self._board.give_up(job)
-            words = f"The job did not end within {duration(self._timeout)}."
-            self._board.fail(job, NEVER_ENDED, words)
+        for job in self._tracker.clock.overdue(self._tracker.waiting, self._timeout):
+            message = f"The job did not end within {duration(self._timeout)}."
+            self._tracker.fail(job, NEVER_ENDED, message)
+
+    async def _look(self) -> Look:
+        waiting = self._tracker.waiting
+        due, begun = self._tracker.clock.due(waiting), asyncio.get_running_loop().time()
+        if not due:
+            self._tracker.on_poll([], begun)
+            return Look()
+        running, calls = await self._running()
+        # Of some an event has told meanwhile.
+        ended = [job for job in due if job.name not in running and job.name in waiting]
+        self._tracker.on_poll(ended, begun)
+        if self._events is not None and self._events.on_poll(begun, len(ended)):
+            self._tracker.note(_NO_EVENTS)
+        for job in ended:
+            await self._ended.put(job)
+        return Look(calls)
 
     async def _running(self) -> tuple[set[str], int]:
-        """The names of our jobs that have not finished, and how many calls that took.
+        """The names of our jobs that have not ended, and how many calls that took.
 
         QUEUED first: a job that moves on between the two listings is then in the second.
         """
         names: set[str] = set()
         calls = 0
-        queued = (JobStatus.QUEUED,) if self._board.queueing else ()
+        queued = (JobStatus.QUEUED,) if self._tracker.queueing else ()
         for status in (*queued, JobStatus.IN_PROGRESS):
-            async for page in self._transcriber.pages(status, self._tag):
+            async for page in self._pages(status):
                 names.update(page)
                 calls += 1
         return names, calls

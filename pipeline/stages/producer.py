@@ -27,30 +27,30 @@ async def produce(
     source: Source, selection: Selection, job_rules: JobRules, tracker: JobTracker
 ) -> None:
     """Insert every recording of the source, page by page; count what is skipped, by reason."""
-    figures = tracker.figures
+    counters = tracker.counters
     async for page in to_the_end(source.pages()):
         recordings = list(_recordings(page, selection, tracker))
-        figures.touched += tracker.state.add(
+        counters.touched += tracker.state.add(
             (each, job_rules.identity(each)) for each in recordings
         )
-        figures.listed += len(page)
-        tracker.listed()
+        counters.listed += len(page)
+        tracker.pending.wake()
         await asyncio.sleep(0)  # the next page may be there: its 40 ms are not to follow at once
-    tracker.state.note_skipped(figures.skipped)
-    event("listing.ended", listed=figures.listed, skipped=dict(figures.skipped))
-    figures.listing_done = True
-    tracker.listed()
+    tracker.state.note_skipped(counters.skipped)
+    event("listing.ended", listed=counters.listed, skipped=dict(counters.skipped))
+    counters.listing_done = True
+    tracker.pending.wake()
 
 
 async def take_over(earlier: StateReader, tracker: JobTracker) -> None:
     """Insert every recording that an earlier run has written, to be written from its result."""
     for page in earlier.written():
-        tracker.figures.touched += tracker.state.take_over(page)
-        tracker.figures.listed += len(page)
-        tracker.listed()
+        tracker.counters.touched += tracker.state.take_over(page)
+        tracker.counters.listed += len(page)
+        tracker.pending.wake()
         await asyncio.sleep(0)
-    tracker.figures.listing_done = True
-    tracker.listed()
+    tracker.counters.listing_done = True
+    tracker.pending.wake()
 
 
 async def find_results(
@@ -78,8 +78,11 @@ async def find_results(
             state.note_results(filter(None, (parse_job_name(tag, stem) for stem in stems)))
     except Denied as error:
         raise Denied(
-            f"{error} A new state file needs it, to find the transcripts that are there already "
-            "and would be paid for again."
+            error.problem,
+            f"{error.advice} A new state file needs it, to find the transcripts that are there "
+            "already and would be paid for again.".lstrip(),
+            action=error.action,
+            message=error.message,
         ) from error
     state.know_results(redacted=redacted)
 
@@ -110,4 +113,4 @@ def _recordings(
         if reason is None:
             yield Recording(entry.key, entry.etag, entry.size)
         else:
-            tracker.figures.skipped[reason] += 1
+            tracker.counters.skipped[reason] += 1

@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from pipeline.aws.session import Transcriber
     from pipeline.jobs.rules import JobRules
     from pipeline.model import Job
-    from pipeline.recordings.source import Source
+    from pipeline.stages.cost_budget import CostBudget
     from pipeline.stages.job_tracker import JobTracker
-
 
 _FORGOTTEN = 4
 
@@ -31,46 +30,48 @@ _FORGOTTEN = 4
 class Starters:
     """What each worker of the pool needs; `work` is one worker."""
 
-    def __init__(  # the board, two neighbours, and what a request needs
+    def __init__(
         self,
         tracker: JobTracker,
         transcriber: Transcriber,
-        source: Source,
         job_rules: JobRules,
         finished: asyncio.Queue[Job],
+        cost_budget: CostBudget | None = None,
     ) -> None:
-        self._board = tracker
+        self._tracker = tracker
         self._transcriber = transcriber
-        self._source = source
-        self._asking = job_rules
+        self._source = job_rules.source
+        self._job_rules = job_rules
         self._finished = finished
+        self._cost_budget = cost_budget
 
     async def work(self) -> None:
         """Start one pending recording after the other until everything is settled."""
-        while job := await self._board.next_job():
+        budget = self._cost_budget
+        while job := await self._tracker.pending.next_job():
             if job.found:
-                self._board.figures.adopted += 1
-                self._board.state.started(job)
+                self._tracker.counters.adopted += 1
+                self._tracker.state.started(job)
                 await self._finished.put(job)
-            elif (cost_budget := self._board.cost_budget) and not await cost_budget.set_aside(job):
-                self._board.end_starts(job, str(cost_budget))
+            elif budget and not await budget.reserve(job):
+                self._tracker.end_starts(job, str(budget))
             else:
                 await self._run(job)
 
     async def _run(self, job: Job) -> None:
         """Start one recording, or say why not."""
         try:
-            await self._start(job)
+            queued = await self._start(job)
         except RecordingFailed as error:
             if error.reason == MEDIA_NOT_ACCESSIBLE and await self._is_gone(job):
-                self._board.fail(job, GONE, "It is no longer there.")
+                self._tracker.fail(job, GONE, "It is no longer there.")
             else:
-                self._board.refuse(job, error.reason, error.message)
+                self._tracker.refuse(job, error.reason, error.message)
         except Deferred:
-            self._board.postpone(job)
+            self._tracker.defer(job)
         else:
-            self._board.state.started(job)
-            self._board.is_running(job)
+            self._tracker.state.started(job)
+            self._tracker.is_running(job, queued=queued)
 
     async def _is_gone(self, job: Job) -> bool:
         """Whether the recording was deleted since it was listed, as inventories are days old."""
@@ -79,10 +80,13 @@ class Starters:
         except PipelineError:
             return False
 
-    async def _start(self, job: Job) -> None:
-        """Start the job, or adopt it; a refusal for want of a slot is no failed try."""
+    async def _start(self, job: Job) -> bool:
+        """Start the job, or adopt it; return whether the service queues it.
+
+        A refusal for want of a slot is no failed try.
+        """
         media_uri = self._source.media_uri(job.recording.key)
-        request = self._asking.request(job, media_uri)
+        request = self._job_rules.request(job, media_uri)
         forgotten = 0
         while forgotten < _FORGOTTEN:
             try:
@@ -90,20 +94,20 @@ class Starters:
             except NoFreeSlot:
                 continue
             except JobExists:
-                if await self._adopted(job, media_uri):
-                    return
+                if await self._adopt(job, media_uri):
+                    return False
                 forgotten += 1
                 await asyncio.sleep(forgotten)
             else:
-                self._board.figures.started += 1
-                self._board.queueing |= status is JobStatus.QUEUED
-                return
+                self._tracker.counters.started += 1
+                return status is JobStatus.QUEUED
         raise ServiceUnreachable(
-            f"The service says that the job {job.name} exists, and that it does not. Run the same "
-            "command again later; it goes on where it stopped."
+            f"The service says that the job {job.name} exists, and that it does not",
+            "Run the same command again later; it goes on where it stopped.",
+            action="transcribe:StartTranscriptionJob",
         )
 
-    async def _adopted(self, job: Job, media_uri: str) -> bool:
+    async def _adopt(self, job: Job, media_uri: str) -> bool:
         """Make the existing job of this name ours; False when it has just been deleted."""
         try:
             record = await self._transcriber.get(job.name)
@@ -113,6 +117,6 @@ class Starters:
             raise RecordingFailed(
                 OTHER_MEDIA, f"A job of the name {job.name} exists for other media."
             )
-        self._board.figures.adopted += 1
-        self._board.slots.adopt()
+        self._tracker.counters.adopted += 1
+        self._tracker.slots.adopt()
         return True

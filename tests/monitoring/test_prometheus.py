@@ -33,15 +33,15 @@ DASHBOARD = ROOT / "deploy" / "grafana-dashboard.json"
 
 def busy(run: Run) -> None:
     """Something of everything has happened in the run."""
-    figures = run.tracker.figures
+    figures = run.tracker.counters
     figures.listed, figures.started, figures.written, figures.adopted = 20, 9, 5, 1
     figures.skipped["not audio"] = 2
     figures.failures["too long"] = 3
     run.tracker.slots.refused_starts = 4
     run.transcriber.start_calls.calls, run.transcriber.start_calls.refused = 13, 2
     for job, took in (("a", 2), ("b", 40)):
-        figures.passage.taken(job, 0)
-        figures.passage.runs(job, took)
+        figures.stage_times.taken(job, 0)
+        figures.stage_times.runs(job, took)
 
 
 def samples(text: bytes) -> dict[str, float]:
@@ -61,7 +61,7 @@ async def text_of(folder: Path, *, exit_code: int | None = None, last_success: f
     async with idle_run(folder) as run:
         busy(run)
         status = RunStatus(partial(take_snapshot, run), last_success)
-        with run.tracker.braking.on("slots"):
+        with run.tracker.waits.on("slots"):
             registry = registry_of(status)
             if exit_code is not None:
                 status.end(exit_code)

@@ -19,9 +19,9 @@ from tests.support.state_files import running
 async def test_a_snapshot_has_the_run_s_own_counts(tmp_path):
     """What the stages count is in it, and the seconds of a wait that still goes on."""
     async with idle_run(tmp_path, most=7) as run:
-        tracker, figures = run.tracker, run.tracker.figures
+        tracker, figures = run.tracker, run.tracker.counters
         figures.begun -= 1_000
-        figures.listed, figures.touched, figures.postponed = 9, 8, 6
+        figures.listed, figures.touched, figures.deferred = 9, 8, 6
         figures.started, figures.adopted, figures.resumed = 4, 2, 1
         figures.written, figures.silent = 5, 1
         figures.notes.append("Something is new.")
@@ -31,9 +31,9 @@ async def test_a_snapshot_has_the_run_s_own_counts(tmp_path):
         tracker.slots.refused_starts = 3
         for job in running(tracker.state, "a.mp3", "b.mp3"):
             tracker.is_running(job)
-        figures.passage.taken("job", 1)
-        figures.passage.runs("job", 3.5)
-        with tracker.braking.on("slots"):
+        figures.stage_times.taken("job", 1)
+        figures.stage_times.runs("job", 3.5)
+        with tracker.waits.on("slots"):
             await asyncio.sleep(0.01)
             found = take_snapshot(run)
 
@@ -57,7 +57,7 @@ async def test_a_snapshot_has_the_run_s_own_counts(tmp_path):
         "silent": 1,
         "failures": {"too long": 3},
         "failed": 3,
-        "postponed": 6,
+        "deferred": 6,
         "notes": ("Something is new.",),
         "slots_held": 0,
         "slots_found": 7,
@@ -73,11 +73,11 @@ async def test_a_snapshot_does_not_change(tmp_path):
     """What happens after it was taken is in the next one."""
     async with idle_run(tmp_path) as run:
         before = take_snapshot(run)
-        run.tracker.figures.skipped["not audio"] = 2
-        run.tracker.figures.notes.append("Something is new.")
+        run.tracker.counters.skipped["not audio"] = 2
+        run.tracker.counters.notes.append("Something is new.")
 
-        run.tracker.figures.passage.taken("job", 1)
-        run.tracker.figures.passage.runs("job", 3.5)
+        run.tracker.counters.stage_times.taken("job", 1)
+        run.tracker.counters.stage_times.runs("job", 3.5)
 
         assert (before.skipped, before.notes, before.stages["start"].count) == ({}, (), 0)
         assert take_snapshot(run).notes == ("Something is new.",)
@@ -86,9 +86,9 @@ async def test_a_snapshot_does_not_change(tmp_path):
 async def test_what_is_paid_is_in_it_and_a_folder_pays_nothing(tmp_path):
     """The cost is that of the transcripts collected so far."""
     async with idle_run(tmp_path) as run:
-        run.tracker.figures.bill(60, [Item.TRANSCRIPTION])
+        run.tracker.counters.bill(60, [Item.TRANSCRIPTION])
         paid = take_snapshot(run).cost
-        run.tracker.prices = FREE
+        run.config = msgspec.structs.replace(run.config, prices=FREE)
 
         assert take_snapshot(run).cost is None
     assert paid is not None

@@ -152,7 +152,7 @@ def test_a_balance_that_adds_up_is_a_sum():
 
 def test_what_is_left_to_the_next_run_is_told():
     """Recordings that met faults for too long are no failures, and are named."""
-    assert line_with("Left:", postponed=12).startswith("Left:    12 met faults at the service")
+    assert line_with("Left:", deferred=12).startswith("Left:    12 met faults at the service")
     assert line_with("Left:") == ""
 
 
@@ -229,7 +229,7 @@ async def summary_of(folder: Path, tracker: JobTracker, code: int = 0) -> Summar
     config = resolve({"output": str(folder / "tasks.jsonl"), "max_in_flight": 9}, {})
     session = Session(config.aws, 1, None)
     async with aiohttp.ClientSession() as http:
-        s3 = S3(session, http, tracker.braking)
+        s3 = S3(session, http, tracker.waits)
         source = S3Source(S3Uri("calls", ""), s3)
         return summarise(Run(config, source, tracker, session, s3), code)
 
@@ -242,7 +242,7 @@ async def test_the_facts_are_those_of_the_run(tmp_path):
         running(state, "running")
         listed(state, "waiting")
         tracker = JobTracker(state, 9)
-        tracker.figures.listed = 4
+        tracker.counters.listed = 4
         summary = await summary_of(tmp_path, tracker)
 
     assert (summary.source, summary.counts.listed, summary.limits.max_in_flight) == (
@@ -261,9 +261,9 @@ async def test_the_moments_are_those_of_the_run(tmp_path):
     """Begin and end are UTC, as far apart as the run took, and the stages those of the board."""
     with begun(tmp_path / "state") as state:
         tracker = JobTracker(state, 9)
-        tracker.figures.begun -= 3_600
-        tracker.figures.passage.taken("job", 1)
-        tracker.figures.passage.runs("job", 3.5)
+        tracker.counters.begun -= 3_600
+        tracker.counters.stage_times.taken("job", 1)
+        tracker.counters.stage_times.runs("job", 3.5)
         summary = await summary_of(tmp_path, tracker)
 
     begin, end = map(datetime.fromisoformat, (summary.begun, summary.ended))

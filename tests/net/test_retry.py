@@ -147,7 +147,7 @@ def test_a_service_that_falls_silent_is_given_up_after_eight_tries():
 
 
 @pytest.mark.parametrize("answer", ["yes", JobExists(), NoFreeSlot(), RecordingFailed("x", "no")])
-def test_a_fault_of_one_call_while_others_are_answered_is_postponed(answer):
+def test_a_fault_of_one_call_while_others_are_answered_is_deferred(answer):
     """Where other calls of the operation get answers, refusals too, only this one is given up."""
     broken = Service(Unavailable("No answer."))
 

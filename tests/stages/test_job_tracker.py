@@ -39,7 +39,7 @@ async def taken(tracker: JobTracker) -> list[Job]:
     while True:
         try:
             async with asyncio.timeout(1):
-                job = await tracker.next_job()
+                job = await tracker.pending.next_job()
         except TimeoutError:
             return jobs
         if job is None:
@@ -72,11 +72,11 @@ def test_who_asks_waits_for_the_listing(path):
     """A starter that finds nothing waits until the producer has found more."""
 
     async def late(tracker: JobTracker) -> Job | None:
-        waiter = asyncio.create_task(tracker.next_job())
+        waiter = asyncio.create_task(tracker.pending.next_job())
         await asyncio.sleep(1)
         assert not waiter.done()
         listed(tracker.state, "late.mp3")
-        tracker.listed()
+        tracker.pending.wake()
         return await waiter
 
     with board_of(path) as tracker:
@@ -90,14 +90,14 @@ def test_the_end_comes_when_the_listing_is_done_and_everything_is_settled(path):
     """No starter ends while a recording could still come back; then all of them do."""
 
     async def ending(tracker: JobTracker) -> list[Any]:
-        first, second = [await tracker.next_job() for _ in range(2)]
+        first, second = [await tracker.pending.next_job() for _ in range(2)]
         assert first is not None
         assert second is not None
-        waiters = [asyncio.create_task(tracker.next_job()) for _ in range(3)]
+        waiters = [asyncio.create_task(tracker.pending.next_job()) for _ in range(3)]
         tracker.hand_over(first, silent=False)
         seen = [await after_a_second(waiters)]
-        tracker.figures.listing_done = True
-        tracker.listed()
+        tracker.counters.listing_done = True
+        tracker.pending.wake()
         seen.append(await after_a_second(waiters))
         tracker.fail(second, "refused", "no")
         seen.append(await after_a_second(waiters))
@@ -110,9 +110,9 @@ def test_the_end_comes_when_the_listing_is_done_and_everything_is_settled(path):
 def test_an_empty_source_ends_at_once(path):
     """Where nothing was listed, the first question is answered with the end."""
     with board_of(path) as tracker:
-        tracker.figures.listing_done = True
+        tracker.counters.listing_done = True
 
-        assert in_owned_time(tracker.next_job()) is None
+        assert in_owned_time(tracker.pending.next_job()) is None
 
 
 def test_a_forgotten_job_is_handed_out_again(path):
@@ -141,7 +141,7 @@ def test_resumed_jobs_hold_slots_and_are_waited_for(path):
         tracker.resume()
 
         assert jobs == list(tracker.waiting.values())
-        assert (tracker.slots.limit.held, tracker.figures.resumed) == (2, 2)
+        assert (tracker.slots.limit.held, tracker.counters.resumed) == (2, 2)
 
 
 def test_a_run_with_resumed_jobs_does_not_end_before_they_do(path):
@@ -150,7 +150,7 @@ def test_a_run_with_resumed_jobs_does_not_end_before_they_do(path):
         running(state, "a")
 
     async def ending(tracker: JobTracker) -> bool:
-        waiter = asyncio.create_task(tracker.next_job())
+        waiter = asyncio.create_task(tracker.pending.next_job())
         await asyncio.sleep(1)
         before = waiter.done()
         (job,) = tracker.waiting.values()
@@ -159,7 +159,7 @@ def test_a_run_with_resumed_jobs_does_not_end_before_they_do(path):
 
     with board_of(path) as tracker:
         tracker.resume()
-        tracker.figures.listing_done = True
+        tracker.counters.listing_done = True
 
         assert in_owned_time(ending(tracker)) is False
 
@@ -171,11 +171,11 @@ def test_the_oldest_job_may_be_of_an_earlier_run(path):
         state.rows("UPDATE recordings SET changed = changed - 500 WHERE key = 'old'")
 
     with board_of(path) as tracker:
-        before = tracker.oldest_seconds
+        before = tracker.clock.oldest_seconds(tracker.waiting)
         tracker.resume()
 
         assert before == 0
-        assert tracker.oldest_seconds == pytest.approx(500, abs=5)
+        assert tracker.clock.oldest_seconds(tracker.waiting) == pytest.approx(500, abs=5)
 
 
 def test_a_finished_job_gives_its_slot_back(path):
@@ -185,7 +185,7 @@ def test_a_finished_job_gives_its_slot_back(path):
         (job,) = await taken(tracker)
         await tracker.slots.take()
         tracker.is_running(job)
-        tracker.give_up(job)
+        tracker.on_poll([job], 0.0)
         tracker.has_ended(job)
         return tracker.slots.limit.held
 
@@ -201,14 +201,15 @@ def test_a_job_that_still_runs_holds_its_slot_again(path):
         (job,) = await taken(tracker)
         await tracker.slots.take()
         tracker.is_running(job)
-        assert tracker.due() == [job]
-        tracker.give_up(job)
+        assert tracker.clock.due(tracker.waiting) == [job]
+        tracker.on_poll([job], 0.0)
         tracker.still_running(job)
 
     with board_of(path, "a") as tracker:
         in_owned_time(lagging(tracker))
 
-        assert (len(tracker.waiting), tracker.slots.limit.held, tracker.due()) == (1, 1, [])
+        due = tracker.clock.due(tracker.waiting)
+        assert (len(tracker.waiting), tracker.slots.limit.held, due) == (1, 1, [])
 
 
 def test_a_failure_is_counted_and_kept(path):
@@ -221,7 +222,7 @@ def test_a_failure_is_counted_and_kept(path):
     with board_of(path, "a") as tracker:
         in_owned_time(failing(tracker))
 
-        assert tracker.figures.failed == 1
+        assert tracker.counters.failed == 1
         assert failures_of(tracker) == [("a", "too long", "Words.")]
 
 
@@ -236,7 +237,7 @@ def test_silence_is_counted(path):
     with board_of(path, "a", "b") as tracker:
         in_owned_time(handing(tracker))
 
-        assert tracker.figures.silent == 1
+        assert tracker.counters.silent == 1
 
 
 # How many a run takes
@@ -253,7 +254,7 @@ def test_a_run_takes_no_more_than_it_may(path, most):
         jobs = in_owned_time(taken(tracker))
 
         assert keys_of(jobs) == keys[:most]
-        assert tracker.spent == (most <= 150)
+        assert tracker.pending.spent == (most <= 150)
         assert state.counts().pending >= 150 - most
 
 
@@ -261,9 +262,9 @@ def test_a_run_that_has_taken_its_share_ends_when_that_is_settled(path):
     """After the last one of a limit the run ends, though the listing goes on and more waits."""
 
     async def ending(tracker: JobTracker) -> list[Any]:
-        job = await tracker.next_job()
+        job = await tracker.pending.next_job()
         assert job is not None
-        waiter = asyncio.create_task(tracker.next_job())
+        waiter = asyncio.create_task(tracker.pending.next_job())
         seen = await after_a_second([waiter])
         tracker.hand_over(job, silent=False)
         return seen + await after_a_second([waiter])
@@ -279,7 +280,7 @@ def test_a_run_without_a_limit_is_never_spent(path):
     with board_of(path, "a") as tracker:
         in_owned_time(taken(tracker))
 
-        assert not tracker.spent
+        assert not tracker.pending.spent
 
 
 # When nothing works
@@ -313,7 +314,7 @@ def test_refusals_for_other_reasons_fail_their_recordings(path, reasons):
     with board_of(path, *map(str, range(30))) as tracker:
         said = in_owned_time(refused(tracker, reasons))
 
-        assert (said, tracker.figures.failed) == ("", len(reasons))
+        assert (said, tracker.counters.failed) == ("", len(reasons))
 
 
 def test_a_run_in_which_anything_was_started_is_not_stopped(path):
@@ -344,7 +345,7 @@ def test_a_job_that_the_service_spoilt_is_handed_out_under_another_name(path):
 
     async def again(tracker: JobTracker) -> tuple[Job, list[Job]]:
         (job,) = await taken(tracker)
-        tracker.figures.listing_done = True
+        tracker.counters.listing_done = True
         tracker.try_again(job)
         return job, await taken(tracker)
 
@@ -353,7 +354,7 @@ def test_a_job_that_the_service_spoilt_is_handed_out_under_another_name(path):
 
         assert (second.recording, second.attempt) == (job.recording, 2)
         assert second.name != job.name
-        assert tracker.figures.failed == 0
+        assert tracker.counters.failed == 0
 
 
 def test_a_job_of_an_earlier_run_is_overdue_by_its_own_start(path):
@@ -367,9 +368,9 @@ def test_a_job_of_an_earlier_run_is_overdue_by_its_own_start(path):
         (new,) = tracker.state.claim(1)
         tracker.is_running(new)
 
-        assert keys_of(tracker.overdue(7_100)) == ["old"]
-        assert tracker.overdue(7_300) == []
-        assert sorted(keys_of(tracker.overdue(-1))) == ["new", "old"]
+        assert keys_of(tracker.clock.overdue(tracker.waiting, 7_100)) == ["old"]
+        assert tracker.clock.overdue(tracker.waiting, 7_300) == []
+        assert sorted(keys_of(tracker.clock.overdue(tracker.waiting, -1))) == ["new", "old"]
 
 
 def test_an_event_frees_the_slot_at_once(path):
@@ -379,7 +380,7 @@ def test_an_event_frees_the_slot_at_once(path):
         tracker.slots.adopt()
         tracker.is_running(job)
 
-        assert tracker.told(job.name) is job
+        assert tracker.on_event(job.name) is job
         assert (tracker.slots.limit.held, tracker.waiting) == (0, {})
 
 
@@ -390,8 +391,8 @@ def test_an_event_for_nobody_changes_nothing(path):
         tracker.slots.adopt()
         tracker.is_running(job)
 
-        assert tracker.told(f"{job.name}-2") is None
-        assert tracker.told("../../etc/passwd") is None
+        assert tracker.on_event(f"{job.name}-2") is None
+        assert tracker.on_event("../../etc/passwd") is None
         assert (tracker.slots.limit.held, list(tracker.waiting)) == (1, [job.name])
 
 
@@ -401,29 +402,31 @@ def test_a_job_that_an_event_ended_too_soon_holds_its_slot_again(path):
         [job] = running(tracker.state, "a.mp3")
         tracker.slots.adopt()
         tracker.is_running(job)
-        tracker.told(job.name)
+        tracker.on_event(job.name)
 
         tracker.still_running(job)
 
         assert (tracker.slots.limit.held, list(tracker.waiting)) == (1, [job.name])
-        assert tracker.told(job.name) is job
+        assert tracker.on_event(job.name) is job
 
 
 def test_who_deletes_events_is_told_when_a_recording_is_settled(path):
     """Written, failed, forgotten or worth another job: each is told once it stands in the state."""
     with board_of(path) as tracker:
-        jobs = running(tracker.state, "written", "failed", "forgotten", "spoilt", "postponed")
+        jobs = running(tracker.state, "written", "failed", "forgotten", "spoilt", "deferred")
         seen: list[tuple[str, int]] = []
-        tracker.on_settled = lambda name: seen.append((name, tracker.state.counts().in_flight))
+        tracker.on_recorded.append(
+            lambda name: seen.append((name, tracker.state.counts().in_flight))
+        )
         for job in jobs:
             tracker.slots.adopt()
             tracker.is_running(job)
-        written, failed, forgotten, spoilt, postponed = jobs
+        written, failed, forgotten, spoilt, deferred = jobs
 
         tracker.fail(failed, "refused", "no")
         tracker.restart(forgotten)
         tracker.try_again(spoilt)
-        tracker.postpone(postponed)
+        tracker.defer(deferred)
         with tracker.state.checkpoint():
             tracker.state.mark_written([written])
         tracker.hand_over(written, silent=False)

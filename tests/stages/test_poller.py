@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from typing import Any, cast
 
@@ -11,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.config.schema import Limits
-from pipeline.events.message import EventTrust
+from pipeline.events.trust import EventTrust
 from pipeline.failures import NEVER_ENDED
 from pipeline.stages.job_tracker import JobTracker
-from pipeline.stages.poller import Poller, next_interval
+from pipeline.stages.poller import Look, Poller, next_look
 from tests.support.state_files import begun, running
 
 few = settings(max_examples=80, deadline=None)
@@ -26,24 +27,46 @@ def test_more_calls_a_look_mean_fewer_looks(typical, one, other):
     """The more a look costs the later is the next one, within a twentieth and a sixth."""
     fewer, more = sorted((one, other))
 
-    sooner, later = (next_interval(1, n, typical, ending=False) for n in (fewer, more))
+    sooner, later = (next_look(1, Look(n), math.inf, typical, ending=False) for n in (fewer, more))
 
-    assert typical / 20 <= sooner <= later <= typical / 6
+    assert max(0.2, typical / 20) <= sooner <= later <= max(0.2, typical / 6)
 
 
 @few
 @given(st.floats(0.5, 7_200), st.integers(1, 200))
 def test_the_end_of_the_night_is_waited_for_with_quick_looks(typical, calls):
     """When every recording has been started, looks are taken a sixtieth of a job's time apart."""
-    assert next_interval(1, calls, typical, ending=True) == pytest.approx(typical / 60)
+    seconds = next_look(1, Look(calls), math.inf, typical, ending=True)
+
+    assert seconds == pytest.approx(max(0.2, typical / 60))
 
 
 def test_while_no_job_has_ended_looks_become_rarer():
     """How long jobs take is not known at first; each interval is half as long again."""
-    first = next_interval(0.2, 1, None, ending=False)
+    first = next_look(0.2, Look(1), 10, None, ending=False)
 
     assert first == pytest.approx(0.3)
-    assert next_interval(first, 1, None, ending=False) == pytest.approx(0.45)
+    assert next_look(first, Look(1), 10, None, ending=False) == pytest.approx(0.45)
+
+
+@few
+@given(st.floats(0.2, 100), st.integers(0, 200), st.none() | st.floats(0.1, 7_200), st.booleans())
+def test_no_look_is_sooner_than_a_fifth_of_a_second_nor_later_than_allowed(
+    last, calls, typical, ending
+):
+    """However long jobs take, `poll_seconds` bounds the interval, and looks never hurry."""
+    assert 0.2 <= next_look(last, Look(calls), 10, typical, ending=ending) <= 10
+
+
+def test_a_look_at_nothing_is_taken_again_at_once():
+    """Where no job was waited for the first one that starts is not kept waiting."""
+    assert next_look(10, Look(0), 10, 60, ending=False) == 0.2
+
+
+def test_while_events_suffice_they_are_asked_again_soon():
+    """Where events made a look unnecessary the question comes again after five seconds."""
+    assert next_look(0.2, Look(skipped=True), 10, 60, ending=False) == 5
+    assert next_look(0.2, Look(skipped=True), 2, 60, ending=False) == 2
 
 
 async def test_a_job_that_never_ends_is_given_up(tmp_path):
@@ -54,11 +77,11 @@ async def test_a_job_that_never_ends_is_given_up(tmp_path):
         for job in (old, new):
             tracker.slots.adopt()
             tracker.is_running(job)
-        tracker._since[old.name] -= 3601
+        tracker.clock._started[old.name] -= 3601
         limits = Limits(job_timeout=1)
-        poller = Poller(tracker, cast("Any", None), "tag", limits, asyncio.Queue())
+        poller = Poller(tracker, cast("Any", None), limits, asyncio.Queue())
 
-        poller._give_up_overdue()
+        poller.give_up_overdue()
 
         assert list(tracker.waiting) == [new.name]
         assert (tracker.slots.limit.held, state.failures()) == (1, {NEVER_ENDED: 1})
@@ -76,15 +99,12 @@ async def test_a_job_that_an_event_tells_during_a_listing_is_handed_on_once(tmp_
             tracker.slots.adopt()
             tracker.is_running(job)
 
-        class NothingRuns:
-            """Lists no job, and has an event arrive before it answers."""
-
-            async def pages(self, *_):
-                tracker.told(told.name)
-                yield []
+        async def no_job_but_an_event(*_):
+            tracker.on_event(told.name)
+            yield []
 
         finished: asyncio.Queue[Any] = asyncio.Queue()
-        poller = Poller(tracker, cast("Any", NothingRuns()), "tag", Limits(), finished)
+        poller = Poller(tracker, no_job_but_an_event, Limits(), finished)
         looking = asyncio.create_task(poller.poll())
 
         assert await asyncio.wait_for(finished.get(), 5) == other
@@ -93,15 +113,15 @@ async def test_a_job_that_an_event_tells_during_a_listing_is_handed_on_once(tmp_
         looking.cancel()
 
 
-def idle_poller(tracker: JobTracker) -> Poller:
+def idle_poller(tracker: JobTracker, events: EventTrust | None = None) -> Poller:
     """A poller that is not going to list."""
-    return Poller(tracker, cast("Any", None), "tag", Limits(), asyncio.Queue())
+    return Poller(tracker, cast("Any", None), Limits(), asyncio.Queue(), events)
 
 
 async def test_without_events_every_look_is_a_listing(tmp_path):
     """Where no queue is named nothing is skipped."""
     with begun(tmp_path / "state") as state:
-        assert not idle_poller(JobTracker(state, 9))._events_suffice()
+        assert not idle_poller(JobTracker(state, 9)).events_suffice()
 
 
 async def test_a_job_that_became_late_since_the_last_listing_is_looked_for(tmp_path):
@@ -112,15 +132,15 @@ async def test_a_job_that_became_late_since_the_last_listing_is_looked_for(tmp_p
         [job] = running(state, "slow")
         tracker.slots.adopt()
         tracker.is_running(job)
-        tracker.typical_seconds = 60
-        tracker.event_trust = EventTrust(now - 40)
-        tracker.event_trust.told = 1
-        tracker.event_trust.looked(now - 40, 0)
-        poller = idle_poller(tracker)
+        tracker.clock.typical_seconds = 60
+        event_trust = EventTrust(now - 40)
+        event_trust.on_event()
+        event_trust.on_poll(now - 40, 0)
+        poller = idle_poller(tracker, event_trust)
 
         seen = []
         for age in (170, 190, 300):  # late after 180, and known to be so after 220
-            tracker._since[job.name] = time.monotonic() - age
-            seen.append(poller._events_suffice())
+            tracker.clock._started[job.name] = time.monotonic() - age
+            seen.append(poller.events_suffice())
 
         assert seen == [True, False, True]

@@ -75,7 +75,7 @@ def worked(path: Path, service: Service, *, found: bool = False) -> Worked:
         finished: asyncio.Queue[Job] = asyncio.Queue()
         source: Any = S3Source(S3Uri("calls", ""), cast("Any", None))
         job_rules = JobRules(resolve({}, {}), source)
-        starters = Starters(tracker, cast("Any", service), source, job_rules, finished)
+        starters = Starters(tracker, cast("Any", service), job_rules, finished)
         with suppress(TimeoutError):
             async with asyncio.timeout(60):
                 await starters.work()
@@ -96,7 +96,7 @@ def test_a_started_job_runs_in_its_slot(tmp_path):
     tracker, done, counts = worked(tmp_path / "s", Service(JobStatus.IN_PROGRESS))
 
     assert (len(tracker.waiting), tracker.slots.limit.held, done) == (1, 1, [])
-    assert (tracker.figures.started, counts) == (1, (0, 1, 0, 0))
+    assert (tracker.counters.started, counts) == (1, (0, 1, 0, 0))
 
 
 def test_a_recording_with_a_result_is_not_started(tmp_path):
@@ -105,7 +105,7 @@ def test_a_recording_with_a_result_is_not_started(tmp_path):
     tracker, done, counts = worked(tmp_path / "s", service, found=True)
 
     assert (service.asked, keys_of(done), tracker.slots.limit.held) == ([], ["a.mp3"], 0)
-    assert (tracker.figures.adopted, counts) == (1, (0, 1, 0, 0))
+    assert (tracker.counters.adopted, counts) == (1, (0, 1, 0, 0))
 
 
 def test_a_full_account_is_no_failed_try(tmp_path):
@@ -121,7 +121,7 @@ def test_a_job_that_exists_is_adopted(tmp_path):
     """A name that is taken by a job for the same media is that of an earlier run's job."""
     tracker, *_ = worked(tmp_path / "s", Service(JobExists()))
 
-    assert (tracker.figures.adopted, tracker.figures.started) == (1, 0)
+    assert (tracker.counters.adopted, tracker.counters.started) == (1, 0)
     assert (len(tracker.waiting), tracker.slots.limit.held) == (1, 1)
 
 
@@ -136,7 +136,7 @@ def test_a_refused_recording_gives_its_slot_back(tmp_path):
     """A recording that the service does not take fails alone."""
     tracker, _, counts = worked(tmp_path / "s", Service(RecordingFailed("too long", "Words.")))
 
-    assert (tracker.figures.failed, tracker.slots.limit.held, counts) == (1, 0, (0, 0, 0, 1))
+    assert (tracker.counters.failed, tracker.slots.limit.held, counts) == (1, 0, (0, 0, 0, 1))
 
 
 def test_a_job_that_has_just_been_deleted_is_started_again(tmp_path):
@@ -144,14 +144,14 @@ def test_a_job_that_has_just_been_deleted_is_started_again(tmp_path):
     service = Service(JobExists(), JobStatus.QUEUED, media="")
     tracker, *_ = worked(tmp_path / "s", service)
 
-    assert (len(service.asked), tracker.figures.started, tracker.queueing) == (2, 1, True)
+    assert (len(service.asked), tracker.counters.started, tracker.queueing) == (2, 1, True)
 
 
 def test_a_recording_that_meets_faults_for_too_long_is_left_to_the_next_run(tmp_path):
     """It is no failure: it stays pending, its slot is free, and it is counted."""
     tracker, _, counts = worked(tmp_path / "s", Service(Deferred("No answer.")))
 
-    assert (tracker.figures.postponed, tracker.figures.failed) == (1, 0)
+    assert (tracker.counters.deferred, tracker.counters.failed) == (1, 0)
     assert (tracker.slots.limit.held, counts) == (0, (1, 0, 0, 0))
 
 

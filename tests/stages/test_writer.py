@@ -414,7 +414,7 @@ def written_by_the_stage(folder: Path, count: int, seconds: float) -> tuple[int,
         with closing(Output(folder / "tasks.jsonl", state)) as output:
             tracker = JobTracker(state, 9)
             in_owned_time(stage(tracker, output, [Line(job, line(1)) for job in jobs]))
-    return tracker.figures.written, len((folder / "tasks.jsonl").read_bytes().splitlines())
+    return tracker.counters.written, len((folder / "tasks.jsonl").read_bytes().splitlines())
 
 
 def test_lines_that_come_with_the_end_are_written(folder):

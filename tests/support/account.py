@@ -11,7 +11,7 @@ from pipeline.errors import NoFreeSlot, Throttled
 from pipeline.net.concurrency import JobSlots
 from pipeline.net.retry import RateLimitedCall
 from pipeline.net.wait_times import WaitTimes
-from pipeline.stages.poller import next_interval
+from pipeline.stages.poller import Look, next_look
 from tests.support.owned_time import in_owned_time, now
 
 if TYPE_CHECKING:
@@ -168,5 +168,4 @@ class Customer:
                 self.gate.give_back()
             if not self.gate.limit.held:
                 self._all_ended.set()
-            wished = next_interval(interval, calls, typical, ending=self._all_started)
-            interval = max(_SOONEST, min(_LONGEST, wished))
+            interval = next_look(interval, Look(calls), _LONGEST, typical, ending=self._all_started)

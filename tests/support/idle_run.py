@@ -29,5 +29,5 @@ async def idle_run(folder: Path, most: int = 9) -> AsyncIterator[Run]:
         tracker = JobTracker(state, most)
         session = Session(config.aws, 1, None)
         async with aiohttp.ClientSession() as http:
-            s3 = S3(session, http, tracker.braking)
+            s3 = S3(session, http, tracker.waits)
             yield Run(config, S3Source(S3Uri("calls", ""), s3), tracker, session, s3)

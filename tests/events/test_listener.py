@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from pipeline.errors import ResourceMissing
+from pipeline.events.listener import Listener
 from pipeline.events.queue import EventQueue
 from pipeline.stages.job_tracker import JobTracker
-from pipeline.stages.listener import Listener
 from tests.support.job_events import event
 from tests.support.owned_time import in_owned_time, now
 from tests.support.state_files import TAG, begun, running
@@ -85,16 +85,24 @@ def listening(
     tracker: JobTracker, sqs: Sqs, seconds: float, *, room: int = 0
 ) -> asyncio.Queue[Job]:
     """What reaches the collectors while somebody listens for so many seconds."""
+    return heard(tracker, sqs, seconds, room=room)[1]
 
-    async def listen() -> asyncio.Queue[Job]:
+
+def heard(
+    tracker: JobTracker, sqs: Sqs, seconds: float, *, room: int = 0
+) -> tuple[Listener, asyncio.Queue[Job]]:
+    """Who listened for so many seconds, and what reached the collectors."""
+
+    async def listen() -> tuple[Listener, asyncio.Queue[Job]]:
         finished: asyncio.Queue[Job] = asyncio.Queue(room)
         queue = EventQueue(cast("Any", sqs), URL, "us-east-1")
-        stage = asyncio.create_task(Listener(tracker, queue, TAG, finished).listen())
+        listener = Listener(queue, TAG, tracker, finished, resumed=False)
+        stage = asyncio.create_task(listener.listen())
         await asyncio.wait([stage], timeout=seconds)
         assert not stage.done()
         stage.cancel()
         await asyncio.wait([stage])
-        return finished
+        return listener, finished
 
     return in_owned_time(listen())
 
@@ -105,14 +113,14 @@ def settle_soon(tracker: JobTracker, jobs: Sequence[Job], seconds: float) -> Non
     def wrote() -> None:
         tracker.wrote(jobs, len(jobs))
 
-    told = tracker.told
+    told = tracker.on_event
 
     def later(name: str) -> Job | None:
         asyncio.get_running_loop().call_later(seconds, wrote)
-        tracker.told = told  # type: ignore[method-assign] # once
+        tracker.on_event = told  # type: ignore[method-assign] # once
         return told(name)
 
-    tracker.told = later  # type: ignore[method-assign] # the loop does not run yet
+    tracker.on_event = later  # type: ignore[method-assign] # the loop does not run yet
 
 
 def test_ten_are_deleted_together(tmp_path):
@@ -213,11 +221,11 @@ def test_a_queue_of_others_is_said_once_and_read_slowly(tmp_path):
     """Where only others' messages come, the run says so and does not hammer the queue."""
     with board_of(tmp_path, 0) as (tracker, _):
         sqs = Sqs([[message(f"others-{n}")] * 10 for n in range(100)])
-        tracker.typical_seconds = 60
+        tracker.clock.typical_seconds = 60
 
         listening(tracker, sqs, 60)
 
-    [note] = tracker.figures.notes
+    [note] = tracker.counters.notes
     assert "holds messages that are not about this run's jobs" in note
     assert len(sqs.received_at) <= 60
 
@@ -225,10 +233,9 @@ def test_a_queue_of_others_is_said_once_and_read_slowly(tmp_path):
 def test_without_the_queue_the_jobs_are_listed(tmp_path):
     """From the moment at which the queue can't be read events are not relied on."""
     with board_of(tmp_path, 1) as (tracker, _):
-        listening(tracker, Sqs([ResourceMissing("no queue")]), 30)
+        listener, _ = heard(tracker, Sqs([ResourceMissing("no queue")]), 30)
 
-        assert tracker.event_trust is not None
-        assert not tracker.event_trust.relied_on
+    assert not listener.trust.relied_on
 
 
 def test_a_lost_queue_is_tried_again(tmp_path):
@@ -237,12 +244,11 @@ def test_a_lost_queue_is_tried_again(tmp_path):
         lost = ResourceMissing("no queue")
         sqs = Sqs([lost, lost, [message(job.name)]])
 
-        finished = listening(tracker, sqs, 300)
+        listener, finished = heard(tracker, sqs, 300)
 
     assert [round(moment) for moment in sqs.received_at[:3]] == [0, 60, 120]
-    assert len(tracker.figures.notes) == 1
-    assert tracker.event_trust is not None
-    assert tracker.event_trust.relied_on
+    assert len(tracker.counters.notes) == 1
+    assert listener.trust.relied_on
     assert finished.get_nowait() is job
 
 
@@ -268,12 +274,12 @@ def test_what_is_remembered_does_not_grow_with_the_bucket(tmp_path, count):
 
         async def settle() -> None:
             queue = EventQueue(cast("Any", Sqs()), URL, "us-east-1")
-            listener.append(Listener(tracker, queue, TAG, asyncio.Queue()))
-            assert tracker.on_settled is not None
+            listener.append(Listener(queue, TAG, tracker, asyncio.Queue(), resumed=False))
+            [recorded] = tracker.on_recorded
             for number in range(count):
-                tracker.on_settled(str(number))
+                recorded(str(number))
 
         in_owned_time(settle())
 
-    assert len(listener[0]._settled) == 10_000
-    assert str(count - 1) in listener[0]._settled
+    assert len(listener[0]._recorded) == 10_000
+    assert str(count - 1) in listener[0]._recorded
