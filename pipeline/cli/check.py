@@ -175,8 +175,8 @@ def _of_this_machine(config: Config, place: S3Uri | Path | None) -> list[Check]:
         ("state", partial(machine.state, config, uri, tag)),
         ("disk", partial(machine.disk, config)),
     ]
-    if config.watching != type(config.watching)():
-        looks.append(("watching", partial(machine.watching, config)))
+    if config.monitoring != type(config.monitoring)():
+        looks.append(("monitoring", partial(machine.monitoring, config)))
     if isinstance(place, Path):
         looks.insert(0, ("source", partial(machine.folder, place)))
     return [Check(name, partial(asyncio.to_thread, look)) for name, look in looks]

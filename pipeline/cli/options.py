@@ -73,7 +73,7 @@ def settings_of_a_run(config_file: Path | None, *, quiet: bool, **flags: Any) ->
     if known == LogFormat.JSON:
         begin_json(quiet=quiet)
     chosen = settings(config_file, **flags)
-    if chosen.watching.log_format is LogFormat.JSON:
+    if chosen.monitoring.log_format is LogFormat.JSON:
         begin_json(quiet=quiet)
     return chosen
 

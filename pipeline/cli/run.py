@@ -137,7 +137,7 @@ def command(
         parse_place(manifest) if manifest else None,
         rebuild_output=rebuild_output or rebuild_state,
         rebuild_state=rebuild_state,
-        watching=chosen.watching,
+        monitoring=chosen.monitoring,
     )
     raise typer.Exit(report(complete(order), quiet=quiet, json=json))
 
@@ -147,8 +147,8 @@ class Order(NamedTuple):
 
     `manifest` names which of the recordings; `rebuild_output` writes every task anew, and
     `rebuild_state` sets the state file aside first. With `earlier` the recordings are those that
-    are written there, and nothing is started. `watching` is how others watch it: not at all unless
-    it is said, as only one of a night's commands can have the port and the files.
+    are written there, and nothing is started. `monitoring` is how others watch it: by default not
+    at all, as only one of a night's commands can have the port and the files.
     """
 
     config: Config
@@ -158,7 +158,7 @@ class Order(NamedTuple):
     rebuild_output: bool = False
     rebuild_state: bool = False
     earlier: StateReader | None = None
-    watching: Monitoring = Monitoring()
+    monitoring: Monitoring = Monitoring()
 
 
 def report(summary: Summary, *, quiet: bool, json: bool) -> int:
@@ -252,7 +252,7 @@ async def _with_services(order: Order, state: State) -> Summary:
         async with (
             shown(take, config.state_path, order.style),
             history_kept(state, take),
-            exported(take, order.watching, last_success(state), say) as status,
+            exported(take, order.monitoring, last_success(state), say) as status,
         ):
             summary = await _summary_of(run, work)
             status.end(summary.exit_code)

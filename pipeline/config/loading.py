@@ -218,7 +218,7 @@ def _disagreements(config: Config) -> Iterator[str]:
     yield from _bad_events(config.aws.events)
     yield from job_complaints(config.transcribe, config.output.results)
     yield from _bad_output(config)
-    yield from _bad_watching(config)
+    yield from _bad_monitoring(config)
     yield from _bad_prices(config)
     try:
         seconds_left(config.budget.until, 0, datetime.now().astimezone())
@@ -276,17 +276,17 @@ def _bad_results(uri: str) -> Iterator[str]:
         )
 
 
-def _bad_watching(config: Config) -> Iterator[str]:
-    watching = config.watching
-    files = {"metrics_file": watching.metrics_file, "heartbeat_file": watching.heartbeat_file}
+def _bad_monitoring(config: Config) -> Iterator[str]:
+    monitoring = config.monitoring
+    files = {"metrics_file": monitoring.metrics_file, "heartbeat_file": monitoring.heartbeat_file}
     taken = {config.output_path.absolute(): "output", config.state_path.absolute(): "state"}
     if config.output_path.name:
         taken[config.failures_path.absolute()] = "the file of failures"
     for name, path in files.items():
         if path and (other := taken.setdefault(Path(path).absolute(), name)) != name:
             yield f"{name} = {path!r}: that is {other} already. Name another file."
-    if watching.metrics_file and not watching.metrics_file.endswith(".prom"):
+    if monitoring.metrics_file and not monitoring.metrics_file.endswith(".prom"):
         yield (
-            f"metrics_file = {watching.metrics_file!r}: node_exporter reads no file whose name "
+            f"metrics_file = {monitoring.metrics_file!r}: node_exporter reads no file whose name "
             "does not end in .prom."
         )

@@ -240,7 +240,7 @@ class Config(msgspec.Struct, frozen=True):
     prices: Prices = Prices()
     tasks: Tasks = Tasks()
     label_studio: LabelStudio = LabelStudio()
-    watching: Monitoring = Monitoring()
+    monitoring: Monitoring = Monitoring()
     rules: tuple[Rule, ...] = ()
 
     @property

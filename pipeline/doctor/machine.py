@@ -79,9 +79,9 @@ def of_space(free: int, folder: Path) -> Finding:
     return warning(message, advice) if free < _LITTLE else ok(message)
 
 
-def watching(config: Config) -> Finding:
+def monitoring(config: Config) -> Finding:
     """Whether those who watch a run could: the files can be written, the port is free."""
-    asked = config.watching
+    asked = config.monitoring
     for name in filter(None, (asked.metrics_file, asked.heartbeat_file)):
         if found := _writable(Path(name)):
             return found

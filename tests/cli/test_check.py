@@ -485,11 +485,11 @@ def test_a_run_that_could_not_be_watched_is_a_problem(check, recordings, setting
     """A run refuses to begin where its heartbeat can't be written, or its port is taken."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        night = settings_of(check, f"[watching]\n{setting.format(port=port)}\n")
+        night = settings_of(check, f"[monitoring]\n{setting.format(port=port)}\n")
         outcome = check(recordings, *night, "--json")
 
     assert outcome.code == 2
-    assert verdicts_of(outcome)["watching"] == "problem"
+    assert verdicts_of(outcome)["monitoring"] == "problem"
 
 
 def test_nothing_is_left_of_looking_at_files(check, recordings):

@@ -114,7 +114,7 @@ def test_tasks_are_rebuilt_under_the_same_log_and_watched_by_nobody(run, cloud):
 @pytest.mark.parametrize("how", ["flag", "environment", "file"])
 def test_what_cannot_run_says_so_as_json_too(run, how):
     """An error is an event with its sentence, wherever the format was set."""
-    (run.folder / "c.toml").write_text('[watching]\nlog_format = "json"\n')
+    (run.folder / "c.toml").write_text('[monitoring]\nlog_format = "json"\n')
     flags = {"flag": ["--log-format", "json"], "file": ["--config", "c.toml"]}.get(how, [])
     if how == "environment":
         run.use(TRANSCRIBE_PIPELINE_LOG_FORMAT="json")
