@@ -6,15 +6,7 @@ import time
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipeline.doctor.findings import (
-    Finding,
-    credentials_refused,
-    finding_of,
-    ok,
-    problem,
-    skipped,
-    warning,
-)
+from pipeline.doctor.findings import Finding, ok, problem, skipped, warning, why_unknown
 from pipeline.errors import PipelineError
 from pipeline.net.http import request
 from pipeline.text import duration
@@ -68,9 +60,7 @@ async def credentials(identity: Callable[[], Awaitable[Identity]], held: Any) ->
     try:
         who = await identity()
     except PipelineError as error:
-        if credentials_refused(error):
-            raise
-        why = finding_of(error).message
+        why = why_unknown(error)
         return skipped(f"Who the credentials are of is not told, which no run needs: {why}")
     if who.arn.endswith(":root"):
         return warning(
@@ -136,9 +126,7 @@ async def quotas(service_quotas: Service, config: Config) -> Finding:
             token = answer.get("NextToken")
             page = page | {"NextToken": token} if token else {}
     except PipelineError as error:
-        if credentials_refused(error):
-            raise
-        return skipped(f"{_DEFAULTS} ({finding_of(error).message})")
+        return skipped(f"{_DEFAULTS} ({why_unknown(error)})")
     return of_quotas(found, config)
 
 

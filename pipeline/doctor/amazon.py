@@ -145,25 +145,10 @@ class AccountChecks:
         return work
 
     def _of_what_is_named(self) -> list[Check]:
-        found = named_resources.named(self._config)
-        transcribe, kms = self._service("transcribe"), self._service("kms")
-        known = self._vocabularies
-        looks: list[tuple[str, Look]] = [
-            *(
-                ("vocabulary", partial(named_resources.vocabulary, known, *n))
-                for n in found.vocabularies
-            ),
-            *(
-                ("filter", partial(named_resources.vocabulary_filter, transcribe, *n))
-                for n in found.filters
-            ),
-            *(
-                ("model", partial(named_resources.language_model, transcribe, *n))
-                for n in found.models
-            ),
-            *(("KMS key", partial(named_resources.key, kms, *n)) for n in found.keys),
-        ]
-        return [self._check(name, look) for name, look in looks]
+        services = named_resources.Services(
+            self._service("transcribe"), self._service("kms"), self._vocabularies
+        )
+        return [self._check(*each) for each in named_resources.named(self._config, services)]
 
     def _of_the_queue(self) -> list[Check]:
         url, region = self._config.aws.events, self._session.region

@@ -96,6 +96,13 @@ def credentials_refused(error: PipelineError) -> bool:
     return isinstance(error, NoAccess) and not isinstance(error, Denied)
 
 
+def why_unknown(error: PipelineError) -> str:
+    """Why a question has no answer that no run needs; refused credentials are a finding, raised."""
+    if credentials_refused(error):
+        raise error
+    return finding_of(error).message
+
+
 def out_of_time(seconds: float, *, needed: bool) -> Finding:
     """No answer came; where no run needs one, that is no problem."""
     message = f"No answer within {seconds:g} seconds"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.doctor.findings import Finding, finding_of, ok, problem, skipped
@@ -19,7 +20,7 @@ from pipeline.errors import (
 from pipeline.events.queue import EventQueue
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from pipeline.aws.service import Service
     from pipeline.config.schema import Config
@@ -29,100 +30,104 @@ if TYPE_CHECKING:
 _HERE = "in this account and region"
 
 
-class Named(NamedTuple):
-    """Every name with the language that it must be of, and every key with its context."""
+class Services(NamedTuple):
+    """Who knows what is named."""
 
-    vocabularies: list[tuple[str, str]]
-    filters: list[tuple[str, str]]
-    models: list[tuple[str, str]]
-    keys: list[tuple[str, tuple[tuple[str, str], ...]]]
-
-
-def named(config: Config) -> Named:
-    """What the settings and their rules name, each once. Pure."""
-    return Named(
-        _each(_of(each, "vocabulary", each.vocabularies) for each in config.asked),
-        _each(_of(each, "vocabulary_filter", each.vocabulary_filters) for each in config.asked),
-        _each(_of(each, "language_model", each.language_models) for each in config.asked),
-        _each([(each.kms_key, tuple(each.encryption_context.items()))] for each in config.asked),
-    )
+    transcribe: Service
+    kms: Service
+    vocabularies: Vocabularies
 
 
-def _of(asked: Transcribe, name: str, by_language: dict[str, str]) -> list[tuple[str, str]]:
-    pairs = [(value, code) for code, value in by_language.items()]
-    return [(getattr(asked, name), asked.language), *pairs]
+def named(
+    config: Config, services: Services
+) -> Iterator[tuple[str, Callable[[], Awaitable[Finding]]]]:
+    """What the settings and their rules name, each once: the check's name, and what makes it."""
+    asked = config.asked
+    for title, setting, by_language, ask in _KINDS:
+        pairs = (_pairs(each, setting, by_language) for each in asked)
+        for name, language in dict.fromkeys(chain.from_iterable(pairs)):
+            if name:
+                yield title, partial(ask, services, name, language)
+    keys = dict.fromkeys((each.kms_key, tuple(each.encryption_context.items())) for each in asked)
+    for arn, context in keys:
+        if arn:
+            yield "KMS key", partial(_key, services, arn, dict(context))
 
 
-def _each(named: Iterable[list[tuple[str, Any]]]) -> list[tuple[str, Any]]:
-    return list(dict.fromkeys(pair for pairs in named for pair in pairs if pair[0]))
+def _pairs(asked: Transcribe, setting: str, by_language: str) -> Iterator[tuple[str, str]]:
+    """Each name of a kind, with the language that it must be of."""
+    yield getattr(asked, setting), asked.language
+    yield from ((name, code) for code, name in getattr(asked, by_language).items())
 
 
-async def vocabulary(vocabularies: Vocabularies, name: str, language: str) -> Finding:
+async def _vocabulary(services: Services, name: str, language: str) -> Finding:
     """Whether a vocabulary is there, READY, and of the right language."""
     try:
-        await vocabularies.version(name, language)
+        await services.vocabularies.version(name, language)
     except Denied as error:
-        return _unknown(name, error)
+        return _not_examined(name, error)
     return ok(f"{name} is READY, of {language}.")
 
 
-async def vocabulary_filter(transcribe: Service, name: str, language: str) -> Finding:
+async def _vocabulary_filter(services: Services, name: str, language: str) -> Finding:
     """Whether a vocabulary filter is there, and of the right language."""
-    asked = partial(transcribe.call, "GetVocabularyFilter", VocabularyFilterName=name)
-    return await _of_language(f"vocabulary filter {name}", language, asked, lambda answer: answer)
+    described = services.transcribe.call("GetVocabularyFilter", VocabularyFilterName=name)
+    return await _of_language(f"vocabulary filter {name}", language, described)
 
 
-async def language_model(transcribe: Service, name: str, language: str) -> Finding:
+async def _model(services: Services, name: str, language: str) -> Finding:
     """Whether a custom language model is there, trained, and of the right language.
 
-    The service passes over one of another language without a word.
+    The service ignores one of another language without a word.
     """
 
-    def described(answer: dict[str, Any]) -> dict[str, Any]:
+    async def described() -> dict[str, Any]:
+        answer = await services.transcribe.call("DescribeLanguageModel", ModelName=name)
         model: dict[str, Any] = answer["LanguageModel"]
         if model["ModelStatus"] != "COMPLETED":
             why = model.get("FailureReason", "Wait until it is COMPLETED.")
             raise BadSettings(f"The language model {name} is {model['ModelStatus']}", why)
         return model
 
-    asked = partial(transcribe.call, "DescribeLanguageModel", ModelName=name)
-    return await _of_language(f"language model {name}", language, asked, described)
+    return await _of_language(f"language model {name}", language, described())
 
 
-async def _of_language(
-    what: str,
-    language: str,
-    ask: Callable[[], Awaitable[dict[str, Any]]],
-    described: Callable[[dict[str, Any]], dict[str, Any]],
-) -> Finding:
+async def _of_language(what: str, language: str, described: Awaitable[dict[str, Any]]) -> Finding:
     try:
-        found = described(await ask())["LanguageCode"]
+        found = (await described)["LanguageCode"]
     except (JobMissing, ResourceMissing):
         return problem(f"There is no {what} {_HERE}.", "Check its name, and --region.")
     except Denied as error:
-        return _unknown(what, error)
+        return _not_examined(what, error)
     if found != language:
         return problem(f"The {what} is of {found}, not of {language}.")
     return ok(f"The {what} is there, of {language}.")
 
 
-def _unknown(what: str, error: PipelineError) -> Finding:
-    return skipped(
-        f"{what} is not looked at, for which no run needs a right: {finding_of(error).message}"
-    )
+def _not_examined(what: str, error: PipelineError) -> Finding:
+    why = finding_of(error).message
+    return skipped(f"{what} is not looked at, for which no run needs a right: {why}")
 
 
-async def key(kms: Service, arn: str, context: tuple[tuple[str, str], ...]) -> Finding:
+async def _key(services: Services, arn: str, context: dict[str, str]) -> Finding:
     """Whether results could be encrypted: KMS is asked for a data key, as a trial only."""
     trial = {"KeyId": arn, "KeySpec": "AES_256", "DryRun": True}
     try:
         with suppress(DryRunOk):
-            await kms.call("GenerateDataKey", **trial, EncryptionContext=dict(context))
+            await services.kms.call("GenerateDataKey", **trial, EncryptionContext=context)
     except ResourceMissing:
         return problem(f"There is no KMS key {arn}.", "Check kms_key in [transcribe].")
     except ServiceUnreachable as error:  # a run asks no key: the service does
-        return _unknown(arn, error)
+        return _not_examined(arn, error)
     return ok(f"{arn} may be used to encrypt.")
+
+
+_KINDS = (
+    ("vocabulary", "vocabulary", "vocabularies", _vocabulary),
+    ("filter", "vocabulary_filter", "vocabulary_filters", _vocabulary_filter),
+    ("model", "language_model", "language_models", _model),
+)
+"""Of each kind the check's name, the setting, the setting by language, and what examines one."""
 
 
 async def queue(sqs: Service, url: str, region: str) -> Finding:

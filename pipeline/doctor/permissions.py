@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipeline.doctor.findings import Finding, credentials_refused, finding_of, ok, problem, skipped
+from pipeline.doctor.findings import Finding, ok, problem, skipped, why_unknown
 from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
@@ -80,33 +80,33 @@ class Permissions:
 
     async def _simulated(self, arn: str, calls: Sequence[SimulatedCall]) -> Finding:
         refused: list[str] = []
-        for actions, resource, context in calls:
-            answer = await self._iam.call(
-                "SimulatePrincipalPolicy",
-                PolicySourceArn=arn,
-                ActionNames=list(actions),
-                ResourceArns=[resource],
-                ContextEntries=[
-                    {
-                        "ContextKeyName": key,
-                        "ContextKeyValues": [value],
-                        "ContextKeyType": "string",
-                    }
-                    for key, value in context
-                ],
-            )
-            for each in answer["EvaluationResults"]:
-                if each.get("MissingContextValues"):
-                    unknown = ", ".join(each["MissingContextValues"])
+        for each in calls:
+            for result in await self._results(arn, each):
+                if result.get("MissingContextValues"):
+                    unknown = ", ".join(result["MissingContextValues"])
                     return skipped(
                         f"The policies of {arn} ask for what IAM is not told: {unknown}."
                     )
-                if each["EvalDecision"] != "allowed":
-                    refused.append(f"{each['EvalActionName']} on {resource}")
+                if result["EvalDecision"] != "allowed":
+                    refused.append(f"{result['EvalActionName']} on {each.resource}")
         if refused:
             return problem(f"{arn} may not {', '.join(refused)}, as IAM simulates it.", _POLICY)
         actions = [action for each in calls for action in each.actions]
         return ok(f"{arn} may {', '.join(actions)}, as IAM simulates it.")
+
+    async def _results(self, arn: str, call: SimulatedCall) -> list[dict[str, Any]]:
+        answer = await self._iam.call(
+            "SimulatePrincipalPolicy",
+            PolicySourceArn=arn,
+            ActionNames=list(call.actions),
+            ResourceArns=[call.resource],
+            ContextEntries=[
+                {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"}
+                for key, value in call.context
+            ],
+        )
+        results: list[dict[str, Any]] = answer["EvaluationResults"]
+        return results
 
     async def _untrusted(self, role: str) -> str:
         """Why the service could not take on the role; "" where it can, or that is not told."""
@@ -132,6 +132,4 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _unknown(what: str, error: PipelineError) -> Finding:
-    if credentials_refused(error):
-        raise error
-    return skipped(f"{what} can't be told without starting a job: {finding_of(error).message}")
+    return skipped(f"{what} can't be told without starting a job: {why_unknown(error)}")

@@ -1,7 +1,7 @@
 """Job + Transcript ─► one Label Studio task, as one line of JSON; pure.
 
 The shapes are those that Label Studio (1.23) imports under its strict checks of predictions, for
-the configurations of `labeling.py`. `data` holds beside `audio`:
+the configurations of `labeling_config.py`. `data` holds beside `audio`:
 
     job_id             the job's name, the key by which a task is found again
     duration           seconds until the last segment ends; the service does not say how
@@ -78,17 +78,15 @@ class TaskMaker:
             data["speakers"] = _speakers(transcript)
         result = _regions(transcript) if segments else [_text_area(transcript)]
         if transcript.languages:
-            result.append(_choice(transcript.languages[0]))
+            choice = {"choices": [transcript.languages[0]]}
+            result.append(_result("lang", LANGUAGE, "choices", choice))
         prediction = {
             "model_version": self._model_version,
             "score": data["mean_confidence"],
             "result": result,
         }
-        task = {
-            "data": data,
-            "predictions": [prediction],
-            "meta": _provenance(job, transcript, asked),
-        }
+        meta = _provenance(job, transcript, asked)
+        task = {"data": data, "predictions": [prediction], "meta": meta}
         line = orjson.dumps(task, option=orjson.OPT_APPEND_NEWLINE)
         if not line.isascii():  # which is seen in a tenth of the time
             for line_end, escape in _LINE_ENDS.items():
@@ -96,14 +94,13 @@ class TaskMaker:
         return line
 
 
+def _result(region: str, control: str, kind: str, value: dict[str, Any]) -> dict[str, Any]:
+    return {"id": region, "from_name": control, "to_name": AUDIO, "type": kind, "value": value}
+
+
 def _text_area(transcript: Transcript) -> dict[str, Any]:
-    return {
-        "id": "tr",
-        "from_name": TRANSCRIPTION,
-        "to_name": AUDIO,
-        "type": "textarea",
-        "value": {"text": ["" if transcript.silent else transcript.text]},
-    }
+    text = "" if transcript.silent else transcript.text
+    return _result("tr", TRANSCRIPTION, "textarea", {"text": [text]})
 
 
 def _regions(transcript: Transcript) -> list[dict[str, Any]]:
@@ -111,33 +108,15 @@ def _regions(transcript: Transcript) -> list[dict[str, Any]]:
     results: list[dict[str, Any]] = []
     for number, segment in enumerate(transcript.segments):
         region = f"seg-{number:05}"
-        who: dict[str, Any] = {
-            "start": segment.start,
-            "end": segment.end,
-            "labels": [_who(segment)],
-        }
-        what: dict[str, Any] = {"start": segment.start, "end": segment.end, "text": [segment.text]}
+        who: dict[str, Any] = {"start": segment.start, "end": segment.end}
+        what = who | {"text": [segment.text]}
+        who["labels"] = [_who(segment)]
         if segment.channel:
             who["channel"] = what["channel"] = _channel_number(segment.channel)
-        speaker: dict[str, Any] = {
-            "id": region,
-            "from_name": SPEAKER,
-            "to_name": AUDIO,
-            "type": "labels",
-            "value": who,
-        }
+        speaker = _result(region, SPEAKER, "labels", who)
         if segment.confidence is not None:
             speaker["score"] = round(segment.confidence, 4)
-        results += (
-            speaker,
-            {
-                "id": region,
-                "from_name": TEXT,
-                "to_name": AUDIO,
-                "type": "textarea",
-                "value": what,
-            },
-        )
+        results += (speaker, _result(region, TEXT, "textarea", what))
     return results
 
 
@@ -158,16 +137,6 @@ def _channel_number(label: str) -> int:
     """The service calls its channels ch_0 and ch_1."""
     digits = label.rpartition("_")[2]
     return int(digits) if digits in ("0", "1") else 0
-
-
-def _choice(language: str) -> dict[str, Any]:
-    return {
-        "id": "lang",
-        "from_name": LANGUAGE,
-        "to_name": AUDIO,
-        "type": "choices",
-        "value": {"choices": [language]},
-    }
 
 
 def _facts(transcript: Transcript, asked: JobSettings) -> dict[str, Any]:
