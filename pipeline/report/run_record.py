@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec.structs import replace
 
 from pipeline.errors import BadSettings, StateUnusable
 from pipeline.monitoring.summary import (
@@ -138,11 +139,11 @@ def _chosen(runs: Sequence[PastRun], number: int | None, state: StateReader) -> 
 
 
 def earlier_run(past: PastRun) -> EarlierRun | None:
-    """What the list of runs tells of a run; None of one that said nothing readable at its end."""
-    try:
-        return msgspec.convert(_said(past), EarlierRun) if past.summary else None
-    except msgspec.ValidationError:
-        return None
+    """What the list of runs shows of a run; None of one without a summary that can be read."""
+    said = _said(past)
+    with suppress(msgspec.ValidationError):
+        return msgspec.convert(said, EarlierRun) if said else None
+    return None
 
 
 def _said(past: PastRun) -> dict[str, Any]:
@@ -187,31 +188,31 @@ def outcome_of(past: PastRun, kept: Sequence[Sample], moment: float, *, last: bo
 
 
 def _so_far(state: StateReader, past: PastRun, sample: Sample, *, last: bool) -> RunFacts:
-    """What is known of a run without an end: its settings, last sample, and the state file."""
-    settings = past.settings
-    failures = state.failures() if last else {}
-    stand = state.counts() if last else None
+    """What is known of a run without an end: its settings, its last sample, and of the last run
+    what the state file holds.
+    """
+    settings, failures = past.settings, None
+    counts = replace(
+        msgspec.convert(sample, Counts, from_attributes=True), in_flight=0, tasks=state.output_lines
+    )
+    if last:
+        stand, failures = state.counts(), Failures(state.failures())
+        counts = replace(
+            counts,
+            skipped=state.skipped(),
+            failed=sum(failures.reasons.values()),
+            pending=stand.pending,
+            in_flight=stand.in_flight,
+        )
+    slots = sample.slots_found or settings.most_in_flight
     return RunFacts(
         source=settings.source,
         seconds=sample.at - past.begun,
-        counts=Counts(
-            listed=sample.listed,
-            skipped=state.skipped() if last else {},
-            written=sample.written,
-            silent=sample.silent,
-            failed=sum(failures.values()) if last else sample.failed,
-            pending=stand.pending if stand else 0,
-            in_flight=stand.in_flight if stand else 0,
-            tasks=state.output_lines,
-        ),
-        limits=Limits(
-            settings.most_in_flight,
-            sample.slots_found or settings.most_in_flight,
-            settings.start_rate,
-        ),
+        counts=counts,
+        limits=Limits(settings.most_in_flight, slots, settings.start_rate),
         waits=sample.waits,
         cost=sample.cost,
-        failures=Failures(failures) if failures else None,
+        failures=failures if counts.failed else None,
         files=Files(output=settings.output, state=str(state.path)),
     )
 

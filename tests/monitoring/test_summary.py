@@ -254,6 +254,7 @@ async def test_the_facts_are_those_of_the_run(tmp_path):
     assert (counts.pending, counts.in_flight, counts.failed) == (1, 1, 1)
     examples = (Failure("failing", TOO_LONG, "Words."),)
     assert summary.failures == Failures({TOO_LONG: 1}, examples)
+    assert (summary.calls, summary.refused, summary.waits) == ({}, {}, {})
     assert summary.exit_code == 1
 
 

@@ -203,7 +203,12 @@ def test_a_summary_of_another_version_is_no_obstacle(path):
     with run_begun(path) as state:
         sampled(state, an_hour())
         end(state)
-        for summary in ('{"written": 7, "exit_code": 1, "new": {}}', '{"written": "many"}', "{"):
+        for summary in (
+            '{"written": 7, "exit_code": 1, "new": {}}',
+            '{"written": 7, "exit_code": 1, "cost": 0.06, "failures": {"too long": 1}}',
+            '{"written": "many"}',
+            "{",
+        ):
             state.change("UPDATE runs SET summary = ?", (summary,))
 
             night = night_of(path)
