@@ -1,5 +1,5 @@
-"""Who looks at a run: progress, metrics, heartbeat, summary and status.
+"""Who looks at a run: progress, metrics, heartbeat, history, summary and status.
 
-All of them read one snapshot of the run. It may import `run`, `stages` and what is below them. Read
-`summary` first.
+A run is looked at through one snapshot, and so are its samples and its summary made; status reads
+the state file alone. It may import `run`, `stages` and what is below them. Read `snapshot` first.
 """

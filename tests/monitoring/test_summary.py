@@ -19,6 +19,7 @@ from pipeline.monitoring.snapshot import RunSnapshot
 from pipeline.monitoring.summary import (
     OVER_BUDGET,
     Balance,
+    Counts,
     Failure,
     Failures,
     Files,
@@ -256,6 +257,13 @@ async def test_the_facts_are_those_of_the_run(tmp_path):
     assert summary.failures == Failures({TOO_LONG: 1}, examples)
     assert (summary.calls, summary.refused, summary.waits) == ({}, {}, {})
     assert summary.exit_code == 1
+
+
+def test_every_count_of_the_summary_is_taken_from_a_snapshot_or_the_state_file():
+    """A count that is called otherwise in the snapshot would always be 0."""
+    from_state = {"failed", "pending", "in_flight", "tasks"}
+
+    assert set(Counts.__struct_fields__) - from_state <= set(RunSnapshot.__struct_fields__)
 
 
 async def test_the_moments_are_those_of_the_run(tmp_path):
