@@ -22,21 +22,33 @@ def unused(path: Path) -> Path:
 
 
 @contextmanager
-def locked(path: Path, busy: str) -> Iterator[None]:
+def writing(path: Path) -> Iterator[None]:
+    """What the operating system refuses inside is an error about `path`.
+
+    Raises:
+        OutputUnusable: it can't be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OutputUnusable(f"{path} can't be written: {error.strerror}") from error
+
+
+@contextmanager
+def locked(path: Path, busy: str, advice: str) -> Iterator[None]:
     """Hold a lock file, which is made where there is none and stays, for one process at a time.
 
     Raises:
-        OutputUnusable: another one holds it, in the words of `busy`; or it can't be written.
+        OutputUnusable: another one holds it, as `busy` and `advice` say; or it can't be written.
     """
-    try:
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise OutputUnusable(f"{path} can't be written: {error.strerror}.") from error
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise OutputUnusable(busy) from error
+            raise OutputUnusable(busy, advice) from error
         yield
     finally:
         os.close(handle)
@@ -50,18 +62,17 @@ def replacing(path: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
         OutputUnusable: it can't be written.
     """
     part = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
-        with os.fdopen(handle, "wb") as file:
-            os.fchmod(handle, mode)
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except BaseException as error:
-        with suppress(OSError):
-            part.unlink()
-        if isinstance(error, OSError):
-            raise OutputUnusable(f"{path} can't be written: {error.strerror}.") from error
-        raise
+    with writing(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+            with os.fdopen(handle, "wb") as file:
+                os.fchmod(handle, mode)
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                part.unlink()
+            raise

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import os
 import tempfile
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from itertools import groupby
 from typing import IO, TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
 
-from pipeline.errors import OutputUnusable
-from pipeline.files import locked, replacing
+from pipeline.files import locked, replacing, writing
 from pipeline.ground_truth.record import AUTO, REVIEWED, each_line
 
 if TYPE_CHECKING:
@@ -117,14 +116,13 @@ def updating(path: Path) -> Iterator[Update]:
     Raises:
         OutputUnusable: another one holds it, or the folder can't be written.
     """
-    with ExitStack() as held:
-        with _writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            real = path.resolve()  # one file has one lock, whatever links lead to it
-            busy = f"Another pull or push is writing {path}. Wait for it, or stop it."
-            held.enter_context(locked(real.with_name(f"{real.name}.lock"), busy))
-            spool = held.enter_context(tempfile.TemporaryFile(dir=path.parent))
-        yield Update(path, spool)
+    real = path.resolve()  # one file has one lock, whatever links lead to it
+    busy = f"Another pull or push is writing {path}"
+    with locked(real.with_name(f"{real.name}.lock"), busy, "Wait for it, or stop it."):
+        with writing(path):
+            spool = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115 # it is closed below
+        with spool:
+            yield Update(path, spool)
 
 
 class Update:
@@ -148,7 +146,7 @@ class Update:
     def _put(self, unit: Unit, lines: Iterable[GroundTruth]) -> None:
         begin = self._spool.seek(0, os.SEEK_END)
         for line in lines:
-            with _writing(self._path):
+            with writing(self._path):
                 self._spool.write(_encode(line) + b"\n")
             if line.source == REVIEWED:
                 self._reviewed.add(line.job_id)
@@ -197,11 +195,3 @@ class Update:
         begin, size = self._fresh[unit]
         self._spool.seek(begin)
         return self._spool.read(size).splitlines(keepends=True)
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise OutputUnusable(f"{path} can't be written: {error.strerror}") from error

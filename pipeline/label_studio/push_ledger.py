@@ -97,8 +97,8 @@ def opened_ledger(output: Path) -> Iterator[PushLedger]:
         OutputUnusable: another push holds it, or the folder can't be written.
     """
     path = _path_of(output)
-    busy = f"Another push sends the tasks of {output}. Wait for it, or stop it."
-    with locked(path.with_name(f"{path.name}.lock"), busy):
+    busy = f"Another push sends the tasks of {output}"
+    with locked(path.with_name(f"{path.name}.lock"), busy, "Wait for it, or stop it."):
         yield PushLedger(path, output)
 
 

@@ -10,16 +10,13 @@ of the last step is done by the next export; what was not noted is written anew.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from pipeline.errors import OutputUnusable
-from pipeline.files import replacing
+from pipeline.files import locked, replacing, writing
 from pipeline.tasks.export import chunks, committed_lines, opened_output
 
 if TYPE_CHECKING:
@@ -50,7 +47,8 @@ def write_shards(output: Path, state: Path, folder: Path) -> Iterator[Path]:
     Raises:
         OutputUnusable: the shards in the ledger are not of this output, or another export is on.
     """
-    with _held(folder):
+    busy = f"Another export writes to {folder}"
+    with locked(_beside(folder, "lock"), busy, "Wait for it."):
         ledger, aside = _beside(folder, "json"), _beside(folder, "sealing")
         shards = _read(ledger)
         _refuse_foreign(shards, output, ledger)
@@ -76,30 +74,6 @@ def _beside(folder: Path, suffix: str) -> Path:
     """A file that does not lie among the shards, where it would be taken for one."""
     whole = folder.absolute()
     return whole.with_name(f"{whole.name}.{suffix}")
-
-
-@contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """Two exports into one folder would both seal the same tasks."""
-    with _translated(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        with _translated(folder):
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(handle)
-
-
-@contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except BlockingIOError:
-        raise OutputUnusable(f"Another export writes to {path}", "Wait for it.") from None
-    except OSError as error:
-        raise OutputUnusable(f"{path} can't be written: {error.strerror}") from error
 
 
 def _read(ledger: Path) -> list[Shard]:
@@ -140,6 +114,7 @@ def _digest_of(path: Path, start: int = 0, end: int | None = None) -> str:
 
 def _name(aside: Path, path: Path) -> Path:
     """Give a shard that is noted its name."""
-    with _translated(path):
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
         aside.replace(path)
     return path
