@@ -126,7 +126,8 @@ async def _make(wish: Wish, plans: list[Plan]) -> None:
     from pipeline.net.wait_times import WaitTimes
     from pipeline.plan.forecast import forecast
     from pipeline.plan.job_duration import fitted
-    from pipeline.plan.survey import Survey, Wanted
+    from pipeline.plan.sampling import Sample
+    from pipeline.plan.survey import Survey
     from pipeline.recordings.manifest import named_by
     from pipeline.recordings.prober import looking
     from pipeline.recordings.source import Selection
@@ -142,7 +143,7 @@ async def _make(wish: Wish, plans: list[Plan]) -> None:
             looking(source, config.limits.collectors) as prober,
         ):
             job = fitted(job_times(state))
-            survey = Survey(Wanted(selection, job_rules, wish.sample, wish.seed, job))
+            survey = Survey(selection, job_rules, job, Sample(wish.sample, wish.seed))
             with counted(wish.style, wish.sample or None, "looked into") as tell:
                 await survey.complete(source, state, prober, tell)
             listing = {each.name: each.calls for each in (s3.list_calls, s3.head_calls)}

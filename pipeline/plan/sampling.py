@@ -23,7 +23,7 @@ from pipeline.config.pricing import LEAST_BILLED
 from pipeline.recordings.source import extension
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from pipeline.config.pricing import Item
     from pipeline.model import Recording
@@ -61,7 +61,11 @@ def presumed_seconds(recording: Recording) -> float:
 
 
 class Stratum:
-    """Recordings that are alike: how many there are, a reservoir of them, and what was found."""
+    """Recordings that are alike: how many there are, a reservoir of them, and what was found.
+
+    `sums` are, of each fact and of "", which is the presumed seconds: the sum over those probed,
+    the sum of squares, and the sum of products with the presumed seconds.
+    """
 
     def __init__(self) -> None:
         self.count = 0
@@ -69,7 +73,7 @@ class Stratum:
         self.reservoir: list[Recording] = []
         self.probed = 0
         self._presumed_of_probed = 0.0
-        self._sums: dict[str, list[float]] = {}
+        self.sums: dict[str, list[float]] = {}
 
     def add(self, recording: Recording, most: int, random: Random) -> None:
         """One more of its kind; each has the same chance to be among the `most` that are kept."""
@@ -86,27 +90,22 @@ class Stratum:
         self.probed += 1
         self._presumed_of_probed += size
         for name, value in {"": size, **facts}.items():
-            sums = self._sums.setdefault(name, [0.0, 0.0, 0.0])
+            sums = self.sums.setdefault(name, [0.0, 0.0, 0.0])
             sums[0] += value
             sums[1] += value * value
             sums[2] += value * size
 
-    @property
-    def facts(self) -> Iterable[str]:
-        """The names of the facts that were recorded."""
-        return filter(None, self._sums)
-
     def in_sample(self, name: str) -> float:
         """The sum of a fact over those that were probed."""
-        return self._sums[name][0] if name in self._sums else 0.0
+        return self.sums[name][0] if name in self.sums else 0.0
 
     def estimate(self, name: str) -> tuple[float, float]:
         """The total of a fact over the stratum, and the variance of that."""
-        if name not in self._sums:
+        if name not in self.sums:
             return 0.0, 0.0
-        value, square, product = self._sums[name]
+        value, square, product = self.sums[name]
         ratio = value / self._presumed_of_probed
-        errors = square - 2 * ratio * product + ratio**2 * self._sums[""][1]
+        errors = square - 2 * ratio * product + ratio**2 * self.sums[""][1]
         scale = self.presumed / self._presumed_of_probed * self.probed
         unseen = 1 - self.probed / self.count
         spread = max(0.0, errors) / max(1, self.probed - 1)
@@ -123,21 +122,21 @@ class Sample:
 
     def __init__(self, size: int, seed: int = 0) -> None:
         self.strata: dict[tuple[str, int, tuple[Item, ...]], Stratum] = {}
-        self._size = size
+        self.size = size
         self._random = Random(seed)  # noqa: S311 # it chooses, and hides nothing
 
     def add(self, recording: Recording, items: tuple[Item, ...]) -> Stratum:
         """A recording was listed that would be billed for these items; this is its stratum."""
         key = extension(recording.key), recording.size.bit_length() // _BITS_OF_A_CLASS, items
         stratum = self.strata.setdefault(key, Stratum())
-        stratum.add(recording, self._size, self._random)
+        stratum.add(recording, self.size, self._random)
         return stratum
 
     def chosen(self) -> Iterator[tuple[Stratum, Recording]]:
         """Those to probe: more in strata where more audio is presumed, a few in each."""
         presumed = sum(stratum.presumed for stratum in self.strata.values())
         for stratum in self.strata.values():
-            share = math.ceil(self._size * stratum.presumed / presumed)
+            share = math.ceil(self.size * stratum.presumed / presumed)
             self._random.shuffle(stratum.reservoir)
             for recording in islice(stratum.reservoir, max(_LEAST, share)):
                 yield stratum, recording
@@ -171,7 +170,7 @@ class Sample:
 
     def facts(self) -> set[str]:
         """The names of all facts that were recorded."""
-        return {name for stratum in self.strata.values() for name in stratum.facts}
+        return {name for stratum in self.strata.values() for name in stratum.sums} - {""}
 
     def items(self) -> list[Item]:
         """What is billed."""

@@ -12,13 +12,12 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pipeline.config.pricing import billed_seconds, items_of
 from pipeline.errors import Deferred, first_of
 from pipeline.jobs.rules import named_format
 from pipeline.model import Recording
-from pipeline.plan.sampling import Sample
 from pipeline.recordings.probe import DOUBTFUL, Unreadable, why_refused
 from pipeline.stages.producer import to_the_end
 from pipeline.state.reader import Standing
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from pipeline.jobs.rules import JobRules
     from pipeline.model import SourceObject
     from pipeline.plan.job_duration import JobDuration
-    from pipeline.plan.sampling import Stratum
+    from pipeline.plan.sampling import Sample, Stratum
     from pipeline.recordings.prober import MediaProber
     from pipeline.recordings.source import Selection, Source
     from pipeline.state.reader import StateReader
@@ -43,35 +42,31 @@ REFUSED = "refused: "
 _AT_ONCE = 1000
 
 
-class Wanted(NamedTuple):
-    """What is to be surveyed: which objects, by which rules, and how many of them are probed.
+class Survey:
+    """What was found; counts are of recordings, but for `listed` and `skipped` objects.
 
-    `sample` is how many recordings are probed, 0 is all; `seed` says which. A `job` is taken to
-    last so long.
+    Args:
+        selection: which objects are recordings.
+        job_rules: what is asked of the service for each.
+        job: how long a job is taken to last.
+        sample: takes the recordings that are probed; of size 0, all are.
     """
 
-    selection: Selection
-    job_rules: JobRules
-    sample: int
-    seed: int
-    job: JobDuration
-
-
-class Survey:
-    """What was found; counts are of recordings, but for `listed` and `skipped` objects."""
-
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(
+        self, selection: Selection, job_rules: JobRules, job: JobDuration, sample: Sample
+    ) -> None:
         self.listed = 0
         self.skipped: Counter[str] = Counter()
         self.recordings = 0
         self.bytes = 0
         self.bytes_to_start = 0
         self.standings: Counter[Standing] = Counter()
-        self.sample = Sample(wanted.sample, wanted.seed)
         self.longest_job = 0.0
-        self.exact = not wanted.sample
-        self.job = wanted.job
-        self._wanted = wanted
+        self.job = job
+        self.sample = sample
+        self.exact = not sample.size
+        self._selection = selection
+        self._job_rules = job_rules
 
     async def complete(
         self,
@@ -105,10 +100,10 @@ class Survey:
         self, page: list[SourceObject], state: StateReader
     ) -> list[tuple[Stratum, Recording]]:
         """Count what a page holds; what a run would start has a stratum."""
-        job_rules = self._wanted.job_rules
+        job_rules = self._job_rules
         recordings = []
         for entry in page:
-            if reason := self._wanted.selection.why_skipped(entry):
+            if reason := self._selection.why_skipped(entry):
                 self.skipped[reason] += 1
             else:
                 recordings.append(Recording(entry.key, entry.etag, entry.size))
@@ -144,13 +139,13 @@ class Survey:
             return
         except Deferred:
             return  # as if it had not been chosen
-        named = named_format(recording.key, self._wanted.job_rules.of(recording.key))
+        named = named_format(recording.key, self._job_rules.of(recording.key))
         facts = {SECONDS: sound.seconds}
         if reason := why_refused(sound, named):
             facts[f"{REFUSED}{reason}"] = 1
         else:
             facts[BILLED] = billed_seconds(sound.seconds)
-            facts[WORKING] = job = self._wanted.job.seconds(sound.seconds)
+            facts[WORKING] = job = self.job.seconds(sound.seconds)
             self.longest_job = max(self.longest_job, job)
             facts[DOUBT] = int(sound.seconds > DOUBTFUL)
         stratum.record(recording, facts)
