@@ -17,9 +17,8 @@ from benchmarks.alternatives.tutorial import task_of
 from benchmarks.documents import of_today, of_twenty_four, of_twenty_twenty
 from benchmarks.figures import Figure
 from pipeline.cli.services import settle_memory
-from pipeline.model import Job, Recording
+from pipeline.model import Job, Recording, TaskKind
 from pipeline.tasks.builder import TaskMaker
-from pipeline.tasks.labeling_config import TaskKind
 from pipeline.transcripts.parsing import parse_transcript
 
 if TYPE_CHECKING:

@@ -51,7 +51,7 @@ _ADVICE = {
     OTHER_MEDIA: "Put it back with `transcribe-pipeline retry`: its next job has another name.",
     OTHER_PLACE: "Delete this state file and run with the --results of that job, or use `retry`.",
     LOST: "Put it back with `transcribe-pipeline retry`; that pays for it again.",
-    NEVER_ENDED: "Look at the job in the console; raise job_timeout or use `retry`.",
+    NEVER_ENDED: "Look at the job in the console; raise job_timeout_hours or use `retry`.",
     TOO_LONG: "Split the recording; the service takes four hours.",
     TOO_SHORT: "The service takes recordings of half a second and more.",
     TOO_LARGE: "Split or re-encode the recording; the service takes 2 GB.",

@@ -71,6 +71,13 @@ class JobStatus(StrEnum):
     FAILED = "FAILED"
 
 
+class TaskKind(StrEnum):
+    """`transcript`: the whole text in one box; `segments`: a region with its text per segment."""
+
+    TRANSCRIPT = "transcript"
+    SEGMENTS = "segments"
+
+
 class Word(msgspec.Struct, frozen=True, gc=False):
     """One spoken word with the punctuation that follows it glued on.
 

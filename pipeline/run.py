@@ -58,7 +58,7 @@ class Run:
         self.source = source
         self.tracker = tracker
         self.s3 = s3
-        self.job_rules = JobRules(config, source, tracker.state.asked_before())
+        self.job_rules = JobRules(config, source, tracker.state.earlier_fingerprints())
         self.transcriber = Transcriber(session, config.limits, tracker.waits, tracker.slots)
         self._name_prefix = group_tag(config.transcribe.job_prefix, source.bucket)
         self._event_queue: EventQueue | None = None
@@ -92,7 +92,7 @@ class Run:
         if rebuild:
             exist = self.source.jobs_last
             forget_output(self.config.output_path, self.tracker.state, results_exist=exist)
-        self.tracker.state.remember_asked(self.job_rules.fingerprints)
+        self.tracker.state.remember_fingerprints(self.job_rules.fingerprints)
         await self._write(partial(produce, self.source, selection, self.job_rules, self.tracker))
 
     async def rewrite(self, earlier: StateReader) -> None:

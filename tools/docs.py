@@ -12,7 +12,8 @@ import subprocess
 from textwrap import dedent, indent
 
 from pipeline.cli import app
-from pipeline.tasks.labeling_config import TaskKind, labeling_config
+from pipeline.model import TaskKind
+from pipeline.tasks.labeling_config import labeling_config
 from tests.conftest import COMMAND, ROOT, clean_environment
 
 README = ROOT / "README.md"

@@ -176,7 +176,7 @@ def _of_this_machine(config: Config, place: S3Uri | Path | None) -> list[Check]:
         ("disk", partial(machine.disk, config)),
     ]
     if config.monitoring != type(config.monitoring)():
-        looks.append(("monitoring", partial(machine.monitoring, config)))
+        looks.append(("monitoring", partial(machine.monitoring, config.monitoring)))
     if isinstance(place, Path):
         looks.insert(0, ("source", partial(machine.folder, place)))
     return [Check(name, partial(asyncio.to_thread, look)) for name, look in looks]

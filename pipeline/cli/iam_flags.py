@@ -93,7 +93,7 @@ class Asked(msgspec.Struct, frozen=True):
         role = config.transcribe.data_access_role if self.role is None else self.role
         results = config.output.results
         # Of the rules too: a key or a tag that one recording needs is needed.
-        wanted = config.asked
+        wanted = config.options
         keys = {self.results_key} if self.results_key else {each.kms_key for each in wanted}
         return Scope(
             owner,

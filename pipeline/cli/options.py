@@ -12,7 +12,7 @@ from pipeline.config.loading import ENVIRONMENT, resolve
 from pipeline.config.schema import LogFormat, describe
 from pipeline.errors import BadSettings
 from pipeline.logs import ERROR, begin_json, event, is_json
-from pipeline.tasks.labeling_config import TaskKind
+from pipeline.model import TaskKind
 from pipeline.text import printable
 
 if TYPE_CHECKING:

@@ -51,7 +51,7 @@ def _check_settings_of_a_folder(config: Config) -> None:
     Raises:
         BadSettings: so it is.
     """
-    wrong = [each for asked in config.asked for each in _not_of_a_folder(asked)]
+    wrong = [each for options in config.options for each in _not_of_a_folder(options)]
     if config.aws.events:
         wrong.append("events goes with a bucket: the recogniser for folders sends none.")
     if config.output.results:
@@ -60,18 +60,18 @@ def _check_settings_of_a_folder(config: Config) -> None:
         raise BadSettings("\n".join(dict.fromkeys(wrong)))
 
 
-def _not_of_a_folder(asked: Transcribe) -> Iterator[str]:
-    language, options = asked.language, asked.language_options
-    if not asked.identifies and not language.startswith("en-"):
+def _not_of_a_folder(options: Transcribe) -> Iterator[str]:
+    language, choices = options.language, options.language_options
+    if not options.identifies and not language.startswith("en-"):
         yield (
             f"language = {language!r}: the recogniser for folders knows US English only. "
             "Recordings in other languages need a bucket and Amazon Transcribe."
         )
-    if options and not any(code.startswith("en-") for code in options):
+    if choices and not any(code.startswith("en-") for code in choices):
         yield "language_options: the recogniser for folders knows US English only. Add en-US."
-    if found := [name for name in _OF_A_BUCKET if getattr(asked, name)]:
+    if found := [name for name in _OF_A_BUCKET if getattr(options, name)]:
         yield f"{', '.join(found)} goes with a bucket: the recogniser for folders has none of it."
-    if found := [name for name in _NAMED if getattr(asked, name)]:
+    if found := [name for name in _NAMED if getattr(options, name)]:
         yield (
             f"{', '.join(found)} goes with a bucket: the recogniser for folders keeps none. "
             "`serve` keeps vocabularies."

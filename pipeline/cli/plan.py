@@ -129,7 +129,7 @@ async def _make(wish: Wish, plans: list[Plan]) -> None:
     from pipeline.plan.sampling import Sample
     from pipeline.plan.survey import Survey
     from pipeline.recordings.manifest import named_by
-    from pipeline.recordings.prober import looking
+    from pipeline.recordings.prober import open_prober
     from pipeline.recordings.source import Selection
     from pipeline.state.statistics import job_times
 
@@ -140,7 +140,7 @@ async def _make(wish: Wish, plans: list[Plan]) -> None:
         job_rules = JobRules(config, source)
         async with (
             _earlier(job_rules, source, s3) as state,
-            looking(source, config.limits.collectors) as prober,
+            open_prober(source, config.limits.collectors) as prober,
         ):
             job = fitted(job_times(state))
             survey = Survey(selection, job_rules, job, Sample(wish.sample, wish.seed))

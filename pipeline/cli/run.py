@@ -202,7 +202,7 @@ def complete(order: Order) -> Summary:
         places = order.earlier.result_places() if order.earlier else ()
         state.begin(uri, config.output.results, *map(str, places))
         if order.earlier:
-            state.remember_asked(order.earlier.asked_before())
+            state.remember_fingerprints(order.earlier.earlier_fingerprints())
         begin_run(state, settings_of(config, uri))
         with (
             ending(state, CANNOT_RUN),

@@ -127,14 +127,14 @@ def _rule(values: Mapping[str, Any], origin: str, config: Config, complaints: li
             )
     given = {name: value for name, value in given.items() if value is not None}
     base = config.transcribe
-    asked = msgspec.structs.replace(base, **given)
+    options = msgspec.structs.replace(base, **given)
     already = set(job_complaints(base, config.output.results))
     wrong = [
-        *job_complaints(asked, config.output.results),
-        *inherited(asked, frozenset(given), base),
+        *job_complaints(options, config.output.results),
+        *inherited(options, frozenset(given), base),
     ]
     complaints.extend(f"In {origin}: {each}" for each in wrong if each not in already)
-    return Rule(globs, asked)
+    return Rule(globs, options)
 
 
 def _from_environment(
@@ -234,7 +234,7 @@ def _bad_prices(config: Config) -> Iterator[str]:
             f"price_tiers = {config.prices.price_tiers!r}: write each as minutes and price, the "
             "minutes rising: ['250000: 0.024', '1000000: 0.015']."
         )
-    items = dict.fromkeys(item for each in config.asked for item in items_of(each))
+    items = dict.fromkeys(item for each in config.options for item in items_of(each))
     for item in unknown_prices(items, config.prices) if config.budget.max_cost else ():
         yield (
             f"max_cost = {config.budget.max_cost:g}: what {item} costs is not known. Set its price "

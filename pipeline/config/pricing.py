@@ -35,13 +35,13 @@ class Item(StrEnum):
     TOXICITY = "toxicity detection"
 
 
-def items_of(asked: Transcribe) -> tuple[Item, ...]:
+def items_of(options: Transcribe) -> tuple[Item, ...]:
     """What a job with these settings is billed for."""
     items = {
         Item.TRANSCRIPTION: True,
-        Item.REDACTION: asked.redaction,
-        Item.LANGUAGE_MODEL: asked.language_model or asked.language_models,
-        Item.TOXICITY: asked.toxicity,
+        Item.REDACTION: options.redaction,
+        Item.LANGUAGE_MODEL: options.language_model or options.language_models,
+        Item.TOXICITY: options.toxicity,
     }
     return tuple(item for item, wanted in items.items() if wanted)
 

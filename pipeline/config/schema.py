@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from pipeline.config.transcription import Transcribe
-from pipeline.tasks.labeling_config import TaskKind
+from pipeline.model import TaskKind
 
 _QUEUE = 10_000
 
@@ -85,10 +85,10 @@ class Limits(msgspec.Struct, frozen=True):
     list_parallel: Annotated[
         int, Meta(ge=1, le=100, description="Pages of a long listing under way at once, at most.")
     ] = 8
-    poll_seconds: Annotated[
+    max_poll_seconds: Annotated[
         float, Meta(gt=0, le=3_600, description="Seconds between two looks at the jobs, at most.")
     ] = 10.0
-    job_timeout: Annotated[
+    job_timeout_hours: Annotated[
         float, Meta(gt=0, le=2_160, description="Hours after which a job is given up.")
     ] = 24.0
 
@@ -264,7 +264,7 @@ class Config(msgspec.Struct, frozen=True):
         return self.output_path.with_suffix(".report.html")
 
     @property
-    def asked(self) -> list[Transcribe]:
+    def options(self) -> list[Transcribe]:
         """What is asked of the service for any recording: by each rule in order, then without."""
         return [*(rule.transcribe for rule in self.rules), self.transcribe]
 

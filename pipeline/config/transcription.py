@@ -1,8 +1,8 @@
 """What the service is asked for: every option of StartTranscriptionJob, as `[transcribe]` has it.
 
 Names and bounds are those of the service's model (botocore, transcribe/2017-10-26). Which options
-go together is in `job_checks`, how they are written into a request in `asking`. Not offered is
-`Media.RedactedMediaFileUri`, which is of Call Analytics alone.
+go together is in `transcription_rules`, how they are written into a request in `jobs/request`. Not
+offered is `Media.RedactedMediaFileUri`, which is of Call Analytics alone.
 """
 
 from __future__ import annotations

@@ -47,52 +47,52 @@ _BY_LANGUAGE = {
 """Settings of one language, and their plurals for languages that are identified."""
 
 
-def complaints(asked: Transcribe, results: str) -> Iterator[str]:
+def complaints(options: Transcribe, results: str) -> Iterator[str]:
     """What is wrong with the options, and what can't go together; `results` is where they go."""
-    yield from _languages(asked)
-    yield from _of_a_language(asked)
-    yield from _filters(asked)
-    yield from _counts(asked)
-    yield from _redaction(asked)
-    yield from _toxicity(asked)
-    yield from _subtitles(asked, results)
-    yield from _encryption(asked, results)
-    yield from _tags(asked.tags)
-    yield from _job(asked)
+    yield from _languages(options)
+    yield from _of_a_language(options)
+    yield from _filters(options)
+    yield from _counts(options)
+    yield from _redaction(options)
+    yield from _toxicity(options)
+    yield from _subtitles(options, results)
+    yield from _encryption(options, results)
+    yield from _tags(options.tags)
+    yield from _job(options)
 
 
-def inherited(asked: Transcribe, given: frozenset[str], base: Transcribe) -> Iterator[str]:
+def inherited(options: Transcribe, given: frozenset[str], base: Transcribe) -> Iterator[str]:
     """What a rule takes over from a base of another language, and which is of that language.
 
     Args:
-        asked: the base with what the rule gives.
+        options: the base with what the rule gives.
         given: the settings that the rule gives.
         base: the settings of recordings without a rule.
     """
-    if asked.language == base.language or asked.identifies or base.identifies:
+    if options.language == base.language or options.identifies or base.identifies:
         return
     for name in _BY_LANGUAGE:
-        value = getattr(asked, name)
+        value = getattr(options, name)
         if value and name not in given:
             yield (
-                f"{name} = {value!r} is of {base.language}, not of {asked.language}: name another "
-                f"one in the rule, or none with {name} = ''."
+                f"{name} = {value!r} is of {base.language}, not of {options.language}: name "
+                f"another one in the rule, or none with {name} = ''."
             )
 
 
-def _languages(asked: Transcribe) -> Iterator[str]:
-    language, options = asked.language, asked.language_options
+def _languages(options: Transcribe) -> Iterator[str]:
+    language, choices = options.language, options.language_options
     if language not in IDENTIFIED and not _LANGUAGE.fullmatch(language):
         yield (
             f"language = {language!r}: not a language code. Write it as en-US, or auto or multiple "
             "to have it identified."
         )
-    if options and not asked.identifies:
+    if choices and not options.identifies:
         yield (
             f"language_options goes with language = 'auto' or 'multiple', not with {language!r}: "
             "there is nothing to choose."
         )
-    for code in options:
+    for code in choices:
         if not _LANGUAGE.fullmatch(code):
             yield f"language_options: {code!r} is not a language code. Write it as en-US."
         elif code in _NEVER_IDENTIFIED:
@@ -102,109 +102,110 @@ def _languages(asked: Transcribe) -> Iterator[str]:
                 f"language_options: {code} is not among the languages that are told apart within a "
                 "recording. Use language = 'auto', or leave it out."
             )
-    if options and len(set(options)) < max(_FEWEST, len(options)):
+    if choices and len(set(choices)) < max(_FEWEST, len(choices)):
         yield "language_options: name two or more different languages, or none."
 
 
-def _of_a_language(asked: Transcribe) -> Iterator[str]:
+def _of_a_language(options: Transcribe) -> Iterator[str]:
     """Vocabularies, filters and models: one of the language, or one of each."""
     for one, several in _BY_LANGUAGE.items():
-        name, names = getattr(asked, one), getattr(asked, several)
+        name, names = getattr(options, one), getattr(options, several)
         if name and not _NAME.fullmatch(name):
             yield f"{one} = {name!r}: use 1 to 200 of the characters a-z A-Z 0-9 . _ -"
-        if name and asked.identifies:
+        if name and options.identifies:
             yield (
                 f"{one} = {name!r}: it is of one language, so it does not go with language = "
-                f"{asked.language!r}. Name the language, or write {several} = {{en-US = {name!r}}}."
+                f"{options.language!r}. Name the language, or write {several} = "
+                f"{{en-US = {name!r}}}."
             )
         if names:
-            yield from _each(several, names, asked)
-        if names and not asked.identifies:
+            yield from _each(several, names, options)
+        if names and not options.identifies:
             yield (
                 f"{several} goes with language = 'auto' or 'multiple'. Write {one} = 'NAME' for "
-                f"{asked.language}."
+                f"{options.language}."
             )
-    if asked.language_models and asked.language == MULTIPLE:
+    if options.language_models and options.language == MULTIPLE:
         yield (
             "language_models does not go with language = 'multiple': the service takes no model "
             "there. Use language = 'auto', or leave it out."
         )
-    settings = set().union(*(getattr(asked, several) for several in _BY_LANGUAGE.values()))
+    settings = set().union(*(getattr(options, several) for several in _BY_LANGUAGE.values()))
     if len(settings) > _MOST_LANGUAGES:
         yield "vocabularies, vocabulary_filters and language_models: five languages at most."
 
 
-def _each(setting: str, names: Names, asked: Transcribe) -> Iterator[str]:
+def _each(setting: str, names: Names, options: Transcribe) -> Iterator[str]:
     for code, name in names.items():
         if not _NAME.fullmatch(name):
             yield f"{setting}: {name!r}: use 1 to 200 of the characters a-z A-Z 0-9 . _ -"
-        if asked.identifies and code not in asked.language_options:
+        if options.identifies and code not in options.language_options:
             yield (
                 f"{setting}: {code!r} is not in language_options, so another dialect may be "
                 "identified and it would be left out. Add it there."
             )
 
 
-def _filters(asked: Transcribe) -> Iterator[str]:
-    filters = asked.vocabulary_filter or asked.vocabulary_filters
-    if filters and not asked.vocabulary_filter_method:
+def _filters(options: Transcribe) -> Iterator[str]:
+    filters = options.vocabulary_filter or options.vocabulary_filters
+    if filters and not options.vocabulary_filter_method:
         yield "vocabulary_filter needs vocabulary_filter_method: write remove, mask or tag."
-    if asked.vocabulary_filter_method and not filters:
+    if options.vocabulary_filter_method and not filters:
         yield "vocabulary_filter_method needs vocabulary_filter: name the filter, or leave it out."
 
 
-def _counts(asked: Transcribe) -> Iterator[str]:
+def _counts(options: Transcribe) -> Iterator[str]:
     for name in ("max_speakers", "max_alternatives"):
-        if 0 < getattr(asked, name) < _FEWEST:
+        if 0 < getattr(options, name) < _FEWEST:
             yield f"{name} = 1: write 2 or more, or 0 for none."
-    if 0 < asked.sample_rate < _LOWEST_RATE:
-        yield f"sample_rate = {asked.sample_rate}: write 8000 to 48000, or 0 to have it detected."
+    if 0 < options.sample_rate < _LOWEST_RATE:
+        yield f"sample_rate = {options.sample_rate}: write 8000 to 48000, or 0 to have it detected."
 
 
-def _redaction(asked: Transcribe) -> Iterator[str]:
-    if asked.pii_entity_types and not asked.redaction:
+def _redaction(options: Transcribe) -> Iterator[str]:
+    if options.pii_entity_types and not options.redaction:
         yield "pii_entity_types needs redaction: write redaction = 'redacted', or leave it out."
-    wrong = [each for each in asked.pii_entity_types if not _ENTITY.fullmatch(each)]
+    wrong = [each for each in options.pii_entity_types if not _ENTITY.fullmatch(each)]
     if wrong:
         yield f"pii_entity_types: {wrong[0]!r} is none. Write them as NAME, PHONE or SSN."
-    if len(set(asked.pii_entity_types)) < len(asked.pii_entity_types):
+    if len(set(options.pii_entity_types)) < len(options.pii_entity_types):
         yield "pii_entity_types: name each only once."
-    if not asked.redaction:
+    if not options.redaction:
         return
-    if asked.identifies:
+    if options.identifies:
         yield (
-            f"redaction = {asked.redaction!r} does not go with language = {asked.language!r}: "
+            f"redaction = {options.redaction!r} does not go with language = {options.language!r}: "
             "other languages than US English and US Spanish would come out unredacted. Name the "
             "language, in [[rules]] where folders differ."
         )
-    elif asked.language not in _REDACTED:
+    elif options.language not in _REDACTED:
         yield (
-            f"redaction = {asked.redaction!r} does not go with language = {asked.language!r}: the "
-            "service redacts en-US and es-US only. Leave it out for other languages."
+            f"redaction = {options.redaction!r} does not go with language = {options.language!r}: "
+            "the service redacts en-US and es-US only. Leave it out for other languages."
         )
 
 
-def _toxicity(asked: Transcribe) -> Iterator[str]:
-    if not asked.toxicity:
+def _toxicity(options: Transcribe) -> Iterator[str]:
+    if not options.toxicity:
         return
-    if asked.language != _TOXICITY:
+    if options.language != _TOXICITY:
         yield (
-            f"toxicity does not go with language = {asked.language!r}: the service looks for toxic "
-            "speech in en-US only."
+            f"toxicity does not go with language = {options.language!r}: the service looks for "
+            "toxic speech in en-US only."
         )
     others = (
         *("language_model", "vocabulary", "vocabulary_filter", "max_speakers"),
         *("channel_identification", "max_alternatives", "subtitles"),
     )
-    if found := [name for name in others if getattr(asked, name)]:
+    if found := [name for name in others if getattr(options, name)]:
         yield (
             f"toxicity does not go with {', '.join(found)}: beside redaction the service takes no "
             "other option with it. Leave one of them out."
         )
 
 
-def _subtitles(asked: Transcribe, results: str) -> Iterator[str]:
-    formats = asked.subtitles
+def _subtitles(options: Transcribe, results: str) -> Iterator[str]:
+    formats = options.subtitles
     if formats and not results:
         yield (
             "subtitles needs results: without a bucket of yours the service hands the files out "
@@ -212,12 +213,12 @@ def _subtitles(asked: Transcribe, results: str) -> Iterator[str]:
         )
     if len(set(formats)) < len(formats):
         yield "subtitles: name each format only once."
-    if asked.subtitle_start_index and not formats:
+    if options.subtitle_start_index and not formats:
         yield "subtitle_start_index needs subtitles: write subtitles = ['srt'], or leave it out."
 
 
-def _encryption(asked: Transcribe, results: str) -> Iterator[str]:
-    key, context = asked.kms_key, asked.encryption_context
+def _encryption(options: Transcribe, results: str) -> Iterator[str]:
+    key, context = options.kms_key, options.encryption_context
     if key and not _KEY.fullmatch(key):
         yield f"kms_key = {key!r}: write it as arn:aws:kms:REGION:123456789012:key/ID."
     if key and not results:
@@ -240,9 +241,11 @@ def _tags(tags: Names) -> Iterator[str]:
             yield f"tags: {name!r}: a name has 1 to 128 characters, a value 256 at most."
 
 
-def _job(asked: Transcribe) -> Iterator[str]:
-    role = asked.data_access_role
+def _job(options: Transcribe) -> Iterator[str]:
+    role = options.data_access_role
     if role and not _ROLE.fullmatch(role):
         yield f"data_access_role = {role!r}: write it as arn:aws:iam::123456789012:role/NAME."
-    if not _JOB_PREFIX.fullmatch(asked.job_prefix):
-        yield f"job_prefix = {asked.job_prefix!r}: use 1 to 100 of the characters a-z A-Z 0-9 . _ -"
+    if not _JOB_PREFIX.fullmatch(options.job_prefix):
+        yield (
+            f"job_prefix = {options.job_prefix!r}: use 1 to 100 of the characters a-z A-Z 0-9 . _ -"
+        )

@@ -52,9 +52,9 @@ class AccountChecks:
             for each in (place, self._results)
             if each
         }
-        asked = config.asked
-        self._roles = {each.data_access_role for each in asked}
-        self._tags = any(each.tags for each in asked)
+        options = config.options
+        self._roles = {each.data_access_role for each in options}
+        self._tags = any(each.tags for each in options)
         prefix = config.transcribe.job_prefix
         self._tag = group_tag(prefix, place.bucket) if place else f"{prefix}-"
 

@@ -16,7 +16,7 @@ from pipeline.state.database import hold, lock_path
 from pipeline.state.reader import read_state
 
 if TYPE_CHECKING:
-    from pipeline.config.schema import Config
+    from pipeline.config.schema import Config, Monitoring
 
 _LEAST = 10 * 2**20
 _LITTLE = 2**30
@@ -79,18 +79,17 @@ def of_space(free: int, folder: Path) -> Finding:
     return warning(message, advice) if free < _LITTLE else ok(message)
 
 
-def monitoring(config: Config) -> Finding:
+def monitoring(chosen: Monitoring) -> Finding:
     """Whether those who watch a run could: the files can be written, the port is free."""
-    asked = config.monitoring
-    for name in filter(None, (asked.metrics_file, asked.heartbeat_file)):
+    for name in filter(None, (chosen.metrics_file, chosen.heartbeat_file)):
         if found := _writable(Path(name)):
             return found
-    if asked.metrics_port:
+    if chosen.metrics_port:
         try:
-            create_server((asked.metrics_host, asked.metrics_port)).close()
+            create_server((chosen.metrics_host, chosen.metrics_port)).close()
         except OSError as error:
             return problem(
-                f"{asked.metrics_host}:{asked.metrics_port} can't be listened at: "
+                f"{chosen.metrics_host}:{chosen.metrics_port} can't be listened at: "
                 f"{os.strerror(error.errno or 0)}.",
                 "Name another metrics_port, or end what listens there.",
             )

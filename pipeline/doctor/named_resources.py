@@ -42,22 +42,22 @@ def named(
     config: Config, services: Services
 ) -> Iterator[tuple[str, Callable[[], Awaitable[Finding]]]]:
     """What the settings and their rules name, each once: the check's name, and what makes it."""
-    asked = config.asked
+    options = config.options
     for title, setting, by_language, ask in _KINDS:
-        pairs = (_pairs(each, setting, by_language) for each in asked)
+        pairs = (_pairs(each, setting, by_language) for each in options)
         for name, language in dict.fromkeys(chain.from_iterable(pairs)):
             if name:
                 yield title, partial(ask, services, name, language)
-    keys = dict.fromkeys((each.kms_key, tuple(each.encryption_context.items())) for each in asked)
+    keys = dict.fromkeys((each.kms_key, tuple(each.encryption_context.items())) for each in options)
     for arn, context in keys:
         if arn:
             yield "KMS key", partial(_key, services, arn, dict(context))
 
 
-def _pairs(asked: Transcribe, setting: str, by_language: str) -> Iterator[tuple[str, str]]:
+def _pairs(options: Transcribe, setting: str, by_language: str) -> Iterator[tuple[str, str]]:
     """Each name of a kind, with the language that it must be of."""
-    yield getattr(asked, setting), asked.language
-    yield from ((name, code) for code, name in getattr(asked, by_language).items())
+    yield getattr(options, setting), options.language
+    yield from ((name, code) for code, name in getattr(options, by_language).items())
 
 
 async def _vocabulary(services: Services, name: str, language: str) -> Finding:

@@ -36,8 +36,8 @@ class JobRules:
         self._bucket = source.bucket
         self._results = parse_s3_uri(config.output.results)
         self._folder = folder_of(place.key) if place else ""
-        self._all = config.asked
-        self._fingerprints = [asked.fingerprint for asked in self._all]
+        self._all = config.options
+        self._fingerprints = [options.fingerprint for options in self._all]
         self._before = [each for each in before if each not in self._fingerprints]
         # One group a rule, so that the number of the group tells which it was.
         rules = "|".join(f"({pattern(rule.include)})" for rule in config.rules)
@@ -51,10 +51,10 @@ class JobRules:
     @property
     def redacts(self) -> bool:
         """Whether any recording's transcript is to be redacted."""
-        return any(asked.redaction for asked in self._all)
+        return any(options.redaction for options in self._all)
 
     def of(self, key: str) -> Transcribe:
-        """What is asked for the recording of this key."""
+        """The settings for the recording of this key."""
         return self._all[self._number(key)]
 
     def request(self, job: Job, media_uri: str) -> dict[str, Any]:
@@ -73,7 +73,7 @@ class JobRules:
         recording = job.recording
         for each in (self._fingerprints[self._number(recording.key)], *self._before):
             if identity(self._bucket, recording, each) == job.identity:
-                return _asked(parse_fingerprint(each), self._results, job.name)
+                return _job_settings(parse_fingerprint(each), self._results, job.name)
         return None
 
     def _number(self, key: str) -> int:
@@ -83,7 +83,7 @@ class JobRules:
         return found.lastindex - 1 if found and found.lastindex else -1
 
 
-def _asked(settings: Mapping[str, str], results: S3Uri | None, name: str) -> JobSettings:
+def _job_settings(settings: Mapping[str, str], results: S3Uri | None, name: str) -> JobSettings:
     """What the settings of a job, as text, mean for its transcript and the files beside it."""
     language, redaction = settings["language"], settings.get("redaction", "")
     known = JobSettings(None if language in IDENTIFIED else language, bool(redaction))
@@ -100,26 +100,26 @@ def _asked(settings: Mapping[str, str], results: S3Uri | None, name: str) -> Job
     )
 
 
-def start_request(job: Job, media_uri: str, asked: Transcribe, results: str) -> dict[str, Any]:
+def start_request(job: Job, media_uri: str, options: Transcribe, results: str) -> dict[str, Any]:
     """The StartTranscriptionJob request of a job, as botocore takes it; only what is set. Pure."""
     place = parse_s3_uri(results)
     result = result_place(place, job.name) if place else None
     request = {
         "TranscriptionJobName": job.name,
         "Media": {"MediaFileUri": media_uri},
-        **_language(asked),
-        **_media(job, asked),
-        "Settings": _settings(asked),
-        "ModelSettings": _set(LanguageModelName=asked.language_model),
-        "ContentRedaction": _redaction(asked),
-        "Subtitles": _subtitles(asked),
-        "ToxicityDetection": [{"ToxicityCategories": ["ALL"]}] if asked.toxicity else [],
+        **_language(options),
+        **_media(job, options),
+        "Settings": _settings(options),
+        "ModelSettings": _set(LanguageModelName=options.language_model),
+        "ContentRedaction": _redaction(options),
+        "Subtitles": _subtitles(options),
+        "ToxicityDetection": [{"ToxicityCategories": ["ALL"]}] if options.toxicity else [],
         "OutputBucketName": result and result.bucket,
         "OutputKey": result and result.key,
-        "OutputEncryptionKMSKeyId": asked.kms_key,
-        "KMSEncryptionContext": asked.encryption_context,
-        "Tags": [{"Key": name, "Value": value} for name, value in asked.tags.items()],
-        "JobExecutionSettings": _execution(asked),
+        "OutputEncryptionKMSKeyId": options.kms_key,
+        "KMSEncryptionContext": options.encryption_context,
+        "Tags": [{"Key": name, "Value": value} for name, value in options.tags.items()],
+        "JobExecutionSettings": _execution(options),
     }
     return _set(**request)
 
@@ -129,18 +129,18 @@ def _set(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value}
 
 
-def _language(asked: Transcribe) -> dict[str, Any]:
-    if not asked.identifies:
-        return {"LanguageCode": asked.language}
+def _language(options: Transcribe) -> dict[str, Any]:
+    if not options.identifies:
+        return {"LanguageCode": options.language}
     named = {
-        "VocabularyName": asked.vocabularies,
-        "VocabularyFilterName": asked.vocabulary_filters,
-        "LanguageModelName": asked.language_models,
+        "VocabularyName": options.vocabularies,
+        "VocabularyFilterName": options.vocabulary_filters,
+        "LanguageModelName": options.language_models,
     }
     return {
-        "IdentifyLanguage": asked.language == AUTO,
-        "IdentifyMultipleLanguages": asked.language == MULTIPLE,
-        "LanguageOptions": asked.language_options,
+        "IdentifyLanguage": options.language == AUTO,
+        "IdentifyMultipleLanguages": options.language == MULTIPLE,
+        "LanguageOptions": options.language_options,
         "LanguageIdSettings": {
             code: _set(**{name: names.get(code) for name, names in named.items()})
             for code in sorted(set().union(*named.values()))
@@ -148,47 +148,47 @@ def _language(asked: Transcribe) -> dict[str, Any]:
     }
 
 
-def named_format(key: str, asked: Transcribe) -> str:
+def named_format(key: str, options: Transcribe) -> str:
     """The format that the service is told; "" where it looks for itself."""
-    wanted = asked.media_format or certain_format(key)
+    wanted = options.media_format or certain_format(key)
     return wanted if wanted and wanted != DETECT else ""
 
 
-def _media(job: Job, asked: Transcribe) -> dict[str, Any]:
+def _media(job: Job, options: Transcribe) -> dict[str, Any]:
     """What is said of the file; where the service looks for itself, nothing."""
     return {
-        "MediaFormat": named_format(job.recording.key, asked),
-        "MediaSampleRateHertz": asked.sample_rate,
+        "MediaFormat": named_format(job.recording.key, options),
+        "MediaSampleRateHertz": options.sample_rate,
     }
 
 
-def _settings(asked: Transcribe) -> dict[str, Any]:
+def _settings(options: Transcribe) -> dict[str, Any]:
     return _set(
-        VocabularyName=asked.vocabulary,
-        VocabularyFilterName=asked.vocabulary_filter,
-        VocabularyFilterMethod=asked.vocabulary_filter_method,
-        ShowSpeakerLabels=bool(asked.max_speakers),
-        MaxSpeakerLabels=asked.max_speakers,
-        ChannelIdentification=asked.channel_identification,
-        ShowAlternatives=bool(asked.max_alternatives),
-        MaxAlternatives=asked.max_alternatives,
+        VocabularyName=options.vocabulary,
+        VocabularyFilterName=options.vocabulary_filter,
+        VocabularyFilterMethod=options.vocabulary_filter_method,
+        ShowSpeakerLabels=bool(options.max_speakers),
+        MaxSpeakerLabels=options.max_speakers,
+        ChannelIdentification=options.channel_identification,
+        ShowAlternatives=bool(options.max_alternatives),
+        MaxAlternatives=options.max_alternatives,
     )
 
 
-def _redaction(asked: Transcribe) -> dict[str, Any]:
-    if not asked.redaction:
+def _redaction(options: Transcribe) -> dict[str, Any]:
+    if not options.redaction:
         return {}
-    types = _set(PiiEntityTypes=asked.pii_entity_types)
-    return {"RedactionType": "PII", "RedactionOutput": asked.redaction, **types}
+    types = _set(PiiEntityTypes=options.pii_entity_types)
+    return {"RedactionType": "PII", "RedactionOutput": options.redaction, **types}
 
 
-def _subtitles(asked: Transcribe) -> dict[str, Any]:
-    if not asked.subtitles:
+def _subtitles(options: Transcribe) -> dict[str, Any]:
+    if not options.subtitles:
         return {}
-    return {"Formats": asked.subtitles, "OutputStartIndex": asked.subtitle_start_index}
+    return {"Formats": options.subtitles, "OutputStartIndex": options.subtitle_start_index}
 
 
-def _execution(asked: Transcribe) -> dict[str, Any]:
-    if not asked.data_access_role:
+def _execution(options: Transcribe) -> dict[str, Any]:
+    if not options.data_access_role:
         return {}
-    return {"AllowDeferredExecution": True, "DataAccessRoleArn": asked.data_access_role}
+    return {"AllowDeferredExecution": True, "DataAccessRoleArn": options.data_access_role}

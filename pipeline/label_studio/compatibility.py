@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from pipeline.model import TaskKind
 from pipeline.naming import parse_s3_uri
-from pipeline.tasks.labeling_config import TaskKind, labeling_config
+from pipeline.tasks.labeling_config import labeling_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

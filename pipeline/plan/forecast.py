@@ -9,6 +9,7 @@ import msgspec
 
 from pipeline.config.pricing import Item, cost, unknown_prices
 from pipeline.config.schema import Limits
+from pipeline.model import TaskKind
 from pipeline.plan.job_duration import JobDuration  # noqa: TC001 # msgspec reads the annotation
 from pipeline.plan.sampling import CERTAINTY, Estimate
 from pipeline.plan.survey import (
@@ -22,7 +23,6 @@ from pipeline.plan.survey import (
 from pipeline.stages.poller import Look, next_look
 from pipeline.state.reader import Standing, StateReader
 from pipeline.tasks.export import MOST_BYTES, MOST_TASKS
-from pipeline.tasks.labeling_config import TaskKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -210,7 +210,7 @@ def _list_calls(jobs: int, run_time: RunTime, limits: Limits) -> int:
     at_once = min(jobs, run_time.slots)
     typical = run_time.seconds.value * at_once / jobs
     each = at_once // _JOBS_OF_A_CALL + 1
-    interval = next_look(0.0, Look(each), limits.poll_seconds, typical, ending=False)
+    interval = next_look(0.0, Look(each), limits.max_poll_seconds, typical, ending=False)
     return math.ceil(run_time.seconds.value / interval) * each
 
 

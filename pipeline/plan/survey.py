@@ -133,7 +133,7 @@ class Survey:
 
     async def _probe(self, stratum: Stratum, recording: Recording, prober: MediaProber) -> None:
         try:
-            sound = await prober.look(recording)
+            sound = await prober.probe(recording)
         except Unreadable as error:
             stratum.record(recording, {f"{REFUSED}{error.reason}": 1})
             return

@@ -100,21 +100,21 @@ class Unreadable(Exception):
         self.reason = reason
 
 
-def read_sound(file: RangeReader) -> AudioInfo:
+def read_audio(file: RangeReader) -> AudioInfo:
     """What the container of a file says of its sound; it blocks while parts are fetched.
 
     Raises:
         Unreadable: it is no media, or has no sound.
     """
     try:
-        return _read_sound(file)
+        return _read_audio(file)
     except (av.FFmpegError, ValueError, OSError, UnicodeError) as error:
         if file.error is not None:
             raise file.error from error
         raise Unreadable(NOT_VALID) from error
 
 
-def _read_sound(file: RangeReader) -> AudioInfo:
+def _read_audio(file: RangeReader) -> AudioInfo:
     begin = _after_tags(file)
     file.seek(begin)
     head = file.read(HEAD)

@@ -1,7 +1,7 @@
-"""Looking into recordings, several at once, without the event loop waiting for a demuxer.
+"""Probe recordings, several at once, without the event loop waiting for a demuxer.
 
-Each look is a thread that asks the loop for the parts of the file that the container's reader
-wants; as many looks are under way as there are threads.
+Each probe is a thread that asks the loop for the parts of the file that the container's reader
+wants; as many are under way as there are threads.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import Denied
 from pipeline.failures import GONE, MEDIA_NOT_ACCESSIBLE
-from pipeline.recordings.probe import AudioInfo, Unreadable, read_sound
+from pipeline.recordings.probe import AudioInfo, Unreadable, read_audio
 from pipeline.recordings.range_reader import RangeReader
 
 if TYPE_CHECKING:
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 
 
 class MediaProber:
-    """Looks into the recordings of a source."""
+    """Probes the recordings of a source."""
 
     def __init__(self, source: Source, at_once: int) -> None:
         self._source = source
-        self._pool = ThreadPoolExecutor(at_once, "look")
+        self._pool = ThreadPoolExecutor(at_once, "probe")
         self._fetching: set[Future[bytes]] = set()
         self._closed = False
 
-    async def look(self, recording: Recording) -> AudioInfo:
+    async def probe(self, recording: Recording) -> AudioInfo:
         """What the recording's container says of it.
 
         Raises:
@@ -44,7 +44,7 @@ class MediaProber:
         loop = asyncio.get_running_loop()
         fetch = partial(self._fetch, loop, recording.key)
         file = RangeReader(recording.size, fetch)
-        return await loop.run_in_executor(self._pool, read_sound, file)
+        return await loop.run_in_executor(self._pool, read_audio, file)
 
     def _fetch(self, loop: asyncio.AbstractEventLoop, key: str, first: int, last: int) -> bytes:
         """A part of a recording, for the thread that waits for it."""
@@ -75,8 +75,8 @@ class MediaProber:
 
 
 @asynccontextmanager
-async def looking(source: Source, at_once: int) -> AsyncIterator[MediaProber]:
-    """Look into recordings of a source, `at_once` at the same time."""
+async def open_prober(source: Source, at_once: int) -> AsyncIterator[MediaProber]:
+    """Probe recordings of a source, `at_once` at the same time."""
     prober = MediaProber(source, at_once)
     try:
         yield prober

@@ -91,8 +91,8 @@ class Collectors:
         audio = self._source.audio_uri(job.recording.key)
         took = self._tracker.clock.seconds_since_start(job.name)
         heard = TranscriptStats(transcript.confidence, transcript.duration, took)
-        asked = self._job_rules.known_of(job) or JobSettings()
-        return Line(job, self._tasks.line(audio, job, transcript, asked), heard)
+        settings = self._job_rules.known_of(job) or JobSettings()
+        return Line(job, self._tasks.line(audio, job, transcript, settings), heard)
 
     def _try_again(self, job: Job, error: FaultAtTheService) -> None:
         """Give a job that the service spoilt a new name, twice at most; none to one found done."""
@@ -128,8 +128,8 @@ class Collectors:
             raise transcript
         if transcript.job_name != job.name:
             raise RecordingFailed(BROKEN_TRANSCRIPT, "It is the transcript of another job.")
-        asked = self._job_rules.known_of(job)
-        if asked and asked.redacted and transcript.redacted is False:
+        settings = self._job_rules.known_of(job)
+        if settings and settings.redacted and transcript.redacted is False:
             raise RecordingFailed(BROKEN_TRANSCRIPT, _NOT_REDACTED)
         return transcript
 
@@ -161,8 +161,8 @@ class Collectors:
         """
         if self._results is None:
             return []
-        asked = self._job_rules.known_of(job)
-        kinds = [asked.redacted] if asked else [True, False]
+        settings = self._job_rules.known_of(job)
+        kinds = [settings.redacted] if settings else [True, False]
         return [result_place(self._results, job.name, redacted=each) for each in kinds]
 
     async def _asked_for(self, job: Job) -> bytes | None:
@@ -194,10 +194,10 @@ class Collectors:
         Raises:
             RecordingFailed: someone else's job of this name wrote to a place of theirs.
         """
-        uri, asked = record.transcript_uri, self._job_rules.known_of(job)
+        uri, settings = record.transcript_uri, self._job_rules.known_of(job)
         if uri is None:
             return None
-        if asked and asked.redacted and not record.redacted:
+        if settings and settings.redacted and not record.redacted:
             raise RecordingFailed(LOST, _NOT_REDACTED)
         if "X-Amz-" in uri.partition("?")[2]:
             return await self._s3.fetch(uri)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from pipeline.config.pricing import Item, billed_seconds, cost, items_of
 from pipeline.errors import Deferred
 from pipeline.recordings.probe import LONGEST, Unreadable
-from pipeline.recordings.prober import looking
+from pipeline.recordings.prober import open_prober
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -70,7 +70,7 @@ class CostBudget:
     async def _billed_for(self, job: Job) -> Counter[Item]:
         recording = job.recording
         try:
-            seconds = (await self._prober.look(recording)).seconds
+            seconds = (await self._prober.probe(recording)).seconds
         except (Unreadable, Deferred):
             seconds = math.inf
         if seconds <= LONGEST:
@@ -86,5 +86,5 @@ class CostBudget:
 @asynccontextmanager
 async def cost_budget(job_rules: JobRules, tracker: JobTracker) -> AsyncIterator[CostBudget]:
     """The budget of a run, with the jobs that an earlier one left in flight reserved for."""
-    async with looking(job_rules.source, job_rules.config.limits.workers) as prober:
+    async with open_prober(job_rules.source, job_rules.config.limits.workers) as prober:
         yield CostBudget(job_rules, tracker, prober)

@@ -103,8 +103,8 @@ class Poller:
     ) -> None:
         self._tracker = tracker
         self._pages = pages
-        self._longest = limits.poll_seconds
-        self._timeout = limits.job_timeout * 3600
+        self._longest = limits.max_poll_seconds
+        self._timeout = limits.job_timeout_hours * 3600
         self._ended = ended
         self._events = events
 

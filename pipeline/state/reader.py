@@ -206,7 +206,7 @@ class StateReader:
         names = self.rows("SELECT substr(name, 12) FROM meta WHERE name LIKE 'results at s3:%'")
         return [place for (uri,) in names if (place := parse_s3_uri(uri))]
 
-    def asked_before(self) -> list[str]:
+    def earlier_fingerprints(self) -> list[str]:
         """The fingerprints of settings that jobs of this and earlier runs were named after."""
         rows = self.rows("SELECT substr(name, 8) FROM meta WHERE name LIKE 'asked: %'")
         return [fingerprint for (fingerprint,) in rows]

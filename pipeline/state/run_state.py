@@ -94,7 +94,7 @@ class State(StateWriter):
                 results,
             )
 
-    def remember_asked(self, fingerprints: Iterable[str]) -> None:
+    def remember_fingerprints(self, fingerprints: Iterable[str]) -> None:
         """Remember the settings that jobs are named after, which their names do not tell."""
         with self._writing():
             for each in fingerprints:

@@ -34,8 +34,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import orjson
 
-from pipeline.model import JobSettings
-from pipeline.tasks.labeling_config import AUDIO, LANGUAGE, SPEAKER, TEXT, TRANSCRIPTION, TaskKind
+from pipeline.model import JobSettings, TaskKind
+from pipeline.tasks.labeling_config import AUDIO, LANGUAGE, SPEAKER, TEXT, TRANSCRIPTION
 
 if TYPE_CHECKING:
     from pipeline.model import Job, Segment, Transcript
@@ -65,7 +65,7 @@ class TaskMaker:
         self._model_version = model_version
 
     def line(
-        self, audio: str, job: Job, transcript: Transcript, asked: JobSettings = _NOTHING_KNOWN
+        self, audio: str, job: Job, transcript: Transcript, settings: JobSettings = _NOTHING_KNOWN
     ) -> bytes:
         r"""Build the task of one recording: JSON in UTF-8, no line end inside, "\n" at its end.
 
@@ -73,7 +73,7 @@ class TaskMaker:
         silent recording has the text "" or no segment, the score 0 and `meta.silent`.
         """
         segments = self._kind is TaskKind.SEGMENTS
-        data: dict[str, Any] = {"audio": audio, "job_id": job.name, **_facts(transcript, asked)}
+        data: dict[str, Any] = {"audio": audio, "job_id": job.name, **_facts(transcript, settings)}
         if segments:
             data["speakers"] = _speakers(transcript)
         result = _regions(transcript) if segments else [_text_area(transcript)]
@@ -85,7 +85,7 @@ class TaskMaker:
             "score": data["mean_confidence"],
             "result": result,
         }
-        meta = _provenance(job, transcript, asked)
+        meta = _provenance(job, transcript, settings)
         task = {"data": data, "predictions": [prediction], "meta": meta}
         line = orjson.dumps(task, option=orjson.OPT_APPEND_NEWLINE)
         if not line.isascii():  # which is seen in a tenth of the time
@@ -139,7 +139,7 @@ def _channel_number(label: str) -> int:
     return int(digits) if digits in ("0", "1") else 0
 
 
-def _facts(transcript: Transcript, asked: JobSettings) -> dict[str, Any]:
+def _facts(transcript: Transcript, settings: JobSettings) -> dict[str, Any]:
     known = [s.confidence for s in transcript.segments if s.confidence is not None]
     facts: dict[str, Any] = {
         "duration": transcript.duration,
@@ -151,13 +151,13 @@ def _facts(transcript: Transcript, asked: JobSettings) -> dict[str, Any]:
         facts["speaker_count"] = len(speakers)
     if channels := transcript.channels:
         facts["channel_count"] = len(channels)
-    if language := next(iter(transcript.languages), asked.language):
+    if language := next(iter(transcript.languages), settings.language):
         facts["language"] = language
     facts["languages"] = [{"value": language} for language in transcript.languages]
-    return facts | _on_top(transcript, asked)
+    return facts | _on_top(transcript, settings)
 
 
-def _on_top(transcript: Transcript, asked: JobSettings) -> dict[str, Any]:
+def _on_top(transcript: Transcript, settings: JobSettings) -> dict[str, Any]:
     """What is there only when it was asked for."""
     worst = max((each.toxicity for each in transcript.toxicity), default=None)
     facts = {
@@ -165,20 +165,20 @@ def _on_top(transcript: Transcript, asked: JobSettings) -> dict[str, Any]:
         "toxicity": worst,
         "toxicity_detection": transcript.toxicity,
         "alternatives": transcript.alternatives,
-        "redacted_transcript": asked.redacted_transcript,
+        "redacted_transcript": settings.redacted_transcript,
         # Of a recording without speech the service writes none.
-        "subtitles": () if transcript.silent else asked.subtitles,
+        "subtitles": () if transcript.silent else settings.subtitles,
     }
     found = {name: fact for name, fact in facts.items() if fact or fact == 0}
     return msgspec.to_builtins(found) if found else found
 
 
-def _provenance(job: Job, transcript: Transcript, asked: JobSettings) -> dict[str, Any]:
+def _provenance(job: Job, transcript: Transcript, settings: JobSettings) -> dict[str, Any]:
     meta: dict[str, Any] = {"etag": job.recording.etag, "size": job.recording.size}
     if transcript.silent:
         meta["silent"] = True
-    if transcript.redacted or asked.redacted:
+    if transcript.redacted or settings.redacted:
         meta["redacted"] = True
-    if asked.unredacted_transcript:
-        meta["unredacted_transcript"] = asked.unredacted_transcript
+    if settings.unredacted_transcript:
+        meta["unredacted_transcript"] = settings.unredacted_transcript
     return meta

@@ -9,7 +9,7 @@ the others.
 
 from __future__ import annotations
 
-from enum import StrEnum
+from pipeline.model import TaskKind
 
 AUDIO = "audio"
 TRANSCRIPTION = "transcription"
@@ -17,13 +17,6 @@ TEXT = "text"
 SPEAKER = "speaker"
 LANGUAGE = "language"
 """The names of the audio and of what is edited, in configurations, predictions and annotations."""
-
-
-class TaskKind(StrEnum):
-    """`transcript`: the whole text in one box; `segments`: a region with its text per segment."""
-
-    TRANSCRIPT = "transcript"
-    SEGMENTS = "segments"
 
 
 # What the template "Automatic Speech Recognition" has, but a text that is edited where it stands:

@@ -28,7 +28,7 @@ from benchmarks.watched import Heartbeat
 from pipeline.aws.s3_responses import parse_listing
 from pipeline.local import Quotas
 from pipeline.local.errors import Refused
-from pipeline.tasks.labeling_config import TaskKind
+from pipeline.model import TaskKind
 from pipeline.transcripts.parsing import parse_transcript
 from tests.conftest import ROOT
 

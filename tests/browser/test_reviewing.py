@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import boto3
 import pytest
 
+from pipeline.model import TaskKind
 from pipeline.tasks.builder import TaskMaker
-from pipeline.tasks.labeling_config import TaskKind
 from tests.browser.content import SAID, TURNS, conversation, hour
 from tests.browser.reviewer import Reviewer, Shown
 from tests.conftest import RECORDINGS, ROOT, Cli, end, endpoint

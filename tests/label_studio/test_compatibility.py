@@ -12,7 +12,8 @@ from pipeline.label_studio.compatibility import Survey, label_config_for, misfit
 from pipeline.label_studio.projects import new_version, storage_settings
 from pipeline.label_studio.schema import Control, Project
 from pipeline.label_studio.task_lines import Prediction, Result, TaskLine, Value
-from pipeline.tasks.labeling_config import TaskKind, labeling_config
+from pipeline.model import TaskKind
+from pipeline.tasks.labeling_config import labeling_config
 
 TEXT = Result("transcription", "audio", "textarea")
 PROJECT = Project(

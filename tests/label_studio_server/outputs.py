@@ -5,11 +5,10 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from pipeline.model import Line, Recording, Segment, Transcript, TranscriptStats
+from pipeline.model import Line, Recording, Segment, TaskKind, Transcript, TranscriptStats
 from pipeline.naming import identity
 from pipeline.stages.writer import Output
 from pipeline.tasks.builder import TaskMaker
-from pipeline.tasks.labeling_config import TaskKind
 from tests.support.state_files import begun
 
 if TYPE_CHECKING:

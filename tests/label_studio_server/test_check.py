@@ -7,7 +7,8 @@ import uuid
 import boto3
 import pytest
 
-from pipeline.tasks.labeling_config import TaskKind, labeling_config
+from pipeline.model import TaskKind
+from pipeline.tasks.labeling_config import labeling_config
 from tests.conftest import emulator, endpoint
 from tests.label_studio_server.server import from_seed, s3_access
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.tasks.labeling_config import TaskKind, labeling_config
+from pipeline.model import TaskKind
+from pipeline.tasks.labeling_config import labeling_config
 from tests.conftest import COMMAND
 
 if TYPE_CHECKING:

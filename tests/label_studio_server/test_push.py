@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from pipeline.tasks.labeling_config import TaskKind, labeling_config
+from pipeline.model import TaskKind
+from pipeline.tasks.labeling_config import labeling_config
 from tests.conftest import ScriptedCloud
 from tests.label_studio_server.outputs import add_tasks, many, transcript
 from tests.support.between import Answer, between

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pipeline.config.pricing import Item, billed_seconds
 from pipeline.model import Recording
 from pipeline.plan.sampling import Sample, presumed_seconds
-from pipeline.recordings.probe import Unreadable, read_sound, why_refused
+from pipeline.recordings.probe import Unreadable, read_audio, why_refused
 from pipeline.recordings.range_reader import RangeReader
 from tests.support import made_media as made
 
@@ -34,7 +34,7 @@ def facts_of(folder, name):
     """What a look into a made recording adds to the totals."""
     path = folder / name
     try:
-        sound = read_sound(RangeReader(path.stat().st_size, reader(path)))
+        sound = read_audio(RangeReader(path.stat().st_size, reader(path)))
     except Unreadable:
         return {"refused": 1.0}
     refused = why_refused(sound, path.suffix[1:])

@@ -18,7 +18,7 @@ from pipeline.failures import (
     TOO_SHORT,
     UNSUPPORTED,
 )
-from pipeline.recordings.probe import AudioInfo, Unreadable, read_sound, why_refused
+from pipeline.recordings.probe import AudioInfo, Unreadable, read_audio, why_refused
 from pipeline.recordings.range_reader import Piece, RangeReader, SplicedReader
 from tests.conftest import RECORDINGS
 from tests.support import made_media as made
@@ -51,7 +51,7 @@ class Fetches:
 
 def look(path: Path) -> tuple[AudioInfo, Fetches]:
     fetches = Fetches(path)
-    return read_sound(RangeReader(path.stat().st_size, fetches)), fetches
+    return read_audio(RangeReader(path.stat().st_size, fetches)), fetches
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_an_error_of_fetching_is_that_error(tmp_path):
         raise ConnectionRefusedError(first, last)
 
     with pytest.raises(ConnectionRefusedError):
-        read_sound(RangeReader(1000, refuse))
+        read_audio(RangeReader(1000, refuse))
 
 
 @given(bytes_and_reads)

@@ -54,7 +54,7 @@ def test_while_no_job_has_ended_looks_become_rarer():
 def test_no_look_is_sooner_than_a_fifth_of_a_second_nor_later_than_allowed(
     last, calls, typical, ending
 ):
-    """However long jobs take, `poll_seconds` bounds the interval, and looks never hurry."""
+    """However long jobs take, `max_poll_seconds` bounds the interval, and looks never hurry."""
     assert 0.2 <= next_look(last, Look(calls), 10, typical, ending=ending) <= 10
 
 
@@ -78,7 +78,7 @@ async def test_a_job_that_never_ends_is_given_up(tmp_path):
             tracker.slots.adopt()
             tracker.is_running(job)
         tracker.clock._started[old.name] -= 3601
-        limits = Limits(job_timeout=1)
+        limits = Limits(job_timeout_hours=1)
         poller = Poller(tracker, cast("Any", None), limits, asyncio.Queue())
 
         poller.give_up_overdue()

@@ -113,10 +113,10 @@ def test_internal_failures_are_tried_again_at_most_twice(run, cloud):
 
 
 def test_endless_jobs_are_given_up_after_the_job_timeout(run, cloud):
-    """A job that never ends fails its recording after `job_timeout`; the others are written."""
+    """A job that never ends fails after `job_timeout_hours`; the others are written."""
     service = cloud("--fault", "endless_job=0.2")
     filled(service)
-    run.use(TRANSCRIBE_PIPELINE_JOB_TIMEOUT="0.0006")
+    run.use(TRANSCRIBE_PIPELINE_JOB_TIMEOUT_HOURS="0.0006")
 
     outcome = run("run", "s3://audio/", "--json")
 

@@ -16,11 +16,12 @@ from pipeline.model import (
     JobSettings,
     Recording,
     Segment,
+    TaskKind,
     ToxicitySegment,
     Transcript,
 )
 from pipeline.tasks.builder import TaskMaker
-from pipeline.tasks.labeling_config import TaskKind, labeling_config
+from pipeline.tasks.labeling_config import labeling_config
 from tests.support.labeling import assert_accepted_by_label_studio
 
 JOB = Job(7, b"\x0a\x1b\x2c", "calls-0a1b2c", Recording("calls/a b.mp3", '"9f86d081"', 123_456))

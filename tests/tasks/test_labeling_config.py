@@ -7,10 +7,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from pipeline.model import Job, Recording
+from pipeline.model import Job, Recording, TaskKind
 from pipeline.tasks import labeling_config as labeling
 from pipeline.tasks.builder import TaskMaker
-from pipeline.tasks.labeling_config import TaskKind, labeling_config
+from pipeline.tasks.labeling_config import labeling_config
 from tests.support.labeling import assert_accepted_by_label_studio
 from tests.support.transcripts import SHAPES, read
 

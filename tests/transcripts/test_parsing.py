@@ -377,7 +377,7 @@ def test_words_at_the_same_moment_share_out_the_channels_labels(labels, data):
 
 
 @given(damaged_documents())
-def test_a_damaged_document_is_read_soundly_or_refused(damaged):
+def test_a_damaged_document_is_read_audioly_or_refused(damaged):
     """One wrong value anywhere gives a sound transcript or a refusal, never another error."""
     with contextlib.suppress(RecordingFailed):
         assert_sound(parse(damaged))

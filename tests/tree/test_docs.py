@@ -10,7 +10,8 @@ import pytest
 
 from pipeline.config.loading import resolve
 from pipeline.config.schema import RULES, SECTIONS, Config
-from pipeline.tasks.labeling_config import TaskKind, labeling_config
+from pipeline.model import TaskKind
+from pipeline.tasks.labeling_config import labeling_config
 from tests.conftest import ROOT
 from tests.support.labeling import assert_accepted_by_label_studio
 from tools.docs import COMMANDS, README, blocks, help_text
