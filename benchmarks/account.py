@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.bucket import number_of
 from pipeline.local import Quotas, messages
 from pipeline.local.errors import Refused, bad_request
-from pipeline.local.quotas import Pace
+from pipeline.local.quotas import TokenBucket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ _NEWEST = 1 << 62
 
 
 @dataclass
-class Figures:
+class Counts:
     """What was asked of the account; moments are seconds since its first start."""
 
     calls: Counter[str] = field(default_factory=Counter)
@@ -41,17 +41,19 @@ class Account:
     """Every job that was started, by its name."""
 
     def __init__(self, quotas: Quotas, bucket: Bucket) -> None:
-        self.figures = Figures()
+        self.counts = Counts()
         self._slots = quotas.slots
         self._bucket = bucket
         self._jobs: dict[str, tuple[int, str, float, float]] = {}
         self._running: dict[str, int] = {}
         self._ends: list[tuple[float, str]] = []
         self._begun: float | None = None
-        self._operations: dict[str, tuple[Pace, Callable[[Mapping[str, Any], float], Any]]] = {
-            "StartTranscriptionJob": (Pace(quotas.start), self._start),
-            "GetTranscriptionJob": (Pace(quotas.get), self._get),
-            "ListTranscriptionJobs": (Pace(quotas.list), self._list),
+        self._operations: dict[
+            str, tuple[TokenBucket, Callable[[Mapping[str, Any], float], Any]]
+        ] = {
+            "StartTranscriptionJob": (TokenBucket(quotas.start), self._start),
+            "GetTranscriptionJob": (TokenBucket(quotas.get), self._get),
+            "ListTranscriptionJobs": (TokenBucket(quotas.list), self._list),
         }
 
     def call(self, operation: str, request: Mapping[str, Any], now: float) -> dict[str, Any]:
@@ -60,13 +62,13 @@ class Account:
         Raises:
             Refused: in the service's words.
         """
-        pace, perform = self._operations[operation]
+        rate, perform = self._operations[operation]
         try:
-            _check(pace, now)
+            _check(rate, now)
             self._end(now)
             answer: dict[str, Any] = perform(request, now)
         except Refused as refused:
-            self.figures.refused[refused.code] += 1
+            self.counts.refused[refused.code] += 1
             raise
         return answer
 
@@ -75,8 +77,8 @@ class Account:
         self._end(now)
         if name not in self._jobs or name in self._running:
             return False
-        self.figures.read += 1
-        self.figures.last_read = self._since(now)
+        self.counts.read += 1
+        self.counts.last_read = self._since(now)
         return True
 
     def _start(self, request: Mapping[str, Any], now: float) -> dict[str, Any]:
@@ -90,8 +92,8 @@ class Account:
         self._jobs[name] = (number, uri, now, end)
         self._running[name] = number
         heapq.heappush(self._ends, (end, name))
-        self.figures.started += 1
-        self.figures.last_start = self._since(now)
+        self.counts.started += 1
+        self.counts.last_start = self._since(now)
         return self._described(name, "IN_PROGRESS")
 
     def _get(self, request: Mapping[str, Any], _now: float) -> dict[str, Any]:
@@ -146,8 +148,8 @@ class Account:
         return now - self._begun
 
 
-def _check(pace: Pace, now: float) -> None:
-    if not pace.take(now):
+def _check(rate: TokenBucket, now: float) -> None:
+    if not rate.take(now):
         raise Refused("ThrottlingException", messages.RATE_EXCEEDED)
 
 

@@ -51,15 +51,15 @@ class Cloud:
         if head.startswith(b"POST"):
             return self._transcribe(head, body)
         path, _, query = head.split(b" ", 2)[1].decode("ascii").partition("?")
-        if path == "/_local/figures":
-            figures = vars(self._account.figures) | {"cpu": time.process_time()}
-            return _http(200, orjson.dumps(figures), _JSON)
+        if path == "/_local/counts":
+            counts = vars(self._account.counts) | {"cpu": time.process_time()}
+            return _http(200, orjson.dumps(counts), _JSON)
         if "list-type=2" in query:
-            self._account.figures.calls["ListObjectsV2"] += 1
+            self._account.counts.calls["ListObjectsV2"] += 1
             page = self._bucket.listing(dict(parse_qsl(query)))
-            self._account.figures.listed += page.count(b"<Contents>")
+            self._account.counts.listed += page.count(b"<Contents>")
             return _http(200, page, _XML)
-        self._account.figures.calls["GetObject"] += 1
+        self._account.counts.calls["GetObject"] += 1
         name = path.rpartition("/")[2].removesuffix(".json")
         if not self._account.may_read(name, time.monotonic()):
             return _http(404, _MISSING, _XML)
@@ -68,7 +68,7 @@ class Cloud:
     def _transcribe(self, head: bytes, body: bytes) -> bytes:
         named = _TARGET.search(head)
         operation = named[1].decode() if named else ""
-        self._account.figures.calls[operation] += 1
+        self._account.counts.calls[operation] += 1
         try:
             answer = self._account.call(operation, orjson.loads(body), time.monotonic())
         except Refused as refused:

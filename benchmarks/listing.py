@@ -80,7 +80,7 @@ def _nights(folder: Path, size: Size) -> tuple[Ran, Ran, Ran, float]:
     keys = ("--count", str(size.keys))
     with cloud(folder, *keys, *_FULL_ACCOUNT) as place:
         process = place.begin()
-        while process.poll() is None and place.figures()["listed"] < size.keys:
+        while process.poll() is None and place.counts()["listed"] < size.keys:
             time.sleep(0.1)
         time.sleep(1)  # the last page is being written
         process.send_signal(signal.SIGINT)

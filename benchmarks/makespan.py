@@ -103,12 +103,12 @@ def _watch(size: Size, begin: Any) -> list[dict[str, Any]]:
     """The cloud's figures while a program works, two a second."""
     with TemporaryDirectory(prefix="benchmarks-") as name, cloud(Path(name), *size.cloud) as place:
         process: subprocess.Popen[str] = begin(place, size)
-        samples = [place.figures()]
+        samples = [place.counts()]
         while process.poll() is None:
             time.sleep(_LOOK)
-            samples.append(place.figures())
+            samples.append(place.counts())
         process.communicate()
-        samples.append(place.figures())
+        samples.append(place.counts())
     wanted = size.sample if begin is _tutorial else size.count
     if process.returncode or samples[-1]["read"] < wanted:
         raise RuntimeError(f"{begin.__name__} did not complete the bucket.")

@@ -48,9 +48,9 @@ class Place:
     folder: Path
     url: str
 
-    def figures(self) -> dict[str, Any]:
+    def counts(self) -> dict[str, Any]:
         """What the cloud counted; `cpu` is the seconds it has worked."""
-        with urllib.request.urlopen(f"{self.url}/_local/figures") as answer:  # noqa: S310 # ours
+        with urllib.request.urlopen(f"{self.url}/_local/counts") as answer:  # noqa: S310 # ours
             found: dict[str, Any] = json.load(answer)
             return found
 

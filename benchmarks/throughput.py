@@ -47,7 +47,7 @@ def measure(size: Size) -> Iterator[Figure]:
         (place.folder / "no-brakes.toml").write_text(NO_BRAKES, encoding="utf-8")
         ran = place.run("--config", "no-brakes.toml")
         assert ran.summary["counts"]["written"] == size.count
-        worked = place.figures()["cpu"] / size.count
+        worked = place.counts()["cpu"] / size.count
         alone = place.printed("alternatives.start_alone", str(size.starts))
     each = ran.cpu / size.count
     yield Figure(

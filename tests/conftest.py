@@ -183,9 +183,9 @@ class ScriptedCloud:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{text}\n", encoding="utf-8")
 
-    def figures(self) -> dict[str, Any]:
+    def counts(self) -> dict[str, Any]:
         """What the endpoint counted: calls and refusals by operation, jobs by name."""
-        with urllib.request.urlopen(f"{self.url}/_local/figures") as answer:
+        with urllib.request.urlopen(f"{self.url}/_local/counts") as answer:
             found: dict[str, Any] = json.load(answer)
             return found
 

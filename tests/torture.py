@@ -85,7 +85,7 @@ class Night:
         """What became of every recording, and what it cost."""
         lines = Counter(task["data"]["audio"] for task in self.run.tasks())
         texts, failed = self.run.texts(), Counter(each["uri"] for each in self.failures())
-        created = self.cloud.figures()["created"]
+        created = self.cloud.counts()["created"]
         return {
             "recordings": len(self.said),
             "written": sum(lines.values()),
@@ -165,15 +165,15 @@ def without_its_state_file() -> dict[str, object]:
         bad.fill(RECORDINGS)
         options = (*RESULTS, "--start-rate", "100")
         with bad.run.start("run", "s3://audio/", *options) as process:
-            while len(bad.cloud.figures()["created"]) < RECORDINGS / 2:
+            while len(bad.cloud.counts()["created"]) < RECORDINGS / 2:
                 time.sleep(0.05)
             process.kill()
         for name in STATE_FILES:
             (bad.run.folder / name).unlink(missing_ok=True)
-        before = bad.cloud.figures()
+        before = bad.cloud.counts()
         finished = len(list((bad.cloud.folder / "t").glob("*.json")))
         code = bad.run("run", "s3://audio/", *options, "--rebuild-output").code
-        after = bad.cloud.figures()
+        after = bad.cloud.counts()
         begun = "StartTranscriptionJob"
         asked = after["calls"][begun] - before["calls"][begun]
         return {
@@ -192,9 +192,9 @@ def in_a_smaller_account() -> dict[str, object]:
         bad.fill(count)
         with bad.run.start("run", "s3://audio/", *RESULTS, "--json") as process:
             time.sleep(settling)
-            early = bad.cloud.figures()
+            early = bad.cloud.counts()
             out, _ = process.communicate(timeout=600)
-        late = bad.cloud.figures()
+        late = bad.cloud.counts()
         summary = json.loads(out)
         best = max(count / 5 + 10, count * 10 / 40)
         return {

@@ -6,19 +6,23 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pipeline.local.errors import Refused
 from pipeline.local.jobs import Jobs
-from pipeline.local.results import Signer, Store
+from pipeline.local.presigned import Signer
 from pipeline.local.vocabularies import Vocabularies
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pipeline.local.bucket import Bucket
     from pipeline.local.options import CloudOptions
+    from pipeline.local.store import Store
 
 REGION = "us-east-1"
 
 
 @dataclass
-class Figures:
+class Counts:
     """Counts since the cloud was opened.
 
     `calls` by operation; `refused` by error code; `created` and `executed` by job name (executed:
@@ -38,16 +42,28 @@ class Figures:
 class Account:
     """One account of the local cloud; `url` is where it can be reached."""
 
-    def __init__(self, options: CloudOptions, bucket: Bucket, url: str) -> None:
+    def __init__(self, options: CloudOptions, bucket: Bucket, store: Store, url: str) -> None:
         self.options = options
         self.bucket = bucket
+        self.store = store
         self.url = url
         self.jobs = Jobs(options.quotas)
         self.vocabularies = Vocabularies(options.vocabulary_seconds)
-        self.figures = Figures()
-        self.store = Store()
+        self.counts = Counts()
         self.signer = Signer()
 
     def now(self) -> float:
         """Seconds since 1970."""
         return self.options.clock()
+
+    def presigned(self, path: str, age: float = 0) -> str:
+        """An address that opens a path of the store, signed `age` seconds ago."""
+        return self.url + self.signer.sign(path, self.now() - age)
+
+    def refuse_by_fault(
+        self, operation: str, call: int, answers: Mapping[str, tuple[str, str, int]]
+    ) -> None:
+        """Refuse a call where a fault says so; `answers` are code, message and status by fault."""
+        for fault, answer in answers.items():
+            if self.options.faults.hits(fault, operation, call):
+                raise Refused(*answer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipeline.local.jobs import ENDED
-from pipeline.local.rules import identifies, recognised_as
+from pipeline.local.request import identifies, recognised_as
 from pipeline.model import JobStatus
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _subtitles(job: Job, uris: Mapping[str, str]) -> dict[str, Any]:
     asked = job.request.get("Subtitles")
     if not asked:
         return {}
-    found = [uris[suffix] for suffix in job.outcome.subtitles if suffix in uris]
+    found = [uri for suffix, uri in uris.items() if suffix != "json"]
     answer = {"OutputStartIndex": 0, **asked, "SubtitleFileUris": found}
     return {"Subtitles": answer if found else {**asked}}
 

@@ -1,4 +1,4 @@
-"""A call the service refuses: an error code, a sentence and an HTTP status."""
+"""A call that is refused: an error code, a sentence and an HTTP status."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 
 class Refused(Exception):
-    """The call is answered with `code` and `message`.
+    """The call is answered with `code` and `message`, as JSON by Transcribe and as XML by S3.
 
     Recorded answers of Amazon Transcribe carry status 400 for everything the caller can change.
     """
@@ -19,5 +19,10 @@ class Refused(Exception):
 
 
 def bad_request(message: str) -> Refused:
-    """A BadRequestException, the service's word for everything that is wrong in a request."""
+    """A BadRequestException, Transcribe's code for everything that is wrong in a request."""
     return Refused("BadRequestException", message)
+
+
+def no_such_key() -> Refused:
+    """S3's answer for an object that is not there."""
+    return Refused("NoSuchKey", "The specified key does not exist.", HTTPStatus.NOT_FOUND)

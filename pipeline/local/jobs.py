@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.local import messages
 from pipeline.local.errors import Refused, bad_request
-from pipeline.local.rules import deferrable
+from pipeline.local.request import deferrable
 from pipeline.model import JobStatus
 
 if TYPE_CHECKING:
@@ -25,19 +25,17 @@ ENDED = (JobStatus.COMPLETED, JobStatus.FAILED)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a job ended: `reason` for a failed one, else what was detected and where the result is.
+    """How a job ended: `reason` for a failed one, else what was detected, and the files written.
 
-    `stored` is the position of the transcript in the service's own store, None where it was
-    written to the caller's bucket; `subtitles` is the same for the files that were written, by
-    their format.
+    `duration` is in seconds; `files` are those of the job by their suffixes, the transcript's
+    (`json`) first.
     """
 
     reason: str | None = None
     media_format: str | None = None
     sample_rate: int | None = None
     duration: float = 0.0
-    stored: tuple[int, int] | None = None
-    subtitles: Mapping[str, tuple[int, int] | None] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, eq=False)
@@ -135,8 +133,8 @@ class Jobs:
         except KeyError:
             raise bad_request(messages.NO_SUCH_JOB) from None
 
-    def delete(self, name: str) -> None:
-        """Forget a job that has ended; its name is free again.
+    def delete(self, name: str) -> Job:
+        """Forget a job that has ended, and return it; its name is free again.
 
         Raises:
             Refused: there is none of that name, or it has not ended.
@@ -146,6 +144,7 @@ class Jobs:
             raise bad_request(messages.STILL_RUNNING)
         self._forget_number(job)
         del self._by_name[name], self._by_number[job.number]
+        return job
 
     def newest_first(self, status: JobStatus | None, below: int | None = None) -> Iterator[Job]:
         """Jobs of one status (None: of all), newest creation first, created before `below`."""

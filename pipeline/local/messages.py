@@ -101,6 +101,11 @@ LOCAL_VOCABULARY_LANGUAGE = (
 LOCAL_VOCABULARY_INPUT = "Include either Phrases or VocabularyFileUri."
 
 
+def must_include(parameter: str, missing: str) -> str:
+    """The sentence for a parameter that goes with another one, which is missing."""
+    return f"If you include {parameter} you must also include {missing}."
+
+
 def local_of_one_language(parameter: str) -> str:
     """The sentence for what goes with a language code, in a request that has none."""
     return (

@@ -9,16 +9,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from pipeline.local import answers, messages
-from pipeline.local.constraints import DELETE, GET, LIST, check
 from pipeline.local.errors import bad_request
-from pipeline.local.results import LIFETIME, transcript_path
-from pipeline.local.rules import (
-    check_start,
-    media_place,
-    output_place,
-    recognised_as,
-    vocabulary_of,
-)
+from pipeline.local.presigned import LIFETIME
+from pipeline.local.request import media_place, output_place, recognised_as, vocabulary_of
+from pipeline.local.rules import check_start
+from pipeline.local.store import transcript_path
 from pipeline.model import JobStatus
 
 if TYPE_CHECKING:
@@ -49,7 +44,7 @@ class Transcribe:
         self._check_input(request)
         self._check_output(request)
         job = self._account.jobs.create(request, self._account.now())
-        self._account.figures.created[job.name] += 1
+        self._account.counts.created[job.name] += 1
         answer = answers.started(job)
         if job.status == JobStatus.IN_PROGRESS:
             self._runner.begin(job)
@@ -82,12 +77,9 @@ class Transcribe:
 
     def get(self, request: Mapping[str, Any], call: int) -> dict[str, Any]:
         """Describe a job."""
-        check(request, GET)
         job = self._account.jobs.get(request["TranscriptionJobName"])
-        if job.status != JobStatus.COMPLETED:
-            return answers.described(job, {})
-        suffixes = ("json", *job.outcome.subtitles)
-        return answers.described(job, {each: self._uri(job, each, call) for each in suffixes})
+        uris = {suffix: self._uri(job, suffix, call) for suffix in job.outcome.files}
+        return answers.described(job, uris)
 
     def _uri(self, job: Job, suffix: str, call: int) -> str:
         """Where the transcript (`json`) or the subtitles of a completed job are."""
@@ -96,18 +88,17 @@ class Transcribe:
             return f"{self._account.url}/{own.bucket}/{quote(own.key)}"
         faults = self._account.options.faults
         age = LIFETIME if faults.hits("expired_url", "GetTranscriptionJob", call) else 0
-        path = transcript_path(job.name, job.number, suffix)
-        return self._account.url + self._account.signer.sign(path, self._account.now() - age)
+        return self._account.presigned(transcript_path(job.name, job.number, suffix), age)
 
     def delete(self, request: Mapping[str, Any], _call: int) -> dict[str, Any]:
-        """Forget a job that has ended, and its transcript in the service's bucket."""
-        check(request, DELETE)
-        self._account.jobs.delete(request["TranscriptionJobName"])
+        """Forget a job that has ended, and its files in the service's bucket."""
+        job = self._account.jobs.delete(request["TranscriptionJobName"])
+        for suffix in job.outcome.files:
+            self._account.store.discard(transcript_path(job.name, job.number, suffix))
         return {}
 
     def list_jobs(self, request: Mapping[str, Any], call: int) -> dict[str, Any]:
         """A page of jobs, newest creation first."""
-        check(request, LIST)
         limit = request.get("MaxResults", _PAGE)
         found = list(islice(self._matching(request), limit + 1))
         answer: dict[str, Any] = {"Status": request["Status"]} if "Status" in request else {}

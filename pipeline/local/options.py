@@ -43,6 +43,6 @@ class Cloud:
     url: str
     bucket: str
     region: str
-    figures: Callable[[], dict[str, Any]]
+    counts: Callable[[], dict[str, Any]]
     """Counts so far: `calls` by operation, `refused` by error code, jobs `created` and `executed`
-    by name. The same is at `/_local/figures` as JSON."""
+    by name. The same is at `/_local/counts` as JSON."""

@@ -32,7 +32,7 @@ class Quotas:
             raise ValueError(f"every rate must be above 0 calls a second: {self}")
 
 
-class Pace:
+class TokenBucket:
     """Allows `rate` calls a second and a burst of one second's worth.
 
     The generic cell rate algorithm (https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm):

@@ -8,20 +8,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipeline.local import messages
-from pipeline.local.constraints import find
 from pipeline.local.document import Heading, document, stretches
 from pipeline.local.errors import Refused
 from pipeline.local.jobs import Outcome
 from pipeline.local.phrases import as_shown
 from pipeline.local.recogniser import MediaRefused, MediaSettings
-from pipeline.local.results import ACCOUNT
-from pipeline.local.rules import (
+from pipeline.local.request import (
+    find,
     identifies,
     media_place,
     output_place,
     recognised_as,
     vocabulary_of,
 )
+from pipeline.local.store import ACCOUNT, transcript_path
 from pipeline.local.subtitles import subtitles
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Runner:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _carry_out(self, job: Job) -> None:
-        self._account.figures.executed[job.name] += 1
+        self._account.counts.executed[job.name] += 1
         try:
             outcome = await self._outcome(job)
         except MediaRefused as refused:
@@ -78,22 +78,15 @@ class Runner:
         speech = replace(speech, words=as_shown(speech.words, phrases))
         if identifies(job.request) and not speech.words:
             raise MediaRefused(messages.NO_SPEECH_TO_IDENTIFY)
+        files = _files(job, speech)
+        for suffix, content in files.items():
+            await self._deliver(job, suffix, content)
         return Outcome(
             media_format=speech.media_format,
             sample_rate=speech.sample_rate,
             duration=speech.duration,
-            stored=await self._deliver(job, "json", document(_heading(job), speech)),
-            subtitles=await self._subtitles(job, speech),
+            files=tuple(files),
         )
-
-    async def _subtitles(self, job: Job, speech: Speech) -> dict[str, tuple[int, int] | None]:
-        """Write the subtitles that were asked for; none where nobody speaks."""
-        first = find(job.request, "Subtitles.OutputStartIndex") or 0
-        formats = find(job.request, "Subtitles.Formats") or ()
-        return {
-            suffix: await self._deliver(job, suffix, subtitles(stretches(speech), suffix, first))
-            for suffix in dict.fromkeys(formats if speech.words else ())
-        }
 
     def _phrases(self, job: Job) -> tuple[Phrase, ...]:
         """The phrases of the vocabulary that the job names, as they are now."""
@@ -122,16 +115,27 @@ class Runner:
             raise MediaRefused(messages.FILE_TOO_LARGE)
         return path
 
-    async def _deliver(self, job: Job, suffix: str, content: bytes) -> tuple[int, int] | None:
-        """Write a file where the job wants it; returns its place in the service's store."""
+    async def _deliver(self, job: Job, suffix: str, content: bytes) -> None:
+        """Write a file where the job wants it: in the caller's bucket, or in the service's."""
         own = output_place(job.request, suffix)
         if own is None:
-            return self._account.store.add(content)
+            path = transcript_path(job.name, job.number, suffix)
+            self._account.store.put(path, content)
+            return
         try:
             await asyncio.to_thread(self._account.bucket.write, own.key, content)
         except OSError:
             raise MediaRefused(messages.OUTPUT_UNWRITABLE) from None
-        return None
+
+
+def _files(job: Job, speech: Speech) -> dict[str, bytes]:
+    """The transcript, and the subtitles that were asked for; none where nobody speaks."""
+    first = find(job.request, "Subtitles.OutputStartIndex") or 0
+    formats = find(job.request, "Subtitles.Formats") or () if speech.words else ()
+    return {
+        "json": document(_heading(job), speech),
+        **{each: subtitles(stretches(speech), each, first) for each in formats},
+    }
 
 
 def _settings(job: Job) -> MediaSettings:

@@ -15,6 +15,8 @@ from pipeline.local.operations import Transcribe
 from pipeline.local.options import Cloud, CloudOptions
 from pipeline.local.pocketsphinx_pool import PocketSphinx
 from pipeline.local.runner import Runner
+from pipeline.local.s3_wire import S3Wire
+from pipeline.local.store import open_store
 from pipeline.local.vocabulary_operations import VocabularyOperations
 from pipeline.local.wire import TranscribeWire
 
@@ -35,17 +37,21 @@ async def open_cloud(folder: Path, options: CloudOptions) -> AsyncIterator[Cloud
     bucket = Bucket(options.bucket or bucket_name(folder), folder)
     recogniser = options.recogniser() if options.recogniser else PocketSphinx(options.processes)
     with socket.create_server((_HOST, options.port)) as listener:
-        account = Account(options, bucket, f"http://{_HOST}:{listener.getsockname()[1]}")
-        with account.store:
+        url = f"http://{_HOST}:{listener.getsockname()[1]}"
+        with open_store() as store:
+            account = Account(options, bucket, store, url)
             async with recogniser:
                 runner = Runner(account, recogniser)
-                vocabularies = VocabularyOperations(account)
-                transcribe = TranscribeWire(account, Transcribe(account, runner), vocabularies)
-                async with _serving(listener, Endpoint(account, transcribe)):
+                async with _serving(listener, _endpoint(account, runner)):
                     try:
-                        yield Cloud(account.url, bucket.name, REGION, account.figures.as_dict)
+                        yield Cloud(url, bucket.name, REGION, account.counts.as_dict)
                     finally:
                         await runner.close()
+
+
+def _endpoint(account: Account, runner: Runner) -> Endpoint:
+    jobs, vocabularies = Transcribe(account, runner), VocabularyOperations(account)
+    return Endpoint(account, TranscribeWire(account, jobs, vocabularies), S3Wire(account))
 
 
 @asynccontextmanager

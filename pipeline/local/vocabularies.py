@@ -29,11 +29,10 @@ class VocabularyState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """One vocabulary; `table` is what it was made of, `reason` why it can't be used, if so."""
+    """One vocabulary; `changed` is in seconds since 1970, `reason` why it can't be used, if so."""
 
     name: str
     language: str
-    table: bytes
     phrases: tuple[Phrase, ...]
     changed: float
     reason: str | None = None

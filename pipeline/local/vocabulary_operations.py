@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipeline.local import messages
-from pipeline.local.constraints import LIST_VOCABULARIES, MAKE_VOCABULARY, VOCABULARY, check
 from pipeline.local.errors import Refused, bad_request
 from pipeline.local.phrases import LARGEST_TABLE, BadTable, read_list, read_table
-from pipeline.local.results import vocabulary_path
-from pipeline.local.rules import media_place
+from pipeline.local.request import media_place
+from pipeline.local.store import vocabulary_path
 from pipeline.local.vocabularies import Vocabulary, VocabularyState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipeline.local.account import Account
+    from pipeline.local.recogniser import Phrase
 
 _PAGE = 5
 
@@ -32,71 +32,74 @@ class VocabularyOperations:
 
     def create(self, request: Mapping[str, Any], _call: int) -> dict[str, Any]:
         """Make a vocabulary of a table in the bucket, or of a list of phrases."""
-        vocabulary = self._made_of(request)
+        vocabulary, content = self._made_of(request)
         self._vocabularies.create(vocabulary)
-        return self._described(vocabulary)
+        return self._kept(vocabulary, content)
 
     def update(self, request: Mapping[str, Any], _call: int) -> dict[str, Any]:
         """Make a vocabulary anew; nothing of what it held is kept."""
-        vocabulary = self._made_of(request)
+        vocabulary, content = self._made_of(request)
         self._vocabularies.update(vocabulary)
+        return self._kept(vocabulary, content)
+
+    def _kept(self, vocabulary: Vocabulary, content: bytes) -> dict[str, Any]:
+        self._account.store.put(vocabulary_path(vocabulary.name), content)
         return self._described(vocabulary)
 
     def get(self, request: Mapping[str, Any], _call: int) -> dict[str, Any]:
         """Describe a vocabulary, with an address where its table can be read."""
-        check(request, VOCABULARY)
         vocabulary = self._vocabularies.get(request["VocabularyName"])
         answer = self._described(vocabulary)
         if answer["VocabularyState"] == VocabularyState.READY:
-            path = vocabulary_path(vocabulary.name)
-            signed = self._account.signer.sign(path, self._account.now())
-            answer["DownloadUri"] = self._account.url + signed
+            answer["DownloadUri"] = self._account.presigned(vocabulary_path(vocabulary.name))
         return answer
 
     def delete(self, request: Mapping[str, Any], _call: int) -> dict[str, Any]:
-        """Forget a vocabulary."""
-        check(request, VOCABULARY)
+        """Forget a vocabulary and its table."""
         self._vocabularies.delete(request["VocabularyName"])
+        self._account.store.discard(vocabulary_path(request["VocabularyName"]))
         return {}
 
     def list_vocabularies(self, request: Mapping[str, Any], _call: int) -> dict[str, Any]:
         """A page of vocabularies by name; a token is the last name of the page before."""
-        check(request, LIST_VOCABULARIES)
-        asked = request.get("StateEquals")
+        state = request.get("StateEquals")
         part = request.get("NameContains", "").lower()
         after = request.get("NextToken", "")
         found = [
             described
             for vocabulary in self._vocabularies.in_order()
             if part in vocabulary.name.lower() and vocabulary.name > after
-            if (described := self._described(vocabulary))["VocabularyState"] == asked or not asked
+            if (described := self._described(vocabulary))["VocabularyState"] == state or not state
         ]
         limit = request.get("MaxResults", _PAGE)
-        answer: dict[str, Any] = {"Status": asked} if asked else {}
+        answer: dict[str, Any] = {"Status": state} if state else {}
         if len(found) > limit:
             answer["NextToken"] = found[limit - 1]["VocabularyName"]
         for described in found:
             described.pop("FailureReason", None)
         return answer | {"Vocabularies": found[:limit]}
 
-    def _made_of(self, request: Mapping[str, Any]) -> Vocabulary:
-        """The vocabulary of a request; one whose content is at fault is one that fails."""
-        check(request, MAKE_VOCABULARY)
-        if not request["LanguageCode"].startswith("en-"):
+    def _made_of(self, request: Mapping[str, Any]) -> tuple[Vocabulary, bytes]:
+        """The vocabulary of a request, which fails where its content is at fault, and its table."""
+        name, language = request["VocabularyName"], request["LanguageCode"]
+        if not language.startswith("en-"):
             raise bad_request(messages.LOCAL_LANGUAGE)
         if ("Phrases" in request) == ("VocabularyFileUri" in request):
             raise bad_request(messages.LOCAL_VOCABULARY_INPUT)
-        listed, reason = request.get("Phrases"), None
-        table = self._table(request["VocabularyFileUri"]) if listed is None else b""
+        phrases: tuple[Phrase, ...] = ()
+        reason = None
         try:
-            phrases = read_table(table) if listed is None else read_list(listed)
+            if "Phrases" in request:
+                content = "\n".join(request["Phrases"]).encode()
+                phrases = read_list(request["Phrases"])
+            else:
+                content = self._table(request["VocabularyFileUri"])
+                phrases = read_table(content)
         except BadTable as bad:
-            phrases, reason = (), bad.reason
-        name, language = request["VocabularyName"], request["LanguageCode"]
+            reason = bad.reason
         if self._account.options.faults.hits("failed_vocabulary", name):
             reason = messages.VOCABULARY_NOT_VALID
-        content = table if listed is None else "\n".join(listed).encode()
-        return Vocabulary(name, language, content, phrases, self._account.now(), reason)
+        return Vocabulary(name, language, phrases, self._account.now(), reason), content
 
     def _table(self, uri: str) -> bytes:
         place = media_place(uri)

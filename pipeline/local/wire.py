@@ -11,8 +11,9 @@ import orjson
 from aiohttp import web
 
 from pipeline.local import messages
+from pipeline.local.constraints import check
 from pipeline.local.errors import Refused
-from pipeline.local.quotas import Pace
+from pipeline.local.quotas import TokenBucket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,60 +24,66 @@ if TYPE_CHECKING:
 
 _TYPE = "application/x-amz-json-1.1"
 _PREFIX = "Transcribe."
+_FAULTS = {
+    "throttle": ("ThrottlingException", messages.RATE_EXCEEDED, HTTPStatus.BAD_REQUEST),
+    "server_error": (
+        "InternalFailureException",
+        messages.SERVER_ERROR,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+    ),
+}
 
 
 class TranscribeWire:
-    """Reads calls from HTTP, holds them against the account's rates, writes answers."""
+    """Reads calls from HTTP, holds them against the rates and the model, writes answers."""
 
     def __init__(
-        self, account: Account, transcribe: Transcribe, vocabularies: VocabularyOperations
+        self, account: Account, jobs: Transcribe, vocabularies: VocabularyOperations
     ) -> None:
         self._account = account
         quotas = account.options.quotas
-        self._calls: dict[str, tuple[Callable[[Mapping[str, Any], int], dict[str, Any]], Pace]] = {
-            "StartTranscriptionJob": (transcribe.start, Pace(quotas.start)),
-            "GetTranscriptionJob": (transcribe.get, Pace(quotas.get)),
-            "ListTranscriptionJobs": (transcribe.list_jobs, Pace(quotas.list)),
-            "DeleteTranscriptionJob": (transcribe.delete, Pace(quotas.delete)),
-            "CreateVocabulary": (vocabularies.create, Pace(quotas.vocabulary)),
-            "UpdateVocabulary": (vocabularies.update, Pace(quotas.vocabulary)),
-            "GetVocabulary": (vocabularies.get, Pace(quotas.vocabulary)),
-            "ListVocabularies": (vocabularies.list_vocabularies, Pace(quotas.vocabulary)),
-            "DeleteVocabulary": (vocabularies.delete, Pace(quotas.vocabulary)),
+        self._calls: dict[
+            str, tuple[Callable[[Mapping[str, Any], int], dict[str, Any]], TokenBucket]
+        ] = {
+            "StartTranscriptionJob": (jobs.start, TokenBucket(quotas.start)),
+            "GetTranscriptionJob": (jobs.get, TokenBucket(quotas.get)),
+            "ListTranscriptionJobs": (jobs.list_jobs, TokenBucket(quotas.list)),
+            "DeleteTranscriptionJob": (jobs.delete, TokenBucket(quotas.delete)),
+            "CreateVocabulary": (vocabularies.create, TokenBucket(quotas.vocabulary)),
+            "UpdateVocabulary": (vocabularies.update, TokenBucket(quotas.vocabulary)),
+            "GetVocabulary": (vocabularies.get, TokenBucket(quotas.vocabulary)),
+            "ListVocabularies": (vocabularies.list_vocabularies, TokenBucket(quotas.vocabulary)),
+            "DeleteVocabulary": (vocabularies.delete, TokenBucket(quotas.vocabulary)),
         }
 
     @staticmethod
     def operation(request: web.BaseRequest) -> str:
         """The operation a call names, "" where it is no call of Transcribe."""
         target = request.headers.get("X-Amz-Target", "")
-        return target.removeprefix(_PREFIX) if target.startswith(_PREFIX) else ""
+        known = request.raw_path == "/" and target.startswith(_PREFIX)
+        return target.removeprefix(_PREFIX) if known else ""
 
     async def answer(self, request: web.BaseRequest, operation: str, call: int) -> web.Response:
-        """Answer the `call`th call of an operation; a refusal is an answer too."""
-        body = await request.read()
-        try:
-            return _json(self._perform(operation, body, call))
-        except Refused as refused:
-            self._account.figures.refused[refused.code] += 1
-            return _error(refused)
+        """Answer the `call`th call of an operation.
 
-    def _perform(self, operation: str, body: bytes, call: int) -> dict[str, Any]:
+        Raises:
+            Refused: with the service's code and sentence.
+        """
+        body = await request.read()
         if operation not in self._calls:
             raise Refused("UnknownOperationException", f"{operation} isn't offered here")
-        perform, pace = self._calls[operation]
-        if not pace.take(asyncio.get_running_loop().time()):
+        perform, rate = self._calls[operation]
+        if not rate.take(asyncio.get_running_loop().time()):
             raise Refused("ThrottlingException", messages.RATE_EXCEEDED)
-        self._suffer(operation, call)
-        return perform(_request(body), call)
+        self._account.refuse_by_fault(operation, call, _FAULTS)
+        values = _request(body)
+        check(operation, values)
+        return _json(perform(values, call))
 
-    def _suffer(self, operation: str, call: int) -> None:
-        """Let the faults happen that were asked for."""
-        faults = self._account.options.faults
-        if faults.hits("throttle", operation, call):
-            raise Refused("ThrottlingException", messages.RATE_EXCEEDED)
-        if faults.hits("server_error", operation, call):
-            status = HTTPStatus.INTERNAL_SERVER_ERROR
-            raise Refused("InternalFailureException", messages.SERVER_ERROR, status)
+    @staticmethod
+    def error(refused: Refused) -> web.Response:
+        """A refusal in Transcribe's JSON."""
+        return _json({"__type": refused.code, "Message": refused.message}, refused.status)
 
 
 def _request(body: bytes) -> dict[str, Any]:
@@ -86,11 +93,8 @@ def _request(body: bytes) -> dict[str, Any]:
         raise Refused("SerializationException", "The request is not JSON") from None
     if not isinstance(request, dict):
         raise Refused("SerializationException", "The request is not a JSON object")
-    return request
-
-
-def _error(refused: Refused) -> web.Response:
-    return _json({"__type": refused.code, "Message": refused.message}, refused.status)
+    # A member that is null is a member that is missing.
+    return {name: value for name, value in request.items() if value is not None}
 
 
 def _json(answer: Mapping[str, Any], status: int = HTTPStatus.OK) -> web.Response:

@@ -15,8 +15,8 @@ from pipeline.aws.s3_listing import Range, cut, list_objects
 from pipeline.aws.s3_responses import parse_folders, parse_listing
 from pipeline.errors import Unavailable
 from pipeline.local.bucket import Entry, page_of
-from pipeline.local.s3_wire import listing as xml_of
-from pipeline.local.s3_wire import to_token
+from pipeline.local.s3_listing import listing as xml_of
+from pipeline.local.s3_listing import to_token
 from pipeline.naming import S3Uri
 from tests.support.owned_time import in_owned_time, now
 

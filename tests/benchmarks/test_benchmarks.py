@@ -126,8 +126,8 @@ def test_the_synthetic_account_keeps_its_quotas():
         start(account, 0, now=5.0)
     start(account, 2, now=5.0)
 
-    assert account.figures.refused == {"LimitExceededException": 1, "ConflictException": 1}
-    assert account.figures.started == 3
+    assert account.counts.refused == {"LimitExceededException": 1, "ConflictException": 1}
+    assert account.counts.started == 3
 
 
 def test_the_synthetic_account_throttles():
@@ -160,7 +160,7 @@ def test_a_transcript_is_there_when_its_job_has_ended():
     assert not account.may_read("job-0", now=4.0)
     assert not account.may_read("job-1", now=9.0)
     assert account.may_read("job-0", now=5.0)
-    assert (account.figures.read, account.figures.last_read) == (1, 5.0)
+    assert (account.counts.read, account.counts.last_read) == (1, 5.0)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -192,7 +192,7 @@ def test_the_pipeline_really_works_at_the_synthetic_cloud(tmp_path):
     """Each recording is started once, read once, and written with its sixty words."""
     with cloud(tmp_path, "--count", "40") as place:
         ran = place.run("--start-rate", "1000")
-        asked = place.figures()["calls"]
+        asked = place.counts()["calls"]
     tasks = [orjson.loads(line) for line in (tmp_path / "tasks.jsonl").read_bytes().splitlines()]
 
     assert (
@@ -213,10 +213,10 @@ def test_the_thread_pool_really_works_at_the_synthetic_cloud(tmp_path):
     with cloud(tmp_path, "--count", "6") as place:
         process = place.start("alternatives.thread_pool", "6")
         process.communicate()
-        figures = place.figures()
+        counts = place.counts()
     tasks = json.loads((tmp_path / "pool.json").read_bytes())
 
-    assert (process.returncode, figures["started"], figures["read"]) == (0, 6, 6)
+    assert (process.returncode, counts["started"], counts["read"]) == (0, 6, 6)
     assert len({task["data"]["audio"] for task in tasks}) == 6
 
 

@@ -51,7 +51,7 @@ def jobs(service):
 
 def calls(service, operation):
     """How often an operation was called."""
-    return service.figures()["calls"].get(operation, 0)
+    return service.counts()["calls"].get(operation, 0)
 
 
 def recorded(run, cloud, count, *options, cloud_options=()):
@@ -132,7 +132,7 @@ def test_a_run_afterwards_starts_nothing(run, cloud, results):
 
     assert outcome.code == 0
     assert (outcome.counts["started"], outcome.counts["adopted"]) == (0, 0)
-    assert set(service.figures()["created"].values()) == {1}
+    assert set(service.counts()["created"].values()) == {1}
     assert (run.folder / "tasks.jsonl").read_bytes() == before
 
 
@@ -248,7 +248,7 @@ def test_the_services_quota_is_found_and_kept(run, cloud):
 
     assert outcome.code == 0
     assert outcome.summary["deleted"] == 40
-    assert 0 < service.figures()["refused"]["ThrottlingException"] < 40
+    assert 0 < service.counts()["refused"]["ThrottlingException"] < 40
     assert jobs(service) == set()
 
 
@@ -269,7 +269,7 @@ def test_a_budget_ends_it_with_work_left(run, cloud):
 def test_a_dry_run_prints_what_would_go_and_deletes_nothing(run, cloud):
     """The names on stdout, what it means on stderr, and no call to the service."""
     service = recorded(run, cloud, 3)
-    before = service.figures()["calls"]
+    before = service.counts()["calls"]
 
     outcome = run("clean", "--older-than", "0h", "--dry-run")
 
@@ -278,7 +278,7 @@ def test_a_dry_run_prints_what_would_go_and_deletes_nothing(run, cloud):
     assert set(printed) == jobs(service)
     assert sorted(printed.values()) == [f"s3://audio/rec{n}.mp3" for n in range(3)]
     assert "3 recordings" in outcome.err
-    assert service.figures()["calls"] == before | {"ListTranscriptionJobs": calls(
+    assert service.counts()["calls"] == before | {"ListTranscriptionJobs": calls(
         service, "ListTranscriptionJobs")}  # fmt: skip
 
 
@@ -425,7 +425,7 @@ def test_every_attempt_of_a_recording_goes(run, cloud):
     service = cloud("--fault", "internal_failure=0.3")
     service.add(**{f"rec{n}": f"number {n}" for n in range(30)})
     failed = run("run", "s3://audio/", "--json").counts["failed"]
-    created = len(service.figures()["created"])
+    created = len(service.counts()["created"])
 
     outcome = run(*NOW, "--json")
 

@@ -42,7 +42,7 @@ def table(run: Any) -> list[str]:
 
 
 def calls(service: Any, name: str) -> int:
-    found: int = service.figures()["calls"].get(name, 0)
+    found: int = service.counts()["calls"].get(name, 0)
     return found
 
 
@@ -148,7 +148,7 @@ def test_apply_survives_lost_answers(run, cloud):
     outcome = run(*APPLY)
 
     assert outcome.code == 0, outcome.err
-    assert sum(service.figures()["refused"].values()) > 0
+    assert sum(service.counts()["refused"].values()) > 0
 
 
 def test_apply_takes_over_a_vocabulary_that_failed_and_shows_why_it_failed(run, cloud):
@@ -204,7 +204,7 @@ def test_apply_refuses_a_table_before_anything_is_sent(run, cloud, row, said):
 
     assert outcome.code == 2
     assert said in outcome.err
-    assert service.figures()["calls"] == {}
+    assert service.counts()["calls"] == {}
 
 
 @pytest.mark.parametrize(
@@ -321,7 +321,7 @@ def test_compare_shows_the_error_rate_before_and_after(run, cloud):
     assert "6 got better, first of all:" in outcome.out
     assert "worse" not in outcome.out
     assert not (run.folder / "tasks.jsonl").exists()
-    assert all("-compare-" in name for name in service.figures()["created"])
+    assert all("-compare-" in name for name in service.counts()["created"])
 
 
 def test_compare_tries_the_vocabulary_where_a_rule_has_another(run, cloud):

@@ -34,7 +34,7 @@ def languages(run: Cli) -> dict[str, str]:
 
 
 def starts(service: Any) -> int:
-    found: int = service.figures()["calls"].get("StartTranscriptionJob", 0)
+    found: int = service.counts()["calls"].get("StartTranscriptionJob", 0)
     return found
 
 
@@ -128,4 +128,4 @@ def test_no_rule_holds_for_a_whole_run_alone(run, cloud):
 
     assert outcome.code == 2
     assert "It holds for a whole run: set it in [transcribe]." in outcome.err
-    assert service.figures()["calls"] == {}
+    assert service.counts()["calls"] == {}

@@ -20,7 +20,7 @@ async def test_a_throttled_call_has_no_effect(opened):
         refused = await client.refusal(client.start("job"))
 
         assert refused == ("ThrottlingException", "Rate exceeded")
-        assert client.cloud.figures()["created"] == {}
+        assert client.cloud.counts()["created"] == {}
 
 
 async def test_a_server_error_is_status_500(opened):
@@ -39,7 +39,7 @@ async def test_a_cut_connection_has_no_effect(opened):
         with pytest.raises(CUT):
             await client.start("job")
 
-        assert client.cloud.figures()["created"] == {}
+        assert client.cloud.counts()["created"] == {}
 
 
 async def test_a_lost_answer_leaves_its_job(opened):
@@ -50,7 +50,7 @@ async def test_a_lost_answer_leaves_its_job(opened):
         refused = await client.refusal(client.start("job"))
 
         assert refused[0] == "ConflictException"
-        assert client.cloud.figures()["created"] == {"job": 1}
+        assert client.cloud.counts()["created"] == {"job": 1}
 
 
 async def test_a_slow_answer_comes_late(opened):

@@ -4,27 +4,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.local.quotas import Pace, Quotas
+from pipeline.local.quotas import Quotas, TokenBucket
 
 
-def test_a_pace_lets_its_rate_through_in_the_first_second_and_no_more():
+def test_a_bucket_lets_its_rate_through_in_the_first_second_and_no_more():
     """A burst is one second's worth of calls."""
-    pace = Pace(5)
+    bucket = TokenBucket(5)
 
-    allowed = [pace.take(100.0) for _ in range(7)]
+    allowed = [bucket.take(100.0) for _ in range(7)]
 
     assert allowed == [True] * 5 + [False] * 2
 
 
-def test_a_spent_pace_lets_one_call_through_per_interval():
+def test_an_empty_bucket_lets_one_call_through_per_interval():
     """Calls come back one at a time, not by the second."""
-    pace = Pace(5)
+    bucket = TokenBucket(5)
     for _ in range(5):
-        pace.take(100.0)
+        bucket.take(100.0)
 
-    assert not pace.take(100.19)
-    assert pace.take(100.2)
-    assert not pace.take(100.2)
+    assert not bucket.take(100.19)
+    assert bucket.take(100.2)
+    assert not bucket.take(100.2)
 
 
 @given(
@@ -33,10 +33,10 @@ def test_a_spent_pace_lets_one_call_through_per_interval():
 )
 def test_no_window_holds_more_calls_than_rate_and_burst(rate, steps):
     """Over any time the calls let through are at most its length times the rate, and a burst."""
-    pace, now, passed = Pace(rate), 0.0, []
+    bucket, now, passed = TokenBucket(rate), 0.0, []
     for step in steps:
         now += step
-        if pace.take(now):
+        if bucket.take(now):
             passed.append(now)
 
     for first in range(0, len(passed), 7):
@@ -44,11 +44,11 @@ def test_no_window_holds_more_calls_than_rate_and_burst(rate, steps):
         assert len(passed) - first <= window * rate + max(1.0, rate) + 1e-6
 
 
-def test_an_unlimited_pace_never_refuses():
+def test_an_unlimited_bucket_never_refuses():
     """Infinity is no limit."""
-    pace = Pace(math.inf)
+    bucket = TokenBucket(math.inf)
 
-    assert all(pace.take(0.0) for _ in range(10_000))
+    assert all(bucket.take(0.0) for _ in range(10_000))
 
 
 @pytest.mark.parametrize("wrong", [{"slots": 0}, {"start": 0.0}, {"queue": -1}])

@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.local.constraints import check
 from pipeline.local.errors import Refused
-from pipeline.local.rules import Place, check_start, media_place, output_place, recognised_as
+from pipeline.local.request import Place, media_place, output_place, recognised_as
+from pipeline.local.rules import check_start
 
 ROLE = {"AllowDeferredExecution": True, "DataAccessRoleArn": "arn:aws:iam::000000000000:role/x"}
 
@@ -25,16 +27,21 @@ def request(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in whole.items() if value is not None}
 
 
+def start(**changes: Any) -> None:
+    check("StartTranscriptionJob", request(**changes))
+    check_start(request(**changes))
+
+
 def refusal(**changes: Any) -> str:
     with pytest.raises(Refused) as caught:
-        check_start(request(**changes))
+        start(**changes)
     return str(caught.value)
 
 
 @given(st.from_regex(r"[0-9a-zA-Z._-]{1,200}", fullmatch=True))
 def test_every_name_of_the_services_pattern_is_taken(name):
     """Letters, digits, dots, underscores and hyphens, up to 200."""
-    check_start(request(TranscriptionJobName=name))
+    start(TranscriptionJobName=name)
 
 
 @pytest.mark.parametrize("name", ["a b", "a/b", "ä", "a\n"])
@@ -151,7 +158,7 @@ def test_what_the_service_refuses_is_refused(changes, words):
 )
 def test_what_is_sound_is_taken(changes):
     """English in each way of saying it, queueing, an own bucket, channels."""
-    check_start(request(**changes))
+    start(**changes)
 
 
 @given(st.text(min_size=1))

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from pipeline.local import Faults, Quotas
-from pipeline.local.results import Store
+from pipeline.local.store import open_store
 from tests.local.conftest import Scripted
 
 ROLE = {"AllowDeferredExecution": True, "DataAccessRoleArn": "arn:aws:iam::000000000000:role/x"}
@@ -210,18 +210,18 @@ async def test_calls_over_the_rate_are_throttled_each_by_its_own(opened):
         await client.get("job")
 
         assert refused == ("ThrottlingException", "Rate exceeded")
-        assert client.cloud.figures()["refused"] == {"ThrottlingException": 1}
+        assert client.cloud.counts()["refused"] == {"ThrottlingException": 1}
 
 
-async def test_the_figures_count_calls_and_jobs(opened):
+async def test_the_counts_are_of_calls_and_jobs(opened):
     """The same in this process and over HTTP."""
     async with opened() as client:
         await client.start("job")
         await client.refusal(client.start("job"))
-        figures = await client.read(f"{client.cloud.url}/_local/figures")
+        counts = await client.read(f"{client.cloud.url}/_local/counts")
 
-        assert figures == client.cloud.figures()
-    assert figures == {
+        assert counts == client.cloud.counts()
+    assert counts == {
         "calls": {"StartTranscriptionJob": 2},
         "refused": {"ConflictException": 1},
         "created": {"job": 1},
@@ -269,7 +269,7 @@ async def test_closing_takes_no_time_whatever_is_running(opened):
 
 def test_no_other_user_can_read_the_service_bucket():
     """The transcripts' file has no name and is its owner's alone."""
-    with Store() as store:
+    with open_store() as store:
         found = os.fstat(store._file.fileno())
 
     assert stat.S_IMODE(found.st_mode) == 0o600

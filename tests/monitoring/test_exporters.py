@@ -225,7 +225,7 @@ def test_a_port_that_is_taken_is_told_before_anything_is_started(run, cloud):
         "Address already in use. Name another port, or --metrics-file, which each run may have of "
         "its own.\n"
     )
-    assert service.figures()["calls"] == {}
+    assert service.counts()["calls"] == {}
 
 
 @pytest.mark.parametrize("host", ["no such host", "203.0.113.7"])

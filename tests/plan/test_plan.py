@@ -87,7 +87,7 @@ def test_a_bucket_is_planned_over_the_wire(run, cloud):
     (service.folder / "torn.m4a").write_bytes(b"\0\0\0\x18ftypM4A ")
 
     found = plan(run, "s3://audio/", *RESULTS)
-    calls = service.figures()["calls"]
+    calls = service.counts()["calls"]
 
     assert found.hours.value == pytest.approx(1 + 2 / 60 + 5, rel=0.001)
     assert found.hours.error == 0
@@ -395,7 +395,7 @@ def test_a_plan_that_is_interrupted_ends_at_once(run, cloud):
     for number in range(300):
         made.mp3(service.folder / f"{number}.mp3", 60)
     with run.start("plan", "s3://audio/", "--exact") as process:
-        while not service.figures()["calls"].get("GetObject"):
+        while not service.counts()["calls"].get("GetObject"):
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=20)

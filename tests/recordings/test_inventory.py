@@ -99,7 +99,7 @@ def test_a_run_takes_the_inventory_for_the_listing(run, daily, place):
 
     assert outcome.code == 0, outcome.err
     assert sorted(run.texts()) == ["s3://audio/calls/a.mp3", "s3://audio/calls/b c+%41.mp3"]
-    calls = service.figures()["calls"]
+    calls = service.counts()["calls"]
     assert calls.get("ListObjectsV2", 0) <= 1  # of the inventories
     assert calls.get("HeadObject", 0) <= 2  # of their manifests
 
@@ -123,12 +123,12 @@ def test_listing_and_inventory_lead_to_the_same_jobs(run, daily):
     etags = {key: f"{s.st_size:x}-{s.st_mtime_ns:x}" for key, s in stats.items()}
     put_inventory(folder, part(row(key, etag) for key, etag in etags.items()))
     run("run", "s3://audio/calls/")
-    before = service.figures()["calls"]["StartTranscriptionJob"]
+    before = service.counts()["calls"]["StartTranscriptionJob"]
 
     outcome = run("run", "s3://audio/calls/", "--manifest", "s3://audio/inv/daily/", "--json")
 
     assert (outcome.code, outcome.counts["tasks"]) == (0, 2)
-    assert service.figures()["calls"]["StartTranscriptionJob"] == before
+    assert service.counts()["calls"]["StartTranscriptionJob"] == before
 
 
 def test_a_large_part_comes_in_pieces(run, daily):
@@ -142,7 +142,7 @@ def test_a_large_part_comes_in_pieces(run, daily):
 
     assert len(content) > 8 * 2**20
     assert (outcome.code, outcome.counts["listed"]) == (0, 260_001)
-    assert service.figures()["calls"]["GetObject"] == 1 + 2 + 1  # manifest, part, transcript
+    assert service.counts()["calls"]["GetObject"] == 1 + 2 + 1  # manifest, part, transcript
 
 
 # What is wrong with it
@@ -177,7 +177,7 @@ def test_an_inventory_that_can_not_serve_is_refused(run, daily, change, words):
     outcome = run("run", "s3://audio/calls/", "--manifest", "s3://audio/inv/daily/")
 
     refused(outcome, words)
-    assert "StartTranscriptionJob" not in service.figures()["calls"]
+    assert "StartTranscriptionJob" not in service.counts()["calls"]
 
 
 DAMAGES = {
@@ -198,7 +198,7 @@ def test_nothing_of_a_damaged_part_is_taken(run, daily, damage, words):
     outcome = run("run", "s3://audio/calls/", "--manifest", "s3://audio/inv/daily/")
 
     refused(outcome, words)
-    assert "StartTranscriptionJob" not in service.figures()["calls"]
+    assert "StartTranscriptionJob" not in service.counts()["calls"]
 
 
 @pytest.mark.parametrize(

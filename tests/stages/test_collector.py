@@ -75,7 +75,7 @@ def test_job_that_wrote_elsewhere_is_not_adopted(run, cloud):
 
     assert outcome.code == 1
     assert "wrote its transcript to s3://audio/elsewhere/" in outcome.err
-    assert (run.tasks(), len(service.figures()["created"])) == ([], 1)
+    assert (run.tasks(), len(service.counts()["created"])) == ([], 1)
 
 
 def test_job_that_wrote_where_an_earlier_run_told_it_to_is_collected(run, cloud):
@@ -88,7 +88,7 @@ def test_job_that_wrote_where_an_earlier_run_told_it_to_is_collected(run, cloud)
 
     assert outcome.code == 0, outcome.err
     assert list(run.texts().values()) == ["the first text"]
-    assert len(service.figures()["created"]) == 1
+    assert len(service.counts()["created"]) == 1
 
 
 def test_result_that_is_gone_is_not_a_stop_where_the_bucket_may_not_be_listed(run, cloud):
@@ -129,7 +129,7 @@ def test_results_that_may_not_be_listed_are_told_before_anything_is_paid_for(run
 
     assert outcome.code == 2
     assert "s3:ListBucket" in outcome.err
-    assert service.figures()["created"] == {}
+    assert service.counts()["created"] == {}
 
 
 def test_recordings_that_were_deleted_since_fail_alone(run, cloud):

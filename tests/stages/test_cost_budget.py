@@ -35,7 +35,7 @@ def test_no_job_starts_that_would_pass_the_budget(run, cloud):
     assert outcome.counts["started"] == 10
     assert outcome.summary["cost"]["billed_seconds"] == 600
     assert outcome.summary["balance"]["pending"] == 20
-    assert sum(service.figures()["created"].values()) == 10
+    assert sum(service.counts()["created"].values()) == 10
 
 
 def test_the_next_night_goes_on_and_ends(run, cloud):
@@ -48,7 +48,7 @@ def test_the_next_night_goes_on_and_ends(run, cloud):
 
     assert codes == [3, 3, 0]
     assert len(run.tasks()) == 7
-    assert sum(service.figures()["created"].values()) == 7
+    assert sum(service.counts()["created"].values()) == 7
 
 
 def test_what_is_left_is_told(run, cloud):
@@ -73,7 +73,7 @@ def test_a_recording_that_no_budget_pays_for_is_named(run, cloud):
 
     assert outcome.code == 3
     assert "long.wav alone costs about USD 0.06: nothing more starts with max-cost" in outcome.err
-    assert sum(service.figures()["created"].values()) == 0
+    assert sum(service.counts()["created"].values()) == 0
 
 
 def test_a_header_that_lies_ends_no_night(run, cloud):
@@ -130,7 +130,7 @@ def test_jobs_of_an_interrupted_run_are_in_the_sum(run, cloud):
 
     assert outcome.code == 3
     assert outcome.counts["resumed"] == 4
-    assert sum(service.figures()["created"].values()) == 5
+    assert sum(service.counts()["created"].values()) == 5
     assert outcome.summary["cost"]["billed_seconds"] == 5 * 15
 
 

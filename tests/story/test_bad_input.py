@@ -218,7 +218,7 @@ def test_full_disk_loses_nothing(run, cloud, words):
     refused(stopped, "Make space and run the same command again")
     assert completed.code == 0, completed.err
     assert len(run.tasks()) == len(run.texts()) == 40
-    assert set(service.figures()["created"].values()) == {1}
+    assert set(service.counts()["created"].values()) == {1}
 
 
 def test_folder_in_a_language_the_recogniser_does_not_know(run):

@@ -65,7 +65,7 @@ def test_run_that_waits_for_an_answer_stops_at_once(run, cloud, arrow):
     assert stopped_in < 2
     assert "Traceback" not in told
     assert len(run.tasks()) == len(run.texts()) == RECORDINGS
-    assert set(service.figures()["created"].values()) == {1}
+    assert set(service.counts()["created"].values()) == {1}
 
 
 def test_run_under_nohup_goes_on_when_the_terminal_closes(run, cloud):
@@ -78,7 +78,7 @@ def test_run_under_nohup_goes_on_when_the_terminal_closes(run, cloud):
     finally:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
     with process:
-        while not service.figures()["created"]:
+        while not service.counts()["created"]:
             time.sleep(0.05)
         process.send_signal(signal.SIGHUP)
         process.communicate(timeout=20)

@@ -29,7 +29,7 @@ def test_run_killed_at_random_moments_is_completed_by_the_next(run, cloud, seed)
     assert outcome.code == 0, outcome.err
     assert run.texts() == texts
     assert len(run.tasks()) == 120
-    assert set(service.figures()["created"].values()) == {1}
+    assert set(service.counts()["created"].values()) == {1}
 
 
 KILLED = """
@@ -98,7 +98,7 @@ def test_run_killed_at_a_boundary_of_the_checkpoint_is_completed(run, cloud, pla
     assert (codes, outcome.code) == ([-signal.SIGKILL] * 2, 0)
     assert run.texts() == texts
     assert len(run.tasks()) == 30
-    assert set(service.figures()["created"].values()) == {1}
+    assert set(service.counts()["created"].values()) == {1}
 
 
 FAULTS = ("server_error", "cut", "truncate", "lost_start", "stale_listing")
@@ -124,4 +124,4 @@ def test_run_stopped_by_any_signal_under_faults_is_completed_by_the_next(run, cl
     assert outcome.code == 1, outcome.err
     assert (run.texts(), len(run.tasks())) == (texts, 60)
     assert [each["uri"] for each in run.failures()] == ["s3://audio/bad.mp3"]
-    assert set(service.figures()["created"].values()) == {1}
+    assert set(service.counts()["created"].values()) == {1}

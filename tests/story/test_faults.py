@@ -26,7 +26,7 @@ def accounted_for(run, service, outcome, bad=frozenset(BAD)):
     assert len(run.tasks()) == len(GOOD.keys() - bad), outcome.out
     assert run.texts() == {uri: text for uri, text in GOOD.items() if uri not in bad}
     assert Counter(each["uri"] for each in run.failures()) == Counter(bad)
-    assert set(service.figures()["created"].values()) == {1}
+    assert set(service.counts()["created"].values()) == {1}
     assert outcome.code == 1
     facts = outcome.summary["balance"]
     assert (facts["written"], facts["failed"], facts["pending"]) == (22 - len(bad), len(bad), 0)
@@ -93,7 +93,7 @@ def test_internal_failures_are_tried_under_a_new_name(run, cloud):
     outcome = run("run", "s3://audio/", "--json")
 
     spoilt = {each["uri"] for each in run.failures() if each["reason"] == "fault at the service"}
-    assert len(service.figures()["created"]) > 22
+    assert len(service.counts()["created"]) > 22
     assert len(spoilt) < 6  # three in a row are one in forty
     accounted_for(run, service, outcome, spoilt | set(BAD))
 
@@ -105,7 +105,7 @@ def test_internal_failures_are_tried_again_at_most_twice(run, cloud):
 
     outcome = run("run", "s3://audio/", "--json")
 
-    names = service.figures()["created"]
+    names = service.counts()["created"]
     assert Counter(name.rpartition("-")[2] for name in names if name[-2] == "-") == {"2": 2, "3": 2}
     assert len(names) == 6
     assert [each["attempts"] for each in run.failures()] == [3, 3]
@@ -189,7 +189,7 @@ def test_slots_that_go_and_come_back_are_followed(run, cloud):
 
     assert (outcome.code, outcome.counts["written"]) == (0, 50)
     assert outcome.summary["refused"]["no free slot"] <= 40
-    assert len(service.figures()["created"]) > 50
+    assert len(service.counts()["created"]) > 50
 
 
 def test_start_rate_that_is_shared_is_followed(run, cloud):
@@ -211,11 +211,11 @@ def test_unknown_quota_is_found_and_the_brake_is_named(run, cloud):
 
     outcome = run("run", "s3://audio/", "--results", "s3://audio/t/")
 
-    figures = service.figures()
+    counts = service.counts()
     assert outcome.code == 0
     assert "Limit:" in outcome.err
     assert "the account's start rate" in outcome.err
-    assert figures["refused"]["ThrottlingException"] < 0.2 * sum(figures["calls"].values())
+    assert counts["refused"]["ThrottlingException"] < 0.2 * sum(counts["calls"].values())
 
 
 def test_unknown_slots_are_found_and_the_brake_is_named(run, cloud):

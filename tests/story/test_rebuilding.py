@@ -33,7 +33,7 @@ def said(run: Cli, name: str = NEW) -> dict[str, list[str]]:
 
 def starts(service: Any) -> int:
     """How many jobs were started, or tried to be."""
-    found: int = service.figures()["calls"].get("StartTranscriptionJob", 0)
+    found: int = service.counts()["calls"].get("StartTranscriptionJob", 0)
     return found
 
 

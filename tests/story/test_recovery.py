@@ -27,7 +27,7 @@ def filled(service, count):
 
 def paid_once(service):
     """Whether every job was created once, and none under a second name."""
-    created = service.figures()["created"]
+    created = service.counts()["created"]
     return set(created.values()) == {1} and all(len(name.split("-")) == 4 for name in created)
 
 
@@ -59,14 +59,14 @@ def test_state_file_lost_half_way_starts_nothing_that_has_a_result(run, cloud):
     texts = filled(service, 40)
     half_done(run, service, 5, *RESULTS)
     lose_state(run)
-    running = set(service.figures()["created"])
+    running = set(service.counts()["created"])
     time.sleep(0.5)  # what was in flight ends, and has a result
-    before = service.figures()["calls"][START]
+    before = service.counts()["calls"][START]
 
     outcome = run("run", "s3://audio/", *RESULTS, "--rebuild-output")
 
-    calls = service.figures()["calls"][START] - before
-    refused = service.figures()["refused"].get("LimitExceededException", 0)
+    calls = service.counts()["calls"][START] - before
+    refused = service.counts()["refused"].get("LimitExceededException", 0)
     assert outcome.code == 0, outcome.err
     assert (run.texts(), len(run.tasks())) == (texts, 40)
     assert paid_once(service)
@@ -149,7 +149,7 @@ def test_output_changed_by_someone_is_refused_and_rebuilt_on_request(run, cloud,
     assert "--rebuild-output" in refused.err
     assert (outcome.code, outcome.counts["started"], outcome.counts["written"]) == (0, 0, 8)
     assert (run.texts(), len(run.tasks())) == (texts, 8)
-    assert service.figures()["calls"][START] == 8
+    assert service.counts()["calls"][START] == 8
 
 
 def test_output_rebuilt_twice_keeps_both_that_were_there(run, cloud):
@@ -219,7 +219,7 @@ def test_retried_recordings_get_a_new_job_under_a_new_name(run, cloud):
     assert (outcome.counts["started"], outcome.counts["failed"]) == (3, 3)
     assert {each["attempts"] for each in run.failures()} == {2}
     assert {each["job"][-2:] for each in run.failures()} == {"-2"}
-    assert set(service.figures()["created"].values()) == {1}
+    assert set(service.counts()["created"].values()) == {1}
 
 
 def test_retry_of_one_reason_leaves_the_others(run, cloud):
@@ -340,7 +340,7 @@ def test_expired_token_is_renewed_or_stops_the_run(run, cloud, renewed):
     expired = Event()
 
     def reply(asked):
-        if asked.key_id == "OLD" and len(service.figures()["created"]) >= 4:
+        if asked.key_id == "OLD" and len(service.counts()["created"]) >= 4:
             if renewed and not expired.is_set():
                 key_file(run, "NEW")
             expired.set()

@@ -167,7 +167,7 @@ def test_keys_and_words_of_the_service_forge_no_line(run, cloud):
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u202e]", said)
     assert outcome.err.count("\nBalance: ") == 1
     assert len(run.failures()) == 4
-    assert all(re.fullmatch(r"[0-9a-zA-Z._-]{1,200}", job) for job in service.figures()["created"])
+    assert all(re.fullmatch(r"[0-9a-zA-Z._-]{1,200}", job) for job in service.counts()["created"])
 
 
 def test_key_that_climbs_is_no_path_of_ours(run, cloud):

@@ -92,7 +92,7 @@ def test_state_file_lost_costs_no_second_job(run, cloud):
 
     assert outcome.counts["adopted"] == 8
     assert len(run.texts()) == 8
-    assert set(service.figures()["created"].values()) == {1}
+    assert set(service.counts()["created"].values()) == {1}
 
 
 def test_job_of_the_same_name_for_other_media_is_not_adopted(run, cloud):
@@ -193,7 +193,7 @@ def test_throttled_starts_are_slowed_down_and_come_through(run, cloud):
     outcome = run("run", "s3://audio/", *RESULTS, "--json")
 
     assert (outcome.code, outcome.counts["written"]) == (0, 25)
-    assert set(service.figures()["created"].values()) == {1}
+    assert set(service.counts()["created"].values()) == {1}
 
 
 def test_bad_night_loses_nothing_and_pays_nothing_twice(run, cloud):
@@ -206,7 +206,7 @@ def test_bad_night_loses_nothing_and_pays_nothing_twice(run, cloud):
 
     assert outcome.code == 0, outcome.out
     assert len(run.tasks()) == len(run.texts()) == 40
-    assert set(service.figures()["created"].values()) == {1}
+    assert set(service.counts()["created"].values()) == {1}
 
 
 def test_expired_transcript_url_is_renewed(run, cloud):
@@ -228,7 +228,7 @@ def test_interrupted_run_is_completed_by_the_next_one(run, cloud, number, code):
     service = cloud("--slots", "4", "--seconds", "0.4")
     service.add(**{f"rec{n}": f"number {n}" for n in range(24)})
     with run.start("run", "s3://audio/") as process:
-        while len(service.figures()["created"]) < 8:
+        while len(service.counts()["created"]) < 8:
             time.sleep(0.05)
         process.send_signal(number)
         begun = time.monotonic()
@@ -241,7 +241,7 @@ def test_interrupted_run_is_completed_by_the_next_one(run, cloud, number, code):
     assert stopped_in < 2
     assert "run the same command again" in told
     assert len(run.tasks()) == len(run.texts()) == 24
-    assert set(service.figures()["created"].values()) == {1}
+    assert set(service.counts()["created"].values()) == {1}
 
 
 def test_second_run_on_the_same_state_is_refused(run, cloud):
@@ -263,7 +263,7 @@ def test_status_works_beside_a_run(run, cloud):
     service = cloud("--slots", "2", "--seconds", "20")
     service.add(one="first", two="second", three="third")
     with run.start("run", "s3://audio/") as process:
-        while len(service.figures()["created"]) < 2:
+        while len(service.counts()["created"]) < 2:
             time.sleep(0.05)
         time.sleep(0.5)
         status = run("status", "--json")

@@ -74,13 +74,13 @@ def test_drops_still_running_files_without_a_word(run, cloud):
     service.add(slow="worth waiting for")
 
     with run.start("run", "s3://audio/") as process:
-        while not service.figures()["created"]:
+        while not service.counts()["created"]:
             time.sleep(0.05)
         process.kill()
     run("run", "s3://audio/")
 
     assert list(run.texts().values()) == ["worth waiting for"]
-    assert list(service.figures()["created"].values()) == [1]
+    assert list(service.counts()["created"].values()) == [1]
 
 
 def test_keeps_everything_in_memory_and_writes_once_at_the_end(run, cloud):
@@ -133,7 +133,7 @@ def test_everything_allowed_as_root(run, cloud):
 
     run("run", "s3://audio/", "--results", "s3://audio/transcripts/")
 
-    assert set(service.figures()["calls"]) <= {
+    assert set(service.counts()["calls"]) <= {
         "ListObjectsV2",
         "GetObject",
         "StartTranscriptionJob",

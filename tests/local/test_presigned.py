@@ -2,8 +2,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from pipeline.local.results import Signer, Store, job_number, transcript_path
-from pipeline.local.s3_wire import S3Error
+from pipeline.local.errors import Refused
+from pipeline.local.presigned import Signer
+from pipeline.local.store import transcript_path
 
 PATH = transcript_path("job", 7)
 
@@ -14,7 +15,7 @@ def test_an_address_opens_for_fifteen_minutes():
     address = signer.sign(PATH, 1000.0)
 
     signer.check(address, 1899.0)
-    with pytest.raises(S3Error, match="AccessDenied: Request has expired"):
+    with pytest.raises(Refused, match="AccessDenied: Request has expired"):
         signer.check(address, 1900.0)
     assert parse_qs(urlsplit(address).query)["X-Amz-Expires"] == ["900"]
 
@@ -33,7 +34,7 @@ def test_a_made_up_address_does_not_open(forge, words):
     """Neither another path nor a longer life nor a guess passes."""
     signer = Signer()
 
-    with pytest.raises(S3Error, match=words):
+    with pytest.raises(Refused, match=words):
         signer.check(forge(signer.sign(PATH, 1000.0)), 1000.0)
 
 
@@ -42,18 +43,3 @@ def test_every_address_is_another():
     signer = Signer()
 
     assert signer.sign(PATH, 1000.0) != signer.sign(PATH, 1000.0)
-
-
-def test_the_path_tells_the_job():
-    """The job's number is in it; a path without one belongs to no job."""
-    assert job_number(PATH) == 7
-    with pytest.raises(S3Error, match="NoSuchKey"):
-        job_number("/aws-transcribe-us-east-1-prod/x")
-
-
-def test_what_is_stored_is_read_back():
-    """Each transcript has a place of its own."""
-    with Store() as store:
-        places = [store.add(content) for content in (b"one", b"", "drei ü".encode())]
-
-        assert [store.read(place) for place in places] == [b"one", b"", "drei ü".encode()]
