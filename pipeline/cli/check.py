@@ -15,15 +15,10 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from pipeline.cli.flags import AWS, EVENTS, FILES, JOBS, LABEL_STUDIO, SELECTION, with_settings
 from pipeline.cli.options import (
     CANNOT_RUN,
-    ConfigFile,
-    OutputFile,
-    StateFile,
-    Task,
     examples,
-    option,
-    settings,
 )
 from pipeline.errors import CannotRun, NoAccess
 from pipeline.naming import S3Uri, group_tag
@@ -58,26 +53,13 @@ _VERDICT_WIDTH = 8
 _NAME_WIDTH = 14
 
 
+@with_settings(FILES, JOBS, EVENTS, SELECTION, AWS, LABEL_STUDIO)
 def command(
+    *,
     source: Annotated[
         str | None, typer.Argument(metavar="SOURCE", help="s3://bucket/prefix, or a folder.")
     ] = None,
-    output: OutputFile = None,
-    state: StateFile = None,
-    results: Annotated[str | None, option("results", "S3URI")] = None,
-    language: Annotated[str | None, option("language", "CODE")] = None,
-    task: Task = None,
-    vocabulary: Annotated[str | None, option("vocabulary", "NAME")] = None,
-    events: Annotated[str | None, option("events", "URL")] = None,
-    include: Annotated[list[str] | None, option("include", "GLOB")] = None,
-    exclude: Annotated[list[str] | None, option("exclude", "GLOB")] = None,
-    profile: Annotated[str | None, option("profile", "NAME")] = None,
-    region: Annotated[str | None, option("region", "NAME")] = None,
-    endpoint_url: Annotated[str | None, option("endpoint_url", "URL")] = None,
-    url: Annotated[str | None, option("url", "URL")] = None,
-    project: Annotated[int | None, option("project", "N")] = None,
-    token_file: Annotated[str | None, option("token_file", "FILE")] = None,
-    config: ConfigFile = None,
+    chosen: Config,
     json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
     """Look whether a run would go well, and say what to do where it would not.
@@ -89,24 +71,6 @@ def command(
 
     Exit codes: 0 a run would go well, warnings included; 2 it would fail.
     """
-    chosen = settings(
-        config,
-        output=output,
-        state=state,
-        results=results,
-        language=language,
-        kind=task,
-        vocabulary=vocabulary,
-        events=events,
-        include=include,
-        exclude=exclude,
-        profile=profile,
-        region=region,
-        endpoint_url=endpoint_url,
-        url=url,
-        project=project,
-        token_file=token_file,
-    )
     from pipeline.cli.place import parse_source
     from pipeline.doctor.findings import conclusion, report
 

@@ -11,15 +11,11 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import msgspec
 import typer
 
+from pipeline.cli.flags import AWS, FILES, with_settings
 from pipeline.cli.options import (
     CANNOT_RUN,
-    ConfigFile,
-    OutputFile,
-    StateFile,
     examples,
-    option,
     say,
-    settings,
 )
 from pipeline.cli.services import interruptible, services
 from pipeline.errors import BadSettings, CannotRun
@@ -67,7 +63,9 @@ class Ended(NamedTuple):
     exit_code: int = 0
 
 
+@with_settings(FILES, ("until", "max_hours"), AWS)
 def command(
+    *,
     older_than: Annotated[
         str,
         typer.Option(
@@ -76,21 +74,14 @@ def command(
             show_default=False,
         ),
     ],
-    output: OutputFile = None,
-    state: StateFile = None,
+    chosen: Config,
     results_too: Annotated[
         bool, typer.Option("--results-too", help="Delete transcripts below --results as well.")
     ] = False,
-    until: Annotated[str | None, option("until", "TIME")] = None,
-    max_hours: Annotated[float | None, option("max_hours", "N")] = None,
-    profile: Annotated[str | None, option("profile", "NAME")] = None,
-    region: Annotated[str | None, option("region", "NAME")] = None,
-    endpoint_url: Annotated[str | None, option("endpoint_url", "URL")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Print the jobs' names and delete nothing.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    config: ConfigFile = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what is wrong.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
@@ -104,16 +95,6 @@ def command(
     delete; 3 --until or --max-hours ended it; 130 or 143 interrupted. After 1, 3, 130 and 143 the
     same command goes on.
     """
-    chosen = settings(
-        config,
-        output=output,
-        state=state,
-        until=until,
-        max_hours=max_hours,
-        profile=profile,
-        region=region,
-        endpoint_url=endpoint_url,
-    )
     from pipeline.monitoring.progress import counted, style_for
     from pipeline.state.cleanup import Cleaning, open_for_cleaning
 

@@ -12,7 +12,8 @@ import msgspec
 import orjson
 import typer
 
-from pipeline.cli.options import ConfigFile, examples, option, settings
+from pipeline.cli.flags import AWS, GROUND_TRUTH, with_settings
+from pipeline.cli.options import examples
 from pipeline.cli.place import parse_source
 from pipeline.cli.run import Order, complete, report
 from pipeline.cli.services import services
@@ -43,24 +44,18 @@ EXAMPLES = examples(
 )
 
 
+@with_settings(("vocabulary",), GROUND_TRUTH, ("price_per_minute", "language", "results"), AWS)
 def command(
+    *,
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="s3://bucket/prefix.")],
-    vocabulary: Annotated[str | None, option("vocabulary", "NAME")] = None,
+    chosen: Config,
     sample: Annotated[
         int, typer.Option(metavar="N", help="Recordings to try it on; 0 is all.", min=0)
     ] = 50,
-    ground_truth: Annotated[str | None, option("ground_truth", "FILE")] = None,
     to: Annotated[
         Path, typer.Option("--to", metavar="FOLDER", help="Where the new tasks are kept.")
     ] = Path("compare"),
-    price: Annotated[float | None, option("price_per_minute", "PRICE", "--price")] = None,
-    language: Annotated[str | None, option("language", "CODE")] = None,
-    results: Annotated[str | None, option("results", "S3URI")] = None,
-    profile: Annotated[str | None, option("profile", "NAME")] = None,
-    region: Annotated[str | None, option("region", "NAME")] = None,
-    endpoint_url: Annotated[str | None, option("endpoint_url", "URL")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask about the cost.")] = False,
-    config: ConfigFile = None,
     json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
     """Transcribe reviewed recordings once more, with a vocabulary, and compare the error rates.
@@ -70,17 +65,6 @@ def command(
     starts nothing when the vocabulary has not changed since. The interval says how much of the
     change may be chance. The cost is told by the prices of the settings.
     """
-    chosen = settings(
-        config,
-        ground_truth=ground_truth,
-        vocabulary=vocabulary,
-        price_per_minute=price,
-        language=language,
-        results=results,
-        profile=profile,
-        region=region,
-        endpoint_url=endpoint_url,
-    )
     place = parse_source(source, chosen)
     if not isinstance(place, S3Uri):
         raise BadSettings(f"SOURCE {source!r}: vocabularies go with a bucket, s3://bucket/prefix.")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import ConfigFile, examples, option, settings
+from pipeline.cli.flags import GROUND_TRUTH, with_settings
+from pipeline.cli.options import examples
 from pipeline.ground_truth.formats import Format  # noqa: TC001 # typer reads the annotations at run time
+
+if TYPE_CHECKING:
+    from pipeline.config.schema import Config
 
 _NAMED = 3
 NAME = "convert"
@@ -22,12 +26,14 @@ EXAMPLES = examples(
 )
 
 
+@with_settings(GROUND_TRUTH)
 def command(
+    *,
     wanted: Annotated[
         Format,
         typer.Argument(metavar="FORMAT", help="What to write.", show_default=False),
     ],
-    ground_truth: Annotated[str | None, option("ground_truth", "FILE")] = None,
+    chosen: Config,
     to: Annotated[
         Path | None,
         typer.Option(
@@ -45,7 +51,6 @@ def command(
             show_default=False,
         ),
     ] = "",
-    config: ConfigFile = None,
 ) -> None:
     """Write the ground truth in the format of another tool, every segment of every recording.
 
@@ -55,7 +60,7 @@ def command(
     taken. The names of the files are printed, and those that an earlier convert left in FOLDER are
     told; nothing is deleted.
     """
-    path = Path(settings(config, ground_truth=ground_truth).label_studio.ground_truth)
+    path = Path(chosen.label_studio.ground_truth)
     from pipeline.ground_truth.convert import convert, left_over, one_each
     from pipeline.ground_truth.record import REVIEWED
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import ConfigFile, examples, option, settings
+from pipeline.cli.flags import AWS, with_settings
+from pipeline.cli.options import examples
 from pipeline.errors import BadSettings
 from pipeline.text import printable
 
@@ -39,18 +40,14 @@ Source = Annotated[
     ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Change it without asking.")]
-Profile = Annotated[str | None, option("profile", "NAME")]
-Region = Annotated[str | None, option("region", "NAME")]
-Endpoint = Annotated[str | None, option("endpoint_url", "URL")]
 
 
+@with_settings(AWS)
 def setup(
+    *,
     source: Source = None,
     yes: Yes = False,
-    profile: Profile = None,
-    region: Region = None,
-    endpoint_url: Endpoint = None,
-    config: ConfigFile = None,
+    chosen: Config,
 ) -> None:
     """Make the queue that tells a run when its jobs end, and print its URL for `run --events`.
 
@@ -61,18 +58,16 @@ def setup(
     """
     from pipeline.events.setup_plan import setup as plan
 
-    chosen = settings(config, profile=profile, region=region, endpoint_url=endpoint_url)
     url = _change(chosen, source, plan, yes=yes)
     typer.echo(url)
 
 
+@with_settings(AWS)
 def remove(
+    *,
     source: Source = None,
     yes: Yes = False,
-    profile: Profile = None,
-    region: Region = None,
-    endpoint_url: Endpoint = None,
-    config: ConfigFile = None,
+    chosen: Config,
 ) -> None:
     """Take away the rule and the queue that `events setup` made, and nothing else.
 
@@ -81,7 +76,6 @@ def remove(
     """
     from pipeline.events.setup_plan import remove as plan
 
-    chosen = settings(config, profile=profile, region=region, endpoint_url=endpoint_url)
     _change(chosen, source, plan, yes=yes)
 
 

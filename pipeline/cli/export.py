@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import ConfigFile, OutputFile, StateFile, examples, settings
+from pipeline.cli.flags import FILES, with_settings
+from pipeline.cli.options import examples
 from pipeline.errors import BadSettings
+
+if TYPE_CHECKING:
+    from pipeline.config.schema import Config
 
 NAME = "export"
 EXAMPLES = examples(
@@ -33,9 +37,10 @@ class Format(StrEnum):
 _FOLDERS = {Format.JSON: Path("label-studio"), Format.JSONL_PARTS: Path("label-studio-parts")}
 
 
+@with_settings(FILES)
 def command(
-    output: OutputFile = None,
-    state: StateFile = None,
+    *,
+    chosen: Config,
     to: Annotated[
         Path | None,
         typer.Option(
@@ -50,7 +55,6 @@ def command(
     worst_first: Annotated[
         bool, typer.Option("--worst-first", help="By score, the lowest first; json only.")
     ] = False,
-    config: ConfigFile = None,
 ) -> None:
     """Write the tasks as files for Label Studio's Import button, or for its S3 source storage.
 
@@ -63,7 +67,6 @@ def command(
 
     Only committed tasks are taken, so it works beside a run. The names of the files are printed.
     """
-    chosen = settings(config, output=output, state=state)
     tasks, state_path, folder = chosen.output_path, chosen.state_path, to or _FOLDERS[form]
     if form is Format.JSON:
         _write_arrays(tasks, state_path, folder, worst_first=worst_first)

@@ -12,27 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import orjson
 import typer
 
-from pipeline.cli.iam_flags import (
-    Asked,
-    Buckets,
-    Check,
-    Clean,
-    CleanResults,
-    Cors,
-    Endpoint,
-    Manifests,
-    Profile,
-    Queue,
-    RecordingsKey,
-    Region,
-    Results,
-    ResultsKey,
-    Role,
-    User,
-    Vocabularies,
-    flag,
-)
-from pipeline.cli.options import ConfigFile, examples, settings
+from pipeline.cli.flags import AWS, with_settings
+from pipeline.cli.iam_flags import Rights, flag
+from pipeline.cli.options import examples
 from pipeline.errors import BadSettings
 from pipeline.text import printable
 
@@ -90,30 +72,17 @@ class Shown(StrEnum):
     ALL = "all"
 
 
+@with_settings(("results",), AWS)
 def policy(
-    bucket: Buckets,
-    results: Results = None,
+    *,
+    rights: Rights,
     document: Annotated[
         Shown, typer.Option(metavar="NAME", help=f"One of {', '.join(Shown)}.")
     ] = Shown.CALLER,
-    user: User = "",
-    role: Role = None,
-    recordings_key: RecordingsKey = "",
-    results_key: ResultsKey = "",
-    manifest: Manifests = None,
-    events_queue: Queue = "",
-    vocabularies: Vocabularies = None,
-    clean: Clean = False,
-    clean_results: CleanResults = False,
-    check: Check = False,
-    cors: Cors = "",
     account: Annotated[
         str, flag("ID", "The account, 12 digits. [default: the credentials' own]", "--account")
     ] = "",
-    profile: Profile = None,
-    region: Region = None,
-    endpoint_url: Endpoint = None,
-    config: ConfigFile = None,
+    chosen: Config,
 ) -> None:
     """Print a policy with exactly the actions that the program uses, where it uses them.
 
@@ -122,15 +91,8 @@ def policy(
     what Label Studio may do (label-studio), the bucket's CORS rules (cors); all prints each under
     its name.
     """
-    chosen = settings(
-        config, results=results, profile=profile, region=region, endpoint_url=endpoint_url
-    )
-    asked = Asked(
-        bucket, role, recordings_key, results_key, manifest or [], events_queue,
-        vocabularies or [], clean, clean_results, check,
-    )  # fmt: skip
     owner = _named_owner(account, chosen) if account else asyncio.run(_with_account(chosen, _owner))
-    found = _documents(asked.scope(chosen, owner, user), cors, document)
+    found = _documents(rights.scope(chosen, owner), rights.cors, document)
     typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2))
 
 
@@ -160,23 +122,13 @@ def _named_owner(account: str, config: Config) -> Owner:
     return Owner(account, region)
 
 
+@with_settings(("results",), AWS)
 def apply(
-    bucket: Buckets,
-    results: Results = None,
-    user: User = "",
-    role: Role = None,
+    *,
+    rights: Rights,
     label_studio_user: Annotated[
         str, flag("NAME", "A user who may read the recordings alone.", "--label-studio-user")
     ] = "",
-    cors: Cors = "",
-    recordings_key: RecordingsKey = "",
-    results_key: ResultsKey = "",
-    manifest: Manifests = None,
-    events_queue: Queue = "",
-    vocabularies: Vocabularies = None,
-    clean: Clean = False,
-    clean_results: CleanResults = False,
-    check: Check = False,
     tag: Annotated[
         list[str] | None, flag("KEY=VALUE", "Tag on all that is made; repeatable.", "--tag")
     ] = None,
@@ -189,10 +141,7 @@ def apply(
         bool, typer.Option("--show-key", help="Print a new key on stdout as well.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Change it without asking.")] = False,
-    profile: Profile = None,
-    region: Region = None,
-    endpoint_url: Endpoint = None,
-    config: ConfigFile = None,
+    chosen: Config,
 ) -> None:
     """Make what is missing of users, role, policies and CORS, and mend what differs.
 
@@ -201,23 +150,29 @@ def apply(
     the AWS credentials file, under a profile of its own. What others attached to a user stays, and
     is named.
     """
-    chosen = settings(
-        config, results=results, profile=profile, region=region, endpoint_url=endpoint_url
-    )
-    asked = Asked(
-        bucket, role, recordings_key, results_key, manifest or [], events_queue,
-        vocabularies or [], clean, clean_results, check,
-    )  # fmt: skip
-    if not (user or role or label_studio_user or cors or chosen.transcribe.data_access_role):
+    if not (
+        rights.user
+        or rights.role
+        or label_studio_user
+        or rights.cors
+        or chosen.transcribe.data_access_role
+    ):
         raise BadSettings("Name what to make: --user, --role, --label-studio-user or --cors.")
-    profiles = _profiles(user, label_studio_user, key_profile)
+    profiles = _profiles(rights.user, label_studio_user, key_profile)
     tags = _tags(tag or [])
 
     async def work(account: Account) -> None:
         from pipeline.iam.diff import Order
 
-        scope = asked.scope(chosen, await account.owner(), user)
-        order = Order(scope, user, label_studio_user, cors, {} if no_key else profiles, tags)
+        scope = rights.scope(chosen, await account.owner())
+        order = Order(
+            scope,
+            rights.user,
+            label_studio_user,
+            rights.cors,
+            {} if no_key else profiles,
+            tags,
+        )
         await _apply(account, order, yes=yes)
         if show_key:
             _show(account)

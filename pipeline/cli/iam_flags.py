@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-import msgspec
 import typer
 
-from pipeline.cli.options import option
+from pipeline.cli.flags import FlagGroup
 from pipeline.errors import BadSettings
 from pipeline.naming import S3Uri, parse_s3_uri
 
@@ -26,7 +26,6 @@ Buckets = Annotated[
     list[str],
     flag("S3URI", "Bucket of recordings, or s3://bucket/prefix/ of it; repeatable.", "--bucket"),
 ]
-Results = Annotated[str | None, option("results", "S3URI")]
 Manifests = Annotated[
     list[str] | None,
     flag("S3URI", "Also read manifests or an S3 Inventory there; repeatable.", "--manifest"),
@@ -63,26 +62,26 @@ Check = Annotated[
 Cors = Annotated[
     str, flag("URL", "Label Studio's address, for browsers that play presigned URLs.", "--cors")
 ]
-Profile = Annotated[str | None, option("profile", "NAME")]
-Region = Annotated[str | None, option("region", "NAME")]
-Endpoint = Annotated[str | None, option("endpoint_url", "URL")]
 
 
-class Asked(msgspec.Struct, frozen=True):
-    """What the flags that both commands share ask for, as they were given."""
+@dataclass(frozen=True)
+class Rights(FlagGroup):
+    """What rights are for, as the flags that both commands share say it."""
 
-    bucket: list[str]
-    role: str | None
-    recordings_key: str
-    results_key: str
-    manifest: list[str]
-    queue: str
-    vocabularies: list[str]
-    clean: bool
-    clean_results: bool
-    check: bool
+    bucket: Buckets
+    user: User = ""
+    role: Role = None
+    recordings_key: RecordingsKey = ""
+    results_key: ResultsKey = ""
+    manifest: Manifests = None
+    events_queue: Queue = ""
+    vocabularies: Vocabularies = None
+    clean: Clean = False
+    clean_results: CleanResults = False
+    check: Check = False
+    cors: Cors = ""
 
-    def scope(self, config: Config, owner: Owner, user: str) -> Scope:
+    def scope(self, config: Config, owner: Owner) -> Scope:
         """What the rights of a user are for.
 
         Raises:
@@ -103,14 +102,14 @@ class Asked(msgspec.Struct, frozen=True):
             role=owner.role(role),
             recordings_key=owner.key(self.recordings_key),
             results_keys=tuple(owner.key(key) for key in sorted(keys - {""})),
-            manifests=tuple(map(_place, self.manifest)),
-            queue=owner.queue(self.queue or config.aws.events),
-            vocabularies=tuple(map(_vocabulary, self.vocabularies)),
+            manifests=tuple(map(_place, self.manifest or [])),
+            queue=owner.queue(self.events_queue or config.aws.events),
+            vocabularies=tuple(map(_vocabulary, self.vocabularies or [])),
             tags=any(each.tags for each in wanted),
             cleaning=self.clean or self.clean_results,
             cleaning_results=self.clean_results,
             checking=self.check,
-            user=user,
+            user=self.user,
         )
 
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
-from pipeline.cli.options import ConfigFile, Task, examples, settings
+from pipeline.cli.flags import with_settings
+from pipeline.cli.options import examples
 from pipeline.tasks.labeling_config import labeling_config
+
+if TYPE_CHECKING:
+    from pipeline.config.schema import Config
 
 NAME = "labeling-config"
 EXAMPLES = examples(
@@ -14,10 +20,13 @@ EXAMPLES = examples(
 )
 
 
-def command(task: Task = None, config: ConfigFile = None) -> None:
+@with_settings(("kind",))
+def command(
+    *,
+    chosen: Config,
+) -> None:
     """Print the labeling configuration of a Label Studio project, as XML.
 
     One configuration fits every task of its kind: speakers and languages come out of the task.
     """
-    chosen = settings(config, kind=task)
     typer.echo(labeling_config(chosen.tasks.kind), nl=False)

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from pipeline.config.loading import ENVIRONMENT, resolve
-from pipeline.config.schema import LogFormat, describe
 from pipeline.errors import BadSettings
-from pipeline.logs import ERROR, begin_json, event, is_json
-from pipeline.model import TaskKind
+from pipeline.logs import ERROR, event, is_json
 from pipeline.text import printable
-
-if TYPE_CHECKING:
-    from pipeline.config.schema import Config
-
 
 CANNOT_RUN = 2
 """The exit code of whatever can't run or can't go on."""
@@ -35,47 +27,10 @@ def say(error: str) -> None:
         typer.echo(f"transcribe-pipeline: {printable(line)}", err=True)
 
 
-def option(name: str, metavar: str, flag: str = "") -> Any:
-    """The command line option of a setting; its help is the setting's own description."""
-    flag = flag or f"--{name.replace('_', '-')}"
-    return typer.Option(flag, metavar=metavar, help=describe(name), show_default=False)
-
-
-ConfigFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--config", metavar="FILE", help="Settings as TOML; config.example.toml has all of them."
-    ),
-]
 ManifestFile = Annotated[
     str | None,
     typer.Option(metavar="FILE", help="Take only what this file names, or an S3 Inventory lists."),
 ]
-OutputFile = Annotated[str | None, option("output", "FILE")]
-StateFile = Annotated[str | None, option("state", "FILE")]
-Log = Annotated[LogFormat | None, option("log_format", "text|json")]
-Task = Annotated[TaskKind | None, option("kind", "KIND", "--task")]
-
-
-def settings(config_file: Path | None, **flags: Any) -> Config:
-    """The settings from flags, environment and file; `None` means that a flag was not given."""
-    named = os.environ.get(f"{ENVIRONMENT}CONFIG")
-    return resolve(flags, os.environ, config_file or (Path(named) if named else None))
-
-
-def settings_of_a_run(config_file: Path | None, *, quiet: bool, **flags: Any) -> Config:
-    """The settings, and a log in the format that they name.
-
-    Complaints about the settings come in that format where the command line or the environment
-    names it.
-    """
-    known = flags.get("log_format") or os.environ.get(f"{ENVIRONMENT}LOG_FORMAT")
-    if known == LogFormat.JSON:
-        begin_json(quiet=quiet)
-    chosen = settings(config_file, **flags)
-    if chosen.monitoring.log_format is LogFormat.JSON:
-        begin_json(quiet=quiet)
-    return chosen
 
 
 def page_file(path: Path, *others: Path) -> Path:

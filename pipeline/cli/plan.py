@@ -11,19 +11,16 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import msgspec
 import typer
 
+from pipeline.cli.flags import AWS, FILES, JOBS, SELECTION, with_settings
 from pipeline.cli.options import (
-    ConfigFile,
     ManifestFile,
-    OutputFile,
-    StateFile,
-    Task,
     examples,
-    option,
-    settings,
 )
 from pipeline.cli.place import parse_source
 from pipeline.cli.services import interruptible, services
-from pipeline.config.schema import SETTINGS
+from pipeline.config.schema import (
+    Config,  # the flags are made from the annotations
+)
 from pipeline.naming import S3Uri, group_tag, parse_s3_uri
 
 if TYPE_CHECKING:
@@ -62,7 +59,9 @@ class Wish(NamedTuple):
     style: Style
 
 
+@with_settings(FILES, JOBS, SELECTION, ("max_in_flight", "start_rate", "list_parallel"), AWS)
 def command(
+    *,
     source: Annotated[
         str, typer.Argument(metavar="SOURCE", help="s3://bucket/prefix, or a folder.")
     ],
@@ -75,22 +74,8 @@ def command(
     seed: Annotated[
         int, typer.Option(metavar="N", help="Which ones: another number takes others.")
     ] = 0,
-    output: OutputFile = None,
-    state: StateFile = None,
-    results: Annotated[str | None, option("results", "S3URI")] = None,
-    language: Annotated[str | None, option("language", "CODE")] = None,
-    task: Task = None,
-    vocabulary: Annotated[str | None, option("vocabulary", "NAME")] = None,
-    include: Annotated[list[str] | None, option("include", "GLOB")] = None,
-    exclude: Annotated[list[str] | None, option("exclude", "GLOB")] = None,
-    max_in_flight: Annotated[int | None, option("max_in_flight", "N")] = None,
-    start_rate: Annotated[float | None, option("start_rate", "N")] = None,
-    list_parallel: Annotated[int | None, option("list_parallel", "N")] = None,
-    profile: Annotated[str | None, option("profile", "NAME")] = None,
-    region: Annotated[str | None, option("region", "NAME")] = None,
-    endpoint_url: Annotated[str | None, option("endpoint_url", "URL")] = None,
+    chosen: Config,
     manifest: ManifestFile = None,
-    config: ConfigFile = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
@@ -100,8 +85,6 @@ def command(
     a part or two of it. So hours and cost have an error, within which the truth lies 99 times in
     100. What earlier runs have done is known from the state file. Budgets are not applied.
     """
-    flags = {name: value for name, value in locals().items() if name in SETTINGS}
-    chosen = settings(config, kind=task, **flags)
     import uvloop
 
     from pipeline.monitoring.progress import style_for

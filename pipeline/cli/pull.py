@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from pipeline.cli.options import ConfigFile, examples, option, say, settings
+from pipeline.cli.flags import GROUND_TRUTH, with_settings
+from pipeline.cli.options import examples, say
 from pipeline.cli.services import interruptible
 from pipeline.errors import BadSettings
 
 if TYPE_CHECKING:
-    from pipeline.config.schema import LabelStudio
+    from pipeline.config.schema import Config, LabelStudio
     from pipeline.ground_truth.store import Changes
 
 NAME = "pull"
@@ -30,15 +31,13 @@ EXAMPLES = examples(
 )
 
 
+@with_settings(("url", "project"), GROUND_TRUTH, ("token_file",))
 def command(
-    url: Annotated[str | None, option("url", "URL")] = None,
-    project: Annotated[int | None, option("project", "N")] = None,
-    ground_truth: Annotated[str | None, option("ground_truth", "FILE")] = None,
-    token_file: Annotated[str | None, option("token_file", "FILE")] = None,
+    *,
+    chosen: Config,
     everything: Annotated[
         bool, typer.Option("--all", help="Take every annotation, not only what changed.")
     ] = False,
-    config: ConfigFile = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what is wrong.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
@@ -48,15 +47,13 @@ def command(
     correction replaces the earlier line, what was deleted there is removed here, skipped tasks
     and drafts are left out. Pull again and nothing is doubled; several projects may share a file.
     """
-    chosen = settings(
-        config, url=url, project=project, ground_truth=ground_truth, token_file=token_file
-    ).label_studio
-    if not chosen.project:
+    server = chosen.label_studio
+    if not server.project:
         raise BadSettings("Which project? Name its number with --project, as its address shows it.")
     changes: list[Changes] = []
 
     async def work() -> None:
-        changes.append(await _pull(chosen, whole=everything, quiet=quiet))
+        changes.append(await _pull(server, whole=everything, quiet=quiet))
 
     if received := asyncio.run(interruptible(work)):
         say("interrupted, and nothing was changed; the same command begins again.")
@@ -64,9 +61,9 @@ def command(
     if json:
         typer.echo(msgspec.json.encode(changes[0]))
     elif not quiet:
-        typer.echo(_in_words(changes[0], chosen.ground_truth), err=True)
+        typer.echo(_in_words(changes[0], server.ground_truth), err=True)
     if unread := changes[0].unread:
-        say(_unread_in_words(chosen, unread))
+        say(_unread_in_words(server, unread))
         raise typer.Exit(1)
 
 

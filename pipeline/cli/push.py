@@ -9,14 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from pipeline.cli.flags import FILES, GROUND_TRUTH, Given, with_settings
 from pipeline.cli.options import (
-    ConfigFile,
-    OutputFile,
-    StateFile,
     examples,
-    option,
     say,
-    settings,
 )
 from pipeline.cli.services import interruptible
 from pipeline.errors import BadSettings, CannotRun
@@ -25,6 +21,7 @@ from pipeline.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pipeline.config.schema import Config
     from pipeline.label_studio.push import PushReport
 
 NAME = "push"
@@ -46,20 +43,23 @@ EXAMPLES = examples(
 )
 
 
+@with_settings(
+    ("url", "project"),
+    FILES,
+    ("token_file", "review_below"),
+    GROUND_TRUTH,
+    ("region", "endpoint_url"),
+)
 def command(
-    url: Annotated[str | None, option("url", "URL")] = None,
-    project: Annotated[int | None, option("project", "N")] = None,
+    *,
+    chosen: Config,
+    given: Given,
     create: Annotated[
         str | None,
         typer.Option(
             metavar="TITLE", help="Make the project, unless there is one with this title."
         ),
     ] = None,
-    output: OutputFile = None,
-    state: StateFile = None,
-    token_file: Annotated[str | None, option("token_file", "FILE")] = None,
-    review_below: Annotated[float | None, option("review_below", "SCORE")] = None,
-    ground_truth: Annotated[str | None, option("ground_truth", "FILE")] = None,
     again: Annotated[
         bool, typer.Option("--again", help="Look every task up, also those pushed before.")
     ] = False,
@@ -67,9 +67,6 @@ def command(
         bool,
         typer.Option("--switch-version", help="Let the project show a new model_version."),
     ] = False,
-    region: Annotated[str | None, option("region", "NAME")] = None,
-    endpoint_url: Annotated[str | None, option("endpoint_url", "URL")] = None,
-    config: ConfigFile = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what is wrong.")] = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print the counts as one line of JSON on stdout.")
@@ -85,20 +82,8 @@ def command(
     Exit codes: 0 every task is there; 1 the server refused some, the others are there; 2 it can't
     push, or can't go on; 130 or 143 interrupted. After 2, 130 and 143 the same command goes on.
     """
-    if create is not None and project is not None:
+    if create is not None and "project" in given:
         raise BadSettings("Name either --project or --create, not both.")
-    chosen = settings(
-        config,
-        output=output,
-        state=state,
-        url=url,
-        project=project,
-        token_file=token_file,
-        review_below=review_below,
-        ground_truth=ground_truth,
-        region=region,
-        endpoint_url=endpoint_url,
-    )
     from pipeline.label_studio.push import Order, Push
     from pipeline.monitoring.progress import style_for
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import ConfigFile, examples, option, page_file, settings
+from pipeline.cli.flags import GROUND_TRUTH, with_settings
+from pipeline.cli.options import examples, page_file
+
+if TYPE_CHECKING:
+    from pipeline.config.schema import Config
 
 NAME = "quality"
 EXAMPLES = examples(
@@ -17,8 +21,10 @@ EXAMPLES = examples(
 )
 
 
+@with_settings(GROUND_TRUTH)
 def command(
-    ground_truth: Annotated[str | None, option("ground_truth", "FILE")] = None,
+    *,
+    chosen: Config,
     depth: Annotated[
         int, typer.Option(min=0, metavar="N", help="How many folders of a key are its prefix.")
     ] = 1,
@@ -26,7 +32,6 @@ def command(
         Path | None,
         typer.Option(metavar="FILE", help="Write one page with plots, which needs nothing else."),
     ] = None,
-    config: ConfigFile = None,
     json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
     """Measure the predictions against the reviewers' corrections.
@@ -36,7 +41,7 @@ def command(
     the truth, and the score below which 95 % of the errors were. Only reviews count, never what
     was taken without one.
     """
-    path = Path(settings(config, ground_truth=ground_truth).label_studio.ground_truth)
+    path = Path(chosen.label_studio.ground_truth)
     from pipeline.ground_truth.record import read_ground_truth
     from pipeline.quality.metrics import as_facts, measure
 

@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli.flags import FILES, with_settings
 from pipeline.cli.options import (
-    ConfigFile,
-    OutputFile,
-    StateFile,
     examples,
     page_file,
     say,
-    settings,
 )
 
 if TYPE_CHECKING:
@@ -31,9 +28,10 @@ EXAMPLES = examples(
 )  # fmt: skip
 
 
+@with_settings(FILES)
 def command(
-    output: OutputFile = None,
-    state: StateFile = None,
+    *,
+    chosen: Config,
     run: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Which run. [default: the last one]")
     ] = None,
@@ -41,7 +39,6 @@ def command(
         Path | None,
         typer.Option(metavar="FILE", help="The page. [default: OUTPUT with .report.html]"),
     ] = None,
-    config: ConfigFile = None,
 ) -> None:
     """Write one page about a run: what happened, what held it back, what failed, what to look at.
 
@@ -50,7 +47,6 @@ def command(
     nothing else, and nobody else may read it. Recordings that were pushed are linked to their
     tasks where Label Studio can be asked: with LABEL_STUDIO_URL and a token, as for `push`.
     """
-    chosen = settings(config, output=output, state=state)
     from pipeline.files import replacing
     from pipeline.report.page import page
     from pipeline.report.run_record import read_record

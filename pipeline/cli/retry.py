@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import ConfigFile, OutputFile, StateFile, examples, settings
+from pipeline.cli.flags import FILES, with_settings
+from pipeline.cli.options import examples
 from pipeline.errors import StateUnusable
+
+if TYPE_CHECKING:
+    from pipeline.config.schema import Config
 
 NAME = "retry"
 EXAMPLES = examples(
@@ -19,21 +23,20 @@ EXAMPLES = examples(
 )
 
 
+@with_settings(FILES)
 def command(
-    output: OutputFile = None,
-    state: StateFile = None,
+    *,
+    chosen: Config,
     reason: Annotated[
         list[str] | None,
         typer.Option(metavar="CLASS", help="Only what failed for this reason; repeatable."),
     ] = None,
-    config: ConfigFile = None,
 ) -> None:
     """Put failed recordings back, so that the next run transcribes them again.
 
     Each gets a new job, under a new name, which is paid for. The reasons are those that `run`,
     `status` and the failures file name.
     """
-    chosen = settings(config, output=output, state=state)
     from pipeline.state.reader import read_state
     from pipeline.state.run_state import open_state
 

@@ -10,22 +10,29 @@ import msgspec
 import typer
 
 from pipeline import __version__
+from pipeline.cli.flags import (
+    AWS,
+    BUDGET,
+    EVENTS,
+    FILES,
+    JOBS,
+    LIMITS,
+    MONITORING,
+    SELECTION,
+    with_settings,
+)
 from pipeline.cli.options import (
     CANNOT_RUN,
-    ConfigFile,
-    Log,
     ManifestFile,
-    OutputFile,
-    StateFile,
-    Task,
     examples,
-    option,
     say,
-    settings_of_a_run,
 )
 from pipeline.cli.place import parse_source
 from pipeline.cli.services import interruptible, services
-from pipeline.config.schema import SETTINGS, Monitoring
+from pipeline.config.schema import (
+    Config,  # the flags are made from the annotations
+    Monitoring,
+)
 from pipeline.errors import BudgetSpent, CannotRun
 from pipeline.logs import ERROR, INFO, WARNING, event, is_json
 from pipeline.naming import S3Uri, group_tag
@@ -73,30 +80,13 @@ EXAMPLES = examples(
 )
 
 
+@with_settings(FILES, JOBS, SELECTION, LIMITS, AWS, EVENTS, BUDGET, MONITORING)
 def command(
+    *,
     source: Annotated[
         str, typer.Argument(metavar="SOURCE", help="s3://bucket/prefix, or a folder.")
     ],
-    output: OutputFile = None,
-    state: StateFile = None,
-    results: Annotated[str | None, option("results", "S3URI")] = None,
-    language: Annotated[str | None, option("language", "CODE")] = None,
-    task: Task = None,
-    vocabulary: Annotated[str | None, option("vocabulary", "NAME")] = None,
-    include: Annotated[list[str] | None, option("include", "GLOB")] = None,
-    exclude: Annotated[list[str] | None, option("exclude", "GLOB")] = None,
-    max_in_flight: Annotated[int | None, option("max_in_flight", "N")] = None,
-    start_rate: Annotated[float | None, option("start_rate", "N")] = None,
-    workers: Annotated[int | None, option("workers", "N")] = None,
-    list_parallel: Annotated[int | None, option("list_parallel", "N")] = None,
-    profile: Annotated[str | None, option("profile", "NAME")] = None,
-    region: Annotated[str | None, option("region", "NAME")] = None,
-    endpoint_url: Annotated[str | None, option("endpoint_url", "URL")] = None,
-    events: Annotated[str | None, option("events", "URL")] = None,
-    limit: Annotated[int | None, option("limit", "N")] = None,
-    until: Annotated[str | None, option("until", "TIME")] = None,
-    max_hours: Annotated[float | None, option("max_hours", "N")] = None,
-    max_cost: Annotated[float | None, option("max_cost", "AMOUNT")] = None,
+    chosen: Config,
     manifest: ManifestFile = None,
     rebuild_output: Annotated[
         bool,
@@ -106,11 +96,6 @@ def command(
         bool,
         typer.Option("--rebuild-state", help="Set a damaged state file aside, then the same."),
     ] = False,
-    log_format: Log = None,
-    metrics_port: Annotated[int | None, option("metrics_port", "N")] = None,
-    metrics_file: Annotated[str | None, option("metrics_file", "FILE")] = None,
-    heartbeat_file: Annotated[str | None, option("heartbeat_file", "FILE")] = None,
-    config: ConfigFile = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what failed.")] = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print the summary as one line of JSON on stdout.")
@@ -125,8 +110,6 @@ def command(
     can't run; 3 --limit, --until, --max-hours or --max-cost ended it with work left; 130 or 143
     interrupted. After 3, 130 and 143 the same command goes on.
     """
-    flags = {name: value for name, value in locals().items() if name in SETTINGS}
-    chosen = settings_of_a_run(config, quiet=quiet, kind=task, **flags)
     from pipeline.monitoring.progress import style_for
     from pipeline.recordings.manifest_file import parse_place
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import ConfigFile, OutputFile, StateFile, examples, settings
+from pipeline.cli.flags import FILES, with_settings
+from pipeline.cli.options import examples
 from pipeline.errors import BadSettings
+
+if TYPE_CHECKING:
+    from pipeline.config.schema import Config
 
 NAME = "status"
 EXAMPLES = examples(
@@ -19,7 +23,9 @@ EXAMPLES = examples(
 _SECONDS = 2.0
 
 
+@with_settings(FILES)
 def command(
+    *,
     seconds: Annotated[
         float | None,
         typer.Argument(
@@ -30,9 +36,7 @@ def command(
             show_default=False,
         ),
     ] = None,
-    output: OutputFile = None,
-    state: StateFile = None,
-    config: ConfigFile = None,
+    chosen: Config,
     watch: Annotated[
         bool, typer.Option("--watch", help="Look again every few seconds, until the run ends.")
     ] = False,
@@ -48,7 +52,7 @@ def command(
         raise BadSettings(f"SECONDS ({seconds:g}) goes with --watch: status --watch {seconds:g}")
     from pipeline.monitoring.status import follow, status
 
-    path = settings(config, output=output, state=state).state_path
+    path = chosen.state_path
     if watch:
         follow(path, seconds or _SECONDS, typer.echo, json=json)
     else:

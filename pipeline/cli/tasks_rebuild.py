@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from pipeline.cli.options import ConfigFile, Log, Task, examples, option, settings_of_a_run
+from pipeline.cli.flags import AWS, with_settings
+from pipeline.cli.options import examples
 from pipeline.cli.run import Order, complete, report
 from pipeline.errors import BadSettings
 from pipeline.naming import S3Uri, group_tag, parse_s3_uri
@@ -30,24 +31,21 @@ EXAMPLES = examples(
 )
 
 
+@with_settings(
+    ("state", "kind", "results"),
+    AWS,
+    ("log_format",),
+    state=typer.Option(
+        metavar="FILE", help="The state file of the run. [default: tasks.jsonl.state]"
+    ),
+)
 def command(
-    task: Task = None,
+    *,
+    chosen: Config,
     output: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="The new tasks. [default: the run's name with KIND]"),
     ] = None,
-    state: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE", help="The state file of the run. [default: tasks.jsonl.state]"
-        ),
-    ] = None,
-    results: Annotated[str | None, option("results", "S3URI")] = None,
-    profile: Annotated[str | None, option("profile", "NAME")] = None,
-    region: Annotated[str | None, option("region", "NAME")] = None,
-    endpoint_url: Annotated[str | None, option("endpoint_url", "URL")] = None,
-    log_format: Log = None,
-    config: ConfigFile = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what failed.")] = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print the summary as one line of JSON on stdout.")
@@ -60,17 +58,6 @@ def command(
     file of their own (FILE.state), so a second time adds only what is new, and an interruption
     is gone on with; the run's own files are only read.
     """
-    chosen = settings_of_a_run(
-        config,
-        quiet=quiet,
-        state=state,
-        results=results,
-        kind=task,
-        profile=profile,
-        region=region,
-        endpoint_url=endpoint_url,
-        log_format=log_format,
-    )
     from pipeline.monitoring.progress import style_for
 
     with _read(chosen) as earlier:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import ConfigFile, examples, option, settings
+from pipeline.cli.flags import AWS, GROUND_TRUTH, with_settings
+from pipeline.cli.options import examples
 from pipeline.cli.services import interruptible, services
 from pipeline.errors import BadSettings
 from pipeline.text import printable
@@ -40,16 +41,16 @@ APPLY_EXAMPLES = examples(
 _SHOWN = 20
 
 
+@with_settings(GROUND_TRUTH, ("language",))
 def build(
-    ground_truth: Annotated[str | None, option("ground_truth", "FILE")] = None,
+    *,
+    chosen: Config,
     table: Annotated[
         Path, typer.Option(metavar="FILE", help="The table; its rows stay as they are.")
     ] = Path("vocabulary.txt"),
-    language: Annotated[str | None, option("language", "CODE")] = None,
     least: Annotated[
         int, typer.Option(metavar="N", help="Corrections that make an entry.", min=1)
     ] = 2,
-    config: ConfigFile = None,
 ) -> None:
     """Write a table of the phrases that reviewers corrected most, for a person to look through.
 
@@ -58,7 +59,6 @@ def build(
     them through: delete what is no name or term, and mend how it is written (DisplayAs). What was
     deleted does not come back: FILE.offered remembers it.
     """
-    chosen = settings(config, ground_truth=ground_truth, language=language)
     code = one_language(chosen)
     from pipeline.files import replacing
     from pipeline.ground_truth.record import read_ground_truth
@@ -151,12 +151,16 @@ def one_language(config: Config) -> str:
     return language
 
 
+@with_settings(
+    ("vocabulary", "language"),
+    AWS,
+    vocabulary=typer.Option(
+        "--name", metavar="NAME", help="The vocabulary's name. [default: the setting]"
+    ),
+)
 def apply(
+    *,
     table: Annotated[Path, typer.Argument(metavar="TABLE", help="The table, looked through.")],
-    name: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="The vocabulary's name. [default: the setting]"),
-    ] = None,
     upload: Annotated[
         str | None,
         typer.Option(
@@ -164,28 +168,16 @@ def apply(
             help="s3://bucket/prefix/ where the service reads the table. [default: --results]",
         ),
     ] = None,
-    language: Annotated[str | None, option("language", "CODE")] = None,
+    chosen: Config,
     minutes: Annotated[
         float, typer.Option(metavar="N", help="How long to wait for the service.", min=0.05)
     ] = 30.0,
-    profile: Annotated[str | None, option("profile", "NAME")] = None,
-    region: Annotated[str | None, option("region", "NAME")] = None,
-    endpoint_url: Annotated[str | None, option("endpoint_url", "URL")] = None,
-    config: ConfigFile = None,
 ) -> None:
     """Create or update the service's custom vocabulary from a table, and wait until it is READY.
 
     The table is checked first, put at S3URI/NAME.txt and named to the service. A vocabulary that
     holds the same already is left alone. The next run with --vocabulary NAME uses it.
     """
-    chosen = settings(
-        config,
-        language=language,
-        vocabulary=name,
-        profile=profile,
-        region=region,
-        endpoint_url=endpoint_url,
-    )
     wanted = _wanted(chosen, table, upload or chosen.output.results)
     import asyncio
 

@@ -116,4 +116,4 @@ def test_a_wrong_secret_is_told_as_one(check):
 
     assert code == 2
     assert lines["credentials"]["verdict"] == "problem"
-    assert "the secret key is wrong" in lines["credentials"]["said"]
+    assert "the secret key is wrong" in lines["credentials"]["message"]

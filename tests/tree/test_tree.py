@@ -59,7 +59,9 @@ def nodes(kind: type | tuple[type, ...], *folders: str) -> Iterator[tuple[str, a
 def is_a_command(function: ast.AST) -> bool:
     """Whether the signature is a command's flags, one a line."""
     assert isinstance(function, Function)
-    return any("Annotated" in ast.dump(each) for each in function.args.args if each.annotation)
+    return any(
+        "Annotated" in ast.dump(each) for each in function.args.kwonlyargs if each.annotation
+    )
 
 
 def lines(node: ast.AST) -> int:

@@ -1,0 +1,179 @@
+"""The flags of settings, made from their schema, and the settings that a command is given.
+
+    @with_settings(FILES, AWS)
+    def command(source: Source, *, chosen: Config, quiet: Quiet = False) -> None: ...
+
+has a flag for each setting of these groups, and `--config`, where `chosen` stands. Their help, type
+and bounds are the schema's; what the command gets is the whole of flags, environment and file.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+
+from pipeline.config.loading import ENVIRONMENT, resolve
+from pipeline.config.schema import SECTIONS, SETTINGS, Config, LogFormat, describe
+from pipeline.logs import begin_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+FILES = ("output", "state")
+JOBS = ("results", "language", "kind", "vocabulary")
+SELECTION = ("include", "exclude")
+LIMITS = ("max_in_flight", "start_rate", "workers", "list_parallel")
+AWS = ("profile", "region", "endpoint_url")
+EVENTS = ("events",)
+BUDGET = ("limit", "until", "max_hours", "max_cost")
+MONITORING = ("log_format", "metrics_port", "metrics_file", "heartbeat_file")
+LABEL_STUDIO = ("url", "project", "token_file")
+GROUND_TRUTH = ("ground_truth",)
+
+Given = frozenset[str] | set[str]
+
+_FLAGS = {"kind": "--task", "price_per_minute": "--price"}
+_METAVARS = {
+    **dict.fromkeys(("output", "state", "ground_truth", "token_file"), "FILE"),
+    **dict.fromkeys(("metrics_file", "heartbeat_file"), "FILE"),
+    **dict.fromkeys(("endpoint_url", "events", "url"), "URL"),
+    **dict.fromkeys(("profile", "region", "vocabulary"), "NAME"),
+    **dict.fromkeys(("include", "exclude"), "GLOB"),
+    "results": "S3URI",
+    "language": "CODE",
+    "kind": "KIND",
+    "log_format": "text|json",
+    "until": "TIME",
+    "max_cost": "AMOUNT",
+    "price_per_minute": "PRICE",
+    "review_below": "SCORE",
+}
+_ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", metavar="FILE", help="Settings as TOML; config.example.toml has all of them."
+    ),
+]
+
+
+def with_settings(
+    *groups: tuple[str, ...], **replaced: Any
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A command that has these settings' flags, and is handed the settings as `chosen`.
+
+    One that has a parameter `given` gets the names of the settings that a flag gave.
+
+    Args:
+        groups: names of settings.
+        replaced: settings whose flag has another name or help here, as typer's Option.
+    """
+    names = [name for group in groups for name in group]
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        parameters = [_resolved(each, command) for each in inspect.signature(command).parameters]
+        flags = list(_expanded(parameters, names, replaced))
+
+        def with_flags(**given: Any) -> None:
+            settings = {name: given.pop(name) for name in names}
+            chosen = _settings(given.pop("config"), settings, quiet=bool(given.get("quiet")))
+            command(**dict(_collected(parameters, given, chosen, settings)))
+
+        # No functools.wraps: typer would look through it at the command's own parameters.
+        with_flags.__signature__ = inspect.Signature(flags)  # type: ignore[attr-defined] # read by inspect
+        with_flags.__annotations__ = {each.name: each.annotation for each in flags}
+        with_flags.__doc__ = command.__doc__
+        return with_flags
+
+    return decorate
+
+
+class FlagGroup:
+    """Flags that several commands share, as a dataclass whose fields are annotated for typer.
+
+    A command has them where a parameter of such a class stands, and is handed an instance.
+    """
+
+
+def _resolved(name: str, command: Callable[..., None]) -> inspect.Parameter:
+    known = {"Config": Config, "Given": Given}  # commands import them for types alone
+    hints = get_type_hints(command, localns=known, include_extras=True)
+    return _keyword(name, hints[name], inspect.signature(command).parameters[name].default)
+
+
+def _fields(parameter: inspect.Parameter) -> list[inspect.Parameter]:
+    """The flags of a group; none where the parameter is a flag of its own."""
+    group = parameter.annotation
+    if not (isinstance(group, type) and issubclass(group, FlagGroup)):
+        return []
+    hints = get_type_hints(group, include_extras=True)
+    own = inspect.signature(group).parameters.values()
+    return [_keyword(each.name, hints[each.name], each.default) for each in own]
+
+
+def _expanded(
+    parameters: list[inspect.Parameter], names: list[str], replaced: dict[str, Any]
+) -> Iterator[inspect.Parameter]:
+    """The command's own flags, with those of the settings where `chosen` stands."""
+    for parameter in parameters:
+        if parameter.name == "chosen":
+            yield from (_keyword(name, _flag(name, replaced.get(name)), None) for name in names)
+            yield _keyword("config", _ConfigFile, None)
+        elif parameter.name != "given":
+            yield from _fields(parameter) or [parameter]
+
+
+def _collected(
+    parameters: list[inspect.Parameter],
+    values: dict[str, Any],
+    chosen: Config,
+    settings: dict[str, Any],
+) -> Iterator[tuple[str, Any]]:
+    """What the command is handed, by the names of its own parameters."""
+    for parameter in parameters:
+        name = parameter.name
+        if name == "chosen":
+            yield name, chosen
+        elif name == "given":
+            yield name, {each for each, value in settings.items() if value is not None}
+        elif fields := _fields(parameter):
+            yield name, parameter.annotation(**{each.name: values[each.name] for each in fields})
+        else:
+            yield name, values[name]
+
+
+def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, kind, annotation=annotation, default=default)
+
+
+def _flag(name: str, replaced: Any) -> Any:
+    hint = get_type_hints(SECTIONS[SETTINGS[name]])[name]
+    return Annotated[hint | None, replaced or option(name)]
+
+
+def option(name: str, flag: str = "") -> Any:
+    """The command line option of a setting; its help is the setting's own description."""
+    flag = flag or _FLAGS.get(name) or f"--{name.replace('_', '-')}"
+    metavar = _METAVARS.get(name, "N")
+    return typer.Option(flag, metavar=metavar, help=describe(name), show_default=False)
+
+
+def _settings(config_file: Path | None, flags: dict[str, Any], *, quiet: bool) -> Config:
+    """The settings from flags, environment and file, and a log in the format that they name.
+
+    Complaints about the settings come in that format where the command line or the environment
+    names it. `None` means that a flag was not given.
+    """
+    logs = "log_format" in flags
+    named = flags.get("log_format") or os.environ.get(f"{ENVIRONMENT}LOG_FORMAT")
+    if logs and named == LogFormat.JSON:
+        begin_json(quiet=quiet)
+    file = os.environ.get(f"{ENVIRONMENT}CONFIG")
+    chosen = resolve(flags, os.environ, config_file or (Path(file) if file else None))
+    if logs and chosen.monitoring.log_format is LogFormat.JSON:
+        begin_json(quiet=quiet)
+    return chosen
