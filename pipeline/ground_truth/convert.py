@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import orjson
 
@@ -107,15 +107,13 @@ def file_name(audio: str, suffix: str) -> str:
 def _component(name: str) -> str:
     if name in ("", ".", ".."):
         return "%2E" * len(name) or "%"
-    safe = "".join(c if c.isprintable() and c not in "%\\" else _escaped(c) for c in name)
+    safe = "".join(
+        c if c.isprintable() and c not in "%\\" else quote(c, errors="surrogatepass") for c in name
+    )
     if len(safe.encode()) <= _LONGEST_NAME:
         return safe
     digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
     return f"{safe.encode()[: _LONGEST_NAME - 17].decode(errors='ignore')}%{digest}"
-
-
-def _escaped(character: str) -> str:
-    return "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "surrogatepass"))
 
 
 def _write_manifest(lines: Iterable[GroundTruth], path: Path, recordings: str) -> Path:

@@ -26,7 +26,6 @@ class Project(msgspec.Struct, frozen=True):
     title: str = ""
     label_config: str = ""
     model_version: str | None = ""
-    task_number: int | None = 0
     total_annotations_number: int | None = 0
     parsed_label_config: dict[str, Control] | None = None
 

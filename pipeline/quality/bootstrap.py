@@ -5,8 +5,6 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import msgspec
-
 from pipeline.quality.error_rate import Counts
 
 if TYPE_CHECKING:
@@ -80,20 +78,19 @@ def as_facts(trial: Trial) -> dict[str, Any]:
     """The trial as `--json` prints it."""
     return {
         "recordings": len(trial.recordings),
-        "before": _parts(trial.before),
-        "after": _parts(trial.after),
+        "before": _facts(trial.before),
+        "after": _facts(trial.after),
         "change": {"low": trial.low, "high": trial.high},
         "verdict": trial.verdict,
         "by_recording": [
-            {"audio": each.audio, "before": _parts(each.before), "after": _parts(each.after)}
+            {"audio": each.audio, "before": _facts(each.before), "after": _facts(each.after)}
             for each in trial.recordings
         ],
     }
 
 
-def _parts(counts: Counts) -> dict[str, Any]:
-    facts = msgspec.structs.asdict(counts)
-    return {"rate": counts.rate, "errors": counts.errors, "reference": counts.reference, **facts}
+def _facts(counts: Counts) -> dict[str, Any]:
+    return {"rate": counts.rate, "errors": counts.errors, **counts.facts()}
 
 
 def as_text(trial: Trial, unit: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jiwer
 import msgspec
@@ -46,6 +46,10 @@ class Counts(msgspec.Struct):
         """Errors per unit of the review; it may exceed 1. None where the review has none."""
         return self.errors / self.reference if self.reference else None
 
+    def facts(self) -> dict[str, Any]:
+        """The counts as `--json` prints them."""
+        return {"reference": self.reference, **msgspec.structs.asdict(self)}
+
     def __add__(self, other: Counts) -> Counts:
         return Counts(
             self.hits + other.hits,
@@ -56,10 +60,10 @@ class Counts(msgspec.Struct):
 
 
 class Confusion(NamedTuple):
-    """What was said and what was heard; "" for nothing."""
+    """Words of the review (what was said) and of the prediction (what was heard); "" for none."""
 
-    said: str
-    heard: str
+    reference: str
+    hypothesis: str
 
 
 class Comparison(NamedTuple):
@@ -75,13 +79,13 @@ class Comparison(NamedTuple):
         return self.characters if self.words is None else self.words
 
 
-def compare(said: str, heard: str, language: str | None) -> Comparison:
+def compare(reference: str, hypothesis: str, language: str | None) -> Comparison:
     """Compare a review with its prediction, both normalised, at the least number of errors."""
-    said, heard = normalised(said, language), normalised(heard, language)
-    characters = _counts(jiwer.process_characters(said, heard))
+    texts = normalised(reference, language), normalised(hypothesis, language)
+    characters = _counts(jiwer.process_characters(*texts))
     if not has_words(language):
         return Comparison(None, characters, Counter())
-    aligned = jiwer.process_words(said, heard)
+    aligned = jiwer.process_words(*texts)
     return Comparison(_counts(aligned), characters, Counter(_confusions(aligned)))
 
 
@@ -90,10 +94,10 @@ def _counts(aligned: jiwer.WordOutput | jiwer.CharacterOutput) -> Counts:
 
 
 def _confusions(aligned: jiwer.WordOutput) -> Iterator[Confusion]:
-    said, heard = aligned.references[0], aligned.hypotheses[0]
+    reference, hypothesis = aligned.references[0], aligned.hypotheses[0]
     for chunk in aligned.alignments[0]:
-        ours = said[chunk.ref_start_idx : chunk.ref_end_idx]
-        theirs = heard[chunk.hyp_start_idx : chunk.hyp_end_idx]
+        ours = reference[chunk.ref_start_idx : chunk.ref_end_idx]
+        theirs = hypothesis[chunk.hyp_start_idx : chunk.hyp_end_idx]
         if chunk.type == "substitute":
             yield from map(Confusion, ours, theirs)
         elif chunk.type == "delete":

@@ -157,11 +157,11 @@ def _of_speaker(line: GroundTruth, speaker: str) -> tuple[Comparison, float]:
     """
     segments = [each for each in line.segments if _speaker(each) == speaker]
     deleted = [each for each in line.deleted if _speaker(each) == speaker]
-    heard = sorted(segments + deleted, key=lambda each: (each.start, each.end))
+    predicted = sorted(segments + deleted, key=lambda each: (each.start, each.end))
     return (
         compare(
             " ".join(each.text for each in segments),
-            " ".join(each.predicted or "" for each in heard),
+            " ".join(each.predicted or "" for each in predicted),
             line.language,
         ),
         sum(each.end - each.start for each in segments),
@@ -181,8 +181,8 @@ def as_facts(quality: Quality) -> dict[str, Any]:
         for name, group in quality.groups.items()
     }
     facts["confusions"] = [
-        {"said": said, "heard": heard, "count": count}
-        for (said, heard), count in quality.confusions
+        {"said": words.reference, "heard": words.hypothesis, "count": count}
+        for words, count in quality.confusions
     ]
     del facts["groups"], facts["curve"]
     return facts
@@ -195,10 +195,6 @@ def _facts(stats: QualityStats) -> dict[str, Any]:
         "hours": stats.milliseconds / 3_600_000,
         "wer": stats.words.rate,
         "cer": stats.characters.rate,
-        "words": _parts(stats.words),
-        "characters": _parts(stats.characters),
+        "words": stats.words.facts(),
+        "characters": stats.characters.facts(),
     }
-
-
-def _parts(counts: Counts) -> dict[str, int]:
-    return {"reference": counts.reference, **msgspec.structs.asdict(counts)}

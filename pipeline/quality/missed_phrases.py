@@ -37,8 +37,8 @@ class Missed(NamedTuple):
 class Pair(NamedTuple):
     """What was said and what had been predicted, both as they are written."""
 
-    said: str
-    heard: str
+    reference: str
+    hypothesis: str
 
 
 class _Word(NamedTuple):
@@ -60,9 +60,8 @@ class _Phrase:
 
     def __init__(self) -> None:
         self.written: Counter[str] = Counter()
-        self.heard: Counter[str] = Counter()
+        self.hypotheses: Counter[str] = Counter()
         self.places: list[_Place] = []
-        self.right = 0
 
 
 def reviews(lines: Iterable[GroundTruth], language: str) -> dict[str, GroundTruth]:
@@ -136,7 +135,7 @@ def _chosen(
         if sum(not each <= accounted for each in errors) < least:
             continue
         accounted.update(*errors)
-        heard = tuple(text for text, _ in phrase.heard.most_common(_EXAMPLES))
+        heard = tuple(text for text, _ in phrase.hypotheses.most_common(_EXAMPLES))
         written = max(phrase.written, key=lambda text: (phrase.written[text], text))
         yield Missed(written, len(phrase.places), right[words], heard)
 
@@ -145,11 +144,11 @@ class _Compared:
     """One pair, aligned at the least number of errors."""
 
     def __init__(self, pair: Pair, language: str) -> None:
-        self._tokens = pair.said.split()
-        self._said = list(_words(self._tokens, language))
-        self._heard = normalised(pair.heard, language).split()
-        said = " ".join(word.text for word in self._said)
-        aligned = jiwer.process_words(said, " ".join(self._heard))
+        self._tokens = pair.reference.split()
+        self._reference = list(_words(self._tokens, language))
+        self._hypothesis = normalised(pair.hypothesis, language).split()
+        said = " ".join(word.text for word in self._reference)
+        aligned = jiwer.process_words(said, " ".join(self._hypothesis))
         self._chunks = aligned.alignments[0]
         self._wrong = frozenset(
             at
@@ -160,49 +159,56 @@ class _Compared:
 
     def gather(self, number: int, phrases: defaultdict[tuple[str, ...], _Phrase]) -> None:
         """Note every run of words that begins and ends with a missed one, up to four words."""
-        for first in sorted(self._wrong):
-            for end in range(first + 1, min(first + _LONGEST, len(self._said)) + 1):
-                if end - 1 not in self._wrong or not self._is_one(first, end):
-                    continue
-                words = tuple(word.text for word in self._said[first:end])
-                if len("".join(words)) < _SHORTEST or "".join(words).isdigit():
-                    continue
-                phrase = phrases[words]
-                phrase.written[self._written(first, end)] += 1
-                phrase.heard[self._heard_for(first, end)] += 1
-                phrase.places.append(_Place(number, self._wrong & set(range(first, end))))
+        for first, end in self._bounds():
+            if not {first, end - 1} <= self._wrong or not self._is_one(first, end):
+                continue
+            words = self._words(first, end)
+            if len("".join(words)) < _SHORTEST or "".join(words).isdigit():
+                continue
+            phrase = phrases[words]
+            phrase.written[self._written(first, end)] += 1
+            phrase.hypotheses[self._hypothesis_of(first, end)] += 1
+            phrase.places.append(_Place(number, self._wrong & set(range(first, end))))
 
     def runs(self) -> Iterator[tuple[tuple[str, ...], bool]]:
         """Every run of up to four words, and whether all were heard as they were said."""
-        for first in range(len(self._said)):
-            as_said = True
-            for end in range(first + 1, min(first + _LONGEST, len(self._said)) + 1):
-                as_said = as_said and end - 1 not in self._wrong
-                yield tuple(word.text for word in self._said[first:end]), as_said
+        for first, end in self._bounds():
+            yield self._words(first, end), self._wrong.isdisjoint(range(first, end))
+
+    def _bounds(self) -> Iterator[tuple[int, int]]:
+        count = len(self._reference)
+        for first in range(count):
+            for end in range(first + 1, min(first + _LONGEST, count) + 1):
+                yield first, end
+
+    def _words(self, first: int, end: int) -> tuple[str, ...]:
+        return tuple(word.text for word in self._reference[first:end])
 
     def _is_one(self, first: int, end: int) -> bool:
         """Whether no sentence or clause ends inside, and whole tokens are taken."""
-        tokens = [word.token for word in self._said[first:end]]
+        tokens = [word.token for word in self._reference[first:end]]
         inside = {token for token in tokens if token != tokens[-1]}
-        whole = (first == 0 or self._said[first - 1].token != tokens[0]) and (
-            end == len(self._said) or self._said[end].token != tokens[-1]
+        whole = (first == 0 or self._reference[first - 1].token != tokens[0]) and (
+            end == len(self._reference) or self._reference[end].token != tokens[-1]
         )
         return whole and not any(self._tokens[token][-1] in ".,;:?!…" for token in inside)
 
     def _written(self, first: int, end: int) -> str:
-        return " ".join(self._tokens[self._said[first].token : self._said[end - 1].token + 1])
+        return " ".join(
+            self._tokens[self._reference[first].token : self._reference[end - 1].token + 1]
+        )
 
-    def _heard_for(self, first: int, end: int) -> str:
+    def _hypothesis_of(self, first: int, end: int) -> str:
         """The words that were heard in the place of these."""
-        heard: list[str] = []
+        words: list[str] = []
         for chunk in self._chunks:
             start, stop = max(first, chunk.ref_start_idx), min(end, chunk.ref_end_idx)
             if chunk.type == "insert" and first <= chunk.ref_start_idx < end:
-                heard += self._heard[chunk.hyp_start_idx : chunk.hyp_end_idx]
+                words += self._hypothesis[chunk.hyp_start_idx : chunk.hyp_end_idx]
             elif chunk.type != "delete" and start < stop:
                 shift = chunk.hyp_start_idx - chunk.ref_start_idx
-                heard += self._heard[start + shift : stop + shift]
-        return " ".join(heard)
+                words += self._hypothesis[start + shift : stop + shift]
+        return " ".join(words)
 
 
 def _words(tokens: Sequence[str], language: str) -> Iterator[_Word]:

@@ -110,8 +110,8 @@ def row(name: str, stats: QualityStats) -> tuple[str, ...]:
 def confusions(quality: Quality) -> list[tuple[str, ...]]:
     """What was said, what was heard, how often."""
     return [
-        (printable(said) or _NOTHING, printable(heard) or _NOTHING, f"{count:,}")
-        for (said, heard), count in quality.confusions
+        (*(printable(each) or _NOTHING for each in words), f"{count:,}")
+        for words, count in quality.confusions
     ]
 
 
