@@ -157,9 +157,11 @@ def past_runs(state: StateReader) -> list[PastRun]:
 
 
 def samples(state: StateReader, run: int) -> list[Sample]:
-    """How the run stood over time; a thousand samples at most."""
+    """How the run stood over time; a thousand samples at most, none of an earlier version's."""
     query = "SELECT facts FROM samples WHERE run = ? ORDER BY number"
-    return [_decoded(facts, Sample) for (facts,) in history_rows(state, query, run)]
+    with suppress(msgspec.ValidationError):
+        return [_decoded(facts, Sample) for (facts,) in history_rows(state, query, run)]
+    return []
 
 
 def _decoded(text: str, kind: type[T]) -> T:

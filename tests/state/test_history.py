@@ -91,6 +91,15 @@ def test_what_a_later_version_adds_is_passed_over(path):
         assert samples(state, 1) == [Sample(at=5.0, written=2)]
 
 
+def test_samples_of_an_earlier_version_are_left_out(path):
+    """A sample whose fields were of another kind then is no obstacle to a report."""
+    with begun(path) as state:
+        begin_run(state, Settings())
+        state.change("INSERT INTO samples VALUES (1, 0, ?)", ('{"at":5.0,"cost":0.06}',))
+
+        assert samples(state, 1) == []
+
+
 def test_samples_come_back_in_their_order_without_those_forgotten(path):
     """Thinning keeps the multiples of the step, of this run alone."""
     with begun(path) as state:
