@@ -155,7 +155,7 @@ def _said(past: PastRun) -> dict[str, Any]:
         said = msgspec.json.decode(past.summary or b"", type=dict[str, Any])
     except msgspec.DecodeError:
         return {}
-    if "counts" in said:
+    if isinstance(said.get("counts"), dict):
         return said
     return {name: said[name] for name in ("seconds", "stopped") if name in said} | {"counts": said}
 

@@ -207,6 +207,7 @@ def test_a_summary_of_another_version_is_no_obstacle(path):
             '{"written": 7, "exit_code": 1, "new": {}}',
             '{"written": 7, "exit_code": 1, "cost": 0.06, "failures": {"too long": 1}}',
             '{"written": "many"}',
+            '{"counts": 5}',
             "{",
         ):
             state.change("UPDATE runs SET summary = ?", (summary,))
