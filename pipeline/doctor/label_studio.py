@@ -124,10 +124,10 @@ class LabelStudioChecks:
 def sample(config: Config, bucket: str) -> Survey:
     """What the tasks of a run with these settings need of a project, from one that never was."""
     identified = ("en-US",) if config.transcribe.identifies else ()
-    heard = Transcript("check", "a word", (Segment("a word", 0.0, 1.0),), 2, 1.0, identified)
+    transcript = Transcript("check", "a word", (Segment("a word", 0.0, 1.0),), 2, 1.0, identified)
     job = Job(1, b"", "check", Recording("check.mp3", "", 1))
     maker = TaskMaker(config.tasks.kind, config.model_version)
     survey = Survey()
-    for line in task_lines([maker.line(f"s3://{bucket or 'bucket'}/check.mp3", job, heard)]):
+    for line in task_lines([maker.line(f"s3://{bucket or 'bucket'}/check.mp3", job, transcript)]):
         survey.add(line)
     return survey

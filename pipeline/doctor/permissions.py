@@ -109,7 +109,7 @@ class Permissions:
         return results
 
     async def _untrusted(self, role: str) -> str:
-        """Why the service could not take on the role; "" where it can, or that is not told."""
+        """Why the service could not assume the role; "" where it can, or where that is unknown."""
         try:
             answer = await self._iam.call("GetRole", RoleName=role.rpartition("/")[2])
         except PipelineError:

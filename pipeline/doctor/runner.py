@@ -18,7 +18,7 @@ SECONDS = 30.0
 
 
 class Check(NamedTuple):
-    """One line: its name, and how the finding is come by.
+    """One check: its name, and what makes the finding.
 
     `needed` tells whether a run would wait in vain too where no answer comes.
     """

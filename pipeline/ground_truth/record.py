@@ -90,7 +90,7 @@ def read_ground_truth(path: Path) -> Iterator[GroundTruth]:
     """The lines of the file, one at a time.
 
     Raises:
-        OutputUnusable: there is no such file, or a line is none of ours.
+        OutputUnusable: there is no such file, or a line is not one of ours.
     """
     with opened_ground_truth(path) as file:
         yield from lines_of(file, path)
@@ -114,7 +114,7 @@ def lines_of(file: BinaryIO, path: Path) -> Iterator[GroundTruth]:
     """The lines of the open file, from where it stands.
 
     Raises:
-        OutputUnusable: a line is none of ours.
+        OutputUnusable: a line is not one of ours.
     """
     return (decoded for _, decoded in _each(file, path, _decode))
 
@@ -126,7 +126,7 @@ def each_line(path: Path, decode: Callable[[bytes], Line]) -> Iterator[tuple[byt
     """Each line of the file with its newline, and what it says; none where there is no file.
 
     Raises:
-        OutputUnusable: the file can't be read, or a line is none of ours.
+        OutputUnusable: the file can't be read, or a line is not one of ours.
     """
     if path.exists():
         with _opened(path) as file:

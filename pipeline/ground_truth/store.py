@@ -154,13 +154,13 @@ class Update:
         self._fresh[unit] = (begin, self._spool.tell() - begin)
 
     def commit(self, *, whole: str = "") -> Changes:
-        """Write the file anew, in one step.
+        """Write the file again, in one step.
 
         Args:
             whole: a project of which every task was put; what else the file has of it is dropped.
 
         Raises:
-            OutputUnusable: the file can't be written, or has a line that is none of ours.
+            OutputUnusable: the file can't be written, or has a line that is not one of ours.
         """
         changes = Changes()
         with replacing(self._path) as file:

@@ -70,7 +70,7 @@ def text_grid(line: GroundTruth) -> str:
 
 
 def speaker(segment: Segment) -> str:
-    """Who speaks, on one line; "" where nobody knows."""
+    """Who speaks, on one line; "" where it is unknown."""
     return " ".join(segment.who.split())
 
 

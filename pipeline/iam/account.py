@@ -1,4 +1,4 @@
-"""The account and the machine that parts are found in and made in: IAM, S3, the AWS files."""
+"""The account and the machine that parts are read from and made in: IAM, S3, the AWS files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Account:
-    """The calls that finding and making share; `new_keys` are those made, by their profile."""
+    """The calls that `current` and `apply` share; `new_keys` are those made, by their profile."""
 
     def __init__(self, session: Session, waiting: WaitTimes, profiles: Profiles) -> None:
         self._session = session

@@ -1,4 +1,4 @@
-"""The calls that make a part what it shall be: it is created, or what differs is mended."""
+"""The calls that make a part what it shall be: it is created, or what differs is changed."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ async def _user(account: Account, part: Part, _: Any) -> Any:
 
 
 async def _tags(account: Account, part: Part, wanted: Any) -> Any:
-    """Of the tags that are there those that we set; others are nobody's business here."""
+    """Of the tags that are there those that we set; others are left alone."""
     tags = await account.all(f"List{TAGGED[part.kind]}Tags", "Tags", **named(part))
     return {tag["Key"]: tag["Value"] for tag in tags if tag["Key"] in wanted} or None
 

@@ -156,7 +156,7 @@ def refuse_strangers(changes: Sequence[Change]) -> None:
     """Refuse to take over a role that is there for another service.
 
     Raises:
-        BadSettings: so it is.
+        BadSettings: a role is another service's.
     """
     for change in changes:
         if change.part.kind is not Kind.ROLE or change.before is None:
@@ -186,7 +186,7 @@ def _listed(value: Any) -> list[Any]:
 
 
 def as_text(wanted: Mapping[Part, Any], changes: Sequence[Change]) -> str:
-    """The plan for people: `=` is as it should be, `+` is made, `~` is mended and how."""
+    """The plan for people: `=` is as it should be, `+` is made, `~` is changed and how."""
     changed = {change.part: change for change in changes}
     lines: list[str] = []
     for part in wanted:

@@ -167,7 +167,7 @@ def data_access_policy(scope: Scope) -> Document:
 
 
 def trust_policy(owner: Owner) -> Document:
-    """Who may take on that role: Transcribe, for jobs of this account and region alone.
+    """Who may assume that role: Transcribe, for jobs of this account and region alone.
 
     Without the conditions the service could be made to use it on behalf of another account.
     """

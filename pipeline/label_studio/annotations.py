@@ -33,7 +33,7 @@ class _Region(msgspec.Struct):
     texts: list[str] = []
 
 
-class _Said(msgspec.Struct):
+class _Content(msgspec.Struct):
     """What a list of results says: one box of text, or regions by their id."""
 
     whole: list[str] = []
@@ -61,12 +61,12 @@ def reviews(task: Mapping[str, Any], project: str, people: Mapping[int, str]) ->
 def unreviewed(task: Mapping[str, Any]) -> GroundTruth:
     """The `auto` line of a task of ours, from its first prediction."""
     prediction = next(_dicts(task.get("predictions")), {})
-    said = _said(prediction.get("result"))
+    content = _content(prediction.get("result"))
     return GroundTruth(
         source=AUTO,
-        text=_whole(said, _Said()),
-        segments=_segments(said, {}),
-        **_about(task, said, prediction),
+        text=_whole(content, _Content()),
+        segments=_segments(content, {}),
+        **_about(task, content, prediction),
     )
 
 
@@ -78,14 +78,18 @@ def _review(
 ) -> GroundTruth:
     prediction = annotation.get("prediction")
     prediction = prediction if isinstance(prediction, dict) else {}
-    said = _said(annotation.get("result"))
-    heard = _said(prediction.get("result"))
-    removed = _Said(regions={k: r for k, r in heard.regions.items() if k not in said.regions})
+    content = _content(annotation.get("result"))
+    predicted = _content(prediction.get("result"))
+    removed = _Content(
+        regions={k: r for k, r in predicted.regions.items() if k not in content.regions}
+    )
     return GroundTruth(
         source=REVIEWED,
-        text=_whole(said, heard),
-        segments=_segments(said, heard.regions),
-        predicted=_whole(heard, _Said()) if isinstance(prediction.get("result"), list) else None,
+        text=_whole(content, predicted),
+        segments=_segments(content, predicted.regions),
+        predicted=_whole(predicted, _Content())
+        if isinstance(prediction.get("result"), list)
+        else None,
         deleted=tuple(
             msgspec.structs.replace(each, text="", predicted=each.text)
             for each in _segments(removed, {})
@@ -97,11 +101,13 @@ def _review(
         annotation_id=_number(annotation),
         annotation_uid=_str(annotation.get("unique_id")) or "",
         updated_at=_str(annotation.get("updated_at")) or "",
-        **_about(task, said, prediction),
+        **_about(task, content, prediction),
     )
 
 
-def _about(task: Mapping[str, Any], said: _Said, prediction: Mapping[str, Any]) -> dict[str, Any]:
+def _about(
+    task: Mapping[str, Any], content: _Content, prediction: Mapping[str, Any]
+) -> dict[str, Any]:
     """What a line says of its recording and of the prediction."""
     data = task.get("data")
     data = data if isinstance(data, dict) else {}
@@ -110,26 +116,26 @@ def _about(task: Mapping[str, Any], said: _Said, prediction: Mapping[str, Any]) 
     return {
         "audio": _str(data.get("audio")) or "",
         "job_id": _str(data.get("job_id")) or "",
-        "language": said.language or _str(data.get("language")) or (named and named[1]),
+        "language": content.language or _str(data.get("language")) or (named and named[1]),
         "duration": _seconds(data.get("duration")),
         "score": _finite(prediction.get("score")),
         "model_version": model,
     }
 
 
-def _said(results: Any) -> _Said:
-    said = _Said()
+def _content(results: Any) -> _Content:
+    content = _Content()
     for result in _dicts(results):
         value = result.get("value")
         value = value if isinstance(value, dict) else {}
         name = result.get("from_name")
         if name == TRANSCRIPTION:
-            said.whole += _texts(value.get("text"))
+            content.whole += _texts(value.get("text"))
         elif name == LANGUAGE:
-            said.language = said.language or next(iter(_texts(value.get("choices"))), None)
+            content.language = content.language or next(iter(_texts(value.get("choices"))), None)
         elif name in (SPEAKER, TEXT):
-            _add(said.regions, result, value)
-    return said
+            _add(content.regions, result, value)
+    return content
 
 
 def _add(regions: dict[Any, _Region], result: dict[str, Any], value: dict[str, Any]) -> None:
@@ -148,14 +154,14 @@ def _add(regions: dict[Any, _Region], result: dict[str, Any], value: dict[str, A
         region.texts += _texts(value.get("text"))
 
 
-def _segments(said: _Said, heard: Mapping[Any, _Region]) -> tuple[Segment, ...]:
-    """The regions in the order in which they are heard."""
-    ordered = sorted(said.regions.items(), key=lambda item: item[1].times)
-    return tuple(_segment(region, heard.get(key)) for key, region in ordered)
+def _segments(content: _Content, predicted: Mapping[Any, _Region]) -> tuple[Segment, ...]:
+    """The regions in the order of their times."""
+    ordered = sorted(content.regions.items(), key=lambda item: item[1].times)
+    return tuple(_segment(region, predicted.get(key)) for key, region in ordered)
 
 
-def _segment(region: _Region, heard: _Region | None) -> Segment:
-    before = heard or _Region()
+def _segment(region: _Region, predicted: _Region | None) -> Segment:
+    before = predicted or _Region()
     changed = before.speaker != region.speaker
     return Segment(
         start=region.times[0],
@@ -163,27 +169,27 @@ def _segment(region: _Region, heard: _Region | None) -> Segment:
         speaker=region.speaker,
         channel=region.channel,
         text=_final(region.texts, before.texts),
-        predicted=_final(before.texts, []) if heard else None,
+        predicted=_final(before.texts, []) if predicted else None,
         predicted_speaker=before.speaker if changed else None,
         score=region.score if before.score is None else before.score,
     )
 
 
-def _whole(said: _Said, heard: _Said) -> str:
+def _whole(content: _Content, predicted: _Content) -> str:
     """The whole text: that of the box, or of the segments one after the other."""
-    if said.whole or not said.regions:
-        return _final(said.whole, heard.whole)
-    texts = (segment.text for segment in _segments(said, heard.regions))
+    if content.whole or not content.regions:
+        return _final(content.whole, predicted.whole)
+    texts = (segment.text for segment in _segments(content, predicted.regions))
     return " ".join(text for text in texts if text)
 
 
-def _final(texts: list[str], heard: list[str]) -> str:
+def _final(texts: list[str], predicted: list[str]) -> str:
     """One text of several in a box.
 
     Where a configuration leaves the prediction's text alone in its box, the reviewer's correction
     is added below it: then only what was added counts.
     """
-    added = texts[len(heard) :] if texts[: len(heard)] == heard else []
+    added = texts[len(predicted) :] if texts[: len(predicted)] == predicted else []
     return "\n".join(text.strip() for text in added or texts).strip()
 
 

@@ -135,14 +135,7 @@ class Client:
 
         The ids travel in the address, of which the server reads 16 KB: see `query_size`.
         """
-        query = {
-            "project": str(project),
-            "fields": "task_only",
-            "include": "id,data,total_predictions",
-            "resolve_uri": "false",
-            "page_size": str(_PAGE),
-            "query": job_id_filter(job_ids),
-        }
+        query = _tasks_query(project, "id,data,total_predictions", job_id_filter(job_ids))
         return (await self._get(Page[TaskRow], "tasks", query)).tasks
 
     async def changed_tasks(self, project: int, after: int, since: str) -> Page[Changed]:
@@ -154,14 +147,7 @@ class Client:
             since: a moment as the server writes it: those changed later, which it also says of a
                 task whose annotation was deleted; "" is all with an annotation.
         """
-        query = {
-            "project": str(project),
-            "fields": "task_only",
-            "include": "id,total_annotations",
-            "resolve_uri": "false",
-            "page_size": str(_PAGE),
-            "query": changed_filter(after, since),
-        }
+        query = _tasks_query(project, "id,total_annotations", changed_filter(after, since))
         return await self._get(Page[Changed], "tasks", query)
 
     async def annotated_tasks(self, project: int, ids: Sequence[int]) -> list[dict[str, Any]]:
@@ -252,6 +238,17 @@ class Client:
                 ACCESS_STEP,
             ) from Expired()
         self._access = ""
+
+
+def _tasks_query(project: int, fields: str, conditions: str) -> Query:
+    return {
+        "project": str(project),
+        "fields": "task_only",
+        "include": fields,
+        "resolve_uri": "false",
+        "page_size": str(_PAGE),
+        "query": conditions,
+    }
 
 
 @asynccontextmanager

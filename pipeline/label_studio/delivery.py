@@ -77,7 +77,7 @@ class Deliveries:
     async def complete(
         self, lines: Iterable[TaskLine], show: Callable[[int], None], tell: Callable[[str], None]
     ) -> None:
-        """Send what is not there yet; tasks that need no review are passed over.
+        """Send what is not there yet; tasks that need no review are skipped.
 
         Args:
             lines: the tasks.

@@ -124,7 +124,7 @@ class Pulling:
     async def _annotated(self, ids: list[int]) -> list[dict[str, Any]]:
         """The tasks that the server can give out; one that it can't takes others along with it.
 
-        So it is (1.23) with a lone surrogate in a text, which some program has written.
+        The server (1.23) fails on a lone surrogate in a text, which some program has written.
         """
         try:
             return await self._client.retried(self._client.annotated_tasks, self._project, ids)

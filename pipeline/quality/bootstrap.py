@@ -1,4 +1,4 @@
-"""A vocabulary on trial: the same recordings before and after, held against their reviews; pure."""
+"""Whether a vocabulary helps: the same recordings before and after, against their reviews; pure."""
 
 from __future__ import annotations
 

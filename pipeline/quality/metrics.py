@@ -1,7 +1,7 @@
 """Lines of ground truth ─► figures of how good the predictions were; pure.
 
 Only reviews count: `auto` lines are predictions that nobody has heard, and a review without a
-prediction has nothing to be held against. Where several people reviewed a recording, each review
+prediction has nothing to be compared with. Where several people reviewed a recording, each review
 counts.
 """
 
@@ -93,7 +93,7 @@ def prefix(audio: str, depth: int) -> str:
 
 
 class _Sums:
-    """Figures in the making: what is kept of a line does not hold its text."""
+    """The sums so far: what is kept of a line does not hold its text."""
 
     def __init__(self, depth: int) -> None:
         self._depth = depth

@@ -65,7 +65,7 @@ class _Phrase:
 
 
 def reviews(lines: Iterable[GroundTruth], language: str) -> dict[str, GroundTruth]:
-    """By audio, the newest review in a language that has a prediction to be held against."""
+    """By audio, the newest review in a language that has a prediction to compare it with."""
     found: dict[str, GroundTruth] = {}
     for line in lines:
         usable = line.source == REVIEWED and line.predicted is not None

@@ -1,4 +1,4 @@
-"""What is compared when a transcript is held against its correction; pure.
+"""What is compared of a transcript and its correction; pure.
 
 For every language, in this order:
 
@@ -33,7 +33,7 @@ _OTHERS = re.compile(r"[^\w\s]|_")
 
 
 def has_words(language: str | None) -> bool:
-    """Whether a language's words are told apart by spaces; unknown ones are taken to."""
+    """Whether spaces separate the words of a language, as is assumed of an unknown one."""
     return _code(language) not in NO_SPACES
 
 

@@ -5,7 +5,7 @@ twice: what is new since the last time goes into new shards. A ledger beside the
 it has come; the shards themselves may be moved away.
 
 Each shard is written aside, then noted in the ledger, then given its name. Whatever a crash leaves
-of the last step is done by the next export; what was not noted is written anew.
+of the last step is done by the next export; what was not noted is written again.
 """
 
 from __future__ import annotations

@@ -121,7 +121,7 @@ def _segments(
     text: str,
 ) -> tuple[Segment, ...]:
     """Every word in one segment, by the segments' start."""
-    if not spoken:  # a text of nobody knows when is to be seen nevertheless
+    if not spoken:  # a text without times is still to be seen
         return (Segment(text, 0.0, 0.0),) if text.strip() else ()
     segments = _audio_segments(results, spoken, confidences)
     if not segments:

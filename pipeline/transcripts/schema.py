@@ -29,7 +29,7 @@ NULL = Raw(b"null")
 
 
 class Alternative(Struct, gc=False):
-    """What the service heard, and how sure it is of it."""
+    """One reading of an item, and how sure the service is of it."""
 
     content: str = ""
     confidence: _Share | None = None  # missing on redacted words, null on punctuation of 2018
@@ -128,7 +128,7 @@ class AlternativesSegment(Struct, gc=False):
 
 
 class Results(Struct, gc=False):
-    """All that was heard."""
+    """What the service transcribed."""
 
     transcripts: list[FullText]
     items: list[Item] = []
