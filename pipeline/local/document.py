@@ -6,18 +6,19 @@ times and confidences as strings.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import count, islice
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
+from pipeline.local.recogniser import Versions
+from pipeline.local.request import find, identifies, recognised_as
+from pipeline.local.store import ACCOUNT
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pipeline.local.recogniser import Speech, SpokenWord
-
-Stretch = tuple[float, float, str]
-"""A stretch of speech: start and end in seconds, and the text."""
 
 PAUSE = 0.7
 """Seconds without a word after which a new audio segment begins."""
@@ -26,174 +27,129 @@ MARGIN = 0.08
 """Seconds by which a segment reaches beyond its words, where the neighbours leave room."""
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
-    """What a document says beside the speech.
+class Segment(NamedTuple):
+    """Words of one channel without a long pause; times in seconds."""
 
-    `apart` is whether channels were recognised apart; `identified` is the language that was
-    found, None where the job gave one; `multiple` is whether several languages were looked for;
-    `versions` whether alternatives were.
-    """
-
-    job_name: str
-    account: str
-    apart: bool = False
-    identified: str | None = None
-    multiple: bool = False
-    versions: bool = False
+    start: float
+    end: float
+    text: str
+    words: Sequence[SpokenWord]
 
 
-def document(heading: Heading, speech: Speech) -> bytes:
-    """The transcript as one line of UTF-8 JSON."""
-    words = sorted(speech.words, key=lambda word: (word.start, word.end, word.channel))
-    segments = _segments(words)
+def segments(speech: Speech) -> list[Segment]:
+    """What is said, by the beginnings of the segments."""
+    current: dict[int, list[SpokenWord]] = {}
+    found: list[list[SpokenWord]] = []
+    for word in sorted(speech.words, key=lambda word: (word.start, word.end, word.channel)):
+        words = current.get(word.channel)
+        if words is None or word.start - words[-1].end > PAUSE:
+            words = current[word.channel] = []
+            found.append(words)
+        words.append(word)
+    return [_segment(words, speech.duration) for words in found]
+
+
+def _segment(words: Sequence[SpokenWord], duration: float) -> Segment:
+    last = max(word.end for word in words)
+    end = max(last, min(duration, last + MARGIN))
+    return Segment(max(0.0, words[0].start - MARGIN), end, _text(words), words)
+
+
+def document(request: Mapping[str, Any], speech: Speech) -> bytes:
+    """The transcript of a job's speech as one line of UTF-8 JSON."""
+    found = segments(speech)
     # Segments follow each other in the items too, as they do in the service's documents.
-    ordered = [word for segment in segments for word in segment]
-    items = [_item(number, word, heading) for number, word in enumerate(ordered)]
+    words = [word for segment in found for word in segment.words]
+    items = [{"id": number, **_item(request, word)} for number, word in enumerate(words)]
     results: dict[str, Any] = {
-        **_languages(heading, speech.duration),
-        "transcripts": [{"transcript": _text(ordered)}],
-        **_channel_labels(items, heading, speech.channels),
+        "transcripts": [{"transcript": _text(words)}],
         "items": items,
-        "audio_segments": _audio_segments(segments, heading, speech.duration),
-        **_versions(segments, heading, speech),
+        "audio_segments": _audio_segments(request, found),
     }
+    if identifies(request):
+        results |= _languages(request, speech.duration)
+    if find(request, "Settings.ChannelIdentification"):
+        channels = [_channel(request, number, words) for number in range(speech.channels)]
+        labels = {"number_of_channels": speech.channels, "channels": channels}
+        results["channel_labels"] = labels
+    if find(request, "Settings.ShowAlternatives"):
+        # The best version alone, where the recogniser has no others.
+        best = [Versions(each.start, each.end, (each.text,)) for each in found]
+        results["segments"] = [_alternatives(each) for each in speech.versions or best]
     whole = {
-        "jobName": heading.job_name,
-        "accountId": heading.account,
+        "jobName": request["TranscriptionJobName"],
+        "accountId": ACCOUNT,
         "status": "COMPLETED",
         "results": results,
     }
     return orjson.dumps(whole)
 
 
-def stretches(speech: Speech) -> Iterator[Stretch]:
-    """What is said, by segments, each with the times that its document gives it."""
-    words = sorted(speech.words, key=lambda word: (word.start, word.end, word.channel))
-    for segment in _segments(words):
-        yield (*_bounds(segment, speech.duration), _text(segment))
-
-
-def _bounds(segment: Sequence[SpokenWord], duration: float) -> tuple[float, float]:
-    end = max(word.end for word in segment)
-    return max(0.0, segment[0].start - MARGIN), max(end, min(duration, end + MARGIN))
-
-
-def _versions(
-    segments: Sequence[Sequence[SpokenWord]], heading: Heading, speech: Speech
-) -> dict[str, Any]:
-    """Alternatives, where they were asked for: the best one alone, where nobody has others."""
-    if not heading.versions:
-        return {}
-    best = [(*_bounds(each, speech.duration), (_text(each),)) for each in segments]
-    found = [
-        {
-            "start_time": _seconds(start),
-            "end_time": _seconds(end),
-            "alternatives": [
-                {"transcript": text, "items": [_said(word) for word in text.split()]}
-                for text in texts
-            ],
-        }
-        for start, end, texts in speech.versions or best
-    ]
-    return {"segments": found}
-
-
-def _said(word: str) -> dict[str, str]:
-    return {"type": "pronunciation", "content": word}
-
-
 def _text(words: Iterable[SpokenWord]) -> str:
     return " ".join(word.text for word in words)
 
 
-def _seconds(value: float) -> str:
-    return str(round(value, 3))
+def _times(of: SpokenWord | Segment | Versions) -> dict[str, str]:
+    return {"start_time": str(round(of.start, 3)), "end_time": str(round(of.end, 3))}
 
 
-def _item(number: int, word: SpokenWord, heading: Heading) -> dict[str, Any]:
-    return {
-        "id": number,
-        "type": "pronunciation",
-        "alternatives": [{"confidence": str(round(word.confidence, 3)), "content": word.text}],
-        "start_time": _seconds(word.start),
-        "end_time": _seconds(word.end),
-        **_labels(word, heading),
-    }
-
-
-def _labels(word: SpokenWord, heading: Heading) -> dict[str, str]:
+def _labels(request: Mapping[str, Any], word: SpokenWord) -> dict[str, str]:
     labels = {}
-    if heading.apart:
+    if find(request, "Settings.ChannelIdentification"):
         labels["channel_label"] = f"ch_{word.channel}"
-    if heading.multiple and heading.identified:
-        labels["language_code"] = heading.identified
+    if request.get("IdentifyMultipleLanguages"):
+        labels["language_code"] = recognised_as(request)
     return labels
 
 
-def _segments(words: Sequence[SpokenWord]) -> list[list[SpokenWord]]:
-    """The words in stretches of one channel without a long pause, by their beginning."""
-    open_segments: dict[int, list[SpokenWord]] = {}
-    segments: list[list[SpokenWord]] = []
-    for word in words:
-        current = open_segments.get(word.channel)
-        if current is None or word.start - current[-1].end > PAUSE:
-            current = open_segments[word.channel] = []
-            segments.append(current)
-        current.append(word)
-    return segments
+def _item(request: Mapping[str, Any], word: SpokenWord) -> dict[str, Any]:
+    return {
+        "type": "pronunciation",
+        "alternatives": [{"confidence": str(round(word.confidence, 3)), "content": word.text}],
+        **_times(word),
+        **_labels(request, word),
+    }
 
 
-def _audio_segments(
-    segments: Sequence[Sequence[SpokenWord]], heading: Heading, duration: float
-) -> list[dict[str, Any]]:
-    found = []
-    first = 0
-    for number, words in enumerate(segments):
-        start, end = _bounds(words, duration)
-        found.append(
-            {
-                "id": number,
-                "transcript": _text(words),
-                "start_time": _seconds(start),
-                "end_time": _seconds(end),
-                **_labels(words[0], heading),
-                "items": list(range(first, first + len(words))),
-            }
-        )
-        first += len(words)
-    return found
-
-
-def _channel_labels(
-    items: Sequence[dict[str, Any]], heading: Heading, channels: int
-) -> dict[str, Any]:
-    """The items once more, by channel and without ids, where channels were asked for."""
-    if not heading.apart:
-        return {}
-    labels = [f"ch_{number}" for number in range(channels)]
-    by_channel = [
+def _audio_segments(request: Mapping[str, Any], found: Sequence[Segment]) -> list[dict[str, Any]]:
+    items = count()
+    return [
         {
-            "channel_label": label,
-            "items": [
-                {name: value for name, value in item.items() if name != "id"}
-                for item in items
-                if item["channel_label"] == label
-            ],
+            "id": number,
+            "transcript": segment.text,
+            **_times(segment),
+            **_labels(request, segment.words[0]),
+            "items": list(islice(items, len(segment.words))),
         }
-        for label in labels
+        for number, segment in enumerate(found)
     ]
-    return {"channel_labels": {"number_of_channels": channels, "channels": by_channel}}
 
 
-def _languages(heading: Heading, duration: float) -> dict[str, Any]:
-    if heading.identified is None:
-        return {}
-    if heading.multiple:
-        found = {"language_code": heading.identified, "duration_in_seconds": round(duration, 2)}
+def _channel(
+    request: Mapping[str, Any], number: int, words: Sequence[SpokenWord]
+) -> dict[str, Any]:
+    """The items of one channel once more, without ids."""
+    items = [_item(request, word) for word in words if word.channel == number]
+    return {"channel_label": f"ch_{number}", "items": items}
+
+
+def _alternatives(versions: Versions) -> dict[str, Any]:
+    alternatives = [
+        {
+            "transcript": text,
+            "items": [{"type": "pronunciation", "content": word} for word in text.split()],
+        }
+        for text in versions.texts
+    ]
+    return {**_times(versions), "alternatives": alternatives}
+
+
+def _languages(request: Mapping[str, Any], duration: float) -> dict[str, Any]:
+    code = recognised_as(request)
+    if request.get("IdentifyMultipleLanguages"):
+        found = {"language_code": code, "duration_in_seconds": round(duration, 2)}
         return {"language_codes": [found]}
     return {
-        "language_code": heading.identified,
-        "language_identification": [{"score": "1.0", "code": heading.identified}],
+        "language_code": code,
+        "language_identification": [{"score": "1.0", "code": code}],
     }

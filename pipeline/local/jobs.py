@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import deque
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from pipeline.local import messages
@@ -56,14 +57,16 @@ class Job:
         return str(self.request["TranscriptionJobName"])
 
 
+_number = attrgetter("number")
+
+
 class Jobs:
     """Every job of the account, newest last."""
 
     def __init__(self, quotas: Quotas) -> None:
         self._quotas = quotas
         self._by_name: dict[str, Job] = {}
-        self._by_number: dict[int, Job] = {}
-        self._numbers: dict[JobStatus, list[int]] = {status: [] for status in JobStatus}
+        self._by_status: dict[JobStatus, list[Job]] = {status: [] for status in JobStatus}
         self._queue: deque[Job] = deque()
         self._next = 0
 
@@ -81,8 +84,8 @@ class Jobs:
             self._check_queue(request)
         job = Job(self._next, request, now)
         self._next += 1
-        self._by_name[name] = self._by_number[job.number] = job
-        self._numbers[job.status].append(job.number)
+        self._by_name[name] = job
+        self._by_status[job.status].append(job)
         if free:
             self._begin(job, now)
         else:
@@ -96,20 +99,20 @@ class Jobs:
             raise Refused("LimitExceededConcurrentJobException", messages.QUEUE_FULL)
 
     def _free_slots(self) -> int:
-        return self._quotas.slots - len(self._numbers[JobStatus.IN_PROGRESS])
+        return self._quotas.slots - len(self._by_status[JobStatus.IN_PROGRESS])
 
     def _begin(self, job: Job, now: float) -> None:
         self._move(job, JobStatus.IN_PROGRESS)
         job.started = now
 
     def _move(self, job: Job, status: JobStatus) -> None:
-        self._forget_number(job)
-        insort(self._numbers[status], job.number)
+        self._take_out(job)
+        insort(self._by_status[status], job, key=_number)
         job.status = status
 
-    def _forget_number(self, job: Job) -> None:
-        numbers = self._numbers[job.status]
-        del numbers[bisect_left(numbers, job.number)]
+    def _take_out(self, job: Job) -> None:
+        jobs = self._by_status[job.status]
+        del jobs[bisect_left(jobs, job.number, key=_number)]
 
     def finish(self, job: Job, outcome: Outcome, now: float) -> list[Job]:
         """End a job in progress; returns the queued jobs that begin in its place."""
@@ -142,13 +145,12 @@ class Jobs:
         job = self.get(name)
         if job.status not in ENDED:
             raise bad_request(messages.STILL_RUNNING)
-        self._forget_number(job)
-        del self._by_name[name], self._by_number[job.number]
-        return job
+        self._take_out(job)
+        return self._by_name.pop(name)
 
     def newest_first(self, status: JobStatus | None, below: int | None = None) -> Iterator[Job]:
         """Jobs of one status (None: of all), newest creation first, created before `below`."""
-        numbers = self._numbers[status] if status else list(self._by_number)
-        end = len(numbers) if below is None else bisect_left(numbers, below)
+        jobs = self._by_status[status] if status else list(self._by_name.values())
+        end = len(jobs) if below is None else bisect_left(jobs, below, key=_number)
         for position in range(end - 1, -1, -1):
-            yield self._by_number[numbers[position]]
+            yield jobs[position]

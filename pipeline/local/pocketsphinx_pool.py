@@ -6,21 +6,22 @@ A process that crashes on a file is replaced; the file gets one more try in a fr
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import sys
-from contextlib import suppress
-from dataclasses import asdict
+from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING
+
+import msgspec
 
 import pipeline
 from pipeline.local import messages
-from pipeline.local.recogniser import MediaRefused, MediaSettings, Speech, SpokenWord, Versions
+from pipeline.local.recogniser import Answer, MediaRefused, Task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
+
+    from pipeline.local.recogniser import MediaSettings, Speech
 
 PROGRAM = (
     sys.executable,
@@ -56,7 +57,7 @@ class Worker:
         )
         return cls(process)
 
-    async def ask(self, path: Path, settings: MediaSettings) -> dict[str, Any]:
+    async def ask(self, task: Task) -> Answer:
         """The process's answer about one file.
 
         Raises:
@@ -64,17 +65,15 @@ class Worker:
         """
         assert self._process.stdin
         assert self._process.stdout
-        request = {"path": os.fspath(path), "settings": asdict(settings)}
         try:
-            self._process.stdin.write(json.dumps(request).encode() + b"\n")
+            self._process.stdin.write(msgspec.json.encode(task) + b"\n")
             await self._process.stdin.drain()
             line = await self._process.stdout.readline()
         except (ConnectionError, ValueError):
             raise WorkerCrashed from None
         if not line.endswith(b"\n"):
             raise WorkerCrashed
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+        return msgspec.json.decode(line, type=Answer)
 
     async def end(self) -> None:
         """End the process at once."""
@@ -87,7 +86,7 @@ class Worker:
             await self._process.stdin.wait_closed()
 
 
-class PocketSphinx:
+class PocketSphinx(AbstractAsyncContextManager["PocketSphinx"]):
     """The recogniser of the local cloud; US English, with the model its wheel carries."""
 
     def __init__(self, processes: int = 0, program: Sequence[str] = PROGRAM) -> None:
@@ -97,16 +96,7 @@ class PocketSphinx:
         self._idle: list[Worker] = []
         self._all: set[Worker] = set()
 
-    async def __aenter__(self) -> Self:
-        """Nothing begins before the first file."""
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """End every process, busy or not."""
         await asyncio.gather(*(worker.end() for worker in list(self._all)))
         self._all.clear()
@@ -118,16 +108,20 @@ class PocketSphinx:
         Raises:
             MediaRefused: the file is at fault, or has brought two processes down.
         """
+        answer = Answer(None, messages.INTERNAL_FAILURE)
         async with self._free:
             for _ in range(_TRIES):
                 with suppress(WorkerCrashed):
-                    return _speech(await self._ask(path, settings))
-        raise MediaRefused(messages.INTERNAL_FAILURE)
+                    answer = await self._ask(Task(os.fsencode(path), settings))
+                    break
+        if answer.speech is None:
+            raise MediaRefused(answer.refused)
+        return answer.speech
 
-    async def _ask(self, path: Path, settings: MediaSettings) -> dict[str, Any]:
+    async def _ask(self, task: Task) -> Answer:
         worker = self._idle.pop() if self._idle else await self._start()
         try:
-            answer = await worker.ask(path, settings)
+            answer = await worker.ask(task)
         except BaseException:
             # Crashed, or left in the middle of an answer: no one can use it again.
             self._all.discard(worker)
@@ -154,12 +148,3 @@ def _environment() -> dict[str, str]:
     here = os.fspath(Path(pipeline.__path__[0]).resolve().parent)
     known = os.environ.get("PYTHONPATH")
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (here, known)))}
-
-
-def _speech(answer: dict[str, Any]) -> Speech:
-    if "refused" in answer:
-        raise MediaRefused(answer["refused"])
-    heard = tuple(SpokenWord(*word) for word in answer.pop("words"))
-    found = answer.pop("versions")
-    versions = tuple(Versions(start, end, tuple(texts)) for start, end, texts in found)
-    return Speech(words=heard, versions=versions, **answer)

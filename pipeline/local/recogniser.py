@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from types import TracebackType
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,9 @@ class Versions(NamedTuple):
 class Speech:
     """What was heard in one file.
 
-    `duration` is in seconds; `media_format` is one of the service's eight (mp3, mp4, wav, flac,
-    ogg, amr, webm, m4a) and `sample_rate` is in Hz, both as detected in the file. `channels` is
-    how many were recognised apart (1 for a down-mix). `versions` are there where they were asked
-    for and the recogniser has them.
+    `duration` is in seconds; `media_format` is the service's name of it and `sample_rate` is in
+    Hz, both as detected in the file. `channels` is how many were recognised apart (1 for a
+    down-mix). `versions` are there where they were asked for and the recogniser has them.
     """
 
     words: tuple[SpokenWord, ...]
@@ -72,6 +71,20 @@ class MediaSettings:
     versions: int = 1
 
 
+class Task(NamedTuple):
+    """What a recognising process is asked: the path of a file, as bytes, and the job's settings."""
+
+    path: bytes
+    settings: MediaSettings
+
+
+class Answer(NamedTuple):
+    """What a recognising process says of a file: its speech, or why it was refused."""
+
+    speech: Speech | None
+    refused: str = ""
+
+
 class MediaRefused(Exception):
     """The file can't be transcribed; `reason` becomes the job's FailureReason."""
 
@@ -80,21 +93,11 @@ class MediaRefused(Exception):
         self.reason = reason
 
 
-class Recogniser(Protocol):
-    """Recognises files; opened and closed once, asked by many jobs at a time."""
+class Recogniser(AbstractAsyncContextManager["Recogniser"], Protocol):
+    """Recognises files; opened and closed once, asked by many jobs at a time.
 
-    async def __aenter__(self) -> Self:
-        """Open; may put expensive work off until the first file."""
-        ...
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close at once, whatever is being recognised."""
-        ...
+    Opening may put expensive work off until the first file; closing waits for nothing.
+    """
 
     async def recognise(self, path: Path, settings: MediaSettings) -> Speech:
         """Recognise the file.

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipeline.local import messages
-from pipeline.local.document import Heading, document, stretches
+from pipeline.local.document import document, segments
 from pipeline.local.errors import Refused
 from pipeline.local.jobs import Outcome
 from pipeline.local.phrases import as_shown
@@ -18,10 +18,9 @@ from pipeline.local.request import (
     identifies,
     media_place,
     output_place,
-    recognised_as,
     vocabulary_of,
 )
-from pipeline.local.store import ACCOUNT, transcript_path
+from pipeline.local.store import transcript_path
 from pipeline.local.subtitles import subtitles
 
 if TYPE_CHECKING:
@@ -133,8 +132,8 @@ def _files(job: Job, speech: Speech) -> dict[str, bytes]:
     first = find(job.request, "Subtitles.OutputStartIndex") or 0
     formats = find(job.request, "Subtitles.Formats") or () if speech.words else ()
     return {
-        "json": document(_heading(job), speech),
-        **{each: subtitles(stretches(speech), each, first) for each in formats},
+        "json": document(job.request, speech),
+        **{each: subtitles(segments(speech), each, first) for each in formats},
     }
 
 
@@ -144,15 +143,4 @@ def _settings(job: Job) -> MediaSettings:
         media_format=job.request.get("MediaFormat"),
         sample_rate=job.request.get("MediaSampleRateHertz"),
         versions=find(job.request, "Settings.MaxAlternatives") or 1,
-    )
-
-
-def _heading(job: Job) -> Heading:
-    return Heading(
-        job_name=job.name,
-        account=ACCOUNT,
-        apart=bool(find(job.request, "Settings.ChannelIdentification")),
-        identified=recognised_as(job.request) if identifies(job.request) else None,
-        multiple=bool(job.request.get("IdentifyMultipleLanguages")),
-        versions=bool(find(job.request, "Settings.ShowAlternatives")),
     )

@@ -6,7 +6,6 @@ down takes nothing else with it.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
@@ -16,15 +15,18 @@ from itertools import islice
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+import msgspec
 from pocketsphinx import Decoder, Vad
 
 from pipeline.local import messages
 from pipeline.local.media import RATE, open_media, sound
-from pipeline.local.recogniser import MediaRefused, MediaSettings, Phrase
+from pipeline.local.recogniser import Answer, MediaRefused, Speech, SpokenWord, Task, Versions
 from pipeline.local.utterances import FRAME, Utterance, Utterances
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from pipeline.local.recogniser import MediaSettings, Phrase
 
 _FRAMES_A_SECOND = 100
 _STRICTNESS = 1  # of 0..3 in taking sound for speech: words lost here are lost for good
@@ -35,7 +37,7 @@ _MOST_TRIED = 500  # most of them differ in nothing but how a word is said
 _PRONUNCIATION = re.compile(r"\(\d+\)$")
 
 
-class Ear:
+class Transcriber:
     """The model, loaded when it is first needed, and anew for each other vocabulary."""
 
     def __init__(self) -> None:
@@ -43,9 +45,9 @@ class Ear:
         self._phrases: tuple[Phrase, ...] = ()
         self._tuned_to: int | None = None
         self._wanted = 1
-        self._versions: list[tuple[float, float, list[str]]] = []
+        self._versions: list[Versions] = []
 
-    def listen(self, path: str, settings: MediaSettings) -> dict[str, Any]:
+    def transcribe(self, path: str, settings: MediaSettings) -> Speech:
         """The words of one file, and what was detected in it.
 
         Raises:
@@ -58,30 +60,25 @@ class Ear:
             apart = settings.channel_identification
             channels = [_utterances() for _ in range(media.channels if apart else 1)]
             samples = 0
-            heard = []
+            words: list[SpokenWord] = []
             for pieces in sound(media, apart=apart):
                 samples += len(pieces[0]) // 2
                 for number, piece in enumerate(pieces):
-                    heard += self._words(number, channels[number].feed(piece))
+                    words += self._words(number, channels[number].feed(piece))
             for number, channel in enumerate(channels):
-                heard += self._words(number, channel.finish())
-            return {
-                "words": heard,
-                "duration": samples / RATE,
-                "media_format": media.media_format,
-                "sample_rate": media.sample_rate,
-                "channels": len(channels),
-                "versions": self._versions,
-            }
+                words += self._words(number, channel.finish())
+            return Speech(
+                words=tuple(words),
+                duration=samples / RATE,
+                media_format=media.media_format,
+                sample_rate=media.sample_rate,
+                channels=len(channels),
+                versions=tuple(self._versions),
+            )
 
-    def _words(
-        self, channel: int, utterances: Iterator[Utterance]
-    ) -> list[tuple[str, float, float, float, int]]:
-        return [
-            (text, start, end, confidence, channel)
-            for offset, speech in utterances
-            for text, start, end, confidence in self._recognise(channel, offset, speech)
-        ]
+    def _words(self, channel: int, utterances: Iterator[Utterance]) -> Iterator[SpokenWord]:
+        for offset, speech in utterances:
+            yield from self._recognise(channel, offset, speech)
 
     def _tune(self, channel: int) -> None:
         """Forget the noise of another file or channel: what is heard must not depend on it."""
@@ -94,33 +91,33 @@ class Ear:
                 self._decoder.start_stream()
             self._tuned_to = channel
 
-    def _recognise(
-        self, channel: int, offset: float, speech: bytes
-    ) -> Iterator[tuple[str, float, float, float]]:
+    def _recognise(self, channel: int, offset: float, speech: bytes) -> list[SpokenWord]:
         self._tune(channel)
         self._decoder.start_utt()
         self._decoder.process_raw(speech, no_search=False, full_utt=True)
         self._decoder.end_utt()
-        spoken: list[tuple[str, float, float, float]] = []
+        spoken: list[SpokenWord] = []
         for segment in self._decoder.seg() if self._decoder.hyp() else ():
             if _NOT_A_WORD.match(segment.word):
                 continue
             start = offset + segment.start_frame / _FRAMES_A_SECOND
             end = offset + (segment.end_frame + 1) / _FRAMES_A_SECOND
             text = self._written(_PRONUNCIATION.sub("", segment.word))
-            spoken.append((text, round(start, 3), round(end, 3), min(1.0, max(0.0, segment.prob))))
+            confidence = min(1.0, max(0.0, segment.prob))
+            spoken.append(SpokenWord(text, round(start, 3), round(end, 3), confidence, channel))
         if spoken and self._wanted > 1:
-            self._versions.append((spoken[0][1], spoken[-1][2], self._texts(spoken)))
-        yield from spoken
+            texts = self._texts(spoken)
+            self._versions.append(Versions(spoken[0].start, spoken[-1].end, texts))
+        return spoken
 
-    def _texts(self, spoken: Sequence[tuple[str, float, float, float]]) -> list[str]:
-        """What was heard, and what else it may have been, the likeliest first."""
-        best = " ".join(word for word, *_ in spoken)
+    def _texts(self, spoken: Sequence[SpokenWord]) -> tuple[str, ...]:
+        """What was recognised, and what else it may have been, the likeliest first."""
+        best = " ".join(word.text for word in spoken)
         others = (
             _TAUGHT.sub(lambda match: self._written(match[0]), each.hypstr)
             for each in islice(self._decoder.nbest(), _MOST_TRIED)
         )
-        return list(dict.fromkeys([best, *filter(None, others)]))[: self._wanted]
+        return tuple(dict.fromkeys([best, *filter(None, others)]))[: self._wanted]
 
     def _written(self, word: str) -> str:
         """The word, or the phrase it stands for."""
@@ -156,18 +153,14 @@ def _utterances() -> Utterances:
     return Utterances(detector.frame_bytes, detector.is_speech)
 
 
-def answer(ear: Ear, line: bytes) -> bytes:
-    """One request's answer: the speech, or why the file was refused."""
-    request = json.loads(line)
-    phrases = tuple(Phrase(tuple(said), shown) for said, shown in request["settings"]["phrases"])
-    settings = MediaSettings(**request["settings"] | {"phrases": phrases})
+def answer(transcriber: Transcriber, task: Task) -> Answer:
+    """The speech of one file, or why it was refused."""
     try:
-        found = ear.listen(request["path"], settings)
+        return Answer(transcriber.transcribe(os.fsdecode(task.path), task.settings))
     except MediaRefused as refused:
-        found = {"refused": refused.reason}
+        return Answer(None, refused.reason)
     except OSError:
-        found = {"refused": messages.INPUT_UNREADABLE}
-    return json.dumps(found).encode() + b"\n"
+        return Answer(None, messages.INPUT_UNREADABLE)
 
 
 def _read(lines: BinaryIO, queue: SimpleQueue[bytes]) -> None:
@@ -184,9 +177,10 @@ def main() -> None:
     # Nothing a library prints may come between the answers.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    ear = Ear()
+    transcriber = Transcriber()
     while True:
-        answers.write(answer(ear, queue.get()))
+        task = msgspec.json.decode(queue.get(), type=Task)
+        answers.write(msgspec.json.encode(answer(transcriber, task)) + b"\n")
         answers.flush()
 
 

@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pipeline.local.document import Stretch
-
-FORMATS = ("vtt", "srt")
+    from pipeline.local.document import Segment
 
 
-def subtitles(stretches: Iterable[Stretch], suffix: str, first: int) -> bytes:
+def subtitles(segments: Iterable[Segment], suffix: str, first: int) -> bytes:
     """A file of WebVTT (`vtt`) or SubRip (`srt`); `first` is the number of the first subtitle."""
     mark = "." if suffix == "vtt" else ","
     cues = [
         f"{number}\n{_clock(start, mark)} --> {_clock(end, mark)}\n{escape(text, quote=False)}\n"
-        for number, (start, end, text) in enumerate(stretches, first)
+        for number, (start, end, text, _) in enumerate(segments, first)
     ]
     return "\n".join(["WEBVTT\n", *cues] if suffix == "vtt" else cues).encode()
 

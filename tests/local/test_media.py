@@ -5,8 +5,7 @@ from typing import Any, cast
 import av
 import pytest
 
-from pipeline.local import MediaRefused, MediaSettings
-from pipeline.local import messages as service
+from pipeline.local import MediaRefused, MediaSettings, messages
 from pipeline.local.media import open_media, sound
 
 DETECT = MediaSettings()
@@ -70,7 +69,7 @@ def test_any_other_container_is_an_unsupported_format(tmp_path, container):
         tmp_path / "a.wav", "pcm_s16be" if container == "aiff" else "pcm_s16le", container
     )
 
-    assert heard(path) == service.UNSUPPORTED_FORMAT
+    assert heard(path) == messages.UNSUPPORTED_FORMAT
 
 
 @pytest.mark.parametrize(
@@ -89,7 +88,7 @@ def test_what_is_no_sound_is_not_valid_data(tmp_path, content):
     path = tmp_path / "a.wav"
     path.write_bytes(content)
 
-    assert heard(path) == service.DATA_NOT_VALID
+    assert heard(path) == messages.DATA_NOT_VALID
 
 
 @pytest.mark.parametrize(
@@ -104,7 +103,7 @@ def test_a_file_can_not_make_the_decoder_open_another(tmp_path, write_wav, name,
     write_wav("secret.wav")
     (tmp_path / name).write_text(content)
 
-    assert heard(tmp_path / name) == service.DATA_NOT_VALID
+    assert heard(tmp_path / name) == messages.DATA_NOT_VALID
 
 
 def test_a_name_is_never_a_protocol(tmp_path, write_wav, monkeypatch):
@@ -118,8 +117,8 @@ def test_a_name_is_never_a_protocol(tmp_path, write_wav, monkeypatch):
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
-        ({"media_format": "mp3"}, service.FORMAT_MISMATCH),
-        ({"sample_rate": 8000}, service.SAMPLE_RATE_MISMATCH),
+        ({"media_format": "mp3"}, messages.FORMAT_MISMATCH),
+        ({"sample_rate": 8000}, messages.SAMPLE_RATE_MISMATCH),
         ({"media_format": "wav", "sample_rate": 16000}, None),
     ],
 )
@@ -133,10 +132,10 @@ def test_what_the_job_says_must_agree_with_the_file(write_wav, settings, reason)
 @pytest.mark.parametrize(
     ("shape", "reason"),
     [
-        ({"seconds": 0.49}, service.AUDIO_TOO_SHORT),
-        ({"channels": 3}, service.TOO_MANY_CHANNELS),
-        ({"rate": 7999}, service.BAD_SAMPLE_RATE),
-        ({"rate": 48001}, service.BAD_SAMPLE_RATE),
+        ({"seconds": 0.49}, messages.AUDIO_TOO_SHORT),
+        ({"channels": 3}, messages.TOO_MANY_CHANNELS),
+        ({"rate": 7999}, messages.BAD_SAMPLE_RATE),
+        ({"rate": 48001}, messages.BAD_SAMPLE_RATE),
     ],
 )
 def test_sound_outside_the_services_bounds_is_refused(write_wav, shape, reason):

@@ -9,6 +9,7 @@ import webvtt
 
 import pipeline.local
 from pipeline.local import MediaSettings
+from pipeline.local.document import Segment
 from pipeline.local.pocketsphinx_pool import PocketSphinx
 from pipeline.local.subtitles import subtitles
 
@@ -59,7 +60,9 @@ async def test_silence_has_no_subtitles(opened):
 
 def test_a_subtitle_can_not_be_mistaken_for_markup():
     """What is said is text, whatever it looks like."""
-    made = subtitles([(0.0, 1.5, "a <b> & c"), (3600.0, 3601.0, "d")], "vtt", 0).decode()
+    said = [Segment(0.0, 1.5, "a <b> & c", ()), Segment(3600.0, 3601.0, "d", ())]
+
+    made = subtitles(said, "vtt", 0).decode()
 
     assert made == (
         "WEBVTT\n\n0\n00:00:00.000 --> 00:00:01.500\na &lt;b&gt; &amp; c\n\n"

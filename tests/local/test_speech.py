@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 import pipeline.local
-from pipeline.local import CloudOptions, MediaRefused, MediaSettings, local_cloud
-from pipeline.local import messages as service
+from pipeline.local import CloudOptions, MediaRefused, MediaSettings, local_cloud, messages
 from pipeline.local.pocketsphinx_pool import PocketSphinx, Worker
 from tests.local.conftest import UNHURRIED, connected
 
@@ -55,7 +54,7 @@ async def test_channels_silence_and_broken_files_each_get_their_due():
     assert not isinstance(silence, BaseException)
     assert silence.words == ()
     assert isinstance(broken, MediaRefused)
-    assert broken.reason == service.DATA_NOT_VALID
+    assert broken.reason == messages.DATA_NOT_VALID
 
 
 async def test_what_is_heard_does_not_depend_on_what_was_heard_before():
