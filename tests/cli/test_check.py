@@ -386,6 +386,26 @@ def test_what_the_settings_name_is_looked_at(check, account, changes, verdicts):
     assert [found[n] for n in ("vocabulary", "filter", "model", "KMS key")] == verdicts.split()
 
 
+BY_LANGUAGE = """
+[transcribe]
+language = "auto"
+language_options = ["en-US", "de-DE"]
+[transcribe.vocabularies]
+en-US = "calls"
+de-DE = "anrufe"
+"""
+
+
+def test_what_is_named_for_a_language_must_be_of_that_language(check, account):
+    """Where the language is identified, each vocabulary is looked at for its own one."""
+    with account(answers=described("de-DE")):
+        outcome = check("s3://audio/", *settings_of(check, BY_LANGUAGE), "--json")
+
+    lines = [each for each in outcome.summary["lines"] if each["check"] == "vocabulary"]
+    assert [each["verdict"] for each in lines] == ["problem", "ok"]
+    assert lines[1]["message"] == "anrufe is READY, of de-DE."
+
+
 @pytest.mark.parametrize(
     ("region", "refused", "found"),
     [
