@@ -48,7 +48,7 @@ class Account:
         self.store = store
         self.url = url
         self.jobs = Jobs(options.quotas)
-        self.vocabularies = Vocabularies(options.vocabulary_seconds)
+        self.vocabularies = Vocabularies()
         self.counts = Counts()
         self.signer = Signer()
 

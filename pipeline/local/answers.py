@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from pipeline.local.jobs import Job
 
 _ECHOED = (
+    "Media",
+    "MediaFormat",
+    "MediaSampleRateHertz",
     "JobExecutionSettings",
     "IdentifyLanguage",
     "IdentifyMultipleLanguages",
@@ -21,13 +24,12 @@ _ECHOED = (
     "LanguageIdSettings",
     "Tags",
 )
-_SUMMARISED = ("IdentifyLanguage", "IdentifyMultipleLanguages")
 _DEFAULT_SETTINGS = {"ChannelIdentification": False, "ShowAlternatives": False}
 
 
 def started(job: Job) -> dict[str, Any]:
     """The answer to Start."""
-    return {"TranscriptionJob": {**_head(job, job.status), **_asked(job)}}
+    return {"TranscriptionJob": _head(job, job.status) | _of_request(job, *_ECHOED)}
 
 
 def described(job: Job, uris: Mapping[str, str]) -> dict[str, Any]:
@@ -39,7 +41,7 @@ def described(job: Job, uris: Mapping[str, str]) -> dict[str, Any]:
     return {
         "TranscriptionJob": {
             **_head(job, job.status),
-            **_asked(job),
+            **_of_request(job, *_ECHOED),
             **_present(detected),
             **_language(job),
             "Settings": {**_DEFAULT_SETTINGS, **job.request.get("Settings", {})},
@@ -54,28 +56,26 @@ def summary(job: Job, status: JobStatus) -> dict[str, Any]:
     own = "OutputBucketName" in job.request
     return {
         **_head(job, status),
-        **{name: job.request[name] for name in _SUMMARISED if name in job.request},
+        **_of_request(job, "IdentifyLanguage", "IdentifyMultipleLanguages"),
         **(_language(job) if status in ENDED else {}),
         "OutputLocationType": "CUSTOMER_BUCKET" if own else "SERVICE_BUCKET",
     }
 
 
 def _head(job: Job, status: JobStatus) -> dict[str, Any]:
-    ended = status in ENDED
     values = {
         "TranscriptionJobName": job.name,
         "TranscriptionJobStatus": status.value,
         "LanguageCode": job.request.get("LanguageCode"),
         "CreationTime": job.created,
         "StartTime": job.started,
-        "CompletionTime": job.completed if ended else None,
-        "FailureReason": job.outcome.reason if ended else None,
     }
+    if status in ENDED:
+        values |= {"CompletionTime": job.completed, "FailureReason": job.outcome.reason}
     return _present(values)
 
 
-def _asked(job: Job) -> dict[str, Any]:
-    names = ("Media", "MediaFormat", "MediaSampleRateHertz", *_ECHOED)
+def _of_request(job: Job, *names: str) -> dict[str, Any]:
     return {name: job.request[name] for name in names if name in job.request}
 
 
@@ -90,12 +90,10 @@ def _language(job: Job) -> dict[str, Any]:
 
 
 def _subtitles(job: Job, uris: Mapping[str, str]) -> dict[str, Any]:
-    asked = job.request.get("Subtitles")
-    if not asked:
-        return {}
-    found = [uri for suffix, uri in uris.items() if suffix != "json"]
-    answer = {"OutputStartIndex": 0, **asked, "SubtitleFileUris": found}
-    return {"Subtitles": answer if found else {**asked}}
+    answer = dict(job.request.get("Subtitles", {}))
+    if found := [uri for suffix, uri in uris.items() if suffix != "json"]:
+        answer = {"OutputStartIndex": 0, **answer, "SubtitleFileUris": found}
+    return {"Subtitles": answer} if answer else {}
 
 
 def _present(values: Mapping[str, Any]) -> dict[str, Any]:

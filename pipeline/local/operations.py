@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -98,12 +96,12 @@ class Transcribe:
         return {}
 
     def list_jobs(self, request: Mapping[str, Any], call: int) -> dict[str, Any]:
-        """A page of jobs, newest creation first."""
+        """A page of jobs, newest creation first; a token is the number of the last one."""
         limit = request.get("MaxResults", _PAGE)
         found = list(islice(self._matching(request), limit + 1))
         answer: dict[str, Any] = {"Status": request["Status"]} if "Status" in request else {}
         if len(found) > limit:
-            answer["NextToken"] = _to_token(found[limit - 1][0].number)
+            answer["NextToken"] = str(found[limit - 1][0].number)
         entries = self._distorted(found[:limit], call)
         answer["TranscriptionJobSummaries"] = [answers.summary(*entry) for entry in entries]
         return answer
@@ -111,7 +109,7 @@ class Transcribe:
     def _matching(self, request: Mapping[str, Any]) -> Iterator[tuple[Job, JobStatus]]:
         """The jobs asked for, each with the status in which the listing sees it."""
         status = JobStatus(request["Status"]) if "Status" in request else None
-        below = _from_token(request["NextToken"]) if "NextToken" in request else None
+        below = _number(request["NextToken"]) if "NextToken" in request else None
         part = request.get("JobNameContains", "").lower()
         faults = self._account.options.faults
         source = None if faults.stale_listing else status
@@ -146,12 +144,8 @@ class Transcribe:
                 yield entry
 
 
-def _to_token(number: int) -> str:
-    return base64.urlsafe_b64encode(str(number).encode()).decode()
-
-
-def _from_token(token: str) -> int:
+def _number(token: str) -> int:
     try:
-        return int(base64.urlsafe_b64decode(token))
-    except (binascii.Error, ValueError):
+        return int(token)
+    except ValueError:
         raise bad_request("The NextToken that you provided isn't valid.") from None

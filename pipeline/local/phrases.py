@@ -1,4 +1,4 @@
-"""The table of a custom vocabulary, and what it does to the words that were heard; pure.
+"""The table of a custom vocabulary, and what it does to recognised words; pure.
 
 The rules are those of the service's guide ("Creating a custom vocabulary using a table", "Creating
 a custom vocabulary using a list", "Character sets": English, as this endpoint knows no other).
@@ -10,17 +10,15 @@ import re
 from typing import TYPE_CHECKING
 
 from pipeline.local import messages
-from pipeline.local.recogniser import Phrase
+from pipeline.local.recogniser import Phrase, SpokenWord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from pipeline.local.recogniser import SpokenWord
-
 LARGEST_TABLE = 50 * 1024
 """Bytes of the largest table the service takes."""
 
-_COLUMNS = {"Phrase", "SoundsLike", "IPA", "DisplayAs"}
+_COLUMNS = ["DisplayAs", "IPA", "Phrase", "SoundsLike"]
 _LONGEST = 256
 # A hyphen stands between words; one before the first is known to be refused.
 _ENGLISH = re.compile(r"[a-zA-Z'.]+(-[a-zA-Z'.]+)*")
@@ -38,27 +36,21 @@ class BadTable(Exception):
 def read_table(content: bytes) -> tuple[Phrase, ...]:
     """The phrases of a table: UTF-8, LF, four tab-separated columns in any order.
 
-    `SoundsLike` and `IPA` are passed over, as today's service does.
+    `SoundsLike` and `IPA` are ignored, as today's service does.
 
     Raises:
         BadTable: it is none, or a value is not allowed.
     """
     try:
-        lines = content.decode().split("\n")
+        text = content.decode()
     except UnicodeDecodeError:
         raise BadTable from None
-    columns = lines[0].split("\t")
-    if set(columns) != _COLUMNS or len(columns) != len(_COLUMNS) or "\r" in lines[0]:
+    columns, *rows = [line.split("\t") for line in text.split("\n")]
+    rows = [row for row in rows if row != [""]]
+    if sorted(columns) != _COLUMNS or {len(row) for row in rows} - {len(columns)} or "\r" in text:
         raise BadTable
-    rows = [dict(zip(columns, _values(line), strict=True)) for line in lines[1:] if line]
-    return tuple(_phrase(row["Phrase"], row["DisplayAs"]) for row in rows)
-
-
-def _values(line: str) -> list[str]:
-    values = line.split("\t")
-    if len(values) != len(_COLUMNS) or "\r" in line:
-        raise BadTable
-    return values
+    phrase, shown = columns.index("Phrase"), columns.index("DisplayAs")
+    return tuple(_phrase(row[phrase], row[shown]) for row in rows)
 
 
 def read_list(phrases: Iterable[str]) -> tuple[Phrase, ...]:
@@ -85,13 +77,13 @@ def _spoken(phrase: str) -> Iterator[str]:
             yield part
 
 
-def as_shown(heard: Sequence[SpokenWord], phrases: Sequence[Phrase]) -> tuple[SpokenWord, ...]:
-    """The words with each phrase that was heard as one item, written as its row wants it."""
+def as_shown(words: Sequence[SpokenWord], phrases: Sequence[Phrase]) -> tuple[SpokenWord, ...]:
+    """The words with each phrase that was said as one item, written as its row wants it."""
     by_words = {phrase.words: phrase.shown for phrase in phrases}
     lengths = sorted({len(spoken) for spoken in by_words}, reverse=True)
     found: list[SpokenWord] = []
-    for channel in sorted({word.channel for word in heard}):
-        line = [word for word in heard if word.channel == channel]
+    for channel in sorted({word.channel for word in words}):
+        line = [word for word in words if word.channel == channel]
         while line:
             length = next((n for n in lengths if _said(line[:n]) in by_words), 1)
             found.append(_joined(line[:length], by_words))
@@ -99,13 +91,13 @@ def as_shown(heard: Sequence[SpokenWord], phrases: Sequence[Phrase]) -> tuple[Sp
     return tuple(found)
 
 
-def _said(heard: Sequence[SpokenWord]) -> tuple[str, ...]:
+def _said(words: Sequence[SpokenWord]) -> tuple[str, ...]:
     """Words to compare by: the recogniser writes a letter with its full stop."""
-    return tuple(word.text.lower().rstrip(".") for word in heard)
+    return tuple(word.text.lower().rstrip(".") for word in words)
 
 
-def _joined(heard: Sequence[SpokenWord], by_words: dict[tuple[str, ...], str]) -> SpokenWord:
-    first, last = heard[0], heard[-1]
-    shown = by_words.get(_said(heard), first.text)
-    surest = min(word.confidence for word in heard)
-    return type(first)(shown, first.start, last.end, surest, first.channel)
+def _joined(words: Sequence[SpokenWord], by_words: dict[tuple[str, ...], str]) -> SpokenWord:
+    first, last = words[0], words[-1]
+    shown = by_words.get(_said(words), first.text)
+    confidence = min(word.confidence for word in words)
+    return SpokenWord(shown, first.start, last.end, confidence, first.channel)

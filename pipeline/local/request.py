@@ -10,7 +10,7 @@ from pipeline.local import messages
 from pipeline.local.errors import bad_request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping
 
 _S3_HOST = "amazonaws.com"
 
@@ -25,22 +25,10 @@ class Place:
 
 def find(request: Mapping[str, Any], path: str) -> Any:
     """The value at a dotted path, or None."""
-    return next(found(request, path), None)
-
-
-def found(request: Mapping[str, Any], path: str) -> Iterator[Any]:
-    """The values at a dotted path that are there; `*` in it is each value of a map."""
-    return _values(request, path.split("."))
-
-
-def _values(value: Any, parts: Sequence[str]) -> Iterator[Any]:
-    if not parts:
-        yield value
-    elif parts[0] == "*":
-        for member in (value or {}).values():
-            yield from _values(member, parts[1:])
-    elif parts[0] in (value or {}):
-        yield from _values(value[parts[0]], parts[1:])
+    value: Any = request
+    for name in path.split("."):
+        value = (value or {}).get(name)
+    return value
 
 
 def vocabulary_of(request: Mapping[str, Any]) -> str | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.local import messages
 from pipeline.local.errors import bad_request
-from pipeline.local.request import find, found, identifies, recognised_as
+from pipeline.local.request import find, identifies, recognised_as
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,9 +31,9 @@ _NEEDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("LanguageOptions", _IDENTIFY),
     ("LanguageIdSettings", _IDENTIFY),
 )
-_FILTER_NAMES = ("Settings.VocabularyFilterName", "LanguageIdSettings.*.VocabularyFilterName")
-_MODEL_NAMES = ("ModelSettings.LanguageModelName", "LanguageIdSettings.*.LanguageModelName")
-_OF_ONE_LANGUAGE = ("Settings.VocabularyName", "Settings.VocabularyFilterName", "ModelSettings")
+_FILTER = "Settings.VocabularyFilterName"
+_MODEL = "ModelSettings.LanguageModelName"
+_OF_ONE_LANGUAGE = ("Settings.VocabularyName", _FILTER, "ModelSettings")
 _LACKING = (
     "Settings.ShowSpeakerLabels",
     "ContentRedaction",
@@ -58,17 +58,19 @@ def check_start(request: Mapping[str, Any]) -> None:
         raise bad_request(messages.LOCAL_LANGUAGE)
     _check_language_settings(request)
     _check_content(request)
-    if _any(request, *_FILTER_NAMES):
+    if _named(request, _FILTER):
         raise bad_request(messages.NO_VOCABULARY_FILTER)
-    if _any(request, *_MODEL_NAMES):
+    if _named(request, _MODEL):
         raise bad_request(messages.NO_LANGUAGE_MODEL)
     for path in _LACKING:
         if find(request, path):
             raise bad_request(messages.local_lacks(path))
 
 
-def _any(request: Mapping[str, Any], *paths: str) -> bool:
-    return any(value for path in paths for value in found(request, path))
+def _named(request: Mapping[str, Any], path: str) -> bool:
+    """Whether what `path` ends in is named there, or for one of several languages."""
+    of_each = request.get("LanguageIdSettings", {}).values()
+    return any((find(request, path), *(find(each, path.rpartition(".")[2]) for each in of_each)))
 
 
 def _check_languages(request: Mapping[str, Any]) -> None:
@@ -81,11 +83,11 @@ def _check_languages(request: Mapping[str, Any]) -> None:
 
 def _check_needs(request: Mapping[str, Any]) -> None:
     for path, needed in _NEEDS:
-        if find(request, path) and not _any(request, *needed):
+        if find(request, path) and not any(find(request, each) for each in needed):
             raise bad_request(messages.must_include(path, " or ".join(needed)))
     name, method = "VocabularyFilterName", "VocabularyFilterMethod"
-    named, treated = _any(request, *_FILTER_NAMES), _any(request, f"Settings.{method}")
-    if named != treated:
+    named = _named(request, _FILTER)
+    if named != bool(find(request, f"Settings.{method}")):
         raise bad_request(messages.must_include(*((name, method) if named else (method, name))))
 
 
@@ -94,7 +96,7 @@ def _check_language_settings(request: Mapping[str, Any]) -> None:
     for path in _OF_ONE_LANGUAGE if identifies(request) else ():
         if find(request, path):
             raise bad_request(messages.local_of_one_language(path))
-    if request.get("IdentifyMultipleLanguages") and _any(request, *_MODEL_NAMES):
+    if request.get("IdentifyMultipleLanguages") and _named(request, _MODEL):
         raise bad_request("Multi-language identification doesn't support custom language models.")
 
 

@@ -29,20 +29,26 @@ class VocabularyState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """One vocabulary; `changed` is in seconds since 1970, `reason` why it can't be used, if so."""
+    """One vocabulary; `reason` is why it can't be used, if so. Times are in seconds since 1970."""
 
     name: str
     language: str
     phrases: tuple[Phrase, ...]
     changed: float
+    pending_until: float
     reason: str | None = None
+
+    def state(self, now: float) -> VocabularyState:
+        """Where it stands at `now`."""
+        if now < self.pending_until:
+            return VocabularyState.PENDING
+        return VocabularyState.FAILED if self.reason else VocabularyState.READY
 
 
 class Vocabularies:
-    """Every vocabulary of the account; each is PENDING for `seconds` after a change."""
+    """Every vocabulary of the account."""
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+    def __init__(self) -> None:
         self._by_name: dict[str, Vocabulary] = {}
 
     def create(self, vocabulary: Vocabulary) -> None:
@@ -63,8 +69,7 @@ class Vocabularies:
         Raises:
             Refused: there is none, or it is still being processed.
         """
-        known = self.get(vocabulary.name)
-        if self.state(known, vocabulary.changed) is VocabularyState.PENDING:
+        if self.get(vocabulary.name).state(vocabulary.changed) is VocabularyState.PENDING:
             raise Refused("ConflictException", messages.LOCAL_VOCABULARY_PENDING)
         self._by_name[vocabulary.name] = vocabulary
 
@@ -87,12 +92,6 @@ class Vocabularies:
         """
         del self._by_name[self.get(name).name]
 
-    def state(self, vocabulary: Vocabulary, now: float) -> VocabularyState:
-        """Where it stands at `now`."""
-        if now < vocabulary.changed + self._seconds:
-            return VocabularyState.PENDING
-        return VocabularyState.FAILED if vocabulary.reason else VocabularyState.READY
-
     def in_order(self) -> list[Vocabulary]:
         """All of them, by name."""
         return sorted(self._by_name.values(), key=lambda each: each.name)
@@ -104,7 +103,7 @@ class Vocabularies:
             Refused: there is none of that name, it is not READY, or of another language.
         """
         vocabulary = self.get(name)
-        if self.state(vocabulary, now) is not VocabularyState.READY:
+        if vocabulary.state(now) is not VocabularyState.READY:
             raise bad_request(messages.LOCAL_VOCABULARY_NOT_READY)
         if vocabulary.language != language:
             raise bad_request(messages.LOCAL_VOCABULARY_LANGUAGE)

@@ -99,7 +99,9 @@ class VocabularyOperations:
             reason = bad.reason
         if self._account.options.faults.hits("failed_vocabulary", name):
             reason = messages.VOCABULARY_NOT_VALID
-        return Vocabulary(name, language, phrases, self._account.now(), reason), content
+        now = self._account.now()
+        settled = now + self._account.options.vocabulary_seconds
+        return Vocabulary(name, language, phrases, now, settled, reason), content
 
     def _table(self, uri: str) -> bytes:
         place = media_place(uri)
@@ -112,7 +114,7 @@ class VocabularyOperations:
         return bucket.read(place.key)
 
     def _described(self, vocabulary: Vocabulary) -> dict[str, Any]:
-        state = self._vocabularies.state(vocabulary, self._account.now())
+        state = vocabulary.state(self._account.now())
         answer: dict[str, Any] = {
             "VocabularyName": vocabulary.name,
             "LanguageCode": vocabulary.language,
