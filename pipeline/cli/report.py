@@ -55,14 +55,14 @@ def command(
     kept = (chosen.output_path, chosen.state_path, chosen.failures_path)
     path = page_file(html or chosen.report_path, *kept)
     with read_state(chosen.state_path) as opened:
-        night = read_record(opened, run, time.time())
-    project, tasks = _tasks(chosen, night)
+        record = read_record(opened, run, time.time())
+    project, tasks = _tasks(chosen, record)
     with replacing(path) as file:
-        file.write(page(night, tasks, project).encode())
+        file.write(page(record, tasks, project).encode())
     typer.echo(path)
 
 
-def _tasks(config: Config, night: RunRecord) -> tuple[str, dict[str, str]]:
+def _tasks(config: Config, record: RunRecord) -> tuple[str, dict[str, str]]:
     """The project that the tasks were pushed to, and their addresses as far as it can be asked."""
     import asyncio
 
@@ -70,7 +70,7 @@ def _tasks(config: Config, night: RunRecord) -> tuple[str, dict[str, str]]:
     from pipeline.label_studio.addresses import project_of, task_addresses
 
     project = project_of(config)
-    names = [each.job.name for each in night.worst]
+    names = [each.job.name for each in record.worst]
     if not project:
         return "", {}
     try:

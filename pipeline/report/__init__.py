@@ -1,4 +1,6 @@
 """The report: what the state file remembers of one run, as one page of HTML.
 
-night.py  reads ─► timeline.py  makes curves ─► charts.py  draws ─► page.py  puts together
+`run_record` reads, `timeline` makes curves of it, `plots` and `sentences` say it in figures and
+words, `page` hands them to `templates/report.html`. It may import `monitoring`, `html` and what is
+below them. Read `run_record` first.
 """

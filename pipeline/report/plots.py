@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from html import escape
 from itertools import groupby, pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from pipeline.html.charts import Bar, Frame, bars, curve, plane, plot, stretch
-from pipeline.html.page import table
+from pipeline.html.charts import Bar, Chart, Curve, Stretch
 from pipeline.report import sentences
 from pipeline.report.run_record import BANDS
 from pipeline.report.timeline import bounds, clock, clock_ticks, rates, scale
 from pipeline.text import duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from pipeline.report.run_record import RunRecord
     from pipeline.state.history import Sample
@@ -27,44 +25,50 @@ _MOST_TICKS, _MOST_OF_A_HALF = 7, 4
 _TINTS = {"slots": "slots", "StartTranscriptionJob": "starts"}
 
 
-def slots_figure(night: RunRecord) -> str:
-    """Jobs at the service over time, the slots that were found, and which brake bound."""
-    seen = night.samples
+class Plot(NamedTuple):
+    """A chart, its legend (classes of the style and what they mean), and its figures as a table."""
+
+    legend: Sequence[tuple[str, str]]
+    chart: Chart
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def slots_plot(record: RunRecord) -> Plot:
+    """Jobs at the service over time, the slots that were found, and which limit bound."""
+    seen = record.samples
     begin, end = seen[0].at, seen[-1].at
     place = _places(begin, end)
-    ticks = scale(_HEADROOM * _most_slots(seen, night.facts.limits.max_in_flight), whole=True)
-    top = ticks[-1]
+    ticks = scale(_HEADROOM * _most_slots(seen, record.facts.limits.max_in_flight), whole=True)
     bound = bounds(seen, _MOST_BARS)
-    shades = (
-        stretch(
-            f"bound {_tint(each.brake)}",
-            place(each.begin),
-            place(each.end),
-            f"{sentences.brake_name(each.brake)}, {duration(each.end - each.begin)}",
-        )
-        for each in bound
-    )
-    used = [(place(each.at), each.in_flight / top) for each in seen]
-    frame = Frame(
+    slots = list(_slots(seen, place, ticks[-1]))
+    legend = [("in-use", "jobs at the service")]
+    legend += [("quota", "job slots there are, as far as found")] * bool(slots)
+    legend += [
+        (_TINTS[limit], f"held back by {sentences.limit_name(limit)}, {seconds}")
+        for limit, seconds in sentences.limit_shares(bound)
+    ]
+    chart = Chart(
         "Jobs at the service over time, and the job slots",
         _across(begin, end, _MOST_TICKS),
         _up(ticks),
+        stretches=[
+            Stretch(
+                f"bound {_TINTS[each.limit]}",
+                place(each.begin),
+                place(each.end),
+                f"{sentences.limit_name(each.limit)}, {duration(each.end - each.begin)}",
+            )
+            for each in bound
+        ],
+        curves=[Curve("path", [(place(s.at), s.in_flight / ticks[-1]) for s in seen]), *slots],
     )
-    limits = list(_limits(seen, place, top))
-    legend = [("in-use", "jobs at the service")]
-    legend += [("quota", "job slots there are, as far as found")] * bool(limits)
-    legend += [
-        (_tint(brake), f"held back by {sentences.brake_name(brake)}, {seconds}")
-        for brake, seconds in sentences.brake_shares(bound)
-    ]
     rows = [
         (clock(each.at), f"{each.in_flight:,}", f"{each.slots_found:,}", f"{each.refused_calls:,}")
         for each in _some(seen)
     ]
-    return _figure(
-        legend,
-        plot(frame, [*shades, plane([curve("path", used), *limits])]),
-        table(("Time", "jobs at the service", "slots", "calls refused so far"), rows),
+    return Plot(
+        legend, chart, ("Time", "jobs at the service", "slots", "calls refused so far"), rows
     )
 
 
@@ -79,7 +83,7 @@ def _most_slots(seen: Sequence[Sample], allowed: int) -> float:
     return max([used, 1, *(each for each in found if each <= 2 * max(used, 1))])
 
 
-def _limits(seen: Sequence[Sample], place: Callable[[float], float], top: float) -> Iterable[str]:
+def _slots(seen: Sequence[Sample], place: Callable[[float], float], top: float) -> Iterator[Curve]:
     """The slots there are as steps, where they fit into the plot."""
     for fits, group in groupby(seen, key=lambda each: each.slots_found <= top):
         if not fits:
@@ -89,106 +93,91 @@ def _limits(seen: Sequence[Sample], place: Callable[[float], float], top: float)
             if points:
                 points.append((place(each.at), points[-1][1]))
             points.append((place(each.at), each.slots_found / top))
-        yield curve("quota", points)
+        yield Curve("quota", points)
 
 
-def throughput_figure(night: RunRecord) -> str:
+def throughput_plot(record: RunRecord) -> Plot:
     """Recordings that were written and that failed, per unit of time."""
-    seen = night.samples
+    seen = record.samples
     begin, end = seen[0].at, seen[-1].at
     place = _places(begin, end)
-    found = rates(seen, _MOST_BARS)
-    pairs = list(zip(found.written, found.failed, strict=True))
+    edges, unit, written, failed = rates(seen, _MOST_BARS)
+    pairs = list(zip(written, failed, strict=True))
     ticks = scale(max(map(sum, pairs)))
-    top = ticks[-1]
-    drawn = (
+    bars = [
         Bar(
             place(first),
             place(last) - place(first),
-            (("mark", written / top), ("failed", failed / top)),
-            f"{clock(first)}: {written:,.1f} transcribed and {failed:,.1f} failed a {found.unit}",
+            (("mark", good / ticks[-1]), ("failed", bad / ticks[-1])),
+            f"{clock(first)}: {good:,.1f} transcribed and {bad:,.1f} failed a {unit}",
         )
-        for (first, last), (written, failed) in zip(pairwise(found.edges), pairs, strict=True)
-    )
-    title = f"Recordings a {found.unit} over time"
-    legend = [("done", f"transcribed, a {found.unit}")]
-    if any(found.failed):
-        legend.append(("lost", f"failed, a {found.unit}"))
+        for (first, last), (good, bad) in zip(pairwise(edges), pairs, strict=True)
+    ]
+    legend = [("done", f"transcribed, a {unit}")]
+    legend += [("lost", f"failed, a {unit}")] * any(failed)
+    across = _across(begin, end, _MOST_OF_A_HALF)
     rows = [
         (clock(each.at), f"{each.written:,}", f"{each.failed:,}", f"{each.jobs:,}")
         for each in _some(seen)
     ]
-    return _figure(
+    return Plot(
         legend,
-        plot(Frame(title, _across(begin, end, _MOST_OF_A_HALF), _up(ticks)), bars(drawn)),
-        table(("Time", "transcribed so far", "failed so far", "started so far"), rows),
+        Chart(f"Recordings a {unit} over time", across, _up(ticks), bars),
+        ("Time", "transcribed so far", "failed so far", "started so far"),
+        rows,
     )
 
 
-def durations_figure(night: RunRecord) -> str:
+def durations_plot(record: RunRecord) -> Plot:
     """How many jobs took how long."""
-    width, counts = night.durations.width, night.durations.counts
-    ticks = scale(max(counts), whole=True)
-    each = 1 / len(counts)
+    width, counts = record.durations.width, record.durations.counts
     edges = [sentences.short(n * width) if n else "0" for n in range(len(counts) + 1)]
-    longer = night.durations.longest > width * len(counts)
-    names = [f"{edges[n]} to {edges[n + 1]}" for n in range(len(counts))]
+    names = [f"{first} to {last}" for first, last in pairwise(edges)]
+    most = width * len(counts)
+    longer = record.durations.longest > most
     if longer:
         names[-1] = f"{edges[-2]} and longer"
-    drawn = (
-        Bar(n * each, each, (("mark", count / ticks[-1]),), f"{names[n]}: {count:,} jobs")
-        for n, count in enumerate(counts)
-    )
     step = max(1, -(-len(counts) // 6))
-    most = width * len(counts)
     across = [
-        (n * each, sentences.on_axis(n * width, most))
+        (n / len(counts), sentences.on_axis(n * width, most))
         for n in range(0, len(counts) + (not longer), step)
     ]
     unit = f" ({sentences.clock_parts(most)[0]})" if most >= _MINUTE else ""
+    legend = f"jobs by how long they took{unit}, in steps of {sentences.short(width)}"
     rows = [(name, f"{count:,}") for name, count in zip(names, counts, strict=True) if count]
-    return _figure(
-        [("done", f"jobs by how long they took{unit}, in steps of {sentences.short(width)}")],
-        plot(Frame("How many jobs took how long", across, _up(ticks)), bars(drawn)),
-        table(("Took", "jobs"), rows),
-    )
+    labels = [f"{name}: {count:,} jobs" for name, count in zip(names, counts, strict=True)]
+    chart = _counted("How many jobs took how long", across, counts, labels)
+    return Plot([("done", legend)], chart, ("Took", "jobs"), rows)
 
 
-def confidence_figure(night: RunRecord) -> str:
+def confidence_plot(record: RunRecord) -> Plot:
     """How many recordings have which confidence, from the tenth below the lowest up to 1."""
-    counts = night.confidences
+    counts = record.confidences
     lowest = next(n for n, count in enumerate(counts) if count)
-    first = lowest // (BANDS // 10) * (BANDS // 10)
+    tenth = BANDS // 10
+    first = lowest // tenth * tenth
+    bands = [f"{n / BANDS:.2f} to {(n + 1) / BANDS:.2f}" for n in range(len(counts))]
     shown = counts[first:]
-    ticks = scale(max(shown), whole=True)
-    each = 1 / len(shown)
-    drawn = (
-        Bar(n * each, each, (("mark", count / ticks[-1]),), f"{_band(first + n)}: {count:,}")
-        for n, count in enumerate(shown)
-    )
     across = [
-        (n * each, f"{(first + n) / BANDS:.1f}") for n in range(0, len(shown) + 1, BANDS // 10)
+        (n / len(shown), f"{(first + n) / BANDS:.1f}") for n in range(0, len(shown) + 1, tenth)
     ]
-    rows = [(_band(n), f"{count:,}") for n, count in enumerate(counts) if count]
-    return _figure(
-        [("done", "recordings, by the mean confidence of their words")],
-        plot(Frame("How many recordings have which confidence", across, _up(ticks)), bars(drawn)),
-        table(("Confidence", "recordings"), rows),
-    )
+    rows = [(band, f"{count:,}") for band, count in zip(bands, counts, strict=True) if count]
+    labels = [f"{band}: {count:,}" for band, count in zip(bands[first:], shown, strict=True)]
+    chart = _counted("How many recordings have which confidence", across, shown, labels)
+    legend = "recordings, by the mean confidence of their words"
+    return Plot([("done", legend)], chart, ("Confidence", "recordings"), rows)
 
 
-def _band(number: int) -> str:
-    return f"{number / BANDS:.2f} to {(number + 1) / BANDS:.2f}"
-
-
-def _figure(legend: Iterable[tuple[str, str]], drawn: str, as_table: str) -> str:
-    keys = "".join(
-        f'<li><i class="swatch {style}"></i>{escape(name)}</li>' for style, name in legend
-    )
-    return (
-        f'<figure><ul class="legend">{keys}</ul>{drawn}'
-        f"<details><summary>These figures as a table</summary>{as_table}</details></figure>"
-    )
+def _counted(
+    title: str, across: list[tuple[float, str]], counts: Sequence[int], labels: Sequence[str]
+) -> Chart:
+    """A histogram of bands that are equally wide."""
+    ticks, width = scale(max(counts), whole=True), 1 / len(counts)
+    bars = [
+        Bar(n * width, width, (("mark", count / ticks[-1]),), label)
+        for n, (count, label) in enumerate(zip(counts, labels, strict=True))
+    ]
+    return Chart(title, across, _up(ticks), bars)
 
 
 def _places(begin: float, end: float) -> Callable[[float], float]:
@@ -204,10 +193,6 @@ def _across(begin: float, end: float, most: int) -> list[tuple[float, str]]:
 
 def _up(ticks: Sequence[float]) -> list[tuple[float, str]]:
     return [(each / ticks[-1], f"{each:,.10g}") for each in ticks]
-
-
-def _tint(brake: str) -> str:
-    return _TINTS[brake]
 
 
 def _some(seen: Sequence[Sample]) -> list[Sample]:

@@ -13,35 +13,35 @@ if TYPE_CHECKING:
     from pipeline.report.run_record import Durations, RunRecord
     from pipeline.report.timeline import Bound
 
-_BRAKES = {"slots": "no free job slot", "StartTranscriptionJob": "the start rate"}
+_LIMITS = {"slots": "no free job slot", "StartTranscriptionJob": "the start rate"}
 _UNSURE = 0.8
 _MINUTE, _HOUR = 60, 3_600
 
 
-def headline(night: RunRecord) -> str:
+def headline(record: RunRecord) -> str:
     """What happened, in one sentence."""
-    s = night.facts
+    s = record.facts
     took = duration(s.seconds)
     head = {
         Outcome.CANNOT_RUN: f"The run could not go on after {took}: ",
-        Outcome.UNDER_WAY: f"Under way for {duration(night.moment - night.past.begun)}: ",
+        Outcome.UNDER_WAY: f"Under way for {duration(record.moment - record.past.begun)}: ",
         Outcome.KILLED: f"The run ended after {took} without a word: ",
-    }.get(night.outcome, "")
+    }.get(record.outcome, "")
     within = "" if head else f" in {took}"
-    if not s.counts.written and night.outcome in (Outcome.COMPLETE, Outcome.SOME_FAILED):
-        return _nothing_new(night)
+    if not s.counts.written and record.outcome in (Outcome.COMPLETE, Outcome.SOME_FAILED):
+        return _nothing_new(record)
     parts = [f"{_recordings(s.counts.written)} transcribed{within}"]
     if s.counts.failed:
         parts.append(f"{s.counts.failed:,} failed")
-    if night.outcome is Outcome.UNDER_WAY:
+    if record.outcome is Outcome.UNDER_WAY:
         parts.append(f"{s.counts.in_flight:,} are in flight and {s.counts.pending:,} wait")
     elif left := s.counts.pending + s.counts.in_flight:
         parts.append(f"{left:,} {'is' if left == 1 else 'are'} left for the next run")
     return f"{head}{_joined(parts)}."
 
 
-def _nothing_new(night: RunRecord) -> str:
-    s = night.facts
+def _nothing_new(record: RunRecord) -> str:
+    s = record.facts
     if s.counts.failed:
         return f"Nothing was transcribed, and {s.counts.failed:,} failed."
     if not s.counts.listed:
@@ -61,46 +61,46 @@ def _joined(parts: list[str]) -> str:
     return f"{'; '.join(parts[:1])}; {' and '.join(parts[1:])}"
 
 
-def reason_to_stop(night: RunRecord) -> str:
+def reason_to_stop(record: RunRecord) -> str:
     """Why it ended early, and what to do; "" where it did not."""
-    stopped = night.facts.stopped
-    if night.outcome is Outcome.CANNOT_RUN:
+    stopped = record.facts.stopped
+    if record.outcome is Outcome.CANNOT_RUN:
         return stopped
     again = "Run the same command again; it goes on where this one stopped."
-    if night.outcome is Outcome.OVER_BUDGET:
+    if record.outcome is Outcome.OVER_BUDGET:
         return f"Its budget ({stopped}) was used up. {again}"
-    if night.outcome is Outcome.INTERRUPTED:
+    if record.outcome is Outcome.INTERRUPTED:
         return f"It was told to stop. {again}"
-    if night.outcome is Outcome.KILLED:
+    if record.outcome is Outcome.KILLED:
         return f"The process was killed, or the machine went down; nothing is lost. {again}"
     return ""
 
 
-def brake_name(brake: str) -> str:
-    """What a brake is called in a legend."""
-    return _BRAKES[brake]
+def limit_name(limit: str) -> str:
+    """What a limit is called in a legend."""
+    return _LIMITS[limit]
 
 
-def brake_shares(bounds: list[Bound]) -> Iterator[tuple[str, str]]:
-    """Each brake that bound the run, and for how long; the longest first."""
+def limit_shares(bounds: list[Bound]) -> Iterator[tuple[str, str]]:
+    """Each limit that bound the run, and for how long; the longest first."""
     seconds: dict[str, float] = {}
     for each in bounds:
-        seconds[each.brake] = seconds.get(each.brake, 0.0) + each.end - each.begin
-    for brake, total in sorted(seconds.items(), key=lambda each: -each[1]):
-        yield brake, duration(total)
+        seconds[each.limit] = seconds.get(each.limit, 0.0) + each.end - each.begin
+    for limit, total in sorted(seconds.items(), key=lambda each: -each[1]):
+        yield limit, duration(total)
 
 
-def throughput(night: RunRecord) -> str:
+def throughput(record: RunRecord) -> str:
     """How fast the run was on the whole."""
-    s = night.facts
+    s = record.facts
     if not s.counts.written or not s.seconds:
         return ""
     return f"On the whole {rounded(_HOUR * s.counts.written / s.seconds)} recordings an hour."
 
 
-def a_minute(night: RunRecord) -> str:
+def a_minute(record: RunRecord) -> str:
     """The same for a tile."""
-    s = night.facts
+    s = record.facts
     return f"{rounded(_MINUTE * s.counts.written / s.seconds)} a minute" if s.seconds else ""
 
 
@@ -147,14 +147,14 @@ def on_axis(seconds: float, longest: float) -> str:
     return f"{larger}:{smaller:02}"
 
 
-def confidence_words(night: RunRecord) -> str:
+def confidence(record: RunRecord) -> str:
     """How sure the service was."""
-    rated = night.totals.rated
+    rated = record.totals.rated
     if not rated:
         return "The service has given no confidence for any recording of this run."
-    unsure = sum(night.confidences[: round(BANDS * _UNSURE)])
+    unsure = sum(record.confidences[: round(BANDS * _UNSURE)])
     return (
-        f"On average {night.totals.confidence:.2f} over {rated:,} recordings with speech; "
+        f"On average {record.totals.confidence:.2f} over {rated:,} recordings with speech; "
         f"{unsure:,} ({_percent(unsure, rated)}) are below {_UNSURE}. It is the mean of the "
         "service's confidence in each word, and the prediction's score in Label Studio."
     )

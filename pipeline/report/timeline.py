@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipeline.state.history import Sample
 
 _BINDS = 0.5
-"""A brake bound the run where something waited for it for this share of the time."""
+"""A limit bound the run where something waited for it for this share of the time."""
 
 _SECONDS = (1, 2, 5, 10, 15, 30)
 _STEPS = (
@@ -30,11 +30,11 @@ _MINUTE, _DAY = 60, 86_400
 
 
 class Bound(NamedTuple):
-    """A stretch of time in which one brake held the run back."""
+    """A stretch of time in which one limit held the run back."""
 
     begin: float
     end: float
-    brake: str
+    limit: str
 
 
 class Rates(NamedTuple):
@@ -47,26 +47,26 @@ class Rates(NamedTuple):
 
 
 def bounds(samples: Sequence[Sample], most: int) -> list[Bound]:
-    """Which brake held starts back when, seen in at most `most` stretches; equal ones are joined.
+    """Which limit held starts back when, seen in at most `most` stretches; equal ones are joined.
 
     Where both did, the start rate is told: it had to be waited for with a slot in hand.
     """
     edges = _edges(samples, most)
     shares = {
-        name: _growth(samples, edges, partial(_waited, brake=name)) for name in sorted(HOLDS_STARTS)
+        name: _growth(samples, edges, partial(_waited, limit=name)) for name in sorted(HOLDS_STARTS)
     }
     found: list[Bound] = []
     for n, (begin, end) in enumerate(pairwise(edges)):
-        brake = next((name for name, share in shares.items() if share[n] >= _BINDS), "")
-        if found and found[-1].brake == brake:
+        limit = next((name for name, share in shares.items() if share[n] >= _BINDS), "")
+        if found and found[-1].limit == limit:
             found[-1] = found[-1]._replace(end=end)
         else:
-            found.append(Bound(begin, end, brake))
-    return [each for each in found if each.brake]
+            found.append(Bound(begin, end, limit))
+    return [each for each in found if each.limit]
 
 
-def _waited(sample: Sample, brake: str) -> float:
-    return sample.waits.get(brake, 0.0)
+def _waited(sample: Sample, limit: str) -> float:
+    return sample.waits.get(limit, 0.0)
 
 
 def mean_in_flight(samples: Sequence[Sample]) -> float:
@@ -158,7 +158,12 @@ def span_words(begin: float, end: float) -> str:
     first, last = _local(begin), _local(end)
     until = f"{last:%H:%M:%S}" if first.date() == last.date() else f"{last:%-d %B %H:%M:%S}"
     offset = f"{first:%z}"
-    return f"{first:%-d %B %Y}, {first:%H:%M:%S} to {until} (UTC{offset[:3]}:{offset[3:]})"
+    return f"{moment_words(begin)} to {until} (UTC{offset[:3]}:{offset[3:]})"
+
+
+def moment_words(moment: float) -> str:
+    """A moment as people write it."""
+    return f"{_local(moment):%-d %B %Y, %H:%M:%S}"
 
 
 def scale(most: float, *, whole: bool = False) -> list[float]:

@@ -17,6 +17,7 @@ from pipeline.quality.error_rate import Counts
 from pipeline.quality.html_report import page
 from pipeline.quality.metrics import as_facts, measure, prefix
 from pipeline.quality.text_report import in_words
+from tests.support.hostile import poisoned
 from tests.support.reviews import THREE, review
 
 if TYPE_CHECKING:
@@ -269,3 +270,4 @@ def test_words_and_names_are_no_markup():
     line = msgspec.structs.replace(line, segments=(segment("a", "b", bad),))
 
     assert "script" not in Addresses(page(measure([line]))).tags
+    assert not Addresses(page(poisoned(measure(THREE)))).tags & {"script", "img"}

@@ -15,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import BadSettings, StateUnusable
-from pipeline.html.page import document, table
 from pipeline.label_studio.push_ledger import Place, opened_ledger
 from pipeline.model import TranscriptStats
 from pipeline.monitoring.summary import Failure, Failures, Files
@@ -26,6 +25,7 @@ from pipeline.report.timeline import bounds, clock_ticks, mean_in_flight, rates,
 from pipeline.state.history import Sample
 from pipeline.state.reader import read_state
 from pipeline.state.statistics import confidences, job_quantiles, job_seconds, totals, worst
+from tests.support.hostile import HOSTILE, poisoned
 from tests.support.nights import BEGUN, HOUR, a_night, an_hour, end, fail, hear, run_begun, sampled
 from tests.support.state_files import SOURCE, begun, listed, running, written
 
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
     from pipeline.report.run_record import RunRecord
 
-HOSTILE = "<script>alert(1)</script>\"'&<img src=x onerror=alert(2)>\n\x1b[31m/../../key.mp3"
 moments = st.floats(BEGUN, BEGUN + 1e6)
 
 
@@ -306,10 +305,23 @@ def test_keys_and_words_are_no_markup(path):
     assert not found.tags & {"script", "img"}
     assert "\x1b" not in content
     assert "<script>alert(1)</script>" in found.text
-    assert Parsed(document(HOSTILE, "", [table([HOSTILE], [[HOSTILE]])])).tags <= {
-        *("html", "head", "meta", "title", "style", "body", "div"),
-        *("table", "thead", "tbody", "tr", "th", "td"),
-    }
+
+
+def test_no_value_of_a_run_is_markup(path):
+    """Whatever text a page is made of, addresses included, none of it becomes a tag."""
+    a_night(path)
+    record = poisoned(night_of(path))
+
+    for tasks in ({}, {HOSTILE: HOSTILE}, {HOSTILE: f"https://labels/{HOSTILE}"}):
+        content = page(record, tasks, f"https://labels/{HOSTILE}")
+        found = Parsed(content)
+
+        assert content.count("&lt;script&gt;") > 20
+        assert not found.tags & {"script", "img"}
+        assert "\x1b" not in content
+        assert not [name for name, _ in found.attributes if name.startswith("on")]
+        links = [value for name, value in found.attributes if name == "href"]
+        assert all(each.startswith("https://labels/") for each in links)
 
 
 def test_a_long_key_shows_its_two_ends(path):

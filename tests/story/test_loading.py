@@ -25,3 +25,16 @@ def test_a_run_loads_nothing_that_it_does_not_use(optional):
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
 
     assert loaded.stdout.split() == []
+
+
+def test_help_loads_no_templates():
+    """Only a command that writes a page loads what pages are made with."""
+    program = (
+        "import sys; from pipeline.cli import main; sys.argv[1:] = ['--help']\n"
+        "try: main()\n"
+        "finally: sys.stderr.write(' '.join(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+
+    assert b"report" in done.stdout
+    assert not {b"jinja2", b"markupsafe"} & set(done.stderr.split())
