@@ -19,8 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.cli import main, services
-from pipeline.cli import run as command
+from pipeline import launch
+from pipeline.cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -84,7 +84,7 @@ def _facts_written(path: Path, facts: dict[str, float]) -> Iterator[None]:
 def watch(path: Path) -> None:
     """Run the command whose arguments are in `sys.argv`, and write the facts where told."""
     facts: dict[str, float] = {}
-    original = services.interruptible
+    original = launch.interruptible
 
     async def watched(work: Callable[[], Coroutine[None, None, None]]) -> int:
         heart = Heartbeat()
@@ -94,7 +94,7 @@ def watch(path: Path) -> None:
             heart.stop()
             facts.update(block=heart.longest, block_waiting_too=heart.longest_waiting_too)
 
-    setattr(command, "interruptible", watched)  # noqa: B010 # the one way every run goes
+    setattr(launch, "interruptible", watched)  # noqa: B010 # the one way every run goes
     with _facts_written(path, facts):
         main()
 

@@ -33,8 +33,8 @@ from pipeline.cli import (
     tasks_rebuild,
     vocabulary,
 )
-from pipeline.cli.options import CANNOT_RUN, say
 from pipeline.errors import CannotRun
+from pipeline.terminal import CANNOT_RUN, say
 
 INTERRUPTED = 130
 PIPE_CLOSED = 141

@@ -16,12 +16,10 @@ import msgspec
 import typer
 
 from pipeline.cli.flags import AWS, EVENTS, FILES, JOBS, LABEL_STUDIO, SELECTION, with_settings
-from pipeline.cli.options import (
-    CANNOT_RUN,
-    examples,
-)
+from pipeline.cli.options import examples
 from pipeline.errors import CannotRun, NoAccess
 from pipeline.naming import S3Uri, group_tag
+from pipeline.terminal import CANNOT_RUN
 from pipeline.text import printable
 
 if TYPE_CHECKING:

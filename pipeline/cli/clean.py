@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -12,14 +11,11 @@ import msgspec
 import typer
 
 from pipeline.cli.flags import AWS, FILES, with_settings
-from pipeline.cli.options import (
-    CANNOT_RUN,
-    examples,
-    say,
-)
-from pipeline.cli.services import interruptible, services
+from pipeline.cli.options import examples
 from pipeline.errors import BadSettings, CannotRun
+from pipeline.launch import in_event_loop, interruptible, services
 from pipeline.naming import S3Uri
+from pipeline.terminal import CANNOT_RUN, confirm, say
 from pipeline.text import duration, printable
 
 if TYPE_CHECKING:
@@ -95,8 +91,8 @@ def command(
     delete; 3 --until or --max-hours ended it; 130 or 143 interrupted. After 1, 3, 130 and 143 the
     same command goes on.
     """
-    from pipeline.monitoring.progress import counted, style_for
     from pipeline.state.cleanup import Cleaning, open_for_cleaning
+    from pipeline.terminal import counted, style_for
 
     what = Cleaning(time.time() - _age(older_than), results_too)
     with open_for_cleaning(chosen.state_path) as opened:
@@ -108,8 +104,9 @@ def command(
         if dry_run:
             return
         if count:
-            _agree(yes=yes)
-        ended = _run(chosen, opened, what, counted(style_for(quiet=quiet), count, "cleaned"))
+            confirm("Delete them?", "Nothing was deleted: agree with --yes.", yes=yes)
+        progress = counted(style_for(quiet=quiet), count, "cleaned")
+        ended = in_event_loop(_with_services(chosen, opened, what, progress))
     raise typer.Exit(_report(ended, quiet=quiet, json=json))
 
 
@@ -158,26 +155,6 @@ def _consequences(
             "should the state file be lost, the next run transcribes and pays for these "
             "recordings again. Keep a copy of it. The tasks stay."
         )
-
-
-def _agree(*, yes: bool) -> None:
-    """Ask, unless that is settled.
-
-    Raises:
-        BadSettings: there is nobody to ask.
-    """
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise BadSettings("Nothing was deleted: agree with --yes.")
-    typer.confirm("Delete them?", abort=True, err=True)
-
-
-def _run(config: Config, state: CleaningState, what: Cleaning, progress: Progress) -> Ended:
-    import uvloop
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_with_services(config, state, what, progress))
 
 
 async def _with_services(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,13 +11,13 @@ import orjson
 import typer
 
 from pipeline.cli.flags import AWS, GROUND_TRUTH, with_settings
-from pipeline.cli.options import examples
+from pipeline.cli.options import examples, report
 from pipeline.cli.place import parse_source
-from pipeline.cli.run import Order, complete, report
-from pipeline.cli.services import services
 from pipeline.cli.vocabulary import one_language
 from pipeline.errors import BadSettings
+from pipeline.launch import Order, complete, in_event_loop, services
 from pipeline.naming import S3Uri
+from pipeline.terminal import confirm
 from pipeline.text import printable
 
 if TYPE_CHECKING:
@@ -75,8 +73,8 @@ def command(
     heard = _texts(chosen)
     missing = [each for each in reviews if each.audio not in heard]
     if missing:
-        from pipeline.monitoring.progress import style_for
         from pipeline.monitoring.snapshot import SETTLED
+        from pipeline.terminal import style_for
 
         _agree(missing, chosen, yes=yes)
         order = Order(chosen, place, style_for(quiet=False), _manifest(chosen, missing))
@@ -109,8 +107,6 @@ def _sampled(config: Config, place: S3Uri, size: int) -> list[GroundTruth]:
 
 def _version(config: Config, place: S3Uri) -> Version:
     """The vocabulary as it is at the service now."""
-    import uvloop
-
     from pipeline.net.wait_times import WaitTimes
     from pipeline.vocabulary.service import Vocabularies
 
@@ -122,8 +118,7 @@ def _version(config: Config, place: S3Uri) -> Version:
                 wanted.vocabulary, wanted.language
             )
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(ask())
+    return in_event_loop(ask())
 
 
 def _trial(config: Config, version: Version, to: Path) -> Config:
@@ -196,11 +191,7 @@ def _agree(reviews: list[GroundTruth], config: Config, *, yes: bool) -> None:
         + (f", and {unknown:,} whose length is not known." if unknown else "."),
         err=True,
     )
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise BadSettings("Nothing was started: agree to the cost with --yes.")
-    typer.confirm("Start the jobs?", abort=True, err=True)
+    confirm("Start the jobs?", "Nothing was started: agree to the cost with --yes.", yes=yes)
 
 
 def _print(reviews: Iterable[GroundTruth], config: Config, *, json: bool) -> None:

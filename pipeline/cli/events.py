@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +9,8 @@ import typer
 from pipeline.cli.flags import AWS, with_settings
 from pipeline.cli.options import examples
 from pipeline.errors import BadSettings
+from pipeline.launch import in_event_loop
+from pipeline.terminal import confirm
 from pipeline.text import printable
 
 if TYPE_CHECKING:
@@ -87,8 +88,6 @@ def _change(
     yes: bool,
 ) -> str:
     """Look at what there is, agree on the steps and take them; return the queue's URL."""
-    import asyncio
-
     prefix = _prefix(config, source)
 
     async def work() -> str:
@@ -104,7 +103,7 @@ def _change(
             await eventing.take(steps)
             return (await eventing.find(wanted)).url or ""
 
-    return asyncio.run(work())
+    return in_event_loop(work())
 
 
 def _prefix(config: Config, source: str | None) -> str:
@@ -136,8 +135,4 @@ def _agree(wanted: Wanted, steps: list[Step], *, yes: bool) -> None:
     typer.echo(f"To do in {place}:", err=True)
     for step in steps:
         typer.echo(printable(f"  {step.words}"), err=True)
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise BadSettings("Nothing was changed: agree to it with --yes.")
-    typer.confirm("Do it?", abort=True, err=True)
+    confirm("Do it?", "Nothing was changed: agree to it with --yes.", yes=yes)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
-import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -16,6 +14,8 @@ from pipeline.cli.flags import AWS, with_settings
 from pipeline.cli.iam_flags import Rights, flag
 from pipeline.cli.options import examples
 from pipeline.errors import BadSettings
+from pipeline.launch import in_event_loop
+from pipeline.terminal import confirm
 from pipeline.text import printable
 
 if TYPE_CHECKING:
@@ -91,7 +91,9 @@ def policy(
     what Label Studio may do (label-studio), the bucket's CORS rules (cors); all prints each under
     its name.
     """
-    owner = _named_owner(account, chosen) if account else asyncio.run(_with_account(chosen, _owner))
+    owner = (
+        _named_owner(account, chosen) if account else in_event_loop(_with_account(chosen, _owner))
+    )
     found = _documents(rights.scope(chosen, owner), rights.cors, document)
     typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2))
 
@@ -177,7 +179,7 @@ def apply(
         if show_key:
             _show(account)
 
-    asyncio.run(_with_account(chosen, work))
+    in_event_loop(_with_account(chosen, work))
 
 
 def _profiles(user: str, reviewer: str, key_profile: str) -> dict[str, str]:
@@ -231,25 +233,12 @@ async def _apply(account: Account, order: Order, *, yes: bool) -> None:
     if not changes:
         typer.echo("Nothing to change.", err=True)
         return
-    _agree(yes=yes)
+    confirm("Make these changes?", "Nothing was changed: agree to the plan with --yes.", yes=yes)
     for change in changes:
         await apply(account, change)
     typer.echo(f"Done: {len(changes)} of {len(parts)} parts changed.", err=True)
     for name in account.new_keys:
         typer.echo(f"Key:  in {account.profiles.path}; use it with --profile {name}", err=True)
-
-
-def _agree(*, yes: bool) -> None:
-    """Ask before anything is changed.
-
-    Raises:
-        BadSettings: there is nobody to ask.
-    """
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise BadSettings("Nothing was changed: agree to the plan with --yes.")
-    typer.confirm("Make these changes?", abort=True, err=True)
 
 
 def _show(account: Account) -> None:

@@ -1,31 +1,19 @@
-"""Options that several commands share, and where their values come from."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from pipeline.errors import BadSettings
-from pipeline.logs import ERROR, event, is_json
-from pipeline.text import printable
+from pipeline.logs import ERROR, INFO, WARNING, event, is_json
+from pipeline.terminal import CANNOT_RUN, say
 
-CANNOT_RUN = 2
-"""The exit code of whatever can't run or can't go on."""
-
-
-def say(error: str) -> None:
-    """Say on stderr what went wrong: an event of the log, or lines under the program's name.
-
-    Foreign words forge no line of either.
-    """
-    if is_json():
-        event("error", ERROR, message=error)
-        return
-    for line in error.split("\n"):
-        typer.echo(f"transcribe-pipeline: {printable(line)}", err=True)
-
+if TYPE_CHECKING:
+    from pipeline.monitoring.summary import Summary
 
 ManifestFile = Annotated[
     str | None,
@@ -54,3 +42,21 @@ def examples(*pairs: tuple[str, str]) -> str:
     for number, (sentence, command) in enumerate(pairs, 1):
         lines += [f"  {number}. {sentence}", f"     > transcribe-pipeline {command}"]
     return "\n".join(lines)
+
+
+def report(summary: Summary, *, quiet: bool, json: bool) -> int:
+    """Print the summary where it is wanted; return the exit code."""
+    from pipeline.monitoring.summary_text import as_text
+
+    if summary.exit_code == CANNOT_RUN:
+        say(summary.stopped)
+        quiet = quiet or not summary.counts.listed
+    if json:
+        typer.echo(msgspec.json.encode(summary))
+    if is_json():
+        level = {1: WARNING, CANNOT_RUN: ERROR}.get(summary.exit_code, INFO)
+        facts = msgspec.to_builtins(summary)
+        event("run.ended", level, message=as_text(summary), summary=facts)
+    elif not json and (not quiet or summary.exit_code == 1):
+        typer.echo(as_text(summary), err=True)
+    return summary.exit_code

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,15 +11,12 @@ import msgspec
 import typer
 
 from pipeline.cli.flags import AWS, FILES, JOBS, SELECTION, with_settings
-from pipeline.cli.options import (
-    ManifestFile,
-    examples,
-)
+from pipeline.cli.options import ManifestFile, examples
 from pipeline.cli.place import parse_source
-from pipeline.cli.services import interruptible, services
 from pipeline.config.schema import (
     Config,  # the flags are made from the annotations
 )
+from pipeline.launch import in_event_loop, interruptible, services
 from pipeline.naming import S3Uri, group_tag, parse_s3_uri
 
 if TYPE_CHECKING:
@@ -29,10 +25,10 @@ if TYPE_CHECKING:
     from pipeline.aws.s3 import S3
     from pipeline.config.schema import Config
     from pipeline.jobs.rules import JobRules
-    from pipeline.monitoring.progress import Style
     from pipeline.plan.forecast import Plan
     from pipeline.recordings.source import Source
     from pipeline.state.reader import StateReader
+    from pipeline.terminal import Style
 
 NAME = "plan"
 EXAMPLES = examples(
@@ -85,18 +81,15 @@ def command(
     a part or two of it. So hours and cost have an error, within which the truth lies 99 times in
     100. What earlier runs have done is known from the state file. Budgets are not applied.
     """
-    import uvloop
-
-    from pipeline.monitoring.progress import style_for
     from pipeline.plan.text_report import as_text
     from pipeline.recordings.manifest_file import parse_place
+    from pipeline.terminal import style_for
 
     place = parse_source(source, chosen)
     named = parse_place(manifest) if manifest else None
     wish = Wish(chosen, place, named, 0 if exact else sample, seed, style_for(quiet=quiet))
     plans: list[Plan] = []
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        received = runner.run(interruptible(lambda: _make(wish, plans)))
+    received = in_event_loop(interruptible(lambda: _make(wish, plans)))
     if received:
         raise typer.Exit(128 + received)
     typer.echo(msgspec.json.encode(plans[0]) if json else as_text(plans[0]))
@@ -105,7 +98,6 @@ def command(
 async def _make(wish: Wish, plans: list[Plan]) -> None:
     """Survey the source and add the plan that follows to the list."""
     from pipeline.jobs.rules import JobRules
-    from pipeline.monitoring.progress import counted
     from pipeline.net.wait_times import WaitTimes
     from pipeline.plan.forecast import forecast
     from pipeline.plan.job_duration import fitted
@@ -115,6 +107,7 @@ async def _make(wish: Wish, plans: list[Plan]) -> None:
     from pipeline.recordings.prober import open_prober
     from pipeline.recordings.source import Selection
     from pipeline.state.statistics import job_times
+    from pipeline.terminal import counted
 
     base = wish.place.key if isinstance(wish.place, S3Uri) else ""
     async with services(wish.config, wish.place, WaitTimes()) as (config, whole, _, s3):

@@ -11,9 +11,10 @@ import msgspec
 import typer
 
 from pipeline.cli.flags import GROUND_TRUTH, with_settings
-from pipeline.cli.options import examples, say
-from pipeline.cli.services import interruptible
+from pipeline.cli.options import examples
 from pipeline.errors import BadSettings
+from pipeline.launch import interruptible
+from pipeline.terminal import say
 
 if TYPE_CHECKING:
     from pipeline.config.schema import Config, LabelStudio
@@ -71,7 +72,7 @@ async def _pull(chosen: LabelStudio, *, whole: bool, quiet: bool) -> Changes:
     from pipeline.label_studio.client import connected
     from pipeline.label_studio.pull import Order, pull
     from pipeline.label_studio.token import address, read_token
-    from pipeline.monitoring.progress import style_for
+    from pipeline.terminal import style_for
 
     order = Order(chosen.project, Path(chosen.ground_truth), whole, style_for(quiet=quiet))
     url, token = address(chosen, os.environ), read_token(chosen, os.environ)

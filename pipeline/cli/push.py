@@ -10,12 +10,10 @@ import msgspec
 import typer
 
 from pipeline.cli.flags import FILES, GROUND_TRUTH, Given, with_settings
-from pipeline.cli.options import (
-    examples,
-    say,
-)
-from pipeline.cli.services import interruptible
+from pipeline.cli.options import examples
 from pipeline.errors import BadSettings, CannotRun
+from pipeline.launch import interruptible
+from pipeline.terminal import say
 from pipeline.text import printable
 
 if TYPE_CHECKING:
@@ -85,7 +83,7 @@ def command(
     if create is not None and "project" in given:
         raise BadSettings("Name either --project or --create, not both.")
     from pipeline.label_studio.push import Order, Push
-    from pipeline.monitoring.progress import style_for
+    from pipeline.terminal import style_for
 
     push = Push(Order(chosen, create, again, switch_version, style_for(quiet=quiet)), os.environ)
     try:

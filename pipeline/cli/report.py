@@ -9,11 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.flags import FILES, with_settings
-from pipeline.cli.options import (
-    examples,
-    page_file,
-    say,
-)
+from pipeline.cli.options import examples, page_file
+from pipeline.terminal import say
 
 if TYPE_CHECKING:
     from pipeline.config.schema import Config

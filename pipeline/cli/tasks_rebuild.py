@@ -9,9 +9,9 @@ import msgspec
 import typer
 
 from pipeline.cli.flags import AWS, with_settings
-from pipeline.cli.options import examples
-from pipeline.cli.run import Order, complete, report
+from pipeline.cli.options import examples, report
 from pipeline.errors import BadSettings
+from pipeline.launch import Order, complete
 from pipeline.naming import S3Uri, group_tag, parse_s3_uri
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def command(
     file of their own (FILE.state), so a second time adds only what is new, and an interruption
     is gone on with; the run's own files are only read.
     """
-    from pipeline.monitoring.progress import style_for
+    from pipeline.terminal import style_for
 
     with _read(chosen) as earlier:
         order = Order(

@@ -9,8 +9,8 @@ import typer
 
 from pipeline.cli.flags import AWS, GROUND_TRUTH, with_settings
 from pipeline.cli.options import examples
-from pipeline.cli.services import interruptible, services
 from pipeline.errors import BadSettings
+from pipeline.launch import in_event_loop, interruptible, services
 from pipeline.text import printable
 
 if TYPE_CHECKING:
@@ -179,12 +179,8 @@ def apply(
     holds the same already is left alone. The next run with --vocabulary NAME uses it.
     """
     wanted = _wanted(chosen, table, upload or chosen.output.results)
-    import asyncio
 
-    import uvloop
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        received = runner.run(_apply(chosen, wanted, minutes))
+    received = in_event_loop(_apply(chosen, wanted, minutes))
     raise typer.Exit(128 + received if received else 0)
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pipeline.errors import Denied, ServiceUnreachable, Unavailable
 from pipeline.ground_truth.store import standing, updating
 from pipeline.label_studio.annotations import reviews
-from pipeline.monitoring.progress import counted
+from pipeline.terminal import counted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pipeline.ground_truth.store import Changes, Update
     from pipeline.label_studio.client import Client
     from pipeline.label_studio.schema import Changed, Page
-    from pipeline.monitoring.progress import Style
+    from pipeline.terminal import Style
 
 _AT_ONCE = 20
 _OVERLAP = timedelta(minutes=10)

@@ -27,8 +27,8 @@ from pipeline.label_studio.delivery import Deliveries, PushStats
 from pipeline.label_studio.push_ledger import Place, opened_ledger, project_key
 from pipeline.label_studio.task_lines import task_lines
 from pipeline.label_studio.token import address, read_token
-from pipeline.monitoring.progress import counted, tell
 from pipeline.tasks.export import committed_lines
+from pipeline.terminal import counted, tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from pipeline.label_studio.push_ledger import PushLedger
     from pipeline.label_studio.schema import Project
     from pipeline.label_studio.task_lines import TaskLine
-    from pipeline.monitoring.progress import Style
+    from pipeline.terminal import Style
 
 
 class Order(NamedTuple):

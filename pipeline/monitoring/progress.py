@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import time
 from collections import deque
-from contextlib import asynccontextmanager, contextmanager
-from enum import StrEnum
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipeline.logs import event, is_json
+from pipeline.logs import event
 from pipeline.state.reader import read_state
+from pipeline.terminal import Style
 from pipeline.text import duration, printable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from pipeline.monitoring.snapshot import RunSnapshot, Take
@@ -27,25 +26,6 @@ _NOTE_SECONDS = 1.0
 _COUNT_SECONDS = 3.0
 _WINDOW_SECONDS = 60.0
 _LOGGED = ("listed", "listing_done", "jobs", "in_flight", "written", "failed")
-
-
-class Style(StrEnum):
-    """How progress is shown."""
-
-    BAR = "bar"
-    LINES = "lines"
-    EVENTS = "events"
-    QUIET = "quiet"
-
-
-def style_for(*, quiet: bool) -> Style:
-    """A bar where someone watches, lines where it goes to a log, events to one of JSON."""
-    if quiet:
-        return Style.QUIET
-    if is_json():
-        return Style.EVENTS
-    terminal = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-    return Style.BAR if terminal else Style.LINES
 
 
 class RunProgress(NamedTuple):
@@ -124,46 +104,6 @@ async def shown(take: Take, path: Path, style: Style) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-@contextmanager
-def counted(
-    style: Style, total: int | None, what: str, clock: Callable[[], float] = time.monotonic
-) -> Iterator[Callable[[int], None]]:
-    """Show how many of `total` are done; the body calls what it gets with the count so far.
-
-    None is a total that nobody knows yet.
-    """
-    of_all = f" of {total:,} {what}" if total is not None else f" {what}"
-    if style is Style.BAR:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (
-            *(BarColumn(bar_width=16), TextColumn("{task.description}", markup=False)),
-            TimeRemainingColumn(),
-        )
-        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-            task = progress.add_task(f"0{of_all}", total=total)
-            yield lambda done: progress.update(
-                task, completed=done, description=f"{done:,}{of_all}"
-            )
-        return
-    said = clock()
-
-    def line(done: int) -> None:
-        nonlocal said
-        if style is Style.LINES and clock() - said >= _LINE_SECONDS:
-            said = clock()
-            sys.stderr.write(f"{done:,}{of_all}\n")
-
-    yield line
-
-
-def tell(style: Style, sentence: str) -> None:
-    """Say something on stderr, above a bar, unless nothing is to be said."""
-    if style is not Style.QUIET:
-        sys.stderr.write(f"{sentence}\n")
 
 
 async def _counting(meter: ProgressMeter) -> None:

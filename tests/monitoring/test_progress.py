@@ -14,15 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.logs import begin_json
-from pipeline.monitoring.progress import (
-    ProgressMeter,
-    RunProgress,
-    Style,
-    counted,
-    shown,
-    style_for,
-)
+from pipeline.monitoring.progress import ProgressMeter, RunProgress, shown
 from pipeline.monitoring.snapshot import RunSnapshot
+from pipeline.terminal import Style, counted, style_for
 from pipeline.text import duration, printable
 from tests.support.owned_time import in_owned_time
 from tests.support.state_files import begun, listed

@@ -1,0 +1,249 @@
+"""What a command needs to start a run: the services, the order, and the run to its end.
+
+Heavy libraries are imported where they are used, so that a command that needs none is quick.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+import msgspec
+
+from pipeline import __version__
+from pipeline.config.schema import Monitoring
+from pipeline.errors import BudgetSpent, CannotRun
+from pipeline.logs import event
+from pipeline.naming import S3Uri, group_tag
+from pipeline.terminal import CANNOT_RUN, say
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine
+
+    from pipeline.aws.s3 import S3
+    from pipeline.aws.session import Session
+    from pipeline.config.schema import Config
+    from pipeline.monitoring.summary import Summary
+    from pipeline.net.wait_times import WaitTimes
+    from pipeline.recordings.source import Source
+    from pipeline.run import Run
+    from pipeline.state.reader import StateReader
+    from pipeline.state.run_state import State
+    from pipeline.terminal import Style
+
+T = TypeVar("T")
+
+
+class Order(NamedTuple):
+    """What is to be done: the settings, the place of the recordings, how progress is told.
+
+    `manifest` names which of the recordings; `rebuild_output` writes every task anew, and
+    `rebuild_state` sets the state file aside first. With `earlier` the recordings are those that
+    are written there, and nothing is started. `monitoring` is how others watch it: by default not
+    at all, as only one of a night's commands can have the port and the files.
+    """
+
+    config: Config
+    place: S3Uri | Path
+    style: Style
+    manifest: S3Uri | Path | None = None
+    rebuild_output: bool = False
+    rebuild_state: bool = False
+    earlier: StateReader | None = None
+    monitoring: Monitoring = Monitoring()
+
+
+def complete(order: Order) -> Summary:
+    """Take the state file first: two runs must not even begin to list."""
+    from pipeline.monitoring.history_sampler import settings_of
+    from pipeline.stages.writer import refuse_foreign_output
+    from pipeline.state.database import set_aside
+    from pipeline.state.history import begin_run, ending
+    from pipeline.state.run_state import open_state
+
+    config, place = order.config, order.place
+    if isinstance(place, S3Uri):
+        uri, bucket = str(place), place.bucket
+    else:
+        uri = bucket = place.as_uri()
+    if order.rebuild_state:
+        set_aside(config.state_path)
+    elif not order.rebuild_output and not config.state_path.exists():
+        refuse_foreign_output(config.output_path, config.state_path)
+    with open_state(config.state_path, group_tag(config.transcribe.job_prefix, bucket)) as state:
+        places = order.earlier.result_places() if order.earlier else ()
+        state.begin(uri, config.output.results, *map(str, places))
+        if order.earlier:
+            state.remember_fingerprints(order.earlier.earlier_fingerprints())
+        begin_run(state, settings_of(config, uri))
+        with ending(state, CANNOT_RUN):
+            return in_event_loop(_with_services(order, state))
+
+
+async def _with_services(order: Order, state: State) -> Summary:
+    from pipeline.config.pricing import FREE
+    from pipeline.monitoring.exporters import exported, last_success
+    from pipeline.monitoring.failures_file import write_failures
+    from pipeline.monitoring.history_sampler import history_kept
+    from pipeline.monitoring.progress import shown
+    from pipeline.monitoring.snapshot import take_snapshot
+    from pipeline.recordings.manifest import named_by
+    from pipeline.recordings.source import Selection
+    from pipeline.run import Run
+    from pipeline.stages.job_tracker import JobTracker
+    from pipeline.state.history import end_run
+
+    config = order.config
+    tracker = JobTracker(
+        state,
+        config.most_in_flight,
+        config.budget.limit or None,
+        queueing=bool(config.transcribe.data_access_role),
+    )
+    base = order.place.key if isinstance(order.place, S3Uri) else ""
+    selection = Selection(base, config.input.include, config.input.exclude)
+    async with services(config, order.place, tracker.waits) as (set_up, whole, session, s3):
+        is_free = not isinstance(order.place, S3Uri)
+        config = msgspec.structs.replace(set_up, prices=FREE) if is_free else set_up
+        source = named_by(order.manifest, whole, s3) if order.manifest else whole
+        run = Run(config, source, tracker, session, s3)
+        work = partial(run.complete, selection, rebuild=order.rebuild_output)
+        if order.earlier:
+            work = partial(run.rewrite, order.earlier)
+        event(
+            "run.started",
+            version=__version__,
+            source=source.uri,
+            output=str(config.output_path),
+            state=str(config.state_path),
+        )
+        take = partial(take_snapshot, run)
+        async with (
+            shown(take, config.state_path, order.style),
+            history_kept(state, take),
+            exported(take, order.monitoring, last_success(state), say) as status,
+        ):
+            summary = await _summary_of(run, work)
+            status.end(summary.exit_code)
+        end_run(state, msgspec.json.encode(summary))
+        write_failures(config.failures_path, source, state, listed=tracker.counters.listing_done)
+        return summary
+
+
+async def _summary_of(run: Run, work: Callable[[], Coroutine[None, None, None]]) -> Summary:
+    """Complete the run, or end it as it must end; the facts of it either way."""
+    from pipeline.monitoring.summary import OVER_BUDGET, summarise
+
+    try:
+        received = await interruptible(work)
+    except CannotRun as error:
+        return summarise(run, CANNOT_RUN, str(error))
+    except BudgetSpent as over:
+        return summarise(run, OVER_BUDGET, str(over))
+    if received:
+        return summarise(run, 128 + received, "interrupted")
+    if run.tracker.pending.spent and (
+        run.tracker.state.pending() or not run.tracker.counters.listing_done
+    ):
+        return summarise(run, OVER_BUDGET, run.tracker.pending.limit)
+    return summarise(run, 0)
+
+
+def in_event_loop(work: Coroutine[None, None, T]) -> T:
+    """Do the work in an event loop of its own, the quick one."""
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
+
+
+@asynccontextmanager
+async def services(
+    config: Config, place: S3Uri | Path, waiting: WaitTimes
+) -> AsyncIterator[tuple[Config, Source, Session, S3]]:
+    """AWS for a bucket, or the local endpoint for a folder; the same client for both."""
+    from pipeline.aws.s3 import open_s3
+    from pipeline.aws.session import connect
+    from pipeline.recordings.source import FolderSource, S3Source
+
+    connections = config.limits.workers + config.limits.collectors
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        keys = None
+        if isinstance(place, Path):
+            from pipeline.local import local_cloud
+
+            _leave_the_account_alone()
+            cloud = await enter(local_cloud(place))
+            config, keys = _for_folder(config, cloud.url, cloud.region), ("local", "local")
+        session = await enter(connect(config.aws, connections, keys))
+        s3 = await enter(open_s3(session, config.limits, waiting))
+        source: Source = (
+            FolderSource(place, cloud.bucket) if isinstance(place, Path) else S3Source(place, s3)
+        )
+        settle_memory()
+        yield config, source, session, s3
+
+
+def settle_memory() -> None:
+    """Spare the garbage collector what was loaded so far: it lives as long as the command.
+
+    Otherwise each full collection walks botocore's models, 80 ms in which nothing else happens.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 100)
+
+
+def _leave_the_account_alone() -> None:
+    """A folder needs no account: no profile or proxy of this machine gets in its way."""
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+        os.environ.pop(name, None)
+    os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"
+
+
+def _for_folder(config: Config, url: str, region: str) -> Config:
+    """The settings with the local endpoint in AWS's place, and predictions named after it."""
+    replace = msgspec.structs.replace
+    model = config.tasks.model_version or f"pocketsphinx/{config.transcribe.language}"
+    return replace(
+        config,
+        aws=replace(config.aws, endpoint_url=url, region=region, profile=""),
+        tasks=replace(config.tasks, model_version=model),
+    )
+
+
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+async def interruptible(work: Callable[[], Coroutine[None, None, None]]) -> int:
+    """Do the work; the first SIGINT, SIGTERM or SIGHUP cancels it and is returned, else 0.
+
+    A second signal has its ordinary effect, and one that was ignored before (nohup) still is.
+    """
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(work())
+    received: list[int] = []
+    heeded = [number for number in _STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
+
+    def stop(number: int) -> None:
+        received.append(number)
+        for each in heeded:
+            loop.remove_signal_handler(each)
+        task.cancel()
+
+    for number in heeded:
+        loop.add_signal_handler(number, stop, number)
+    try:
+        await task
+    except asyncio.CancelledError:
+        if not received:
+            raise
+    return received[0] if received else 0
