@@ -192,7 +192,7 @@ class ScriptedCloud:
 
 @pytest.fixture
 def cloud(tmp_path: Path, run: Cli) -> Iterator[Callable[..., ScriptedCloud]]:
-    """Starts a scripted cloud (options as of tests/scripted_cloud.py) and points `run` at it."""
+    """Starts a scripted cloud (options as of `tests.support.scripted_cloud`) for `run`."""
     processes: list[subprocess.Popen[str]] = []
 
     def start(*options: str) -> ScriptedCloud:

@@ -1,7 +1,11 @@
-"""A cloud of one folder: an Amazon-Transcribe-compatible endpoint that recognises speech here.
+"""The endpoint on this machine: Amazon Transcribe over a folder that is an S3 bucket.
+
+It may import `model`, the formats of `recordings`, and botocore's model of the service; only the
+command line imports it. Read `job_operations` first, then `jobs` and `runner`; `messages` holds
+the service's own sentences.
 
 async with local_cloud(Path("calls")) as cloud:
-    print(cloud.url)  # http://127.0.0.1:PORT: Transcribe, and the folder as an S3 bucket
+    print(cloud.url)  # http://127.0.0.1:PORT
 """
 
 from __future__ import annotations

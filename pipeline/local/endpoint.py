@@ -14,7 +14,7 @@ from pipeline.local.errors import Refused
 if TYPE_CHECKING:
     from pipeline.local.account import Account
     from pipeline.local.s3_wire import S3Wire
-    from pipeline.local.wire import TranscribeWire
+    from pipeline.local.transcribe_wire import TranscribeWire
 
 _OWN_NAMES = {"127.0.0.1", "localhost"}
 

@@ -116,7 +116,7 @@ def sound(media: Media, *, apart: bool) -> Iterator[list[bytes]]:
 
 
 def _frames(media: Media) -> Iterator[av.AudioFrame | None]:
-    """The decoded frames, then None. Damaged packets are passed over, as players do."""
+    """The decoded frames, then None. Damaged packets are skipped, as players do."""
     good = bad = 0
     packets = media.container.demux(media.stream)
     while True:

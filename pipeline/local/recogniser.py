@@ -34,7 +34,7 @@ class Versions(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """What was heard in one file.
+    """What was said in one file.
 
     `duration` is in seconds; `media_format` is the service's name of it and `sample_rate` is in
     Hz, both as detected in the file. `channels` is how many were recognised apart (1 for a

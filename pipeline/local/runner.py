@@ -70,7 +70,7 @@ class Runner:
             self.begin(begun)
 
     async def _outcome(self, job: Job) -> Outcome:
-        await self._suffer(job)
+        await self._play_faults(job)
         phrases = self._phrases(job)
         settings = replace(_settings(job), phrases=phrases)
         speech = await self._recogniser.recognise(self._media(job), settings)
@@ -95,8 +95,8 @@ class Runner:
         except Refused as deleted:
             raise MediaRefused(deleted.message) from None
 
-    async def _suffer(self, job: Job) -> None:
-        """Let the faults happen that were asked for."""
+    async def _play_faults(self, job: Job) -> None:
+        """Let the faults of this job happen."""
         faults = self._account.options.faults
         if faults.hits("endless_job", job.name):
             await asyncio.Event().wait()

@@ -11,14 +11,14 @@ from aiohttp import web
 from pipeline.local.account import REGION, Account
 from pipeline.local.bucket import Bucket, bucket_name
 from pipeline.local.endpoint import Endpoint
-from pipeline.local.operations import Transcribe
+from pipeline.local.job_operations import JobOperations
 from pipeline.local.options import Cloud, CloudOptions
 from pipeline.local.pocketsphinx_pool import PocketSphinx
 from pipeline.local.runner import Runner
 from pipeline.local.s3_wire import S3Wire
 from pipeline.local.store import open_store
+from pipeline.local.transcribe_wire import TranscribeWire
 from pipeline.local.vocabulary_operations import VocabularyOperations
-from pipeline.local.wire import TranscribeWire
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -50,7 +50,7 @@ async def open_cloud(folder: Path, options: CloudOptions) -> AsyncIterator[Cloud
 
 
 def _endpoint(account: Account, runner: Runner) -> Endpoint:
-    jobs, vocabularies = Transcribe(account, runner), VocabularyOperations(account)
+    jobs, vocabularies = JobOperations(account, runner), VocabularyOperations(account)
     return Endpoint(account, TranscribeWire(account, jobs, vocabularies), S3Wire(account))
 
 

@@ -43,7 +43,7 @@ class Transcriber:
     def __init__(self) -> None:
         self._decoder: Any = None
         self._phrases: tuple[Phrase, ...] = ()
-        self._tuned_to: int | None = None
+        self._stream_of: int | None = None
         self._wanted = 1
         self._versions: list[Versions] = []
 
@@ -53,7 +53,7 @@ class Transcriber:
         Raises:
             MediaRefused: in the service's words.
         """
-        self._tuned_to, self._wanted, self._versions = None, settings.versions, []
+        self._stream_of, self._wanted, self._versions = None, settings.versions, []
         if settings.phrases != self._phrases:
             self._decoder, self._phrases = None, settings.phrases
         with open_media(path, settings) as media:
@@ -80,19 +80,19 @@ class Transcriber:
         for offset, speech in utterances:
             yield from self._recognise(channel, offset, speech)
 
-    def _tune(self, channel: int) -> None:
-        """Forget the noise of another file or channel: what is heard must not depend on it."""
+    def _start_stream(self, channel: int) -> None:
+        """Forget the noise of another file or channel: the words must not depend on it."""
         if self._decoder is None:
             self._decoder = Decoder(loglevel="FATAL")
-            _teach(self._decoder, self._phrases)
-        if self._tuned_to != channel:
+            _add_phrases(self._decoder, self._phrases)
+        if self._stream_of != channel:
             # 5.0 calls this unnecessary, but it is what makes a file's words repeatable.
             with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
                 self._decoder.start_stream()
-            self._tuned_to = channel
+            self._stream_of = channel
 
     def _recognise(self, channel: int, offset: float, speech: bytes) -> list[SpokenWord]:
-        self._tune(channel)
+        self._start_stream(channel)
         self._decoder.start_utt()
         self._decoder.process_raw(speech, no_search=False, full_utt=True)
         self._decoder.end_utt()
@@ -126,13 +126,13 @@ class Transcriber:
         return self._phrases[int(word.removeprefix(_PHRASE))].shown
 
 
-def _teach(decoder: Any, phrases: Sequence[Phrase]) -> None:
+def _add_phrases(decoder: Any, phrases: Sequence[Phrase]) -> None:
     """Make each phrase one word of the model, said as its parts are.
 
     The dictionary knows 134,000 English words and the letters. A phrase with a part that it does
     not know can't be taught: nothing here guesses how a name is said.
     """
-    sounds = {number: _sounds(decoder, phrase) for number, phrase in enumerate(phrases)}
+    sounds = {number: _pronunciations(decoder, phrase) for number, phrase in enumerate(phrases)}
     known = [number for number, parts in sounds.items() if all(parts)]
     for number in known:
         # The search learns all of them with the last: it takes 0.1 s, however many they are.
@@ -140,7 +140,7 @@ def _teach(decoder: Any, phrases: Sequence[Phrase]) -> None:
         decoder.add_word(f"{_PHRASE}{number}", " ".join(filter(None, sounds[number])), last)
 
 
-def _sounds(decoder: Any, phrase: Phrase) -> list[str | None]:
+def _pronunciations(decoder: Any, phrase: Phrase) -> list[str | None]:
     """How each word is said, None where the dictionary does not know it; "a." is the letter."""
     return [
         (len(word) == 1 and decoder.lookup_word(f"{word}.")) or decoder.lookup_word(word)

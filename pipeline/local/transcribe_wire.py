@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pipeline.local.account import Account
-    from pipeline.local.operations import Transcribe
+    from pipeline.local.job_operations import JobOperations
     from pipeline.local.vocabulary_operations import VocabularyOperations
 
 _TYPE = "application/x-amz-json-1.1"
@@ -38,7 +38,7 @@ class TranscribeWire:
     """Reads calls from HTTP, holds them against the rates and the model, writes answers."""
 
     def __init__(
-        self, account: Account, jobs: Transcribe, vocabularies: VocabularyOperations
+        self, account: Account, jobs: JobOperations, vocabularies: VocabularyOperations
     ) -> None:
         self._account = account
         quotas = account.options.quotas

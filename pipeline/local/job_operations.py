@@ -25,7 +25,7 @@ _ACCESS_CHECK = ".write_access_check_file.temp"
 _PAGE = 5
 
 
-class Transcribe:
+class JobOperations:
     """The four operations; each takes a request, and how many such calls there have been.
 
     All raise `Refused` with the service's code and sentence.
