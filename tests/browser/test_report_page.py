@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.model import TranscriptStats
+from pipeline.model import Cost, TranscriptStats
+from pipeline.monitoring.summary import Failures, Files
 from pipeline.quality.html_report import page as quality_page
 from pipeline.quality.metrics import measure
 from pipeline.report.page import page
@@ -122,9 +123,9 @@ def overloaded(path: Path) -> str:
         )
         fail(state, {f"{long}/bad/{n}": (long, long) for n in range(9)})
         sampled(state, an_hour(601, 99_999))
-        end(state, failures={long: 10**9}, source=f"s3://{long}/", output=long, stopped=long,
-            written=10**9, failed=10**9, cost=10.0**9, seconds=10.0**7, exit_code=2,
-            failures_file=long, skipped={long: 10**9})  # fmt: skip
+        end(state, failures=Failures({long: 10**9}), source=f"s3://{long}/", stopped=long,
+            files=Files(long, long, long), written=10**9, failed=10**9, skipped={long: 10**9},
+            cost=Cost(10.0**9, "USD", 10**9, "2026-10"), seconds=10.0**7, exit_code=2)  # fmt: skip
     return night_page(path)
 
 
