@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.figures import Figure
 from benchmarks.processes import cloud
-from benchmarks.throughput import NO_BRAKES, SLOTS
+from benchmarks.throughput import NO_LIMITS, SLOTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,8 +96,8 @@ def _nights(folder: Path, size: Size) -> tuple[Ran, Ran, Ran, float]:
 
 def _transcribed(folder: Path, keys: int, left: int) -> Ran:
     """A run over a bucket with so many recordings left, in an account without limits."""
-    (folder / "no-brakes.toml").write_text(NO_BRAKES, encoding="utf-8")
+    (folder / "no-limits.toml").write_text(NO_LIMITS, encoding="utf-8")
     with cloud(folder, "--count", str(keys), *SLOTS) as place:
-        ran = place.run("--config", "no-brakes.toml")
+        ran = place.run("--config", "no-limits.toml")
     assert (ran.summary["counts"]["listed"], ran.summary["counts"]["written"]) == (keys, left)
     return ran

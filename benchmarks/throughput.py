@@ -16,7 +16,7 @@ from benchmarks.processes import cloud
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-NO_BRAKES = """
+NO_LIMITS = """
 [limits]
 start_rate = 10000.0
 get_rate = 10000.0
@@ -44,8 +44,8 @@ def measure(size: Size) -> Iterator[Figure]:
         TemporaryDirectory(prefix="benchmarks-") as name,
         cloud(Path(name), "--count", str(size.count), *SLOTS) as place,
     ):
-        (place.folder / "no-brakes.toml").write_text(NO_BRAKES, encoding="utf-8")
-        ran = place.run("--config", "no-brakes.toml")
+        (place.folder / "no-limits.toml").write_text(NO_LIMITS, encoding="utf-8")
+        ran = place.run("--config", "no-limits.toml")
         assert ran.summary["counts"]["written"] == size.count
         worked = place.counts()["cpu"] / size.count
         alone = place.printed("alternatives.start_alone", str(size.starts))

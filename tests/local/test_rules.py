@@ -65,6 +65,26 @@ def test_every_unmet_constraint_is_listed():
     assert "Member must have value greater than or equal to 8000" in sentence
 
 
+def test_the_texts_of_a_list_are_refused_in_one_sentence_with_the_list():
+    """The sentence names the list, and in brackets what one of its texts has to be."""
+    phrases = ["a", "b" * 257]
+
+    with pytest.raises(Refused) as caught:
+        check(
+            "CreateVocabulary", {"VocabularyName": "v", "LanguageCode": "en-US", "Phrases": phrases}
+        )
+
+    assert str(caught.value).endswith(
+        "' at 'phrases' failed to satisfy constraint: Member must satisfy constraint: "
+        "[Member must have length less than or equal to 256]"
+    )
+
+
+def test_a_member_that_is_null_is_a_member_that_is_missing():
+    """JSON has null, and the service takes it for nothing."""
+    start(Settings={"VocabularyName": None, "MaxAlternatives": None})
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

@@ -3,8 +3,8 @@
     python -m tests.support.scripted_cloud FOLDER --slots 250 --seconds 0.2
 
 A file's content is its transcript ("sound" where it is no text); "!reason" fails with that reason;
-"@3 words" takes three seconds to be heard; an empty line is silence. It is the real endpoint with
-its quotas and wire; only hearing is replaced, so that thousands of recordings take seconds. What it
+"@3 words" takes three seconds; an empty line is silence. It is the real endpoint with its quotas
+and wire; only the recogniser is another, so that thousands of recordings take seconds. What it
 prints is one line: its URL.
 """
 
@@ -43,7 +43,7 @@ class Scripted:
         return None
 
     async def recognise(self, path: Path, settings: MediaSettings) -> Speech:
-        """Hear the file's first line, after a while."""
+        """Read the first line of the file, after a while."""
         content = await asyncio.to_thread(path.read_bytes)
         text = "sound" if b"\0" in content else content.decode().partition("\n")[0]
         seconds = self._seconds
