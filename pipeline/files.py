@@ -34,6 +34,15 @@ def writing(path: Path) -> Iterator[None]:
         raise OutputUnusable(f"{path} can't be written: {error.strerror}") from error
 
 
+def flock(handle: int, *, shared: bool = False) -> bool:
+    """Lock an open file for this process, or share it with others; False where another holds it."""
+    try:
+        fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 @contextmanager
 def locked(path: Path, busy: str, advice: str) -> Iterator[None]:
     """Hold a lock file, which is made where there is none and stays, for one process at a time.
@@ -45,10 +54,8 @@ def locked(path: Path, busy: str, advice: str) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise OutputUnusable(busy, advice) from error
+        if not flock(handle):
+            raise OutputUnusable(busy, advice)
         yield
     finally:
         os.close(handle)

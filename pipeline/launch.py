@@ -20,7 +20,7 @@ from pipeline import __version__
 from pipeline.config.schema import Monitoring
 from pipeline.errors import BudgetSpent, CannotRun
 from pipeline.logs import event
-from pipeline.naming import S3Uri, group_tag
+from pipeline.naming import S3Uri, job_name_prefix
 from pipeline.terminal import CANNOT_RUN, say
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pipeline.recordings.source import Source
     from pipeline.run import Run
     from pipeline.state.reader import StateReader
-    from pipeline.state.run_state import State
+    from pipeline.state.run_state import RunState
     from pipeline.terminal import Style
 
 T = TypeVar("T")
@@ -64,7 +64,6 @@ def complete(order: Order) -> Summary:
     from pipeline.monitoring.history_sampler import settings_of
     from pipeline.stages.writer import refuse_foreign_output
     from pipeline.state.database import set_aside
-    from pipeline.state.history import begin_run, ending
     from pipeline.state.run_state import open_state
 
     config, place = order.config, order.place
@@ -76,17 +75,19 @@ def complete(order: Order) -> Summary:
         set_aside(config.state_path)
     elif not order.rebuild_output and not config.state_path.exists():
         refuse_foreign_output(config.output_path, config.state_path)
-    with open_state(config.state_path, group_tag(config.transcribe.job_prefix, bucket)) as state:
-        places = order.earlier.result_places() if order.earlier else ()
+    with open_state(
+        config.state_path, job_name_prefix(config.transcribe.job_prefix, bucket)
+    ) as state:
+        places = order.earlier.facts.result_places() if order.earlier else ()
         state.begin(uri, config.output.results, *map(str, places))
         if order.earlier:
-            state.remember_fingerprints(order.earlier.earlier_fingerprints())
-        begin_run(state, settings_of(config, uri))
-        with ending(state, CANNOT_RUN):
+            state.facts.remember_fingerprints(order.earlier.facts.earlier_fingerprints())
+        state.history.begin_run(settings_of(config, uri))
+        with state.history.ending(CANNOT_RUN):
             return in_event_loop(_with_services(order, state))
 
 
-async def _with_services(order: Order, state: State) -> Summary:
+async def _with_services(order: Order, state: RunState) -> Summary:
     from pipeline.config.pricing import FREE
     from pipeline.monitoring.exporters import exported, last_success
     from pipeline.monitoring.failures_file import write_failures
@@ -97,7 +98,6 @@ async def _with_services(order: Order, state: State) -> Summary:
     from pipeline.recordings.source import Selection
     from pipeline.run import Run
     from pipeline.stages.job_tracker import JobTracker
-    from pipeline.state.history import end_run
 
     config = order.config
     tracker = JobTracker(
@@ -127,11 +127,11 @@ async def _with_services(order: Order, state: State) -> Summary:
         async with (
             shown(take, config.state_path, order.style),
             history_kept(state, take),
-            exported(take, order.monitoring, last_success(state), say) as status,
+            exported(take, order.monitoring, last_success(state.reader), say) as status,
         ):
             summary = await _summary_of(run, work)
             status.end(summary.exit_code)
-        end_run(state, msgspec.json.encode(summary))
+        state.history.end_run(msgspec.json.encode(summary))
         write_failures(config.failures_path, source, state, listed=tracker.counters.listing_done)
         return summary
 
@@ -149,7 +149,7 @@ async def _summary_of(run: Run, work: Callable[[], Coroutine[None, None, None]])
     if received:
         return summarise(run, 128 + received, "interrupted")
     if run.tracker.pending.spent and (
-        run.tracker.state.pending() or not run.tracker.counters.listing_done
+        run.tracker.state.recordings.pending() or not run.tracker.counters.listing_done
     ):
         return summarise(run, OVER_BUDGET, run.tracker.pending.limit)
     return summarise(run, 0)

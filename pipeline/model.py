@@ -36,8 +36,8 @@ class Job(msgspec.Struct, frozen=True, gc=False):
     """One transcription job of one recording.
 
     `row` is the recording's row in the state file, `identity` and `attempt` (from 1) are what the
-    name was computed from, `name` is the job's name at the service. `found` tells that its result
-    is there already, so that it must not be started.
+    name was computed from, `name` is the job's name at the service. `result_exists` tells
+    that its result is there already, so that it must not be started.
     """
 
     row: int
@@ -45,7 +45,7 @@ class Job(msgspec.Struct, frozen=True, gc=False):
     name: str
     recording: Recording
     attempt: int = 1
-    found: bool = False
+    result_exists: bool = False
 
 
 class JobSettings(msgspec.Struct, frozen=True, gc=False):

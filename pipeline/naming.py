@@ -43,7 +43,7 @@ def identity(bucket: str, recording: Recording, fingerprint: str) -> bytes:
     return hashlib.blake2b(parts, digest_size=IDENTITY_BYTES).digest()
 
 
-def group_tag(prefix: str, bucket: str) -> str:
+def job_name_prefix(prefix: str, bucket: str) -> str:
     """The start that the names of all jobs of one bucket share: what the poller lists by.
 
     It depends on the bucket alone, so that the same recording listed through another prefix
@@ -57,7 +57,7 @@ def job_name(tag: str, identity: bytes, attempt: int) -> str:
     """The job's name, valid for the service (`[0-9a-zA-Z._-]{1,200}`).
 
     Args:
-        tag: from `group_tag`.
+        tag: from `job_name_prefix`.
         identity: from `identity`.
         attempt: 1 for the first job of a recording; a failed name can't be used again.
     """

@@ -23,7 +23,7 @@ from pipeline.aws.session import Transcriber
 from pipeline.config.deadline import seconds_left
 from pipeline.errors import BudgetSpent, first_of
 from pipeline.jobs.rules import JobRules
-from pipeline.naming import group_tag, parse_s3_uri
+from pipeline.naming import job_name_prefix, parse_s3_uri
 from pipeline.stages.collector import Collectors
 from pipeline.stages.poller import Poller
 from pipeline.stages.producer import find_results, produce, take_over
@@ -58,9 +58,9 @@ class Run:
         self.source = source
         self.tracker = tracker
         self.s3 = s3
-        self.job_rules = JobRules(config, source, tracker.state.earlier_fingerprints())
+        self.job_rules = JobRules(config, source, tracker.state.facts.earlier_fingerprints())
         self.transcriber = Transcriber(session, config.limits, tracker.waits, tracker.slots)
-        self._name_prefix = group_tag(config.transcribe.job_prefix, source.bucket)
+        self._name_prefix = job_name_prefix(config.transcribe.job_prefix, source.bucket)
         self._event_queue: EventQueue | None = None
         if url := config.aws.events:
             from pipeline.events.queue import open_queue  # a run without events loads none of it
@@ -87,12 +87,12 @@ class Run:
         if results := parse_s3_uri(self.config.output.results):
             state = self.tracker.state
             await find_results(self.s3, results, self._name_prefix, state)
-            if self.job_rules.redacts and not state.results_are_known(redacted=True):
+            if self.job_rules.redacts and not state.facts.results_are_known(redacted=True):
                 await find_results(self.s3, results, self._name_prefix, state, redacted=True)
         if rebuild:
             exist = self.source.jobs_last
             forget_output(self.config.output_path, self.tracker.state, results_exist=exist)
-        self.tracker.state.remember_fingerprints(self.job_rules.fingerprints)
+        self.tracker.state.facts.remember_fingerprints(self.job_rules.fingerprints)
         await self._write(partial(produce, self.source, selection, self.job_rules, self.tracker))
 
     async def rewrite(self, earlier: StateReader) -> None:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from pipeline.model import Recording
 from pipeline.naming import (
     S3Uri,
-    group_tag,
     identity,
     job_name,
+    job_name_prefix,
     parse_job_name,
     parse_s3_uri,
     place_of_result,
@@ -33,7 +33,9 @@ written_below = st.from_regex(r"[a-zA-Z0-9\-_.!*'()/]{0,850}", fullmatch=True)
 
 def name_of(bucket: str, key: str, etag: str, fingerprint: str, attempt: int = 1) -> str:
     recording = Recording(key, etag, 7)
-    return job_name(group_tag("calls", bucket), identity(bucket, recording, fingerprint), attempt)
+    return job_name(
+        job_name_prefix("calls", bucket), identity(bucket, recording, fingerprint), attempt
+    )
 
 
 @few
@@ -80,7 +82,7 @@ def test_a_name_of_an_earlier_run_is_still_computed():
 @given(prefixes, texts, hashes, attempts)
 def test_every_name_is_one_the_service_takes(prefix, bucket, digest, attempt):
     """A job name is 1 to 200 of the characters 0-9 a-z A-Z . _ - whatever it is made from."""
-    name = job_name(group_tag(prefix, bucket), digest, attempt)
+    name = job_name(job_name_prefix(prefix, bucket), digest, attempt)
 
     assert re.fullmatch(r"[0-9a-zA-Z._-]{1,200}", name)
 
@@ -99,19 +101,19 @@ def test_another_attempt_has_another_name(digest, one, other):
 def test_names_begin_with_their_group(one, prefix):
     """Listing by the group's tag finds every job of a bucket, and few of another."""
     bucket, key, etag, fingerprint = one
-    tag = group_tag(prefix, bucket)
+    tag = job_name_prefix(prefix, bucket)
 
     name = job_name(tag, identity(bucket, Recording(key, etag, 7), fingerprint), 1)
 
     assert name.startswith(tag)
-    assert not name.startswith(group_tag(prefix, f"{bucket}2"))
+    assert not name.startswith(job_name_prefix(prefix, f"{bucket}2"))
 
 
 @few
 @given(written_below, prefixes, hashes, attempts)
 def test_every_result_has_a_key_the_service_takes(prefix, job_prefix, digest, attempt):
     """The key of a result is valid as OutputKey, the longest settings included."""
-    name = job_name(group_tag(job_prefix, "calls"), digest, attempt)
+    name = job_name(job_name_prefix(job_prefix, "calls"), digest, attempt)
 
     place = result_place(S3Uri("results", prefix), name)
 
@@ -160,7 +162,7 @@ def test_the_service_s_own_url_is_read_as_bucket_and_key(url, place):
 @given(prefixes, texts, hashes, attempts)
 def test_a_job_name_tells_what_it_was_made_of(prefix, bucket, digest, attempt):
     """Reading a name is the inverse of making it, whatever the prefix and the bucket."""
-    tag = group_tag(prefix, bucket)
+    tag = job_name_prefix(prefix, bucket)
 
     assert parse_job_name(tag, job_name(tag, digest, attempt)) == (digest, attempt)
 
@@ -171,9 +173,9 @@ def test_a_name_of_another_bucket_is_not_read(prefix, bucket, other, digest, att
     """Results of other buckets below the same prefix belong to other state files."""
     assume(bucket != other)
 
-    name = job_name(group_tag(prefix, other), digest, attempt)
+    name = job_name(job_name_prefix(prefix, other), digest, attempt)
 
-    assert parse_job_name(group_tag(prefix, bucket), name) is None
+    assert parse_job_name(job_name_prefix(prefix, bucket), name) is None
 
 
 @few

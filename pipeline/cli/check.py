@@ -18,7 +18,7 @@ import typer
 from pipeline.cli.flags import AWS, EVENTS, FILES, JOBS, LABEL_STUDIO, SELECTION, with_settings
 from pipeline.cli.options import examples
 from pipeline.errors import CannotRun, NoAccess
-from pipeline.naming import S3Uri, group_tag
+from pipeline.naming import S3Uri, job_name_prefix
 from pipeline.terminal import CANNOT_RUN
 from pipeline.text import printable
 
@@ -131,7 +131,7 @@ def _of_this_machine(config: Config, place: S3Uri | Path | None) -> list[Check]:
     from pipeline.doctor.runner import Check
 
     uri, bucket = _named(place)
-    tag = group_tag(config.transcribe.job_prefix, bucket)
+    tag = job_name_prefix(config.transcribe.job_prefix, bucket)
     looks = [
         ("output", partial(machine.output, config)),
         ("state", partial(machine.state, config, uri, tag)),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from pipeline.config.schema import Config
     from pipeline.jobs.cleanup import Cleaned, Cleaner
-    from pipeline.state.cleanup import Cleaning, CleaningState
+    from pipeline.state.cleanup import Cleaning, Cleanup
 
     Progress = AbstractContextManager[Callable[[int], None]]
 
@@ -119,7 +119,7 @@ def _age(text: str) -> int:
         raise BadSettings(f"--older-than: {error}; write it as 12h, 30d or 8w.") from error
 
 
-def _print_names(state: CleaningState, what: Cleaning) -> None:
+def _print_names(state: Cleanup, what: Cleaning) -> None:
     """The jobs that would be deleted, and whose they are; what the service knows is not asked."""
     for page in state.due(what):
         for due in page:
@@ -129,10 +129,10 @@ def _print_names(state: CleaningState, what: Cleaning) -> None:
 
 
 def _consequences(
-    state: CleaningState, what: Cleaning, count: int, age: str, config: Config
+    state: Cleanup, what: Cleaning, count: int, age: str, config: Config
 ) -> Iterator[str]:
     """What is to be deleted, how long that takes, and what can't be done any more afterwards."""
-    places = list(map(str, state.result_places()))
+    places = list(map(str, state.facts.result_places()))
     if not count:
         yield f"Nothing to delete: no job of {state.path} ended more than {age} ago and is left."
         return
@@ -149,7 +149,7 @@ def _consequences(
             f"Their transcripts below {', '.join(places)} stay: a lost state file is still mended "
             "from them."
         )
-    if what.results_too or not places or state.fact("results at ") is not None:
+    if what.results_too or not places or state.facts.value("results at ") is not None:
         yield (
             "Transcripts that are deleted are gone for `tasks rebuild` and --rebuild-output; and "
             "should the state file be lost, the next run transcribes and pays for these "
@@ -158,7 +158,7 @@ def _consequences(
 
 
 async def _with_services(
-    config: Config, state: CleaningState, what: Cleaning, progress: Progress
+    config: Config, state: Cleanup, what: Cleaning, progress: Progress
 ) -> Ended:
     from pipeline.aws.session import Transcriber
     from pipeline.jobs.cleanup import Cleaner

@@ -112,14 +112,14 @@ def _prefix(config: Config, source: str | None) -> str:
     Raises:
         BadSettings: SOURCE is no bucket.
     """
-    from pipeline.naming import group_tag, parse_s3_uri
+    from pipeline.naming import job_name_prefix, parse_s3_uri
 
     if source is None:
         return f"{config.transcribe.job_prefix}-"
     place = parse_s3_uri(source)
     if place is None:
         raise BadSettings(f"SOURCE {source!r}: write it as s3://bucket/.")
-    return group_tag(config.transcribe.job_prefix, place.bucket)
+    return job_name_prefix(config.transcribe.job_prefix, place.bucket)
 
 
 def _agree(wanted: Wanted, steps: list[Step], *, yes: bool) -> None:

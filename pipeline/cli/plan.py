@@ -17,7 +17,7 @@ from pipeline.config.schema import (
     Config,  # the flags are made from the annotations
 )
 from pipeline.launch import in_event_loop, interruptible, services
-from pipeline.naming import S3Uri, group_tag, parse_s3_uri
+from pipeline.naming import S3Uri, job_name_prefix, parse_s3_uri
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -106,7 +106,6 @@ async def _make(wish: Wish, plans: list[Plan]) -> None:
     from pipeline.recordings.manifest import named_by
     from pipeline.recordings.prober import open_prober
     from pipeline.recordings.source import Selection
-    from pipeline.state.statistics import job_times
     from pipeline.terminal import counted
 
     base = wish.place.key if isinstance(wish.place, S3Uri) else ""
@@ -118,7 +117,7 @@ async def _make(wish: Wish, plans: list[Plan]) -> None:
             _earlier(job_rules, source, s3) as state,
             open_prober(source, config.limits.collectors) as prober,
         ):
-            job = fitted(job_times(state))
+            job = fitted(state.statistics.job_times())
             survey = Survey(selection, job_rules, job, Sample(wish.sample, wish.seed))
             with counted(wish.style, wish.sample or None, "looked into") as tell:
                 await survey.complete(source, state, prober, tell)
@@ -134,10 +133,10 @@ async def _earlier(job_rules: JobRules, source: Source, s3: S3) -> AsyncIterator
     from pipeline.state.run_state import open_state
 
     config = job_rules.config
-    tag = group_tag(config.transcribe.job_prefix, source.bucket)
+    tag = job_name_prefix(config.transcribe.job_prefix, source.bucket)
     if config.state_path.is_file():
         with read_state(config.state_path) as known:
-            known.check_belongs(source.uri, tag)
+            known.facts.check_belongs(source.uri, tag)
             yield known
         return
     with TemporaryDirectory() as folder, open_state(Path(folder) / "state", tag) as state:
@@ -145,4 +144,4 @@ async def _earlier(job_rules: JobRules, source: Source, s3: S3) -> AsyncIterator
             await find_results(s3, results, tag, state)
             if job_rules.redacts:
                 await find_results(s3, results, tag, state, redacted=True)
-        yield state
+        yield state.reader

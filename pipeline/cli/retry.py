@@ -41,7 +41,7 @@ def command(
     from pipeline.state.run_state import open_state
 
     with read_state(chosen.state_path) as reader:  # a run's file must be there before it is locked
-        known = reader.reasons()
+        known = reader.failures.reasons()
     unknown = sorted(set(reason or ()) - set(known))
     if unknown:
         raise StateUnusable(

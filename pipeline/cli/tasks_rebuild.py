@@ -12,7 +12,7 @@ from pipeline.cli.flags import AWS, with_settings
 from pipeline.cli.options import examples, report
 from pipeline.errors import BadSettings
 from pipeline.launch import Order, complete
-from pipeline.naming import S3Uri, group_tag, parse_s3_uri
+from pipeline.naming import S3Uri, job_name_prefix, parse_s3_uri
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,12 +86,12 @@ def _for_new(chosen: Config, output: str | None, earlier: StateReader) -> Config
         BadSettings: they would take the place of the run's own.
     """
     kind = chosen.tasks.kind
-    run_output = chosen.state_path.parent / (earlier.fact("output") or "tasks.jsonl")
+    run_output = chosen.state_path.parent / (earlier.facts.value("output") or "tasks.jsonl")
     path = output or str(run_output.with_suffix(f".{kind}{run_output.suffix}"))
     replace = msgspec.structs.replace
-    places = earlier.result_places()
+    places = earlier.facts.result_places()
     results = chosen.output.results or (str(places[0]) if len(places) == 1 else "")
-    model = chosen.tasks.model_version or earlier.fact("output model version") or ""
+    model = chosen.tasks.model_version or earlier.facts.value("output model version") or ""
     new = replace(
         chosen,
         output=replace(chosen.output, output=path, state="", results=results),
@@ -112,16 +112,16 @@ def _source_of(earlier: StateReader, chosen: Config) -> S3Uri:
     Raises:
         BadSettings: it was a folder, or its jobs have other names than these settings give.
     """
-    uri = earlier.fact("source") or ""
+    uri = earlier.facts.value("source") or ""
     place = parse_s3_uri(uri)
     if place is None:
         raise BadSettings(
             f"The run of {chosen.state_path} read {uri or 'nothing yet'}: only a bucket's "
             "transcripts are kept. Run the folder again, with another --task and --output."
         )
-    if earlier.fact("names") != group_tag(chosen.transcribe.job_prefix, place.bucket):
+    if earlier.name_prefix != job_name_prefix(chosen.transcribe.job_prefix, place.bucket):
         raise BadSettings(
-            f"The jobs of {chosen.state_path} are named {earlier.fact('names')}...: put job_prefix "
+            f"The jobs of {chosen.state_path} are named {earlier.name_prefix}...: put job_prefix "
             "back to what the run had."
         )
     return place

@@ -13,7 +13,7 @@ from pipeline.doctor.findings import Finding, Verdict, credentials_refused, skip
 from pipeline.doctor.permissions import Permissions, SimulatedCall
 from pipeline.doctor.runner import Check, constant, once
 from pipeline.errors import Denied, NoSuchSource, PipelineError
-from pipeline.naming import group_tag, parse_s3_uri, result_place
+from pipeline.naming import job_name_prefix, parse_s3_uri, result_place
 from pipeline.net.concurrency import JobSlots
 from pipeline.net.wait_times import WaitTimes
 from pipeline.vocabulary.service import Vocabularies
@@ -56,7 +56,7 @@ class AccountChecks:
         self._roles = {each.data_access_role for each in options}
         self._tags = any(each.tags for each in options)
         prefix = config.transcribe.job_prefix
-        self._tag = group_tag(prefix, place.bucket) if place else f"{prefix}-"
+        self._tag = job_name_prefix(prefix, place.bucket) if place else f"{prefix}-"
 
     def checks(self, http: aiohttp.ClientSession) -> list[Check]:
         """Every line, as far as the settings name what it is about."""

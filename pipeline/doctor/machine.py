@@ -50,8 +50,8 @@ def state(config: Config, source: str | None, tag: str) -> Finding:
         return _writable(path) or ok(f"{path} would be new.")
     with read_state(path) as opened:
         if source is not None:
-            opened.check_belongs(source, tag)
-        counts = opened.counts()
+            opened.facts.check_belongs(source, tag)
+        counts = opened.recordings.counts()
     if not os.access(path, os.W_OK):
         return problem(f"The state file {path} can't be written.", "Make it this user's own.")
     if lock_path(path).exists():

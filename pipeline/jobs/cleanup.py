@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pipeline.aws.s3 import S3
     from pipeline.aws.session import JobRecord, Transcriber
     from pipeline.naming import S3Uri
-    from pipeline.state.cleanup import Cleaning, CleaningState, Due
+    from pipeline.state.cleanup import Cleaning, Cleanup, Due
 
 _AGE = re.compile(r"([0-9]{1,5})([hdw])")
 _SECONDS = {"h": 3600, "d": 86_400, "w": 604_800}
@@ -74,7 +74,7 @@ class Cleaner:
 
     def __init__(  # two services, a state file, and what is wanted of them
         self,
-        state: CleaningState,
+        state: Cleanup,
         transcriber: Transcriber,
         s3: S3,
         what: Cleaning,
@@ -85,7 +85,7 @@ class Cleaner:
         self._s3 = s3
         self._what = what
         self._told = told
-        self._places = state.result_places() if what.results_too else []
+        self._places = state.facts.result_places() if what.results_too else []
         self._seen = 0
         self.cleaned = Cleaned()
 

@@ -19,7 +19,6 @@ from pipeline.files import replacing
 from pipeline.logs import event
 from pipeline.monitoring.heartbeat import heartbeat
 from pipeline.monitoring.snapshot import SETTLED, RunStatus
-from pipeline.state.history import past_runs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -42,7 +41,7 @@ _BROKEN = 2
 
 def last_success(state: StateReader) -> float:
     """When the last run ended that settled all it listed, seconds since the epoch; 0 for never."""
-    settled = (run.ended for run in past_runs(state) if run.exit_code in SETTLED)
+    settled = (run.ended for run in state.history.past_runs() if run.exit_code in SETTLED)
     return max(filter(None, settled), default=0.0)
 
 

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.recordings.source import Source
-    from pipeline.state.run_state import State
+    from pipeline.state.run_state import RunState
 
 
-def write_failures(path: Path, source: Source, state: State, *, listed: bool) -> None:
+def write_failures(path: Path, source: Source, state: RunState, *, listed: bool) -> None:
     """Write one line of JSON for each failed recording, mode 0600.
 
     Where the source was not `listed` to its end, recordings that have left it can't be told from
@@ -29,7 +29,7 @@ def write_failures(path: Path, source: Source, state: State, *, listed: bool) ->
     Raises:
         OutputUnusable: it can't be written.
     """
-    failed = state.failed_recordings(ever=not listed)
+    failed = state.failures.recordings(ever=not listed)
     first = next(failed, None)
     if first is None:
         with suppress(FileNotFoundError):

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pipeline.state.history import Sample, Settings, add_sample, thin_samples
+from pipeline.state.history import Sample, Settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from pipeline.config.schema import Config
     from pipeline.monitoring.snapshot import RunSnapshot, Take
-    from pipeline.state.transaction import StateWriter
+    from pipeline.state.run_state import RunState
 
 MOST_SAMPLES = 600
 _SECONDS = 1.0
@@ -35,7 +35,7 @@ def settings_of(config: Config, source: str) -> Settings:
 
 
 @asynccontextmanager
-async def history_kept(state: StateWriter, take: Take) -> AsyncIterator[None]:
+async def history_kept(state: RunState, take: Take) -> AsyncIterator[None]:
     """Keep samples of the run while the body goes on, and one of its end.
 
     A sample that can't be written stops nothing: the run needs none, and tells what it can't write.
@@ -48,7 +48,7 @@ async def history_kept(state: StateWriter, take: Take) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _keep_samples(state: StateWriter, take: Take) -> None:
+async def _keep_samples(state: RunState, take: Take) -> None:
     """There is one every second at first.
 
     Whenever there are 600, every other one is forgotten, and they come half as often: a run of
@@ -57,14 +57,14 @@ async def _keep_samples(state: StateWriter, take: Take) -> None:
     number, step = 0, 1
     try:
         while True:
-            add_sample(state, number, sample_of(take()))
+            state.history.add_sample(number, sample_of(take()))
             if number == step * MOST_SAMPLES:
                 step *= 2
-                thin_samples(state, step)
+                state.history.thin_samples(step)
             number += step
             await asyncio.sleep(step * _SECONDS)
     finally:
-        add_sample(state, number, sample_of(take()))
+        state.history.add_sample(number, sample_of(take()))
 
 
 def sample_of(snapshot: RunSnapshot) -> Sample:

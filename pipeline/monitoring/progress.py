@@ -149,4 +149,4 @@ async def _bar(meter: ProgressMeter) -> None:
 
 def _pending(path: Path) -> int:
     with read_state(path) as state:
-        return state.pending()
+        return state.recordings.pending()

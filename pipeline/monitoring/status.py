@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from pipeline.state.database import is_held
-from pipeline.state.history import Sample, past_runs, samples
 from pipeline.state.reader import read_state
 from pipeline.text import duration, printable, tally
 
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rich.console import RenderableType
+
+    from pipeline.state.history import Sample
 
 _WINDOW_SECONDS = 600
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -100,21 +101,21 @@ def read_report(path: Path, now: float) -> StatusReport:
         StateUnusable: there is no such state file.
     """
     with read_state(path) as state:
-        counts = state.counts()
-        oldest = state.oldest_in_flight()
-        failures = state.failures()
-        begun = float(state.fact("begun") or now)
+        counts = state.recordings.counts()
+        oldest = state.recordings.oldest_in_flight()
+        failures = state.failures.by_reason()
+        begun = float(state.facts.value("begun") or now)
         window = max(1.0, min(_WINDOW_SECONDS, now - begun))
         return StatusReport(
-            source=state.fact("source") or "",
+            source=state.facts.value("source") or "",
             state=str(path),
             pending=counts.pending,
             in_flight=counts.in_flight,
             written=counts.written,
             failed=sum(failures.values()),
-            skipped=state.skipped(),
+            skipped=state.facts.skipped(),
             failures=failures,
-            rate=round(state.written_since(now - window) / window, 3),
+            rate=round(state.recordings.written_since(now - window) / window, 3),
             rate_seconds=round(window, 1),
             oldest_in_flight_seconds=None if oldest is None else round(now - oldest, 1),
         )
@@ -138,8 +139,8 @@ def _read(path: Path) -> StatusReading:
     runs = is_held(path)  # first: what is read after the end is the end
     report = read_report(path, time.time())
     with read_state(path) as state:
-        last = next(reversed(past_runs(state)), None)
-        taken = samples(state, last.number) if last else []
+        last = next(reversed(state.history.past_runs()), None)
+        taken = state.history.samples(last.number) if last else []
     return StatusReading(report, taken, runs, last.exit_code if last else None)
 
 

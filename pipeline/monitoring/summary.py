@@ -17,8 +17,8 @@ from pipeline.monitoring.snapshot import NO_FREE_SLOT, take_snapshot
 if TYPE_CHECKING:
     from pipeline.monitoring.snapshot import RunSnapshot
     from pipeline.run import Run
-    from pipeline.state.reader import Counts as StateCounts
     from pipeline.state.reader import StateReader
+    from pipeline.state.recordings import Counts as StateCounts
 
 _Number = TypeVar("_Number", int, float)
 _SHOWN_FAILURES = 5
@@ -143,7 +143,7 @@ class Summary(RunFacts, frozen=True, kw_only=True, omit_defaults=True):
 
 def summarise(run: Run, exit_code: int, stopped: str = "") -> Summary:
     """Gather the facts of a run that has ended; where recordings failed, exit code 0 becomes 1."""
-    snapshot, config, state = take_snapshot(run), run.config, run.tracker.state
+    snapshot, config, state = take_snapshot(run), run.config, run.tracker.state.reader
     ended, failures = datetime.now(UTC), _failures(state)
     return Summary(
         run_id=RUN_ID,
@@ -155,7 +155,7 @@ def summarise(run: Run, exit_code: int, stopped: str = "") -> Summary:
         stopped=stopped,
         seconds=round(snapshot.seconds, 3),
         counts=_counts(snapshot, state),
-        balance=balance(snapshot, state.selected()),
+        balance=balance(snapshot, state.recordings.selected()),
         limits=Limits(config.most_in_flight, snapshot.slots_found, config.limits.start_rate),
         waits=_not_zero(snapshot.waits),
         calls=_not_zero(snapshot.calls),
@@ -177,20 +177,20 @@ def summarise(run: Run, exit_code: int, stopped: str = "") -> Summary:
 
 
 def _counts(run: RunSnapshot, state: StateReader) -> Counts:
-    stand = state.counts()
+    stand = state.recordings.counts()
     return replace(
         msgspec.convert(run, Counts, from_attributes=True),
-        failed=sum(state.failures().values()),
+        failed=sum(state.failures.by_reason().values()),
         pending=stand.pending,
         in_flight=stand.in_flight,
-        tasks=state.output_lines,
+        tasks=state.facts.output_lines,
     )
 
 
 def _failures(state: StateReader) -> Failures | None:
-    if not (reasons := state.failures()):
+    if not (reasons := state.failures.by_reason()):
         return None
-    first = islice(state.failed_recordings(), _SHOWN_FAILURES)
+    first = islice(state.failures.recordings(), _SHOWN_FAILURES)
     return Failures(
         reasons,
         tuple(Failure(job.recording.key, reason, message) for job, reason, message in first),

@@ -21,7 +21,7 @@ from pipeline.plan.survey import (
     Survey,
 )
 from pipeline.stages.poller import Look, next_look
-from pipeline.state.reader import Standing, StateReader
+from pipeline.state.recordings import Standing
 from pipeline.tasks.export import MOST_BYTES, MOST_TASKS
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from pipeline.config.schema import Config, Prices
     from pipeline.plan.sampling import Sample
+    from pipeline.state.reader import StateReader
 
 DEFAULT_SLOTS = 250
 """Jobs at once that an account has unless its quota (L-6F7AB1C9) was raised."""
@@ -232,8 +233,8 @@ def _count(sample: Sample, fact: str) -> CountEstimate:
 def _tasks(survey: Survey, config: Config, state: StateReader) -> Tasks:
     """The lines to come, as long as those before them, or as such lines are."""
     count = _lines(survey)
-    if state.output_lines >= _ENOUGH_LINES:
-        size = state.output_size / state.output_lines * count
+    if state.facts.output_lines >= _ENOUGH_LINES:
+        size = state.facts.output_size / state.facts.output_lines * count
     else:
         base, more = _TASK_BYTES[config.tasks.kind]
         jobs = survey.standings[Standing.TO_START]

@@ -20,7 +20,7 @@ from pipeline.jobs.rules import named_format
 from pipeline.model import Recording
 from pipeline.recordings.probe import DOUBTFUL, Unreadable, why_refused
 from pipeline.stages.producer import to_the_end
-from pipeline.state.reader import Standing
+from pipeline.state.recordings import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -110,7 +110,9 @@ class Survey:
         self.listed += len(page)
         self.recordings += len(recordings)
         self.bytes += sum(each.size for each in recordings)
-        standings = state.standings([(each, job_rules.identity(each)) for each in recordings])
+        standings = state.recordings.standings(
+            [(each, job_rules.identity(each)) for each in recordings]
+        )
         self.standings.update(standings)
         new = [
             each

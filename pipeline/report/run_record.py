@@ -20,22 +20,17 @@ from pipeline.monitoring.summary import (
     Limits,
     RunFacts,
 )
-from pipeline.state.history import Sample, past_runs, samples
-from pipeline.state.statistics import (
-    Totals,
-    confidences,
-    job_quantiles,
-    job_seconds,
-    totals,
-    worst,
-)
+from pipeline.state.history import Sample
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pipeline.state.history import PastRun
     from pipeline.state.reader import StateReader
-    from pipeline.state.statistics import Worst
+    from pipeline.state.statistics import (
+        Totals,
+        Worst,
+    )
 
 BANDS = 50
 """Bands of confidence, each 0.02 wide."""
@@ -103,20 +98,20 @@ def read_record(state: StateReader, number: int | None, moment: float) -> RunRec
         StateUnusable: the state file knows of no run.
         BadSettings: it knows of others.
     """
-    runs = past_runs(state)
+    runs = state.history.past_runs()
     past = _chosen(runs, number, state)
-    kept, last = samples(state, past.number), past is runs[-1]
+    kept, last = state.history.samples(past.number), past is runs[-1]
     facts = _facts(past, _so_far(state, past, kept[-1] if kept else Sample(past.begun), last=last))
-    summed = totals(state, past.number)
+    summed = state.statistics.totals(past.number)
     return RunRecord(
         past=past,
         outcome=outcome_of(past, kept, moment, last=last),
         facts=facts,
         samples=kept,
         totals=summed,
-        confidences=confidences(state, past.number, BANDS),
+        confidences=state.statistics.confidences(past.number, BANDS),
         durations=_durations(state, past.number, summed.longest),
-        worst=worst(state, past.number, MOST_WORST),
+        worst=state.statistics.worst(past.number, MOST_WORST),
         examples=_examples(state, facts, last=last),
         runs=runs,
         moment=moment,
@@ -193,13 +188,15 @@ def _so_far(state: StateReader, past: PastRun, sample: Sample, *, last: bool) ->
     """
     settings, failures = past.settings, None
     counts = replace(
-        msgspec.convert(sample, Counts, from_attributes=True), in_flight=0, tasks=state.output_lines
+        msgspec.convert(sample, Counts, from_attributes=True),
+        in_flight=0,
+        tasks=state.facts.output_lines,
     )
     if last:
-        stand, failures = state.counts(), Failures(state.failures())
+        stand, failures = state.recordings.counts(), Failures(state.failures.by_reason())
         counts = replace(
             counts,
-            skipped=state.skipped(),
+            skipped=state.facts.skipped(),
             failed=sum(failures.reasons.values()),
             pending=stand.pending,
             in_flight=stand.in_flight,
@@ -218,15 +215,17 @@ def _so_far(state: StateReader, past: PastRun, sample: Sample, *, last: bool) ->
 
 
 def _durations(state: StateReader, run: int, longest: float) -> Durations:
-    quantiles = job_quantiles(state, run, longest)
+    quantiles = state.statistics.job_quantiles(run, longest)
     most = quantiles.get(0.99, 0.0)
     width = next((each for each in _WIDTHS if most / each < _MOST_BARS), _WIDTHS[-1])
-    return Durations(width, job_seconds(state, run, width, _MOST_BARS), quantiles, longest)
+    return Durations(
+        width, state.statistics.job_seconds(run, width, _MOST_BARS), quantiles, longest
+    )
 
 
 def _examples(state: StateReader, facts: RunFacts, *, last: bool) -> Sequence[Failure]:
     """Some failed recordings: of each reason, or those that the run named at its end."""
     if not last:
         return facts.failures.examples if facts.failures else ()
-    found = state.failure_examples(_EXAMPLES)
+    found = state.failures.examples(_EXAMPLES)
     return [Failure(key, reason, message) for reason, key, message in found]

@@ -82,7 +82,7 @@ class Collectors:
                 self._tracker.hand_over(job, silent=transcript.silent)
 
     def _bill(self, job: Job, transcript: Transcript) -> None:
-        if not job.found:  # those were paid for before
+        if not job.result_exists:  # those were paid for before
             items = items_of(self._job_rules.of(job.recording.key))
             seconds = self._tracker.audio_seconds.get(job.name, transcript.duration)
             self._tracker.counters.bill(seconds, items)
@@ -96,14 +96,14 @@ class Collectors:
 
     def _try_again(self, job: Job, error: FaultAtTheService) -> None:
         """Give a job that the service spoilt a new name, twice at most; none to one found done."""
-        if job.attempt <= _NEW_NAMES and not job.found:
+        if job.attempt <= _NEW_NAMES and not job.result_exists:
             self._tracker.try_again(job)
         else:
             self._tracker.fail(job, error.reason, error.message)
 
     def _start_again(self, job: Job) -> None:
         """Start a job that the service has forgotten, unless its result was there before."""
-        if job.found:
+        if job.result_exists:
             self._tracker.fail(job, LOST, "Its transcript is no longer where it was found.")
         elif self._tracker.restart(job) > _RESTARTS:
             raise ServiceUnreachable(
@@ -202,7 +202,7 @@ class Collectors:
         if "X-Amz-" in uri.partition("?")[2]:
             return await self._s3.fetch(uri)
         place = place_of_result(uri)
-        told = self._tracker.state.result_places()
+        told = self._tracker.state.facts.result_places()
         ours = [each for results in told for each in places_of_results(results, job.name)]
         kept_by_emulator = self._results is None and not self._s3.is_aws  # AWS presigns its own
         if place is None or (place not in ours and not kept_by_emulator):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from pipeline.model import Job
-    from pipeline.state.run_state import State
+    from pipeline.state.run_state import RunState
 
 
 class JobTracker:
@@ -37,7 +37,7 @@ class JobTracker:
 
     def __init__(
         self,
-        state: State,
+        state: RunState,
         most_in_flight: int,
         most_starts: int | None = None,
         *,
@@ -61,7 +61,7 @@ class JobTracker:
 
     def resume(self) -> None:
         """Take up the jobs that an earlier run left in flight."""
-        for job, started in self.state.in_flight():
+        for job, started in self.state.recordings.in_flight():
             self.pending.resume()
             self.counters.resumed += 1
             self.slots.adopt()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pipeline.model import Job
     from pipeline.stages.counters import Counters
-    from pipeline.state.run_state import State
+    from pipeline.state.run_state import RunState
 
 _CLAIM = 64
 
@@ -22,7 +22,7 @@ class PendingJobs:
     `limit` says what ended the starts, once `spent`.
     """
 
-    def __init__(self, state: State, counters: Counters, most_starts: int | None) -> None:
+    def __init__(self, state: RunState, counters: Counters, most_starts: int | None) -> None:
         self.limit = f"limit {most_starts}"
         self._state = state
         self._counters = counters

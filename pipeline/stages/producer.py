@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pipeline.recordings.source import Selection, Source
     from pipeline.stages.job_tracker import JobTracker
     from pipeline.state.reader import StateReader
-    from pipeline.state.run_state import State
+    from pipeline.state.run_state import RunState
 
 
 async def produce(
@@ -36,7 +36,7 @@ async def produce(
         counters.listed += len(page)
         tracker.pending.wake()
         await asyncio.sleep(0)  # the next page may be there: its 40 ms are not to follow at once
-    tracker.state.note_skipped(counters.skipped)
+    tracker.state.facts.note_skipped(counters.skipped)
     event("listing.ended", listed=counters.listed, skipped=dict(counters.skipped))
     counters.listing_done = True
     tracker.pending.wake()
@@ -44,7 +44,7 @@ async def produce(
 
 async def take_over(earlier: StateReader, tracker: JobTracker) -> None:
     """Insert every recording that an earlier run has written, to be written from its result."""
-    for page in earlier.written():
+    for page in earlier.recordings.written():
         tracker.counters.touched += tracker.state.take_over(page)
         tracker.counters.listed += len(page)
         tracker.pending.wake()
@@ -54,7 +54,7 @@ async def take_over(earlier: StateReader, tracker: JobTracker) -> None:
 
 
 async def find_results(
-    s3: S3, results: S3Uri, tag: str, state: State, *, redacted: bool = False
+    s3: S3, results: S3Uri, tag: str, state: RunState, *, redacted: bool = False
 ) -> None:
     """Note which results exist, 1,000 a call, before the first recording of a new state file.
 
@@ -66,7 +66,7 @@ async def find_results(
         NoSuchSource: the bucket of `--results` does not exist, or is in another region.
         Denied: it may not be listed, so that what exists in it might be paid for again.
     """
-    if state.results_are_known(redacted=redacted):
+    if state.facts.results_are_known(redacted=redacted):
         await s3.check_bucket(as_folder(results))
         return
     start = result_place(results, tag, redacted=redacted)
@@ -84,7 +84,7 @@ async def find_results(
             action=error.action,
             message=error.message,
         ) from error
-    state.know_results(redacted=redacted)
+    state.facts.set_results_known(redacted=redacted)
 
 
 async def to_the_end(pages: AsyncIterator[list[SourceObject]]) -> AsyncIterator[list[SourceObject]]:

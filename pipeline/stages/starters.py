@@ -49,7 +49,7 @@ class Starters:
         """Start one pending recording after the other until everything is settled."""
         budget = self._cost_budget
         while job := await self._tracker.pending.next_job():
-            if job.found:
+            if job.result_exists:
                 self._tracker.counters.adopted += 1
                 self._tracker.state.started(job)
                 await self._finished.put(job)

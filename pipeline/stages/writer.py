@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import fcntl
 import hashlib
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pipeline.errors import OutputUnusable, StateUnusable
-from pipeline.files import unused
-from pipeline.state.history import note_heard
+from pipeline.files import flock, unused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
 
     from pipeline.model import Line
     from pipeline.stages.job_tracker import JobTracker
-    from pipeline.state.run_state import State
+    from pipeline.state.run_state import RunState
 
 _MENDING = "Put it back, or write it anew from the results with --rebuild-output."
 _END = 4096
@@ -36,7 +34,7 @@ _SECONDS = 1.0
 class Output:
     """The JSON Lines file, mode 0600, cut to what is committed."""
 
-    def __init__(self, path: Path, state: State) -> None:
+    def __init__(self, path: Path, state: RunState) -> None:
         self._path = path
         self._state = state
         self._end = b""
@@ -55,7 +53,7 @@ class Output:
 
     def _claim(self, name: str) -> None:
         """Make the file this state's own, unless one of the two belongs to another."""
-        known, committed = self._state.fact("output"), self._state.output_size
+        known, committed = self._state.facts.value("output"), self._state.facts.output_size
         if committed and known != name and (self._state.path.parent / (known or "")).exists():
             raise StateUnusable(
                 f"The state file {self._state.path} belongs to the output {known}, not to "
@@ -67,31 +65,28 @@ class Output:
             return
         if not committed:
             refuse_foreign_output(self._path, self._state.path)
-        self._state.bind_output(name)
+        self._state.output.bind(name)
 
     def _lock(self) -> None:
         """Two state files must not write to one output."""
-        with self._translated():
-            try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise OutputUnusable(
-                    f"Another run writes to {self._path}. Wait for it, or name another --output."
-                ) from None
+        if not flock(self._file):
+            raise OutputUnusable(
+                f"Another run writes to {self._path}. Wait for it, or name another --output."
+            )
 
     def _check(self) -> None:
         """Refuse a file that is not what was written; only an interrupted run may have added."""
-        committed = self._state.output_size
+        committed = self._state.facts.output_size
         start = max(0, committed - _END)
         with self._translated():
             found = os.fstat(self._file).st_size
             self._end = os.pread(self._file, committed - start, start)
-        if found < committed or (found > committed and self._state.fact("output whole")):
+        if found < committed or (found > committed and self._state.facts.value("output whole")):
             raise OutputUnusable(
                 f"{self._path} has {found} bytes, but {committed} were written: someone changed "
                 f"or replaced it. {_MENDING}"
             )
-        if committed and _digest(self._end) != self._state.fact("output digest"):
+        if committed and _digest(self._end) != self._state.facts.value("output digest"):
             raise OutputUnusable(
                 f"The end of {self._path} is not what was written: someone changed or replaced "
                 f"it. {_MENDING}"
@@ -99,7 +94,7 @@ class Output:
 
     def _cut(self) -> None:
         """Cut the file to the committed size; what follows is of an interrupted run."""
-        committed = self._state.output_size
+        committed = self._state.facts.output_size
         with self._translated():
             facts = os.fstat(self._file)
             if not self._path.exists() or not os.path.samestat(facts, self._path.stat()):
@@ -120,18 +115,21 @@ class Output:
         """
         state = self._state
         if not self._growing:
-            state.begin_output()
+            state.output.begin()
             self._growing = True
         self._cut()  # a commit that failed after its lines were written left them behind
-        with state.checkpoint():
-            wanted = state.mark_written([line.job for line in lines])
+        with state.output.checkpoint():
+            wanted = state.output.mark_written([line.job for line in lines])
             kept = [line for line, yes in zip(lines, wanted, strict=True) if yes]
-            note_heard(state, [(line.job, line.heard) for line in kept])
+            state.history.note_transcripts([(line.job, line.heard) for line in kept])
             content = b"".join(line.content for line in kept)
             end = (self._end + content[-_END:])[-_END:]
             self._append(content)
-            size, count = state.output_size + len(content), state.output_lines + len(kept)
-            state.commit_output(size, count, _digest(end))
+            size, count = (
+                state.facts.output_size + len(content),
+                state.facts.output_lines + len(kept),
+            )
+            state.output.commit(size, count, _digest(end))
         self._end = end
         return len(kept)
 
@@ -148,7 +146,7 @@ class Output:
         """Close the file; whatever is behind the committed size from now on is not ours."""
         try:
             self._cut()
-            self._state.end_output()
+            self._state.output.end()
         finally:
             os.close(self._file)
 
@@ -168,7 +166,7 @@ class Output:
             ) from error
 
 
-def forget_output(path: Path, state: State, *, results_exist: bool) -> None:
+def forget_output(path: Path, state: RunState, *, results_exist: bool) -> None:
     """Put the file that is there aside, as `<path>.old`, and every task back to be written.
 
     Where there is one of that name already it is `<path>.old.2` and so on: it may be the good one.
@@ -181,23 +179,23 @@ def forget_output(path: Path, state: State, *, results_exist: bool) -> None:
             path.replace(unused(path.with_name(f"{path.name}.old")))
     except OSError as error:
         raise OutputUnusable(f"{path} can't be put aside: {error.strerror}.") from error
-    state.forget_output(results_exist=results_exist)
+    state.output.forget(results_exist=results_exist)
 
 
-def keep_to_one_kind(state: State, kind: str, model_version: str) -> None:
+def keep_to_one_kind(state: RunState, kind: str, model_version: str) -> None:
     """Remember what the output's tasks are: one project in Label Studio takes one kind.
 
     Raises:
         StateUnusable: the output holds tasks of another kind.
     """
-    known = state.fact("output kind")
-    if state.output_size and known not in (None, kind):
+    known = state.facts.value("output kind")
+    if state.facts.output_size and known not in (None, kind):
         raise StateUnusable(
             f"The output of the state file {state.path} holds tasks of the kind {known}, not "
             f"{kind}. Name another --output, or write {kind} from the same results with "
             f"`tasks rebuild --task {kind}`."
         )
-    state.describe_output(kind, model_version)
+    state.output.describe(kind, model_version)
 
 
 def refuse_foreign_output(path: Path, state: Path) -> None:

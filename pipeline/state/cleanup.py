@@ -13,28 +13,22 @@ from typing import TYPE_CHECKING, NamedTuple
 from pipeline.errors import StateUnusable
 from pipeline.naming import job_name, parse_s3_uri
 from pipeline.state.database import connect, hold
-from pipeline.state.reader import read_state
-from pipeline.state.run_state import State
+from pipeline.state.reader import StateReader, refuse_missing
+from pipeline.state.schema import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_TABLE = """
-CREATE TABLE IF NOT EXISTS cleaned (
-    identity BLOB NOT NULL,
-    attempt INTEGER NOT NULL,
-    results INTEGER NOT NULL,
-    PRIMARY KEY (identity, attempt)
-) WITHOUT ROWID
-"""
-_WRITTEN = """
-FROM recordings AS r WHERE status = 3 AND changed <= ? AND NOT EXISTS (
+    from pipeline.state.database import Database
+
+_WRITTEN = f"""
+FROM recordings AS r WHERE status = {Status.WRITTEN:d} AND changed <= ? AND NOT EXISTS (
     SELECT 1 FROM cleaned AS c
     WHERE c.identity = r.identity AND c.attempt = r.attempt AND c.results >= ?)
 """
 _EARLIER = """
-FROM superseded AS s WHERE NOT EXISTS (
+FROM previous_identities AS s WHERE NOT EXISTS (
     SELECT 1 FROM cleaned AS c WHERE c.identity = s.identity AND c.attempt = 0 AND c.results >= ?)
 """
 _FORGOTTEN = """
@@ -64,12 +58,19 @@ class Cleaning(NamedTuple):
     results_too: bool
 
 
-class CleaningState(State):
-    """The state file open for cleaning, locked against a run."""
+class Cleanup:
+    """The state file of runs that have ended, open for cleaning and locked against a run."""
+
+    def __init__(self, database: Database) -> None:
+        state = StateReader(database)
+        self.path = database.path
+        self.facts = state.facts
+        self._name_prefix = state.name_prefix
+        self._database = database
 
     def name_of(self, identity: bytes, attempt: int) -> str:
-        """The name of a job at the service."""
-        return job_name(self._tag, identity, attempt)
+        """The name of a job at the service, as the run named it."""
+        return job_name(self._name_prefix, identity, attempt)
 
     @property
     def bucket(self) -> str:
@@ -78,24 +79,20 @@ class CleaningState(State):
         Raises:
             StateUnusable: it was a folder, or none has begun.
         """
-        uri = self.fact("source") or ""
+        uri = self.facts.value("source") or ""
         place = parse_s3_uri(uri)
         if place is None:
             raise StateUnusable(
                 f"The run of {self.path} read {uri or 'nothing yet'}: only a bucket's jobs have "
-                "records at the service. There is nothing to clean."
+                "records at the service",
+                "There is nothing to clean.",
             )
         return place.bucket
 
-    def prepare(self) -> None:
-        """Make the table, where an earlier version made the file."""
-        with self._writing():
-            self._db.execute(_TABLE)
-
     def count_due(self, what: Cleaning) -> int:
         """How many recordings and earlier contents there are to clean up after."""
-        written = self.rows(f"SELECT count(*) {_WRITTEN}", what.before, what.results_too)
-        earlier = self.rows(f"SELECT count(*) {_EARLIER}", what.results_too)
+        written = self._database.rows(f"SELECT count(*) {_WRITTEN}", what.before, what.results_too)
+        earlier = self._database.rows(f"SELECT count(*) {_EARLIER}", what.results_too)
         return int(written[0][0] + earlier[0][0])
 
     def due(self, what: Cleaning) -> Iterator[list[Due]]:
@@ -108,12 +105,12 @@ class CleaningState(State):
             "AND identity > ? ORDER BY identity LIMIT ?"
         )
         done = b""
-        while earlier := self.rows(query, what.results_too, done, _ROWS):
+        while earlier := self._database.rows(query, what.results_too, done, _ROWS):
             yield [Due(*row) for row in earlier]
             done = earlier[-1][0]
-        last = self.rows("SELECT max(row) FROM recordings")[0][0] or 0
+        last = self._database.rows("SELECT max(row) FROM recordings")[0][0] or 0
         for after in range(0, last, _ROWS):
-            rows = self.rows(
+            rows = self._database.rows(
                 f"SELECT identity, attempt, {_FORGOTTEN.format('r', 'r.attempt')}, key {_WRITTEN} "
                 "AND row > ? AND row <= ? ORDER BY row",
                 what.before,
@@ -125,23 +122,24 @@ class CleaningState(State):
 
     def note_cleaned(self, due: Due, *, results_too: bool) -> None:
         """Remember that the service and, if so, our bucket hold nothing of it any more."""
-        with self._writing():
-            self._db.execute(
-                "INSERT INTO cleaned VALUES (?, ?, ?) ON CONFLICT (identity, attempt) "
-                "DO UPDATE SET results = max(results, excluded.results)",
-                (due.identity, due.attempt, results_too),
-            )
+        self._database.change(
+            "INSERT INTO cleaned VALUES (?, ?, ?) ON CONFLICT (identity, attempt) "
+            "DO UPDATE SET results = max(results, excluded.results)",
+            *(due.identity, due.attempt, results_too),
+        )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
 
 
 @contextmanager
-def open_for_cleaning(path: Path) -> Iterator[CleaningState]:
+def open_for_cleaning(path: Path) -> Iterator[Cleanup]:
     """Open the state file of a run that has ended; the jobs are named as that run named them.
 
     Raises:
         StateUnusable: there is none, a run holds it, or it is not a state file.
     """
-    with read_state(path) as reader:  # a file must be there before it is locked
-        tag = reader.fact("names") or ""
-    with hold(path), closing(CleaningState(path, connect(path), tag)) as state:
-        state.prepare()
+    refuse_missing(path)  # a file must be there before it is locked
+    with hold(path), closing(Cleanup(connect(path))) as state:
         yield state

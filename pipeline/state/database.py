@@ -1,4 +1,4 @@
-"""The state file as a file: its schema, its lock, and what its errors mean.
+"""The state file as a file: its lock, its connection, its transactions, and what errors mean.
 
 One SQLite file in WAL mode. `synchronous=NORMAL` is enough: after a power cut the file may fall
 back to an earlier commit, and so does the output, which is cut to the size that the same commit
@@ -8,79 +8,111 @@ holds.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import sqlite3
 import time
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import OutputUnusable, StateUnusable
+from pipeline.errors import CannotRun, OutputUnusable, StateUnusable
+from pipeline.files import flock
+from pipeline.state.schema import APPLICATION_ID, FORMAT, HISTORY, MIGRATION, NEW
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-APPLICATION_ID = 0x74727370  # "trsp"
-FORMAT = 1
 _LOOK_SECONDS = 0.05
 
-_SCHEMA = f"""
-CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
-CREATE TABLE recordings (
-    row INTEGER PRIMARY KEY,
-    key TEXT NOT NULL UNIQUE,
-    etag TEXT NOT NULL,
-    size INTEGER NOT NULL,
-    identity BLOB NOT NULL,
-    attempt INTEGER NOT NULL DEFAULT 1,
-    found INTEGER NOT NULL DEFAULT 0,
-    status INTEGER NOT NULL DEFAULT 0,
-    seen INTEGER NOT NULL,
-    changed REAL NOT NULL,
-    reason TEXT,
-    words TEXT
-);
-CREATE TABLE results (identity BLOB PRIMARY KEY, attempt INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE superseded (identity BLOB PRIMARY KEY) WITHOUT ROWID;
-CREATE TRIGGER supersede AFTER UPDATE OF identity ON recordings
-WHEN old.status = 3 AND old.identity != new.identity
-    AND NOT EXISTS (SELECT 1 FROM superseded WHERE identity = old.identity)
-BEGIN  -- an OR IGNORE in here would be overruled by the statement that fires it
-    INSERT INTO superseded VALUES (old.identity);
-END;
-CREATE INDEX pending ON recordings (seen, row) WHERE status = 0;
-CREATE INDEX found ON recordings (row) WHERE status = 0 AND found > 0;
-CREATE INDEX in_flight ON recordings (row) WHERE status = 2;
-CREATE INDEX failed ON recordings (row) WHERE status = 4;
-PRAGMA application_id = {APPLICATION_ID};
-PRAGMA user_version = {FORMAT};
-"""
 
-# What came later: a file without it is as good, and gets it when the next run opens it.
-_LATER = """
-CREATE TABLE IF NOT EXISTS runs (
-    run INTEGER PRIMARY KEY,
-    begun REAL NOT NULL,
-    ended REAL,
-    settings TEXT NOT NULL,
-    summary TEXT
-);
-CREATE TABLE IF NOT EXISTS samples (
-    run INTEGER NOT NULL,
-    number INTEGER NOT NULL,
-    facts TEXT NOT NULL,
-    PRIMARY KEY (run, number)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS heard (
-    run INTEGER NOT NULL,
-    row INTEGER NOT NULL,
-    confidence REAL,
-    seconds REAL NOT NULL,
-    took REAL,
-    PRIMARY KEY (run, row)
-) WITHOUT ROWID;
-"""
+class Database:
+    """The open file. What is `later` is written with the next transaction or before a reading."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+        self._later: list[tuple[str, Sequence[object]]] = []
+        self._executed = 0  # how many of them are in the transaction under way
+
+    def rows(self, query: str, *values: object) -> list[Any]:
+        """The rows that a query finds."""
+        with suppress(CannotRun):  # a full disk is told by whoever has to write
+            self.flush()
+        with translated(self.path):
+            return self._connection.execute(query, values).fetchall()
+
+    def fact(self, name: str) -> Any:
+        """A fact about the file as a whole, None where there is none of this name."""
+        rows = self.rows("SELECT value FROM meta WHERE name = ?", name)
+        return rows[0][0] if rows else None
+
+    def set_fact(self, name: str, value: object) -> None:
+        """Remember a fact about the file as a whole."""
+        self.change("INSERT OR REPLACE INTO meta VALUES (?, ?)", name, value)
+
+    def change(self, statement: str, *values: object) -> int:
+        """Execute one statement in a transaction; return how many rows it changed."""
+        with self.transaction():
+            return self._connection.execute(statement, values).rowcount
+
+    def change_each(self, statement: str, rows: Iterable[Sequence[object]]) -> int:
+        """Execute a statement for each row of values; return how many rows that changed."""
+        with self.transaction():
+            return self._connection.executemany(statement, rows).rowcount
+
+    def change_returning(self, statement: str, *values: object) -> list[Any]:
+        """Execute one statement in a transaction; return the rows that it returns."""
+        with self.transaction():
+            return self._connection.execute(statement, values).fetchall()
+
+    def later(self, statement: str, *values: object) -> None:
+        """Execute one statement soon, at no cost now; it is lost when the process is killed."""
+        self._later.append((statement, values))
+
+    def flush(self) -> None:
+        """Write down what was to be written later."""
+        if self._later and not self._connection.in_transaction:
+            with self.transaction():
+                pass
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """One transaction; inside another one it is part of it."""
+        with translated(self.path):
+            if self._connection.in_transaction:
+                self._execute_later()
+                yield
+                return
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._executed = 0
+            try:
+                self._execute_later()
+                yield
+                self._connection.execute("COMMIT")
+                del self._later[: self._executed]
+            except BaseException:
+                if self._connection.in_transaction:  # a full disk has ended it already
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    def _execute_later(self) -> None:
+        for statement, values in self._later[self._executed :]:
+            self._connection.execute(statement, values)
+        self._executed = len(self._later)
+
+    @contextmanager
+    def durably(self) -> Iterator[None]:
+        """What is committed inside outlives a power cut."""
+        with translated(self.path):
+            self._connection.execute("PRAGMA synchronous = FULL")
+            yield
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+
+    def close(self) -> None:
+        """Close the file."""
+        with suppress(CannotRun):
+            self.flush()
+        self._connection.close()
 
 
 def set_aside(path: Path) -> None:
@@ -123,39 +155,27 @@ def is_held(path: Path) -> bool:
         except FileNotFoundError:
             return False
         try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+            return not flock(handle, shared=True)
         finally:
             os.close(handle)
-    return False
 
 
 def _take(handle: int, path: Path) -> None:
     with translated(path):
-        try:
-            _lock(handle)
-        except BlockingIOError:
-            holder = os.read(handle, 20).decode(errors="replace").strip() or "?"
-            raise StateUnusable(
-                f"Another run (process {holder}) works with the state file {path}. Wait for it "
-                "or stop it; `transcribe-pipeline status` shows how far it is."
-            ) from None
+        if not flock(handle):
+            time.sleep(_LOOK_SECONDS)  # who looks whether it is held holds it for microseconds
+            if not flock(handle):
+                holder = os.read(handle, 20).decode(errors="replace").strip() or "?"
+                raise StateUnusable(
+                    f"Another run (process {holder}) works with the state file {path}",
+                    "Wait for it or stop it; `transcribe-pipeline status` shows how far it is.",
+                )
         os.ftruncate(handle, 0)
         os.write(handle, f"{os.getpid()}\n".encode())
 
 
-def _lock(handle: int) -> None:
-    """Take the lock; who looks whether it is held holds it for some microseconds."""
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        time.sleep(_LOOK_SECONDS)
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    """Open the file, checked to be ours.
+def connect(path: Path, *, read_only: bool = False) -> Database:
+    """Open the file, checked to be ours; one of an earlier format is brought up to date.
 
     A reader too opens it for writing where it may, or it would leave SQLite's companions behind;
     where it may not, nobody else writes either.
@@ -166,34 +186,55 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         uri = f"{path.absolute().as_uri()}?{mode}"
         db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=10)
         try:
-            _check_ours(db, path, may_create=not read_only)
+            _check_ours(db, path, may_write=not read_only)
             db.execute(f"PRAGMA query_only = {int(read_only)}")
         except BaseException:
             db.close()
             raise
-    return db
+    return Database(path, db)
 
 
-def _check_ours(db: sqlite3.Connection, path: Path, *, may_create: bool) -> None:
+def _check_ours(db: sqlite3.Connection, path: Path, *, may_write: bool) -> None:
     application = db.execute("PRAGMA application_id").fetchone()[0]
     version = db.execute("PRAGMA user_version").fetchone()[0]
     empty = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
-    if empty and application == 0 and may_create:
+    if empty and application == 0 and may_write:
         db.execute("PRAGMA journal_mode = WAL")
-        db.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
+        db.executescript(f"BEGIN; {NEW} COMMIT;")
     elif application != APPLICATION_ID:
         raise StateUnusable(
-            f"{path} is an SQLite file of another program. Name another state file with --state."
+            f"{path} is an SQLite file of another program", "Name another state file with --state."
         )
+    elif version == 1:
+        _migrate(db, path, may_write=may_write)
     elif version != FORMAT:
         raise StateUnusable(
-            f"The state file {path} has format {version}; this version reads format {FORMAT}. "
-            "Use the version that wrote it, or name another one with --state."
+            f"The state file {path} has format {version}; this version reads format {FORMAT}",
+            "Use the version that wrote it, or name another one with --state.",
         )
-    if may_create:
-        db.executescript(_LATER)
+    if may_write:
+        db.executescript(HISTORY)
     db.execute("PRAGMA synchronous = NORMAL")
     db.execute("PRAGMA wal_autocheckpoint = 250")  # 1 MB: each takes 30 ms; 1,000 would take 80
+
+
+def _migrate(db: sqlite3.Connection, path: Path, *, may_write: bool) -> None:
+    """Bring a file of format 1 up to date, in one commit.
+
+    Raises:
+        StateUnusable: it may only be read.
+    """
+    if not may_write:
+        raise StateUnusable(
+            f"The state file {path} is of an earlier version, which only a run brings up to date",
+            "Run the same `run` command again; it starts nothing twice.",
+        )
+    try:
+        db.executescript(f"BEGIN IMMEDIATE; {MIGRATION} COMMIT;")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
 
 
 def touch_private(path: Path) -> None:
@@ -210,25 +251,25 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-            raise OutputUnusable(_disk_full(path)) from error
-        raise StateUnusable(f"The state file {path} can't be used: {error}.") from error
+            raise _disk_full(path) from error
+        raise StateUnusable(f"The state file {path} can't be used: {error}") from error
     except sqlite3.DatabaseError as error:
         raise StateUnusable(
-            f"{path} is not a state file, or it is damaged ({error}). Name another one with "
-            "--state, or set it aside and begin anew with --rebuild-state: jobs that were started "
-            "are found again by their names."
+            f"{path} is not a state file, or it is damaged ({error})",
+            "Name another one with --state, or set it aside and begin anew with --rebuild-state: "
+            "jobs that were started are found again by their names.",
         ) from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise OutputUnusable(_disk_full(path)) from error
+            raise _disk_full(path) from error
         raise StateUnusable(
-            f"The state file {path} can't be opened: {error.strerror}. Name another place with "
-            "--output or --state."
+            f"The state file {path} can't be opened: {error.strerror}",
+            "Name another place with --output or --state.",
         ) from error
 
 
-def _disk_full(path: Path) -> str:
-    return (
-        f"The disk that holds {path} is full or failing. Make space and run the same command "
-        "again; it goes on where it stopped."
+def _disk_full(path: Path) -> OutputUnusable:
+    return OutputUnusable(
+        f"The disk that holds {path} is full or failing",
+        "Make space and run the same command again; it goes on where it stopped.",
     )

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from pipeline.model import Job, TranscriptStats
-    from pipeline.state.reader import StateReader
-    from pipeline.state.transaction import StateWriter
+    from pipeline.state.database import Database
+    from pipeline.state.facts import Facts
 
 T = TypeVar("T")
 
@@ -88,88 +88,85 @@ class _Ended(msgspec.Struct):
     exit_code: int
 
 
-# Written by the run
+class History:
+    """The runs of the file; what is written is of the newest."""
 
+    def __init__(self, database: Database, facts: Facts) -> None:
+        self._database = database
+        self._facts = facts
 
-def begin_run(state: StateWriter, settings: Settings) -> None:
-    """Remember that this run has begun; forget the samples of runs long ago."""
-    run = state.generation
-    with state.checkpoint():
-        state.change(
-            "INSERT OR REPLACE INTO runs (run, begun, settings) VALUES (?, ?, ?)",
-            (run, time.time(), msgspec.json.encode(settings).decode()),
+    def begin_run(self, settings: Settings) -> None:
+        """Remember that this run has begun; forget the samples of runs long ago."""
+        run = self._facts.run
+        with self._database.transaction():
+            self._database.change(
+                "INSERT OR REPLACE INTO runs (run, begun, settings) VALUES (?, ?, ?)",
+                *(run, time.time(), msgspec.json.encode(settings).decode()),
+            )
+            self._database.change("DELETE FROM samples WHERE run <= ?", run - RUNS_WITH_SAMPLES)
+
+    def end_run(self, summary: bytes) -> None:
+        """Remember how this run ended, which is said once; `summary` is JSON."""
+        self._database.change(
+            "UPDATE runs SET ended = ?, summary = ? WHERE run = ? AND summary IS NULL",
+            *(time.time(), summary.decode(), self._facts.run),
         )
-        state.change("DELETE FROM samples WHERE run <= ?", (run - RUNS_WITH_SAMPLES,))
 
+    @contextmanager
+    def ending(self, exit_code: int) -> Iterator[None]:
+        """Remember of a run that can't even begin why, or it would seem to have been killed."""
+        try:
+            yield
+        except CannotRun as error:
+            with suppress(CannotRun):  # it may be that the disk is full
+                said = {"exit_code": exit_code, "stopped": str(error)}
+                self.end_run(msgspec.json.encode(said))
+            raise
 
-def end_run(state: StateWriter, summary: bytes) -> None:
-    """Remember how this run ended, which is said once; `summary` is JSON."""
-    state.change(
-        "UPDATE runs SET ended = ?, summary = ? WHERE run = ? AND summary IS NULL",
-        (time.time(), summary.decode(), state.generation),
-    )
-
-
-@contextmanager
-def ending(state: StateWriter, exit_code: int) -> Iterator[None]:
-    """Remember of a run that can't even begin why, or it would seem to have been killed."""
-    try:
-        yield
-    except CannotRun as error:
-        with suppress(CannotRun):  # it may be that the disk is full
-            end_run(state, msgspec.json.encode({"exit_code": exit_code, "stopped": str(error)}))
-        raise
-
-
-def add_sample(state: StateWriter, number: int, sample: Sample) -> None:
-    """Remember how this run stands; another sample of the same number is replaced."""
-    state.change(
-        "INSERT OR REPLACE INTO samples VALUES (?, ?, ?)",
-        (state.generation, number, msgspec.json.encode(sample).decode()),
-    )
-
-
-def thin_samples(state: StateWriter, step: int) -> None:
-    """Forget this run's samples but those whose number is a multiple of `step`."""
-    state.change("DELETE FROM samples WHERE run = ? AND number % ?", (state.generation, step))
-
-
-def note_heard(state: StateWriter, heard: Iterable[tuple[Job, TranscriptStats]]) -> None:
-    """Remember what was heard of recordings that are written, in the same checkpoint."""
-    run = state.generation
-    state.change(
-        "INSERT OR REPLACE INTO heard VALUES (?, ?, ?, ?, ?)",
-        *((run, job.row, *facts) for job, facts in heard),
-    )
-
-
-# Read by reports
-
-
-def past_runs(state: StateReader) -> list[PastRun]:
-    """The runs of this state file, the first one first; none of a file that knew no history."""
-    return [
-        PastRun(run, begun, ended, _decoded(settings, Settings), summary and summary.encode())
-        for run, begun, ended, settings, summary in history_rows(
-            state, "SELECT run, begun, ended, settings, summary FROM runs ORDER BY run"
+    def add_sample(self, number: int, sample: Sample) -> None:
+        """Remember how this run stands; another sample of the same number is replaced."""
+        self._database.change(
+            "INSERT OR REPLACE INTO samples VALUES (?, ?, ?)",
+            *(self._facts.run, number, msgspec.json.encode(sample).decode()),
         )
-    ]
 
+    def thin_samples(self, step: int) -> None:
+        """Forget this run's samples but those whose number is a multiple of `step`."""
+        self._database.change(
+            "DELETE FROM samples WHERE run = ? AND number % ?", self._facts.run, step
+        )
 
-def samples(state: StateReader, run: int) -> list[Sample]:
-    """How the run stood over time; a thousand samples at most, none of an earlier version's."""
-    query = "SELECT facts FROM samples WHERE run = ? ORDER BY number"
-    with suppress(msgspec.ValidationError):
-        return [_decoded(facts, Sample) for (facts,) in history_rows(state, query, run)]
-    return []
+    def note_transcripts(self, transcripts: Iterable[tuple[Job, TranscriptStats]]) -> None:
+        """Remember what was heard of recordings that are written, in the same checkpoint."""
+        run = self._facts.run
+        self._database.change_each(
+            "INSERT OR REPLACE INTO transcripts VALUES (?, ?, ?, ?, ?)",
+            ((run, job.row, *stats) for job, stats in transcripts),
+        )
+
+    def past_runs(self) -> list[PastRun]:
+        """The runs of this state file, the first one first; none where none was remembered."""
+        query = "SELECT run, begun, ended, settings, summary FROM runs ORDER BY run"
+        return [
+            PastRun(run, begun, ended, _decoded(settings, Settings), summary and summary.encode())
+            for run, begun, ended, settings, summary in history_rows(self._database, query)
+        ]
+
+    def samples(self, run: int) -> list[Sample]:
+        """How the run stood over time; a thousand samples at most."""
+        query = "SELECT facts FROM samples WHERE run = ? ORDER BY number"
+        with suppress(msgspec.ValidationError):
+            rows = history_rows(self._database, query, run)
+            return [_decoded(facts, Sample) for (facts,) in rows]
+        return []
 
 
 def _decoded(text: str, kind: type[T]) -> T:
     return msgspec.json.decode(text, type=kind)
 
 
-def history_rows(state: StateReader, query: str, *values: object) -> Sequence[Any]:
-    """The rows, none where the file is of a version that kept no history."""
-    if not state.rows("SELECT 1 FROM sqlite_master WHERE name = 'samples'"):
+def history_rows(database: Database, query: str, *values: object) -> Sequence[Any]:
+    """The rows, none where no run has kept a history in the file yet."""
+    if not database.rows("SELECT 1 FROM sqlite_master WHERE name = 'samples'"):
         return []
-    return state.rows(query, *values)
+    return database.rows(query, *values)

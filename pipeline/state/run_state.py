@@ -1,4 +1,4 @@
-"""The state of every recording: the queue between producer and starters, and the checkpoint."""
+"""The state file of a run: the queue between producer and starters, and the checkpoint."""
 
 from __future__ import annotations
 
@@ -7,40 +7,78 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from pipeline.state.database import connect, hold, touch_private, translated
-from pipeline.state.reader import JOB_COLUMNS
-from pipeline.state.transaction import StateWriter
+from pipeline.state.output import OutputState
+from pipeline.state.reader import StateReader
+from pipeline.state.recordings import JOB_COLUMNS
+from pipeline.state.schema import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from pipeline.model import Job, Recording
+    from pipeline.state.database import Database
 
 # A key seen before is touched only when there is something to do: its content or the settings
 # changed (start anew), or it is not written (it belongs to this run's selection; one in flight too,
 # as the service may have forgotten its job). A written one costs a look-up and no write, which is
 # what the usual night consists of. Content or settings that a written line has had before are
 # written: going back to them is no new task.
-_ADD = """
-INSERT INTO recordings (key, etag, size, identity, found, seen, changed)
+_ADD = f"""
+INSERT INTO recordings (key, etag, size, identity, existing_attempt, last_run, changed)
 VALUES (?, ?, ?, ?, coalesce((SELECT attempt FROM results WHERE identity = ?), 0), ?, ?)
 ON CONFLICT (key) DO UPDATE SET
     status = CASE
         WHEN identity = excluded.identity THEN status
-        WHEN EXISTS (SELECT 1 FROM superseded AS s WHERE s.identity = excluded.identity) THEN 3
-        ELSE 0 END,
+        WHEN EXISTS (
+            SELECT 1 FROM previous_identities AS p WHERE p.identity = excluded.identity
+        ) THEN {Status.WRITTEN:d}
+        ELSE {Status.PENDING:d} END,
     attempt = iif(identity = excluded.identity, attempt, 1),
-    found = iif(identity = excluded.identity, found, excluded.found),
+    existing_attempt = iif(
+        identity = excluded.identity, existing_attempt, excluded.existing_attempt),
     reason = iif(identity = excluded.identity, reason, NULL),
-    words = iif(identity = excluded.identity, words, NULL),
+    message = iif(identity = excluded.identity, message, NULL),
     changed = iif(identity = excluded.identity, changed, excluded.changed),
-    etag = excluded.etag, size = excluded.size, identity = excluded.identity, seen = excluded.seen
-WHERE seen < excluded.seen AND (identity != excluded.identity OR status != 3)
+    etag = excluded.etag, size = excluded.size, identity = excluded.identity,
+    last_run = excluded.last_run
+WHERE last_run < excluded.last_run
+    AND (identity != excluded.identity OR status != {Status.WRITTEN:d})
 """
+_CLAIM = f"""
+UPDATE recordings SET status = {Status.STARTING:d}, attempt = max(attempt, existing_attempt)
+WHERE row IN (
+    SELECT row FROM recordings WHERE status = {Status.PENDING:d} AND {{which}}
+    ORDER BY row LIMIT ?)
+RETURNING {JOB_COLUMNS}
+"""
+_CLAIM_EXISTING = _CLAIM.format(which="existing_attempt > 0")
+_CLAIM_SELECTED = _CLAIM.format(which="last_run = ?")
+_STARTED = f"""
+UPDATE recordings SET status = {Status.STARTED:d}, changed = ?
+WHERE row = ? AND identity = ? AND status = {Status.STARTING:d}
+"""
+_PENDING_AGAIN = f"status = {Status.PENDING:d}"
 
 
-class State(StateWriter):
-    """The state file open for a run, locked against another one."""
+class RunState:
+    """The state file open for a run, locked against another one.
+
+    What it knows is told by the same objects as a reader's; `output` is the writer's part.
+    """
+
+    def __init__(self, database: Database, name_prefix: str) -> None:
+        self.reader = reader = StateReader(database, name_prefix)
+        self.path = database.path
+        self.facts = reader.facts
+        self.recordings = reader.recordings
+        self.failures = reader.failures
+        self.history = reader.history
+        self.statistics = reader.statistics
+        self.output = OutputState(database)
+        self._name_prefix = name_prefix
+        self._database = database
+        self._run = self.facts.run
 
     # The run's beginning
 
@@ -52,16 +90,19 @@ class State(StateWriter):
         Raises:
             StateUnusable: the file holds recordings of another source.
         """
-        with self._writing():
-            self.check_belongs(source, self._tag)
-            self._set("names", self._tag)
-            self._set("source", source)
+        database = self._database
+        with database.transaction():
+            self.facts.check_belongs(source, self._name_prefix)
+            database.set_fact("name prefix", self._name_prefix)
+            database.set_fact("source", source)
             for place in results:
-                self._set(f"results at {place}", 1)
-            self.generation = int(self.fact("generation") or 0) + 1
-            self._set("generation", self.generation)
-            self._set("begun", time.time())
-            self._db.execute("UPDATE recordings SET status = 0 WHERE status = 1")
+                database.set_fact(f"results at {place}", 1)
+            database.set_fact("run", self.facts.run + 1)
+            database.set_fact("begun", time.time())
+            database.change(
+                f"UPDATE recordings SET {_PENDING_AGAIN} WHERE status = {Status.STARTING:d}"
+            )
+        self._run = self.facts.run
 
     # The producer only inserts
 
@@ -70,52 +111,33 @@ class State(StateWriter):
 
         Touched are all but those that are written and have not changed, or were seen before.
         """
-        now = time.time()
-        rows = [
-            (each.key, each.etag, each.size, identity, identity, self.generation, now)
+        now, run = time.time(), self._run
+        rows = (
+            (each.key, each.etag, each.size, identity, identity, run, now)
             for each, identity in page
-        ]
-        with self._writing():
-            return self._db.executemany(_ADD, rows).rowcount
-
-    def note_skipped(self, skipped: dict[str, int]) -> None:
-        """Remember how many objects this run skipped, by reason."""
-        with self._writing():
-            self._db.execute("DELETE FROM meta WHERE name LIKE 'skipped: %'")
-            for reason, count in skipped.items():
-                self._set(f"skipped: {reason}", count)
+        )
+        return self._database.change_each(_ADD, rows)
 
     def note_results(self, results: Iterable[tuple[bytes, int]]) -> None:
         """Remember identities and attempts whose results exist, for recordings yet to be added."""
-        with self._writing():
-            self._db.executemany(
-                "INSERT INTO results VALUES (?, ?) ON CONFLICT (identity) "
-                "DO UPDATE SET attempt = max(attempt, excluded.attempt)",
-                results,
-            )
-
-    def remember_fingerprints(self, fingerprints: Iterable[str]) -> None:
-        """Remember the settings that jobs are named after, which their names do not tell."""
-        with self._writing():
-            for each in fingerprints:
-                self._set(f"asked: {each}", 1)
-
-    def know_results(self, *, redacted: bool = False) -> None:
-        """The results that exist have been looked for; new ones are this state's own."""
-        with self._writing():
-            self._set("redacted results known" if redacted else "results known", 1)
+        self._database.change_each(
+            "INSERT INTO results VALUES (?, ?) ON CONFLICT (identity) "
+            "DO UPDATE SET attempt = max(attempt, excluded.attempt)",
+            results,
+        )
 
     def take_over(self, written: Sequence[Job]) -> int:
         """Insert recordings that an earlier state has written, to be written from their results.
 
         Returns how many rows that touched, as `add` does.
         """
-        with self._writing():
+        with self._database.transaction():
             self.note_results((job.identity, job.attempt) for job in written)
             touched = self.add((job.recording, job.identity) for job in written)
-            self._db.execute(
-                "UPDATE recordings SET found = r.attempt FROM results AS r "
-                "WHERE status = 0 AND found = 0 AND r.identity = recordings.identity"
+            self._database.change(
+                "UPDATE recordings SET existing_attempt = r.attempt FROM results AS r "
+                f"WHERE status = {Status.PENDING:d} AND existing_attempt = 0 "
+                "AND r.identity = recordings.identity"
             )
         return touched
 
@@ -126,111 +148,61 @@ class State(StateWriter):
             reasons: only those that failed for one of these classes of reason; all when empty.
         """
         chosen = f"AND reason IN ({', '.join('?' * len(reasons))})" if reasons else ""
-        with self._writing():
-            return self._db.execute(
-                "UPDATE recordings SET status = 0, attempt = attempt + 1, found = 0, seen = 0, "
-                f"reason = NULL, words = NULL WHERE status = 4 {chosen}",
-                tuple(reasons),
-            ).rowcount
-
-    def forget_output(self, *, results_exist: bool) -> None:
-        """Every task is to be written anew, from the results where they still exist."""
-        found = "attempt" if results_exist else "0"
-        with self._writing():
-            self._db.execute(f"UPDATE recordings SET status = 0, found = {found} WHERE status = 3")
-            self._db.execute("DELETE FROM meta WHERE name LIKE 'output%'")
-            self._db.execute("DELETE FROM superseded")
+        return self._database.change(
+            f"UPDATE recordings SET {_PENDING_AGAIN}, attempt = attempt + 1, existing_attempt = 0, "
+            "last_run = 0, reason = NULL, message = NULL "
+            f"WHERE status = {Status.FAILED:d} {chosen}",
+            *reasons,
+        )
 
     # The starters only claim
 
     def claim(self, most: int) -> list[Job]:
-        """Up to `most` pending recordings of this run's selection; first found ones of any."""
-        with self._writing():
-            return self._claim("found > 0", most) or self._claim("seen = ?", most)
+        """Up to `most` pending recordings of this run's selection; first existing ones of any."""
+        claim = self._database.change_returning
+        with self._database.transaction():
+            rows = claim(_CLAIM_EXISTING, most) or claim(_CLAIM_SELECTED, self._run, most)
+        return [self.recordings.job(row) for row in rows]
 
-    def _claim(self, which: str, most: int) -> list[Job]:
-        generation = (self.generation,) if "?" in which else ()
-        rows = self._db.execute(
-            "UPDATE recordings SET status = 1, attempt = max(attempt, found) "
-            f"WHERE row IN (SELECT row FROM recordings WHERE status = 0 AND {which} "
-            f"ORDER BY row LIMIT ?) RETURNING {JOB_COLUMNS}",
-            (*generation, most),
-        ).fetchall()
-        return [self.job(row) for row in rows]
+    def started(self, job: Job) -> None:
+        """The job runs at the service.
+
+        It is written with the next transaction or reading: should the process be killed before,
+        the next run finds the job at the service.
+        """
+        self._database.later(_STARTED, time.time(), job.row, job.identity)
+
+    def note_started(self) -> None:
+        """Write down the jobs that were started since the last transaction."""
+        self._database.flush()
 
     def release(self, job: Job) -> None:
         """The service does not know the job: it is pending again."""
-        self._put_back(job, "")
-
-    def failed(self, job: Job, reason: str, words: str) -> None:
-        """The recording ends without a task, for this class of reason, in the service's words."""
-        with self._writing():
-            self._db.execute(
-                "UPDATE recordings SET status = 4, changed = ?, reason = ?, words = ? "
-                "WHERE row = ? AND identity = ?",
-                (time.time(), reason, words, job.row, job.identity),
-            )
+        self._change(job, _PENDING_AGAIN)
 
     def try_again(self, job: Job) -> None:
         """The job failed for no fault of the recording: it is pending under a new name."""
-        self._put_back(job, "attempt = attempt + 1, found = 0, ")
+        self._change(job, f"{_PENDING_AGAIN}, attempt = attempt + 1, existing_attempt = 0")
 
-    def _put_back(self, job: Job, more: str) -> None:
-        with self._writing():
-            self._db.execute(
-                f"UPDATE recordings SET status = 0, {more}changed = ? "
-                "WHERE row = ? AND identity = ?",
-                (time.time(), job.row, job.identity),
-            )
+    def failed(self, job: Job, reason: str, message: str) -> None:
+        """The recording ends without a task, for this class of reason, in the service's words."""
+        failed = f"status = {Status.FAILED:d}, reason = ?, message = ?"
+        self._change(job, failed, reason, message)
 
-    # The writer's checkpoint
+    def _change(self, job: Job, what: str, *values: object) -> None:
+        statement = f"UPDATE recordings SET {what}, changed = ? WHERE row = ? AND identity = ?"
+        self._database.change(statement, *values, time.time(), job.row, job.identity)
 
-    def bind_output(self, name: str) -> None:
-        """Remember which file the tasks are written to, as a path relative to the state file."""
-        with self._writing():
-            self._set("output", name)
-
-    def describe_output(self, kind: str, model_version: str) -> None:
-        """Remember what the output's tasks are."""
-        with self._writing():
-            self._set("output kind", kind)
-            self._set("output model version", model_version)
-
-    def begin_output(self) -> None:
-        """The output is about to grow beyond what is committed, durably so."""
-        self._db.execute("PRAGMA synchronous = FULL")
-        with self._writing():
-            self._set("output whole", 0)
-        self._db.execute("PRAGMA synchronous = NORMAL")
-
-    def end_output(self) -> None:
-        """The output holds just what is committed, and nobody of ours will touch it."""
-        with self._writing():
-            self._set("output whole", 1)
-
-    def commit_output(self, size: int, lines: int, digest: str) -> None:
-        """Set the output's size, lines and end, with the rows marked in this checkpoint."""
-        self._set("output size", size)
-        self._set("output lines", lines)
-        self._set("output digest", digest)
-
-    def mark_written(self, jobs: Sequence[Job]) -> list[bool]:
-        """Mark rows as written; False where a row is no longer waiting for this job."""
-        update = (
-            "UPDATE recordings SET status = 3, changed = ? "
-            "WHERE row = ? AND identity = ? AND status = 2"
-        )
-        now = time.time()
-        with self._writing():
-            done = (self._db.execute(update, (now, job.row, job.identity)) for job in jobs)
-            return [each.rowcount == 1 for each in done]
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
 
 
 @contextmanager
-def open_state(path: Path, tag: str) -> Iterator[State]:
+def open_state(path: Path, name_prefix: str) -> Iterator[RunState]:
     """Open or make the state file for a run, alone.
 
-    `tag` is what job names begin with, from `naming.group_tag`.
+    `name_prefix` is what job names begin with, from `naming`.
 
     Raises:
         StateUnusable: another run holds it, it is not a state file, or it can't be written.
@@ -238,5 +210,5 @@ def open_state(path: Path, tag: str) -> Iterator[State]:
     with hold(path):
         with translated(path):
             touch_private(path)
-        with closing(State(path, connect(path), tag)) as state:
+        with closing(RunState(connect(path), name_prefix)) as state:
             yield state

@@ -53,7 +53,7 @@ def committed_lines(output: Path, state: Path, start: int = 0) -> Iterator[bytes
         StateUnusable: there is no state file that says how much is committed.
     """
     with read_state(state) as opened:
-        left = opened.output_size - start
+        left = opened.facts.output_size - start
     if left <= 0:
         return
     with opened_output(output) as file:

@@ -14,7 +14,7 @@ from pipeline.config.loading import ENVIRONMENT, resolve
 from pipeline.config.schema import SECTIONS, SETTINGS, Config, describe
 from pipeline.config.transcription import Transcribe
 from pipeline.errors import BadSettings
-from pipeline.naming import group_tag, job_name, parse_s3_uri, result_place
+from pipeline.naming import job_name, job_name_prefix, parse_s3_uri, result_place
 
 few = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -418,7 +418,7 @@ def test_the_longest_prefixes_make_a_key_that_the_service_takes():
     """No accepted results and job_prefix make an OutputKey of more than 1,024 characters."""
     flags = {"results": "s3://b/" + "r" * 850, "job_prefix": "p" * 100}
     config = resolve(flags, {})
-    name = job_name(group_tag(config.transcribe.job_prefix, "b"), bytes(16), 9_999)
+    name = job_name(job_name_prefix(config.transcribe.job_prefix, "b"), bytes(16), 9_999)
 
     place = parse_s3_uri(config.output.results)
 

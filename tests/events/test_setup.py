@@ -21,7 +21,7 @@ from pipeline.aws.session import connect
 from pipeline.config.schema import Aws
 from pipeline.events.setup import Eventing
 from pipeline.events.setup_plan import setup
-from pipeline.naming import group_tag
+from pipeline.naming import job_name_prefix
 from pipeline.net.wait_times import WaitTimes
 from pipeline.state.reader import read_state
 from tests.conftest import endpoint
@@ -195,7 +195,7 @@ def test_a_run_is_told_by_events_when_jobs_end(run, account, queue):
 def test_what_others_put_into_the_queue_harms_nothing(run, account, queue):
     """Garbage and others' events stay in the queue; a forged end is looked into, not believed."""
     account.put("audio/a.mp3", "audio/b.mp3")
-    tag = group_tag(account.prefix, account.bucket)
+    tag = job_name_prefix(account.prefix, account.bucket)
     others = ["", "{}", "[" * 5000, "\x7f", body("another-program-1"), body(f"{tag}no-name")]
     account.send(queue, *(each or " " for each in others))
     forging = Thread(target=account.forge, args=(queue, tag, 2))
@@ -267,7 +267,7 @@ def test_events_are_deleted_only_after_the_checkpoint(run, account, queue):
         if "DeleteMessageBatch" in asked.headers["X-Amz-Target"]:
             deleted = len(json.loads(asked.body)["Entries"]) + (seen[-1][0] if seen else 0)
             with read_state(run.folder / "tasks.jsonl.state") as state:
-                seen.append((deleted, state.counts().written))
+                seen.append((deleted, state.recordings.counts().written))
         return asked.forward()
 
     with between(account, reply) as url:
@@ -282,7 +282,7 @@ def test_events_are_deleted_only_after_the_checkpoint(run, account, queue):
 def test_more_receivers_work_when_the_queue_is_full(run, account, queue):
     """Of a hundred events that wait, several calls are under way at once, and then one again."""
     account.put("audio/a.mp3")
-    tag = group_tag(account.prefix, account.bucket)
+    tag = job_name_prefix(account.prefix, account.bucket)
     account.send(queue, *(body(f"{tag}{n:032x}") for n in range(100)))
     under_way, most = Counter[str](), 0
 
@@ -475,7 +475,7 @@ def test_remove_takes_away_what_setup_made(run, account, queue):
 
     assert [outcome.code for outcome in outcomes] == [0, 0]
     assert outcomes[1].err.startswith("Nothing to do")
-    tag = group_tag(account.prefix, account.bucket)
+    tag = job_name_prefix(account.prefix, account.bucket)
     assert list(account.rules()) == [f"{tag}events"]
     assert account.sqs.list_queues(QueueNamePrefix=account.prefix)["QueueUrls"] == [other]
 

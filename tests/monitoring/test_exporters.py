@@ -395,4 +395,4 @@ async def test_nothing_is_watched_unless_it_is_asked_for(tmp_path):
 def test_there_is_no_last_success_before_the_first(tmp_path):
     """A new state file knows of none."""
     with begun(tmp_path / "state") as state:
-        assert last_success(state) == 0.0
+        assert last_success(state.reader) == 0.0

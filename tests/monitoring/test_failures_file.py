@@ -22,7 +22,7 @@ from tests.support.state_files import begun, listed, running
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.state.run_state import State
+    from pipeline.state.run_state import RunState
 
 
 @pytest.fixture(name="path")
@@ -36,7 +36,7 @@ def folder_source(tmp_path):
     return FolderSource(tmp_path / "audio", "served")
 
 
-def fail(state: State, *keys: str, reason: str = TOO_LONG, words: str = "Words.") -> None:
+def fail(state: RunState, *keys: str, reason: str = TOO_LONG, words: str = "Words.") -> None:
     """Let recordings fail."""
     for job in running(state, *keys):
         state.failed(job, reason, words)

@@ -12,9 +12,9 @@ from pipeline.errors import StateUnusable
 from pipeline.model import Cost
 from pipeline.monitoring.history_sampler import MOST_SAMPLES, history_kept, sample_of
 from pipeline.monitoring.snapshot import RunSnapshot
-from pipeline.state.history import Sample, samples
+from pipeline.state.history import Sample
 from tests.support.owned_time import in_owned_time
-from tests.support.state_files import begun
+from tests.support.state_files import begun, by_hand
 
 
 @pytest.mark.parametrize("seconds", [0, 10, 700, 30_000])
@@ -31,8 +31,8 @@ def test_a_long_run_keeps_some_hundred_samples(tmp_path, seconds):
 
     with begun(tmp_path / "state") as state:
         in_owned_time(night(state))
-        numbers = [n for (n,) in state.rows("SELECT number FROM samples ORDER BY number")]
-        kept = samples(state, 1)
+        numbers = [n for (n,) in by_hand(state.path, "SELECT number FROM samples ORDER BY number")]
+        kept = state.history.samples(1)
 
     steps = {after - before for before, after in pairwise(numbers)}
     assert len(steps) <= 1

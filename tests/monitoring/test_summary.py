@@ -34,7 +34,7 @@ from pipeline.recordings.source import S3Source
 from pipeline.run import Run
 from pipeline.stages.job_tracker import JobTracker
 from tests.conftest import ROOT
-from tests.support.state_files import begun, listed, running, written
+from tests.support.state_files import begun, by_hand, listed, running, written
 from tests.support.summaries import SUMMARY, changed
 
 if TYPE_CHECKING:
@@ -313,12 +313,12 @@ def test_the_balance_holds_what_every_run_wrote(tmp_path):
     with begun(tmp_path / "state") as state:
         touched = listed(state, *keys)
         skipped = {"not audio": 3}
-        resumed, other, _ = (job for job, _ in state.in_flight())
-        state.mark_written([resumed])
+        resumed, other, _ = (job for job, _ in state.recordings.in_flight())
+        state.output.mark_written([resumed])
         state.failed(other, TOO_LONG, "Words.")
 
         snapshot = RunSnapshot(source="s3://calls/", listed=13, touched=touched, skipped=skipped)
-        stands = balance(snapshot, state.selected())
+        stands = balance(snapshot, state.recordings.selected())
 
     assert stands == Balance(listed=13, written=5, failed=1, skipped=3, pending=4)
     assert stands.adds_up
@@ -328,10 +328,10 @@ def test_a_row_that_is_lost_breaks_the_balance(tmp_path):
     """A recording that was listed and is nowhere any more is noticed."""
     with begun(tmp_path / "state") as state:
         count = listed(state, "a", "b", "c")
-        state.rows("DELETE FROM recordings WHERE key = 'b'")
+        by_hand(state.path, "DELETE FROM recordings WHERE key = 'b'")
 
         snapshot = RunSnapshot(source="s3://calls/", listed=count, touched=count)
-        assert not balance(snapshot, state.selected()).adds_up
+        assert not balance(snapshot, state.recordings.selected()).adds_up
 
 
 @pytest.mark.parametrize("code", [0, 2, 130])

@@ -18,7 +18,7 @@ from pipeline.plan.forecast import CountEstimate, Plan, RunTime, Tasks
 from pipeline.plan.job_duration import JobDuration, fitted
 from pipeline.plan.sampling import Estimate
 from pipeline.plan.text_report import as_text, size
-from pipeline.state.reader import Standing
+from pipeline.state.recordings import Standing
 from pipeline.state.statistics import JobTimes
 from tests.conftest import RECORDINGS, endpoint
 from tests.support import made_media as made
@@ -353,7 +353,9 @@ def test_what_was_written_once_is_done(tmp_path):
         ]
         recordings = [Recording(key, etag, 7) for key, etag in page]
 
-        stand = state.standings([(each, identity("calls", each, "")) for each in recordings])
+        stand = state.recordings.standings(
+            [(each, identity("calls", each, "")) for each in recordings]
+        )
 
     assert "".join(each.name[0] for each in stand) == "WITWTFTTFT"
     assert (stand[5], stand[8]) == (Standing.FAILED, Standing.FOUND)

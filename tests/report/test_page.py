@@ -23,10 +23,9 @@ from pipeline.report.page import page
 from pipeline.report.run_record import Outcome, read_record
 from pipeline.state.history import Sample
 from pipeline.state.reader import read_state
-from pipeline.state.statistics import confidences, job_quantiles, job_seconds, totals, worst
 from tests.support.hostile import HOSTILE, poisoned
 from tests.support.nights import BEGUN, HOUR, a_night, an_hour, end, fail, hear, run_begun, sampled
-from tests.support.state_files import SOURCE, begun, listed, running, written
+from tests.support.state_files import SOURCE, begun, by_hand, listed, running, written
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -206,7 +205,7 @@ def test_a_summary_of_another_version_is_no_obstacle(path):
             '{"counts": 5}',
             "{",
         ):
-            state.change("UPDATE runs SET summary = ?", (summary,))
+            by_hand(state.path, "UPDATE runs SET summary = ?", summary)
 
             night = night_of(path)
             written = 7 if "7" in summary else 8
@@ -219,7 +218,7 @@ def test_a_file_without_history_is_told_by_the_command(run):
     with begun(run.folder / "tasks.jsonl.state") as state:
         written(state, "a.mp3")
     with closing(sqlite3.connect(run.folder / "tasks.jsonl.state")) as db:
-        for name in ("runs", "samples", "heard"):
+        for name in ("runs", "samples", "transcripts"):
             db.execute(f"DROP TABLE {name}")
 
     outcome = run("report")
@@ -448,8 +447,8 @@ def test_recordings_are_counted_by_their_confidence(path):
     with run_begun(path) as state:
         hear(state, {f"{n}": TranscriptStats(each, 2.0, 1.0) for n, each in enumerate(given)})
 
-        bands = confidences(state, 1, 50)
-        summed = totals(state, 1)
+        bands = state.statistics.confidences(1, 50)
+        summed = state.statistics.totals(1)
 
     assert {n: count for n, count in enumerate(bands) if count} == {0: 2, 1: 1, 25: 1, 49: 2}
     assert (summed.written, summed.rated, summed.seconds) == (7, 6, 14.0)
@@ -461,9 +460,9 @@ def test_jobs_are_counted_by_their_length(path):
     with run_begun(path) as state:
         hear(state, {f"{n}": TranscriptStats(0.9, 2.0, each) for n, each in enumerate(took)})
 
-        assert job_seconds(state, 1, 1.0, 4) == [1, 2, 1, 1]
-        assert totals(state, 1)[4:] == (5, 99.0)
-        quantiles = job_quantiles(state, 1, 99.0)
+        assert state.statistics.job_seconds(1, 1.0, 4) == [1, 2, 1, 1]
+        assert state.statistics.totals(1)[4:] == (5, 99.0)
+        quantiles = state.statistics.job_quantiles(1, 99.0)
 
     assert quantiles[0.5] == pytest.approx(1.6, abs=0.05)
     assert quantiles[0.99] == 99.0
@@ -476,8 +475,8 @@ def test_the_least_certain_come_first(tmp_path_factory, given):
     with run_begun(path) as state:
         hear(state, {f"{n}": TranscriptStats(each, 1.0, 1.0) for n, each in enumerate(given)})
 
-        assert [each.confidence for each in worst(state, 1, 5)] == sorted(given)[:5]
-        assert sum(confidences(state, 1, 50)) == len(given)
+        assert [each.confidence for each in state.statistics.worst(1, 5)] == sorted(given)[:5]
+        assert sum(state.statistics.confidences(1, 50)) == len(given)
 
 
 def test_failures_have_examples_of_each_reason(path):

@@ -154,7 +154,7 @@ def test_results_of_settings_that_nobody_remembers_are_found(run, cloud):
     service.add(one="the first text")
     run("run", "s3://audio/", *RESULTS, "--language", "en-GB")
     with closing(sqlite3.connect(run.folder / "tasks.jsonl.state")) as state:
-        state.execute("DELETE FROM meta WHERE name LIKE 'asked: %'")
+        state.execute("DELETE FROM meta WHERE name LIKE 'fingerprint: %'")
         state.commit()
 
     def reply(asked):

@@ -11,7 +11,7 @@ import pytest
 from pipeline.errors import SystematicFailure
 from pipeline.stages.job_tracker import JobTracker
 from tests.support.owned_time import in_owned_time
-from tests.support.state_files import begun, keys_of, listed, running
+from tests.support.state_files import begun, by_hand, keys_of, listed, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +55,7 @@ async def after_a_second(waiters: list[asyncio.Task[Job | None]]) -> list[Any]:
 
 def failures_of(tracker: JobTracker) -> list[tuple[str, ...]]:
     """Key, reason and words of each failed recording."""
-    return [(job.recording.key, *why) for job, *why in tracker.state.failed_recordings()]
+    return [(job.recording.key, *why) for job, *why in tracker.state.failures.recordings()]
 
 
 def test_every_listed_recording_is_handed_out_once(path):
@@ -168,7 +168,8 @@ def test_the_oldest_job_may_be_of_an_earlier_run(path):
     """A job's age counts from its start, whichever run that was in; without jobs there is none."""
     with begun(path) as state:
         running(state, "old", "new")
-        state.rows("UPDATE recordings SET changed = changed - 500 WHERE key = 'old'")
+        state.note_started()
+        by_hand(state.path, "UPDATE recordings SET changed = changed - 500 WHERE key = 'old'")
 
     with board_of(path) as tracker:
         before = tracker.clock.oldest_seconds(tracker.waiting)
@@ -255,7 +256,7 @@ def test_a_run_takes_no_more_than_it_may(path, most):
 
         assert keys_of(jobs) == keys[:most]
         assert tracker.pending.spent == (most <= 150)
-        assert state.counts().pending >= 150 - most
+        assert state.recordings.counts().pending >= 150 - most
 
 
 def test_a_run_that_has_taken_its_share_ends_when_that_is_settled(path):
@@ -305,7 +306,7 @@ def test_twenty_refusals_for_one_reason_stop_the_run(path):
         assert "20 recordings in a row" in said
         assert "(media not accessible): Words. " in said
         assert failures_of(tracker) == []
-        assert tracker.state.counts().failed == 0
+        assert tracker.state.recordings.counts().failed == 0
 
 
 @pytest.mark.parametrize("reasons", [["x"] * 19, ["x"] * 19 + ["y"] * 11, ["x", "y"] * 15])
@@ -361,7 +362,8 @@ def test_a_job_of_an_earlier_run_is_overdue_by_its_own_start(path):
     """The hours that a job may take count from its start, over runs and their ends."""
     with begun(path) as state:
         running(state, "old")
-        state.rows("UPDATE recordings SET changed = changed - 7200")
+        state.note_started()
+        by_hand(state.path, "UPDATE recordings SET changed = changed - 7200")
 
     with board_of(path, "new") as tracker:
         tracker.resume()
@@ -416,7 +418,7 @@ def test_who_deletes_events_is_told_when_a_recording_is_settled(path):
         jobs = running(tracker.state, "written", "failed", "forgotten", "spoilt", "deferred")
         seen: list[tuple[str, int]] = []
         tracker.on_recorded.append(
-            lambda name: seen.append((name, tracker.state.counts().in_flight))
+            lambda name: seen.append((name, tracker.state.recordings.counts().in_flight))
         )
         for job in jobs:
             tracker.slots.adopt()
@@ -427,8 +429,8 @@ def test_who_deletes_events_is_told_when_a_recording_is_settled(path):
         tracker.restart(forgotten)
         tracker.try_again(spoilt)
         tracker.defer(deferred)
-        with tracker.state.checkpoint():
-            tracker.state.mark_written([written])
+        with tracker.state.output.checkpoint():
+            tracker.state.output.mark_written([written])
         tracker.hand_over(written, silent=False)
         assert len(seen) == 3
         tracker.wrote([written], 1)

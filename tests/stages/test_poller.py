@@ -84,8 +84,8 @@ async def test_a_job_that_never_ends_is_given_up(tmp_path):
         poller.give_up_overdue()
 
         assert list(tracker.waiting) == [new.name]
-        assert (tracker.slots.limit.held, state.failures()) == (1, {NEVER_ENDED: 1})
-        assert [words for *_, words in state.failed_recordings()] == [
+        assert (tracker.slots.limit.held, state.failures.by_reason()) == (1, {NEVER_ENDED: 1})
+        assert [words for *_, words in state.failures.recordings()] == [
             "The job did not end within 1 h."
         ]
 

@@ -88,7 +88,7 @@ def worked(path: Path, service: Service, *, found: bool = False) -> Worked:
         tracker = JobTracker(state, 9)
         service.gate = tracker.slots
         done = in_owned_time(work(tracker))
-        return Worked(tracker, done, tuple(state.counts()))
+        return Worked(tracker, done, tuple(state.recordings.counts()))
 
 
 def test_a_started_job_runs_in_its_slot(tmp_path):

@@ -45,7 +45,8 @@ with begun(folder / "state") as state:
         output.write([Line(job, b"[" + b" " * 9999 + b"]\\n") for job in jobs[100:]])
     except OutputUnusable as error:
         print(error)
-    print((folder / "tasks.jsonl").stat().st_size, *state.counts(), state.output_size)
+    size = (folder / "tasks.jsonl").stat().st_size
+    print(size, *state.recordings.counts(), state.facts.output_size)
     resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     output.close()
 """
@@ -90,7 +91,7 @@ def killed_with(folder: Path, left: bytes) -> None:
 def committed(folder: Path) -> int:
     """The committed size of the output."""
     with read_state(folder / "state") as state:
-        return state.output_size
+        return state.facts.output_size
 
 
 def test_lines_are_written_in_their_order(folder):
@@ -139,7 +140,7 @@ def test_a_crash_inside_a_checkpoint_leaves_the_committed_lines(tmp_path_factory
         lines = [Line(job, line(100)) for job in running(state, "a", "b", "c")]
         output = Output(folder / "tasks.jsonl", state)
         output.write([])
-        with closing(output), suppress(ZeroDivisionError), state.checkpoint():
+        with closing(output), suppress(ZeroDivisionError), state.output.checkpoint():
             output.write(lines)
             os.truncate(folder / "tasks.jsonl", 2 * len(line(1)) + arrived)
             raise ZeroDivisionError
@@ -153,7 +154,7 @@ def test_a_commit_that_failed_leaves_no_second_copy(folder):
         jobs = running(state, "a", "b")
         with closing(Output(folder / "tasks.jsonl", state)) as output:
             output.write([])
-            with suppress(ZeroDivisionError), state.checkpoint():
+            with suppress(ZeroDivisionError), state.output.checkpoint():
                 output.write([Line(jobs[0], line(1))])
                 raise ZeroDivisionError
             output.write([Line(jobs[1], line(22))])
@@ -189,7 +190,7 @@ def test_an_output_that_is_shortened_during_the_run_is_refused(folder):
         with pytest.raises(OutputUnusable, match="shortened"):
             output.close()
 
-        assert state.counts().written == 1
+        assert state.recordings.counts().written == 1
 
 
 def test_an_output_that_is_replaced_during_the_run_is_refused(folder):
@@ -263,7 +264,7 @@ def test_an_output_that_was_renamed_is_followed(folder):
     (folder / "tasks.jsonl").rename(folder / "others.jsonl")
 
     with begun(folder / "state") as state, closing(Output(folder / "others.jsonl", state)):
-        assert state.fact("output") == "others.jsonl"
+        assert state.facts.value("output") == "others.jsonl"
 
 
 @pytest.mark.parametrize("old", [b"1", b"task", b"}"])
@@ -324,7 +325,7 @@ def test_an_output_that_is_forgotten_is_put_aside(folder, results_exist):
     with begun(folder / "state") as state:
         forget_output(folder / "tasks.jsonl", state, results_exist=results_exist)
 
-        assert state.counts().pending == 2
+        assert state.recordings.counts().pending == 2
         with closing(Output(folder / "tasks.jsonl", state)) as output:
             jobs = state.claim(9)
             assert len(jobs) == 2 * results_exist
@@ -355,7 +356,11 @@ def test_a_line_whose_recording_changed_meanwhile_is_dropped(folder):
         with closing(Output(folder / "tasks.jsonl", state)) as output:
             wanted = output.write([Line(jobs[0], line(1)), Line(jobs[1], line(2))])
 
-        assert (wanted, state.counts().written, state.counts().pending) == (1, 1, 1)
+        assert (wanted, state.recordings.counts().written, state.recordings.counts().pending) == (
+            1,
+            1,
+            1,
+        )
 
     assert (folder / "tasks.jsonl").read_bytes() == line(2)
 

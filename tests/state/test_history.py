@@ -14,18 +14,11 @@ from pipeline.state.history import (
     PastRun,
     Sample,
     Settings,
-    add_sample,
-    begin_run,
-    end_run,
-    note_heard,
-    past_runs,
-    samples,
-    thin_samples,
 )
 from pipeline.state.reader import read_state
-from tests.support.state_files import begun, listed, running, written
+from tests.support.state_files import begun, by_hand, listed, running, written
 
-TABLES = ("runs", "samples", "heard")
+TABLES = ("runs", "samples", "transcripts")
 
 
 @pytest.fixture(name="path")
@@ -36,19 +29,21 @@ def state_path(tmp_path):
 def heard_rows(path):
     """What is remembered of transcripts: run, confidence, seconds."""
     with read_state(path) as state:
-        return state.rows("SELECT run, confidence, seconds FROM heard ORDER BY run, row")
+        return by_hand(
+            state.path, "SELECT run, confidence, seconds FROM transcripts ORDER BY run, row"
+        )
 
 
 def test_a_run_is_remembered_from_its_beginning_to_its_end(path):
     """Settings and beginning are there at once, the end and its summary when it has ended."""
     settings = Settings(language="en-US", most_in_flight=250)
     with begun(path) as state:
-        begin_run(state, settings)
-        (under_way,) = past_runs(state)
-        end_run(state, b'{"written":3}')
+        state.history.begin_run(settings)
+        (under_way,) = state.history.past_runs()
+        state.history.end_run(b'{"written":3}')
 
     with read_state(path) as state:
-        (ended,) = past_runs(state)
+        (ended,) = state.history.past_runs()
     assert under_way == PastRun(1, under_way.begun, None, settings, None)
     assert ended[:1] + ended[3:] == (1, settings, b'{"written":3}')
     assert ended.ended is not None
@@ -58,12 +53,15 @@ def test_a_run_is_remembered_from_its_beginning_to_its_end(path):
 def test_a_killed_run_has_no_end(path):
     """The next run leaves the row of one that was killed as it was."""
     with begun(path) as state:
-        begin_run(state, Settings())
+        state.history.begin_run(Settings())
     with begun(path) as state:
-        begin_run(state, Settings())
-        end_run(state, b"{}")
+        state.history.begin_run(Settings())
+        state.history.end_run(b"{}")
 
-        assert [(each.number, each.summary) for each in past_runs(state)] == [(1, None), (2, b"{}")]
+        assert [(each.number, each.summary) for each in state.history.past_runs()] == [
+            (1, None),
+            (2, b"{}"),
+        ]
 
 
 def test_a_file_of_an_earlier_version_is_read_and_gets_its_history(path):
@@ -75,55 +73,57 @@ def test_a_file_of_an_earlier_version_is_read_and_gets_its_history(path):
             db.execute(f"DROP TABLE {table}")
 
     with read_state(path) as state:
-        assert (past_runs(state), samples(state, 1)) == ([], [])
-        assert state.counts().written == 1
+        assert (state.history.past_runs(), state.history.samples(1)) == ([], [])
+        assert state.recordings.counts().written == 1
     with begun(path) as state:
-        begin_run(state, Settings())
-        assert [each.number for each in past_runs(state)] == [2]
+        state.history.begin_run(Settings())
+        assert [each.number for each in state.history.past_runs()] == [2]
 
 
 def test_what_a_later_version_adds_is_passed_over(path):
     """A sample with a field that nobody knows yet is read all the same."""
     with begun(path) as state:
-        begin_run(state, Settings())
-        state.change("INSERT INTO samples VALUES (1, 0, ?)", ('{"at":5.0,"written":2,"new":[1]}',))
+        state.history.begin_run(Settings())
+        by_hand(
+            state.path, "INSERT INTO samples VALUES (1, 0, ?)", '{"at":5.0,"written":2,"new":[1]}'
+        )
 
-        assert samples(state, 1) == [Sample(at=5.0, written=2)]
+        assert state.history.samples(1) == [Sample(at=5.0, written=2)]
 
 
 def test_samples_of_an_earlier_version_are_left_out(path):
     """A sample whose fields were of another kind then is no obstacle to a report."""
     with begun(path) as state:
-        begin_run(state, Settings())
-        state.change("INSERT INTO samples VALUES (1, 0, ?)", ('{"at":5.0,"cost":0.06}',))
+        state.history.begin_run(Settings())
+        by_hand(state.path, "INSERT INTO samples VALUES (1, 0, ?)", '{"at":5.0,"cost":0.06}')
 
-        assert samples(state, 1) == []
+        assert state.history.samples(1) == []
 
 
 def test_samples_come_back_in_their_order_without_those_forgotten(path):
     """Thinning keeps the multiples of the step, of this run alone."""
     with begun(path) as state:
-        add_sample(state, 1, Sample(at=1.0))
+        state.history.add_sample(1, Sample(at=1.0))
     with begun(path) as state:
         for number in (3, 0, 2, 1, 4):
-            add_sample(state, number, Sample(at=float(number), waits={"slots": 1.5}))
-        thin_samples(state, 2)
+            state.history.add_sample(number, Sample(at=float(number), waits={"slots": 1.5}))
+        state.history.thin_samples(2)
 
-        assert [each.at for each in samples(state, 2)] == [0.0, 2.0, 4.0]
-        assert samples(state, 2)[1].waits == {"slots": 1.5}
-        assert [each.at for each in samples(state, 1)] == [1.0]
+        assert [each.at for each in state.history.samples(2)] == [0.0, 2.0, 4.0]
+        assert state.history.samples(2)[1].waits == {"slots": 1.5}
+        assert [each.at for each in state.history.samples(1)] == [1.0]
 
 
 def test_samples_of_long_ago_are_forgotten(path):
     """Only the last runs keep their samples; every run keeps its row."""
     for _ in range(RUNS_WITH_SAMPLES + 2):
         with begun(path) as state:
-            begin_run(state, Settings())
-            add_sample(state, 0, Sample(at=1.0))
+            state.history.begin_run(Settings())
+            state.history.add_sample(0, Sample(at=1.0))
 
     with read_state(path) as state:
-        assert [len(samples(state, run)) for run in (1, 2, 3, 4)] == [0, 0, 1, 1]
-        assert len(past_runs(state)) == RUNS_WITH_SAMPLES + 2
+        assert [len(state.history.samples(run)) for run in (1, 2, 3, 4)] == [0, 0, 1, 1]
+        assert len(state.history.past_runs()) == RUNS_WITH_SAMPLES + 2
 
 
 def test_what_was_heard_is_committed_with_the_line(tmp_path, path):
@@ -134,8 +134,8 @@ def test_what_was_heard_is_committed_with_the_line(tmp_path, path):
     with begun(path) as state, closing(Output(tmp_path / "tasks.jsonl", state)) as output:
         listed(state, "a", etag="2")
         output.write([Line(job, b"{}\n", TranscriptStats(0.25, 3.5, 1.0)) for job in jobs])
-        with suppress(ZeroDivisionError), state.checkpoint():
-            note_heard(state, [(job, TranscriptStats(0.5, 1.0)) for job in jobs])
+        with suppress(ZeroDivisionError), state.output.checkpoint():
+            state.history.note_transcripts([(job, TranscriptStats(0.5, 1.0)) for job in jobs])
             raise ZeroDivisionError
 
     assert heard_rows(path) == [(2, 0.25, 3.5)]
@@ -160,9 +160,9 @@ def test_a_run_of_the_program_leaves_its_history(run, cloud):
     outcome = run("run", "s3://audio/", "--max-in-flight", "3", "--json")
 
     with read_state(run.folder / "tasks.jsonl.state") as state:
-        (past,) = past_runs(state)
-        last = samples(state, 1)[-1]
-        rows = state.rows("SELECT confidence, seconds, took FROM heard ORDER BY row")
+        (past,) = state.history.past_runs()
+        last = state.history.samples(1)[-1]
+        rows = by_hand(state.path, "SELECT confidence, seconds, took FROM transcripts ORDER BY row")
     assert past.summary == outcome.out.strip().encode()
     assert (past.settings.source, past.settings.most_in_flight) == ("s3://audio/", 3)
     assert (last.listed, last.written, last.silent, last.failed) == (3, 2, 1, 1)
@@ -176,7 +176,7 @@ def test_a_run_that_can_not_begin_is_remembered_as_such(run, cloud):
     assert run("run", "s3://audio/", "--profile", "nope").code == 2
 
     with read_state(run.folder / "tasks.jsonl.state") as state:
-        (night,) = past_runs(state)
+        (night,) = state.history.past_runs()
     assert night.ended
     assert night.exit_code == 2
     assert run("report").code == 0

@@ -18,7 +18,8 @@ from pipeline.errors import StateUnusable
 from pipeline.model import Recording
 from pipeline.naming import identity
 from pipeline.state.database import set_aside
-from pipeline.state.reader import Counts, read_state
+from pipeline.state.reader import read_state
+from pipeline.state.recordings import Counts
 from pipeline.state.run_state import open_state
 from tests.support.state_files import SOURCE, TAG, begun, keys_of, listed, running, written
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.model import Job
-    from pipeline.state.run_state import State
+    from pipeline.state.run_state import RunState
 
 few = settings(max_examples=40, deadline=None)
 
@@ -43,9 +44,9 @@ def open_for_a_run(path):
         yield state
 
 
-def jobs_in_flight(state: State) -> list[Job]:
+def jobs_in_flight(state: RunState) -> list[Job]:
     """The jobs that were started and have not ended."""
-    return [job for job, _ in state.in_flight()]
+    return [job for job, _ in state.recordings.in_flight()]
 
 
 def refusal(path: Path) -> str:
@@ -111,8 +112,8 @@ def test_counts_tell_where_recordings_stand(state):
     listed(state, "p", "s")
     state.claim(1)  # it does not run yet
 
-    assert state.counts() == Counts(pending=2, in_flight=2, written=3, failed=1)
-    assert state.pending() == 1
+    assert state.recordings.counts() == Counts(pending=2, in_flight=2, written=3, failed=1)
+    assert state.recordings.pending() == 1
 
 
 def test_a_started_job_is_in_flight(state):
@@ -120,7 +121,7 @@ def test_a_started_job_is_in_flight(state):
     jobs = running(state, "a.mp3", "b.mp3")
 
     assert jobs == jobs_in_flight(state)
-    assert state.oldest_in_flight() is not None
+    assert state.recordings.oldest_in_flight() is not None
 
 
 def test_a_released_job_is_claimed_again(state):
@@ -138,8 +139,8 @@ def test_a_failed_recording_is_counted_with_its_reason(state):
         (job,) = running(state, key)
         state.failed(job, reason, f"Words of {key}.")
 
-    assert list(state.failures().items()) == [("too long", 2), ("sample rate", 1)]
-    assert [(job.recording.key, *rest) for job, *rest in state.failed_recordings()] == [
+    assert list(state.failures.by_reason().items()) == [("too long", 2), ("sample rate", 1)]
+    assert [(job.recording.key, *rest) for job, *rest in state.failures.recordings()] == [
         ("a", "too long", "Words of a."),
         ("b", "sample rate", "Words of b."),
         ("c", "too long", "Words of c."),
@@ -176,7 +177,7 @@ def test_a_changed_recording_is_pending_again(path, change, end):
     assert job.recording.etag == change.get("etag", "1")
 
 
-def bring_to(state: State, end: str) -> str:
+def bring_to(state: RunState, end: str) -> str:
     """Bring a.mp3 so far; return its job's name."""
     listed(state, "a.mp3")
     if end == "pending":
@@ -185,7 +186,7 @@ def bring_to(state: State, end: str) -> str:
     if end in {"started", "written"}:
         state.started(job)
     if end == "written":
-        state.mark_written([job])
+        state.output.mark_written([job])
     if end == "failed":
         state.failed(job, "refused", "no")
     return job.name
@@ -211,7 +212,7 @@ def test_only_what_this_run_listed_is_claimed(path):
     with begun(path) as state:
         listed(state, "b.mp3", "c.mp3")
 
-        assert (state.pending(), keys_of(state.claim(9))) == (2, ["b.mp3", "c.mp3"])
+        assert (state.recordings.pending(), keys_of(state.claim(9))) == (2, ["b.mp3", "c.mp3"])
 
 
 @pytest.mark.parametrize("released_first", [True, False])
@@ -249,7 +250,7 @@ def test_a_failed_recording_stays_failed_and_belongs_to_the_run_that_lists_it(pa
         listed(state, "b.mp3")
 
         assert state.claim(9) == []
-        assert [job.recording.key for job, _, _ in state.failed_recordings()] == ["b.mp3"]
+        assert [job.recording.key for job, _, _ in state.failures.recordings()] == ["b.mp3"]
 
 
 def test_what_an_old_job_says_of_a_changed_recording_is_not_heard(path):
@@ -263,14 +264,14 @@ def test_what_an_old_job_says_of_a_changed_recording_is_not_heard(path):
         state.failed(old, "refused", "no")
         state.release(old)
 
-        assert state.mark_written([old]) == [False]
-        assert state.counts() == Counts(pending=1, in_flight=0, written=0, failed=0)
+        assert state.output.mark_written([old]) == [False]
+        assert state.recordings.counts() == Counts(pending=1, in_flight=0, written=0, failed=0)
 
 
 # Another attempt
 
 
-def failed(state: State, *keys: str, reason: str = "too long") -> None:
+def failed(state: RunState, *keys: str, reason: str = "too long") -> None:
     """Bring recordings to a failure."""
     for job in running(state, *keys):
         state.failed(job, reason, "Words.")
@@ -284,7 +285,7 @@ def test_a_job_the_service_spoilt_is_tried_under_a_new_name(state):
     (again,) = state.claim(9)
 
     assert (again.name, again.attempt) == (f"{job.name}-2", 2)
-    assert state.failures() == {}
+    assert state.failures.by_reason() == {}
 
 
 def test_what_is_put_back_is_taken_by_the_run_that_lists_it(path):
@@ -294,7 +295,7 @@ def test_what_is_put_back_is_taken_by_the_run_that_lists_it(path):
         assert state.retry(()) == 2
 
     with begun(path) as state:
-        before = (state.claim(9), state.failures())
+        before = (state.claim(9), state.failures.by_reason())
         listed(state, "b.mp3")
         (job,) = state.claim(9)
 
@@ -319,8 +320,8 @@ def test_only_failures_of_the_named_reasons_are_put_back(state, reasons, left):
 
     count = state.retry(reasons)
 
-    assert (count, state.failures()) == (3 - sum(left.values()), left)
-    assert state.counts().written == 1
+    assert (count, state.failures.by_reason()) == (3 - sum(left.values()), left)
+    assert state.recordings.counts().written == 1
 
 
 def test_a_retried_recording_that_changed_begins_with_its_first_attempt(path):
@@ -343,7 +344,10 @@ def test_reasons_are_those_of_every_run(path):
     with begun(path) as state:
         failed(state, "b.mp3", reason="refused")
 
-        assert (state.reasons(), state.failures()) == (["refused", "too long"], {"refused": 1})
+        assert (state.failures.reasons(), state.failures.by_reason()) == (
+            ["refused", "too long"],
+            {"refused": 1},
+        )
 
 
 def test_a_resumed_job_that_fails_is_told_of_though_it_was_not_listed(path):
@@ -354,7 +358,7 @@ def test_a_resumed_job_that_fails_is_told_of_though_it_was_not_listed(path):
     with begun(path) as state:
         state.failed(job, "too long", "Words.")
 
-        assert state.failures() == {"too long": 1}
+        assert state.failures.by_reason() == {"too long": 1}
 
 
 def test_more_failures_than_a_page_come_in_their_order(state):
@@ -362,7 +366,7 @@ def test_more_failures_than_a_page_come_in_their_order(state):
     wanted = [f"{n:04}.mp3" for n in range(2_001)]
     failed(state, *wanted)
 
-    assert [job.recording.key for job, _, _ in state.failed_recordings()] == wanted
+    assert [job.recording.key for job, _, _ in state.failures.recordings()] == wanted
 
 
 # Results that exist already
@@ -378,7 +382,7 @@ def test_a_recording_whose_result_exists_is_found(state):
     state.note_results([result_of("b.mp3", 2), result_of("elsewhere.mp3", 1)])
     listed(state, "a.mp3", "b.mp3")
 
-    claims = [(job.recording.key, job.found, job.attempt) for job in state.claim(9)]
+    claims = [(job.recording.key, job.result_exists, job.attempt) for job in state.claim(9)]
 
     assert claims == [("b.mp3", True, 2)]
     assert keys_of(state.claim(9)) == ["a.mp3"]
@@ -398,7 +402,7 @@ def test_a_result_of_another_content_is_not_found(state):
     state.note_results([result_of("a.mp3", 1, etag="0")])
     listed(state, "a.mp3")
 
-    assert [job.found for job in state.claim(9)] == [False]
+    assert [job.result_exists for job in state.claim(9)] == [False]
 
 
 def test_a_found_recording_that_changes_is_found_no_longer(path):
@@ -410,7 +414,7 @@ def test_a_found_recording_that_changes_is_found_no_longer(path):
     with begun(path) as state:
         listed(state, "a.mp3", etag="2")
 
-        assert [(job.found, job.attempt) for job in state.claim(9)] == [(False, 1)]
+        assert [(job.result_exists, job.attempt) for job in state.claim(9)] == [(False, 1)]
 
 
 def test_a_found_job_that_the_service_spoilt_is_started_anew(state):
@@ -421,17 +425,17 @@ def test_a_found_job_that_the_service_spoilt_is_started_anew(state):
 
     state.try_again(job)
 
-    assert [(again.found, again.attempt) for again in state.claim(9)] == [(False, 2)]
+    assert [(again.result_exists, again.attempt) for again in state.claim(9)] == [(False, 2)]
 
 
 def test_results_are_looked_for_once(path):
     """After the first look the state file knows its own results, in every run."""
     with begun(path) as state:
-        before = state.results_are_known()
-        state.know_results()
+        before = state.facts.results_are_known()
+        state.facts.set_results_known()
 
     with begun(path) as state:
-        assert (before, state.results_are_known()) == (False, True)
+        assert (before, state.facts.results_are_known()) == (False, True)
 
 
 def test_a_forgotten_output_is_written_anew_from_results(path):
@@ -440,19 +444,19 @@ def test_a_forgotten_output_is_written_anew_from_results(path):
         written(state, "a.mp3", "b.mp3")
         failed(state, "c.mp3")
         (flying,) = running(state, "d.mp3")
-        with state.checkpoint():
-            state.commit_output(100, 2, "digest")
+        with state.output.checkpoint():
+            state.output.commit(100, 2, "digest")
 
     with begun(path) as state:
-        state.forget_output(results_exist=True)
+        state.output.forget(results_exist=True)
         claimed = state.claim(9)
 
-        assert [(job.recording.key, job.found) for job in claimed] == [
+        assert [(job.recording.key, job.result_exists) for job in claimed] == [
             ("a.mp3", True),
             ("b.mp3", True),
         ]
         assert [flying] == jobs_in_flight(state)
-        assert (state.output_size, state.fact("output digest")) == (0, None)
+        assert (state.facts.output_size, state.facts.value("output digest")) == (0, None)
 
 
 def test_an_output_without_results_is_transcribed_anew(path):
@@ -461,10 +465,12 @@ def test_an_output_without_results_is_transcribed_anew(path):
         written(state, "a.mp3", "b.mp3")
 
     with begun(path) as state:
-        state.forget_output(results_exist=False)
+        state.output.forget(results_exist=False)
         listed(state, "b.mp3")
 
-        assert [(job.recording.key, job.found) for job in state.claim(9)] == [("b.mp3", False)]
+        assert [(job.recording.key, job.result_exists) for job in state.claim(9)] == [
+            ("b.mp3", False)
+        ]
 
 
 @pytest.mark.parametrize("between", ["written", "pending"])
@@ -476,12 +482,12 @@ def test_going_back_to_a_written_content_is_no_new_task(path, between):
         listed(state, "a.mp3", etag="2")
         for job in state.claim(9 * (between == "written")):
             state.started(job)
-            state.mark_written([job])
+            state.output.mark_written([job])
 
     with begun(path) as state:
         listed(state, "a.mp3", etag="1")
 
-        assert (state.claim(9), state.counts().written) == ([], 1)
+        assert (state.claim(9), state.recordings.counts().written) == ([], 1)
 
 
 def test_a_content_may_come_and_go_as_often_as_it_likes(path):
@@ -491,12 +497,12 @@ def test_a_content_may_come_and_go_as_often_as_it_likes(path):
             listed(state, "a.mp3", etag=etag)
             for job in state.claim(9):
                 state.started(job)
-                state.mark_written([job])
-                state.commit_output(0, state.output_lines + 1, "digest")
-            assert state.counts() == Counts(pending=0, in_flight=0, written=1, failed=0)
+                state.output.mark_written([job])
+                state.output.commit(0, state.facts.output_lines + 1, "digest")
+            assert state.recordings.counts() == Counts(pending=0, in_flight=0, written=1, failed=0)
 
     with begun(path) as state:
-        assert state.output_lines == 2
+        assert state.facts.output_lines == 2
 
 
 def test_a_forgotten_output_holds_no_earlier_content_either(path):
@@ -505,7 +511,7 @@ def test_a_forgotten_output_holds_no_earlier_content_either(path):
         written(state, "a.mp3")
     with begun(path) as state:
         listed(state, "a.mp3", etag="2")
-        state.forget_output(results_exist=True)
+        state.output.forget(results_exist=True)
 
     with begun(path) as state:
         listed(state, "a.mp3", etag="1")
@@ -521,8 +527,8 @@ def test_failures_of_every_run_can_be_told(path):
     with begun(path) as state:
         listed(state, "b.mp3")
 
-        assert keys_of([job for job, *_ in state.failed_recordings()]) == ["b.mp3"]
-        assert keys_of([job for job, *_ in state.failed_recordings(ever=True)]) == [
+        assert keys_of([job for job, *_ in state.failures.recordings()]) == ["b.mp3"]
+        assert keys_of([job for job, *_ in state.failures.recordings(ever=True)]) == [
             "a.mp3",
             "b.mp3",
         ]
@@ -534,10 +540,10 @@ def test_a_second_attempt_is_found_under_its_own_name(path):
         state.try_again(*running(state, "a.mp3"))
         (job,) = state.claim(1)
         state.started(job)
-        state.mark_written([job])
+        state.output.mark_written([job])
 
     with begun(path) as state:
-        state.forget_output(results_exist=True)
+        state.output.forget(results_exist=True)
 
         assert [again.name for again in state.claim(9)] == [job.name]
 
@@ -548,25 +554,29 @@ def test_a_second_attempt_is_found_under_its_own_name(path):
 def test_a_checkpoint_is_whole_or_not_at_all(state):
     """Rows and size are committed together: an error inside leaves both as they were."""
     jobs = running(state, "a.mp3")
-    with state.checkpoint():
-        state.commit_output(100, 1, "digest")
+    with state.output.checkpoint():
+        state.output.commit(100, 1, "digest")
 
-    with suppress(ZeroDivisionError), state.checkpoint():
-        state.mark_written(jobs)
-        state.commit_output(200, 2, "digest")
+    with suppress(ZeroDivisionError), state.output.checkpoint():
+        state.output.mark_written(jobs)
+        state.output.commit(200, 2, "digest")
         raise ZeroDivisionError
 
-    assert (state.output_size, state.counts().written) == (100, 0)
+    assert (state.facts.output_size, state.recordings.counts().written) == (100, 0)
 
 
 def test_a_committed_size_is_there_after_reopening(path):
     """What a checkpoint holds is what the next run finds."""
-    with begun(path) as state, state.checkpoint():
-        state.commit_output(4711, 12, "digest")
-        assert state.mark_written(running(state, "a.mp3")) == [True]
+    with begun(path) as state, state.output.checkpoint():
+        state.output.commit(4711, 12, "digest")
+        assert state.output.mark_written(running(state, "a.mp3")) == [True]
 
     with begun(path) as state:
-        assert (state.output_size, state.output_lines, state.counts().written) == (4711, 12, 1)
+        assert (
+            state.facts.output_size,
+            state.facts.output_lines,
+            state.recordings.counts().written,
+        ) == (4711, 12, 1)
 
 
 def test_nothing_is_written_twice(state):
@@ -575,8 +585,8 @@ def test_nothing_is_written_twice(state):
     listed(state, "b.mp3")
     waiting = state.claim(1)
 
-    assert [state.mark_written(jobs), state.mark_written(jobs)] == [[True], [False]]
-    assert state.mark_written(waiting) == [False]
+    assert [state.output.mark_written(jobs), state.output.mark_written(jobs)] == [[True], [False]]
+    assert state.output.mark_written(waiting) == [False]
 
 
 @few
@@ -590,11 +600,11 @@ def test_every_recording_is_in_one_place_whatever_happens(tmp_path_factory, move
             listed(state, "a", "b", "c")
             for move in run.split():
                 writes += play(state, move)
-            assert sum(state.counts()) == 3
-            assert state.counts().written == writes
+            assert sum(state.recordings.counts()) == 3
+            assert state.recordings.counts().written == writes
 
 
-def play(state: State, move: str) -> int:
+def play(state: RunState, move: str) -> int:
     """One move of a run; return how many recordings it wrote."""
     if move == "claim":
         state.claim(1)
@@ -603,7 +613,7 @@ def play(state: State, move: str) -> int:
             state.started(job)
     for job in jobs_in_flight(state)[:1]:
         if move == "write":
-            return sum(state.mark_written([job]))
+            return sum(state.output.mark_written([job]))
         if move == "fail":
             state.failed(job, "refused", "no")
         elif move == "release":
@@ -638,7 +648,7 @@ def test_a_run_in_another_process_is_named(path):
 
     assert f"process {other.pid}" in said
     with begun(path) as state:
-        assert state.generation == 1
+        assert state.facts.run == 1
 
 
 def test_the_lock_ends_with_the_run(path):
@@ -647,7 +657,7 @@ def test_the_lock_ends_with_the_run(path):
         raise ZeroDivisionError
 
     with begun(path) as state:
-        assert state.generation == 2
+        assert state.facts.run == 2
 
 
 def test_the_file_of_another_source_is_refused(path):
@@ -670,7 +680,7 @@ def test_a_file_without_recordings_can_be_begun_with_another_source(path):
     with open_state(path, TAG) as state:
         state.begin("s3://elsewhere/")
 
-        assert state.fact("source") == "s3://elsewhere/"
+        assert state.facts.value("source") == "s3://elsewhere/"
 
 
 def test_another_prefix_of_names_is_refused(path):
@@ -693,7 +703,7 @@ def test_a_refused_run_changes_nothing(path):
         with suppress(StateUnusable):
             state.begin("s3://elsewhere/")
 
-        assert [state.fact("source"), state.fact("generation")] == [SOURCE, 1]
+        assert [state.facts.value("source"), state.facts.value("run")] == [SOURCE, 1]
 
 
 def test_another_program_s_file_is_refused(path):
@@ -785,7 +795,7 @@ def test_a_damaged_file_is_set_aside(path):
     set_aside(path)
 
     with begun(path) as state:
-        assert state.counts() == Counts(0, 0, 0, 0)
+        assert state.recordings.counts() == Counts(0, 0, 0, 0)
     aside = {p.name: p.read_bytes() for p in path.parent.glob("*damaged*")}
     assert aside == {f"{path.name}.damaged": b"damaged", f"{path.name}.damaged-wal": b"its log"}
 
@@ -807,7 +817,7 @@ def test_it_can_be_read_beside_a_run(path):
         state.note_started()
 
         with read_state(path) as beside:
-            seen = beside.counts()
+            seen = beside.recordings.counts()
         written(state, "c.mp3")
 
     assert seen == Counts(pending=0, in_flight=2, written=0, failed=0)
@@ -820,7 +830,7 @@ def test_looking_does_not_hold_the_run_up(path):
 
     with read_state(path) as beside, begun(path) as state:
         written(state, "a.mp3")
-        seen = beside.counts().written
+        seen = beside.recordings.counts().written
 
     assert seen == 1
 
@@ -831,7 +841,7 @@ def test_looking_changes_nothing(path):
         running(state, "a.mp3")
 
     with read_state(path) as beside, pytest.raises(StateUnusable, match="readonly"):
-        beside.rows("DELETE FROM recordings")
+        beside.facts.note_skipped({"not audio": 1})
 
 
 def test_a_missing_file_can_not_be_looked_at(path):
@@ -845,17 +855,17 @@ def test_a_missing_file_can_not_be_looked_at(path):
 def test_skipped_objects_are_remembered_of_the_last_run(path):
     """The counts of skipped objects are those of the last listing alone."""
     with begun(path) as state:
-        state.note_skipped({"not audio": 3, "empty object": 1})
+        state.facts.note_skipped({"not audio": 3, "empty object": 1})
 
     with begun(path) as state:
-        state.note_skipped({"not audio": 2})
+        state.facts.note_skipped({"not audio": 2})
 
     with read_state(path) as beside:
-        assert beside.skipped() == {"not audio": 2}
+        assert beside.facts.skipped() == {"not audio": 2}
 
 
 def test_written_recordings_are_counted_by_time(state):
     """The rate is taken from the recordings written after a moment."""
     written(state, "a.mp3", "b.mp3")
 
-    assert (state.written_since(0), state.written_since(2**40)) == (2, 0)
+    assert (state.recordings.written_since(0), state.recordings.written_since(2**40)) == (2, 0)

@@ -16,8 +16,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from pipeline.model import Job, Line, Recording
 from pipeline.naming import identity
 from pipeline.stages.writer import Output, forget_output
-from pipeline.state.reader import Status
-from tests.support.state_files import TAG, begun
+from pipeline.state.schema import Status
+from tests.support.state_files import TAG, begun, by_hand
 
 KEYS = ("a.mp3", "a/a.mp3", "b\n.mp3", "ü.mp3")
 ETAGS = ("1", "2", "3")
@@ -105,7 +105,7 @@ class Night(RuleBasedStateMachine):
         if rebuild:
             self._forget(results_exist=results_exist)
             self.earlier = None  # the output that went with it stands aside
-        self.hand = [job for job, _ in self.state.in_flight()]
+        self.hand = [job for job, _ in self.state.recordings.in_flight()]
         running = {key for key, row in self.rows.items() if row.status is Status.STARTED}
         assert running == {job.recording.key for job in self.hand}
         assert (self.place / "out").read_bytes() == b"".join(self.lines)
@@ -179,7 +179,7 @@ class Night(RuleBasedStateMachine):
         row = self.rows[job.recording.key]
         row.status, row.attempt = Status.STARTING, max(row.attempt, row.found)
         assert (row.etag, row.attempt) == (job.recording.etag, job.attempt)
-        assert bool(row.found) == job.found
+        assert bool(row.found) == job.result_exists
         owner = (job.recording.key, job.recording.etag)
         assert self.names.setdefault(job.name, owner) == owner
         assert job.name.startswith(TAG)
@@ -287,7 +287,7 @@ class Night(RuleBasedStateMachine):
         """A run dies when the lines are in the file and the commit is not made."""
         lines = [Line(job, line_of(job)) for job in self._chosen(picked)]
         self._grow()
-        with suppress(Killed), self.state.checkpoint():
+        with suppress(Killed), self.state.output.checkpoint():
             self.output.write(lines)
             self._copy(left)
             raise Killed
@@ -344,7 +344,9 @@ class Night(RuleBasedStateMachine):
     @invariant()
     def every_recording_stands_where_the_model_has_it(self) -> None:
         """No recording is lost, doubled, or elsewhere than in one place."""
-        rows = self.state.rows("SELECT key, etag, status, attempt, found FROM recordings")
+        rows = by_hand(
+            self.state.path, "SELECT key, etag, status, attempt, existing_attempt FROM recordings"
+        )
         assert {key: tuple(rest) for key, *rest in rows} == {
             key: (row.etag, row.status, row.attempt, row.found) for key, row in self.rows.items()
         }
@@ -355,17 +357,17 @@ class Night(RuleBasedStateMachine):
         """What is told of the file and of the selection is what stands in it."""
         stands = [row.status for row in self.rows.values()]
         selected = [row.status for row in self.rows.values() if row.seen]
-        assert sum(self.state.counts()) == len(stands)
-        assert self.state.counts().written == stands.count(Status.WRITTEN)
-        assert sum(self.state.selected()) == len(selected)
-        assert self.state.selected().failed == selected.count(Status.FAILED)
+        assert sum(self.state.recordings.counts()) == len(stands)
+        assert self.state.recordings.counts().written == stands.count(Status.WRITTEN)
+        assert sum(self.state.recordings.selected()) == len(selected)
+        assert self.state.recordings.selected().failed == selected.count(Status.FAILED)
 
     @invariant()
     def what_is_committed_is_in_the_file_once(self) -> None:
         """The file is the committed lines, each once for each content it had."""
         content = (self.place / "out").read_bytes()
-        assert self.state.output_lines == len(self.lines)
-        assert self.state.output_size == len(content)
+        assert self.state.facts.output_lines == len(self.lines)
+        assert self.state.facts.output_size == len(content)
         assert content == b"".join(self.lines)
 
 

@@ -36,7 +36,7 @@ KILLED = """
 import os, signal, sys
 from contextlib import contextmanager
 from pipeline.cli import main
-from pipeline.state.run_state import State
+from pipeline.state.run_state import RunState
 
 place, left = sys.argv[1], int(sys.argv[2])
 sys.argv = sys.argv[3:]

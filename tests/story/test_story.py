@@ -11,7 +11,7 @@ import boto3
 import pytest
 
 from pipeline.model import Recording
-from pipeline.naming import group_tag, identity, job_name
+from pipeline.naming import identity, job_name, job_name_prefix
 
 RESULTS = ("--results", "s3://audio/transcripts/")
 
@@ -102,7 +102,9 @@ def test_job_of_the_same_name_for_other_media_is_not_adopted(run, cloud):
     facts = (service.folder / "mine.mp3").stat()
     recording = Recording("mine.mp3", f"{facts.st_size:x}-{facts.st_mtime_ns:x}", facts.st_size)
     name = job_name(
-        group_tag("transcribe-pipeline", "audio"), identity("audio", recording, "language=en-US"), 1
+        job_name_prefix("transcribe-pipeline", "audio"),
+        identity("audio", recording, "language=en-US"),
+        1,
     )
     boto3.client(
         "transcribe", "us-east-1", endpoint_url=service.url,

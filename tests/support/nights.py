@@ -10,8 +10,8 @@ from msgspec.structs import replace
 
 from pipeline.model import Cost, TranscriptStats
 from pipeline.monitoring.summary import Balance, Failures
-from pipeline.state.history import Sample, Settings, add_sample, begin_run, end_run, note_heard
-from tests.support.state_files import SOURCE, begun, running
+from pipeline.state.history import Sample, Settings
+from tests.support.state_files import SOURCE, begun, by_hand, running
 from tests.support.summaries import SUMMARY, changed
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.monitoring.summary import Summary
-    from pipeline.state.run_state import State
+    from pipeline.state.run_state import RunState
 
 BEGUN = 1_800_000_000.0
 """Seconds since the epoch."""
@@ -50,41 +50,40 @@ NIGHT = replace(
 
 
 @contextmanager
-def run_begun(path: Path, begin: float = BEGUN) -> Iterator[State]:
+def run_begun(path: Path, begin: float = BEGUN) -> Iterator[RunState]:
     """The state file of a run that began then."""
     with begun(path) as state:
-        begin_run(state, SETTINGS)
-        state.change("UPDATE runs SET begun = ? WHERE run = ?", (begin, state.generation))
+        state.history.begin_run(SETTINGS)
+        by_hand(state.path, "UPDATE runs SET begun = ? WHERE run = ?", begin, state.facts.run)
         yield state
 
 
-def hear(state: State, heard: Mapping[str, TranscriptStats]) -> None:
+def hear(state: RunState, heard: Mapping[str, TranscriptStats]) -> None:
     """Bring recordings to their end."""
     jobs = running(state, *heard)
-    with state.checkpoint():
-        assert all(state.mark_written(jobs))
-        note_heard(state, [(job, heard[job.recording.key]) for job in jobs])
+    with state.output.checkpoint():
+        assert all(state.output.mark_written(jobs))
+        state.history.note_transcripts([(job, heard[job.recording.key]) for job in jobs])
 
 
-def fail(state: State, failures: Mapping[str, tuple[str, str]]) -> None:
+def fail(state: RunState, failures: Mapping[str, tuple[str, str]]) -> None:
     """Have recordings fail for a reason, in these words."""
     for job in running(state, *failures):
         state.failed(job, *failures[job.recording.key])
 
 
-def sampled(state: State, samples: Sequence[Sample]) -> None:
+def sampled(state: RunState, samples: Sequence[Sample]) -> None:
     """Remember samples."""
     for number, each in enumerate(samples):
-        add_sample(state, number, each)
+        state.history.add_sample(number, each)
 
 
-def end(state: State, **changes: Any) -> Summary:
+def end(state: RunState, **changes: Any) -> Summary:
     """End a run after an hour."""
     summary = changed(NIGHT, **changes)
-    end_run(state, msgspec.json.encode(summary))
-    state.change(
-        "UPDATE runs SET ended = begun + ? WHERE run = ?", (summary.seconds, state.generation)
-    )
+    state.history.end_run(msgspec.json.encode(summary))
+    ended = "UPDATE runs SET ended = begun + ? WHERE run = ?"
+    by_hand(state.path, ended, summary.seconds, state.facts.run)
     return summary
 
 

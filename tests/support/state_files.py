@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+import sqlite3
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any
 
 from pipeline.model import Recording
 from pipeline.naming import identity
-from pipeline.state.run_state import State, open_state
+from pipeline.state.run_state import RunState, open_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,20 +21,20 @@ SOURCE = "s3://calls/"
 
 
 @contextmanager
-def begun(path: Path) -> Iterator[State]:
+def begun(path: Path) -> Iterator[RunState]:
     """The state file of a run that has begun."""
     with open_state(path, TAG) as state:
         state.begin(SOURCE)
         yield state
 
 
-def listed(state: State, *keys: str, etag: str = "1", settings: str = "") -> int:
+def listed(state: RunState, *keys: str, etag: str = "1", settings: str = "") -> int:
     """Insert a page of recordings; return how many rows that touched."""
     recordings = [Recording(key, etag, 7) for key in keys]
     return state.add([(each, identity("calls", each, settings)) for each in recordings])
 
 
-def running(state: State, *keys: str) -> list[Job]:
+def running(state: RunState, *keys: str) -> list[Job]:
     """Insert recordings and start a job for each."""
     listed(state, *keys)
     jobs = state.claim(len(keys))
@@ -42,13 +43,20 @@ def running(state: State, *keys: str) -> list[Job]:
     return jobs
 
 
-def written(state: State, *keys: str) -> None:
+def written(state: RunState, *keys: str) -> None:
     """Insert recordings and bring them to their end."""
     jobs = running(state, *keys)
-    with state.checkpoint():
-        assert all(state.mark_written(jobs))
+    with state.output.checkpoint():
+        assert all(state.output.mark_written(jobs))
 
 
 def keys_of(jobs: list[Job]) -> list[str]:
     """The keys of the jobs' recordings."""
     return [job.recording.key for job in jobs]
+
+
+def by_hand(path: Path, statement: str, *values: object) -> list[Any]:
+    """Execute a statement on the file, as somebody with SQLite at hand could; return its rows."""
+    with closing(sqlite3.connect(path)) as db, db:
+        rows: list[Any] = db.execute(statement, values).fetchall()
+    return rows
