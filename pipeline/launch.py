@@ -95,7 +95,7 @@ async def _with_services(order: Order, state: RunState) -> Summary:
     from pipeline.monitoring.progress import shown
     from pipeline.monitoring.snapshot import take_snapshot
     from pipeline.recordings.manifest import named_by
-    from pipeline.recordings.source import Selection
+    from pipeline.recordings.selection import Selection
     from pipeline.run import Run
     from pipeline.stages.job_tracker import JobTracker
 
@@ -107,7 +107,7 @@ async def _with_services(order: Order, state: RunState) -> Summary:
         queueing=bool(config.transcribe.data_access_role),
     )
     base = order.place.key if isinstance(order.place, S3Uri) else ""
-    selection = Selection(base, config.input.include, config.input.exclude)
+    selection = Selection(base, config.input)
     async with services(config, order.place, tracker.waits) as (set_up, whole, session, s3):
         is_free = not isinstance(order.place, S3Uri)
         config = msgspec.structs.replace(set_up, prices=FREE) if is_free else set_up
@@ -170,7 +170,8 @@ async def services(
     """AWS for a bucket, or the local endpoint for a folder; the same client for both."""
     from pipeline.aws.s3 import open_s3
     from pipeline.aws.session import connect
-    from pipeline.recordings.source import FolderSource, S3Source
+    from pipeline.recordings.bucket import S3Source
+    from pipeline.recordings.folder import FolderSource
 
     connections = config.limits.workers + config.limits.collectors
     async with AsyncExitStack() as stack:

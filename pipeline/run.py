@@ -19,9 +19,9 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pipeline.aws.session import Transcriber
 from pipeline.config.deadline import seconds_left
 from pipeline.errors import BudgetSpent, first_of
+from pipeline.jobs.client import Transcriber
 from pipeline.jobs.rules import JobRules
 from pipeline.naming import job_name_prefix, parse_s3_uri
 from pipeline.stages.collector import Collectors
@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from pipeline.events.queue import EventQueue
     from pipeline.model import Job, Line
     from pipeline.net.retry import RateLimitedCall
-    from pipeline.recordings.source import Selection, Source
+    from pipeline.recordings.selection import Selection
+    from pipeline.recordings.source import Source
     from pipeline.stages.cost_budget import CostBudget
     from pipeline.stages.job_tracker import JobTracker
     from pipeline.state.reader import StateReader

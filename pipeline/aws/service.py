@@ -1,17 +1,24 @@
-"""The calls of any AWS service beside Transcribe's and S3's own: IAM, STS, SQS, EventBridge."""
+"""The calls of any AWS service but S3: Transcribe, IAM, STS, SQS, EventBridge."""
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from botocore import xform_name
 
 from pipeline.aws.error_codes import translated
 from pipeline.net.retry import RateLimitedCall
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pipeline.aws.session import Session
+    from pipeline.net.concurrency import JobSlots
     from pipeline.net.wait_times import WaitTimes
 
+T = TypeVar("T")
+
+NOT_TRANSCRIBE = "The answer is not Amazon Transcribe's; is there a proxy in between?"
 _RATE = 10.0
 _IAM_PREFIXES = {"service-quotas": "servicequotas"}
 _IAM_NAMES = {"GetBucketCors": "GetBucketCORS", "PutBucketCors": "PutBucketCORS"}
@@ -24,7 +31,7 @@ class Service:
         session: where the client comes from.
         name: botocore's name of the service, such as `iam`, `sqs`, `events`, `service-quotas`.
         waiting: measures the time that is waited for a call's turn.
-        rate: calls per second of one operation, at most.
+        rate: calls per second of one operation, at most, where it has no pace of its own.
     """
 
     def __init__(
@@ -32,13 +39,25 @@ class Service:
     ) -> None:
         self._session = session
         self._name = name
-        self._operation = partial(RateLimitedCall, rate=rate, waiting=waiting, renew=session.renew)
+        self._waiting = waiting
+        self._rate = rate
         self._calls: dict[str, RateLimitedCall] = {}
 
     @property
     def operations(self) -> tuple[RateLimitedCall, ...]:
-        """Every operation that was called, for its counts of calls."""
+        """Every operation that was called or has a pace of its own, for its counts of calls."""
         return tuple(self._calls.values())
+
+    def operation(
+        self, name: str, rate: float | None = None, slots: JobSlots | None = None
+    ) -> RateLimitedCall:
+        """An operation as the service's API spells it (`GetRole`), at the rate it first got."""
+        if name not in self._calls:
+            renew = self._session.renew
+            self._calls[name] = RateLimitedCall(
+                name, rate or self._rate, self._waiting, renew, slots
+            )
+        return self._calls[name]
 
     async def call(self, operation: str, **request: Any) -> dict[str, Any]:
         """The answer to one call.
@@ -54,18 +73,24 @@ class Service:
             BadSettings: it refuses what was asked for, in its own words.
             ServiceUnreachable: it gave no usable answer for too long.
         """
+        return await self.parsed(operation, request, dict)
 
-        async def attempt() -> dict[str, Any]:
+    async def parsed(
+        self, operation: str, request: dict[str, Any], parse: Callable[[dict[str, Any]], T]
+    ) -> T:
+        """The answer to one call, parsed; `parse` raises `Unavailable` for one that is no answer.
+
+        Raises:
+            PipelineError: as `call`.
+        """
+
+        async def attempt() -> T:
             client = await self._session.client(self._name)
-            names = client.meta.method_to_api_mapping
-            method = next(method for method, name in names.items() if name == operation)
             with translated(iam_action(self._name, operation)):
-                answer: dict[str, Any] = await getattr(client, method)(**request)
-            return answer
+                answer = await getattr(client, xform_name(operation))(**request)
+            return parse(answer)
 
-        if operation not in self._calls:
-            self._calls[operation] = self._operation(operation)
-        return await self._calls[operation].call(attempt)
+        return await self.operation(operation).call(attempt)
 
 
 def iam_action(service: str, operation: str) -> str:

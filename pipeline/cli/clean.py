@@ -160,8 +160,8 @@ def _consequences(
 async def _with_services(
     config: Config, state: Cleanup, what: Cleaning, progress: Progress
 ) -> Ended:
-    from pipeline.aws.session import Transcriber
     from pipeline.jobs.cleanup import Cleaner
+    from pipeline.jobs.client import Transcriber
     from pipeline.net.concurrency import JobSlots
     from pipeline.net.wait_times import WaitTimes
 

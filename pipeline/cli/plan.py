@@ -105,13 +105,13 @@ async def _make(wish: Wish, plans: list[Plan]) -> None:
     from pipeline.plan.survey import Survey
     from pipeline.recordings.manifest import named_by
     from pipeline.recordings.prober import open_prober
-    from pipeline.recordings.source import Selection
+    from pipeline.recordings.selection import Selection
     from pipeline.terminal import counted
 
     base = wish.place.key if isinstance(wish.place, S3Uri) else ""
     async with services(wish.config, wish.place, WaitTimes()) as (config, whole, _, s3):
         source = named_by(wish.manifest, whole, s3) if wish.manifest else whole
-        selection = Selection(base, config.input.include, config.input.exclude)
+        selection = Selection(base, config.input)
         job_rules = JobRules(config, source)
         async with (
             _earlier(job_rules, source, s3) as state,

@@ -32,6 +32,9 @@ WITHOUT_EFFECT = OF_THE_RUN | {
 }
 """Settings that change nothing of what the service hears or writes down."""
 
+MediaFormat = Literal["mp3", "mp4", "wav", "flac", "ogg", "amr", "webm", "m4a"]
+"""The service's names of what it takes; they stand here alone."""
+
 Names = dict[str, str]
 
 
@@ -87,7 +90,7 @@ class Transcribe(msgspec.Struct, frozen=True):
         int, Meta(ge=0, le=1, description="Number of the first subtitle, 0 or 1.")
     ] = 0
     media_format: Annotated[
-        Literal["", "detect", "mp3", "mp4", "wav", "flac", "ogg", "amr", "webm", "m4a"],
+        Literal["", "detect", MediaFormat],
         Meta(description="Container of the recordings; detect says nothing of it."),
     ] = ""
     sample_rate: Annotated[

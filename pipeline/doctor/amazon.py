@@ -6,13 +6,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pipeline.aws.service import Service
-from pipeline.aws.session import Transcriber
 from pipeline.doctor import account, buckets, named_resources
 from pipeline.doctor import transcribe as service
 from pipeline.doctor.findings import Finding, Verdict, credentials_refused, skipped
 from pipeline.doctor.permissions import Permissions, SimulatedCall
 from pipeline.doctor.runner import Check, constant, once
 from pipeline.errors import Denied, NoSuchSource, PipelineError
+from pipeline.jobs.client import Transcriber
 from pipeline.naming import job_name_prefix, parse_s3_uri, result_place
 from pipeline.net.concurrency import JobSlots
 from pipeline.net.wait_times import WaitTimes

@@ -8,7 +8,7 @@ from pipeline.aws.s3_listing import if_there
 from pipeline.doctor.findings import Finding, ok, problem, skipped, warning
 from pipeline.errors import Denied, NoSuchSource, PipelineError
 from pipeline.naming import S3Uri, result_place, trial_place
-from pipeline.recordings.source import Selection
+from pipeline.recordings.selection import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -43,7 +43,7 @@ class Recordings:
         self, place: S3Uri, chosen: Input, listed: Callable[[], Awaitable[Listing]]
     ) -> None:
         self._place = place
-        self._selection = Selection(place.key, chosen.include, chosen.exclude)
+        self._selection = Selection(place.key, chosen)
         self._listed = listed
 
     async def listing(self) -> Finding:

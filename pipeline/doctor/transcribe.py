@@ -10,7 +10,7 @@ from pipeline.errors import JobMissing
 from pipeline.model import JobStatus
 
 if TYPE_CHECKING:
-    from pipeline.aws.session import Transcriber
+    from pipeline.jobs.client import Transcriber
 
 
 async def listing(transcriber: Transcriber, tag: str) -> Finding:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pipeline.aws.s3 import S3
-    from pipeline.aws.session import JobRecord, Transcriber
+    from pipeline.jobs.client import JobRecord, Transcriber
     from pipeline.naming import S3Uri
     from pipeline.state.cleanup import Cleaning, Cleanup, Due
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pipeline.config.pricing import LEAST_BILLED
-from pipeline.recordings.source import extension
+from pipeline.recordings.formats import extension
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

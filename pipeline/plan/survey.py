@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.config.pricing import billed_seconds, items_of
 from pipeline.errors import Deferred, first_of
-from pipeline.jobs.rules import named_format
+from pipeline.jobs.request import named_format
 from pipeline.model import Recording
 from pipeline.recordings.probe import DOUBTFUL, Unreadable, why_refused
 from pipeline.stages.producer import to_the_end
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from pipeline.plan.job_duration import JobDuration
     from pipeline.plan.sampling import Sample, Stratum
     from pipeline.recordings.prober import MediaProber
-    from pipeline.recordings.source import Selection, Source
+    from pipeline.recordings.selection import Selection
+    from pipeline.recordings.source import Source
     from pipeline.state.reader import StateReader
 
 SECONDS = "seconds of audio"

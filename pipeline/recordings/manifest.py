@@ -14,9 +14,10 @@ import orjson
 
 from pipeline.errors import BadSettings
 from pipeline.model import SourceObject
+from pipeline.recordings.folder import FolderSource
 from pipeline.recordings.inventory import InventorySource, is_inventory
 from pipeline.recordings.manifest_file import UNREADABLE, opened, why_unreadable
-from pipeline.recordings.source import MISSING, FolderSource, NamedRecordings
+from pipeline.recordings.source import MISSING, NamedRecordings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from pipeline.aws.s3 import S3
-    from pipeline.aws.session import JobRecord, Transcriber
+    from pipeline.jobs.client import JobRecord, Transcriber
     from pipeline.jobs.rules import JobRules
     from pipeline.naming import S3Uri
     from pipeline.stages.job_tracker import JobTracker

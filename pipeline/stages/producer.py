@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from pipeline.jobs.rules import JobRules
     from pipeline.model import SourceObject
     from pipeline.naming import S3Uri
-    from pipeline.recordings.source import Selection, Source
+    from pipeline.recordings.selection import Selection
+    from pipeline.recordings.source import Source
     from pipeline.stages.job_tracker import JobTracker
     from pipeline.state.reader import StateReader
     from pipeline.state.run_state import RunState

@@ -18,7 +18,7 @@ from pipeline.failures import GONE, MEDIA_NOT_ACCESSIBLE, OTHER_MEDIA
 from pipeline.model import JobStatus
 
 if TYPE_CHECKING:
-    from pipeline.aws.session import Transcriber
+    from pipeline.jobs.client import Transcriber
     from pipeline.jobs.rules import JobRules
     from pipeline.model import Job
     from pipeline.stages.cost_budget import CostBudget

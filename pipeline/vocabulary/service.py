@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from enum import StrEnum
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 
-from pipeline.aws.error_codes import translated
+from pipeline.aws.service import NOT_TRANSCRIBE, Service
 from pipeline.errors import (
     BadSettings,
     RecordingFailed,
@@ -18,7 +17,6 @@ from pipeline.errors import (
     VocabularyMissing,
     VocabularyTaken,
 )
-from pipeline.net.retry import RateLimitedCall
 from pipeline.vocabulary.table import as_table, parse_table
 
 if TYPE_CHECKING:
@@ -78,10 +76,8 @@ class Vocabularies:
     """The calls about vocabularies, each at its own pace."""
 
     def __init__(self, session: Session, s3: S3, waiting: WaitTimes) -> None:
-        self._session = session
+        self._service = Service(session, "transcribe", waiting, _RATE)
         self._s3 = s3
-        renewed = partial(RateLimitedCall, rate=_RATE, waiting=waiting, renew=session.renew)
-        self._calls = {name: renewed(f"{name}Vocabulary") for name in ("Get", "Create", "Update")}
 
     async def apply(self, wanted: Wanted, minutes: float, tell: Callable[[str], None]) -> Outcome:
         """Make the vocabulary at the service what it shall be; done already, it changes nothing.
@@ -101,7 +97,8 @@ class Vocabularies:
         except TimeoutError:
             raise ServiceUnreachable(
                 f"The service still works on the vocabulary {wanted.name} after {minutes:g} "
-                "minutes. Run the same command again later; it goes on waiting."
+                "minutes",
+                "Run the same command again later; it goes on waiting.",
             ) from None
 
     async def version(self, name: str, language: str) -> Version:
@@ -111,17 +108,17 @@ class Vocabularies:
             BadSettings: there is none of this name, it can't be used, or is of another language.
         """
         try:
-            found = _described(await self._call("Get", {"VocabularyName": name}))
+            found = await self._get(name)
         except VocabularyMissing as missing:
             raise BadSettings(
-                f"There is no vocabulary {name} in this account and region. `transcribe-pipeline "
-                "vocabulary apply` makes one."
+                f"There is no vocabulary {name} in this account and region",
+                "`transcribe-pipeline vocabulary apply` makes one.",
             ) from missing
         if found.state is not VocabularyState.READY:
             why = found.failure or "Wait until it is READY."
-            raise BadSettings(f"The vocabulary {name} is {found.state}. {why}")
+            raise BadSettings(f"The vocabulary {name} is {found.state}", why, message=found.failure)
         if found.language != language:
-            raise BadSettings(f"The vocabulary {name} is of {found.language}, not of {language}.")
+            raise BadSettings(f"The vocabulary {name} is of {found.language}, not of {language}")
         return Version(name, found.changed)
 
     async def _apply(self, wanted: Wanted, tell: Callable[[str], None]) -> Outcome:
@@ -133,13 +130,14 @@ class Vocabularies:
         found = await self._settled(wanted.name, tell)
         if found and found.state is VocabularyState.FAILED:
             raise BadSettings(
-                f"The service could not make the vocabulary {wanted.name}: {found.failure} "
-                f"Its table is at {wanted.place}."
+                f"The service could not make the vocabulary {wanted.name}: {found.failure}",
+                f"Its table is at {wanted.place}.",
+                message=found.failure,
             )
         if found is None or (not taken and not await self._is(found, wanted)):
             raise BadSettings(
-                f"Somebody else changed the vocabulary {wanted.name} at the same time. Run the "
-                "same command again."
+                f"Somebody else changed the vocabulary {wanted.name} at the same time",
+                "Run the same command again.",
             )
         return "updated" if known else "created"
 
@@ -151,7 +149,7 @@ class Vocabularies:
             "VocabularyFileUri": str(wanted.place),
         }
         try:
-            await self._call(operation, request)
+            await self._service.call(f"{operation}Vocabulary", **request)
         except VocabularyTaken:
             return False  # an answer of ours may have been lost: what came of it is seen
         return True
@@ -161,7 +159,7 @@ class Vocabularies:
         pause = _FIRST_LOOK
         while True:
             try:
-                found = _described(await self._call("Get", {"VocabularyName": name}))
+                found = await self._get(name)
             except VocabularyMissing:
                 return None
             if found.state is not VocabularyState.PENDING:
@@ -169,6 +167,10 @@ class Vocabularies:
             tell(f"Waiting for the service to work on {name} (PENDING).")
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_BETWEEN)
+
+    async def _get(self, name: str) -> Description:
+        request = {"VocabularyName": name}
+        return await self._service.parsed("GetVocabulary", request, _described)
 
     async def _is(self, found: Description, wanted: Wanted) -> bool:
         """Whether the vocabulary is the one that is wanted; the order of rows has no meaning."""
@@ -180,21 +182,10 @@ class Vocabularies:
         except (BadSettings, RecordingFailed):  # made of a list, or handed out in another way
             return False
 
-    async def _call(self, operation: str, request: dict[str, str]) -> dict[str, Any]:
-        client = self._session.transcribe
-
-        async def attempt() -> dict[str, Any]:
-            with translated(f"transcribe:{operation}Vocabulary"):
-                method = getattr(client, f"{operation.lower()}_vocabulary")
-                answer: dict[str, Any] = await method(**request)
-                return answer
-
-        return await self._calls[operation].call(attempt)
-
 
 def _described(answer: dict[str, Any]) -> Description:
     if answer.get("VocabularyState") not in set(VocabularyState):
-        raise Unavailable("The answer is not Amazon Transcribe's; is there a proxy in between?")
+        raise Unavailable(NOT_TRANSCRIBE)
     return Description(
         VocabularyState(answer["VocabularyState"]),
         answer.get("LanguageCode", ""),

@@ -124,19 +124,19 @@ def parse_table(content: bytes) -> list[Row]:
     try:
         lines = content.removeprefix(b"\xef\xbb\xbf").decode().split("\n")
     except UnicodeDecodeError as error:
-        raise BadSettings(f"The table is not UTF-8 at byte {error.start}.") from error
+        raise BadSettings(f"The table is not UTF-8 at byte {error.start}") from error
     lines = [line.removesuffix("\r") for line in lines]  # an editor's; it is written without
     columns = lines[0].split("\t")
     if sorted(columns) != sorted(_COLUMNS):
         raise BadSettings(
-            f"The table's first line must name {', '.join(_COLUMNS)}, with tabs between them."
+            f"The table's first line must name {', '.join(_COLUMNS)}, with tabs between them"
         )
     places = [columns.index(name) for name in _COLUMNS]
     rows = []
     for number, line in enumerate(lines[1:], 2):
         values = line.split("\t")
         if len(values) > len(_COLUMNS):
-            raise BadSettings(f"Line {number} of the table has {len(values)} columns, not four.")
+            raise BadSettings(f"Line {number} of the table has {len(values)} columns, not four")
         if line.strip():
             values += [""] * (len(_COLUMNS) - len(values))  # editors cut empty columns off
             rows.append(Row(*(values[place].strip() for place in places)))

@@ -13,12 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config.loading import resolve
-from pipeline.config.schema import Config, Rule
+from pipeline.config.schema import Config, Input, Rule
 from pipeline.config.transcription import WITHOUT_EFFECT, Transcribe
-from pipeline.jobs.rules import JobRules, start_request
+from pipeline.jobs.request import start_request
+from pipeline.jobs.rules import JobRules
 from pipeline.model import Job, JobSettings, Recording, SourceObject
 from pipeline.naming import S3Uri, identity
-from pipeline.recordings.source import S3Source, Selection
+from pipeline.recordings.bucket import S3Source
+from pipeline.recordings.selection import Selection
 from tests.support.job_options import EVERY_OPTION, ROLE
 
 if TYPE_CHECKING:
@@ -237,7 +239,10 @@ def test_the_first_rule_that_matches_is_the_only_one():
 )
 def test_rules_match_as_include_does(source, glob):
     """What a glob takes as `include` is what it takes in a rule, whatever the source's prefix."""
-    rules, selection = job_rules(Rule([glob], FRENCH), source=source), Selection(source, [glob], [])
+    rules, selection = (
+        job_rules(Rule([glob], FRENCH), source=source),
+        Selection(source, Input([glob])),
+    )
 
     for key in ("calls/fr/a.mp3", "calls/2026/a.mp3", "calls.mp3", "a\n.mp3"):
         taken = selection.why_skipped(SourceObject(key, "1", 7)) is None

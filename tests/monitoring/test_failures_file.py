@@ -15,8 +15,8 @@ from pipeline.errors import OutputUnusable
 from pipeline.failures import TOO_LONG, advice
 from pipeline.files import replacing
 from pipeline.monitoring.failures_file import write_failures
+from pipeline.recordings.folder import FolderSource
 from pipeline.recordings.manifest import ManifestSource
-from pipeline.recordings.source import FolderSource
 from tests.support.state_files import begun, listed, running
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from pipeline.failures import REFUSED, advice, classify
 from pipeline.monitoring.prometheus import PREFIX, as_text, registry_of
 from pipeline.monitoring.snapshot import RunStatus, take_snapshot
 from pipeline.naming import S3Uri
-from pipeline.recordings.source import S3Source
+from pipeline.recordings.bucket import S3Source
 from pipeline.stages.stage_times import BOUNDS, Stage
 from tests.conftest import ROOT
 from tests.support.idle_run import idle_run

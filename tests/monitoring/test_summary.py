@@ -30,7 +30,7 @@ from pipeline.monitoring.summary import (
 )
 from pipeline.monitoring.summary_text import as_text
 from pipeline.naming import S3Uri
-from pipeline.recordings.source import S3Source
+from pipeline.recordings.bucket import S3Source
 from pipeline.run import Run
 from pipeline.stages.job_tracker import JobTracker
 from tests.conftest import ROOT

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pipeline.config.schema import Input
 from pipeline.errors import BadSettings
 from pipeline.model import SourceObject
+from pipeline.recordings.folder import FolderSource
 from pipeline.recordings.manifest import ManifestSource
-from pipeline.recordings.source import FolderSource, Selection
+from pipeline.recordings.selection import Selection
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -153,7 +155,7 @@ async def test_what_is_not_there_is_skipped_with_its_reason(path):
     """A key without an object is an entry that is counted, not one that is left out."""
     (page,) = await pages_of(path, "a.mp3\nmissing.mp3\n")
 
-    reasons = [Selection("", (), ()).why_skipped(entry) for entry in page]
+    reasons = [Selection("", Input()).why_skipped(entry) for entry in page]
 
     assert reasons == [None, "not there"]
 

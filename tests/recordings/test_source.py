@@ -10,24 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.config.schema import Input
 from pipeline.errors import NoSuchSource
 from pipeline.model import SourceObject
-from pipeline.recordings.source import (
-    LARGEST,
-    MEDIA_FORMATS,
-    FolderSource,
-    Selection,
-    certain_format,
-    extension,
-    walk,
-)
+from pipeline.recordings.folder import FolderSource, walk
+from pipeline.recordings.formats import LARGEST, MEDIA_FORMATS, certain_format, extension
+from pipeline.recordings.selection import Selection
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 few = settings(max_examples=80, deadline=None)
 
-EVERYTHING = Selection("", (), ())
+EVERYTHING = Selection("", Input())
 ODD_NAMES = (
     "a b.mp3",
     "übung.wav",
@@ -117,7 +112,7 @@ def test_only_a_certain_format_is_told(key, media_format):
 
 def test_globs_are_relative_to_the_source():
     """With the source s3://bucket/calls/ the glob 2026/* means calls/2026/*."""
-    selection = Selection("calls/", ["2026/*.mp3"], ())
+    selection = Selection("calls/", Input(["2026/*.mp3"]))
 
     assert reason(selection, "calls/2026/a.mp3") is None
     assert reason(selection, "calls/2025/a.mp3") == "not included"
@@ -126,8 +121,8 @@ def test_globs_are_relative_to_the_source():
 
 def test_globs_of_a_source_that_ends_inside_a_name_begin_at_the_folder():
     """With the source s3://bucket/calls/20 the glob 2026/* still means calls/2026/*."""
-    assert reason(Selection("calls/20", ["2026/*"], ()), "calls/2026/a.mp3") is None
-    assert reason(Selection("ca", ["calls/*"], ()), "calls/a.mp3") is None
+    assert reason(Selection("calls/20", Input(["2026/*"])), "calls/2026/a.mp3") is None
+    assert reason(Selection("ca", Input(["calls/*"])), "calls/a.mp3") is None
 
 
 @pytest.mark.parametrize(
@@ -149,7 +144,7 @@ def test_globs_of_a_source_that_ends_inside_a_name_begin_at_the_folder():
 )
 def test_globs_choose(include, exclude, why):
     """One matching include is enough, one matching exclude is too much; * matches / as well."""
-    assert why == reason(Selection("", include, exclude), "calls/26/a.mp3")
+    assert why == reason(Selection("", Input(include, exclude)), "calls/26/a.mp3")
 
 
 @few
@@ -158,8 +153,8 @@ def test_a_key_is_matched_as_a_whole(key):
     """A glob without wildcards takes exactly the key that it spells."""
     literal = "".join(f"[{c}]" if c in "*?[" else c for c in key)
 
-    assert reason(Selection("", [literal], ()), f"{key}.mp3") == "not included"
-    assert reason(Selection("", [f"{literal}.mp3"], ()), f"{key}.mp3") != "not included"
+    assert reason(Selection("", Input([literal])), f"{key}.mp3") == "not included"
+    assert reason(Selection("", Input([f"{literal}.mp3"])), f"{key}.mp3") != "not included"
 
 
 def test_odd_names_come_through_byte_for_byte(tmp_path):

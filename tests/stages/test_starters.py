@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import pytest
 
-from pipeline.aws.session import JobRecord
 from pipeline.config.loading import resolve
 from pipeline.errors import (
     Deferred,
@@ -18,10 +17,11 @@ from pipeline.errors import (
     RecordingFailed,
     ServiceUnreachable,
 )
+from pipeline.jobs.client import JobRecord
 from pipeline.jobs.rules import JobRules
 from pipeline.model import Job, JobStatus, Recording
 from pipeline.naming import S3Uri, identity
-from pipeline.recordings.source import S3Source
+from pipeline.recordings.bucket import S3Source
 from pipeline.stages.job_tracker import JobTracker
 from pipeline.stages.starters import Starters
 from tests.support.owned_time import in_owned_time

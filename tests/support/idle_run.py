@@ -11,7 +11,7 @@ from pipeline.aws.s3 import S3
 from pipeline.aws.session import Session
 from pipeline.config.loading import resolve
 from pipeline.naming import S3Uri
-from pipeline.recordings.source import S3Source
+from pipeline.recordings.bucket import S3Source
 from pipeline.run import Run
 from pipeline.stages.job_tracker import JobTracker
 from tests.support.state_files import begun

@@ -1,0 +1,119 @@
+"""The Transcribe calls of a run, each at its own pace."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from pipeline.aws.service import NOT_TRANSCRIBE, Service
+from pipeline.errors import Unavailable
+from pipeline.model import JobStatus
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from pipeline.aws.session import Session
+    from pipeline.config.schema import Limits
+    from pipeline.net.concurrency import JobSlots
+    from pipeline.net.retry import RateLimitedCall
+    from pipeline.net.wait_times import WaitTimes
+
+_PAGE = 100
+
+
+class JobRecord(msgspec.Struct, frozen=True):
+    """What GetTranscriptionJob says of a job; None where it has no transcript, or has not ended.
+
+    `ended` is in seconds since the epoch. Of a job with both transcripts it is the redacted one.
+    """
+
+    status: JobStatus
+    media_uri: str
+    transcript_uri: str | None
+    failure: str
+    ended: float | None = None
+    redacted: bool = False
+
+
+class Transcriber:
+    """The Transcribe calls of a run, each at its own pace."""
+
+    def __init__(
+        self, session: Session, limits: Limits, waiting: WaitTimes, slots: JobSlots
+    ) -> None:
+        self._service = Service(session, "transcribe", waiting)
+        operation = self._service.operation
+        self.start_calls = operation("StartTranscriptionJob", limits.start_rate, slots)
+        self.get_calls = operation("GetTranscriptionJob", limits.get_rate)
+        self.list_calls = operation("ListTranscriptionJobs", limits.list_rate)
+        self.delete_calls = operation("DeleteTranscriptionJob", limits.delete_rate)
+
+    @property
+    def operations(self) -> tuple[RateLimitedCall, ...]:
+        """Every operation, for its counts of calls."""
+        return self._service.operations
+
+    async def start(self, request: dict[str, Any]) -> JobStatus:
+        """Start a job in a slot of its own; return the status it begins with.
+
+        Raises:
+            JobExists: the name is taken.
+            NoFreeSlot: the account runs as many jobs as it may.
+            RecordingFailed: the service refuses this recording.
+        """
+        return (await self._service.parsed("StartTranscriptionJob", request, _job_record)).status
+
+    async def get(self, name: str) -> JobRecord:
+        """What the service knows of a job.
+
+        Raises:
+            JobMissing: it knows none of this name.
+        """
+        request = {"TranscriptionJobName": name}
+        return await self._service.parsed("GetTranscriptionJob", request, _job_record)
+
+    async def delete(self, name: str) -> None:
+        """Have the service forget a job that has ended, and the transcript that it keeps of it.
+
+        Raises:
+            JobMissing: it knows none of this name.
+        """
+        await self._service.call("DeleteTranscriptionJob", TranscriptionJobName=name)
+
+    async def pages(self, status: JobStatus, name_contains: str) -> AsyncIterator[list[str]]:
+        """The names of the jobs of one status whose names contain that, 100 a call."""
+        request = {"Status": status.value, "JobNameContains": name_contains, "MaxResults": _PAGE}
+        token: dict[str, Any] = {}
+        while True:
+            names, following = await self._service.parsed(
+                "ListTranscriptionJobs", request | token, _job_names
+            )
+            yield names
+            if not following or following == token.get("NextToken"):  # or it would never end
+                return
+            token = {"NextToken": following}
+
+
+def _job_names(answer: dict[str, Any]) -> tuple[list[str], str | None]:
+    """The names of a page of jobs, and the token of the next one."""
+    if "TranscriptionJobSummaries" not in answer:
+        raise Unavailable(NOT_TRANSCRIBE)
+    names = [job["TranscriptionJobName"] for job in answer["TranscriptionJobSummaries"]]
+    return names, answer.get("NextToken")
+
+
+def _job_record(answer: dict[str, Any]) -> JobRecord:
+    job = answer.get("TranscriptionJob") or {}
+    if job.get("TranscriptionJobStatus") not in set(JobStatus):
+        raise Unavailable(NOT_TRANSCRIBE)
+    transcript = job.get("Transcript") or {}
+    return JobRecord(
+        status=JobStatus(job["TranscriptionJobStatus"]),
+        media_uri=(job.get("Media") or {}).get("MediaFileUri", ""),
+        transcript_uri=transcript.get("RedactedTranscriptFileUri")
+        or transcript.get("TranscriptFileUri"),
+        redacted="RedactedTranscriptFileUri" in transcript,
+        failure=job.get("FailureReason", ""),
+        ended=job["CompletionTime"].timestamp() if "CompletionTime" in job else None,
+    )

@@ -1,0 +1,29 @@
+"""The media formats that the service takes, and what an extension tells of them; pure."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from pipeline.config.transcription import MediaFormat
+
+MEDIA_FORMATS = frozenset(get_args(MediaFormat))
+"""The service's `MediaFormat` values, which are also the extensions that are taken."""
+
+_CERTAIN = MEDIA_FORMATS - {"mp4", "m4a"}  # one container: the service may detect the other name
+LARGEST = 2 * 2**30
+"""Bytes; the service's limit for one file."""
+
+
+def extension(key: str) -> str:
+    """The extension in lower case, without the dot; a name that only begins with one has none."""
+    stem, _, found = key.rpartition("/")[2].rpartition(".")
+    return found.lower() if stem else ""
+
+
+def certain_format(key: str) -> str | None:
+    """The service's MediaFormat where the extension says it for certain.
+
+    A wrong one fails the job, and none lets the service look for itself.
+    """
+    found = extension(key)
+    return found if found in _CERTAIN else None
