@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pipeline.net.wait_times import WaitTimes
     from pipeline.recordings.source import Source
     from pipeline.run import Run
+    from pipeline.stages.job_tracker import JobTracker
     from pipeline.state.reader import StateReader
     from pipeline.state.run_state import RunState
     from pipeline.terminal import Style
@@ -89,33 +90,15 @@ def complete(order: Order) -> Summary:
 
 async def _with_services(order: Order, state: RunState) -> Summary:
     from pipeline.config.pricing import FREE
-    from pipeline.monitoring.exporters import exported, last_success
     from pipeline.monitoring.failures_file import write_failures
-    from pipeline.monitoring.history_sampler import history_kept
-    from pipeline.monitoring.progress import shown
-    from pipeline.monitoring.snapshot import take_snapshot
     from pipeline.recordings.manifest import named_by
-    from pipeline.recordings.selection import Selection
     from pipeline.run import Run
-    from pipeline.stages.job_tracker import JobTracker
 
-    config = order.config
-    tracker = JobTracker(
-        state,
-        config.most_in_flight,
-        config.budget.limit or None,
-        queueing=bool(config.transcribe.data_access_role),
-    )
-    base = order.place.key if isinstance(order.place, S3Uri) else ""
-    selection = Selection(base, config.input)
-    async with services(config, order.place, tracker.waits) as (set_up, whole, session, s3):
-        is_free = not isinstance(order.place, S3Uri)
-        config = msgspec.structs.replace(set_up, prices=FREE) if is_free else set_up
+    tracker = _tracker(order.config, state)
+    async with services(order.config, order.place, tracker.waits) as (config, whole, session, s3):
         source = named_by(order.manifest, whole, s3) if order.manifest else whole
-        run = Run(config, source, tracker, session, s3)
-        work = partial(run.complete, selection, rebuild=order.rebuild_output)
-        if order.earlier:
-            work = partial(run.rewrite, order.earlier)
+        if not isinstance(order.place, S3Uri):
+            config = msgspec.structs.replace(config, prices=FREE)  # noqa: PLW2901 # of this run
         event(
             "run.started",
             version=__version__,
@@ -123,17 +106,42 @@ async def _with_services(order: Order, state: RunState) -> Summary:
             output=str(config.output_path),
             state=str(config.state_path),
         )
-        take = partial(take_snapshot, run)
-        async with (
-            shown(take, config.state_path, order.style),
-            history_kept(state, take),
-            exported(take, order.monitoring, last_success(state.reader), say) as status,
-        ):
-            summary = await _summary_of(run, work)
-            status.end(summary.exit_code)
+        summary = await _watched(Run(config, source, tracker, session, s3), order)
         state.history.end_run(msgspec.json.encode(summary))
         write_failures(config.failures_path, source, state, listed=tracker.counters.listing_done)
         return summary
+
+
+def _tracker(config: Config, state: RunState) -> JobTracker:
+    from pipeline.stages.job_tracker import JobTracker
+
+    queueing = bool(config.transcribe.data_access_role)
+    most_starts = config.budget.limit or None
+    return JobTracker(state, config.most_in_flight, most_starts, queueing=queueing)
+
+
+async def _watched(run: Run, order: Order) -> Summary:
+    """The run to its end, while progress, history and whoever monitors it look at it."""
+    from pipeline.monitoring.exporters import exported, last_success
+    from pipeline.monitoring.history_sampler import history_kept
+    from pipeline.monitoring.progress import shown
+    from pipeline.monitoring.snapshot import take_snapshot
+    from pipeline.recordings.selection import Selection
+
+    base = order.place.key if isinstance(order.place, S3Uri) else ""
+    selection = Selection(base, run.config.input)
+    work = partial(run.complete, selection, rebuild=order.rebuild_output)
+    if order.earlier:
+        work = partial(run.rewrite, order.earlier)
+    state, take = run.tracker.state, partial(take_snapshot, run)
+    async with (
+        shown(take, run.config.state_path, order.style),
+        history_kept(state, take),
+        exported(take, order.monitoring, last_success(state.reader), say) as status,
+    ):
+        summary = await _summary_of(run, work)
+        status.end(summary.exit_code)
+    return summary
 
 
 async def _summary_of(run: Run, work: Callable[[], Coroutine[None, None, None]]) -> Summary:

@@ -10,30 +10,22 @@ from __future__ import annotations
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from yarl import URL
 
-from pipeline.aws.error_codes import meaning, translated
-from pipeline.aws.presign import Presigner
 from pipeline.aws.s3_listing import if_there, list_objects
+from pipeline.aws.s3_requests import SignedRequests
 from pipeline.aws.s3_responses import (
-    error_details,
     head_error,
     no_bucket,
-    of_the_object,
     parse_folders,
     parse_head,
     parse_listing,
-    unexpected,
 )
 from pipeline.errors import (
     Denied,
-    NoAccess,
-    NoSuchSource,
-    PipelineError,
     RecordingFailed,
-    Throttled,
     Unavailable,
 )
 from pipeline.failures import BROKEN_TRANSCRIPT
@@ -53,7 +45,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_AWS_HOSTS = (".amazonaws.com", ".amazonaws.com.cn")
 _RATE = 3500.0  # S3 takes 5,500 reads a second per prefix
 
 
@@ -68,7 +59,7 @@ class S3:
         list_parallel: int = 1,
     ) -> None:
         self._session = session
-        self._presigner = Presigner(session)
+        self._requests = SignedRequests(session, http)
         self._http = http
         self._list_parallel = list_parallel
         self.list_calls = RateLimitedCall("ListObjectsV2", _RATE, waiting, session.renew)
@@ -126,7 +117,7 @@ class S3:
         """
 
         async def attempt() -> str:
-            status, _, headers = await self._ask("HEAD", S3Uri(bucket, ""))
+            status, _, headers = await self._requests.ask("HEAD", S3Uri(bucket, ""))
             if status == HTTPStatus.NOT_FOUND:
                 raise no_bucket(bucket)
             if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -137,7 +128,7 @@ class S3:
 
     async def _page(self, place: S3Uri, start: dict[str, str], parse: Callable[[bytes], T]) -> T:
         query = {"list-type": "2", "prefix": place.key, "encoding-type": "url", **start}
-        body = await self._signed("s3:ListBucket", place._replace(key=""), query)
+        body = await self._requests.get("s3:ListBucket", place._replace(key=""), query)
         if body is None:
             raise no_bucket(place.bucket)
         return parse(body)
@@ -150,12 +141,14 @@ class S3:
         """
 
         async def attempt() -> SourceObject | None:
-            status, body, headers = await self._ask("HEAD", place)
+            status, body, headers = await self._requests.ask("HEAD", place)
             if status == HTTPStatus.OK:
                 return parse_head(place.key, headers)
             if status == HTTPStatus.NOT_FOUND:
                 return None
-            raise self._refusal("s3:GetObject", place.bucket, body or head_error(status), headers)
+            raise self._requests.refusal(
+                "s3:GetObject", place.bucket, body or head_error(status), headers
+            )
 
         return await if_there(self, place, self.head_calls.call(attempt))
 
@@ -167,7 +160,7 @@ class S3:
         """
 
         async def attempt() -> bytes | None:
-            return await self._signed("s3:GetObject", place)
+            return await self._requests.get("s3:GetObject", place)
 
         return await self.read_calls.call(attempt)
 
@@ -185,24 +178,7 @@ class S3:
             Denied: it may not be read, or can't: it is archived, or its key is disabled.
             NoSuchSource: it is another one by now, or its bucket is in another region.
         """
-        headers = {"Range": f"bytes={span[0]}-{span[1]}", **({"If-Match": etag} if etag else {})}
-
-        async def attempt() -> tuple[bytes, int, str] | None:
-            status, body, answered = await self._ask("GET", place, None, headers)
-            if status == HTTPStatus.NOT_FOUND:
-                return None
-            if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:  # it is empty
-                return b"", 0, etag
-            if status not in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
-                if words := of_the_object(body):
-                    raise Denied(f"{place} can't be read: {words}")
-                raise self._refusal("s3:GetObject", place.bucket, body, answered)
-            size = int(answered.get("Content-Range", "").rpartition("/")[2] or len(body))
-            if size and not body:
-                raise Unavailable(f"An empty answer was given for {place}.")
-            return body, size, answered.get("ETag", etag)
-
-        return await self.read_calls.call(attempt)
+        return await self.read_calls.call(partial(self._requests.get_part, place, span, etag))
 
     async def write(self, place: S3Uri, content: bytes) -> None:
         """Put an object of this content there, in place of any other.
@@ -213,10 +189,10 @@ class S3:
         """
 
         async def attempt() -> None:
-            url = await self.url("PUT", place)
-            status, body, headers = await request(self._http, url, "PUT", content=content)
+            put = self._requests.ask("PUT", place, content=content)
+            status, body, headers = await put
             if status != HTTPStatus.OK:
-                raise self._refusal("s3:PutObject", place.bucket, body, headers)
+                raise self._requests.refusal("s3:PutObject", place.bucket, body, headers)
 
         await self.write_calls.call(attempt)
 
@@ -229,9 +205,9 @@ class S3:
         """
 
         async def attempt() -> None:
-            status, body, headers = await self._ask("DELETE", place)
+            status, body, headers = await self._requests.ask("DELETE", place)
             if status != HTTPStatus.NO_CONTENT:
-                raise self._refusal("s3:DeleteObject", place.bucket, body, headers)
+                raise self._requests.refusal("s3:DeleteObject", place.bucket, body, headers)
 
         await self.delete_calls.call(attempt)
 
@@ -241,7 +217,7 @@ class S3:
         Raises:
             RecordingFailed: the URL leads elsewhere than to the service.
         """
-        if not self._is_of_the_service(URL(url, encoded=True)):
+        if not self._requests.is_of_the_service(URL(url, encoded=True)):
             raise RecordingFailed(
                 BROKEN_TRANSCRIPT, "The service names a place for it that is not its own."
             )
@@ -259,57 +235,11 @@ class S3:
     @property
     def is_aws(self) -> bool:
         """Whether the calls go to AWS itself, and not to an endpoint that stands for it."""
-        return (URL(self._session.transcribe.meta.endpoint_url).host or "").endswith(_AWS_HOSTS)
+        return self._requests.is_aws
 
-    def _is_of_the_service(self, url: URL) -> bool:
-        """Whether a transcript may be fetched there: AWS itself, or the configured endpoint."""
-        clients = (self._session.transcribe, self._session.s3)
-        endpoints = [URL(client.meta.endpoint_url) for client in clients]
-        if any((url.scheme, url.host, url.port) == (e.scheme, e.host, e.port) for e in endpoints):
-            return True
-        return url.scheme == "https" and (url.host or "").endswith(_AWS_HOSTS)
-
-    async def _signed(
-        self, action: str, place: S3Uri, query: dict[str, str] | None = None
-    ) -> bytes | None:
-        """The answer to a presigned call, which needs the permission `action`; None for 404."""
-        status, body, headers = await self._ask("GET", place, query)
-        if status == HTTPStatus.OK:
-            return body
-        if status == HTTPStatus.NOT_FOUND:
-            return None
-        raise self._refusal(action, place.bucket, body, headers)
-
-    async def _ask(
-        self,
-        method: str,
-        place: S3Uri,
-        query: dict[str, str] | None = None,
-        headers: dict[str, str] | None = None,
-    ) -> tuple[int, bytes, Any]:
-        """Make a presigned call: status, body, headers."""
-        url = await self.url(method, place, query)
-        return await request(self._http, url, method, headers)
-
-    async def url(self, method: str, place: S3Uri, query: dict[str, str] | None = None) -> str:
+    async def url(self, method: str, place: S3Uri) -> str:
         """A presigned URL of a call, encoded, good for 15 minutes; it is never shown."""
-        with translated("signing for S3"):
-            return await self._presigner.url(method, place, query or {})
-
-    def _refusal(self, action: str, name: str, body: bytes, headers: Any) -> PipelineError:
-        bucket = f"s3://{name}"
-        code, words, region = error_details(body)
-        region = headers.get("x-amz-bucket-region") or region
-        if region and region != self._session.region:
-            return NoSuchSource(
-                f"The bucket {bucket} is in {region}, not in {self._session.region}. The jobs "
-                f"must run where the recordings are: add --region {region}."
-            )
-        error = meaning(f"{action} on {bucket}", code, words)
-        error.action = action
-        if isinstance(error, NoAccess | Throttled | Unavailable):
-            return error
-        return unexpected(bucket, code, words)
+        return await self._requests.url(method, place)
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """The command line: one file per command, all in the same rhythm (help, options, validate, run).
 
-Heavy libraries are imported inside the commands, so that `--help` is quick.
+Heavy libraries are imported inside the commands, so that `--help` is quick. It may import every
+room, and no room imports it. Read `run` first, then `flags`, which makes the settings' flags.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +12,7 @@ import typer
 from pipeline.cli.flags import GROUND_TRUTH, with_settings
 from pipeline.cli.options import examples
 from pipeline.errors import BadSettings
-from pipeline.launch import interruptible
+from pipeline.launch import in_event_loop, interruptible
 from pipeline.terminal import say
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ def command(
     async def work() -> None:
         changes.append(await _pull(server, whole=everything, quiet=quiet))
 
-    if received := asyncio.run(interruptible(work)):
+    if received := in_event_loop(interruptible(work)):
         say("interrupted, and nothing was changed; the same command begins again.")
         raise typer.Exit(128 + received)
     if json:

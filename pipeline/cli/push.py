@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +11,7 @@ import typer
 from pipeline.cli.flags import FILES, GROUND_TRUTH, Given, with_settings
 from pipeline.cli.options import examples
 from pipeline.errors import BadSettings, CannotRun
-from pipeline.launch import interruptible
+from pipeline.launch import in_event_loop, interruptible
 from pipeline.terminal import say
 from pipeline.text import printable
 
@@ -87,7 +86,7 @@ def command(
 
     push = Push(Order(chosen, create, again, switch_version, style_for(quiet=quiet)), os.environ)
     try:
-        received = asyncio.run(interruptible(push.complete))
+        received = in_event_loop(interruptible(push.complete))
     except CannotRun:
         if push.report.done:
             _show(push.report, quiet=quiet, json=json)

@@ -10,6 +10,7 @@ import typer
 
 from pipeline.cli.flags import FILES, with_settings
 from pipeline.cli.options import examples, page_file
+from pipeline.launch import in_event_loop
 from pipeline.terminal import say
 
 if TYPE_CHECKING:
@@ -61,8 +62,6 @@ def command(
 
 def _tasks(config: Config, record: RunRecord) -> tuple[str, dict[str, str]]:
     """The project that the tasks were pushed to, and their addresses as far as it can be asked."""
-    import asyncio
-
     from pipeline.errors import CannotRun
     from pipeline.label_studio.addresses import project_of, task_addresses
 
@@ -71,7 +70,7 @@ def _tasks(config: Config, record: RunRecord) -> tuple[str, dict[str, str]]:
     if not project:
         return "", {}
     try:
-        return project, asyncio.run(task_addresses(config, project, names))
+        return project, in_event_loop(task_addresses(config, project, names))
     except CannotRun as error:
         say(f"The page has no links to tasks: {error}")
         return project, {}

@@ -13,6 +13,7 @@ import typer
 
 from pipeline.cli.options import examples
 from pipeline.errors import BadSettings, NoSuchSource
+from pipeline.launch import in_event_loop
 
 if TYPE_CHECKING:
     from pipeline.local import CloudOptions, Faults
@@ -68,7 +69,7 @@ def command(
         faults=_faults(fault or [], seed),
         processes=processes,
     )
-    asyncio.run(_serve(folder.absolute(), options))
+    in_event_loop(_serve(folder.absolute(), options))
 
 
 def _faults(given: list[str], seed: int) -> Faults:

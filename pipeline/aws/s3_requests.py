@@ -1,0 +1,111 @@
+"""Presigned calls to S3 over aiohttp, and what a refusal of one means."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from yarl import URL
+
+from pipeline.aws.error_codes import meaning, translated
+from pipeline.aws.presign import Presigner
+from pipeline.aws.s3_responses import error_details, of_the_object, unexpected
+from pipeline.errors import Denied, NoAccess, NoSuchSource, PipelineError, Throttled, Unavailable
+from pipeline.net.http import request
+
+if TYPE_CHECKING:
+    import aiohttp
+
+    from pipeline.aws.session import Session
+    from pipeline.naming import S3Uri
+
+
+_AWS_HOSTS = (".amazonaws.com", ".amazonaws.com.cn")
+
+
+class SignedRequests:
+    """Calls that are signed with the session's credentials, one at a time and without a retry."""
+
+    def __init__(self, session: Session, http: aiohttp.ClientSession) -> None:
+        self._session = session
+        self._presigner = Presigner(session)
+        self._http = http
+
+    async def get(
+        self, action: str, place: S3Uri, query: dict[str, str] | None = None
+    ) -> bytes | None:
+        """The answer to a presigned call, which needs the permission `action`; None for 404."""
+        status, body, headers = await self.ask("GET", place, query)
+        if status == HTTPStatus.OK:
+            return body
+        if status == HTTPStatus.NOT_FOUND:
+            return None
+        raise self.refusal(action, place.bucket, body, headers)
+
+    async def get_part(
+        self, place: S3Uri, span: tuple[int, int], etag: str
+    ) -> tuple[bytes, int, str] | None:
+        """A part of an object, the size of the whole, and its ETag; None where there is none."""
+        headers = {"Range": f"bytes={span[0]}-{span[1]}", **({"If-Match": etag} if etag else {})}
+        status, body, answered = await self.ask("GET", place, None, headers)
+        if status == HTTPStatus.NOT_FOUND:
+            return None
+        if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:  # it is empty
+            return b"", 0, etag
+        if status not in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
+            if message := of_the_object(body):
+                raise Denied(
+                    f"{place} can't be read: {message}", action="s3:GetObject", message=message
+                )
+            raise self.refusal("s3:GetObject", place.bucket, body, answered)
+        size = int(answered.get("Content-Range", "").rpartition("/")[2] or len(body))
+        if size and not body:
+            raise Unavailable(f"An empty answer was given for {place}.")
+        return body, size, answered.get("ETag", etag)
+
+    async def ask(
+        self,
+        method: str,
+        place: S3Uri,
+        query: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
+        content: bytes | None = None,
+    ) -> tuple[int, bytes, Any]:
+        """Make a presigned call: status, body, headers."""
+        url = await self.url(method, place, query)
+        return await request(self._http, url, method, headers, content)
+
+    async def url(self, method: str, place: S3Uri, query: dict[str, str] | None = None) -> str:
+        """A presigned URL of a call, encoded, good for 15 minutes; it is never shown."""
+        with translated("signing for S3"):
+            return await self._presigner.url(method, place, query or {})
+
+    def refusal(self, action: str, name: str, body: bytes, headers: Any) -> PipelineError:
+        """What S3's refusal of a call on a bucket means, by its body and headers."""
+        bucket = f"s3://{name}"
+        code, words, region = error_details(body)
+        region = headers.get("x-amz-bucket-region") or region
+        if region and region != self._session.region:
+            return NoSuchSource(
+                f"The bucket {bucket} is in {region}, not in {self._session.region}",
+                f"The jobs must run where the recordings are: add --region {region}.",
+                action=action,
+            )
+        error = meaning(f"{action} on {bucket}", code, words)
+        error.action = action
+        if isinstance(error, NoAccess | Throttled | Unavailable):
+            return error
+        return unexpected(bucket, code, words)
+
+    @property
+    def is_aws(self) -> bool:
+        """Whether the calls go to AWS itself, and not to an endpoint that stands for it."""
+        return (URL(self._session.transcribe.meta.endpoint_url).host or "").endswith(_AWS_HOSTS)
+
+    def is_of_the_service(self, url: URL) -> bool:
+        """Whether a transcript may be fetched there: AWS itself, or the configured endpoint."""
+        clients = (self._session.transcribe, self._session.s3)
+        endpoints = [URL(client.meta.endpoint_url) for client in clients]
+        if any((url.scheme, url.host, url.port) == (e.scheme, e.host, e.port) for e in endpoints):
+            return True
+        return url.scheme == "https" and (url.host or "").endswith(_AWS_HOSTS)
