@@ -36,11 +36,11 @@ KILLED = """
 import os, signal, sys
 from contextlib import contextmanager
 from pipeline.cli import main
-from pipeline.state.run_state import RunState
+from pipeline.state.output import OutputState
 
 place, left = sys.argv[1], int(sys.argv[2])
 sys.argv = sys.argv[3:]
-fsync, checkpoint = os.fsync, State.checkpoint
+fsync, checkpoint = os.fsync, OutputState.checkpoint
 
 def reached(here):
     global left
@@ -54,12 +54,12 @@ def killed_fsync(file):
     reached("between fsync and commit")
 
 @contextmanager
-def killed_checkpoint(state):
-    with checkpoint(state):
+def killed_checkpoint(output):
+    with checkpoint(output):
         yield
     reached("after commit")
 
-os.fsync, State.checkpoint = killed_fsync, killed_checkpoint
+os.fsync, OutputState.checkpoint = killed_fsync, killed_checkpoint
 main()
 """
 """The command in a process that kills itself when it comes to a place for the n-th time."""

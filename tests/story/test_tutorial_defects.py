@@ -35,7 +35,7 @@ def test_gives_up_after_ten_minutes(run, cloud):
     """A job is waited for as long as the service runs it: no bound in looks or time ends it."""
     service = cloud("--seconds", "3")
     service.add(long="a long recording")
-    (run.folder / "c.toml").write_text("[limits]\npoll_seconds = 0.2\n")
+    (run.folder / "c.toml").write_text("[limits]\nmax_poll_seconds = 0.2\n")
 
     outcome = run("run", "s3://audio/", "--config", "c.toml", "--json")
 
