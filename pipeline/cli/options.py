@@ -29,7 +29,9 @@ def page_file(path: Path, *others: Path) -> Path:
     """
     for other in others:
         if path.resolve() == other.resolve():
-            raise BadSettings(f"--html {path} would overwrite it. Name another file for the page.")
+            raise BadSettings(
+                f"--html {path} would overwrite it", "Name another file for the page."
+            )
     return path
 
 

@@ -100,8 +100,9 @@ def _for_new(chosen: Config, output: str | None, earlier: StateReader) -> Config
     own = {chosen.state_path.resolve(), run_output.resolve()}
     if own & {new.state_path.resolve(), new.output_path.resolve()}:
         raise BadSettings(
-            f"--output {path} is the run's own. Name another one, or write it anew as {kind} with "
-            f"`run SOURCE --rebuild-output --task {kind}`."
+            f"--output {path} is the run's own",
+            f"Name another one, or write it anew as {kind} with "
+            f"`run SOURCE --rebuild-output --task {kind}`.",
         )
     return new
 
@@ -117,7 +118,8 @@ def _source_of(earlier: StateReader, chosen: Config) -> S3Uri:
     if place is None:
         raise BadSettings(
             f"The run of {chosen.state_path} read {uri or 'nothing yet'}: only a bucket's "
-            "transcripts are kept. Run the folder again, with another --task and --output."
+            "transcripts are kept",
+            "Run the folder again, with another --task and --output.",
         )
     if earlier.name_prefix != job_name_prefix(chosen.transcribe.job_prefix, place.bucket):
         raise BadSettings(

@@ -68,8 +68,8 @@ def build(
 
     if not has_words(code):
         raise BadSettings(
-            f"language = {code!r}: it has no spaces between words, so corrections show no words. "
-            "Write the table by hand, and use `vocabulary apply`."
+            f"language = {code!r}: it has no spaces between words, so corrections show no words",
+            "Write the table by hand, and use `vocabulary apply`.",
         )
     found = reviews(read_ground_truth(Path(chosen.label_studio.ground_truth)), code)
     missed = missed_phrases(list(pairs(found.values())), code, least)

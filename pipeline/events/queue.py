@@ -58,7 +58,8 @@ class EventQueue:
         if queue and queue.region not in (None, self._region):
             raise BadSettings(
                 f"The queue {self.url} is in {queue.region}, but the jobs run in {self._region}: "
-                "events stay in the region of their jobs. Make a queue there with `events setup`."
+                "events stay in the region of their jobs",
+                "Make a queue there with `events setup`.",
             )
 
     async def receive(self, seconds: int) -> list[Message]:
@@ -101,8 +102,8 @@ class EventQueue:
             return await self._service.call(operation, QueueUrl=self.url, **request)
         except ResourceMissing as missing:
             raise BadSettings(
-                f"There is no queue {self.url} in this region. `transcribe-pipeline events setup` "
-                "makes one and prints its URL for --events."
+                f"There is no queue {self.url} in this region",
+                "`transcribe-pipeline events setup` makes one and prints its URL for --events.",
             ) from missing
         except Denied as denied:
             raise Denied(

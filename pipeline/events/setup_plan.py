@@ -166,8 +166,8 @@ def _refuse_foreign(wanted: Wanted, found: Found) -> None:
     for kind, there, tags in parts:
         if there and tags.get(TAG) != OWNER:
             raise BadSettings(
-                f"There is a {kind} {wanted.name} that this program did not make. Tag it {TAG} = "
-                f"{OWNER} to have it changed, or choose another job_prefix."
+                f"There is a {kind} {wanted.name} that this program did not make",
+                f"Tag it {TAG} = {OWNER} to have it changed, or choose another job_prefix.",
             )
 
 

@@ -152,8 +152,9 @@ class InventorySource(NamedRecordings):
             )
         if manifest.file_format != "CSV":
             raise BadSettings(
-                f"The inventory {place} is written as {manifest.file_format}. Choose CSV as the "
-                "output format of its configuration; the next one can then be read."
+                f"The inventory {place} is written as {manifest.file_format}",
+                "Choose CSV as the "
+                "output format of its configuration; the next one can then be read.",
             )
         return manifest
 
@@ -168,9 +169,10 @@ def columns_of(schema: str, place: S3Uri | Path) -> Columns:
     needed = ("Key", "ETag", "Size")
     if missing := [name for name in needed if name not in names]:
         raise BadSettings(
-            f"The inventory {place} has no column {' and no column '.join(missing)}. Add "
+            f"The inventory {place} has no column {' and no column '.join(missing)}",
+            f"Add "
             f"{' and '.join(missing)} to the additional fields of its configuration; the next one "
-            "can then be read."
+            "can then be read.",
         )
     others = ("StorageClass", "IsLatest", "IsDeleteMarker")
     places = [names.index(name) if name in names else None for name in others]

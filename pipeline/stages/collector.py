@@ -107,8 +107,8 @@ class Collectors:
             self._tracker.fail(job, LOST, "Its transcript is no longer where it was found.")
         elif self._tracker.restart(job) > _RESTARTS:
             raise ServiceUnreachable(
-                f"The service keeps forgetting the job {job.name}. Run the same command again "
-                "later; it goes on where it stopped."
+                f"The service keeps forgetting the job {job.name}",
+                "Run the same command again later; it goes on where it stopped.",
             )
 
     async def _transcript(self, job: Job) -> Transcript:
@@ -184,7 +184,8 @@ class Collectors:
         if self._results is not None and not self._may_read:
             raise Denied(
                 f"The job {job.name} is complete, but its transcript can't be read at "
-                f"{self._places(job)[-1]}. Allow s3:GetObject there."
+                f"{self._places(job)[-1]}",
+                "Allow s3:GetObject there.",
             )
         raise RecordingFailed(LOST, "The job is complete, but its transcript is not there.")
 

@@ -56,8 +56,8 @@ class Output:
         known, committed = self._state.facts.value("output"), self._state.facts.output_size
         if committed and known != name and (self._state.path.parent / (known or "")).exists():
             raise StateUnusable(
-                f"The state file {self._state.path} belongs to the output {known}, not to "
-                f"{name}. Name another one with --state, or that output with --output."
+                f"The state file {self._state.path} belongs to the output {known}, not to {name}",
+                "Name another one with --state, or that output with --output.",
             )
         if committed and not self._path.exists():
             raise OutputUnusable(f"{self._path} is missing. {_MENDING}")
@@ -71,7 +71,7 @@ class Output:
         """Two state files must not write to one output."""
         if not flock(self._file):
             raise OutputUnusable(
-                f"Another run writes to {self._path}. Wait for it, or name another --output."
+                f"Another run writes to {self._path}", "Wait for it, or name another --output."
             )
 
     def _check(self) -> None:
@@ -192,8 +192,9 @@ def keep_to_one_kind(state: RunState, kind: str, model_version: str) -> None:
     if state.facts.output_size and known not in (None, kind):
         raise StateUnusable(
             f"The output of the state file {state.path} holds tasks of the kind {known}, not "
-            f"{kind}. Name another --output, or write {kind} from the same results with "
-            f"`tasks rebuild --task {kind}`."
+            f"{kind}",
+            f"Name another --output, or write {kind} from the same results with "
+            f"`tasks rebuild --task {kind}`.",
         )
     state.output.describe(kind, model_version)
 
@@ -206,9 +207,10 @@ def refuse_foreign_output(path: Path, state: Path) -> None:
     """
     if path.is_file() and path.stat().st_size:
         raise OutputUnusable(
-            f"{path} exists already, and the state file {state} knows nothing of it. Move it "
+            f"{path} exists already, and the state file {state} knows nothing of it",
+            "Move it "
             "away, name another one with --output, name the state file that belongs to it with "
-            "--state, or write it anew with --rebuild-output."
+            "--state, or write it anew with --rebuild-output.",
         )
 
 
