@@ -187,7 +187,7 @@ class Line(NamedTuple):
 
     job: Job
     content: bytes
-    heard: TranscriptStats = TranscriptStats()
+    stats: TranscriptStats = TranscriptStats()
 
 
 class Cost(msgspec.Struct, frozen=True):

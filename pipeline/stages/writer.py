@@ -121,7 +121,7 @@ class Output:
         with state.output.checkpoint():
             wanted = state.output.mark_written([line.job for line in lines])
             kept = [line for line, yes in zip(lines, wanted, strict=True) if yes]
-            state.history.note_transcripts([(line.job, line.heard) for line in kept])
+            state.history.note_transcripts([(line.job, line.stats) for line in kept])
             content = b"".join(line.content for line in kept)
             end = (self._end + content[-_END:])[-_END:]
             self._append(content)

@@ -52,6 +52,9 @@ class Database:
 
     def change(self, statement: str, *values: object) -> int:
         """Execute one statement in a transaction; return how many rows it changed."""
+        if self._connection.in_transaction:  # once for each line of a checkpoint
+            self._execute_later()
+            return self._connection.execute(statement, values).rowcount
         with self.transaction():
             return self._connection.execute(statement, values).rowcount
 
