@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -13,17 +13,18 @@ import typer
 from pipeline.cli.flags import AWS, FILES, with_settings
 from pipeline.cli.options import examples
 from pipeline.errors import BadSettings, CannotRun
+from pipeline.jobs.cleanup_text import Ended, as_facts, as_lines, consequences
 from pipeline.launch import in_event_loop, interruptible, services
 from pipeline.naming import S3Uri
 from pipeline.terminal import CANNOT_RUN, confirm, say
-from pipeline.text import duration, printable
+from pipeline.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from pipeline.config.schema import Config
-    from pipeline.jobs.cleanup import Cleaned, Cleaner
+    from pipeline.jobs.cleanup import Cleaner
     from pipeline.state.cleanup import Cleaning, Cleanup
 
     Progress = AbstractContextManager[Callable[[int], None]]
@@ -47,16 +48,6 @@ EXAMPLES = examples(
         "clean --older-than 8w --results-too",
     ),
 )
-
-
-class Ended(NamedTuple):
-    """What was done in how many seconds, and how it ended."""
-
-    cleaned: Cleaned
-    calls: dict[str, int]
-    seconds: float
-    stopped: str = ""
-    exit_code: int = 0
 
 
 @with_settings(FILES, ("until", "max_hours"), AWS)
@@ -100,7 +91,9 @@ def command(
         if dry_run:
             _print_names(opened, what)
         if not quiet or not (yes or dry_run):
-            typer.echo("\n".join(_consequences(opened, what, count, older_than, chosen)), err=True)
+            rate = chosen.limits.delete_rate
+            said = consequences(opened, what, count, older_than, rate)
+            typer.echo("\n".join(said), err=True)
         if dry_run:
             return
         if count:
@@ -126,35 +119,6 @@ def _print_names(state: Cleanup, what: Cleaning) -> None:
             of = f"s3://{state.bucket}/{due.key}" if due.key else "earlier content or settings"
             for attempt in range(1, (due.attempt or 1) + 1):
                 typer.echo(f"{state.name_of(due.identity, attempt)}  {printable(of)}")
-
-
-def _consequences(
-    state: Cleanup, what: Cleaning, count: int, age: str, config: Config
-) -> Iterator[str]:
-    """What is to be deleted, how long that takes, and what can't be done any more afterwards."""
-    places = list(map(str, state.facts.result_places()))
-    if not count:
-        yield f"Nothing to delete: no job of {state.path} ended more than {age} ago and is left."
-        return
-    rate = config.limits.delete_rate
-    yield (
-        f"To be deleted: the service's job records of {count:,} recordings of "
-        f"s3://{state.bucket}, written more than {age} ago or replaced since; that takes "
-        f"{duration(count / rate)} at {rate:g} a second."
-    )
-    if what.results_too and places:
-        yield f"And their transcripts below {', '.join(places)}."
-    elif places:
-        yield (
-            f"Their transcripts below {', '.join(places)} stay: a lost state file is still mended "
-            "from them."
-        )
-    if what.results_too or not places or state.facts.value("results at ") is not None:
-        yield (
-            "Transcripts that are deleted are gone for `tasks rebuild` and --rebuild-output; and "
-            "should the state file be lost, the next run transcribes and pays for these "
-            "recordings again. Keep a copy of it. The tasks stay."
-        )
 
 
 async def _with_services(
@@ -203,35 +167,7 @@ def _report(ended: Ended, *, quiet: bool, json: bool) -> int:
     if ended.exit_code == CANNOT_RUN:
         say(ended.stopped)
     if json:
-        typer.echo(msgspec.json.encode(_facts(ended)))
+        typer.echo(msgspec.json.encode(as_facts(ended)))
     elif not quiet or ended.exit_code == 1:
-        typer.echo("\n".join(_lines(ended)), err=True)
+        typer.echo("\n".join(as_lines(ended)), err=True)
     return ended.exit_code
-
-
-def _facts(ended: Ended) -> dict[str, object]:
-    return {
-        **msgspec.to_builtins(ended.cleaned),
-        "calls": ended.calls,
-        "seconds": round(ended.seconds, 3),
-        "stopped": ended.stopped,
-        "exit_code": ended.exit_code,
-    }
-
-
-def _lines(ended: Ended) -> Iterator[str]:
-    done = ended.cleaned
-    yield (
-        f"{'Stopped' if ended.stopped else 'Done'} in {duration(ended.seconds)}: "
-        f"{done.deleted:,} job records deleted"
-        + (f", {done.gone:,} were gone already" if done.gone else "")
-        + (f"; {done.results:,} transcripts and subtitles deleted" if done.results else "")
-        + "."
-    )
-    if done.left:
-        of = ", ".join(f"{count:,} {reason}" for reason, count in done.left.items())
-        yield f"Left alone: {of}."
-    if done.deferred:
-        yield f"Left: {done.deferred:,} met faults at the service for too long."
-    if ended.exit_code:
-        yield "Next: the same command again; it goes on where it stopped."

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import orjson
 import typer
 
 from pipeline.cli.flags import AWS, GROUND_TRUTH, with_settings
 from pipeline.cli.options import examples, report
 from pipeline.cli.place import parse_source
-from pipeline.cli.vocabulary import one_language
 from pipeline.errors import BadSettings
 from pipeline.launch import Order, complete, in_event_loop, services
 from pipeline.naming import S3Uri
@@ -21,12 +18,10 @@ from pipeline.terminal import confirm
 from pipeline.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from pipeline.config.schema import Config
-    from pipeline.config.transcription import Transcribe
     from pipeline.ground_truth.record import GroundTruth
-    from pipeline.quality.bootstrap import Recording
     from pipeline.vocabulary.service import Version
 
 NAME = "compare"
@@ -68,8 +63,10 @@ def command(
         raise BadSettings(f"SOURCE {source!r}: vocabularies go with a bucket, s3://bucket/prefix.")
     if not chosen.transcribe.vocabulary:
         raise BadSettings("Name the vocabulary to try with --vocabulary.")
-    reviews = _sampled(chosen, place, sample)
-    chosen = _trial(chosen, _version(chosen, place), to)
+    from pipeline.quality.comparison import sampled, trial_settings
+
+    reviews = sampled(chosen, place, sample)
+    chosen = trial_settings(chosen, _version(chosen, place), to)
     heard = _texts(chosen)
     missing = [each for each in reviews if each.audio not in heard]
     if missing:
@@ -82,27 +79,6 @@ def command(
         if report(summary, quiet=True, json=False) not in SETTLED:
             raise typer.Exit(summary.exit_code)
     _print(reviews, chosen, json=json)
-
-
-def _sampled(config: Config, place: S3Uri, size: int) -> list[GroundTruth]:
-    """Reviews below SOURCE, one a recording; a larger sample holds the smaller ones.
-
-    Raises:
-        BadSettings: there is none.
-    """
-    from pipeline.ground_truth.record import read_ground_truth
-    from pipeline.quality.missed_phrases import reviews
-
-    path, language = Path(config.label_studio.ground_truth), one_language(config)
-    found = [
-        review
-        for audio, review in reviews(read_ground_truth(path), language).items()
-        if audio.startswith(str(place)) and review.text.strip()
-    ]
-    if not found:
-        raise BadSettings(f"{path} holds no review in {language} of a recording below {place}.")
-    by_chance = sorted(found, key=lambda each: blake2b(each.audio.encode()).digest())
-    return by_chance[:size] if size else by_chance
 
 
 def _version(config: Config, place: S3Uri) -> Version:
@@ -119,35 +95,6 @@ def _version(config: Config, place: S3Uri) -> Version:
             )
 
     return in_event_loop(ask())
-
-
-def _trial(config: Config, version: Version, to: Path) -> Config:
-    """The settings of the trial's run: files and job names of its own for each version."""
-    replace = msgspec.structs.replace
-    tag = blake2b(orjson.dumps(list(version)), digest_size=4).hexdigest()
-    prefix = f"{config.transcribe.job_prefix[:80]}-compare-{tag}"
-    output = to / f"{version.name}-{tag}" / "tasks.jsonl"
-    rules = (replace(r, transcribe=_tried(r.transcribe, config.transcribe)) for r in config.rules)
-    return replace(
-        config,
-        aws=replace(config.aws, events=""),  # that queue tells of the nights' jobs
-        input=type(config.input)(),
-        output=replace(config.output, output=str(output), state=""),
-        transcribe=replace(config.transcribe, job_prefix=prefix),
-        rules=tuple(rules),
-        budget=type(config.budget)(),
-    )
-
-
-def _tried(rule: Transcribe, wanted: Transcribe) -> Transcribe:
-    """A rule's settings with the trial's language and vocabulary; what it redacts it redacts."""
-    of_each: Any = {
-        name: type(getattr(wanted, name))()
-        for name in ("language_options", "vocabularies", "vocabulary_filters", "language_models")
-    }
-    return msgspec.structs.replace(
-        rule, language=wanted.language, vocabulary=wanted.vocabulary, toxicity=False, **of_each
-    )
 
 
 def _texts(config: Config) -> dict[str, str]:
@@ -196,24 +143,12 @@ def _agree(reviews: list[GroundTruth], config: Config, *, yes: bool) -> None:
 
 def _print(reviews: Iterable[GroundTruth], config: Config, *, json: bool) -> None:
     from pipeline.quality.bootstrap import as_facts, as_text, judge
+    from pipeline.quality.comparison import compared
     from pipeline.quality.normalise import has_words
 
-    trial = judge(list(_compared(reviews, config)))
+    trial = judge(list(compared(reviews, _texts(config), config.transcribe.language)))
     if json:
         typer.echo(orjson.dumps(as_facts(trial)))
     else:
         unit = "words" if has_words(config.transcribe.language) else "characters"
         typer.echo("\n".join(map(printable, as_text(trial, unit).split("\n"))))
-
-
-def _compared(reviews: Iterable[GroundTruth], config: Config) -> Iterator[Recording]:
-    """Each recording that was heard again, before and after."""
-    from pipeline.quality.bootstrap import Recording
-    from pipeline.quality.error_rate import compare
-
-    texts, language = _texts(config), config.transcribe.language
-    for each in reviews:
-        if each.audio in texts:
-            before = compare(each.text, each.predicted or "", language)
-            after = compare(each.text, texts[each.audio], language)
-            yield Recording(each.audio, before.units, after.units)

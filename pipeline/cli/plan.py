@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import msgspec
@@ -17,17 +15,11 @@ from pipeline.config.schema import (
     Config,  # the flags are made from the annotations
 )
 from pipeline.launch import in_event_loop, interruptible, services
-from pipeline.naming import S3Uri, job_name_prefix, parse_s3_uri
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from pipeline.aws.s3 import S3
     from pipeline.config.schema import Config
-    from pipeline.jobs.rules import JobRules
+    from pipeline.naming import S3Uri
     from pipeline.plan.forecast import Plan
-    from pipeline.recordings.source import Source
-    from pipeline.state.reader import StateReader
     from pipeline.terminal import Style
 
 NAME = "plan"
@@ -96,52 +88,15 @@ def command(
 
 
 async def _make(wish: Wish, plans: list[Plan]) -> None:
-    """Survey the source and add the plan that follows to the list."""
-    from pipeline.jobs.rules import JobRules
+    """Add the plan to the list."""
     from pipeline.net.wait_times import WaitTimes
-    from pipeline.plan.forecast import forecast
-    from pipeline.plan.job_duration import fitted
+    from pipeline.plan.planning import make_plan
     from pipeline.plan.sampling import Sample
-    from pipeline.plan.survey import Survey
     from pipeline.recordings.manifest import named_by
-    from pipeline.recordings.prober import open_prober
-    from pipeline.recordings.selection import Selection
     from pipeline.terminal import counted
 
-    base = wish.place.key if isinstance(wish.place, S3Uri) else ""
     async with services(wish.config, wish.place, WaitTimes()) as (config, whole, _, s3):
         source = named_by(wish.manifest, whole, s3) if wish.manifest else whole
-        selection = Selection(base, config.input)
-        job_rules = JobRules(config, source)
-        async with (
-            _earlier(job_rules, source, s3) as state,
-            open_prober(source, config.limits.collectors) as prober,
-        ):
-            job = fitted(state.statistics.job_times())
-            survey = Survey(selection, job_rules, job, Sample(wish.sample, wish.seed))
-            with counted(wish.style, wish.sample or None, "looked into") as tell:
-                await survey.complete(source, state, prober, tell)
-            listing = {each.name: each.calls for each in (s3.list_calls, s3.head_calls)}
-            plans.append(forecast(survey, config, state, listing, source.uri))
-
-
-@asynccontextmanager
-async def _earlier(job_rules: JobRules, source: Source, s3: S3) -> AsyncIterator[StateReader]:
-    """What earlier runs have done: their state file, else which results are there already."""
-    from pipeline.stages.producer import find_results
-    from pipeline.state.reader import read_state
-    from pipeline.state.run_state import open_state
-
-    config = job_rules.config
-    tag = job_name_prefix(config.transcribe.job_prefix, source.bucket)
-    if config.state_path.is_file():
-        with read_state(config.state_path) as known:
-            known.facts.check_belongs(source.uri, tag)
-            yield known
-        return
-    with TemporaryDirectory() as folder, open_state(Path(folder) / "state", tag) as state:
-        if results := parse_s3_uri(config.output.results):
-            await find_results(s3, results, tag, state)
-            if job_rules.redacts:
-                await find_results(s3, results, tag, state, redacted=True)
-        yield state.reader
+        with counted(wish.style, wish.sample or None, "looked into") as tell:
+            sample = Sample(wish.sample, wish.seed)
+            plans.append(await make_plan(config, source, s3, sample, tell))

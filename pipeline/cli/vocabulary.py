@@ -59,6 +59,8 @@ def build(
     them through: delete what is no name or term, and mend how it is written (DisplayAs). What was
     deleted does not come back: FILE.offered remembers it.
     """
+    from pipeline.vocabulary.service import one_language
+
     code = one_language(chosen)
     from pipeline.files import replacing
     from pipeline.ground_truth.record import read_ground_truth
@@ -139,18 +141,6 @@ def _read(table: Path) -> list[Row]:
         raise BadSettings(f"{table}: {error}") from error
 
 
-def one_language(config: Config) -> str:
-    """The language of a vocabulary.
-
-    Raises:
-        BadSettings: it is to be identified.
-    """
-    language = config.transcribe.language
-    if config.transcribe.identifies:
-        raise BadSettings("A vocabulary is of one language: name it with --language.")
-    return language
-
-
 @with_settings(
     ("vocabulary", "language"),
     AWS,
@@ -191,7 +181,7 @@ def _wanted(config: Config, table: Path, upload: str) -> Wanted:
         BadSettings: so it is.
     """
     from pipeline.naming import as_folder, parse_s3_uri
-    from pipeline.vocabulary.service import Wanted
+    from pipeline.vocabulary.service import Wanted, one_language
     from pipeline.vocabulary.table import complaints
 
     name, language = config.transcribe.vocabulary, one_language(config)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from pipeline.aws.s3 import S3
     from pipeline.aws.session import Session
+    from pipeline.config.schema import Config
     from pipeline.naming import S3Uri
     from pipeline.net.wait_times import WaitTimes
     from pipeline.vocabulary.table import Row
@@ -193,3 +194,15 @@ def _described(answer: dict[str, Any]) -> Description:
         answer.get("DownloadUri", ""),
         str(answer.get("LastModifiedTime", "")),
     )
+
+
+def one_language(config: Config) -> str:
+    """The language of a vocabulary.
+
+    Raises:
+        BadSettings: it is to be identified.
+    """
+    language = config.transcribe.language
+    if config.transcribe.identifies:
+        raise BadSettings("A vocabulary is of one language: name it with --language.")
+    return language

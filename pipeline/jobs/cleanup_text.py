@@ -1,0 +1,83 @@
+"""What `clean` says: what is to be deleted, and what was."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from pipeline.text import duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipeline.jobs.cleanup import Cleaned
+    from pipeline.state.cleanup import Cleaning, Cleanup
+
+
+class Ended(NamedTuple):
+    """What was done in how many seconds, and how it ended."""
+
+    cleaned: Cleaned
+    calls: dict[str, int]
+    seconds: float
+    stopped: str = ""
+    exit_code: int = 0
+
+
+def consequences(
+    state: Cleanup, what: Cleaning, count: int, age: str, rate: float
+) -> Iterator[str]:
+    """What is to be deleted, how long that takes, and what can't be done any more afterwards."""
+    places = list(map(str, state.facts.result_places()))
+    if not count:
+        yield f"Nothing to delete: no job of {state.path} ended more than {age} ago and is left."
+        return
+    yield (
+        f"To be deleted: the service's job records of {count:,} recordings of "
+        f"s3://{state.bucket}, written more than {age} ago or replaced since; that takes "
+        f"{duration(count / rate)} at {rate:g} a second."
+    )
+    if what.results_too and places:
+        yield f"And their transcripts below {', '.join(places)}."
+    elif places:
+        yield (
+            f"Their transcripts below {', '.join(places)} stay: a lost state file is still mended "
+            "from them."
+        )
+    if what.results_too or not places or state.facts.value("results at ") is not None:
+        yield (
+            "Transcripts that are deleted are gone for `tasks rebuild` and --rebuild-output; and "
+            "should the state file be lost, the next run transcribes and pays for these "
+            "recordings again. Keep a copy of it. The tasks stay."
+        )
+
+
+def as_facts(ended: Ended) -> dict[str, object]:
+    """What was done, as JSON has it."""
+    return {
+        **msgspec.to_builtins(ended.cleaned),
+        "calls": ended.calls,
+        "seconds": round(ended.seconds, 3),
+        "stopped": ended.stopped,
+        "exit_code": ended.exit_code,
+    }
+
+
+def as_lines(ended: Ended) -> Iterator[str]:
+    """What was done, in sentences."""
+    done = ended.cleaned
+    yield (
+        f"{'Stopped' if ended.stopped else 'Done'} in {duration(ended.seconds)}: "
+        f"{done.deleted:,} job records deleted"
+        + (f", {done.gone:,} were gone already" if done.gone else "")
+        + (f"; {done.results:,} transcripts and subtitles deleted" if done.results else "")
+        + "."
+    )
+    if done.left:
+        of = ", ".join(f"{count:,} {reason}" for reason, count in done.left.items())
+        yield f"Left alone: {of}."
+    if done.deferred:
+        yield f"Left: {done.deferred:,} met faults at the service for too long."
+    if ended.exit_code:
+        yield "Next: the same command again; it goes on where it stopped."

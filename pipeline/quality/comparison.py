@@ -1,0 +1,83 @@
+"""A vocabulary tried on reviewed recordings: which ones, with which settings, and what changed."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import orjson
+
+from pipeline.errors import BadSettings
+from pipeline.ground_truth.record import read_ground_truth
+from pipeline.quality.bootstrap import Recording
+from pipeline.quality.error_rate import compare
+from pipeline.quality.missed_phrases import reviews
+from pipeline.vocabulary.service import Version, one_language
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from pipeline.config.schema import Config
+    from pipeline.config.transcription import Transcribe
+    from pipeline.ground_truth.record import GroundTruth
+    from pipeline.naming import S3Uri
+
+
+def sampled(config: Config, place: S3Uri, size: int) -> list[GroundTruth]:
+    """Reviews below SOURCE, one a recording; a larger sample holds the smaller ones.
+
+    Raises:
+        BadSettings: there is none.
+    """
+    path, language = Path(config.label_studio.ground_truth), one_language(config)
+    found = [
+        review
+        for audio, review in reviews(read_ground_truth(path), language).items()
+        if audio.startswith(str(place)) and review.text.strip()
+    ]
+    if not found:
+        raise BadSettings(f"{path} holds no review in {language} of a recording below {place}.")
+    by_chance = sorted(found, key=lambda each: blake2b(each.audio.encode()).digest())
+    return by_chance[:size] if size else by_chance
+
+
+def trial_settings(config: Config, version: Version, to: Path) -> Config:
+    """The settings of the trial's run: files and job names of its own for each version."""
+    replace = msgspec.structs.replace
+    tag = blake2b(orjson.dumps(list(version)), digest_size=4).hexdigest()
+    prefix = f"{config.transcribe.job_prefix[:80]}-compare-{tag}"
+    output = to / f"{version.name}-{tag}" / "tasks.jsonl"
+    rules = (replace(r, transcribe=_tried(r.transcribe, config.transcribe)) for r in config.rules)
+    return replace(
+        config,
+        aws=replace(config.aws, events=""),  # that queue tells of the nights' jobs
+        input=type(config.input)(),
+        output=replace(config.output, output=str(output), state=""),
+        transcribe=replace(config.transcribe, job_prefix=prefix),
+        rules=tuple(rules),
+        budget=type(config.budget)(),
+    )
+
+
+def _tried(rule: Transcribe, wanted: Transcribe) -> Transcribe:
+    """A rule's settings with the trial's language and vocabulary; what it redacts it redacts."""
+    of_each: Any = {
+        name: type(getattr(wanted, name))()
+        for name in ("language_options", "vocabularies", "vocabulary_filters", "language_models")
+    }
+    return msgspec.structs.replace(
+        rule, language=wanted.language, vocabulary=wanted.vocabulary, toxicity=False, **of_each
+    )
+
+
+def compared(
+    reviews: Iterable[GroundTruth], texts: Mapping[str, str], language: str
+) -> Iterator[Recording]:
+    """Each recording that was heard again, before and after."""
+    for each in reviews:
+        if each.audio in texts:
+            before = compare(each.text, each.predicted or "", language)
+            after = compare(each.text, texts[each.audio], language)
+            yield Recording(each.audio, before.units, after.units)
