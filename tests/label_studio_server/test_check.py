@@ -61,9 +61,9 @@ def test_a_project_that_fits_is_ok_and_what_nobody_hears_a_warning(check, label_
                                     "--task", "segments")  # fmt: skip
 
     assert (token["verdict"], project["verdict"]) == ("ok", "ok")
-    assert "as admin@example.com" in token["said"]
+    assert "as admin@example.com" in token["message"]
     assert playing["verdict"] == "warning"
-    assert f"Reviewers can't hear s3://{bucket[0]} yet" in playing["said"]
+    assert f"Reviewers can't hear s3://{bucket[0]} yet" in playing["message"]
 
 
 def test_a_personal_access_token_is_known(check, run, label_studio, personal_token):
@@ -80,8 +80,8 @@ def test_a_project_for_other_tasks_is_a_problem(check, label_studio):
     _, project, _ = check(label_studio.create_project(labeling_config(TaskKind.SEGMENTS)))
 
     assert project["verdict"] == "problem"
-    assert 'no control named "transcription"' in project["said"]
-    assert "labeling-config" in project["todo"]
+    assert 'no control named "transcription"' in project["message"]
+    assert "labeling-config" in project["advice"]
 
 
 def test_a_wrong_token_and_a_missing_project_are_problems(check, run, label_studio):
@@ -91,10 +91,10 @@ def test_a_wrong_token_and_a_missing_project_are_problems(check, run, label_stud
     token, _, _ = check(1)
 
     assert missing["verdict"] == "problem"
-    assert "no such project" in missing["said"]
+    assert "no such project" in missing["message"]
     assert playing["verdict"] == "skipped"
     assert token["verdict"] == "problem"
-    assert "Personal Access Token" in token["said"]
+    assert "Personal Access Token" in token["advice"]
 
 
 def test_what_browsers_may_fetch_is_tried(strict, tmp_path, run):
@@ -122,5 +122,5 @@ def test_what_browsers_may_fetch_is_tried(strict, tmp_path, run):
         server.stop()
 
     assert [each["verdict"] for each in (proxied, presigned, allowed)] == ["ok", "warning", "ok"]
-    assert "itself fetches" in proxied["said"]
-    assert f"CORS rule that allows GET from {server.url}" in presigned["todo"]
+    assert "itself fetches" in proxied["message"]
+    assert f"CORS rule that allows GET from {server.url}" in presigned["advice"]
