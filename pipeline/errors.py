@@ -8,8 +8,9 @@
     │   │   └── Expired           the session token has expired; renewed once before it counts
     │   ├── NoSuchSource          a bucket or folder that is missing or in another region
     │   ├── StateUnusable         locked, of another source, not ours, damaged
+    │   │   └── StateOutdated     of an earlier version, which a run brings up to date
     │   ├── OutputUnusable        can't be written, changed by someone, disk full
-    │   ├── SystematicFailure          the first recordings all fail for the same reason
+    │   ├── SystematicFailure     the first recordings all fail for the same reason
     │   ├── TasksRefused          Label Studio refuses the tasks, or the project is not for them
     │   └── ServiceUnreachable    no answer for too long; the next run goes on
     ├── BudgetSpent               --until or --max-hours: stop, exit 3
@@ -20,14 +21,14 @@
     ├── VocabularyTaken           it knows one already, or is still working on it
     ├── ResourceMissing           a service knows none of this name: no such role, queue or rule
     ├── ResourceTaken             it knows one of this name already
-    ├── DryRunOk               the call was a trial, and would have gone well
-    ├── Deferred                    this recording met faults for too long; the next run tries again
+    ├── DryRunOk                  the call was a trial, and would have gone well
+    ├── Deferred                  this recording met faults for too long; the next run tries again
     └── Retryable                 worth another try
         ├── Throttled             the rate of one call was too high
         ├── NoFreeSlot            the account runs as many jobs as it may
         └── Unavailable           no answer, or a fault at the service; the outcome is unknown
 
-Foreign errors become one of these in `aws.py`, `s3.py`, `http.py` and `label_studio/client.py`
+Foreign errors become one of these in `aws/`, `net/http.py`, `state/database.py` and `label_studio/`
 alone.
 """
 
@@ -104,6 +105,10 @@ class NoSuchSource(CannotRun):
 
 class StateUnusable(CannotRun):
     """The state file is locked, damaged, or not this run's."""
+
+
+class StateOutdated(StateUnusable):
+    """The state file is of an earlier version, and may only be read here."""
 
 
 class OutputUnusable(CannotRun):

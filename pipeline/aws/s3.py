@@ -1,4 +1,4 @@
-"""Every byte of S3: presigned by botocore, fetched by aiohttp.
+"""Every byte of S3: by presigned URLs, fetched by aiohttp.
 
 botocore's own parser blocks the loop for 60 ms per 1,000 keys; ours takes a sixtieth. A transcript
 in our bucket and one behind the service's own presigned URL become the same thing: a URL. No query

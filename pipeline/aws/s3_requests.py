@@ -95,7 +95,9 @@ class SignedRequests:
         error.action = action
         if isinstance(error, NoAccess | Throttled | Unavailable):
             return error
-        return unexpected(bucket, code, words)
+        error = unexpected(bucket, code, words)
+        error.action, error.message = action, f"{code}: {words}"
+        return error
 
     @property
     def is_aws(self) -> bool:

@@ -126,7 +126,7 @@ def of_the_object(body: bytes) -> str:
 
 def no_bucket(name: str) -> NoSuchSource:
     """The error that a missing bucket is."""
-    return NoSuchSource(f"There is no bucket s3://{name}. Check its name and the account.")
+    return NoSuchSource(f"There is no bucket s3://{name}", "Check its name and the account.")
 
 
 def unexpected(bucket: str, code: str, words: str) -> PipelineError:

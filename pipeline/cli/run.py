@@ -19,9 +19,6 @@ from pipeline.cli.flags import (
 )
 from pipeline.cli.options import ManifestFile, examples, report
 from pipeline.cli.place import parse_source
-from pipeline.config.schema import (
-    Config,  # the flags are made from the annotations
-)
 from pipeline.launch import Order, complete
 
 if TYPE_CHECKING:

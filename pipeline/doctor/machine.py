@@ -10,7 +10,7 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from pipeline.doctor.findings import Finding, ok, problem, warning
-from pipeline.errors import StateUnusable
+from pipeline.errors import StateOutdated, StateUnusable
 from pipeline.stages.writer import refuse_foreign_output
 from pipeline.state.database import hold, lock_path
 from pipeline.state.reader import read_state
@@ -48,10 +48,13 @@ def state(config: Config, source: str | None, tag: str) -> Finding:
     path = config.state_path
     if not path.exists():
         return _writable(path) or ok(f"{path} would be new.")
-    with read_state(path) as opened:
-        if source is not None:
-            opened.facts.check_belongs(source, tag)
-        counts = opened.recordings.counts()
+    try:
+        with read_state(path) as opened:
+            if source is not None:
+                opened.facts.check_belongs(source, tag)
+            counts = opened.recordings.counts()
+    except StateOutdated as error:
+        return warning(error.sentence, error.advice)
     if not os.access(path, os.W_OK):
         return problem(f"The state file {path} can't be written.", "Make it this user's own.")
     if lock_path(path).exists():
@@ -59,7 +62,7 @@ def state(config: Config, source: str | None, tag: str) -> Finding:
             with hold(path):
                 pass
         except StateUnusable as busy:
-            return warning(str(busy))
+            return warning(busy.sentence, busy.advice)
     left = counts.pending + counts.in_flight
     return _writable(path) or ok(f"{path}: {counts.written:,} written, {left:,} to go on with.")
 

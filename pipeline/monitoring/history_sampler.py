@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from pipeline.errors import CannotRun
 from pipeline.state.history import Sample, Settings
 
 if TYPE_CHECKING:
@@ -57,14 +58,16 @@ async def _keep_samples(state: RunState, take: Take) -> None:
     number, step = 0, 1
     try:
         while True:
-            state.history.add_sample(number, sample_of(take()))
-            if number == step * MOST_SAMPLES:
-                step *= 2
-                state.history.thin_samples(step)
+            with suppress(CannotRun):  # a full disk is told by whoever has to write
+                state.history.add_sample(number, sample_of(take()))
+                if number == step * MOST_SAMPLES:
+                    step *= 2
+                    state.history.thin_samples(step)
             number += step
             await asyncio.sleep(step * _SECONDS)
     finally:
-        state.history.add_sample(number, sample_of(take()))
+        with suppress(CannotRun):
+            state.history.add_sample(number, sample_of(take()))
 
 
 def sample_of(snapshot: RunSnapshot) -> Sample:

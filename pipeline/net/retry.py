@@ -65,8 +65,8 @@ class RateLimitedCall:
     async def call(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Make the call when its turn has come, again after a throttle or a fault.
 
-        It is given up after 10 minutes, or after 8 calls without a usable answer (5 when there
-        never was one; a throttled call does not count).
+        It is given up 10 minutes after its first failure, or after 8 calls without a usable answer
+        (5 when there never was one; a throttled call does not count).
 
         Raises:
             Deferred: given up, while other calls of this operation were answered.
@@ -113,7 +113,8 @@ class RateLimitedCall:
             if self._renew is None:
                 raise
             await self._renew(signed)
-            raise Unavailable(str(error)) from error
+            facts = {"action": error.action, "message": error.message}
+            raise Unavailable(error.problem, error.advice, **facts) from error
         except Unavailable:
             raise
         except PipelineError:
@@ -150,6 +151,7 @@ class _Patience:
     def __init__(self, begun: float, failures: int) -> None:
         self.begun = begun
         self.held_back = 0.0
+        self._failed_at: float | None = None
         self._left = failures
         self._state = tenacity.RetryCallState(_RETRYING, None, (), {})
 
@@ -160,8 +162,10 @@ class _Patience:
 
     def ends_with(self, error: Throttled | Unavailable, now: float) -> bool:
         """Whether this failure was the last one that is borne."""
+        if self._failed_at is None:  # a call may have waited long for its turn before that
+            self._failed_at, self.held_back = now, 0.0
         self._left -= not isinstance(error, Throttled)
-        return self._left <= 0 or now - self.begun - self.held_back > _SECONDS
+        return self._left <= 0 or now - self._failed_at - self.held_back > _SECONDS
 
     def pause(self) -> float:
         """Seconds until the next try, which this one is counted before."""

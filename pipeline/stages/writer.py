@@ -69,7 +69,9 @@ class Output:
 
     def _lock(self) -> None:
         """Two state files must not write to one output."""
-        if not flock(self._file):
+        with self._translated():
+            free = flock(self._file)
+        if not free:
             raise OutputUnusable(
                 f"Another run writes to {self._path}", "Wait for it, or name another --output."
             )

@@ -7,13 +7,13 @@ state file keeps the identity alone.
 
 from __future__ import annotations
 
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from pipeline.errors import StateUnusable
+from pipeline.errors import StateOutdated, StateUnusable
 from pipeline.naming import job_name, parse_s3_uri
 from pipeline.state.database import connect, hold
-from pipeline.state.reader import StateReader, refuse_missing
+from pipeline.state.reader import StateReader, read_state
 from pipeline.state.schema import Status
 
 if TYPE_CHECKING:
@@ -140,6 +140,7 @@ def open_for_cleaning(path: Path) -> Iterator[Cleanup]:
     Raises:
         StateUnusable: there is none, a run holds it, or it is not a state file.
     """
-    refuse_missing(path)  # a file must be there before it is locked
+    with suppress(StateOutdated), read_state(path):
+        pass  # a file must be there, and ours, before it is locked
     with hold(path), closing(Cleanup(connect(path))) as state:
         yield state

@@ -14,7 +14,7 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import CannotRun, OutputUnusable, StateUnusable
+from pipeline.errors import CannotRun, OutputUnusable, StateOutdated, StateUnusable
 from pipeline.files import flock
 from pipeline.state.schema import APPLICATION_ID, FORMAT, HISTORY, MIGRATION, NEW
 
@@ -177,7 +177,7 @@ def _take(handle: int, path: Path) -> None:
         os.write(handle, f"{os.getpid()}\n".encode())
 
 
-def connect(path: Path, *, read_only: bool = False) -> Database:
+def connect(path: Path, *, read_only: bool = False, may_create: bool = False) -> Database:
     """Open the file, checked to be ours; one of an earlier format is brought up to date.
 
     A reader too opens it for writing where it may, or it would leave SQLite's companions behind;
@@ -189,7 +189,7 @@ def connect(path: Path, *, read_only: bool = False) -> Database:
         uri = f"{path.absolute().as_uri()}?{mode}"
         db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=10)
         try:
-            _check_ours(db, path, may_write=not read_only)
+            _check_ours(db, path, may_write=not read_only, may_create=may_create)
             db.execute(f"PRAGMA query_only = {int(read_only)}")
         except BaseException:
             db.close()
@@ -197,11 +197,11 @@ def connect(path: Path, *, read_only: bool = False) -> Database:
     return Database(path, db)
 
 
-def _check_ours(db: sqlite3.Connection, path: Path, *, may_write: bool) -> None:
+def _check_ours(db: sqlite3.Connection, path: Path, *, may_write: bool, may_create: bool) -> None:
     application = db.execute("PRAGMA application_id").fetchone()[0]
     version = db.execute("PRAGMA user_version").fetchone()[0]
     empty = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
-    if empty and application == 0 and may_write:
+    if empty and application == 0 and may_create:
         db.execute("PRAGMA journal_mode = WAL")
         db.executescript(f"BEGIN; {NEW} COMMIT;")
     elif application != APPLICATION_ID:
@@ -228,7 +228,7 @@ def _migrate(db: sqlite3.Connection, path: Path, *, may_write: bool) -> None:
         StateUnusable: it may only be read.
     """
     if not may_write:
-        raise StateUnusable(
+        raise StateOutdated(
             f"The state file {path} is of an earlier version, which only a run brings up to date",
             "Run the same `run` command again; it starts nothing twice.",
         )

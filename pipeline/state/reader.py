@@ -41,26 +41,18 @@ class StateReader:
         self._database.close()
 
 
-def refuse_missing(path: Path) -> None:
-    """Refuse a path where there is no file.
+@contextmanager
+def read_state(path: Path) -> Iterator[StateReader]:
+    """Open the state file for reading.
 
     Raises:
-        StateUnusable: so it is.
+        StateOutdated: it is of an earlier version.
+        StateUnusable: there is none, or it is not a state file.
     """
     if not path.is_file():
         raise StateUnusable(
             f"There is no state file at {path}",
             "Name the one of the run with --state, or the run's output with --output.",
         )
-
-
-@contextmanager
-def read_state(path: Path) -> Iterator[StateReader]:
-    """Open the state file for reading.
-
-    Raises:
-        StateUnusable: there is none, or it is not a state file.
-    """
-    refuse_missing(path)
     with closing(StateReader(connect(path, read_only=True))) as state:
         yield state

@@ -210,5 +210,5 @@ def open_state(path: Path, name_prefix: str) -> Iterator[RunState]:
     with hold(path):
         with translated(path):
             touch_private(path)
-        with closing(RunState(connect(path), name_prefix)) as state:
+        with closing(RunState(connect(path, may_create=True), name_prefix)) as state:
             yield state

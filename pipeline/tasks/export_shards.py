@@ -49,6 +49,8 @@ def write_shards(output: Path, state: Path, folder: Path) -> Iterator[Path]:
     """
     busy = f"Another export writes to {folder}"
     with locked(_beside(folder, "lock"), busy, "Wait for it."):
+        with writing(folder):  # before the ledger says that anything is there
+            folder.mkdir(parents=True, exist_ok=True)
         ledger, aside = _beside(folder, "json"), _beside(folder, "sealing")
         shards = _read(ledger)
         _refuse_foreign(shards, output, ledger)

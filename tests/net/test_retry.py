@@ -111,6 +111,18 @@ def test_throttles_use_up_no_tries():
     assert answer_of(service) == "yes"
 
 
+def test_a_long_wait_for_the_turn_is_no_failure():
+    """The ten minutes begin with the first failure: who waited for longer is tried again too."""
+    service = Service("yes", Throttled(), "yes")
+
+    async def calling() -> str:
+        operation = RateLimitedCall("Start", 1 / 700, WaitTimes())
+        await operation.call(service)
+        return await operation.call(service)
+
+    assert in_owned_time(calling()) == "yes"
+
+
 def test_throttles_are_given_up_after_a_time(monkeypatch):
     """Time bounds what the number of tries does not: a call that is throttled for too long."""
     monkeypatch.setattr(retry, "_SECONDS", 0.0)  # tenacity measures it by a clock of its own

@@ -13,8 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.config.loading import resolve
+from pipeline.doctor import machine
 from pipeline.errors import StateUnusable
 from pipeline.state import database
+from pipeline.state.cleanup import open_for_cleaning
 from pipeline.state.reader import read_state
 from pipeline.state.recordings import Counts
 from pipeline.state.run_state import open_state
@@ -125,3 +128,23 @@ def test_a_migration_that_is_cut_short_leaves_the_old_file(path, monkeypatch):
     monkeypatch.undo()
     with open_state(path, prefix) as state:
         assert state.recordings.counts().written == 3
+
+
+def test_check_tells_an_old_file_as_a_warning(path):
+    """A run would bring it up to date and go on, so that it stops no `check && run`."""
+    config = resolve({"state": str(path)}, {})
+
+    found = machine.state(config, SOURCE, prefix_of(path))
+
+    assert (found.verdict, "Run the same `run` command again" in found.advice) == ("warning", True)
+
+
+def test_cleaning_makes_no_state_file(tmp_path):
+    """An empty file is none: it stays as it is, and nothing is left beside it."""
+    empty = tmp_path / "x"
+    empty.touch()
+
+    with pytest.raises(StateUnusable, match="another program"), open_for_cleaning(empty):
+        pass
+
+    assert [(each.name, each.stat().st_size) for each in tmp_path.iterdir()] == [("x", 0)]
