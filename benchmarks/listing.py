@@ -1,6 +1,6 @@
 """A million keys into the state file, on the first night and on the usual one, and the memory.
 
-The whole command each time. The first night's account is full, so that nothing but the listing
+The whole command each time. The first run's account is full, so that nothing but the listing
 goes on; it is interrupted when everything is listed. Then all but ten thousand recordings are
 marked as written, as if many nights had passed, and the next run lists all and transcribes those.
 The last one finds everything written. The memory is compared with that of a bucket that has only
@@ -48,10 +48,10 @@ TOY = Size(keys=3_000, few=30, pages=1)
 def measure(size: Size) -> Iterator[Figure]:
     """CPU of the listing, the longest block meanwhile, and the memory beside a small bucket."""
     with TemporaryDirectory(prefix="benchmarks-") as name:
-        nights = _nights(Path(name), size)
+        runs = _runs(Path(name), size)
     with TemporaryDirectory(prefix="benchmarks-") as name:
         small = _transcribed(Path(name), size.few, size.few)
-    first, some, none, botocore = nights
+    first, some, none, botocore = runs
     theirs = botocore * size.keys / _PAGE
     yield Figure(
         f"listing {size.keys:,} keys into the state file, first night",
@@ -75,8 +75,8 @@ def measure(size: Size) -> Iterator[Figure]:
     yield max(first, none, key=lambda ran: ran.block).longest_block("listing")
 
 
-def _nights(folder: Path, size: Size) -> tuple[Ran, Ran, Ran, float]:
-    """The first night, one with some recordings left, one with none; botocore's time a page."""
+def _runs(folder: Path, size: Size) -> tuple[Ran, Ran, Ran, float]:
+    """The first run, one with some recordings left, one with none; botocore's time a page."""
     keys = ("--count", str(size.keys))
     with cloud(folder, *keys, *_FULL_ACCOUNT) as place:
         process = place.begin()

@@ -18,7 +18,7 @@ from benchmarks.documents import of_today, of_twenty_four, of_twenty_twenty
 from benchmarks.figures import Figure
 from pipeline.launch import settle_memory
 from pipeline.model import Job, Recording, TaskKind
-from pipeline.tasks.builder import TaskMaker
+from pipeline.tasks.builder import TaskBuilder
 from pipeline.transcripts.parsing import parse_transcript
 
 if TYPE_CHECKING:
@@ -70,8 +70,8 @@ def measure(size: Size) -> Iterator[Figure]:
 
 def line_of(kind: TaskKind, document: bytes) -> bytes:
     """The line of the output that is made of a transcript."""
-    maker = TaskMaker(kind, "amazon-transcribe/en-US")
-    return maker.line(_AUDIO, _JOB, parse_transcript(document))
+    builder = TaskBuilder(kind, "amazon-transcribe/en-US")
+    return builder.line(_AUDIO, _JOB, parse_transcript(document))
 
 
 def _tutorials(document: bytes) -> str:

@@ -64,9 +64,9 @@ _ADVICE = {
 }
 
 
-def classify(words: str) -> str:
+def classify(message: str) -> str:
     """The class of a failure, from the service's words."""
-    lower = words.lower()
+    lower = message.lower()
     otherwise = FAULT if lower.startswith("internal") else REFUSED
     return next((reason for part, reason in _CLASSES if part in lower), otherwise)
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Order(NamedTuple):
+class RunOptions(NamedTuple):
     """What is to be done: the settings, the place of the recordings, how progress is told.
 
     `manifest` names which of the recordings; `rebuild_output` writes every task anew, and
@@ -60,44 +60,49 @@ class Order(NamedTuple):
     monitoring: Monitoring = Monitoring()
 
 
-def complete(order: Order) -> Summary:
+def complete(options: RunOptions) -> Summary:
     """Take the state file first: two runs must not even begin to list."""
     from pipeline.monitoring.history_sampler import settings_of
     from pipeline.stages.writer import refuse_foreign_output
     from pipeline.state.database import set_aside
     from pipeline.state.run_state import open_state
 
-    config, place = order.config, order.place
+    config, place = options.config, options.place
     if isinstance(place, S3Uri):
         uri, bucket = str(place), place.bucket
     else:
         uri = bucket = place.as_uri()
-    if order.rebuild_state:
+    if options.rebuild_state:
         set_aside(config.state_path)
-    elif not order.rebuild_output and not config.state_path.exists():
+    elif not options.rebuild_output and not config.state_path.exists():
         refuse_foreign_output(config.output_path, config.state_path)
     with open_state(
         config.state_path, job_name_prefix(config.transcribe.job_prefix, bucket)
     ) as state:
-        places = order.earlier.facts.result_places() if order.earlier else ()
+        places = options.earlier.facts.result_places() if options.earlier else ()
         state.begin(uri, config.output.results, *map(str, places))
-        if order.earlier:
-            state.facts.remember_fingerprints(order.earlier.facts.earlier_fingerprints())
+        if options.earlier:
+            state.facts.remember_fingerprints(options.earlier.facts.earlier_fingerprints())
         state.history.begin_run(settings_of(config, uri))
         with state.history.ending(CANNOT_RUN):
-            return in_event_loop(_with_services(order, state))
+            return in_event_loop(_with_services(options, state))
 
 
-async def _with_services(order: Order, state: RunState) -> Summary:
+async def _with_services(options: RunOptions, state: RunState) -> Summary:
     from pipeline.config.pricing import FREE
     from pipeline.monitoring.failures_file import write_failures
     from pipeline.recordings.manifest import named_by
     from pipeline.run import Run
 
-    tracker = _tracker(order.config, state)
-    async with services(order.config, order.place, tracker.waits) as (config, whole, session, s3):
-        source = named_by(order.manifest, whole, s3) if order.manifest else whole
-        if not isinstance(order.place, S3Uri):
+    tracker = _tracker(options.config, state)
+    async with services(options.config, options.place, tracker.waits) as (
+        config,
+        whole,
+        session,
+        s3,
+    ):
+        source = named_by(options.manifest, whole, s3) if options.manifest else whole
+        if not isinstance(options.place, S3Uri):
             config = msgspec.structs.replace(config, prices=FREE)  # noqa: PLW2901 # of this run
         event(
             "run.started",
@@ -106,7 +111,7 @@ async def _with_services(order: Order, state: RunState) -> Summary:
             output=str(config.output_path),
             state=str(config.state_path),
         )
-        summary = await _watched(Run(config, source, tracker, session, s3), order)
+        summary = await _watched(Run(config, source, tracker, session, s3), options)
         state.history.end_run(msgspec.json.encode(summary))
         write_failures(config.failures_path, source, state, listed=tracker.counters.listing_done)
         return summary
@@ -120,7 +125,7 @@ def _tracker(config: Config, state: RunState) -> JobTracker:
     return JobTracker(state, config.most_in_flight, most_starts, queueing=queueing)
 
 
-async def _watched(run: Run, order: Order) -> Summary:
+async def _watched(run: Run, options: RunOptions) -> Summary:
     """The run to its end, while progress, history and whoever monitors it look at it."""
     from pipeline.monitoring.exporters import exported, last_success
     from pipeline.monitoring.history_sampler import history_kept
@@ -128,16 +133,16 @@ async def _watched(run: Run, order: Order) -> Summary:
     from pipeline.monitoring.snapshot import take_snapshot
     from pipeline.recordings.selection import Selection
 
-    base = order.place.key if isinstance(order.place, S3Uri) else ""
+    base = options.place.key if isinstance(options.place, S3Uri) else ""
     selection = Selection(base, run.config.input)
-    work = partial(run.complete, selection, rebuild=order.rebuild_output)
-    if order.earlier:
-        work = partial(run.rewrite, order.earlier)
+    work = partial(run.complete, selection, rebuild=options.rebuild_output)
+    if options.earlier:
+        work = partial(run.rewrite, options.earlier)
     state, take = run.tracker.state, partial(take_snapshot, run)
     async with (
-        shown(take, run.config.state_path, order.style),
+        shown(take, run.config.state_path, options.style),
         history_kept(state, take),
-        exported(take, order.monitoring, last_success(state.reader), say) as status,
+        exported(take, options.monitoring, last_success(state.reader), say) as status,
     ):
         summary = await _summary_of(run, work)
         status.end(summary.exit_code)

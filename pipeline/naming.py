@@ -53,29 +53,29 @@ def job_name_prefix(prefix: str, bucket: str) -> str:
     return f"{prefix}-{digest}-"
 
 
-def job_name(tag: str, identity: bytes, attempt: int) -> str:
+def job_name(name_prefix: str, identity: bytes, attempt: int) -> str:
     """The job's name, valid for the service (`[0-9a-zA-Z._-]{1,200}`).
 
     Args:
-        tag: from `job_name_prefix`.
+        name_prefix: from `job_name_prefix`.
         identity: from `identity`.
         attempt: 1 for the first job of a recording; a failed name can't be used again.
     """
     suffix = "" if attempt == 1 else f"-{attempt}"
-    return f"{tag}{identity.hex()}{suffix}"
+    return f"{name_prefix}{identity.hex()}{suffix}"
 
 
-def parse_job_name(tag: str, name: str) -> tuple[bytes, int] | None:
+def parse_job_name(name_prefix: str, name: str) -> tuple[bytes, int] | None:
     """The identity and attempt that a job name was made of; None for another program's name."""
-    if not name.startswith(tag):
+    if not name.startswith(name_prefix):
         return None
-    identity, _, attempt = name.removeprefix(tag).partition("-")
+    identity, _, attempt = name.removeprefix(name_prefix).partition("-")
     try:
         found = bytes.fromhex(identity), int(attempt or 1)
     except ValueError:
         return None
     whole = len(found[0]) == IDENTITY_BYTES and found[1] > 0
-    ours = whole and job_name(tag, *found) == name
+    ours = whole and job_name(name_prefix, *found) == name
     return found if ours else None
 
 

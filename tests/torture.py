@@ -2,7 +2,7 @@
 
     python -m tests.torture
 
-Three bad nights over 2,000 recordings, each with the real command and the real wire: it is killed
+Three bad runs over 2,000 recordings, each with the real command and the real wire: it is killed
 a hundred times under faults; its state file is deleted half way; the account is smaller than its
 flags say. It ends with 1 when a promise was broken.
 """
@@ -56,8 +56,8 @@ MOST_REFUSED = 3.0
 
 
 @dataclass
-class Night:
-    """One bad night: where it takes place, and what the service was made to do."""
+class FaultyRun:
+    """One bad run: where it takes place, and what the service was made to do."""
 
     run: Cli
     cloud: ScriptedCloud
@@ -115,7 +115,7 @@ class Night:
 
 
 @contextmanager
-def night(*options: str, **faults: float) -> Iterator[Night]:
+def faulty_run(*options: str, **faults: float) -> Iterator[FaultyRun]:
     """A scripted cloud with these options and faults, and the command pointed at it."""
     words = [word for name, rate in faults.items() for word in ("--fault", f"{name}={rate}")]
     with tempfile.TemporaryDirectory(prefix="torture-") as name:
@@ -125,7 +125,7 @@ def night(*options: str, **faults: float) -> Iterator[Night]:
         run = Cli(work)
         run.use(**endpoint(cloud.url))
         try:
-            yield Night(run, cloud, Faults(seed=1, **faults))
+            yield FaultyRun(run, cloud, Faults(seed=1, **faults))
         finally:
             end(process)
 
@@ -134,7 +134,7 @@ def killed_again_and_again() -> dict[str, object]:
     """A hundred runs are killed or interrupted at random moments; the next complete it."""
     options = ("--slots", "100", "--seconds", "1")
     moments = random.Random(SEED)
-    with night(*options, **FAULTS, slow_seconds=SLOW_SECONDS) as bad:
+    with faulty_run(*options, **FAULTS, slow_seconds=SLOW_SECONDS) as bad:
         bad.fill(RECORDINGS)
         half_done, longest_stop = 0, 0.0
         for _ in range(CYCLES):
@@ -161,7 +161,7 @@ def killed_again_and_again() -> dict[str, object]:
 
 def without_its_state_file() -> dict[str, object]:
     """The state file is deleted half way; the next run writes everything and pays nothing twice."""
-    with night("--slots", "250", "--seconds", "1") as bad:
+    with faulty_run("--slots", "250", "--seconds", "1") as bad:
         bad.fill(RECORDINGS)
         options = (*RESULTS, "--start-rate", "100")
         with bad.run.start("run", "s3://audio/", *options) as process:
@@ -188,7 +188,7 @@ def in_a_smaller_account() -> dict[str, object]:
     """40 slots and 5 starts a second, while the flags say 250 and 25."""
     count, settling = 1000, 30.0
     options = ("--slots", "40", "--start-rate", "5", "--rate", "30", "--list-rate", "5")
-    with night(*options, "--seconds", "10") as bad:
+    with faulty_run(*options, "--seconds", "10") as bad:
         bad.fill(count)
         with bad.run.start("run", "s3://audio/", *RESULTS, "--json") as process:
             time.sleep(settling)
@@ -233,41 +233,41 @@ NEVER = (
 )
 
 
-def table(nights: dict[str, dict[str, object]]) -> Iterator[str]:
-    """The figures as Markdown, a column a night."""
-    yield "| | " + " | ".join(nights) + " |"
-    yield "|---" * (len(nights) + 1) + "|"
-    names = dict.fromkeys(name for figures in nights.values() for name in figures)
+def table(runs: dict[str, dict[str, object]]) -> Iterator[str]:
+    """The figures as Markdown, a column a run."""
+    yield "| | " + " | ".join(runs) + " |"
+    yield "|---" * (len(runs) + 1) + "|"
+    names = dict.fromkeys(name for figures in runs.values() for name in figures)
     for name in names:
-        yield f"| {name} | " + " | ".join(_cell(each.get(name)) for each in nights.values()) + " |"
+        yield f"| {name} | " + " | ".join(_cell(each.get(name)) for each in runs.values()) + " |"
 
 
 def _cell(value: object) -> str:
     return "" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def broken(nights: dict[str, dict[str, object]]) -> Iterator[str]:
+def broken(runs: dict[str, dict[str, object]]) -> Iterator[str]:
     """The promises that were not kept."""
-    for night_name, figures in nights.items():
-        yield from (f"{night_name}: {name}" for name in NEVER if figures.get(name))
+    for run_name, figures in runs.items():
+        yield from (f"{run_name}: {name}" for name in NEVER if figures.get(name))
         if figures["exit"] != 1:
-            yield f"{night_name}: exit code {figures['exit']}"
+            yield f"{run_name}: exit code {figures['exit']}"
         steady = str(figures.get("refused calls, after half a minute", "0")).partition(" ")[0]
         if float(steady) >= MOST_REFUSED:
-            yield f"{night_name}: refused calls"
+            yield f"{run_name}: refused calls"
 
 
 def main() -> None:
-    """Live through every night, or those whose numbers (1 to 3) were named."""
+    """Live through every run, or those whose numbers (1 to 3) were named."""
     chosen = [int(word) - 1 for word in sys.argv[1:]] or range(len(NIGHTS))
-    nights = {}
+    runs = {}
     for position in chosen:
         name, live = list(NIGHTS.items())[position]
         begun = time.monotonic()
-        nights[name] = live() | {"seconds": round(time.monotonic() - begun)}
-        sys.stderr.write(f"{name}: {nights[name]}\n")
-    sys.stdout.write("\n".join(table(nights)) + "\n")
-    if complaints := list(broken(nights)):
+        runs[name] = live() | {"seconds": round(time.monotonic() - begun)}
+        sys.stderr.write(f"{name}: {runs[name]}\n")
+    sys.stdout.write("\n".join(table(runs)) + "\n")
+    if complaints := list(broken(runs)):
         sys.exit("Broken: " + "; ".join(complaints))
 
 

@@ -83,7 +83,7 @@ class SignedRequests:
     def refusal(self, action: str, name: str, body: bytes, headers: Any) -> PipelineError:
         """What S3's refusal of a call on a bucket means, by its body and headers."""
         bucket = f"s3://{name}"
-        code, words, region = error_details(body)
+        code, message, region = error_details(body)
         region = headers.get("x-amz-bucket-region") or region
         if region and region != self._session.region:
             return NoSuchSource(
@@ -91,12 +91,12 @@ class SignedRequests:
                 f"The jobs must run where the recordings are: add --region {region}.",
                 action=action,
             )
-        error = meaning(f"{action} on {bucket}", code, words)
+        error = meaning(f"{action} on {bucket}", code, message)
         error.action = action
         if isinstance(error, NoAccess | Throttled | Unavailable):
             return error
-        error = unexpected(bucket, code, words)
-        error.action, error.message = action, f"{code}: {words}"
+        error = unexpected(bucket, code, message)
+        error.action, error.message = action, f"{code}: {message}"
         return error
 
     @property

@@ -120,8 +120,8 @@ def of_the_object(body: bytes) -> str:
     A listing does not show that Intelligent-Tiering has archived an object, nor with which key one
     is encrypted (InvalidObjectState and KMS.DisabledException of S3's error responses).
     """
-    code, words, _ = error_details(body)
-    return f"{code}: {words}" if code == "InvalidObjectState" or code.startswith("KMS.") else ""
+    code, message, _ = error_details(body)
+    return f"{code}: {message}" if code == "InvalidObjectState" or code.startswith("KMS.") else ""
 
 
 def no_bucket(name: str) -> NoSuchSource:
@@ -129,8 +129,8 @@ def no_bucket(name: str) -> NoSuchSource:
     return NoSuchSource(f"There is no bucket s3://{name}", "Check its name and the account.")
 
 
-def unexpected(bucket: str, code: str, words: str) -> PipelineError:
+def unexpected(bucket: str, code: str, message: str) -> PipelineError:
     """What an answer means that is about neither access nor load, nor about a missing object."""
     if not code:
         return Unavailable(f"{bucket}: an answer that is not S3's.")
-    return NoSuchSource(f"The bucket {bucket} can't be read: {code}: {words}")
+    return NoSuchSource(f"The bucket {bucket} can't be read: {code}: {message}")

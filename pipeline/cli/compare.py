@@ -12,7 +12,7 @@ from pipeline.cli.flags import AWS, GROUND_TRUTH, with_settings
 from pipeline.cli.options import examples, report
 from pipeline.cli.place import parse_source
 from pipeline.errors import BadSettings
-from pipeline.launch import Order, complete, in_event_loop, services
+from pipeline.launch import RunOptions, complete, in_event_loop, services
 from pipeline.naming import S3Uri
 from pipeline.terminal import confirm
 from pipeline.text import printable
@@ -74,8 +74,8 @@ def command(
         from pipeline.terminal import style_for
 
         _agree(missing, chosen, yes=yes)
-        order = Order(chosen, place, style_for(quiet=False), _manifest(chosen, missing))
-        summary = complete(order)
+        options = RunOptions(chosen, place, style_for(quiet=False), _manifest(chosen, missing))
+        summary = complete(options)
         if report(summary, quiet=True, json=False) not in SETTLED:
             raise typer.Exit(summary.exit_code)
     _print(reviews, chosen, json=json)

@@ -134,5 +134,5 @@ def _agree(wanted: Wanted, steps: list[Step], *, yes: bool) -> None:
         return
     typer.echo(f"To do in {place}:", err=True)
     for step in steps:
-        typer.echo(printable(f"  {step.words}"), err=True)
+        typer.echo(printable(f"  {step.message}"), err=True)
     confirm("Do it?", "Nothing was changed: agree to it with --yes.", yes=yes)

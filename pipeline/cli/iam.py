@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from pipeline.config.schema import Config
     from pipeline.iam.account import Account
-    from pipeline.iam.diff import Order
+    from pipeline.iam.diff import DesiredAccess
     from pipeline.iam.policies import Owner, Scope
 
 T = TypeVar("T")
@@ -164,10 +164,10 @@ def apply(
     tags = _tags(tag or [])
 
     async def work(account: Account) -> None:
-        from pipeline.iam.diff import Order
+        from pipeline.iam.diff import DesiredAccess
 
         scope = rights.scope(chosen, await account.owner())
-        order = Order(
+        desired = DesiredAccess(
             scope,
             rights.user,
             label_studio_user,
@@ -175,7 +175,7 @@ def apply(
             {} if no_key else profiles,
             tags,
         )
-        await _apply(account, order, yes=yes)
+        await _apply(account, desired, yes=yes)
         if show_key:
             _show(account)
 
@@ -216,13 +216,13 @@ async def _owner(account: Account) -> Owner:
     return await account.owner()
 
 
-async def _apply(account: Account, order: Order, *, yes: bool) -> None:
+async def _apply(account: Account, desired: DesiredAccess, *, yes: bool) -> None:
     """Show what differs, ask, and make it."""
     from pipeline.iam.apply import apply
     from pipeline.iam.current import more_rights, read_current
     from pipeline.iam.diff import Kind, as_text, differing, refuse_strangers, wanted
 
-    parts = wanted(order)
+    parts = wanted(desired)
     changes = differing(parts, await read_current(account, parts))
     refuse_strangers(changes)
     typer.echo(as_text(parts, changes), err=True)

@@ -69,14 +69,14 @@ def command(
 
 async def _pull(chosen: LabelStudio, *, whole: bool, quiet: bool) -> Changes:
     from pipeline.label_studio.client import connected
-    from pipeline.label_studio.pull import Order, pull
+    from pipeline.label_studio.pull import PullOptions, pull
     from pipeline.label_studio.token import address, read_token
     from pipeline.terminal import style_for
 
-    order = Order(chosen.project, Path(chosen.ground_truth), whole, style_for(quiet=quiet))
+    options = PullOptions(chosen.project, Path(chosen.ground_truth), whole, style_for(quiet=quiet))
     url, token = address(chosen, os.environ), read_token(chosen, os.environ)
     async with connected(url, token) as client:
-        return await pull(client, order)
+        return await pull(client, options)
 
 
 def _in_words(changes: Changes, path: str) -> str:

@@ -81,10 +81,12 @@ def command(
     """
     if create is not None and "project" in given:
         raise BadSettings("Name either --project or --create, not both.")
-    from pipeline.label_studio.push import Order, Push
+    from pipeline.label_studio.push import Push, PushOptions
     from pipeline.terminal import style_for
 
-    push = Push(Order(chosen, create, again, switch_version, style_for(quiet=quiet)), os.environ)
+    push = Push(
+        PushOptions(chosen, create, again, switch_version, style_for(quiet=quiet)), os.environ
+    )
     try:
         received = in_event_loop(interruptible(push.complete))
     except CannotRun:

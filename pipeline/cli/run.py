@@ -19,7 +19,7 @@ from pipeline.cli.flags import (
 )
 from pipeline.cli.options import ManifestFile, examples, report
 from pipeline.cli.place import parse_source
-from pipeline.launch import Order, complete
+from pipeline.launch import RunOptions, complete
 
 if TYPE_CHECKING:
     from pipeline.config.schema import Config
@@ -89,7 +89,7 @@ def command(
     from pipeline.recordings.manifest_file import parse_place
     from pipeline.terminal import style_for
 
-    order = Order(
+    options = RunOptions(
         chosen,
         parse_source(source, chosen),
         style_for(quiet=quiet),
@@ -98,4 +98,4 @@ def command(
         rebuild_state=rebuild_state,
         monitoring=chosen.monitoring,
     )
-    raise typer.Exit(report(complete(order), quiet=quiet, json=json))
+    raise typer.Exit(report(complete(options), quiet=quiet, json=json))

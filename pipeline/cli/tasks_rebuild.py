@@ -11,7 +11,7 @@ import typer
 from pipeline.cli.flags import AWS, with_settings
 from pipeline.cli.options import examples, report
 from pipeline.errors import BadSettings
-from pipeline.launch import Order, complete
+from pipeline.launch import RunOptions, complete
 from pipeline.naming import S3Uri, job_name_prefix, parse_s3_uri
 
 if TYPE_CHECKING:
@@ -61,13 +61,13 @@ def command(
     from pipeline.terminal import style_for
 
     with _read(chosen) as earlier:
-        order = Order(
+        options = RunOptions(
             _for_new(chosen, output, earlier),
             _source_of(earlier, chosen),
             style_for(quiet=quiet),
             earlier=earlier,
         )
-        code = report(complete(order), quiet=quiet, json=json)
+        code = report(complete(options), quiet=quiet, json=json)
     raise typer.Exit(code)
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pipeline.config.schema import Config
     from pipeline.naming import S3Uri
 
-    Look = Callable[[], Awaitable[Finding]]
+    Examine = Callable[[], Awaitable[Finding]]
 
 
 class AccountChecks:
@@ -56,7 +56,7 @@ class AccountChecks:
         self._roles = {each.data_access_role for each in options}
         self._tags = any(each.tags for each in options)
         prefix = config.transcribe.job_prefix
-        self._tag = job_name_prefix(prefix, place.bucket) if place else f"{prefix}-"
+        self._name_prefix = job_name_prefix(prefix, place.bucket) if place else f"{prefix}-"
 
     def checks(self, http: aiohttp.ClientSession) -> list[Check]:
         """Every line, as far as the settings name what it is about."""
@@ -67,8 +67,10 @@ class AccountChecks:
             Check("clock", partial(account.clock, http, endpoint)),
             *self._of_the_source(),
             *self._of_the_results(),
-            self._check("jobs list", partial(service.listing, self._transcriber, self._tag)),
-            self._check("jobs get", partial(service.getting, self._transcriber, self._tag)),
+            self._check(
+                "jobs list", partial(service.listing, self._transcriber, self._name_prefix)
+            ),
+            self._check("jobs get", partial(service.getting, self._transcriber, self._name_prefix)),
             *map(
                 _not_needed,
                 [
@@ -111,11 +113,11 @@ class AccountChecks:
         if results is None:
             why = "No --results: the service keeps the transcripts, for 90 days."
             return [Check("results", constant(skipped(why)))]
-        looking = partial(buckets.looking, self._s3, results, self._tag)
+        earlier_results = partial(buckets.earlier_results, self._s3, results, self._name_prefix)
         writing = self._by_the_role(partial(buckets.writing, self._s3, results), "s3:PutObject")
         return [
             self._check("results bucket", self._regions[results.bucket]),
-            self._check("results list", looking, results.bucket),
+            self._check("results list", earlier_results, results.bucket),
             self._check("results write", writing, results.bucket),
         ]
 
@@ -140,7 +142,7 @@ class AccountChecks:
                 SimulatedCall(["s3:GetObject"], f"{objects}{self._place.bucket}/{self._place.key}a")
             )
         if self._results:
-            place = result_place(self._results, f"{self._tag}check")
+            place = result_place(self._results, f"{self._name_prefix}check")
             work.append(SimulatedCall(["s3:PutObject"], f"{objects}{place.bucket}/{place.key}"))
         return work
 
@@ -152,28 +154,28 @@ class AccountChecks:
 
     def _of_the_queue(self) -> list[Check]:
         url, region = self._config.aws.events, self._session.region
-        look = partial(named_resources.queue, self._service("sqs"), url, region)
-        return [self._check("events", look)] if url else []
+        examine = partial(named_resources.queue, self._service("sqs"), url, region)
+        return [self._check("events", examine)] if url else []
 
-    def _by_the_role(self, look: Look, action: str) -> Look:
-        """The same look where the service acts in a role, in whose place we need no such right."""
+    def _by_the_role(self, examine: Examine, action: str) -> Examine:
+        """The same check where the service acts in a role, in whose place we need no such right."""
 
         async def without_the_right() -> Finding:
             try:
-                return await look()
+                return await examine()
             except Denied as error:
                 if error.action != action:
                     raise
                 return skipped(f"The service does it in the role, and we may not: {action}.")
 
-        return look if "" in self._roles else without_the_right
+        return examine if "" in self._roles else without_the_right
 
-    def _check(self, name: str, look: Look, bucket: str = "") -> Check:
+    def _check(self, name: str, examine: Examine, bucket: str = "") -> Check:
         """A line that needs good credentials, and a bucket: without, their own line says it."""
 
         async def with_both() -> Finding:
             try:
-                return await look()
+                return await examine()
             except PipelineError as error:
                 if credentials_refused(error) and await self._are_refused():
                     return skipped("It needs credentials that are good.")

@@ -93,9 +93,9 @@ class Recordings:
         return ", ".join(f"{count:,} {why}" for why, count in counts.items())
 
 
-async def looking(s3: S3, results: S3Uri, tag: str) -> Finding:
+async def earlier_results(s3: S3, results: S3Uri, name_prefix: str) -> Finding:
     """Whether results of earlier runs could be found, as a new state file needs it."""
-    names = S3Uri(results.bucket, result_place(results, tag).key.removesuffix(".json"))
+    names = S3Uri(results.bucket, result_place(results, name_prefix).key.removesuffix(".json"))
     entries, following = await s3.list_page(names, {})
     found = "at least 1,000" if following else f"{len(entries):,}"
     return ok(f"{found} transcripts of earlier runs are below {results}.")

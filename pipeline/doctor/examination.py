@@ -74,17 +74,17 @@ async def _of_amazon(
 def _of_this_machine(config: Config, place: S3Uri | Path | None) -> list[Check]:
 
     uri, bucket = _named(place)
-    tag = job_name_prefix(config.transcribe.job_prefix, bucket)
-    looks = [
+    name_prefix = job_name_prefix(config.transcribe.job_prefix, bucket)
+    examinations = [
         ("output", partial(machine.output, config)),
-        ("state", partial(machine.state, config, uri, tag)),
+        ("state", partial(machine.state, config, uri, name_prefix)),
         ("disk", partial(machine.disk, config)),
     ]
     if config.monitoring != type(config.monitoring)():
-        looks.append(("monitoring", partial(machine.monitoring, config.monitoring)))
+        examinations.append(("monitoring", partial(machine.monitoring, config.monitoring)))
     if isinstance(place, Path):
-        looks.insert(0, ("source", partial(machine.folder, place)))
-    return [Check(name, partial(asyncio.to_thread, look)) for name, look in looks]
+        examinations.insert(0, ("source", partial(machine.folder, place)))
+    return [Check(name, partial(asyncio.to_thread, examine)) for name, examine in examinations]
 
 
 def _named(place: S3Uri | Path | None) -> tuple[str | None, str]:

@@ -16,7 +16,7 @@ from pipeline.label_studio.projects import new_version, storage_advice
 from pipeline.label_studio.task_lines import task_lines
 from pipeline.model import Job, Recording, Segment, Transcript
 from pipeline.net.http import request
-from pipeline.tasks.builder import TaskMaker
+from pipeline.tasks.builder import TaskBuilder
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -126,8 +126,8 @@ def sample(config: Config, bucket: str) -> Survey:
     identified = ("en-US",) if config.transcribe.identifies else ()
     transcript = Transcript("check", "a word", (Segment("a word", 0.0, 1.0),), 2, 1.0, identified)
     job = Job(1, b"", "check", Recording("check.mp3", "", 1))
-    maker = TaskMaker(config.tasks.kind, config.model_version)
+    builder = TaskBuilder(config.tasks.kind, config.model_version)
     survey = Survey()
-    for line in task_lines([maker.line(f"s3://{bucket or 'bucket'}/check.mp3", job, transcript)]):
+    for line in task_lines([builder.line(f"s3://{bucket or 'bucket'}/check.mp3", job, transcript)]):
         survey.add(line)
     return survey

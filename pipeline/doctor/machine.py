@@ -39,7 +39,7 @@ def output(config: Config) -> Finding:
     )
 
 
-def state(config: Config, source: str | None, tag: str) -> Finding:
+def state(config: Config, source: str | None, name_prefix: str) -> Finding:
     """Whether the state file could be used by a run over `source`, None where it is not named.
 
     Raises:
@@ -51,7 +51,7 @@ def state(config: Config, source: str | None, tag: str) -> Finding:
     try:
         with read_state(path) as opened:
             if source is not None:
-                opened.facts.check_belongs(source, tag)
+                opened.facts.check_belongs(source, name_prefix)
             counts = opened.recordings.counts()
     except StateOutdated as error:
         return warning(error.sentence, error.advice)

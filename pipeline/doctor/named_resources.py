@@ -139,5 +139,5 @@ async def queue(sqs: Service, url: str, region: str) -> Finding:
     """
     known = EventQueue(sqs, url, region)
     known.check()
-    await known.look()
+    await known.peek()
     return ok(f"Events may be received from {url}.")

@@ -24,7 +24,7 @@ class Check(NamedTuple):
     """
 
     name: str
-    look: Callable[[], Awaitable[Finding]]
+    examine: Callable[[], Awaitable[Finding]]
     needed: bool = True
 
 
@@ -33,7 +33,7 @@ async def run_checks(checks: Sequence[Check], seconds: float = SECONDS) -> Async
 
     One that fails, or takes longer than `seconds`, says so in its own line and in no other.
     """
-    tasks = [asyncio.create_task(_looked(check, seconds)) for check in checks]
+    tasks = [asyncio.create_task(_examined(check, seconds)) for check in checks]
     try:
         for check, task in zip(checks, tasks, strict=True):
             verdict, message, advice = await task
@@ -44,10 +44,10 @@ async def run_checks(checks: Sequence[Check], seconds: float = SECONDS) -> Async
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _looked(check: Check, seconds: float) -> Finding:
+async def _examined(check: Check, seconds: float) -> Finding:
     try:
         async with asyncio.timeout(seconds):
-            return await check.look()
+            return await check.examine()
     except TimeoutError:
         return out_of_time(seconds, needed=check.needed)
     except PipelineError as error:

@@ -78,7 +78,7 @@ class EventQueue:
         )
         return [_message(each) for each in answer.get("Messages") or ()]
 
-    async def look(self) -> None:
+    async def peek(self) -> None:
         """Receive a message and leave it where it is, to see whether that may be done.
 
         Raises:

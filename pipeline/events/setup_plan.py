@@ -120,7 +120,7 @@ class Found(msgspec.Struct, frozen=True):
 class Step(NamedTuple):
     """One change: in words, and as a call."""
 
-    words: str
+    message: str
     service: str
     operation: str
     request: dict[str, Any]
@@ -156,8 +156,8 @@ def remove(wanted: Wanted, found: Found) -> list[Step]:
         steps.append(Step(f"delete the rule {name}", "events", "DeleteRule", {"Name": name}))
     if found.url:
         request = {"QueueUrl": found.url}
-        words = f"delete the queue {name}, with what is in it"
-        steps.append(Step(words, "sqs", "DeleteQueue", request))
+        message = f"delete the queue {name}, with what is in it"
+        steps.append(Step(message, "sqs", "DeleteQueue", request))
     return steps
 
 
@@ -176,13 +176,13 @@ def _queue_steps(wanted: Wanted, found: Found) -> Iterator[Step]:
     if not found.attributes.get("KmsMasterKeyId"):  # a key of one's own is not taken away
         attributes |= _ENCRYPTED
     if not found.url:
-        words = (
+        message = (
             f"create the queue {wanted.name}: encrypted, keeps events for an hour, only the rule "
             "may write to it"
         )
         tags = {TAG: OWNER}
         request = {"QueueName": wanted.name, "Attributes": attributes, "tags": tags}
-        yield Step(words, "sqs", "CreateQueue", request)
+        yield Step(message, "sqs", "CreateQueue", request)
         return
     differing = {
         name: value
@@ -190,9 +190,9 @@ def _queue_steps(wanted: Wanted, found: Found) -> Iterator[Step]:
         if not _same(found.attributes.get(name), value)
     }
     if differing:
-        words = f"change the queue's {', '.join(sorted(differing))}"
+        message = f"change the queue's {', '.join(sorted(differing))}"
         request = {"QueueUrl": found.url, "Attributes": differing}
-        yield Step(words, "sqs", "SetQueueAttributes", request)
+        yield Step(message, "sqs", "SetQueueAttributes", request)
 
 
 def _rule_steps(wanted: Wanted, found: Found) -> Iterator[Step]:
@@ -200,13 +200,13 @@ def _rule_steps(wanted: Wanted, found: Found) -> Iterator[Step]:
     whole = {"EventPattern": pattern, "State": "ENABLED", "Description": _DESCRIPTION}
     request: dict[str, Any] = {"Name": wanted.name, **whole}
     if found.rule is None:
-        words = f"create the rule {wanted.name}: jobs named {wanted.prefix}* that have ended"
-        yield Step(words, "events", "PutRule", request | {"Tags": [{"Key": TAG, "Value": OWNER}]})
+        message = f"create the rule {wanted.name}: jobs named {wanted.prefix}* that have ended"
+        yield Step(message, "events", "PutRule", request | {"Tags": [{"Key": TAG, "Value": OWNER}]})
         return
     differing = [name for name, value in whole.items() if not _same(found.rule.get(name), value)]
     if differing:
-        words = f"change the rule's {', '.join(sorted(differing))}"
-        yield Step(words, "events", "PutRule", request)
+        message = f"change the rule's {', '.join(sorted(differing))}"
+        yield Step(message, "events", "PutRule", request)
 
 
 def _target_steps(wanted: Wanted, found: Found) -> Iterator[Step]:

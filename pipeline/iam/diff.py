@@ -62,7 +62,7 @@ class Part(NamedTuple):
         return f"{self.kind} {self.name.rpartition('/')[2]}"
 
 
-class Order(msgspec.Struct, frozen=True):
+class DesiredAccess(msgspec.Struct, frozen=True):
     """What is to be there; "" is not asked for.
 
     Args:
@@ -90,21 +90,21 @@ class Change(NamedTuple):
     after: Any
 
 
-def wanted(order: Order) -> dict[Part, Any]:
+def wanted(desired: DesiredAccess) -> dict[Part, Any]:
     """Every part as it shall be, in the order in which they can be made.
 
     Raises:
         BadSettings: a policy is larger than IAM takes.
     """
-    scope, tags = order.scope, TAGS | order.tags
+    scope, tags = desired.scope, TAGS | desired.tags
     parts: dict[Part, Any] = {}
     if role := scope.role:
         parts[Part(Kind.ROLE, role)] = trust_policy(scope.owner)
         parts[Part(Kind.ROLE_TAGS, role)] = tags
         parts[Part(Kind.ROLE_POLICY, role)] = data_access_policy(scope)
     for user, document in (
-        (order.user, caller_policy(scope)),
-        (order.reviewer, reviewing_policy(scope)),
+        (desired.user, caller_policy(scope)),
+        (desired.reviewer, reviewing_policy(scope)),
     ):
         if not user:
             continue
@@ -115,10 +115,10 @@ def wanted(order: Order) -> dict[Part, Any]:
         parts[Part(Kind.USER, user)] = {}
         parts[Part(Kind.USER_TAGS, user)] = tags
         parts[Part(Kind.ATTACHMENT, user)] = arn
-        if profile := order.profiles.get(user):
+        if profile := desired.profiles.get(user):
             parts[Part(Kind.KEY, user)] = profile
-    if order.cors:
-        rule = cors_rule(order.cors)
+    if desired.cors:
+        rule = cors_rule(desired.cors)
         parts |= {Part(Kind.CORS, place.bucket): rule for place in scope.sources}
     return parts
 

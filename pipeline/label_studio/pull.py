@@ -35,7 +35,7 @@ _OVERLAP = timedelta(minutes=10)
 """What was saved earlier may be seen later: a locked database makes writers wait for up to 45 s."""
 
 
-class Order(NamedTuple):
+class PullOptions(NamedTuple):
     """What is to be done.
 
     `path` is the ground truth, in which other projects' lines stay as they are; `whole` takes every
@@ -48,16 +48,16 @@ class Order(NamedTuple):
     style: Style
 
 
-async def pull(client: Client, order: Order) -> Changes:
+async def pull(client: Client, options: PullOptions) -> Changes:
     """Bring the file up to date with a project's annotations.
 
     Raises:
         OutputUnusable: the file can't be read or written.
         CannotRun: the server can't be asked.
     """
-    pulling = Pulling(client, order)
-    changes = await pulling.take(whole=order.whole)
-    if not (order.whole or changes.unread or await pulling.is_complete()):
+    pulling = Pulling(client, options)
+    changes = await pulling.take(whole=options.whole)
+    if not (options.whole or changes.unread or await pulling.is_complete()):
         changes = changes.then(await pulling.take(whole=True))
     return changes
 
@@ -65,12 +65,12 @@ async def pull(client: Client, order: Order) -> Changes:
 class Pulling:
     """One project on its way into one file."""
 
-    def __init__(self, client: Client, order: Order) -> None:
+    def __init__(self, client: Client, options: PullOptions) -> None:
         self._client = client
-        self._project = order.project
-        self._path = order.path
-        self._style = order.style
-        self._url = f"{client.url}/projects/{order.project}"
+        self._project = options.project
+        self._path = options.path
+        self._style = options.style
+        self._url = f"{client.url}/projects/{options.project}"
         self._expected = 0
         self._unread: list[int] = []
 

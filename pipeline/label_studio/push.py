@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from pipeline.terminal import Style
 
 
-class Order(NamedTuple):
+class PushOptions(NamedTuple):
     """What is to be done.
 
     `create` is the title of a project to make, None when its number is in the settings; `again`
@@ -76,12 +76,12 @@ class Push:
         BadSettings: no address, token, project or title that could be one.
     """
 
-    def __init__(self, order: Order, environment: Mapping[str, str]) -> None:
-        self._config = order.config
-        self._order = order
-        known = order.config.label_studio
+    def __init__(self, options: PushOptions, environment: Mapping[str, str]) -> None:
+        self._config = options.config
+        self._options = options
+        known = options.config.label_studio
         self._url, self._token = address(known, environment), read_token(known, environment)
-        self._title = "" if order.create is None else projects.checked_title(order.create)
+        self._title = "" if options.create is None else projects.checked_title(options.create)
         if not self._title and not known.project:
             raise BadSettings(
                 "Into which project?", "Name its number with --project, or --create TITLE."
@@ -115,7 +115,7 @@ class Push:
         if not project:
             return Place(review_below=below)
         kept = ledger.place(project_key(self._address(project), project.created_at), below)
-        return msgspec.structs.replace(kept, size=0) if self._order.again else kept
+        return msgspec.structs.replace(kept, size=0) if self._options.again else kept
 
     def _survey(self, place: Place) -> Survey:
         """What the tasks from there on need."""
@@ -139,16 +139,16 @@ class Push:
         self.report.project, self.report.address = project.id, self._address(project)
         projects.check_fit(self._address(project), project, survey)
         new_version = projects.new_version(project, survey)
-        if new_version and not self._order.switch_version:
+        if new_version and not self._options.switch_version:
             raise projects.version_refused(self._address(project), project, survey)
         self.report.advice += await self._advice(client, project, survey)
         await asyncio.to_thread(self._keep_good, place, survey.tasks)
         deliveries = Deliveries(client, project, ledger, place, self.report)
-        with counted(self._order.style, survey.tasks, "tasks") as show:
+        with counted(self._options.style, survey.tasks, "tasks") as show:
             await deliveries.complete(
                 islice(self._tasks(place.size), survey.tasks),
                 show,
-                partial(tell, self._order.style),
+                partial(tell, self._options.style),
             )
         if new_version:
             await client.retried(client.show_version, project.id, new_version)

@@ -29,7 +29,7 @@ class Recording(NamedTuple):
         return self.after.errors - self.before.errors
 
 
-class Trial(NamedTuple):
+class PairedComparison(NamedTuple):
     """What the recordings add up to.
 
     `low` and `high` bound the change of the error rate: the 95 % interval of a paired bootstrap
@@ -52,12 +52,12 @@ class Trial(NamedTuple):
         return "worse" if self.low > 0 else "no difference that this sample can show"
 
 
-def judge(recordings: Sequence[Recording]) -> Trial:
+def judge(recordings: Sequence[Recording]) -> PairedComparison:
     """Add the recordings up, and say how much of the change may be chance."""
     before = sum((each.before for each in recordings), Counts())
     after = sum((each.after for each in recordings), Counts())
     low, high = _interval(recordings) if before.reference else (None, None)
-    return Trial(recordings, before, after, low, high)
+    return PairedComparison(recordings, before, after, low, high)
 
 
 def _interval(recordings: Sequence[Recording]) -> tuple[float, float]:
@@ -74,17 +74,17 @@ def _interval(recordings: Sequence[Recording]) -> tuple[float, float]:
     return changes[edge], changes[-1 - edge]
 
 
-def as_facts(trial: Trial) -> dict[str, Any]:
-    """The trial as `--json` prints it."""
+def as_facts(comparison: PairedComparison) -> dict[str, Any]:
+    """The comparison as `--json` prints it."""
     return {
-        "recordings": len(trial.recordings),
-        "before": _facts(trial.before),
-        "after": _facts(trial.after),
-        "change": {"low": trial.low, "high": trial.high},
-        "verdict": trial.verdict,
+        "recordings": len(comparison.recordings),
+        "before": _facts(comparison.before),
+        "after": _facts(comparison.after),
+        "change": {"low": comparison.low, "high": comparison.high},
+        "verdict": comparison.verdict,
         "by_recording": [
             {"audio": each.audio, "before": _facts(each.before), "after": _facts(each.after)}
-            for each in trial.recordings
+            for each in comparison.recordings
         ],
     }
 
@@ -93,21 +93,21 @@ def _facts(counts: Counts) -> dict[str, Any]:
     return {"rate": counts.rate, "errors": counts.errors, **counts.facts()}
 
 
-def as_text(trial: Trial, unit: str) -> str:
-    """The trial for people; `unit` is "words" or "characters"."""
-    rate = "WER" if unit == "words" else "CER"
+def as_text(comparison: PairedComparison, unit: str) -> str:
+    """The comparison for people; `unit` is "words" or "characters"."""
+    rate, reference = "WER" if unit == "words" else "CER", comparison.before.reference
     lines = [
-        f"{rate} of {len(trial.recordings)} recordings, {trial.before.reference:,} {unit}:",
-        _line("before", trial.before),
-        _line("after", trial.after),
+        f"{rate} of {len(comparison.recordings)} recordings, {reference:,} {unit}:",
+        _line("before", comparison.before),
+        _line("after", comparison.after),
     ]
-    if trial.low is not None and trial.high is not None:
-        points = 100 * ((trial.after.rate or 0.0) - (trial.before.rate or 0.0))
+    if comparison.low is not None and comparison.high is not None:
+        points = 100 * ((comparison.after.rate or 0.0) - (comparison.before.rate or 0.0))
         lines.append(
-            f"  change  {points:+.2f} points, 95 % interval {100 * trial.low:+.2f} to "
-            f"{100 * trial.high:+.2f}: {trial.verdict}"
+            f"  change  {points:+.2f} points, 95 % interval {100 * comparison.low:+.2f} to "
+            f"{100 * comparison.high:+.2f}: {comparison.verdict}"
         )
-    ranked = sorted(trial.recordings, key=lambda each: (each.change, each.audio))
+    ranked = sorted(comparison.recordings, key=lambda each: (each.change, each.audio))
     worse = [each for each in reversed(ranked) if each.change > 0]
     for title, chosen in (("better", [e for e in ranked if e.change < 0]), ("worse", worse)):
         if chosen:

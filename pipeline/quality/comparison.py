@@ -46,9 +46,9 @@ def sampled(config: Config, place: S3Uri, size: int) -> list[GroundTruth]:
 def trial_settings(config: Config, version: Version, to: Path) -> Config:
     """The settings of the trial's run: files and job names of its own for each version."""
     replace = msgspec.structs.replace
-    tag = blake2b(orjson.dumps(list(version)), digest_size=4).hexdigest()
-    prefix = f"{config.transcribe.job_prefix[:80]}-compare-{tag}"
-    output = to / f"{version.name}-{tag}" / "tasks.jsonl"
+    digest = blake2b(orjson.dumps(list(version)), digest_size=4).hexdigest()
+    prefix = f"{config.transcribe.job_prefix[:80]}-compare-{digest}"
+    output = to / f"{version.name}-{digest}" / "tasks.jsonl"
     rules = (replace(r, transcribe=_tried(r.transcribe, config.transcribe)) for r in config.rules)
     return replace(
         config,

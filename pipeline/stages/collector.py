@@ -15,7 +15,7 @@ from pipeline.errors import (
 from pipeline.failures import BROKEN_TRANSCRIPT, LOST
 from pipeline.model import Job, JobSettings, Line, Transcript, TranscriptStats
 from pipeline.stages.results import NOT_REDACTED, FaultAtTheService, Results, StillRunning
-from pipeline.tasks.builder import TaskMaker
+from pipeline.tasks.builder import TaskBuilder
 from pipeline.transcripts.parsing import parse_transcript
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Collectors:
         self._source = job_rules.source
         self._results = Results(tracker, transcriber, s3, job_rules)
         self._job_rules = job_rules
-        self._tasks = TaskMaker(config.tasks.kind, config.model_version)
+        self._tasks = TaskBuilder(config.tasks.kind, config.model_version)
 
     async def work(self, finished: asyncio.Queue[Job], lines: asyncio.Queue[Line]) -> None:
         """Collect one finished job after the other until cancelled."""

@@ -55,7 +55,7 @@ async def take_over(earlier: StateReader, tracker: JobTracker) -> None:
 
 
 async def find_results(
-    s3: S3, results: S3Uri, tag: str, state: RunState, *, redacted: bool = False
+    s3: S3, results: S3Uri, name_prefix: str, state: RunState, *, redacted: bool = False
 ) -> None:
     """Note which results exist, 1,000 a call, before the first recording of a new state file.
 
@@ -70,13 +70,13 @@ async def find_results(
     if state.facts.results_are_known(redacted=redacted):
         await s3.check_bucket(as_folder(results))
         return
-    start = result_place(results, tag, redacted=redacted)
+    start = result_place(results, name_prefix, redacted=redacted)
     names = start._replace(key=start.key.removesuffix(".json"))
     try:
         async for page in to_the_end(s3.pages(names)):
             files = (each.key.rpartition("/")[2] for each in page)
             stems = (each.removeprefix(REDACTED).removesuffix(".json") for each in files)
-            state.note_results(filter(None, (parse_job_name(tag, stem) for stem in stems)))
+            state.note_results(filter(None, (parse_job_name(name_prefix, stem) for stem in stems)))
     except Denied as error:
         raise Denied(
             error.problem,

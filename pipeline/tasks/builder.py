@@ -53,7 +53,7 @@ _LINE_ENDS = {
 }
 
 
-class TaskMaker:
+class TaskBuilder:
     """Makes the tasks of one project: all of one kind and one model version.
 
     The version must not change within a project, because Label Studio's queue shows only one

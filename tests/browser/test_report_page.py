@@ -20,8 +20,8 @@ from pipeline.state.history import Sample
 from pipeline.state.reader import read_state
 from tests.browser.chromium import open_chromium, prefer, resize
 from tests.conftest import ROOT
-from tests.support.nights import BEGUN, HOUR, a_night, an_hour, end, fail, hear, run_begun, sampled
 from tests.support.reviews import THREE
+from tests.support.runs import BEGUN, HOUR, a_run, an_hour, end, fail, hear, run_begun, sampled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -106,11 +106,13 @@ def unfold(browser: Chrome) -> None:
     browser.execute_script("document.querySelectorAll('details').forEach(d => d.open = true)")
 
 
-def night_page(path: Path) -> str:
+def record_page(path: Path) -> str:
     with read_state(path) as state:
-        night = read_record(state, None, BEGUN + HOUR)
-    name = night.worst[0].job.name if night.worst else ""
-    return page(night, {name: "https://labels/projects/1/data?task=8"}, "https://labels/projects/1")
+        record = read_record(state, None, BEGUN + HOUR)
+    name = record.worst[0].job.name if record.worst else ""
+    return page(
+        record, {name: "https://labels/projects/1/data?task=8"}, "https://labels/projects/1"
+    )
 
 
 def overloaded(path: Path) -> str:
@@ -126,7 +128,7 @@ def overloaded(path: Path) -> str:
         end(state, failures=Failures({long: 10**9}), source=f"s3://{long}/", stopped=long,
             files=Files(long, long, long), written=10**9, failed=10**9, skipped={long: 10**9},
             cost=Cost(10.0**9, "USD", 10**9, "2026-10"), seconds=10.0**7, exit_code=2)  # fmt: skip
-    return night_page(path)
+    return record_page(path)
 
 
 def a_minute(path: Path) -> str:
@@ -135,10 +137,10 @@ def a_minute(path: Path) -> str:
         hear(state, {f"{n}.mp3": TranscriptStats(0.9, 2.0, 30.0 + 5 * n) for n in range(9)})
         sampled(state, [Sample(at=BEGUN + n, written=n // 6, in_flight=5) for n in range(57)])
         end(state, seconds=56.0)
-    return night_page(path)
+    return record_page(path)
 
 
-@pytest.fixture(params=["night", "overloaded", "minute", "quality"])
+@pytest.fixture(params=["run", "overloaded", "minute", "quality"])
 def content(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
     """The name of a page, and the page."""
     path, name = tmp_path / "state", str(request.param)
@@ -146,8 +148,8 @@ def content(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
         return name, quality_page(measure(THREE))
     if name in MADE:
         return name, MADE[name](path)
-    a_night(path)
-    return name, night_page(path)
+    a_run(path)
+    return name, record_page(path)
 
 
 MADE = {"overloaded": overloaded, "minute": a_minute}
@@ -185,12 +187,12 @@ def take_picture(browser: Chrome, name: str) -> None:
 
 def test_what_is_smuggled_in_runs_nowhere(browser, shown, tmp_path):
     """Even markup that escaped its escaping would neither run nor be loaded nor be styled."""
-    a_night(tmp_path / "state")
+    a_run(tmp_path / "state")
     smuggled = (
         "<script>document.title = 'owned'</script><img src=x onerror=\"document.title='owned'\">"
         "<p id=styled style='color: rgb(1, 2, 3)'>x</p><style>p { color: rgb(1, 2, 3) }</style>"
     )
-    shown(night_page(tmp_path / "state").replace("<main>", f"<main>{smuggled}"))
+    shown(record_page(tmp_path / "state").replace("<main>", f"<main>{smuggled}"))
 
     assert browser.title != "owned"
     colour = "return getComputedStyle(document.getElementById('styled')).color"
@@ -201,8 +203,8 @@ def test_what_is_smuggled_in_runs_nowhere(browser, shown, tmp_path):
 
 def test_the_plots_are_where_their_figures_say(browser, shown, tmp_path):
     """The bars of a plot stand on its ground, within its frame, in their order."""
-    a_night(tmp_path / "state")
-    shown(night_page(tmp_path / "state"), PHONE)
+    a_run(tmp_path / "state")
+    shown(record_page(tmp_path / "state"), PHONE)
 
     plots = browser.execute_script(
         "return [...document.querySelectorAll('.plot')].map(p => { const f = "

@@ -13,7 +13,7 @@ import boto3
 import pytest
 
 from pipeline.model import TaskKind
-from pipeline.tasks.builder import TaskMaker
+from pipeline.tasks.builder import TaskBuilder
 from tests.browser.content import SAID, TURNS, conversation, hour
 from tests.browser.reviewer import Reviewer, Shown
 from tests.conftest import RECORDINGS, ROOT, Cli, end, endpoint
@@ -137,7 +137,7 @@ def pulled(run: Cli, project: Project) -> dict[str, Any]:
 
 def segments_of(run: Cli, heard: Mapping[str, Transcript]) -> None:
     """Write what was heard as tasks of segments."""
-    add_transcripts(run.folder, heard, TaskMaker(TaskKind.SEGMENTS, MODEL))
+    add_transcripts(run.folder, heard, TaskBuilder(TaskKind.SEGMENTS, MODEL))
 
 
 def test_a_transcript_is_heard_corrected_and_comes_back(output, pushed, reviewer):

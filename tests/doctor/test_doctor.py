@@ -277,10 +277,10 @@ def test_quotas_that_are_not_named_are_the_documented_ones():
 
 
 @given(st.sampled_from(["", "t", "t/", "a/b/"]), st.text("abc-", max_size=9))
-def test_the_trial_object_is_no_result_and_lies_where_results_do(prefix, tag):
+def test_the_trial_object_is_no_result_and_lies_where_results_do(prefix, name_prefix):
     """No run takes it for a transcript, and the permission that is tried is the one needed."""
     place = trial_place(S3Uri("b", prefix))
 
     assert place.key.startswith(prefix)
-    assert parse_job_name(tag, place.key.rpartition("/")[2]) is None
+    assert parse_job_name(name_prefix, place.key.rpartition("/")[2]) is None
     assert not place.key.endswith(".json")

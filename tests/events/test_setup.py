@@ -79,12 +79,12 @@ class Emulated:
         for each in bodies:
             self.sqs.send_message(QueueUrl=url, MessageBody=each)
 
-    def forge(self, url: str, tag: str, count: int) -> None:
+    def forge(self, url: str, name_prefix: str, count: int) -> None:
         """Say that jobs have ended as soon as they run."""
         names: set[str] = set()
         while len(names) < count:
             found = self.transcribe.list_transcription_jobs(
-                JobNameContains=tag, Status="IN_PROGRESS"
+                JobNameContains=name_prefix, Status="IN_PROGRESS"
             )
             new = {
                 job["TranscriptionJobName"] for job in found["TranscriptionJobSummaries"]
@@ -195,10 +195,17 @@ def test_a_run_is_told_by_events_when_jobs_end(run, account, queue):
 def test_what_others_put_into_the_queue_harms_nothing(run, account, queue):
     """Garbage and others' events stay in the queue; a forged end is looked into, not believed."""
     account.put("audio/a.mp3", "audio/b.mp3")
-    tag = job_name_prefix(account.prefix, account.bucket)
-    others = ["", "{}", "[" * 5000, "\x7f", body("another-program-1"), body(f"{tag}no-name")]
+    name_prefix = job_name_prefix(account.prefix, account.bucket)
+    others = [
+        "",
+        "{}",
+        "[" * 5000,
+        "\x7f",
+        body("another-program-1"),
+        body(f"{name_prefix}no-name"),
+    ]
     account.send(queue, *(each or " " for each in others))
-    forging = Thread(target=account.forge, args=(queue, tag, 2))
+    forging = Thread(target=account.forge, args=(queue, name_prefix, 2))
     forging.start()
 
     outcome = run(*options(account, queue))
@@ -282,8 +289,8 @@ def test_events_are_deleted_only_after_the_checkpoint(run, account, queue):
 def test_more_receivers_work_when_the_queue_is_full(run, account, queue):
     """Of a hundred events that wait, several calls are under way at once, and then one again."""
     account.put("audio/a.mp3")
-    tag = job_name_prefix(account.prefix, account.bucket)
-    account.send(queue, *(body(f"{tag}{n:032x}") for n in range(100)))
+    name_prefix = job_name_prefix(account.prefix, account.bucket)
+    account.send(queue, *(body(f"{name_prefix}{n:032x}") for n in range(100)))
     under_way, most = Counter[str](), 0
 
     def reply(asked: Asked) -> Answer:
@@ -475,8 +482,8 @@ def test_remove_takes_away_what_setup_made(run, account, queue):
 
     assert [outcome.code for outcome in outcomes] == [0, 0]
     assert outcomes[1].err.startswith("Nothing to do")
-    tag = job_name_prefix(account.prefix, account.bucket)
-    assert list(account.rules()) == [f"{tag}events"]
+    name_prefix = job_name_prefix(account.prefix, account.bucket)
+    assert list(account.rules()) == [f"{name_prefix}events"]
     assert account.sqs.list_queues(QueueNamePrefix=account.prefix)["QueueUrls"] == [other]
 
 

@@ -109,7 +109,7 @@ def test_each_part_that_differs_is_put_right(found, operation, words):
     """One change is one step, which says what it changes and leaves the rest alone."""
     [step] = setup(WANTED, found)
 
-    assert (step.operation, words in step.words) == (operation, True)
+    assert (step.operation, words in step.message) == (operation, True)
 
 
 def test_a_key_of_ones_own_is_not_taken_away():

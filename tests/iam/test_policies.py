@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import BadSettings
-from pipeline.iam.diff import Change, Kind, Order, Part, as_text, canonical, differing, wanted
+from pipeline.iam.diff import (
+    Change,
+    DesiredAccess,
+    Kind,
+    Part,
+    as_text,
+    canonical,
+    differing,
+    wanted,
+)
 from pipeline.iam.policies import (
     Owner,
     Scope,
@@ -336,8 +345,8 @@ def test_a_right_more_or_less_is_a_difference(data):
 
 def test_parts_come_after_what_they_need():
     """A policy is made before it is attached, a user before its key."""
-    order = Order(FULL, user="a", reviewer="b", cors="https://x.org", profiles={"a": "a"})
-    places = {part: number for number, part in enumerate(wanted(order))}
+    desired = DesiredAccess(FULL, user="a", reviewer="b", cors="https://x.org", profiles={"a": "a"})
+    places = {part: number for number, part in enumerate(wanted(desired))}
 
     for user in ("a", "b"):
         policy = Part(Kind.POLICY, f"arn:aws:iam::123456789012:policy/transcribe-pipeline-{user}")
@@ -350,7 +359,7 @@ def test_parts_come_after_what_they_need():
 def test_only_what_differs_is_in_the_plan():
     """Parts as they shall be are listed with `=`; of a policy the lines that come and go."""
     arn = "arn:aws:iam::123456789012:policy/transcribe-pipeline-a"
-    parts = wanted(Order(PLAIN, user="a"))
+    parts = wanted(DesiredAccess(PLAIN, user="a"))
     found = parts | {
         Part(Kind.POLICY, arn): caller_policy(Scope(OWNER, PLAIN.sources, S3Uri("old", "t/"))),
         Part(Kind.USER_TAGS, "a"): None,
@@ -386,4 +395,4 @@ def test_a_policy_that_iam_would_not_take_is_refused_before_anything_is_made():
     places = tuple(S3Uri("audio", f"a-rather-long-prefix-of-calls/{n}/") for n in range(80))
 
     with pytest.raises(BadSettings, match="IAM takes 6,144"):
-        wanted(Order(Scope(OWNER, places), user="a"))
+        wanted(DesiredAccess(Scope(OWNER, places), user="a"))

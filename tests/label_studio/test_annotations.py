@@ -14,7 +14,7 @@ from pipeline.label_studio.annotations import reviews, unreviewed
 from pipeline.model import Job, JobSettings, Recording, TaskKind, Transcript
 from pipeline.quality.metrics import measure
 from pipeline.quality.missed_phrases import reviews as in_language
-from pipeline.tasks.builder import TaskMaker
+from pipeline.tasks.builder import TaskBuilder
 
 URL = "http://ls/projects/1"
 
@@ -301,7 +301,7 @@ def test_whatever_the_server_returns_is_one_whole_line(said, heard, more):
 def test_a_line_has_the_language_of_its_task_under_any_model_version():
     """What a run wrote in Japanese is Japanese, measured so, and no one's evidence for English."""
     job = Job(1, b"", "job-7", Recording("a.mp3", "1", 7))
-    written = TaskMaker(TaskKind.TRANSCRIPT, "calls").line(
+    written = TaskBuilder(TaskKind.TRANSCRIPT, "calls").line(
         "s3://b/a.mp3", job, Transcript("job-7", "今日は雪"), JobSettings("ja-JP")
     )
     reviewed = msgspec.json.decode(written) | {"id": 7}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pipeline.model import Line, Recording, Segment, TaskKind, Transcript, TranscriptStats
 from pipeline.naming import identity
 from pipeline.stages.writer import Output
-from pipeline.tasks.builder import TaskMaker
+from pipeline.tasks.builder import TaskBuilder
 from tests.support.state_files import begun
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ def add_tasks(
 ) -> None:
     """Append a task for each recording, a key with its text, to `tasks.jsonl`."""
     transcripts = {key: (heard or transcript)(text) for key, text in texts.items()}
-    add_transcripts(folder, transcripts, TaskMaker(TaskKind.TRANSCRIPT, model))
+    add_transcripts(folder, transcripts, TaskBuilder(TaskKind.TRANSCRIPT, model))
 
 
-def add_transcripts(folder: Path, heard: Mapping[str, Transcript], maker: TaskMaker) -> None:
+def add_transcripts(folder: Path, heard: Mapping[str, Transcript], builder: TaskBuilder) -> None:
     """Append a task for each recording, a key with what was heard, to `tasks.jsonl`."""
     with begun(folder / "tasks.jsonl.state") as state:
         recordings = [Recording(key, "1", 7) for key in heard]
@@ -40,7 +40,7 @@ def add_transcripts(folder: Path, heard: Mapping[str, Transcript], maker: TaskMa
         lines = [
             Line(
                 job,
-                maker.line(f"s3://calls/{key}", job, heard[key]),
+                builder.line(f"s3://calls/{key}", job, heard[key]),
                 TranscriptStats(heard[key].confidence, heard[key].duration),
             )
             for job in jobs

@@ -22,7 +22,7 @@ def test_a_long_run_keeps_some_hundred_samples(tmp_path, seconds):
     """However long a run is, its samples are few, evenly spaced, and the last one is of its end."""
     written = 0
 
-    async def night(state) -> None:
+    async def sampled_run(state) -> None:
         nonlocal written
         take = lambda: RunSnapshot(source="s3://calls/", written=written)  # noqa: E731 # one line
         async with history_kept(state, take):
@@ -30,7 +30,7 @@ def test_a_long_run_keeps_some_hundred_samples(tmp_path, seconds):
             written = seconds
 
     with begun(tmp_path / "state") as state:
-        in_owned_time(night(state))
+        in_owned_time(sampled_run(state))
         numbers = [n for (n,) in by_hand(state.path, "SELECT number FROM samples ORDER BY number")]
         kept = state.history.samples(1)
 
@@ -58,10 +58,10 @@ def test_a_sample_that_can_not_be_written_stops_nothing(tmp_path):
     def take() -> RunSnapshot:
         raise StateUnusable("The disk is full")
 
-    async def night(state) -> str:
+    async def sampled_run(state) -> str:
         async with history_kept(state, take):
             await asyncio.sleep(5)
             return "done"
 
     with begun(tmp_path / "state") as state:
-        assert in_owned_time(night(state)) == "done"
+        assert in_owned_time(sampled_run(state)) == "done"

@@ -65,23 +65,23 @@ def said(*command: str, stdin: bytes = b"") -> str:
     return told
 
 
-@pytest.fixture(name="night")
-def metrics_of_a_night(run, cloud):
+@pytest.fixture(name="metrics")
+def metrics_of_a_run(run, cloud):
     """The metrics file of a run in which something of everything has happened."""
     service = cloud("--slots", "2", "--start-rate", "3", "--fault", "throttle=0.1")
     service.add(**{f"rec{n}": "one two" for n in range(12)}, bad="!Unsupported media format")
     service.put("notes.txt", "no audio")
-    outcome = run("run", "s3://audio/", "--metrics-file", "night.prom")
+    outcome = run("run", "s3://audio/", "--metrics-file", "run.prom")
     assert outcome.code == 1
-    return run.folder / "night.prom"
+    return run.folder / "run.prom"
 
 
-def test_promtool_finds_nothing_wrong_with_the_metrics(night):
+def test_promtool_finds_nothing_wrong_with_the_metrics(metrics):
     """Names, units, types and helps are as Prometheus' own linter wants them."""
-    assert said(program("promtool"), "check", "metrics", stdin=night.read_bytes()) == ""
+    assert said(program("promtool"), "check", "metrics", stdin=metrics.read_bytes()) == ""
 
 
-def test_promtool_loads_the_alerts(night):
+def test_promtool_loads_the_alerts(metrics):
     """The rule file is one, and its expressions are of the language."""
     assert "9 rules found" in said(program("promtool"), "check", "rules", str(ALERTS))
 
@@ -127,7 +127,7 @@ def prometheus(folder: Path, metrics: Path) -> Iterator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         target = {
-            "job_name": "night",
+            "job_name": "run",
             "metrics_path": f"/{metrics.name}",
             "static_configs": [{"targets": [f"127.0.0.1:{server.server_port}"]}],
         }
@@ -172,12 +172,12 @@ def wait_for_samples(url: str, count: int) -> None:
     pytest.fail("Prometheus did not read the metrics.")
 
 
-def test_every_panel_shows_something_of_a_night(night, tmp_path):
+def test_every_panel_shows_something_of_a_run(metrics, tmp_path):
     """A real Prometheus loads the alerts, reads the metrics, and answers each query with data."""
     panels = json.loads(DASHBOARD.read_text(encoding="utf-8"))["panels"]
     queries = [target["expr"] for panel in panels for target in panel.get("targets", ())]
 
-    with prometheus(tmp_path, night) as url:
+    with prometheus(tmp_path, metrics) as url:
         wait_for_samples(url, 5)
         answers = {
             query: asked(

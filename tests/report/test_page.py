@@ -24,7 +24,7 @@ from pipeline.report.run_record import Outcome, read_record
 from pipeline.state.history import Sample
 from pipeline.state.reader import read_state
 from tests.support.hostile import HOSTILE, poisoned
-from tests.support.nights import BEGUN, HOUR, a_night, an_hour, end, fail, hear, run_begun, sampled
+from tests.support.runs import BEGUN, HOUR, a_run, an_hour, end, fail, hear, run_begun, sampled
 from tests.support.state_files import SOURCE, begun, by_hand, listed, running, written
 
 if TYPE_CHECKING:
@@ -38,13 +38,13 @@ def state_path(tmp_path):
     return tmp_path / "tasks.jsonl.state"
 
 
-def night_of(path: Path, number: int | None = None, moment: float = BEGUN + HOUR) -> RunRecord:
+def record_of(path: Path, number: int | None = None, moment: float = BEGUN + HOUR) -> RunRecord:
     with read_state(path) as state:
         return read_record(state, number, moment)
 
 
 def page_of(path: Path, number: int | None = None) -> str:
-    return page(night_of(path, number), {}, "")
+    return page(record_of(path, number), {}, "")
 
 
 class Parsed(HTMLParser):
@@ -141,12 +141,12 @@ def test_a_run_that_goes_on_is_told_as_far_as_it_is(path):
         state.note_started()
         sampled(state, an_hour()[:31])
 
-        night = night_of(path, moment=BEGUN + HOUR / 2 + 20)
-        assert night.outcome is Outcome.UNDER_WAY
-        assert sentences.headline(night) == (
+        record = record_of(path, moment=BEGUN + HOUR / 2 + 20)
+        assert record.outcome is Outcome.UNDER_WAY
+        assert sentences.headline(record) == (
             "Under way for 30 min 20 s: 4 recordings were transcribed; 1 are in flight and 1 wait."
         )
-        assert page(night, {}, "")
+        assert page(record, {}, "")
 
 
 def test_a_run_that_was_killed_is_told_as_such(path):
@@ -154,12 +154,12 @@ def test_a_run_that_was_killed_is_told_as_such(path):
     with run_begun(path) as state:
         sampled(state, an_hour()[:31])
 
-    assert night_of(path, moment=BEGUN + HOUR).outcome is Outcome.KILLED
+    assert record_of(path, moment=BEGUN + HOUR).outcome is Outcome.KILLED
     assert "nothing is lost" in page_of(path)
 
     with run_begun(path, BEGUN + HOUR / 2 + 10):
         pass
-    assert night_of(path, 1, BEGUN + HOUR / 2 + 20).outcome is Outcome.KILLED
+    assert record_of(path, 1, BEGUN + HOUR / 2 + 20).outcome is Outcome.KILLED
 
 
 def test_an_earlier_run_keeps_its_own_figures(path):
@@ -171,7 +171,7 @@ def test_an_earlier_run_keeps_its_own_figures(path):
         hear(state, {"b.mp3": TranscriptStats(0.8, 60.0, 5.0)})
         end(state, written=5, failed=0)
 
-    first, last = night_of(path, 1), night_of(path)
+    first, last = record_of(path, 1), record_of(path)
 
     assert [each.job.recording.key for each in first.worst] == ["a.mp3"]
     assert [each.job.recording.key for each in last.worst] == ["b.mp3"]
@@ -184,13 +184,13 @@ def test_a_run_that_nobody_knows_is_refused(path):
     with begun(path) as state:
         written(state, "a.mp3")
     with pytest.raises(StateUnusable, match="remembers no run"):
-        night_of(path)
+        record_of(path)
 
     with run_begun(path) as state:
         end(state)
 
     with pytest.raises(BadSettings, match="the runs 2 to 2, and none of the number 9"):
-        night_of(path, 9)
+        record_of(path, 9)
 
 
 def test_a_summary_of_another_version_is_no_obstacle(path):
@@ -207,10 +207,10 @@ def test_a_summary_of_another_version_is_no_obstacle(path):
         ):
             by_hand(state.path, "UPDATE runs SET summary = ?", summary)
 
-            night = night_of(path)
+            record = record_of(path)
             written = 7 if "7" in summary else 8
-            assert (night.facts.counts.written, night.facts.source) == (written, SOURCE)
-            assert page(night, {}, "")
+            assert (record.facts.counts.written, record.facts.source) == (written, SOURCE)
+            assert page(record, {}, "")
 
 
 def test_a_file_without_history_is_told_by_the_command(run):
@@ -233,7 +233,7 @@ def test_a_file_without_history_is_told_by_the_command(run):
 
 def test_the_page_tells_what_an_operator_asks(path):
     """Figures, the brake, failures with advice, the least certain first, cost and settings."""
-    a_night(path)
+    a_run(path)
 
     found = Parsed(page_of(path))
 
@@ -258,7 +258,7 @@ def test_the_page_tells_what_an_operator_asks(path):
 
 def test_every_plot_is_a_table_too(path):
     """What is drawn can be read: each plot has a name and the same figures as a table."""
-    a_night(path)
+    a_run(path)
 
     content = page_of(path)
 
@@ -271,7 +271,7 @@ def test_every_plot_is_a_table_too(path):
 
 def test_the_page_needs_nothing_else(path):
     """No script, no address of its own, and a policy that would let none in."""
-    a_night(path)
+    a_run(path)
 
     content = page_of(path)
     found = Parsed(content)
@@ -305,8 +305,8 @@ def test_keys_and_words_are_no_markup(path):
 
 def test_no_value_of_a_run_is_markup(path):
     """Whatever text a page is made of, addresses included, none of it becomes a tag."""
-    a_night(path)
-    record = poisoned(night_of(path))
+    a_run(path)
+    record = poisoned(record_of(path))
 
     for tasks in ({}, {HOSTILE: HOSTILE}, {HOSTILE: f"https://labels/{HOSTILE}"}):
         content = page(record, tasks, f"https://labels/{HOSTILE}")
@@ -336,12 +336,12 @@ def test_a_long_key_shows_its_two_ends(path):
 
 def test_tasks_are_linked_where_they_are_known(path):
     """A recording that was pushed leads to its task; only to an address of the web."""
-    a_night(path)
-    night = night_of(path)
-    first, second, *_ = [each.job.name for each in night.worst]
+    a_run(path)
+    record = record_of(path)
+    first, second, *_ = [each.job.name for each in record.worst]
 
     content = page(
-        night,
+        record,
         {first: "https://labels/projects/1/data?task=8&a=<", second: "javascript:alert(1)"},
         "https://labels/projects/1",
     )
@@ -406,7 +406,7 @@ def test_the_command_takes_an_earlier_run_and_another_place(run, cloud):
 @pytest.mark.parametrize("name", ["tasks.jsonl", "./tasks.jsonl.state", "tasks.failures.jsonl"])
 def test_a_page_never_takes_the_place_of_what_it_is_about(run, name):
     """A page named like a file of the run is refused, and the file is as it was."""
-    a_night(run.folder / "tasks.jsonl.state")
+    a_run(run.folder / "tasks.jsonl.state")
     path = run.folder / name
     before = path.read_bytes() if path.exists() else None
 
@@ -424,7 +424,7 @@ def run_page(run: Any) -> str:
 
 def test_a_label_studio_that_does_not_answer_is_no_obstacle(run):
     """Without the server the page has the project's address and no links to tasks, and says so."""
-    a_night(run.folder / "tasks.jsonl.state")
+    a_run(run.folder / "tasks.jsonl.state")
     with opened_ledger(run.folder / "tasks.jsonl") as memory:
         memory.keep("http://127.0.0.1:9/projects/3 of 2026", Place(size=10))
 
@@ -486,7 +486,7 @@ def test_failures_have_examples_of_each_reason(path):
         fail(state, {"z": ("too long", "It is.")})
         end(state, failures=Failures({"not valid media": 9, "too long": 1}))
 
-    assert night_of(path).examples == [
+    assert record_of(path).examples == [
         *(Failure(f"a{n}", "not valid media", "It isn't.") for n in range(3)),
         Failure("z", "too long", "It is."),
     ]
@@ -512,7 +512,7 @@ def test_facts_of_the_command_s_own_summary_are_read_back(run, cloud):
     cloud().add(a="one two", b="three")
     printed = json.loads(run("run", "s3://audio/", "--json").out)
 
-    facts = night_of(run.folder / "tasks.jsonl.state").facts
+    facts = record_of(run.folder / "tasks.jsonl.state").facts
 
     assert msgspec.to_builtins(facts.counts) == printed["counts"]
     assert facts.calls == printed["calls"]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline.report.timeline import bounds, clock_ticks, mean_in_flight, rates, scale
 from pipeline.state.history import Sample
-from tests.support.nights import BEGUN
+from tests.support.runs import BEGUN
 
 moments = st.floats(BEGUN, BEGUN + 1e6)
 

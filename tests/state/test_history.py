@@ -176,9 +176,9 @@ def test_a_run_that_can_not_begin_is_remembered_as_such(run, cloud):
     assert run("run", "s3://audio/", "--profile", "nope").code == 2
 
     with read_state(run.folder / "tasks.jsonl.state") as state:
-        (night,) = state.history.past_runs()
-    assert night.ended
-    assert night.exit_code == 2
+        (past,) = state.history.past_runs()
+    assert past.ended
+    assert past.exit_code == 2
     assert run("report").code == 0
     page = (run.folder / "tasks.report.html").read_text()
     assert "could not go on" in page

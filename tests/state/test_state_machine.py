@@ -60,12 +60,12 @@ def line_of(job: Job) -> bytes:
     return f"{job.recording.key!r} {job.recording.etag}\n".encode()
 
 
-class Night(RuleBasedStateMachine):
+class Runs(RuleBasedStateMachine):
     """A run after another over one source, with what the stages do in any order."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.top = Path(tempfile.mkdtemp(prefix="night-"))
+        self.top = Path(tempfile.mkdtemp(prefix="runs-"))
         self.places = 0
         self.rows: dict[str, Row] = {}
         self.results: dict[bytes, int] = {}
@@ -371,5 +371,5 @@ class Night(RuleBasedStateMachine):
         assert content == b"".join(self.lines)
 
 
-Night.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
-TestNight = Night.TestCase
+Runs.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestRuns = Runs.TestCase

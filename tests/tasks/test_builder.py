@@ -20,7 +20,7 @@ from pipeline.model import (
     ToxicitySegment,
     Transcript,
 )
-from pipeline.tasks.builder import TaskMaker
+from pipeline.tasks.builder import TaskBuilder
 from pipeline.tasks.labeling_config import labeling_config
 from tests.support.labeling import assert_accepted_by_label_studio
 
@@ -63,7 +63,7 @@ def line_of(
     kind: TaskKind = TaskKind.TRANSCRIPT,
     audio: str = "s3://bucket/calls/a b.mp3",
 ) -> bytes:
-    return TaskMaker(kind, "amazon-transcribe").line(audio, JOB, transcript)
+    return TaskBuilder(kind, "amazon-transcribe").line(audio, JOB, transcript)
 
 
 def task(
@@ -205,7 +205,7 @@ def test_flags_stand_only_where_they_apply():
 def test_a_task_carries_the_language_that_it_was_transcribed_in():
     """The language that was named stands in the data, unless another one was identified."""
     given = json.loads(
-        TaskMaker(TaskKind.TRANSCRIPT, "m").line("a", JOB, SPOKEN, JobSettings("ja-JP"))
+        TaskBuilder(TaskKind.TRANSCRIPT, "m").line("a", JOB, SPOKEN, JobSettings("ja-JP"))
     )
 
     assert given["data"]["language"] == "ja-JP"
@@ -228,7 +228,7 @@ def test_what_was_asked_for_on_top_is_in_the_data(kind):
         alternatives=(Alternatives(0.0, 1.0, ["Clothe it."]),),
     )
 
-    found = json.loads(TaskMaker(kind, "m").line("a", JOB, transcript, asked))
+    found = json.loads(TaskBuilder(kind, "m").line("a", JOB, transcript, asked))
 
     assert_accepted_by_label_studio(found, labeling_config(kind))
     assert found["data"]["language_seconds"] == {"en-US": 2.0, "de-DE": 0.5}
@@ -250,7 +250,7 @@ def test_reviewers_are_not_led_to_what_was_redacted():
     """Label Studio opens the URIs in a task's data, so that of the unredacted text is in meta."""
     asked = JobSettings("en-US", True, "s3://t/redacted-n.json", "s3://t/n.json")  # noqa: FBT003
 
-    found = json.loads(TaskMaker(TaskKind.TRANSCRIPT, "m").line("a", JOB, SPOKEN, asked))
+    found = json.loads(TaskBuilder(TaskKind.TRANSCRIPT, "m").line("a", JOB, SPOKEN, asked))
 
     assert found["data"]["redacted_transcript"] == "s3://t/redacted-n.json"
     assert "s3://t/n.json" not in json.dumps(found["data"])
@@ -262,7 +262,7 @@ def test_a_silent_recording_has_no_subtitles():
     """The service writes none without speech, so none are named."""
     asked = JobSettings("en-US", subtitles=("s3://t/n.vtt",))
 
-    found = json.loads(TaskMaker(TaskKind.TRANSCRIPT, "m").line("a", JOB, SILENT, asked))
+    found = json.loads(TaskBuilder(TaskKind.TRANSCRIPT, "m").line("a", JOB, SILENT, asked))
 
     assert "subtitles" not in found["data"]
 
@@ -307,7 +307,7 @@ def test_any_transcript_makes_one_line_that_comes_back_equal(
     kind, audio, transcript, model_version
 ):
     """Every task is one line, parses back to what went in, and passes Label Studio's checks."""
-    line = TaskMaker(kind, model_version).line(audio, JOB, transcript)
+    line = TaskBuilder(kind, model_version).line(audio, JOB, transcript)
 
     assert line.endswith(b"\n")
     assert len(line.decode().splitlines()) == 1

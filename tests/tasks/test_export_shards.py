@@ -26,7 +26,7 @@ class Crash(Exception):
     """The process ends here."""
 
 
-class Night:
+class GrowingOutput:
     """An output that grows, and its exports."""
 
     def __init__(self, folder: Path) -> None:
@@ -55,123 +55,123 @@ class Night:
         return sorted(path.name for path in self.to.iterdir())
 
 
-@pytest.fixture(name="night")
-def first_night(tmp_path):
+@pytest.fixture(name="output")
+def first_export(tmp_path):
     """Two tasks that are exported."""
-    night = Night(tmp_path)
-    night.add(1, 2)
-    night.export()
-    return night
+    output = GrowingOutput(tmp_path)
+    output.add(1, 2)
+    output.export()
+    return output
 
 
-def test_a_second_export_adds_nothing(night):
+def test_a_second_export_adds_nothing(output):
     """Running twice over the same tasks makes no file and changes none."""
-    before = {path.name: path.stat().st_mtime_ns for path in night.to.iterdir()}
+    before = {path.name: path.stat().st_mtime_ns for path in output.to.iterdir()}
 
-    assert night.export() == []
-    assert {path.name: path.stat().st_mtime_ns for path in night.to.iterdir()} == before
+    assert output.export() == []
+    assert {path.name: path.stat().st_mtime_ns for path in output.to.iterdir()} == before
 
 
-def test_what_is_new_is_in_a_new_part_alone(night):
-    """The next night's part holds the next night's tasks, and the first part is as it was."""
-    [first] = night.to.iterdir()
+def test_what_is_new_is_in_a_new_part_alone(output):
+    """The next part holds what was written since, and the first part is as it was."""
+    [first] = output.to.iterdir()
     content = first.read_bytes()
-    night.add(3)
+    output.add(3)
 
-    [second] = night.export()
+    [second] = output.export()
 
     assert second != first
     assert first.read_bytes() == content
-    assert content + second.read_bytes() == night.tasks.read_bytes()
+    assert content + second.read_bytes() == output.tasks.read_bytes()
 
 
-def test_parts_that_were_moved_away_are_not_written_again(night):
+def test_parts_that_were_moved_away_are_not_written_again(output):
     """Once in the bucket the parts may be deleted here; only what is new follows."""
-    for path in night.to.iterdir():
+    for path in output.to.iterdir():
         path.unlink()
-    night.add(3)
+    output.add(3)
 
-    [part] = night.export()
+    [part] = output.export()
 
     assert part.read_bytes().count(b"\n") == 1
     assert part.name.startswith("tasks-0002-")
 
 
-def test_nothing_but_parts_lies_in_the_folder(night):
+def test_nothing_but_parts_lies_in_the_folder(output):
     """A ledger among the parts would be taken for a task when the folder is copied."""
-    assert all(name.endswith(".jsonl") for name in night.names())
-    assert night.ledger.exists()
+    assert all(name.endswith(".jsonl") for name in output.names())
+    assert output.ledger.exists()
 
 
-def test_only_the_owner_may_read_parts_and_ledger(night):
+def test_only_the_owner_may_read_parts_and_ledger(output):
     """Transcripts are private."""
-    for path in (*night.to.iterdir(), night.ledger):
+    for path in (*output.to.iterdir(), output.ledger):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_tasks_that_were_written_anew_are_refused(night):
+def test_tasks_that_were_written_anew_are_refused(output):
     """After a rebuild the order is another one: to go on would export some tasks twice."""
-    lines = night.tasks.read_bytes().splitlines(keepends=True)
-    night.tasks.write_bytes(b"".join(reversed(lines)))
+    lines = output.tasks.read_bytes().splitlines(keepends=True)
+    output.tasks.write_bytes(b"".join(reversed(lines)))
 
     with pytest.raises(OutputUnusable, match=r"is not what .* says was exported"):
-        night.export()
+        output.export()
 
 
-def test_a_ledger_that_can_not_be_read_is_refused(night):
+def test_a_ledger_that_can_not_be_read_is_refused(output):
     """Without the ledger everything would be exported a second time, so it is no new beginning."""
-    night.ledger.write_text("{")
+    output.ledger.write_text("{")
 
     with pytest.raises(OutputUnusable, match="nobody knows which tasks were exported"):
-        night.export()
+        output.export()
 
 
-def test_two_exports_at_once_are_refused(night):
+def test_two_exports_at_once_are_refused(output):
     """The second of two exports into one folder seals nothing."""
-    night.add(3)
-    first = write_shards(night.tasks, night.state, night.to)
+    output.add(3)
+    first = write_shards(output.tasks, output.state, output.to)
     next(first)
 
     with pytest.raises(OutputUnusable, match="Another export writes to"):
-        night.export()
+        output.export()
     assert list(first) == []
 
 
-def test_a_folder_that_can_not_be_made_is_named(night):
+def test_a_folder_that_can_not_be_made_is_named(output):
     """A file in the place of the folder is refused with one sentence."""
     with pytest.raises(OutputUnusable, match="can't be written: "):
-        list(write_shards(night.tasks, night.state, night.tasks))
+        list(write_shards(output.tasks, output.state, output.tasks))
 
 
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
-    nights=st.lists(
+    exports=st.lists(
         st.tuples(st.lists(st.integers(0, 60), max_size=6), st.integers(0, 9), st.booleans()),
         max_size=6,
     ),
     most_tasks=st.integers(1, 4),
 )
 def test_whatever_ends_an_export_each_task_is_in_one_part(
-    tmp_path_factory, monkeypatch, nights, most_tasks
+    tmp_path_factory, monkeypatch, exports, most_tasks
 ):
     """Crashes at any step and parts moved away: together the parts are the output, in order."""
-    night = Night(tmp_path_factory.mktemp("nights"))
+    output = GrowingOutput(tmp_path_factory.mktemp("exports"))
     bucket: dict[str, bytes] = {}
-    night.add(0)
+    output.add(0)
     with monkeypatch.context() as patch:
         patch.setattr(export, "MOST_TASKS", most_tasks)
-        for sizes, steps, moved in [*nights, ([], 99, True)]:
+        for sizes, steps, moved in [*exports, ([], 99, True)]:
             if sizes:
-                night.add(*sizes)
+                output.add(*sizes)
             with suppress(Crash), monkeypatch.context() as crash:
                 end_after(steps, crash)
-                night.export()
+                output.export()
             if moved:
-                upload(night.to, bucket)
+                upload(output.to, bucket)
 
-    assert b"".join(bucket[name] for name in sorted(bucket)) == night.tasks.read_bytes()
+    assert b"".join(bucket[name] for name in sorted(bucket)) == output.tasks.read_bytes()
     assert all(content.count(b"\n") <= most_tasks for content in bucket.values())
 
 
@@ -202,7 +202,7 @@ def end_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_command_seals_what_is_new(run, cloud):
-    """Every night one command, and each recording is in one part."""
+    """One command each time, and each recording is in one part."""
     service = cloud()
     service.add(one="first")
     run("run", "s3://audio/")

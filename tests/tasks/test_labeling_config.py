@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.model import Job, Recording, TaskKind
 from pipeline.tasks import labeling_config as labeling
-from pipeline.tasks.builder import TaskMaker
+from pipeline.tasks.builder import TaskBuilder
 from pipeline.tasks.labeling_config import labeling_config
 from tests.support.labeling import assert_accepted_by_label_studio
 from tests.support.transcripts import SHAPES, read
@@ -26,7 +26,7 @@ def controls(kind: TaskKind) -> dict[str, ET.Element]:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_shape_of_transcript_fits_the_one_configuration(kind, shape):
     """Speakers or none, channels or none, a language or none: one project takes all of them."""
-    line = TaskMaker(kind, "v").line("s3://b/a.mp3", JOB, read(shape))
+    line = TaskBuilder(kind, "v").line("s3://b/a.mp3", JOB, read(shape))
 
     assert_accepted_by_label_studio(json.loads(line), labeling_config(kind))
 

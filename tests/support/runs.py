@@ -33,7 +33,7 @@ SETTINGS = Settings(
     most_in_flight=1_000,
     start_rate=25.0,
 )
-NIGHT = replace(
+FINISHED = replace(
     changed(
         SUMMARY, listed=12, skipped={"not audio": 2}, started=9, written=8, silent=1, tasks=8,
         failed=2, max_in_flight=1_000, slots_found=4,
@@ -80,7 +80,7 @@ def sampled(state: RunState, samples: Sequence[Sample]) -> None:
 
 def end(state: RunState, **changes: Any) -> Summary:
     """End a run after an hour."""
-    summary = changed(NIGHT, **changes)
+    summary = changed(FINISHED, **changes)
     state.history.end_run(msgspec.json.encode(summary))
     ended = "UPDATE runs SET ended = begun + ? WHERE run = ?"
     by_hand(state.path, ended, summary.seconds, state.facts.run)
@@ -105,7 +105,7 @@ def an_hour(count: int = 61, slots: int = 4) -> list[Sample]:
     ]
 
 
-def a_night(path: Path) -> None:
+def a_run(path: Path) -> None:
     """A state file of one whole run, with a bit of everything."""
     heard = {f"calls/{n}.mp3": TranscriptStats(0.2 + n / 10, 60.0 * n, 10.0 + n) for n in range(7)}
     with run_begun(path) as state:
@@ -114,5 +114,5 @@ def a_night(path: Path) -> None:
                      "calls/new.mp3": ("refused by the service", "Something new.")})  # fmt: skip
         sampled(state, an_hour())
         failures = Failures({"not valid media": 1, "refused by the service": 1})
-        files = replace(NIGHT.files, failures="tasks.failures.jsonl")
+        files = replace(FINISHED.files, failures="tasks.failures.jsonl")
         end(state, failures=failures, files=files, exit_code=1)
