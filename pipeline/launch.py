@@ -196,7 +196,7 @@ async def services(
             _leave_the_account_alone()
             cloud = await enter(local_cloud(place))
             config, keys = _for_folder(config, cloud.url, cloud.region), ("local", "local")
-        session = await enter(connect(config.aws, connections, keys))
+        session = await enter(connect(config.aws, connections, keys, config.limits))
         s3 = await enter(open_s3(session, config.limits, waiting))
         source: Source = (
             FolderSource(place, cloud.bucket) if isinstance(place, Path) else S3Source(place, s3)

@@ -48,6 +48,7 @@ _CREDENTIALS = (
     boto.SSOError,
     boto.MetadataRetrievalError,
 )
+_NO_ANSWER = (boto.HTTPClientError, boto.ConnectionError, ResponseParserError, TimeoutError)
 _BY_CODE: dict[str, type[PipelineError]] = {
     "ThrottlingException": Throttled,
     "Throttling": Throttled,
@@ -128,15 +129,20 @@ def translated(operation: str) -> Iterator[None]:
         ) from error
     except boto.ParamValidationError as error:
         raise _refusal(operation, str(error)) from error
-    except (boto.HTTPClientError, boto.ConnectionError, ResponseParserError) as error:
-        # What the parser says has the whole answer in it, which may be anyone's page.
-        foreign = isinstance(error, ResponseParserError)
-        said = "the answer is not the service's; is there a proxy in between?" if foreign else error
-        raise Unavailable(f"{operation}: {said}", action=operation) from error
+    except _NO_ANSWER as error:
+        raise Unavailable(f"{operation}: {_why_none(error)}", action=operation) from error
     except _CREDENTIALS as error:
         raise NoAccess(f"No usable AWS credentials: {error}", CREDENTIALS_STEP) from error
     except (boto.BotoCoreError, ValueError) as error:
         raise BadSettings(f"{operation} can't be called: {error}", action=operation) from error
+
+
+def _why_none(error: Exception) -> str:
+    """Why a call has no answer that can be used."""
+    if isinstance(error, ResponseParserError):
+        # What the parser says has the whole answer in it, which may be anyone's page.
+        return "the answer is not the service's; is there a proxy in between?"
+    return "the answer took too long" if isinstance(error, TimeoutError) else str(error)
 
 
 def meaning(operation: str, code: str, message: str) -> PipelineError:

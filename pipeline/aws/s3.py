@@ -67,6 +67,8 @@ class S3:
         self.head_calls = RateLimitedCall("HeadObject", _RATE, waiting, session.renew)
         self.write_calls = RateLimitedCall("PutObject", _RATE, waiting, session.renew)
         self.delete_calls = RateLimitedCall("DeleteObject", _RATE, waiting, session.renew)
+        for each in self.operations:
+            each.retry_seconds = session.limits.retry_seconds
 
     @property
     def operations(self) -> tuple[RateLimitedCall, ...]:
@@ -245,5 +247,6 @@ class S3:
 @asynccontextmanager
 async def open_s3(session: Session, limits: Limits, waiting: WaitTimes) -> AsyncIterator[S3]:
     """Open as many connections as starting, collecting and listing may use at once."""
-    async with open_http(limits.workers + limits.collectors + limits.list_parallel) as http:
+    connections = limits.workers + limits.collectors + limits.list_parallel
+    async with open_http(connections, limits.answer_seconds) as http:
         yield S3(session, http, waiting, limits.list_parallel)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore import xform_name
@@ -54,9 +55,9 @@ class Service:
         """An operation as the service's API spells it (`GetRole`), at the rate it first got."""
         if name not in self._calls:
             renew = self._session.renew
-            self._calls[name] = RateLimitedCall(
-                name, rate or self._rate, self._waiting, renew, slots
-            )
+            made = RateLimitedCall(name, rate or self._rate, self._waiting, renew, slots)
+            made.retry_seconds = self._session.limits.retry_seconds
+            self._calls[name] = made
         return self._calls[name]
 
     async def call(self, operation: str, **request: Any) -> dict[str, Any]:
@@ -87,10 +88,16 @@ class Service:
         async def attempt() -> T:
             client = await self._session.client(self._name)
             with translated(iam_action(self._name, operation)):
-                answer = await getattr(client, xform_name(operation))(**request)
+                async with asyncio.timeout(self._seconds_for(request)):
+                    answer = await getattr(client, xform_name(operation))(**request)
             return parse(answer)
 
         return await self.operation(operation).call(attempt)
+
+    def _seconds_for(self, request: dict[str, Any]) -> float:
+        """How long an answer may take; a queue is asked to wait before it says that it is empty."""
+        waiting: float = request.get("WaitTimeSeconds", 0)
+        return self._session.limits.answer_seconds + waiting
 
 
 def iam_action(service: str, operation: str) -> str:

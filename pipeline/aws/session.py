@@ -15,6 +15,7 @@ from botocore import exceptions as boto
 
 from pipeline import __version__
 from pipeline.aws.error_codes import CREDENTIALS_STEP, translated
+from pipeline.config.schema import Limits
 from pipeline.errors import Expired
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _CONNECT_SECONDS = 10
 _RENEWAL_SECONDS = 60.0
 _READ_SECONDS = 60
+_NO_OTHER_LIMITS = Limits()
 
 
 class Session:
@@ -35,8 +37,15 @@ class Session:
     credentials: Any
     region: str
 
-    def __init__(self, settings: Aws, connections: int, keys: tuple[str, str] | None) -> None:
+    def __init__(
+        self,
+        settings: Aws,
+        connections: int,
+        keys: tuple[str, str] | None,
+        limits: Limits = _NO_OTHER_LIMITS,
+    ) -> None:
         self._settings = settings
+        self.limits = limits
         self._connections = connections
         self._keys = keys
         self._stack = AsyncExitStack()
@@ -119,7 +128,10 @@ class Session:
 
 @asynccontextmanager
 async def connect(
-    settings: Aws, connections: int, keys: tuple[str, str] | None = None
+    settings: Aws,
+    connections: int,
+    keys: tuple[str, str] | None = None,
+    limits: Limits = _NO_OTHER_LIMITS,
 ) -> AsyncIterator[Session]:
     """Open the clients of a run.
 
@@ -127,12 +139,13 @@ async def connect(
         settings: profile, region and endpoint; the AWS environment variables hold below them.
         connections: how many Transcribe calls may be under way at once.
         keys: access key and secret instead of the machine's credentials.
+        limits: how long one call may take, and for how long it is made again.
 
     Raises:
         BadSettings: no region, or no such profile.
         NoAccess: no credentials.
     """
-    session = Session(settings, connections, keys)
+    session = Session(settings, connections, keys, limits)
     try:
         await session.open()
         yield session

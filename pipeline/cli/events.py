@@ -95,7 +95,7 @@ def _change(
         from pipeline.events.setup import Eventing
         from pipeline.net.wait_times import WaitTimes
 
-        async with connect(config.aws, 1) as session:
+        async with connect(config.aws, 1, limits=config.limits) as session:
             eventing = Eventing(session, WaitTimes())
             wanted = await eventing.wanted(prefix)
             steps = plan(wanted, await eventing.find(wanted))

@@ -208,7 +208,7 @@ async def _with_account(config: Config, work: Callable[[Account], Awaitable[T]])
     from pipeline.iam.profiles import Profiles
     from pipeline.net.wait_times import WaitTimes
 
-    async with connect(config.aws, connections=1) as session:
+    async with connect(config.aws, connections=1, limits=config.limits) as session:
         return await work(Account(session, WaitTimes(), Profiles()))
 
 

@@ -53,7 +53,7 @@ def command(
     changes: list[Changes] = []
 
     async def work() -> None:
-        changes.append(await _pull(server, whole=everything, quiet=quiet))
+        changes.append(await _pull(chosen, whole=everything, quiet=quiet))
 
     if received := in_event_loop(interruptible(work)):
         say("interrupted, and nothing was changed; the same command begins again.")
@@ -67,15 +67,16 @@ def command(
         raise typer.Exit(1)
 
 
-async def _pull(chosen: LabelStudio, *, whole: bool, quiet: bool) -> Changes:
+async def _pull(config: Config, *, whole: bool, quiet: bool) -> Changes:
     from pipeline.label_studio.client import connected
     from pipeline.label_studio.pull import PullOptions, pull
     from pipeline.label_studio.token import address, read_token
     from pipeline.terminal import style_for
 
+    chosen = config.label_studio
     options = PullOptions(chosen.project, Path(chosen.ground_truth), whole, style_for(quiet=quiet))
     url, token = address(chosen, os.environ), read_token(chosen, os.environ)
-    async with connected(url, token) as client:
+    async with connected(url, token, config.limits) as client:
         return await pull(client, options)
 
 

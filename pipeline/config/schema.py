@@ -91,6 +91,13 @@ class Limits(msgspec.Struct, frozen=True):
     job_timeout_hours: Annotated[
         float, Meta(gt=0, le=2_160, description="Hours after which a job is given up.")
     ] = 24.0
+    answer_seconds: Annotated[
+        float, Meta(gt=0, le=3_600, description="Seconds that one answer may take, at most.")
+    ] = 300.0
+    retry_seconds: Annotated[
+        float,
+        Meta(gt=0, le=86_400, description="Seconds for which a failing call is made again."),
+    ] = 600.0
 
 
 class Budget(msgspec.Struct, frozen=True):

@@ -40,7 +40,9 @@ async def examine(
     """Every line, each shown as soon as it and those before it are there."""
     lines = []
     async with AsyncExitStack() as stack:
-        http = await stack.enter_async_context(open_http(_CONNECTIONS))
+        http = await stack.enter_async_context(
+            open_http(_CONNECTIONS, config.limits.answer_seconds)
+        )
         amazon, of_amazon = await _of_amazon(stack, config, place, http)
         of_reviewing = await _of_reviewing(stack, config, amazon, http)
         checks = [*of_amazon, *_of_this_machine(config, place), *of_reviewing]
@@ -61,7 +63,8 @@ async def _of_amazon(
         why = "A folder is transcribed on this machine, without any account."
         return None, [Check("AWS", constant(skipped(why)))]
     try:
-        session = await stack.enter_async_context(connect(config.aws, _CONNECTIONS))
+        connecting = connect(config.aws, _CONNECTIONS, limits=config.limits)
+        session = await stack.enter_async_context(connecting)
     except CannotRun as error:
         name = "credentials" if isinstance(error, NoAccess) else "settings"
         without = skipped("Nothing there can be asked without.")
@@ -106,7 +109,7 @@ async def _of_reviewing(
         at, token = address(known, os.environ), read_token(known, os.environ)
     except CannotRun as error:
         return [Check("Label Studio", constant(finding_of(error)))]
-    client = await stack.enter_async_context(connected(at, token))
+    client = await stack.enter_async_context(connected(at, token, config.limits))
     bucket = amazon.bucket if amazon else ""
     playing = amazon.playing if amazon else constant(None)
     return LabelStudioChecks(config, client, bucket).checks(http, playing)

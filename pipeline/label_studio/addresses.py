@@ -51,6 +51,6 @@ async def task_addresses(config: Config, project: str, job_names: Sequence[str])
     server, _, number = project.rpartition("/projects/")
     if server != url or not number.isdecimal() or not job_names:
         return {}
-    async with connected(url, token) as client:
+    async with connected(url, token, config.limits) as client:
         rows = await client.retried(client.find_tasks, int(number), job_names)
     return {row.data.job_id: f"{project}/data?task={row.id}" for row in rows}

@@ -16,6 +16,7 @@ import aiohttp
 import msgspec
 from yarl import URL
 
+from pipeline.config.schema import Limits
 from pipeline.errors import BadSettings, Expired, NoAccess, Unavailable
 from pipeline.label_studio.errors import ACCESS_STEP, Credential, api_error, no_label_studio
 from pipeline.label_studio.filters import changed_filter, job_id_filter
@@ -37,6 +38,7 @@ Query = dict[str, str] | list[tuple[str, str]]
 # twice as long as before (1.23).
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=900)
 _RATE = 50.0
+_NO_OTHER_LIMITS = Limits()
 _ACCESS_SECONDS = 240.0
 """Access tokens made from a personal one live for 300 seconds (1.23)."""
 
@@ -71,7 +73,9 @@ class _Call(NamedTuple):
 class Client:
     """One Label Studio, in the name of one user; `url` has no slash at its end."""
 
-    def __init__(self, url: str, token: str, http: aiohttp.ClientSession) -> None:
+    def __init__(
+        self, url: str, token: str, http: aiohttp.ClientSession, limits: Limits = _NO_OTHER_LIMITS
+    ) -> None:
         self.url = url
         self._token = token
         self._personal = is_personal(token)
@@ -79,7 +83,9 @@ class Client:
         self._access = ""
         self._access_made = 0.0
         self._refreshing = asyncio.Lock()
+        self._answer_seconds = limits.answer_seconds
         self._operation = RateLimitedCall("Label Studio", _RATE, WaitTimes(), self._renew)
+        self._operation.retry_seconds = limits.retry_seconds
 
     async def retried(
         self, attempt: Callable[[*Arguments], Awaitable[T]], *arguments: *Arguments
@@ -206,7 +212,8 @@ class Client:
                 allow_redirects=False,
                 proxy=proxy_for(url),
             ) as answer:
-                content = await answer.read()
+                async with asyncio.timeout(self._answer_seconds):  # it is worked out already
+                    content = await answer.read()
         except aiohttp.InvalidURL as error:
             raise BadSettings(f"{self.url} is no address of a server") from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
@@ -252,7 +259,9 @@ def _tasks_query(project: int, fields: str, conditions: str) -> Query:
 
 
 @asynccontextmanager
-async def connected(url: str, token: str) -> AsyncIterator[Client]:
+async def connected(
+    url: str, token: str, limits: Limits = _NO_OTHER_LIMITS
+) -> AsyncIterator[Client]:
     """A client of the Label Studio at `url`, such as `address` gives it."""
     async with aiohttp.ClientSession(timeout=_TIMEOUT) as http:
-        yield Client(url, token, http)
+        yield Client(url, token, http, limits)

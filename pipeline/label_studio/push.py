@@ -95,7 +95,7 @@ class Push:
             CannotRun: what it says; the same command goes on.
         """
         with opened_ledger(self._config.output_path) as ledger:
-            async with connected(self._url, self._token) as client:
+            async with connected(self._url, self._token, self._config.limits) as client:
                 project = await self._found(client)
                 place = self._place(ledger, project)
                 survey = await asyncio.to_thread(self._survey, place)

@@ -20,15 +20,28 @@ if TYPE_CHECKING:
 LARGEST_ANSWER = 512 * 2**20
 """Bytes; a transcript of an hour is 2 MB, so this is a bound against a hostile answer."""
 
-_TIMEOUT = aiohttp.ClientTimeout(total=300, sock_connect=10, sock_read=60)
+ANSWER_SECONDS = 300.0
+"""How long one answer may take, where the settings say nothing else."""
+
+_CONNECT_SECONDS, _READ_SECONDS = 10, 60
 
 
 @asynccontextmanager
-async def open_http(connections: int) -> AsyncIterator[aiohttp.ClientSession]:
-    """Open the HTTP connections; `connections` bounds how many are used at once."""
+async def open_http(
+    connections: int, answer_seconds: float = ANSWER_SECONDS
+) -> AsyncIterator[aiohttp.ClientSession]:
+    """Open the HTTP connections.
+
+    Args:
+        connections: how many are used at once.
+        answer_seconds: how long one answer may take, from the first byte asked to the last given.
+    """
     connector = aiohttp.TCPConnector(limit=connections)
+    timeout = aiohttp.ClientTimeout(
+        total=answer_seconds, sock_connect=_CONNECT_SECONDS, sock_read=_READ_SECONDS
+    )
     async with aiohttp.ClientSession(
-        connector=connector, timeout=_TIMEOUT, auto_decompress=True
+        connector=connector, timeout=timeout, auto_decompress=True
     ) as http:
         yield http
 

@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 _TRIES = 8
 _FIRST_TRIES = 5  # an endpoint that never answered is more likely wrong than ill
-_SECONDS = 600.0
+_SECONDS = 600.0  # the default of retry_seconds
 _NEVER = float("-inf")
 _RETRYING = tenacity.AsyncRetrying(  # full jitter, so that 250 callers do not come back together
     wait=tenacity.wait_random_exponential(multiplier=0.5, max=30.0)
@@ -42,6 +42,7 @@ class RateLimitedCall:
     when the call was signed (seconds, monotonic). With `slots` each call holds a slot, which the
     job keeps when the call was accepted. A slot is taken when the call's turn has come, one call at
     a time: after a refusal the calls that wait have no slot of the same wrong belief.
+    `retry_seconds` is how long after its first failure a call is made again.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class RateLimitedCall:
         self._slots = slots
         self.calls = 0
         self.refused = 0
+        self.retry_seconds = _SECONDS
         self._answered_at = _NEVER
         self._rate = RateLimiter(rate)
         self._waiting = waiting
@@ -65,22 +67,23 @@ class RateLimitedCall:
     async def call(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Make the call when its turn has come, again after a throttle or a fault.
 
-        It is given up 10 minutes after its first failure, or after 8 calls without a usable answer
-        (5 when there never was one; a throttled call does not count).
+        It is given up `retry_seconds` after its first failure, or after 8 calls without a usable
+        answer (5 when there never was one; a throttled call does not count).
 
         Raises:
             Deferred: given up, while other calls of this operation were answered.
             ServiceUnreachable: given up, and so was every other one.
         """
         begun = asyncio.get_running_loop().time()
-        patience = _Patience(begun, _FIRST_TRIES if self._answered_at == _NEVER else _TRIES)
+        tries = _FIRST_TRIES if self._answered_at == _NEVER else _TRIES
+        patience = _Patience(begun, tries, self.retry_seconds)
         while True:
             try:
                 return await self._once(attempt, patience)
             except (Throttled, Unavailable) as error:
                 if patience.ends_with(error, asyncio.get_running_loop().time()):
                     raise self._given_up(error, patience) from error
-            await asyncio.sleep(patience.pause())
+            await asyncio.sleep(patience.pause(asyncio.get_running_loop().time()))
 
     def _given_up(self, error: PipelineError, patience: _Patience) -> PipelineError:
         facts = {"action": error.action, "message": error.message}
@@ -145,11 +148,12 @@ class _Patience:
     """When one call is given up, and how long it pauses before that.
 
     A throttled call is no failure, and waiting for a slot takes none of the time. Moments are of
-    the loop's clock.
+    the loop's clock; `seconds` are from the first failure on.
     """
 
-    def __init__(self, begun: float, failures: int) -> None:
+    def __init__(self, begun: float, failures: int, seconds: float) -> None:
         self.begun = begun
+        self._seconds = seconds
         self.held_back = 0.0
         self._failed_at: float | None = None
         self._left = failures
@@ -165,10 +169,14 @@ class _Patience:
         if self._failed_at is None:  # a call may have waited long for its turn before that
             self._failed_at, self.held_back = now, 0.0
         self._left -= not isinstance(error, Throttled)
-        return self._left <= 0 or now - self._failed_at - self.held_back > _SECONDS
+        return self._left <= 0 or self._time_left(now) <= 0
 
-    def pause(self) -> float:
-        """Seconds until the next try, which this one is counted before."""
+    def pause(self, now: float) -> float:
+        """Seconds until the next try, which this one is counted before; the last is in time."""
         seconds: float = _RETRYING.wait(self._state)
         self._state.prepare_for_next_attempt()
-        return seconds
+        return min(seconds, self._time_left(now))
+
+    def _time_left(self, now: float) -> float:
+        failed_at = now if self._failed_at is None else self._failed_at
+        return self._seconds - (now - failed_at - self.held_back)

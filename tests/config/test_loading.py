@@ -49,6 +49,8 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "list_parallel": st.integers(1, 100),
     "max_poll_seconds": st.floats(0.001, 3_600),
     "job_timeout_hours": st.floats(0.001, 2_160),
+    "answer_seconds": st.floats(0.001, 3_600),
+    "retry_seconds": st.floats(0.001, 86_400),
     "limit": st.integers(1, 10**9),
     "until": st.sampled_from(["06:00", "6:00Z", "23:59+02:00", "00:00 Europe/Berlin"]),
     "max_hours": st.floats(0.001, 1_000),

@@ -123,6 +123,23 @@ def test_a_long_wait_for_the_turn_is_no_failure():
     assert in_owned_time(calling()) == "yes"
 
 
+def test_the_last_try_is_at_the_end_of_the_time():
+    """A call is made again for as long as the settings say, and not a pause longer."""
+    service = Service(Throttled("Rate exceeded"))
+
+    async def calling() -> None:
+        operation = RateLimitedCall("Get", 1_000, WaitTimes())
+        operation.retry_seconds = 20.0
+        await operation.call(service)
+
+    with pytest.raises(ServiceUnreachable):
+        in_owned_time(calling())
+
+    assert service.called_at[0] == 0
+    assert service.called_at[-1] == pytest.approx(20, abs=0.5)
+    assert len(service.called_at) > 4
+
+
 def test_throttles_are_given_up_after_a_time(monkeypatch):
     """Time bounds what the number of tries does not: a call that is throttled for too long."""
     monkeypatch.setattr(retry, "_SECONDS", 0.0)  # tenacity measures it by a clock of its own
