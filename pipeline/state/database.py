@@ -197,6 +197,19 @@ def connect(path: Path, *, read_only: bool = False, may_create: bool = False) ->
     return Database(path, db)
 
 
+def bring_up_to_date(path: Path) -> None:
+    """Bring a file of an earlier format up to date, alone; another one is left as it is.
+
+    Raises:
+        StateUnusable: it is not a state file, or a run holds it while it would be changed.
+    """
+    try:
+        connect(path, read_only=True).close()
+    except StateOutdated:
+        with hold(path):
+            connect(path).close()
+
+
 def _check_ours(db: sqlite3.Connection, path: Path, *, may_write: bool, may_create: bool) -> None:
     application = db.execute("PRAGMA application_id").fetchone()[0]
     version = db.execute("PRAGMA user_version").fetchone()[0]

@@ -148,3 +148,21 @@ def test_cleaning_makes_no_state_file(tmp_path):
         pass
 
     assert [(each.name, each.stat().st_size) for each in tmp_path.iterdir()] == [("x", 0)]
+
+
+def test_a_file_is_brought_up_to_date_for_who_only_reads_it(path):
+    """Once, and alone: a second time it is left as it is, and beside a run it is refused."""
+    old = dump(path)
+    with database.hold(path), pytest.raises(StateUnusable, match="Another run"):
+        database.bring_up_to_date(path)
+    refused = dump(path)
+
+    database.bring_up_to_date(path)
+    new = dump(path)
+    with database.hold(path):
+        database.bring_up_to_date(path)
+
+    assert refused == old
+    assert dump(path) == new
+    with read_state(path) as state:
+        assert state.facts.output_lines == 3
