@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pipeline.state.reader import StateReader
     from pipeline.state.run_state import RunState
     from pipeline.terminal import Style
+    from pipeline.vocabulary.service import Vocabularies
 
 T = TypeVar("T")
 
@@ -203,6 +204,17 @@ async def services(
         )
         settle_memory()
         yield config, source, session, s3
+
+
+@asynccontextmanager
+async def vocabularies(config: Config, place: S3Uri) -> AsyncIterator[Vocabularies]:
+    """The custom vocabularies of the account; their tables lie in the bucket of `place`."""
+    from pipeline.net.wait_times import WaitTimes
+    from pipeline.vocabulary.service import Vocabularies
+
+    waiting = WaitTimes()
+    async with services(config, place, waiting) as (_, _, session, s3):
+        yield Vocabularies(session, s3, waiting)
 
 
 def settle_memory() -> None:

@@ -12,16 +12,15 @@ from pipeline.cli.flags import AWS, GROUND_TRUTH, with_settings
 from pipeline.cli.options import examples, report
 from pipeline.cli.place import parse_source
 from pipeline.errors import BadSettings
-from pipeline.launch import RunOptions, complete, in_event_loop, services
+from pipeline.launch import RunOptions, complete, in_event_loop, vocabularies
 from pipeline.naming import S3Uri
 from pipeline.terminal import confirm
 from pipeline.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from pipeline.config.schema import Config
     from pipeline.ground_truth.record import GroundTruth
+    from pipeline.quality.bootstrap import PairedComparison
     from pipeline.vocabulary.service import Version
 
 NAME = "compare"
@@ -60,95 +59,67 @@ def command(
     """
     place = parse_source(source, chosen)
     if not isinstance(place, S3Uri):
-        raise BadSettings(f"SOURCE {source!r}: vocabularies go with a bucket, s3://bucket/prefix.")
+        raise BadSettings(
+            f"SOURCE {source!r} is a folder, and vocabularies go with a bucket",
+            "Write SOURCE as s3://bucket/prefix.",
+        )
     if not chosen.transcribe.vocabulary:
-        raise BadSettings("Name the vocabulary to try with --vocabulary.")
-    from pipeline.quality.comparison import sampled, trial_settings
+        raise BadSettings("No vocabulary is named", "Name the vocabulary to try with --vocabulary.")
+    from pipeline.quality.comparison import compared, sampled, trial_settings
 
     reviews = sampled(chosen, place, sample)
-    chosen = trial_settings(chosen, _version(chosen, place), to)
-    heard = _texts(chosen)
-    missing = [each for each in reviews if each.audio not in heard]
-    if missing:
-        from pipeline.monitoring.snapshot import SETTLED
-        from pipeline.terminal import style_for
-
-        _agree(missing, chosen, yes=yes)
-        options = RunOptions(chosen, place, style_for(quiet=False), _manifest(chosen, missing))
-        summary = complete(options)
-        if report(summary, quiet=True, json=False) not in SETTLED:
-            raise typer.Exit(summary.exit_code)
-    _print(reviews, chosen, json=json)
+    chosen = trial_settings(chosen, in_event_loop(_version(chosen, place)), to)
+    heard = _heard(chosen)
+    if missing := [each for each in reviews if each.audio not in heard]:
+        _transcribe(missing, chosen, place, yes=yes)
+        heard = _heard(chosen)
+    _print(compared(reviews, heard, chosen.transcribe.language), chosen, json=json)
 
 
-def _version(config: Config, place: S3Uri) -> Version:
+async def _version(config: Config, place: S3Uri) -> Version:
     """The vocabulary as it is at the service now."""
-    from pipeline.net.wait_times import WaitTimes
-    from pipeline.vocabulary.service import Vocabularies
-
-    async def ask() -> Version:
-        waiting = WaitTimes()
-        async with services(config, place, waiting) as (_, _, session, s3):
-            wanted = config.transcribe
-            return await Vocabularies(session, s3, waiting).version(
-                wanted.vocabulary, wanted.language
-            )
-
-    return in_event_loop(ask())
+    async with vocabularies(config, place) as service:
+        return await service.version(config.transcribe.vocabulary, config.transcribe.language)
 
 
-def _texts(config: Config) -> dict[str, str]:
+def _heard(config: Config) -> dict[str, str]:
     """What has been heard so far, by audio: the committed lines of the trial's tasks."""
-    from pipeline.label_studio.annotations import unreviewed
+    from pipeline.label_studio.annotations import predicted_texts
+    from pipeline.state.database import bring_up_to_date
     from pipeline.tasks.export import committed_lines
 
     if not config.output_path.exists():
         return {}
-    lines = committed_lines(config.output_path, config.state_path)
-    tasks = (unreviewed(orjson.loads(line)) for line in lines)
-    return {task.audio: task.text for task in tasks}
+    bring_up_to_date(config.state_path)
+    return predicted_texts(committed_lines(config.output_path, config.state_path))
 
 
-def _manifest(config: Config, reviews: Iterable[GroundTruth]) -> Path:
-    """The recordings of the trial as a manifest, beside its tasks."""
-    from pipeline.files import replacing
-
-    path = config.output_path.with_name("sample.jsonl")
-    with replacing(path) as file:
-        file.writelines(orjson.dumps({"uri": each.audio}) + b"\n" for each in reviews)
-    return path
-
-
-def _agree(reviews: list[GroundTruth], config: Config, *, yes: bool) -> None:
-    """Say what the jobs will cost, and ask.
+def _transcribe(missing: list[GroundTruth], config: Config, place: S3Uri, *, yes: bool) -> None:
+    """Say what it costs, ask, and have the recordings transcribed.
 
     Raises:
         BadSettings: there is nobody to ask.
+        Exit: the run could not go on, or was stopped.
     """
-    from pipeline.config.pricing import billed_seconds, cost, items_of
+    from pipeline.monitoring.snapshot import SETTLED
+    from pipeline.quality.comparison import cost_of, write_manifest
+    from pipeline.terminal import style_for
 
-    known = [billed_seconds(each.duration) for each in reviews if each.duration is not None]
-    billed = dict.fromkeys(items_of(config.transcribe), float(sum(known)))
-    unknown = len(reviews) - len(known)
-    prices = config.prices
-    typer.echo(
-        f"{len(reviews):,} recordings are to be transcribed again: {sum(known) / 60:,.1f} billed "
-        f"minutes, about {prices.currency} {cost(billed, prices):,.2f} at the prices of "
-        f"{prices.prices_date}"
-        + (f", and {unknown:,} whose length is not known." if unknown else "."),
-        err=True,
-    )
+    typer.echo(cost_of(missing, config), err=True)
     confirm("Start the jobs?", "Nothing was started: agree to the cost with --yes.", yes=yes)
+    manifest = config.output_path.with_name("sample.jsonl")
+    write_manifest(manifest, missing)
+    summary = complete(RunOptions(config, place, style_for(quiet=False), manifest))
+    if report(summary, quiet=True, json=False) not in SETTLED:
+        raise typer.Exit(summary.exit_code)
 
 
-def _print(reviews: Iterable[GroundTruth], config: Config, *, json: bool) -> None:
-    from pipeline.quality.bootstrap import as_facts, as_text, judge
-    from pipeline.quality.comparison import compared
+def _print(comparison: PairedComparison, config: Config, *, json: bool) -> None:
+    from pipeline.quality.bootstrap import as_facts, as_text
     from pipeline.quality.normalise import has_words
 
-    trial = judge(list(compared(reviews, _texts(config), config.transcribe.language)))
     if json:
-        typer.echo(orjson.dumps(as_facts(trial)))
+        typer.echo(orjson.dumps(as_facts(comparison)))
     else:
         unit = "words" if has_words(config.transcribe.language) else "characters"
-        typer.echo("\n".join(map(printable, as_text(trial, unit).split("\n"))))
+        typer.echo("\n".join(map(printable, as_text(comparison, unit).split("\n"))))

@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import orjson
 
 from pipeline.ground_truth.record import AUTO, LONGEST, REVIEWED, GroundTruth, Segment
 from pipeline.tasks.labeling_config import LANGUAGE, SPEAKER, TEXT, TRANSCRIPTION
@@ -68,6 +69,12 @@ def unreviewed(task: Mapping[str, Any]) -> GroundTruth:
         segments=_segments(content, {}),
         **_about(task, content, prediction),
     )
+
+
+def predicted_texts(lines: Iterable[bytes]) -> dict[str, str]:
+    """What is predicted in tasks of ours, by audio; a line is one task as JSON."""
+    tasks = (unreviewed(orjson.loads(line)) for line in lines)
+    return {task.audio: task.text for task in tasks}
 
 
 def _review(

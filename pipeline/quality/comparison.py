@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import orjson
 
+from pipeline.config.pricing import billed_seconds, cost, items_of
 from pipeline.errors import BadSettings
+from pipeline.files import replacing
 from pipeline.ground_truth.record import read_ground_truth
-from pipeline.quality.bootstrap import Recording
+from pipeline.quality.bootstrap import PairedComparison, Recording, judge
 from pipeline.quality.error_rate import compare
 from pipeline.quality.missed_phrases import reviews
 from pipeline.vocabulary.service import Version, one_language
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pipeline.config.schema import Config
     from pipeline.config.transcription import Transcribe
@@ -38,7 +40,7 @@ def sampled(config: Config, place: S3Uri, size: int) -> list[GroundTruth]:
         if audio.startswith(str(place)) and review.text.strip()
     ]
     if not found:
-        raise BadSettings(f"{path} holds no review in {language} of a recording below {place}.")
+        raise BadSettings(f"{path} holds no review in {language} of a recording below {place}")
     by_chance = sorted(found, key=lambda each: blake2b(each.audio.encode()).digest())
     return by_chance[:size] if size else by_chance
 
@@ -52,7 +54,7 @@ def trial_settings(config: Config, version: Version, to: Path) -> Config:
     rules = (replace(r, transcribe=_tried(r.transcribe, config.transcribe)) for r in config.rules)
     return replace(
         config,
-        aws=replace(config.aws, events=""),  # that queue tells of the nights' jobs
+        aws=replace(config.aws, events=""),  # that queue tells of the jobs of ordinary runs
         input=type(config.input)(),
         output=replace(config.output, output=str(output), state=""),
         transcribe=replace(config.transcribe, job_prefix=prefix),
@@ -72,12 +74,38 @@ def _tried(rule: Transcribe, wanted: Transcribe) -> Transcribe:
     )
 
 
+def write_manifest(path: Path, reviews: Iterable[GroundTruth]) -> None:
+    """Write which recordings are to be heard again.
+
+    Raises:
+        OutputUnusable: it can't be written.
+    """
+    with replacing(path) as file:
+        file.writelines(orjson.dumps({"uri": each.audio}) + b"\n" for each in reviews)
+
+
+def cost_of(reviews: Sequence[GroundTruth], config: Config) -> str:
+    """What it costs to hear the recordings again, as a sentence."""
+    known = [billed_seconds(each.duration) for each in reviews if each.duration is not None]
+    billed = dict.fromkeys(items_of(config.transcribe), float(sum(known)))
+    unknown = len(reviews) - len(known)
+    prices = config.prices
+    return (
+        f"{len(reviews):,} recordings are to be transcribed again: {sum(known) / 60:,.1f} billed "
+        f"minutes, about {prices.currency} {cost(billed, prices):,.2f} at the prices of "
+        f"{prices.prices_date}"
+        + (f", and {unknown:,} whose length is not known." if unknown else ".")
+    )
+
+
 def compared(
     reviews: Iterable[GroundTruth], texts: Mapping[str, str], language: str
-) -> Iterator[Recording]:
-    """Each recording that was heard again, before and after."""
+) -> PairedComparison:
+    """Each recording that was heard again, before and after, and what they add up to."""
+    found = []
     for each in reviews:
         if each.audio in texts:
             before = compare(each.text, each.predicted or "", language)
             after = compare(each.text, texts[each.audio], language)
-            yield Recording(each.audio, before.units, after.units)
+            found.append(Recording(each.audio, before.units, after.units))
+    return judge(found)

@@ -17,10 +17,13 @@ from pipeline.errors import (
     VocabularyMissing,
     VocabularyTaken,
 )
-from pipeline.vocabulary.table import as_table, parse_table
+from pipeline.naming import as_folder, parse_s3_uri
+from pipeline.vocabulary.table import as_table, complaints, parse_table
+from pipeline.vocabulary.table_file import read_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from pipeline.aws.s3 import S3
     from pipeline.aws.session import Session
@@ -86,7 +89,7 @@ class Vocabularies:
         Args:
             wanted: the vocabulary.
             minutes: how long the service may take to work on it.
-            tell: is told what is waited for.
+            tell: is told what is waited for, once each time.
 
         Raises:
             BadSettings: the service does not take it, in its own words, or somebody changed it.
@@ -116,8 +119,7 @@ class Vocabularies:
                 "`transcribe-pipeline vocabulary apply` makes one.",
             ) from missing
         if found.state is not VocabularyState.READY:
-            why = found.failure or "Wait until it is READY."
-            raise BadSettings(f"The vocabulary {name} is {found.state}", why, message=found.failure)
+            raise _unusable(name, found)
         if found.language != language:
             raise BadSettings(f"The vocabulary {name} is of {found.language}, not of {language}")
         return Version(name, found.changed)
@@ -165,7 +167,8 @@ class Vocabularies:
                 return None
             if found.state is not VocabularyState.PENDING:
                 return found
-            tell(f"Waiting for the service to work on {name} (PENDING).")
+            if pause == _FIRST_LOOK:
+                tell(f"Waiting for the service to work on {name} (PENDING).")
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_BETWEEN)
 
@@ -196,6 +199,42 @@ def _described(answer: dict[str, Any]) -> Description:
     )
 
 
+def _unusable(name: str, found: Description) -> BadSettings:
+    """What is wrong with a vocabulary that is not READY, and what helps."""
+    problem = f"The vocabulary {name} is {found.state}"
+    if found.state is VocabularyState.PENDING:
+        return BadSettings(problem, "Wait until it is READY.")
+    return BadSettings(
+        f"{problem}: {found.failure}" if found.failure else problem,
+        "Mend its table, and apply it with `transcribe-pipeline vocabulary apply`.",
+        message=found.failure,
+    )
+
+
+def wanted_vocabulary(config: Config, table: Path, upload: str) -> Wanted:
+    """The vocabulary of a table's file, whose copy for the service lies below `upload`.
+
+    Raises:
+        BadSettings: no name, place or single language; or the table, with every complaint.
+    """
+    name, language = config.transcribe.vocabulary, one_language(config)
+    if not name:
+        raise BadSettings(
+            "The vocabulary has no name", "Name it with --name, or as vocabulary in [transcribe]."
+        )
+    place = parse_s3_uri(upload)
+    if place is None:
+        raise BadSettings(
+            "The service reads the table from a bucket, and none is named",
+            "Name s3://bucket/prefix/ with --upload.",
+        )
+    rows = read_table(table)
+    if found := complaints(rows, language):
+        raise BadSettings("\n".join(f"{table}: {each}" for each in found))
+    folder = as_folder(place)
+    return Wanted(name, language, rows, folder._replace(key=f"{folder.key}{name}.txt"))
+
+
 def one_language(config: Config) -> str:
     """The language of a vocabulary.
 
@@ -204,5 +243,5 @@ def one_language(config: Config) -> str:
     """
     language = config.transcribe.language
     if config.transcribe.identifies:
-        raise BadSettings("A vocabulary is of one language: name it with --language.")
+        raise BadSettings("A vocabulary is of one language", "Name it with --language.")
     return language

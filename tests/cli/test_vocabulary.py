@@ -11,6 +11,7 @@ import boto3
 import pytest
 
 from tests.conftest import COMMAND, ROOT, end, endpoint
+from tests.support.state_files import by_hand
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -166,7 +167,8 @@ def test_apply_takes_over_a_vocabulary_that_failed_and_shows_why_it_failed(run, 
     mended = client.get_vocabulary(VocabularyName="calls")
 
     assert failed.code == 2
-    assert "The vocabulary calls is FAILED. The vocabulary that you" in failed.err
+    assert "The vocabulary calls is FAILED: The vocabulary that you" in failed.err
+    assert "`transcribe-pipeline vocabulary apply`" in failed.err
     assert applied.err.splitlines()[-1].endswith("updated.")
     assert mended["VocabularyState"] == "READY"
 
@@ -211,8 +213,8 @@ def test_apply_refuses_a_table_before_anything_is_sent(run, cloud, row, said):
     ("arguments", "said"),
     [
         (("none.txt", "--name", "x", "--upload", "s3://audio/"), "none.txt can't be read"),
-        (("vocabulary.txt", "--upload", "s3://audio/"), "Name the vocabulary with --name"),
-        (("vocabulary.txt", "--name", "x"), "name s3://bucket/prefix/ with --upload"),
+        (("vocabulary.txt", "--upload", "s3://audio/"), "no name. Name it with --name"),
+        (("vocabulary.txt", "--name", "x"), "Name s3://bucket/prefix/ with --upload"),
         (("vocabulary.txt", "--name", "x y", "--upload", "s3://audio/"), "use 1 to 200 of"),
         (("vocabulary.txt", "--name", "x", "--upload", "s3://none/"), "s3://none"),
     ],
@@ -352,6 +354,22 @@ def test_compare_again_starts_nothing_until_the_vocabulary_changes(run, cloud):
     assert started == 3
     assert calls(service, "StartTranscriptionJob") == 6
     assert json.loads(first.out)["after"]["errors"] < json.loads(other.out)["after"]["errors"]
+
+
+def test_compare_goes_on_with_a_state_file_of_the_version_before(run, cloud):
+    """It is brought up to date as `run` does it, and nothing is transcribed once more."""
+    service = trial(run, cloud)
+    first = run(*COMPARE, "--sample", "3", "--yes", "--json")
+    [state] = run.folder.glob("compare/*/tasks.jsonl.state")
+    size = state.with_suffix("").stat().st_size
+    shutil.copy(ROOT / "tests" / "state" / "fixtures" / "version-1.state", state)
+    by_hand(state, "UPDATE meta SET value = ? WHERE name = 'output size'", size)
+
+    again = run(*COMPARE, "--sample", "3", "--json")
+
+    assert again.code == 0, again.err
+    assert again.out == first.out
+    assert calls(service, "StartTranscriptionJob") == 3
 
 
 def test_compare_starts_nothing_unless_somebody_agrees(run, cloud):
