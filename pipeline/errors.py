@@ -12,6 +12,7 @@
     │   ├── OutputUnusable        can't be written, changed by someone, disk full
     │   ├── SystematicFailure     the first recordings all fail for the same reason
     │   ├── TasksRefused          Label Studio refuses the tasks, or the project is not for them
+    │   ├── AnswerTooLarge        an answer that has no end, or none of ours
     │   └── ServiceUnreachable    no answer for too long; the next run goes on
     ├── BudgetSpent               --until or --max-hours: stop, exit 3
     ├── RecordingFailed           one recording ends here, the others go on
@@ -113,6 +114,10 @@ class StateOutdated(StateUnusable):
 
 class OutputUnusable(CannotRun):
     """The output can't be written or is not the file this state wrote."""
+
+
+class AnswerTooLarge(CannotRun):
+    """An answer is larger than any that a service gives: it is another one's, or has no end."""
 
 
 class ServiceUnreachable(CannotRun):

@@ -7,7 +7,7 @@ string of such a URL is ever part of a message.
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
@@ -24,17 +24,19 @@ from pipeline.aws.s3_responses import (
     parse_listing,
 )
 from pipeline.errors import (
+    AnswerTooLarge,
     Denied,
     RecordingFailed,
     Unavailable,
 )
 from pipeline.failures import BROKEN_TRANSCRIPT
 from pipeline.naming import S3Uri
+from pipeline.net.bounds import LARGEST_ANSWER, MIB
 from pipeline.net.http import open_http, request
 from pipeline.net.retry import RateLimitedCall
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     import aiohttp
 
@@ -159,10 +161,12 @@ class S3:
 
         Raises:
             Denied: it may not be read; without s3:ListBucket S3 says so of one that is not there.
+            RecordingFailed: it is larger than any transcript.
         """
 
         async def attempt() -> bytes | None:
-            return await self._requests.get("s3:GetObject", place)
+            with _transcript():
+                return await self._requests.get("s3:GetObject", place)
 
         return await self.read_calls.call(attempt)
 
@@ -217,7 +221,7 @@ class S3:
         """What the service's presigned URL holds, or None when the URL has expired.
 
         Raises:
-            RecordingFailed: the URL leads elsewhere than to the service.
+            RecordingFailed: the URL leads elsewhere than to the service, or to no transcript.
         """
         if not self._requests.is_of_the_service(URL(url, encoded=True)):
             raise RecordingFailed(
@@ -225,7 +229,8 @@ class S3:
             )
 
         async def attempt() -> bytes | None:
-            status, body, _ = await request(self._http, url)
+            with _transcript():
+                status, body, _ = await request(self._http, url)
             if status == HTTPStatus.OK:
                 return body
             if status in (400, 401, 403, 404):
@@ -242,6 +247,16 @@ class S3:
     async def url(self, method: str, place: S3Uri) -> str:
         """A presigned URL of a call, encoded, good for 15 minutes; it is never shown."""
         return await self._requests.url(method, place)
+
+
+@contextmanager
+def _transcript() -> Iterator[None]:
+    """What is no transcript for its size alone is the fault of one recording."""
+    try:
+        yield
+    except AnswerTooLarge:
+        size = f"It is larger than {LARGEST_ANSWER // MIB} MiB."
+        raise RecordingFailed(BROKEN_TRANSCRIPT, size) from None
 
 
 @asynccontextmanager

@@ -22,6 +22,8 @@ from pipeline.label_studio.errors import ACCESS_STEP, Credential, api_error, no_
 from pipeline.label_studio.filters import changed_filter, job_id_filter
 from pipeline.label_studio.schema import Changed, Imported, Page, Project, Storage, TaskRow
 from pipeline.label_studio.token import is_personal
+from pipeline.net.body import body_of
+from pipeline.net.bounds import LABEL_STUDIO_SECONDS
 from pipeline.net.http import proxy_for
 from pipeline.net.retry import RateLimitedCall
 from pipeline.net.wait_times import WaitTimes
@@ -34,9 +36,7 @@ Arguments = TypeVarTuple("Arguments")
 
 Query = dict[str, str] | list[tuple[str, str]]
 
-# An import can take minutes: where another writer has locked SQLite the server sleeps, each time
-# twice as long as before (1.23).
-_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=900)
+_TIMEOUT = aiohttp.ClientTimeout(total=LABEL_STUDIO_SECONDS, sock_connect=10, sock_read=900)
 _RATE = 50.0
 _NO_OTHER_LIMITS = Limits()
 _ACCESS_SECONDS = 240.0
@@ -213,7 +213,7 @@ class Client:
                 proxy=proxy_for(url),
             ) as answer:
                 async with asyncio.timeout(self._answer_seconds):  # it is worked out already
-                    content = await answer.read()
+                    content = await body_of(answer)
         except aiohttp.InvalidURL as error:
             raise BadSettings(f"{self.url} is no address of a server") from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:

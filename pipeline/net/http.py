@@ -11,14 +11,11 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 from yarl import URL
 
-from pipeline.errors import RecordingFailed, Unavailable
-from pipeline.failures import BROKEN_TRANSCRIPT
+from pipeline.errors import Unavailable
+from pipeline.net.body import body_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-LARGEST_ANSWER = 512 * 2**20
-"""Bytes; a transcript of an hour is 2 MB, so this is a bound against a hostile answer."""
 
 ANSWER_SECONDS = 300.0
 """How long one answer may take, where the settings say nothing else."""
@@ -60,7 +57,7 @@ async def request(
 
     Raises:
         Unavailable: no answer, or one that was cut short.
-        RecordingFailed: the answer is larger than any transcript.
+        AnswerTooLarge: it is larger than any answer of a service.
     """
     encoded = URL(url, encoded=True)
     try:
@@ -73,26 +70,13 @@ async def request(
             auto_decompress=not headers,
             proxy=proxy_for(encoded),
         ) as answer:
-            return answer.status, await _bounded(answer), answer.headers
+            return answer.status, await body_of(answer), answer.headers
     except (aiohttp.ClientError, TimeoutError) as error:
         # The error's own text may hold the URL with its signature.
         number = getattr(getattr(error, "os_error", error), "errno", None)
         reason = os.strerror(number) if number else type(error).__name__
         where = f"{encoded.host}:{encoded.port}"
         raise Unavailable(f"No answer from {where}: {reason}.") from None
-
-
-async def _bounded(answer: aiohttp.ClientResponse) -> bytes:
-    chunks = []
-    size = 0
-    async for chunk in answer.content.iter_any():
-        size += len(chunk)
-        if size > LARGEST_ANSWER:
-            raise RecordingFailed(
-                BROKEN_TRANSCRIPT, f"It is larger than {LARGEST_ANSWER // 2**20} MiB."
-            )
-        chunks.append(chunk)
-    return b"".join(chunks)
 
 
 def proxy_for(url: URL) -> str | None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.config.schema import LabelStudio
 from pipeline.errors import (
+    AnswerTooLarge,
     BadSettings,
     Denied,
     Expired,
@@ -19,8 +20,10 @@ from pipeline.errors import (
     Throttled,
     Unavailable,
 )
+from pipeline.label_studio.client import connected
 from pipeline.label_studio.errors import Credential, api_error
 from pipeline.label_studio.token import address, is_personal, read_token
+from tests.support.endless import endless
 
 URL = "https://labels.example.com"
 IMPORT = "POST /api/projects/3/import"
@@ -156,3 +159,10 @@ def test_kinds_of_tokens_are_told_apart():
     """A personal access token is a JWT, a legacy one is forty hex digits."""
     assert is_personal("eyJhbGciOi.eyJ0b2tlbl90.ElbRf_LkIO3U")
     assert not is_personal("0123456789abcdef0123456789abcdef01234567")
+
+
+async def test_answer_without_end_is_no_label_studio():
+    """However much a server sends, a bounded part is read, and the error says which server."""
+    async with endless() as url, connected(url, "0123456789abcdef") as client:
+        with pytest.raises(AnswerTooLarge, match=r"127\.0\.0\.1"):
+            await client.retried(client.project, 1)

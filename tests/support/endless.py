@@ -1,0 +1,35 @@
+"""A server whose answers have no end."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+CHUNK = b" " * 2**20
+BOMB = gzip.compress(bytes(2**20)) * 16
+"""Sixteen megabytes of zeros in a few kilobytes, and as many more with each copy of it."""
+
+
+@asynccontextmanager
+async def endless(chunk: bytes = CHUNK, encoding: str = "identity") -> AsyncIterator[str]:
+    """Answers every request with `chunk` again and again; yields the URL of the server."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nConnection: close\r\n\r\n"
+        writer.write(head.encode())
+        with suppress(ConnectionError):
+            while True:
+                writer.write(chunk)
+                await writer.drain()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
