@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline import launch
+from pipeline import event_loop, launch
 from pipeline.cli import main
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _facts_written(path: Path, facts: dict[str, float]) -> Iterator[None]:
 def watch(path: Path) -> None:
     """Run the command whose arguments are in `sys.argv`, and write the facts where told."""
     facts: dict[str, float] = {}
-    original = launch.interruptible
+    original = event_loop.interruptible
 
     async def watched(work: Callable[[], Coroutine[None, None, None]]) -> int:
         heart = Heartbeat()

@@ -1,24 +1,23 @@
-"""What a command needs to start a run: the services, the order, and the run to its end.
+"""What a command needs to start its work: the services, and a run or a `clean` to its end.
 
 Heavy libraries are imported where they are used, so that a command that needs none is quick.
 """
 
 from __future__ import annotations
 
-import asyncio
-import gc
 import os
-import signal
+import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from pipeline import __version__
 from pipeline.config.schema import Monitoring
 from pipeline.errors import BudgetSpent, CannotRun
+from pipeline.event_loop import in_event_loop, interruptible, settle_memory
 from pipeline.logs import event
 from pipeline.naming import S3Uri, job_name_prefix
 from pipeline.terminal import CANNOT_RUN, say
@@ -29,17 +28,17 @@ if TYPE_CHECKING:
     from pipeline.aws.s3 import S3
     from pipeline.aws.session import Session
     from pipeline.config.schema import Config
+    from pipeline.jobs.cleanup_text import Ended
     from pipeline.monitoring.summary import Summary
     from pipeline.net.wait_times import WaitTimes
     from pipeline.recordings.source import Source
     from pipeline.run import Run
     from pipeline.stages.job_tracker import JobTracker
+    from pipeline.state.cleanup import Cleaning, Cleanup
     from pipeline.state.reader import StateReader
     from pipeline.state.run_state import RunState
     from pipeline.terminal import Style
     from pipeline.vocabulary.service import Vocabularies
-
-T = TypeVar("T")
 
 
 class RunOptions(NamedTuple):
@@ -154,14 +153,9 @@ async def _summary_of(run: Run, work: Callable[[], Coroutine[None, None, None]])
     """Complete the run, or end it as it must end; the facts of it either way."""
     from pipeline.monitoring.summary import OVER_BUDGET, summarise
 
-    try:
-        received = await interruptible(work)
-    except CannotRun as error:
-        return summarise(run, CANNOT_RUN, str(error))
-    except BudgetSpent as over:
-        return summarise(run, OVER_BUDGET, str(over))
-    if received:
-        return summarise(run, 128 + received, "interrupted")
+    code, stopped = await ended(work)
+    if code:
+        return summarise(run, code, stopped)
     if run.tracker.pending.spent and (
         run.tracker.state.recordings.pending() or not run.tracker.counters.listing_done
     ):
@@ -169,12 +163,38 @@ async def _summary_of(run: Run, work: Callable[[], Coroutine[None, None, None]])
     return summarise(run, 0)
 
 
-def in_event_loop(work: Coroutine[None, None, T]) -> T:
-    """Do the work in an event loop of its own, the quick one."""
-    import uvloop
+async def clean(
+    config: Config, state: Cleanup, what: Cleaning, show: Callable[[int], None]
+) -> Ended:
+    """Delete the jobs that are due, until it is done or must end; `show` gets the count so far."""
+    from pipeline.jobs.cleanup import Cleaner
+    from pipeline.jobs.cleanup_text import Ended
+    from pipeline.jobs.client import Transcriber
+    from pipeline.net.concurrency import JobSlots
+    from pipeline.net.wait_times import WaitTimes
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(work)
+    waiting, begun = WaitTimes(), time.monotonic()
+    async with services(config, S3Uri(state.bucket, ""), waiting) as (_, _, session, s3):
+        transcriber = Transcriber(session, config.limits, waiting, JobSlots(1, waiting))
+        cleaner = Cleaner(state, transcriber, s3, what, show)
+        code, stopped = await ended(partial(cleaner.clean, config.budget))
+    code = code or int(cleaner.cleaned.deferred > 0)
+    operations = (*transcriber.operations, *s3.operations)
+    calls = {each.name: each.calls for each in operations if each.calls}
+    return Ended(cleaner.cleaned, calls, time.monotonic() - begun, stopped, code)
+
+
+async def ended(work: Callable[[], Coroutine[None, None, None]]) -> tuple[int, str]:
+    """Do the work to its end, or to where it must end; the exit code, and what stopped it."""
+    from pipeline.monitoring.summary import OVER_BUDGET
+
+    try:
+        received = await interruptible(work)
+    except CannotRun as error:
+        return CANNOT_RUN, str(error)
+    except BudgetSpent as over:
+        return OVER_BUDGET, str(over)
+    return (128 + received, "interrupted") if received else (0, "")
 
 
 @asynccontextmanager
@@ -217,16 +237,6 @@ async def vocabularies(config: Config, place: S3Uri) -> AsyncIterator[Vocabulari
         yield Vocabularies(session, s3, waiting)
 
 
-def settle_memory() -> None:
-    """Spare the garbage collector what was loaded so far: it lives as long as the command.
-
-    Otherwise each full collection walks botocore's models, 80 ms in which nothing else happens.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 50, 100)
-
-
 def _leave_the_account_alone() -> None:
     """A folder needs no account: no profile or proxy of this machine gets in its way."""
     for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
@@ -244,32 +254,3 @@ def _for_folder(config: Config, url: str, region: str) -> Config:
         aws=replace(config.aws, endpoint_url=url, region=region, profile=""),
         tasks=replace(config.tasks, model_version=model),
     )
-
-
-_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-async def interruptible(work: Callable[[], Coroutine[None, None, None]]) -> int:
-    """Do the work; the first SIGINT, SIGTERM or SIGHUP cancels it and is returned, else 0.
-
-    A second signal has its ordinary effect, and one that was ignored before (nohup) still is.
-    """
-    loop = asyncio.get_running_loop()
-    task = loop.create_task(work())
-    received: list[int] = []
-    heeded = [number for number in _STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
-
-    def stop(number: int) -> None:
-        received.append(number)
-        for each in heeded:
-            loop.remove_signal_handler(each)
-        task.cancel()
-
-    for number in heeded:
-        loop.add_signal_handler(number, stop, number)
-    try:
-        await task
-    except asyncio.CancelledError:
-        if not received:
-            raise
-    return received[0] if received else 0

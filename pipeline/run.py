@@ -15,12 +15,11 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack, closing
-from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pipeline.config.deadline import seconds_left
-from pipeline.errors import BudgetSpent, first_of
+from pipeline.config.deadline import stop_in_time
+from pipeline.errors import first_of
 from pipeline.jobs.client import Transcriber
 from pipeline.jobs.rules import JobRules
 from pipeline.naming import job_name_prefix, parse_s3_uri
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 
     from pipeline.aws.s3 import S3
     from pipeline.aws.session import Session
-    from pipeline.config.schema import Budget, Config
+    from pipeline.config.schema import Config
     from pipeline.events.listener import Listener
     from pipeline.events.queue import EventQueue
     from pipeline.model import Job, Line
@@ -150,7 +149,7 @@ class Run:
                 *([go(listener.listen())] if listener else []),
                 *(go(collectors.work(ended, lines)) for _ in range(config.limits.collectors)),
                 go(write(output, lines, tracker)),
-                go(_stop_in_time(config.budget)),
+                go(stop_in_time(config.budget)),
             ]
             await asyncio.gather(*pool)  # they end when every recording is settled
             for stage in others:
@@ -172,16 +171,3 @@ class Run:
         )
         await listener.begin()
         return listener
-
-
-async def _stop_in_time(budget: Budget) -> None:
-    """End the run when the time it was given is over.
-
-    Raises:
-        BudgetSpent: it is.
-    """
-    seconds = seconds_left(budget.until, budget.max_hours, datetime.now().astimezone())
-    if seconds is None:
-        return
-    await asyncio.sleep(seconds)
-    raise BudgetSpent(f"until {budget.until}" if budget.until else f"{budget.max_hours:g} hours")

@@ -14,7 +14,7 @@ import typer
 
 from pipeline.cli.flags import AWS, EVENTS, FILES, JOBS, LABEL_STUDIO, SELECTION, with_settings
 from pipeline.cli.options import examples
-from pipeline.launch import in_event_loop
+from pipeline.event_loop import in_event_loop
 from pipeline.terminal import CANNOT_RUN
 from pipeline.text import printable
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -12,22 +10,14 @@ import typer
 
 from pipeline.cli.flags import AWS, FILES, with_settings
 from pipeline.cli.options import examples
-from pipeline.errors import BadSettings, CannotRun
-from pipeline.jobs.cleanup_text import Ended, as_facts, as_lines, consequences
-from pipeline.launch import in_event_loop, interruptible, services
-from pipeline.naming import S3Uri
+from pipeline.errors import BadSettings
+from pipeline.event_loop import in_event_loop
+from pipeline.jobs.cleanup_text import Ended, as_facts, as_lines, consequences, names_of_due
+from pipeline.launch import clean
 from pipeline.terminal import CANNOT_RUN, confirm, say
-from pipeline.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractContextManager
-
     from pipeline.config.schema import Config
-    from pipeline.jobs.cleanup import Cleaner
-    from pipeline.state.cleanup import Cleaning, Cleanup
-
-    Progress = AbstractContextManager[Callable[[int], None]]
 
 NAME = "clean"
 EXAMPLES = examples(
@@ -89,7 +79,7 @@ def command(
     with open_for_cleaning(chosen.state_path) as opened:
         count = opened.count_due(what)
         if dry_run:
-            _print_names(opened, what)
+            typer.echo("".join(f"{line}\n" for line in names_of_due(opened, what)), nl=False)
         if not quiet or not (yes or dry_run):
             rate = chosen.limits.delete_rate
             said = consequences(opened, what, count, older_than, rate)
@@ -98,8 +88,8 @@ def command(
             return
         if count:
             confirm("Delete them?", "Nothing was deleted: agree with --yes.", yes=yes)
-        progress = counted(style_for(quiet=quiet), count, "cleaned")
-        ended = in_event_loop(_with_services(chosen, opened, what, progress))
+        with counted(style_for(quiet=quiet), count, "cleaned") as show:
+            ended = in_event_loop(clean(chosen, opened, what, show))
     raise typer.Exit(_report(ended, quiet=quiet, json=json))
 
 
@@ -109,57 +99,7 @@ def _age(text: str) -> int:
     try:
         return parse_age(text)
     except ValueError as error:
-        raise BadSettings(f"--older-than: {error}; write it as 12h, 30d or 8w.") from error
-
-
-def _print_names(state: Cleanup, what: Cleaning) -> None:
-    """The jobs that would be deleted, and whose they are; what the service knows is not asked."""
-    for page in state.due(what):
-        for due in page:
-            of = f"s3://{state.bucket}/{due.key}" if due.key else "earlier content or settings"
-            for attempt in range(1, (due.attempt or 1) + 1):
-                typer.echo(f"{state.name_of(due.identity, attempt)}  {printable(of)}")
-
-
-async def _with_services(
-    config: Config, state: Cleanup, what: Cleaning, progress: Progress
-) -> Ended:
-    from pipeline.jobs.cleanup import Cleaner
-    from pipeline.jobs.client import Transcriber
-    from pipeline.net.concurrency import JobSlots
-    from pipeline.net.wait_times import WaitTimes
-
-    waiting, begun = WaitTimes(), time.monotonic()
-    async with services(config, S3Uri(state.bucket, ""), waiting) as (_, _, session, s3):
-        transcriber = Transcriber(session, config.limits, waiting, JobSlots(1, waiting))
-        with progress as told:
-            cleaner = Cleaner(state, transcriber, s3, what, told)
-            stopped, code = await _clean(cleaner, config)
-    operations = (*transcriber.operations, *s3.operations)
-    calls = {each.name: each.calls for each in operations if each.calls}
-    seconds = time.monotonic() - begun
-    return Ended(cleaner.cleaned, calls, seconds, stopped, code)
-
-
-async def _clean(cleaner: Cleaner, config: Config) -> tuple[str, int]:
-    """Clean until it is done or must end; why it ended early, and the exit code."""
-    from pipeline.config.deadline import seconds_left
-    from pipeline.monitoring.summary import OVER_BUDGET
-
-    budget = config.budget
-    left = seconds_left(budget.until, budget.max_hours, datetime.now().astimezone())
-    try:
-        async with asyncio.timeout(left):
-            received = await interruptible(cleaner.clean)
-    except TimeoutError:
-        return (
-            f"until {budget.until}" if budget.until else f"{budget.max_hours:g} hours"
-        ), OVER_BUDGET
-    except CannotRun as error:
-        return str(error), CANNOT_RUN
-    if received:
-        return "interrupted", 128 + received
-    return "", int(cleaner.cleaned.deferred > 0)
+        raise BadSettings(f"--older-than: {error}", "Write it as 12h, 30d or 8w.") from error
 
 
 def _report(ended: Ended, *, quiet: bool, json: bool) -> int:

@@ -9,7 +9,7 @@ import typer
 from pipeline.cli.flags import AWS, with_settings
 from pipeline.cli.options import examples
 from pipeline.errors import BadSettings
-from pipeline.launch import in_event_loop
+from pipeline.event_loop import in_event_loop
 from pipeline.terminal import confirm
 from pipeline.text import printable
 

@@ -14,7 +14,8 @@ from pipeline.cli.place import parse_source
 from pipeline.config.schema import (
     Config,  # the flags are made from the annotations
 )
-from pipeline.launch import in_event_loop, interruptible, services
+from pipeline.event_loop import in_event_loop, interruptible
+from pipeline.launch import services
 
 if TYPE_CHECKING:
     from pipeline.config.schema import Config

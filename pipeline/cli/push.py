@@ -11,7 +11,7 @@ import typer
 from pipeline.cli.flags import FILES, GROUND_TRUTH, Given, with_settings
 from pipeline.cli.options import examples
 from pipeline.errors import BadSettings, CannotRun
-from pipeline.launch import in_event_loop, interruptible
+from pipeline.event_loop import in_event_loop, interruptible
 from pipeline.terminal import say
 from pipeline.text import printable
 

@@ -13,7 +13,7 @@ import typer
 
 from pipeline.cli.options import examples
 from pipeline.errors import BadSettings, NoSuchSource
-from pipeline.launch import in_event_loop
+from pipeline.event_loop import in_event_loop
 
 if TYPE_CHECKING:
     from pipeline.local import CloudOptions, Faults

@@ -10,7 +10,8 @@ import typer
 
 from pipeline.cli.flags import AWS, GROUND_TRUTH, with_settings
 from pipeline.cli.options import examples
-from pipeline.launch import in_event_loop, interruptible, vocabularies
+from pipeline.event_loop import in_event_loop, interruptible
+from pipeline.launch import vocabularies
 
 if TYPE_CHECKING:
     from pipeline.config.schema import Config

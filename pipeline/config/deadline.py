@@ -1,10 +1,17 @@
-"""When a run has done enough for today: how many, how long, until when. Pure but for the clock."""
+"""When a command has done enough for today: how long, and until when."""
 
 from __future__ import annotations
 
+import asyncio
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
+
+from pipeline.errors import BudgetSpent
+
+if TYPE_CHECKING:
+    from pipeline.config.schema import Budget
 
 _UNTIL = re.compile(r"([0-9]{1,2}):([0-9]{2}) ?(.*)")
 _OFFSET = re.compile(r"Z|[+-][0-9]{2}:?[0-5][0-9]")
@@ -51,3 +58,16 @@ def seconds_left(until_text: str, max_hours: float, now: datetime) -> float | No
     if until_text:
         bounds.append((until(until_text, now) - now).total_seconds())
     return min(bounds) if bounds else None
+
+
+async def stop_in_time(budget: Budget) -> None:
+    """Wait until the time that a command was given is over; where nothing bounds it, do not wait.
+
+    Raises:
+        BudgetSpent: it is over.
+    """
+    seconds = seconds_left(budget.until, budget.max_hours, datetime.now().astimezone())
+    if seconds is None:
+        return
+    await asyncio.sleep(seconds)
+    raise BudgetSpent(f"until {budget.until}" if budget.until else f"{budget.max_hours:g} hours")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from pipeline.config.deadline import stop_in_time
 from pipeline.errors import Deferred, JobMissing, first_of
 from pipeline.model import JobStatus
 from pipeline.naming import places_of_results
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pipeline.aws.s3 import S3
+    from pipeline.config.schema import Budget
     from pipeline.jobs.client import JobRecord, Transcriber
     from pipeline.naming import S3Uri
     from pipeline.state.cleanup import Cleaning, Cleanup, Due
@@ -89,18 +91,21 @@ class Cleaner:
         self._seen = 0
         self.cleaned = Cleaned()
 
-    async def clean(self) -> None:
+    async def clean(self, budget: Budget) -> None:
         """Delete until nothing is due any more.
 
         Raises:
             CannotRun: the service can't be reached, or does not allow it; what was done is noted.
+            BudgetSpent: so it is after `--until` or `--max-hours`.
         """
         queue: asyncio.Queue[Due | None] = asyncio.Queue(_AT_ONCE)
         try:
             async with asyncio.TaskGroup() as group:
+                deadline = group.create_task(stop_in_time(budget))
                 group.create_task(self._feed(queue))
-                for _ in range(_AT_ONCE):
-                    group.create_task(self._work(queue))
+                workers = [group.create_task(self._work(queue)) for _ in range(_AT_ONCE)]
+                await asyncio.gather(*workers)
+                deadline.cancel()
         except BaseExceptionGroup as failed:
             raise first_of(failed) from failed
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from pipeline.text import duration
+from pipeline.text import duration, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,6 +51,15 @@ def consequences(
             "should the state file be lost, the next run transcribes and pays for these "
             "recordings again. Keep a copy of it. The tasks stay."
         )
+
+
+def names_of_due(state: Cleanup, what: Cleaning) -> Iterator[str]:
+    """The jobs that would be deleted, and whose they are; what the service knows is not asked."""
+    for page in state.due(what):
+        for due in page:
+            of = f"s3://{state.bucket}/{due.key}" if due.key else "earlier content or settings"
+            for attempt in range(1, (due.attempt or 1) + 1):
+                yield f"{state.name_of(due.identity, attempt)}  {printable(of)}"
 
 
 def as_facts(ended: Ended) -> dict[str, object]:

@@ -171,7 +171,7 @@ def test_an_age_that_is_none_is_refused_in_a_sentence(run, cloud):
 
     assert outcome.code == 2
     assert outcome.err == (
-        "transcribe-pipeline: --older-than: 'a month' is no age; write it as 12h, 30d or 8w.\n"
+        "transcribe-pipeline: --older-than: 'a month' is no age. Write it as 12h, 30d or 8w.\n"
     )
     assert calls(service, DELETE) == 0
 

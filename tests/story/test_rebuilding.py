@@ -203,4 +203,4 @@ def test_other_job_names_are_refused(run, cloud):
     outcome = rebuilt(run)
 
     assert outcome.code == 2
-    assert "put job_prefix back" in outcome.err
+    assert "Put job_prefix back" in outcome.err
