@@ -13,6 +13,7 @@ NO_SPEECH = "no speech to identify the language by"
 BROKEN_TRANSCRIPT = "broken transcript"
 OTHER_MEDIA = "job name taken by other media"
 OTHER_PLACE = "transcript in another place"
+UNREADABLE = "transcript not readable"
 FAULT = "fault at the service"
 LOST = "job or transcript lost"
 NEVER_ENDED = "job never ended"
@@ -25,6 +26,9 @@ SAMPLE_RATE = "sample rate"
 TOO_MANY_CHANNELS = "too many channels"
 NOT_VALID = "not valid media"
 
+KEPT_JOBS = frozenset({UNREADABLE, NEVER_ENDED})
+"""After these the job may have a transcript yet: another job would be paid for twice."""
+
 _CLASSES = (
     ("the s3 uri that you provided can't be accessed", MEDIA_NOT_ACCESSIBLE),
     ("your audio file must have a speech segment", NO_SPEECH),
@@ -36,6 +40,7 @@ _CLASSES = (
     ("file size", TOO_LARGE),
     ("unsupported media format", UNSUPPORTED),
     ("the media format provided does not match", FORMAT_MISMATCH),
+    ("the media format that you specified doesn't match", FORMAT_MISMATCH),
     ("invalid sample rate", SAMPLE_RATE),
     ("the sample rate provided does not match", SAMPLE_RATE),
     ("invalid number of channels", TOO_MANY_CHANNELS),
@@ -51,7 +56,9 @@ _ADVICE = {
     OTHER_MEDIA: "Put it back with `transcribe-pipeline retry`: its next job has another name.",
     OTHER_PLACE: "Delete this state file and run with the --results of that job, or use `retry`.",
     LOST: "Put it back with `transcribe-pipeline retry`; that pays for it again.",
-    NEVER_ENDED: "Look at the job in the console; raise job_timeout_hours or use `retry`.",
+    UNREADABLE: "Allow s3:GetObject on it, and kms:Decrypt with its key; `retry` then reads it "
+    "again, without a new job.",
+    NEVER_ENDED: "`retry` looks at the job again; `retry --new-job` starts another.",
     TOO_LONG: "Split the recording; the service takes four hours.",
     TOO_SHORT: "The service takes recordings of half a second and more.",
     TOO_LARGE: "Split or re-encode the recording; the service takes 2 GB.",

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from pipeline.state.reader import StateReader
 
 _QUEUE = 64
+_LOOK_AT_REFUSALS_SECONDS = 0.2
 
 
 class Run:
@@ -150,6 +151,7 @@ class Run:
                 *(go(collectors.work(ended, lines)) for _ in range(config.limits.collectors)),
                 go(write(output, lines, tracker)),
                 go(stop_in_time(config.budget)),
+                go(_settle_refusals(tracker, starters, collectors)),
             ]
             await asyncio.gather(*pool)  # they end when every recording is settled
             for stage in others:
@@ -171,3 +173,17 @@ class Run:
         )
         await listener.begin()
         return listener
+
+
+async def _settle_refusals(tracker: JobTracker, starters: Starters, collectors: Collectors) -> None:
+    """Decide on what was refused when nothing else is left that could tell whose fault it is.
+
+    Raises:
+        CannotRun: it is the account's; no recording fails for it.
+    """
+    while True:
+        await asyncio.sleep(_LOOK_AT_REFUSALS_SECONDS)
+        starts, results = starters.refusals, collectors.refusals
+        if (starts.held or results.held) and tracker.pending.only_open(starts.held + results.held):
+            results.stop()
+            starts.settle()

@@ -7,7 +7,7 @@ answers of the service and newer service models disagree about the status.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from botocore import exceptions as boto
 from botocore.parsers import ResponseParserError
@@ -104,6 +104,44 @@ _NO_ACCESS = {
     "RequestExpired": "this machine's clock is wrong",
     "RequestTimeTooSkewed": "this machine's clock is wrong",
 }
+
+
+class _RefusedForAll(NamedTuple):
+    """A refusal of every start, known by words that are all in its message, in lower case."""
+
+    words: tuple[str, ...]
+    kind: type[PipelineError]
+    problem: str
+    advice: str
+
+
+# The wordings are recorded answers of the service.
+_REFUSED_FOR_ALL = (
+    _RefusedForAll(
+        ("the specified s3 bucket can't be accessed",),
+        Denied,
+        "The service can't write the transcripts",
+        "Allow s3:PutObject below the prefix of --results.",
+    ),
+    _RefusedForAll(
+        ("opted out",),
+        BadSettings,
+        "The service keeps no transcripts for this account",
+        "Add --results s3://BUCKET/PREFIX/ with a bucket of yours.",
+    ),
+    _RefusedForAll(
+        ("bucket", "region"),
+        BadSettings,
+        "A bucket is not where the service runs",
+        "The recordings' bucket and that of --results must be in one region, which --region names.",
+    ),
+    _RefusedForAll(
+        ("vocabulary",),
+        BadSettings,
+        "The service does not take the vocabulary",
+        '`transcribe-pipeline vocabulary apply` makes one; vocabulary = "" does without.',
+    ),
+)
 ALLOW_STEP = "Allow it and run again."
 CREDENTIALS_STEP = (
     "Check AWS_PROFILE or --profile, and `aws sts get-caller-identity`; then run the same "
@@ -211,16 +249,8 @@ def _refusal(operation: str, message: str) -> PipelineError:
     facts = {"action": operation, "message": message}
     if not operation.endswith(_START):
         return BadSettings(f"{operation} is refused: {message}", **facts)
-    if message.startswith("The specified S3 bucket can't be accessed"):
-        return Denied(
-            f"The service can't write the transcripts: {message}",
-            "Allow s3:PutObject below the prefix of --results.",
-            **facts,
-        )
-    if "vocabulary" in message.lower():
-        return BadSettings(
-            f"The service does not take the vocabulary: {message}",
-            '`transcribe-pipeline vocabulary apply` makes one; vocabulary = "" does without.',
-            **facts,
-        )
+    lower = message.lower()
+    for each in _REFUSED_FOR_ALL:
+        if all(part in lower for part in each.words):
+            return each.kind(f"{each.problem}: {message}", each.advice, **facts)
     return RecordingFailed(classify(message), message)

@@ -22,6 +22,7 @@ from pipeline.aws.s3_responses import (
     parse_folders,
     parse_head,
     parse_listing,
+    url_denied,
 )
 from pipeline.errors import (
     AnswerTooLarge,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_REFUSED = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _RATE = 3500.0  # S3 takes 5,500 reads a second per prefix
 
 
@@ -150,9 +152,7 @@ class S3:
                 return parse_head(place.key, headers)
             if status == HTTPStatus.NOT_FOUND:
                 return None
-            raise self._requests.refusal(
-                "s3:GetObject", place.bucket, body or head_error(status), headers
-            )
+            raise self._requests.refusal("s3:GetObject", place, body or head_error(status), headers)
 
         return await if_there(self, place, self.head_calls.call(attempt))
 
@@ -198,7 +198,7 @@ class S3:
             put = self._requests.ask("PUT", place, content=content)
             status, body, headers = await put
             if status != HTTPStatus.OK:
-                raise self._requests.refusal("s3:PutObject", place.bucket, body, headers)
+                raise self._requests.refusal("s3:PutObject", place, body, headers)
 
         await self.write_calls.call(attempt)
 
@@ -213,14 +213,15 @@ class S3:
         async def attempt() -> None:
             status, body, headers = await self._requests.ask("DELETE", place)
             if status != HTTPStatus.NO_CONTENT:
-                raise self._requests.refusal("s3:DeleteObject", place.bucket, body, headers)
+                raise self._requests.refusal("s3:DeleteObject", place, body, headers)
 
         await self.delete_calls.call(attempt)
 
     async def fetch(self, url: str) -> bytes | None:
-        """What the service's presigned URL holds, or None when the URL has expired.
+        """What the service's presigned URL holds, or None where there is nothing.
 
         Raises:
+            Denied: it may not be read, or the URL has expired.
             RecordingFailed: the URL leads elsewhere than to the service, or to no transcript.
         """
         if not self._requests.is_of_the_service(URL(url, encoded=True)):
@@ -233,8 +234,10 @@ class S3:
                 status, body, _ = await request(self._http, url)
             if status == HTTPStatus.OK:
                 return body
-            if status in (400, 401, 403, 404):
+            if status == HTTPStatus.NOT_FOUND:
                 return None
+            if status in _REFUSED:
+                raise url_denied(body)
             raise Unavailable(f"The transcript's URL answered with HTTP status {status}.")
 
         return await self.read_calls.call(attempt)

@@ -82,11 +82,17 @@ async def if_there(lister: Lister, place: S3Uri, call: Awaitable[T | None]) -> T
     try:
         return await call
     except Denied:
-        with suppress(Denied):
-            entries, _ = await lister.list_page(place, {"max-keys": "1"})
-            if not entries or entries[0].key != place.key:  # of what begins with it, it comes first
-                return None
-        raise
+        if await may_exist(lister, place):
+            raise
+        return None
+
+
+async def may_exist(lister: Lister, place: S3Uri) -> bool:
+    """Whether there is an object, by a listing; True too where that may not be known."""
+    with suppress(Denied):
+        entries, _ = await lister.list_page(place, {"max-keys": "1"})
+        return bool(entries) and entries[0].key == place.key  # of what begins with it, the first
+    return True
 
 
 async def list_objects(

@@ -40,7 +40,7 @@ class SignedRequests:
             return body
         if status == HTTPStatus.NOT_FOUND:
             return None
-        raise self.refusal(action, place.bucket, body, headers)
+        raise self.refusal(action, place, body, headers)
 
     async def get_part(
         self, place: S3Uri, span: tuple[int, int], etag: str
@@ -53,11 +53,7 @@ class SignedRequests:
         if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:  # it is empty
             return b"", 0, etag
         if status not in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
-            if message := of_the_object(body):
-                raise Denied(
-                    f"{place} can't be read: {message}", action="s3:GetObject", message=message
-                )
-            raise self.refusal("s3:GetObject", place.bucket, body, answered)
+            raise self.refusal("s3:GetObject", place, body, answered)
         size = int(answered.get("Content-Range", "").rpartition("/")[2] or len(body))
         if status == HTTPStatus.OK:  # who knows no ranges gives the whole
             body = body[span[0] : span[1] + 1]
@@ -82,9 +78,11 @@ class SignedRequests:
         with translated("signing for S3"):
             return await self._presigner.url(method, place, query or {})
 
-    def refusal(self, action: str, name: str, body: bytes, headers: Any) -> PipelineError:
-        """What S3's refusal of a call on a bucket means, by its body and headers."""
-        bucket = f"s3://{name}"
+    def refusal(self, action: str, place: S3Uri, body: bytes, headers: Any) -> PipelineError:
+        """What S3's refusal of a call on a place means, by its body and headers."""
+        if said := of_the_object(body):
+            return Denied(f"{place} can't be read: {said}", action=action, message=said)
+        bucket = f"s3://{place.bucket}"
         code, message, region = error_details(body)
         region = headers.get("x-amz-bucket-region") or region
         if region and region != self._session.region:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 from xml.etree import ElementTree as ET
 
-from pipeline.errors import NoSuchSource, Unavailable
+from pipeline.errors import Denied, NoSuchSource, Unavailable
 from pipeline.model import SourceObject
 
 if TYPE_CHECKING:
@@ -122,6 +122,19 @@ def of_the_object(body: bytes) -> str:
     """
     code, message, _ = error_details(body)
     return f"{code}: {message}" if code == "InvalidObjectState" or code.startswith("KMS.") else ""
+
+
+def url_denied(body: bytes) -> Denied:
+    """What the refusal of the service's own presigned URL means, by its body."""
+    code, words, _ = error_details(body)
+    said = f"{code}: {words}" if code else "the answer names no reason"
+    return Denied(
+        f"The service's URL of a transcript may not be read ({said})",
+        "A VPC endpoint's policy must allow s3:GetObject on the service's own buckets, "
+        "arn:aws:s3:::aws-transcribe-*; with --results the transcripts are in your bucket.",
+        action="s3:GetObject",
+        message=f"{code}: {words}" if code else "",
+    )
 
 
 def no_bucket(name: str) -> NoSuchSource:

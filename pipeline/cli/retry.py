@@ -31,11 +31,15 @@ def command(
         list[str] | None,
         typer.Option(metavar="CLASS", help="Only what failed for this reason; repeatable."),
     ] = None,
+    new_job: Annotated[
+        bool, typer.Option("--new-job", help="Start a new job for each, whatever the reason.")
+    ] = False,
 ) -> None:
-    """Put failed recordings back, so that the next run transcribes them again.
+    """Put failed recordings back, so that the next run takes them up again.
 
-    Each gets a new job, under a new name, which is paid for. The reasons are those that `run`,
-    `status` and the failures file name.
+    Each gets a new job, under a new name, which is paid for. A job whose transcript could not be
+    read, or that did not end in time, is asked for again instead, which costs nothing. The reasons
+    are those that `run`, `status` and the failures file name.
     """
     from pipeline.state.reader import read_state
     from pipeline.state.run_state import open_state
@@ -49,5 +53,9 @@ def command(
             + (f"The reasons are: {', '.join(known)}." if known else "Nothing failed at all.")
         )
     with open_state(chosen.state_path, "") as opened:
-        count = opened.retry(reason or ())
-    typer.echo(f"{count:,} put back; run the same command as before to transcribe them.", err=True)
+        anew, again = opened.retry(reason or (), new_jobs=new_job)
+    typer.echo(
+        f"{anew + again:,} put back ({anew:,} with a new job, {again:,} with the one they have); "
+        "run the same command as before.",
+        err=True,
+    )

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pipeline.aws.service import Service
-from pipeline.doctor import account, buckets, named_resources
+from pipeline.doctor import account, buckets, jobs_in_flight, named_resources
 from pipeline.doctor import transcribe as service
 from pipeline.doctor.findings import Finding, Verdict, credentials_refused, skipped
 from pipeline.doctor.permissions import Permissions, SimulatedCall
@@ -71,6 +71,7 @@ class AccountChecks:
                 "jobs list", partial(service.listing, self._transcriber, self._name_prefix)
             ),
             self._check("jobs get", partial(service.getting, self._transcriber, self._name_prefix)),
+            *self._of_the_jobs_in_flight(),
             *map(
                 _not_needed,
                 [
@@ -151,6 +152,11 @@ class AccountChecks:
             self._service("transcribe"), self._service("kms"), self._vocabularies
         )
         return [self._check(*each) for each in named_resources.named(self._config, services)]
+
+    def _of_the_jobs_in_flight(self) -> list[Check]:
+        jobs = jobs_in_flight.jobs_of(self._config.state_path)
+        examine = partial(jobs_in_flight.examine, jobs, self._transcriber, self._s3)
+        return [self._check("jobs in flight", examine)] if jobs else []
 
     def _of_the_queue(self) -> list[Check]:
         url, region = self._config.aws.events, self._session.region

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -25,7 +26,9 @@ _PAGE = 100
 class JobRecord(msgspec.Struct, frozen=True):
     """What GetTranscriptionJob says of a job; None where it has no transcript, or has not ended.
 
-    `ended` is in seconds since the epoch. Of a job with both transcripts it is the redacted one.
+    `ended` is in seconds since the epoch. `age` is for how many seconds the job has run, or been
+    queued, by the service's own clock alone: its StartTime or CreationTime and the Date of its
+    answer; None where it gives neither. Of a job with both transcripts it is the redacted one.
     """
 
     status: JobStatus
@@ -34,6 +37,7 @@ class JobRecord(msgspec.Struct, frozen=True):
     failure: str
     ended: float | None = None
     redacted: bool = False
+    age: float | None = None
 
 
 class Transcriber:
@@ -116,4 +120,15 @@ def _job_record(answer: dict[str, Any]) -> JobRecord:
         redacted="RedactedTranscriptFileUri" in transcript,
         failure=job.get("FailureReason", ""),
         ended=job["CompletionTime"].timestamp() if "CompletionTime" in job else None,
+        age=_age(job, answer),
     )
+
+
+def _age(job: dict[str, Any], answer: dict[str, Any]) -> float | None:
+    begun = job.get("StartTime") or job.get("CreationTime")
+    date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
+    try:
+        now = parsedate_to_datetime(date)
+    except ValueError:
+        return None
+    return (now - begun).total_seconds() if begun else None

@@ -12,16 +12,25 @@ from pipeline.errors import (
     RecordingFailed,
     ServiceUnreachable,
 )
-from pipeline.failures import BROKEN_TRANSCRIPT, LOST
+from pipeline.failures import BROKEN_TRANSCRIPT, LOST, NEVER_ENDED, UNREADABLE
 from pipeline.model import Job, JobSettings, Line, Transcript, TranscriptStats
-from pipeline.stages.results import NOT_REDACTED, FaultAtTheService, Results, StillRunning
+from pipeline.stages.result_refusals import ResultRefusals
+from pipeline.stages.results import (
+    NOT_REDACTED,
+    FaultAtTheService,
+    ResultDenied,
+    Results,
+    StillRunning,
+)
 from pipeline.tasks.builder import TaskBuilder
+from pipeline.text import duration
 from pipeline.transcripts.parsing import parse_transcript
 
 if TYPE_CHECKING:
     import asyncio
 
     from pipeline.aws.s3 import S3
+    from pipeline.errors import Denied
     from pipeline.jobs.client import Transcriber
     from pipeline.jobs.rules import JobRules
     from pipeline.stages.job_tracker import JobTracker
@@ -32,7 +41,10 @@ _NEW_NAMES = 2
 
 
 class Collectors:
-    """What each collector needs; `work` is one of them."""
+    """What each collector needs; `work` is one of them.
+
+    `refusals` are the transcripts that may not be read.
+    """
 
     def __init__(
         self, tracker: JobTracker, transcriber: Transcriber, s3: S3, job_rules: JobRules
@@ -41,30 +53,60 @@ class Collectors:
         self._tracker = tracker
         self._source = job_rules.source
         self._results = Results(tracker, transcriber, s3, job_rules)
+        self.refusals = ResultRefusals(self._results, tracker.state.recordings)
         self._job_rules = job_rules
         self._tasks = TaskBuilder(config.tasks.kind, config.model_version)
 
     async def work(self, finished: asyncio.Queue[Job], lines: asyncio.Queue[Line]) -> None:
         """Collect one finished job after the other until cancelled."""
         while True:
-            job = await finished.get()
-            try:
-                transcript = await self._transcript(job)
-            except StillRunning as still:
-                self._tracker.still_running(job, queued=still.queued)
-            except JobMissing:
-                self._start_again(job)
-            except FaultAtTheService as error:
-                self._try_again(job, error)
-            except RecordingFailed as error:
-                self._tracker.fail(job, error.reason, error.message)
-            except Deferred:
-                self._tracker.defer(job)
-            else:
-                self._tracker.has_ended(job)
-                self._bill(job, transcript)
-                await lines.put(self._line(job, transcript))
-                self._tracker.hand_over(job, silent=transcript.silent)
+            again = [await finished.get()]
+            while again:
+                again += await self._collect(again.pop(), lines)
+
+    async def _collect(self, job: Job, lines: asyncio.Queue[Line]) -> list[Job]:
+        """Collect one job; return those that are to be read again now that it could be read."""
+        try:
+            transcript = await self._transcript(job)
+        except StillRunning as still:
+            self._wait_on(job, still)
+        except ResultDenied as denied:
+            await self._fail_if_alone(job, denied.why)
+        except JobMissing:
+            self._start_again(job)
+        except FaultAtTheService as error:
+            self._try_again(job, error)
+        except RecordingFailed as error:
+            self._tracker.fail(job, error.reason, error.message)
+        except Deferred:
+            self._tracker.defer(job)
+        else:
+            self._tracker.has_ended(job)
+            self._bill(job, transcript)
+            await lines.put(self._line(job, transcript))
+            self._tracker.hand_over(job, silent=transcript.silent)
+            return self.refusals.on_read(job)
+        return []
+
+    def _wait_on(self, job: Job, still: StillRunning) -> None:
+        """The job runs: wait on, unless it has for longer than a job may by the service's clock."""
+        longest = self._job_rules.config.limits.job_timeout_hours * 3600
+        self._tracker.clock.note_age(job.name, still.age)
+        if self._tracker.clock.age(job.name) > longest:
+            message = f"The job has not ended within {duration(longest)}."
+            self._tracker.fail(job, NEVER_ENDED, message)
+        else:
+            self._tracker.still_running(job, queued=still.queued)
+
+    async def _fail_if_alone(self, job: Job, why: Denied) -> None:
+        """The transcript may not be read: fail its recording where others may.
+
+        Raises:
+            Denied: others may not either, and nobody's recording fails for it.
+        """
+        self._tracker.has_ended(job)
+        if await self.refusals.is_alone(job, why):
+            self._tracker.fail(job, UNREADABLE, why.message or why.problem)
 
     def _bill(self, job: Job, transcript: Transcript) -> None:
         if not job.result_exists:  # those were paid for before

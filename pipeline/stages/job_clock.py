@@ -57,6 +57,16 @@ class JobClock:
         self._resumed.discard(name)
         self._not_before.pop(name, None)
 
+    def note_age(self, name: str, seconds: float | None) -> None:
+        """The service says for how long the job has run; None where it does not."""
+        if seconds is not None:
+            self._started[name] = time.monotonic() - seconds
+
+    def age(self, name: str) -> float:
+        """For how many seconds the job has run: by the service's clock, where it was asked."""
+        now = time.monotonic()
+        return now - self._started.get(name, now)
+
     def seconds_since_start(self, name: str) -> float | None:
         """How long ago this run started the job; None where it did not.
 
@@ -71,7 +81,7 @@ class JobClock:
         return now - min((self._started.get(name, now) for name in names), default=now)
 
     def due(self, jobs: Mapping[str, Job]) -> list[Job]:
-        """Those of the jobs that a listing may show as ended."""
+        """Those of the jobs that were not looked at just now."""
         if not self._not_before:
             return list(jobs.values())
         now = time.monotonic()

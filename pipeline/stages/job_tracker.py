@@ -10,14 +10,12 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from pipeline.errors import SystematicFailure
 from pipeline.logs import WARNING, event
 from pipeline.net.concurrency import JobSlots
 from pipeline.net.wait_times import WaitTimes
 from pipeline.stages.counters import Counters
 from pipeline.stages.job_clock import JobClock
 from pipeline.stages.pending_jobs import PendingJobs
-from pipeline.stages.refusal_watch import ALL_ALIKE, RefusalWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -55,7 +53,6 @@ class JobTracker:
         self.on_recorded: list[Callable[[str], None]] = []
         self._holding: set[str] = set()
         self._restarts: Counter[str] = Counter()
-        self._refusals = RefusalWatch()
 
     # Start
 
@@ -77,7 +74,6 @@ class JobTracker:
         self.counters.stage_times.runs(job.name, now)
 
     def _wait_for(self, job: Job) -> None:
-        self._refusals.on_running()
         self._holding.add(job.name)
         self.waiting[job.name] = job
 
@@ -97,7 +93,7 @@ class JobTracker:
         """
         before = len(self.waiting)
         for job in ended:
-            self._end_wait(job)
+            self.seems_ended(job)
         uncollected = len(self._holding) - len(self.waiting)
         self.slots.on_poll(begun, before - len(self.waiting), uncollected=uncollected)
 
@@ -108,12 +104,13 @@ class JobTracker:
         """
         job = self.waiting.get(name)
         if job is not None:
-            self._end_wait(job)
+            self.seems_ended(job)
             self.slots.on_event()
             self.has_ended(job)
         return job
 
-    def _end_wait(self, job: Job) -> None:
+    def seems_ended(self, job: Job) -> None:
+        """The job is waited for no longer; it holds its slot until its end is certain."""
         del self.waiting[job.name]
         self.clock.end_wait(job.name)
         self.counters.stage_times.seems_ended(job.name, time.monotonic())
@@ -151,30 +148,12 @@ class JobTracker:
     def fail(self, job: Job, reason: str, message: str) -> None:
         """The recording ends without a task."""
         if job.name in self.waiting:
-            self._end_wait(job)
+            self.seems_ended(job)
         self.state.failed(job, reason, message)
         self._recorded(job)
         self.counters.failures[reason] += 1
         event("recording.failed", WARNING, **_names(job), reason=reason, message=message)
         self._close(job)
-
-    def refuse(self, job: Job, reason: str, message: str) -> None:
-        """The service does not take the recording.
-
-        Raises:
-            SystematicFailure: so it was with twenty in a row, and none ever ran; they are pending
-                again, as it is not the recordings.
-        """
-        self.fail(job, reason, message)
-        if alike := self._refusals.on_refused(job, reason):
-            for each in alike:
-                self.state.release(each)
-            raise SystematicFailure(
-                f"The service refused {ALL_ALIKE} recordings in a row, each for the same reason "
-                f"({reason}): {message} Nothing was started",
-                "Mend that and run the same command again.",
-                message=message,
-            )
 
     # Not yet
 

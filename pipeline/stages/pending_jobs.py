@@ -76,6 +76,10 @@ class PendingJobs:
         self._claimed.clear()
         return left
 
+    def only_open(self, count: int) -> bool:
+        """Whether nothing is left but that many open jobs."""
+        return self.ending and self._open == count
+
     @property
     def ending(self) -> bool:
         """Whether every recording has been started, so that the run waits for jobs alone."""

@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pipeline.failures import NEVER_ENDED
 from pipeline.model import JobStatus
-from pipeline.text import duration
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -114,7 +112,7 @@ class Poller:
         while True:
             await asyncio.sleep(interval)
             self._tracker.state.note_started()
-            self.give_up_overdue()
+            await self.look_at_overdue()
             look = Look(skipped=True) if self.events_suffice() else await self._look()
             typical, ending = self._tracker.clock.typical_seconds, self._tracker.pending.ending
             interval = next_look(interval, look, self._longest, typical, ending=ending)
@@ -131,11 +129,18 @@ class Poller:
             ending=tracker.pending.ending,
         )
 
-    def give_up_overdue(self) -> None:
-        """A job that never ends fails its recording alone; whoever waits is told."""
-        for job in self._tracker.clock.overdue(self._tracker.waiting, self._timeout):
-            message = f"The job did not end within {duration(self._timeout)}."
-            self._tracker.fail(job, NEVER_ENDED, message)
+    async def look_at_overdue(self) -> None:
+        """Have each job looked at that is older than a job may get, by this machine's clock.
+
+        A weekend, a machine that slept or a clock that was set right make a job old that has ended
+        long ago: the collector asks for its result, and how old the service says it is.
+        """
+        clock, waiting = self._tracker.clock, self._tracker.waiting
+        due = {job.name: job for job in clock.due(waiting)}
+        for job in clock.overdue(due, self._timeout):
+            if job.name in waiting:  # an event may have told meanwhile
+                self._tracker.seems_ended(job)
+                await self._ended.put(job)
 
     async def _look(self) -> Look:
         waiting = self._tracker.waiting

@@ -1,16 +1,24 @@
-"""Where the result of a job is, and its bytes: our own bucket, or where the service keeps it."""
+"""Where the result of a job is, and its bytes: our own bucket, or where the service keeps it.
+
+A result that may not be read is refused, which is another thing than absent: S3 answers 403 to a
+missing permission, a key that may not be used or an endpoint's policy, and 404 to an object that is
+not there.
+"""
 
 from __future__ import annotations
 
-from contextlib import suppress
+from itertools import count
 from typing import TYPE_CHECKING
 
-from pipeline.errors import Denied, RecordingFailed
+from pipeline.aws.s3_listing import may_exist
+from pipeline.errors import Denied, JobMissing, RecordingFailed
 from pipeline.failures import FAULT, LOST, NO_SPEECH, OTHER_PLACE, classify
 from pipeline.model import JobStatus
 from pipeline.naming import parse_s3_uri, place_of_result, places_of_results, result_place
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from pipeline.aws.s3 import S3
     from pipeline.jobs.client import JobRecord, Transcriber
     from pipeline.jobs.rules import JobRules
@@ -18,7 +26,8 @@ if TYPE_CHECKING:
     from pipeline.naming import S3Uri
     from pipeline.stages.job_tracker import JobTracker
 
-_RENEWALS = 8
+_MOST_RENEWALS = 8
+_MOST_TRIES = 2
 NOT_REDACTED = "A redacted transcript was asked for, and this one is not."
 
 
@@ -27,11 +36,20 @@ class FaultAtTheService(RecordingFailed):
 
 
 class StillRunning(Exception):
-    """The job has not finished after all: the listing lagged behind."""
+    """The job has not ended; `age` is for how many seconds it has run, as `JobRecord` has it."""
 
-    def __init__(self, *, queued: bool) -> None:
+    def __init__(self, *, queued: bool, age: float | None) -> None:
         super().__init__()
         self.queued = queued
+        self.age = age
+
+
+class ResultDenied(Exception):
+    """The result may not be read, or whether there is one can't be known: `why` says so."""
+
+    def __init__(self, why: Denied) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 class Results:
@@ -45,7 +63,6 @@ class Results:
         self._s3 = s3
         self._job_rules = job_rules
         self._place = parse_s3_uri(job_rules.config.output.results)
-        self._may_read = False
 
     async def fetch(self, job: Job) -> bytes | None:
         """The document of a job that has ended; None for a silent recording.
@@ -54,17 +71,39 @@ class Results:
             StillRunning: it has not ended.
             JobMissing: the service does not know it and there is no result.
             RecordingFailed: there is none and there will be none.
+            ResultDenied: there may be one, but it is not ours to read.
         """
-        document = await self._own_result(job)
-        return await self._from_record(job) if document is None else document
+        try:  # at its computed place, with `--results`: no call to Transcribe is needed
+            document, denied = await self._own_result(job), None
+        except ResultDenied as error:  # the record tells whether there should be one by now
+            document, denied = None, error
+        if document is not None:
+            return document
+        try:
+            return await self._from_record(job)
+        except JobMissing:
+            if denied:
+                raise denied from None
+            raise
 
     async def _own_result(self, job: Job) -> bytes | None:
-        """The result at its computed place, with `--results`; no call to Transcribe is needed."""
+        """The result at its computed place; None without `--results` or where there is none.
+
+        Raises:
+            ResultDenied: there is none that may be read, and one that may not.
+        """
+        denied: dict[S3Uri, ResultDenied] = {}
         for place in self._places(job):
-            with suppress(Denied):  # the job's record will tell whether there should be one
-                if document := await self._s3.read(place):
-                    self._may_read = True
+            try:
+                document = await _or_denied(self._s3.read(place))
+            except ResultDenied as error:
+                denied[place] = error
+            else:
+                if document is not None:
                     return document
+        for place, why in denied.items():
+            if await may_exist(self._s3, place):
+                raise why
         return None
 
     def _places(self, job: Job) -> list[S3Uri]:
@@ -79,32 +118,39 @@ class Results:
         return [result_place(self._place, job.name, redacted=each) for each in kinds]
 
     async def _from_record(self, job: Job) -> bytes | None:
-        """Ask the service how the job ended; None for a silent recording.
+        """Ask the service how the job ended, and read what it then names.
 
-        Its presigned URL lives 15 minutes; a new one is asked for when it has expired.
+        A presigned URL of its own lives 15 minutes, so that a refusal may be an old URL's: a new
+        one is asked for. S3 says so of most that have expired ("Request has expired").
         """
-        for _ in range(_RENEWALS):
-            record = await self._transcriber.get(job.name)
-            if record.status in (JobStatus.QUEUED, JobStatus.IN_PROGRESS):
-                raise StillRunning(queued=record.status is JobStatus.QUEUED)
-            if record.status is JobStatus.FAILED:
-                _raise_unless_silent(record)
-                return None
-            document = await self._own_result(job) or await self._handed_out(job, record)
-            if document is not None:
-                return document
-        if self._place is not None and not self._may_read:
-            raise Denied(
-                f"The job {job.name} is complete, but its transcript can't be read at "
-                f"{self._places(job)[-1]}",
-                "Allow s3:GetObject there.",
-            )
-        raise RecordingFailed(LOST, "The job is complete, but its transcript is not there.")
+        for tries in count(1):
+            try:
+                return await self._as_recorded(job)
+            except ResultDenied as denied:
+                expired = "expired" in denied.why.message.lower()
+                if tries == (_MOST_RENEWALS if expired else _MOST_TRIES):
+                    raise
+        raise AssertionError  # it counts for ever
+
+    async def _as_recorded(self, job: Job) -> bytes | None:
+        record = await self._transcriber.get(job.name)
+        if record.status in (JobStatus.QUEUED, JobStatus.IN_PROGRESS):
+            raise StillRunning(queued=record.status is JobStatus.QUEUED, age=record.age)
+        if record.status is JobStatus.FAILED:
+            _raise_unless_silent(record)
+            return None
+        document = await self._handed_out(job, record)
+        if document is None:  # the job may have ended after its place was looked at
+            document = await self._own_result(job)
+        if document is None:
+            raise RecordingFailed(LOST, "The job is complete, but its transcript is not there.")
+        return document
 
     async def _handed_out(self, job: Job, record: JobRecord) -> bytes | None:
         """What is at the place the service names: its own, or one that we told it of.
 
         Raises:
+            ResultDenied: it may not be read, or its URL has expired.
             RecordingFailed: someone else's job of this name wrote to a place of theirs.
         """
         uri, settings = record.transcript_uri, self._job_rules.known_of(job)
@@ -113,7 +159,7 @@ class Results:
         if settings and settings.redacted and not record.redacted:
             raise RecordingFailed(LOST, NOT_REDACTED)
         if "X-Amz-" in uri.partition("?")[2]:
-            return await self._s3.fetch(uri)
+            return await _or_denied(self._s3.fetch(uri))
         place = place_of_result(uri)
         told = self._facts.result_places()
         ours = [each for results in told for each in places_of_results(results, job.name)]
@@ -123,11 +169,20 @@ class Results:
                 OTHER_PLACE, f"The job {job.name} wrote its transcript to {place or 'elsewhere'}."
             )
         if place in self._places(job):
-            return None  # it has just been looked for there
-        try:
-            return await self._s3.read(place)
-        except Denied:  # without s3:ListBucket S3 says so of one that is not there
             return None
+        try:
+            return await _or_denied(self._s3.read(place))
+        except ResultDenied:
+            if await may_exist(self._s3, place):
+                raise
+            return None
+
+
+async def _or_denied(reading: Awaitable[bytes | None]) -> bytes | None:
+    try:
+        return await reading
+    except Denied as error:
+        raise ResultDenied(error) from error
 
 
 def _raise_unless_silent(record: JobRecord) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import (
     Deferred,
+    Denied,
     JobExists,
     JobMissing,
     NoFreeSlot,
@@ -16,6 +17,7 @@ from pipeline.errors import (
 )
 from pipeline.failures import GONE, MEDIA_NOT_ACCESSIBLE, OTHER_MEDIA
 from pipeline.model import JobStatus
+from pipeline.stages.start_refusals import StartRefusals
 
 if TYPE_CHECKING:
     from pipeline.jobs.client import Transcriber
@@ -25,10 +27,14 @@ if TYPE_CHECKING:
     from pipeline.stages.job_tracker import JobTracker
 
 _FORGOTTEN = 4
+_ITS_OWN = frozenset({OTHER_MEDIA})  # what no account as a whole is refused for
 
 
 class Starters:
-    """What each worker of the pool needs; `work` is one worker."""
+    """What each worker of the pool needs; `work` is one worker.
+
+    `refusals` are the starts that the service has refused.
+    """
 
     def __init__(
         self,
@@ -44,6 +50,8 @@ class Starters:
         self._job_rules = job_rules
         self._finished = finished
         self._cost_budget = cost_budget
+        self._accepted: Job | None = None
+        self.refusals = StartRefusals(tracker)
 
     async def work(self) -> None:
         """Start one pending recording after the other until everything is settled."""
@@ -60,18 +68,33 @@ class Starters:
 
     async def _run(self, job: Job) -> None:
         """Start one recording, or say why not."""
+        asked = asyncio.get_running_loop().time()
         try:
             queued = await self._start(job)
         except RecordingFailed as error:
-            if error.reason == MEDIA_NOT_ACCESSIBLE and await self._is_gone(job):
-                self._tracker.fail(job, GONE, "It is no longer there.")
-            else:
-                self._tracker.refuse(job, error.reason, error.message)
+            await self._refused(job, error)
         except Deferred:
             self._tracker.defer(job)
         else:
             self._tracker.state.started(job)
             self._tracker.is_running(job, queued=queued)
+            self._accepted = job
+            self.refusals.on_accepted(asked)
+
+    async def _refused(self, job: Job, error: RecordingFailed) -> None:
+        """The service refuses the recording: fail it where it is proven to be the only one.
+
+        Raises:
+            SystematicFailure: it is not.
+        """
+        if error.reason in _ITS_OWN:
+            self._tracker.fail(job, error.reason, error.message)
+        elif error.reason == MEDIA_NOT_ACCESSIBLE and await self._is_gone(job):
+            self._tracker.fail(job, GONE, "It is no longer there.")
+        elif error.reason == MEDIA_NOT_ACCESSIBLE and await self._is_denied_alone(job):
+            self._tracker.fail(job, error.reason, error.message)
+        else:
+            self.refusals.on_refused(job, error.reason, error.message)
 
     async def _is_gone(self, job: Job) -> bool:
         """Whether the recording was deleted since it was listed, as inventories are days old."""
@@ -79,6 +102,26 @@ class Starters:
             return await self._source.look_up(job.recording.key) is None
         except PipelineError:
             return False
+
+    async def _is_denied_alone(self, job: Job) -> bool:
+        """Whether we may not read the recording ourselves, and may one that was started before.
+
+        Transcribe reads with the rights of whoever starts the job.
+        """
+        return (
+            self._accepted is not None
+            and await self._is_denied(job)
+            and not await self._is_denied(self._accepted)
+        )
+
+    async def _is_denied(self, job: Job) -> bool:
+        try:
+            await self._source.look_up(job.recording.key)
+        except Denied:
+            return True
+        except PipelineError:
+            pass
+        return False
 
     async def _start(self, job: Job) -> bool:
         """Start the job, or adopt it; return whether the service queues it.

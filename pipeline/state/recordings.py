@@ -119,6 +119,14 @@ class Recordings:
             yield [self.job(row) for row in rows]
             after = rows[-1][0]
 
+    def last_written(self) -> Job | None:
+        """The written recording that was listed last; None where nothing is written."""
+        rows = self._database.rows(
+            f"SELECT {JOB_COLUMNS} FROM recordings WHERE status = {Status.WRITTEN:d} "
+            "ORDER BY row DESC LIMIT 1"
+        )
+        return self.job(rows[0]) if rows else None
+
     def selected(self) -> Counts:
         """Where the recordings stand that this run's listing touched."""
         return self._counts("WHERE last_run = ?", self._facts.run)

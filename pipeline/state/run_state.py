@@ -6,6 +6,7 @@ import time
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
+from pipeline.failures import KEPT_JOBS
 from pipeline.state.database import connect, hold, touch_private, translated
 from pipeline.state.output import OutputState
 from pipeline.state.reader import StateReader
@@ -141,19 +142,29 @@ class RunState:
             )
         return touched
 
-    def retry(self, reasons: Sequence[str]) -> int:
-        """Put failed recordings back under a new attempt; return how many there were.
+    def retry(self, reasons: Sequence[str], *, new_jobs: bool = False) -> tuple[int, int]:
+        """Put failed recordings back; return how many get a new job and how many keep theirs.
+
+        Whose job may have a transcript yet keeps it: its result is read, or asked for, again.
 
         Args:
             reasons: only those that failed for one of these classes of reason; all when empty.
+            new_jobs: give each a new job.
         """
         chosen = f"AND reason IN ({', '.join('?' * len(reasons))})" if reasons else ""
-        return self._database.change(
-            f"UPDATE recordings SET {_PENDING_AGAIN}, attempt = attempt + 1, existing_attempt = 0, "
-            "last_run = 0, reason = NULL, message = NULL "
-            f"WHERE status = {Status.FAILED:d} {chosen}",
-            *reasons,
+        keep = () if new_jobs else sorted(KEPT_JOBS)
+        kept = f"reason IN ({', '.join('?' * len(keep))})"
+        put_back = (
+            "UPDATE recordings SET last_run = 0, reason = NULL, message = NULL, {} "
+            f"WHERE status = {Status.FAILED:d} {chosen} AND {{}}"
         )
+        again = put_back.format(f"status = {Status.STARTED:d}", kept)
+        anew = put_back.format(
+            f"{_PENDING_AGAIN}, attempt = attempt + 1, existing_attempt = 0", "TRUE"
+        )
+        with self._database.transaction():
+            same = self._database.change(again, *reasons, *keep)
+            return self._database.change(anew, *reasons), same
 
     # The starters only claim
 

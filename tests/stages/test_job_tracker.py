@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.errors import SystematicFailure
 from pipeline.stages.job_tracker import JobTracker
 from tests.support.owned_time import in_owned_time
 from tests.support.state_files import begun, by_hand, keys_of, listed, running
@@ -282,60 +281,6 @@ def test_a_run_without_a_limit_is_never_spent(path):
         in_owned_time(taken(tracker))
 
         assert not tracker.pending.spent
-
-
-# When nothing works
-
-
-async def refused(tracker: JobTracker, reasons: list[str]) -> str:
-    """Refuse the jobs in turn for these reasons; what the run is stopped with."""
-    jobs = await taken(tracker)
-    try:
-        for job, reason in zip(jobs, reasons, strict=False):
-            tracker.refuse(job, reason, "Words.")
-    except SystematicFailure as error:
-        return str(error)
-    return ""
-
-
-def test_twenty_refusals_for_one_reason_stop_the_run(path):
-    """Where the first twenty fail alike it is not the recordings: all of them are pending again."""
-    with board_of(path, *map(str, range(30))) as tracker:
-        said = in_owned_time(refused(tracker, ["media not accessible"] * 30))
-
-        assert "20 recordings in a row" in said
-        assert "(media not accessible): Words. " in said
-        assert failures_of(tracker) == []
-        assert tracker.state.recordings.counts().failed == 0
-
-
-@pytest.mark.parametrize("reasons", [["x"] * 19, ["x"] * 19 + ["y"] * 11, ["x", "y"] * 15])
-def test_refusals_for_other_reasons_fail_their_recordings(path, reasons):
-    """Fewer than twenty in a row, or reasons that differ, are the recordings' own."""
-    with board_of(path, *map(str, range(30))) as tracker:
-        said = in_owned_time(refused(tracker, reasons))
-
-        assert (said, tracker.counters.failed) == ("", len(reasons))
-
-
-def test_a_run_in_which_anything_was_started_is_not_stopped(path):
-    """After one job that runs, twenty refusals say something of twenty recordings."""
-    with board_of(path, *map(str, range(30))) as tracker:
-        (first,) = tracker.state.claim(1)
-        tracker.is_running(first)
-
-        assert in_owned_time(refused(tracker, ["x"] * 29)) == ""
-
-
-def test_a_run_that_goes_on_with_running_jobs_is_not_stopped(path):
-    """Jobs of an earlier run show that the service can reach recordings of this source."""
-    with begun(path) as state:
-        running(state, "resumed")
-
-    with board_of(path, *map(str, range(30))) as tracker:
-        tracker.resume()
-
-        assert in_owned_time(refused(tracker, ["x"] * 30)) == ""
 
 
 # Another attempt, and jobs that never end

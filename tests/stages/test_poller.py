@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from pipeline.config.schema import Limits
 from pipeline.events.trust import EventTrust
-from pipeline.failures import NEVER_ENDED
 from pipeline.stages.job_tracker import JobTracker
 from pipeline.stages.poller import Look, Poller, next_look
 from tests.support.state_files import begun, running
@@ -69,25 +68,40 @@ def test_while_events_suffice_they_are_asked_again_soon():
     assert next_look(0.2, Look(skipped=True), 2, 60, ending=False) == 2
 
 
-async def test_a_job_that_never_ends_is_given_up(tmp_path):
-    """After its hours a job fails its recording alone, and its slot is free for another."""
+async def test_a_job_that_is_old_by_this_clock_is_looked_at(tmp_path):
+    """Its hours being over fails no job: it goes to the collectors, and still holds its slot."""
     with begun(tmp_path / "state") as state:
         tracker = JobTracker(state, 9)
         old, new = running(state, "old", "new")
         for job in (old, new):
             tracker.slots.adopt()
             tracker.is_running(job)
-        tracker.clock._started[old.name] -= 3601
-        limits = Limits(job_timeout_hours=1)
-        poller = Poller(tracker, cast("Any", None), limits, asyncio.Queue())
+        tracker.clock.note_age(old.name, 3601)
+        ended: asyncio.Queue[Any] = asyncio.Queue()
+        poller = Poller(tracker, cast("Any", None), Limits(job_timeout_hours=1), ended)
 
-        poller.give_up_overdue()
+        await poller.look_at_overdue()
 
-        assert list(tracker.waiting) == [new.name]
-        assert (tracker.slots.limit.held, state.failures.by_reason()) == (1, {NEVER_ENDED: 1})
-        assert [words for *_, words in state.failures.recordings()] == [
-            "The job did not end within 1 h."
-        ]
+        assert (list(tracker.waiting), ended.get_nowait()) == ([new.name], old)
+        assert (tracker.slots.limit.held, state.failures.by_reason()) == (2, {})
+
+
+async def test_a_job_that_was_just_looked_at_is_not_looked_at_again_at_once(tmp_path):
+    """One that is too old and still runs at the service costs few calls."""
+    with begun(tmp_path / "state") as state:
+        tracker = JobTracker(state, 9)
+        (old,) = running(state, "old")
+        tracker.slots.adopt()
+        tracker.is_running(old)
+        tracker.clock.note_age(old.name, 3601)
+        ended: asyncio.Queue[Any] = asyncio.Queue()
+        poller = Poller(tracker, cast("Any", None), Limits(job_timeout_hours=1), ended)
+
+        await poller.look_at_overdue()
+        tracker.still_running(ended.get_nowait())
+        await poller.look_at_overdue()
+
+        assert ended.empty()
 
 
 async def test_a_job_that_an_event_tells_during_a_listing_is_handed_on_once(tmp_path):

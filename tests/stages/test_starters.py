@@ -79,6 +79,8 @@ def worked(path: Path, service: Service, *, found: bool = False) -> Worked:
         with suppress(TimeoutError):
             async with asyncio.timeout(60):
                 await starters.work()
+        if starters.refusals.held:
+            starters.refusals.settle()
         return [finished.get_nowait() for _ in range(finished.qsize())]
 
     with begun(path) as state:

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import StateUnusable
+from pipeline.failures import NEVER_ENDED, UNREADABLE
 from pipeline.model import Recording
 from pipeline.naming import identity
 from pipeline.state.database import set_aside
@@ -292,7 +293,7 @@ def test_what_is_put_back_is_taken_by_the_run_that_lists_it(path):
     """A retried recording waits for a run over it, and has a new attempt there."""
     with begun(path) as state:
         failed(state, "a.mp3", "b.mp3")
-        assert state.retry(()) == 2
+        assert state.retry(()) == (2, 0)
 
     with begun(path) as state:
         before = (state.claim(9), state.failures.by_reason())
@@ -320,8 +321,27 @@ def test_only_failures_of_the_named_reasons_are_put_back(state, reasons, left):
 
     count = state.retry(reasons)
 
-    assert (count, state.failures.by_reason()) == (3 - sum(left.values()), left)
+    assert (count, state.failures.by_reason()) == ((3 - sum(left.values()), 0), left)
     assert state.recordings.counts().written == 1
+
+
+def test_a_job_that_may_have_a_transcript_is_asked_for_again_under_its_name(state):
+    """What could not be read or did not end in time costs no second job, unless one is wished."""
+    failed(state, "a.mp3", reason=UNREADABLE)
+    failed(state, "b.mp3", reason=NEVER_ENDED)
+    failed(state, "c.mp3", reason="too long")
+
+    assert state.retry(()) == (1, 2)
+    assert [job.attempt for job, _ in state.recordings.in_flight()] == [1, 1]
+    assert state.failures.by_reason() == {}
+
+
+def test_a_new_job_is_started_where_one_is_wished(state):
+    """With `new_jobs` no failure keeps its job."""
+    failed(state, "a.mp3", reason=UNREADABLE)
+
+    assert state.retry((), new_jobs=True) == (1, 0)
+    assert state.recordings.in_flight() == []
 
 
 def test_a_retried_recording_that_changed_begins_with_its_first_attempt(path):

@@ -330,7 +330,7 @@ class Runs(RuleBasedStateMachine):
     @rule(reasons=st.lists(st.sampled_from(REASONS), unique=True))
     def retry_between_runs(self, reasons: list[str]) -> None:
         """Failed recordings are put back under a new attempt, and wait to be listed."""
-        count = self.state.retry(reasons)
+        count, _ = self.state.retry(reasons)
         failed = [row for row in self.rows.values() if row.status is Status.FAILED]
         chosen = [row for row in failed if not reasons or row.reason in reasons]
         for row in chosen:

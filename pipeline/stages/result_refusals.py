@@ -1,0 +1,87 @@
+"""Whether a transcript that may not be read is refused alone, or all of them are.
+
+Another transcript, which could be read before, is read again: where that works the refused one is
+alone. As long as none could be read ever, refused ones are held, five at the most.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.errors import Denied, JobMissing, RecordingFailed
+from pipeline.stages.results import ResultDenied, StillRunning
+
+if TYPE_CHECKING:
+    from pipeline.model import Job
+    from pipeline.stages.results import Results
+    from pipeline.state.recordings import Recordings
+
+MOST_HELD = 5
+
+
+class ResultRefusals:
+    """The refused transcripts that nothing has proven yet to be refused alone."""
+
+    def __init__(self, results: Results, recordings: Recordings) -> None:
+        self._results = results
+        self._recordings = recordings
+        self._readable: Job | None = None
+        self._held: dict[Job, Denied] = {}
+
+    @property
+    def held(self) -> int:
+        """How many are held."""
+        return len(self._held)
+
+    def on_read(self, job: Job) -> list[Job]:
+        """The job's transcript could be read; return those to read again, now that one could."""
+        self._readable = job
+        again = list(self._held)
+        self._held.clear()
+        return again
+
+    async def is_alone(self, job: Job, why: Denied) -> bool:
+        """Whether the job's transcript alone is refused; where that is not known it is held.
+
+        Raises:
+            Denied: others are refused too, or too many are held.
+        """
+        self._held[job] = why
+        if await self._another_can_be_read():
+            return self._held.pop(job, None) is not None  # or it is being read again already
+        if len(self._held) >= MOST_HELD:
+            self.stop()
+        return False
+
+    def stop(self) -> None:
+        """Stop the run for what is held: nothing will come that could prove it to be alone.
+
+        Raises:
+            Denied: something is held.
+        """
+        for why in self._held.values():
+            raise Denied(
+                f"The transcripts can't be read: {why.problem}",
+                f"{why.advice} The same command then collects them; no job is lost or paid for "
+                "again.".lstrip(),
+                action=why.action,
+                message=why.message,
+            )
+
+    async def _another_can_be_read(self) -> bool:
+        """Whether one that could be read before still can; False where none is left to try.
+
+        Raises:
+            Denied: it is refused too.
+        """
+        for other in (self._readable, self._recordings.last_written()):
+            if other is None:
+                continue
+            try:
+                await self._results.fetch(other)
+            except ResultDenied:
+                self.stop()
+            except (JobMissing, RecordingFailed, StillRunning):
+                continue  # it is gone, which proves nothing
+            return True
+        return False
