@@ -8,10 +8,8 @@ import typer
 
 from pipeline.cli.flags import AWS, with_settings
 from pipeline.cli.options import examples
-from pipeline.errors import BadSettings
 from pipeline.event_loop import in_event_loop
 from pipeline.terminal import confirm
-from pipeline.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,10 +55,9 @@ def setup(
     the other. It shows what it would change and asks first; what is there already and differs is
     put right, and a second time nothing is left to do. The URL goes to stdout.
     """
-    from pipeline.events.setup_plan import setup as plan
+    from pipeline.events import setup_plan
 
-    url = _change(chosen, source, plan, yes=yes)
-    typer.echo(url)
+    typer.echo(_change(chosen, source, setup_plan.setup, yes=yes))
 
 
 @with_settings(AWS)
@@ -75,9 +72,9 @@ def remove(
     It shows what it would delete and asks first. Targets that others gave to the rule stay, and
     with them the rule. A run that uses the queue goes on by listing its jobs.
     """
-    from pipeline.events.setup_plan import remove as plan
+    from pipeline.events import setup_plan
 
-    _change(chosen, source, plan, yes=yes)
+    _change(chosen, source, setup_plan.remove, yes=yes)
 
 
 def _change(
@@ -88,51 +85,13 @@ def _change(
     yes: bool,
 ) -> str:
     """Look at what there is, agree on the steps and take them; return the queue's URL."""
-    prefix = _prefix(config, source)
+    from pipeline.events.setup import change
+    from pipeline.events.setup_plan import as_lines, prefix_of_jobs
 
-    async def work() -> str:
-        from pipeline.aws.session import connect
-        from pipeline.events.setup import Eventing
-        from pipeline.net.wait_times import WaitTimes
+    def agree(wanted: Wanted, steps: list[Step]) -> None:
+        typer.echo("\n".join(as_lines(wanted, steps)), err=True)
+        if steps:
+            confirm("Do it?", "Nothing was changed: agree to it with --yes.", yes=yes)
 
-        async with connect(config.aws, 1, limits=config.limits) as session:
-            eventing = Eventing(session, WaitTimes())
-            wanted = await eventing.wanted(prefix)
-            steps = plan(wanted, await eventing.find(wanted))
-            _agree(wanted, steps, yes=yes)
-            await eventing.take(steps)
-            return (await eventing.find(wanted)).url or ""
-
-    return in_event_loop(work())
-
-
-def _prefix(config: Config, source: str | None) -> str:
-    """What the names of the jobs begin with.
-
-    Raises:
-        BadSettings: SOURCE is no bucket.
-    """
-    from pipeline.naming import job_name_prefix, parse_s3_uri
-
-    if source is None:
-        return f"{config.transcribe.job_prefix}-"
-    place = parse_s3_uri(source)
-    if place is None:
-        raise BadSettings(f"SOURCE {source!r}: write it as s3://bucket/.")
-    return job_name_prefix(config.transcribe.job_prefix, place.bucket)
-
-
-def _agree(wanted: Wanted, steps: list[Step], *, yes: bool) -> None:
-    """Say what is going to be changed, and ask.
-
-    Raises:
-        BadSettings: there is nobody to ask.
-    """
-    place = f"{wanted.region}, account {wanted.account}"
-    if not steps:
-        typer.echo(f"Nothing to do for {wanted.name} in {place}.", err=True)
-        return
-    typer.echo(f"To do in {place}:", err=True)
-    for step in steps:
-        typer.echo(printable(f"  {step.message}"), err=True)
-    confirm("Do it?", "Nothing was changed: agree to it with --yes.", yes=yes)
+    prefix = prefix_of_jobs(config.transcribe.job_prefix, source)
+    return in_event_loop(change(config.aws, prefix, plan, agree))

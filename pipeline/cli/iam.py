@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 import os
-import re
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import orjson
 import typer
 
 from pipeline.cli.flags import AWS, with_settings
-from pipeline.cli.iam_flags import Rights, flag
+from pipeline.cli.iam_flags import RightsFlags, flag
 from pipeline.cli.options import examples
 from pipeline.errors import BadSettings
 from pipeline.event_loop import in_event_loop
+from pipeline.iam.documents import Document
 from pipeline.terminal import confirm
-from pipeline.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
-
     from pipeline.config.schema import Config
-    from pipeline.iam.account import Account
-    from pipeline.iam.diff import DesiredAccess
-    from pipeline.iam.policies import Owner, Scope
-
-T = TypeVar("T")
 
 GROUP = "iam"
 HELP = "Least-privilege rights for this program: print the policies, or have them made."
 POLICY, APPLY = "policy", "apply"
+_AGREE = "Nothing was changed: agree to the plan with --yes."
 POLICY_EXAMPLES = examples(
     (
         "What the caller of a run needs, and nothing more",
@@ -61,24 +53,13 @@ APPLY_EXAMPLES = examples(
 )
 
 
-class Shown(StrEnum):
-    """The documents that `iam policy` prints."""
-
-    CALLER = "caller"
-    ROLE = "role"
-    ROLE_TRUST = "role-trust"
-    LABEL_STUDIO = "label-studio"
-    CORS = "cors"
-    ALL = "all"
-
-
 @with_settings(("results",), AWS)
 def policy(
     *,
-    rights: Rights,
+    rights: RightsFlags,
     document: Annotated[
-        Shown, typer.Option(metavar="NAME", help=f"One of {', '.join(Shown)}.")
-    ] = Shown.CALLER,
+        Document, typer.Option(metavar="NAME", help=f"One of {', '.join(Document)}.")
+    ] = Document.CALLER,
     account: Annotated[
         str, flag("ID", "The account, 12 digits. [default: the credentials' own]", "--account")
     ] = "",
@@ -91,43 +72,20 @@ def policy(
     what Label Studio may do (label-studio), the bucket's CORS rules (cors); all prints each under
     its name.
     """
-    owner = (
-        _named_owner(account, chosen) if account else in_event_loop(_with_account(chosen, _owner))
-    )
-    found = _documents(rights.scope(chosen, owner), rights.cors, document)
+    from pipeline.iam.account import caller
+    from pipeline.iam.documents import document_of
+    from pipeline.iam.rights import named_owner
+
+    region = chosen.aws.region or os.environ.get("AWS_REGION", "")
+    owner = named_owner(account, region) if account else in_event_loop(caller(chosen.aws))
+    found = document_of(rights.scope(chosen, owner), rights.cors, document)
     typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2))
-
-
-def _documents(scope: Scope, cors: str, document: Shown) -> Any:
-    from pipeline.iam import policies
-
-    if document is Shown.CORS and not cors:
-        raise BadSettings("Name Label Studio's address with --cors.")
-    documents = {
-        Shown.CALLER: policies.caller_policy(scope),
-        Shown.ROLE: policies.data_access_policy(scope),
-        Shown.ROLE_TRUST: policies.trust_policy(scope.owner),
-        Shown.LABEL_STUDIO: policies.reviewing_policy(scope),
-        **({Shown.CORS: {"CORSRules": [policies.cors_rule(cors)]}} if cors else {}),
-    }
-    if document is Shown.ALL:
-        return {name.value: each for name, each in documents.items()}
-    return documents[document]
-
-
-def _named_owner(account: str, config: Config) -> Owner:
-    from pipeline.iam.policies import Owner
-
-    region = config.aws.region or os.environ.get("AWS_REGION", "")
-    if not region or not re.fullmatch(r"\d{12}", account):
-        raise BadSettings("An --account has 12 digits, and needs the --region beside it.")
-    return Owner(account, region)
 
 
 @with_settings(("results",), AWS)
 def apply(
     *,
-    rights: Rights,
+    rights: RightsFlags,
     label_studio_user: Annotated[
         str, flag("NAME", "A user who may read the recordings alone.", "--label-studio-user")
     ] = "",
@@ -152,98 +110,38 @@ def apply(
     the AWS credentials file, under a profile of its own. What others attached to a user stays, and
     is named.
     """
-    if not (
-        rights.user
-        or rights.role
-        or label_studio_user
-        or rights.cors
-        or chosen.transcribe.data_access_role
-    ):
-        raise BadSettings("Name what to make: --user, --role, --label-studio-user or --cors.")
-    profiles = _profiles(rights.user, label_studio_user, key_profile)
-    tags = _tags(tag or [])
+    from pipeline.iam.account import opened_account
+    from pipeline.iam.apply import carry_out
+    from pipeline.iam.diff import DesiredAccess
+    from pipeline.iam.plan import compared
+    from pipeline.iam.profiles import credentials_of
+    from pipeline.iam.rights import parse_tags, profiles_of
 
-    async def work(account: Account) -> None:
-        from pipeline.iam.diff import DesiredAccess
-
-        scope = rights.scope(chosen, await account.owner())
-        desired = DesiredAccess(
-            scope,
-            rights.user,
-            label_studio_user,
-            rights.cors,
-            {} if no_key else profiles,
-            tags,
+    named = (rights.user, rights.role, label_studio_user, rights.cors)
+    if not any((*named, chosen.transcribe.data_access_role)):
+        raise BadSettings(
+            "Nothing is named to make",
+            "Name it with --user, --role, --label-studio-user or --cors.",
         )
-        await _apply(account, desired, yes=yes)
-        if show_key:
-            _show(account)
+    profiles = profiles_of(rights.user, label_studio_user, key_profile)
+    tags = parse_tags(tag or [])
 
-    in_event_loop(_with_account(chosen, work))
+    async def work() -> None:
+        async with opened_account(chosen.aws) as account:
+            desired = DesiredAccess(
+                rights.scope(chosen, await account.owner()),
+                rights.user,
+                label_studio_user,
+                rights.cors,
+                {} if no_key else profiles,
+                tags,
+            )
+            plan = await compared(account, desired)
+            typer.echo("\n".join(plan.lines()), err=True)
+            if plan.changes:
+                confirm("Make these changes?", _AGREE, yes=yes)
+                typer.echo("\n".join(await carry_out(account, plan)), err=True)
+            if show_key:
+                typer.echo(credentials_of(account.new_keys), nl=False)
 
-
-def _profiles(user: str, reviewer: str, key_profile: str) -> dict[str, str]:
-    """The profile for each user's key.
-
-    Raises:
-        BadSettings: two users would share a profile, or are one.
-    """
-    profiles = {user: key_profile or user, reviewer: reviewer}
-    profiles.pop("", None)
-    if user and reviewer and len(set(profiles.values())) < len(("user", "reviewer")):
-        raise BadSettings("--user and --label-studio-user need names and profiles of their own.")
-    return profiles
-
-
-def _tags(named: Sequence[str]) -> dict[str, str]:
-    pairs = [each.partition("=") for each in named]
-    if wrong := [key + equals + value for key, equals, value in pairs if not (key and equals)]:
-        raise BadSettings(f"--tag {wrong[0]!r}: write it as KEY=VALUE.")
-    return {key: value for key, _, value in pairs}
-
-
-async def _with_account(config: Config, work: Callable[[Account], Awaitable[T]]) -> T:
-    from pipeline.aws.session import connect
-    from pipeline.iam.account import Account
-    from pipeline.iam.profiles import Profiles
-    from pipeline.net.wait_times import WaitTimes
-
-    async with connect(config.aws, connections=1, limits=config.limits) as session:
-        return await work(Account(session, WaitTimes(), Profiles()))
-
-
-async def _owner(account: Account) -> Owner:
-    return await account.owner()
-
-
-async def _apply(account: Account, desired: DesiredAccess, *, yes: bool) -> None:
-    """Show what differs, ask, and make it."""
-    from pipeline.iam.apply import apply
-    from pipeline.iam.current import more_rights, read_current
-    from pipeline.iam.diff import Kind, as_text, differing, refuse_strangers, wanted
-
-    parts = wanted(desired)
-    changes = differing(parts, await read_current(account, parts))
-    refuse_strangers(changes)
-    typer.echo(as_text(parts, changes), err=True)
-    for part, arn in parts.items():
-        if part.kind is Kind.ATTACHMENT and (more := await more_rights(account, part.name, arn)):
-            said = f"! {part.name} also has {', '.join(more)}; that stays as it is."
-            typer.echo(printable(said), err=True)
-    if not changes:
-        typer.echo("Nothing to change.", err=True)
-        return
-    confirm("Make these changes?", "Nothing was changed: agree to the plan with --yes.", yes=yes)
-    for change in changes:
-        await apply(account, change)
-    typer.echo(f"Done: {len(changes)} of {len(parts)} parts changed.", err=True)
-    for name in account.new_keys:
-        typer.echo(f"Key:  in {account.profiles.path}; use it with --profile {name}", err=True)
-
-
-def _show(account: Account) -> None:
-    """Print new keys as the credentials file has them, because that was asked for."""
-    from pipeline.iam.profiles import with_key
-
-    for name, key in account.new_keys.items():
-        typer.echo(with_key(b"", name, key).decode(), nl=False)
+    in_event_loop(work())

@@ -1,18 +1,20 @@
-"""The rule and the queue of events, looked at and changed; `event_plan` says what is to be done."""
+"""The rule and the queue of events, looked at and changed; `setup_plan` says what is to be done."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from pipeline.aws.service import Service
+from pipeline.aws.session import connect
 from pipeline.errors import BadSettings, ResourceMissing
 from pipeline.events.setup_plan import Found, Step, Wanted
+from pipeline.net.wait_times import WaitTimes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from pipeline.aws.session import Session
-    from pipeline.net.wait_times import WaitTimes
+    from pipeline.config.schema import Aws
 
 
 class Eventing:
@@ -48,8 +50,11 @@ class Eventing:
             answer = await self._call(step.service, step.operation, **step.request)
             if answer.get("FailedEntryCount"):
                 [failed, *_] = answer.get("FailedEntries") or [{}]
+                message = f"{failed.get('ErrorCode')}: {failed.get('ErrorMessage')}"
                 raise BadSettings(
-                    f"events:{step.operation} is refused: {failed.get('ErrorMessage')}"
+                    f"events:{step.operation} is refused: {message}",
+                    action=f"events:{step.operation}",
+                    message=message,
                 )
 
     async def _queue(self, name: str) -> dict[str, Any]:
@@ -80,6 +85,32 @@ class Eventing:
 
     async def _call(self, service: str, operation: str, **request: Any) -> dict[str, Any]:
         return await self._services[service].call(operation, **request)
+
+
+async def change(
+    aws: Aws,
+    prefix: str,
+    plan: Callable[[Wanted, Found], list[Step]],
+    agree: Callable[[Wanted, list[Step]], None],
+) -> str:
+    """Look at what there is for the jobs named so, and take the steps that are agreed on.
+
+    Args:
+        aws: the account.
+        prefix: what the names of the jobs begin with.
+        plan: which steps; `setup` or `remove` of `setup_plan`.
+        agree: is shown the steps, and raises what ends it.
+
+    Returns:
+        The queue's URL, "" where there is none now.
+    """
+    async with connect(aws, 1) as session:
+        eventing = Eventing(session, WaitTimes())
+        wanted = await eventing.wanted(prefix)
+        steps = plan(wanted, await eventing.find(wanted))
+        agree(wanted, steps)
+        await eventing.take(steps)
+        return (await eventing.find(wanted)).url or ""
 
 
 _ALL = {"AttributeNames": ["All"]}

@@ -16,9 +16,11 @@ import orjson
 
 from pipeline.errors import BadSettings
 from pipeline.events.message import DETAIL_TYPE, ENDED, SOURCE
+from pipeline.naming import job_name_prefix, parse_s3_uri
+from pipeline.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 TAG, OWNER = "managed-by", "transcribe-pipeline"
 """What is made here can be told from what others made."""
@@ -124,6 +126,34 @@ class Step(NamedTuple):
     service: str
     operation: str
     request: dict[str, Any]
+
+
+def prefix_of_jobs(job_prefix: str, source: str | None) -> str:
+    """What the names of the jobs begin with that events shall tell of.
+
+    Args:
+        job_prefix: the setting.
+        source: s3://bucket/ for the jobs of one bucket, None for those of all.
+
+    Raises:
+        BadSettings: SOURCE is no bucket.
+    """
+    if source is None:
+        return f"{job_prefix}-"
+    place = parse_s3_uri(source)
+    if place is None:
+        raise BadSettings(f"SOURCE {source!r} is no bucket", "Write it as s3://bucket/.")
+    return job_name_prefix(job_prefix, place.bucket)
+
+
+def as_lines(wanted: Wanted, steps: Sequence[Step]) -> Iterator[str]:
+    """What is going to be changed, for people."""
+    place = f"{wanted.region}, account {wanted.account}"
+    if not steps:
+        yield f"Nothing to do for {wanted.name} in {place}."
+        return
+    yield f"To do in {place}:"
+    yield from (printable(f"  {step.message}") for step in steps)
 
 
 def setup(wanted: Wanted, found: Found) -> list[Step]:

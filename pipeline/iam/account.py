@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from pipeline.aws.service import Service
+from pipeline.aws.session import connect
 from pipeline.errors import ResourceMissing
 from pipeline.iam.diff import Kind, Part
 from pipeline.iam.policies import CORS_ID, Owner
+from pipeline.iam.profiles import Profiles
+from pipeline.net.wait_times import WaitTimes
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from pipeline.aws.session import Session
-    from pipeline.iam.profiles import Key, Profiles
-    from pipeline.net.wait_times import WaitTimes
+    from pipeline.config.schema import Aws
+    from pipeline.iam.profiles import Key
 
 
 class Account:
@@ -49,6 +55,19 @@ class Account:
             return None, []
         ours = next((rule for rule in rules if rule.get("ID") == CORS_ID), None)
         return ours, [rule for rule in rules if rule.get("ID") != CORS_ID]
+
+
+@asynccontextmanager
+async def opened_account(aws: Aws) -> AsyncIterator[Account]:
+    """The account that the settings name, and this machine's AWS files."""
+    async with connect(aws, connections=1) as session:
+        yield Account(session, WaitTimes(), Profiles())
+
+
+async def caller(aws: Aws) -> Owner:
+    """Whose credentials the settings name, and the region."""
+    async with opened_account(aws) as account:
+        return await account.owner()
 
 
 TAGGED = {Kind.ROLE_TAGS: "Role", Kind.POLICY_TAGS: "Policy", Kind.USER_TAGS: "User"}

@@ -16,11 +16,29 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from pipeline.iam.account import Account
+    from pipeline.iam.plan import Plan
 
     Applier = Callable[[Account, Change], Awaitable[None]]
 
 _MOST_VERSIONS = 5  # of a managed policy (IAM quotas)
 _LOOKS, _FIRST_PAUSE = 7, 0.25  # half a minute: what IAM has just made is not known everywhere
+
+
+async def carry_out(account: Account, plan: Plan) -> list[str]:
+    """Make every change of a plan; what was done, in sentences.
+
+    Raises:
+        BadSettings, ServiceUnreachable: as `apply` does; what was made before stays.
+    """
+    for change in plan.changes:
+        await apply(account, change)
+    return [
+        f"Done: {len(plan.changes)} of {len(plan.parts)} parts changed.",
+        *(
+            f"Key:  in {account.profiles.path}; use it with --profile {name}"
+            for name in account.new_keys
+        ),
+    ]
 
 
 async def apply(account: Account, change: Change) -> None:

@@ -101,6 +101,11 @@ def with_key(text: bytes, profile: str, key: Key) -> bytes:
     return text + gap + f"[{profile}]\n".encode() + lines
 
 
+def credentials_of(keys: Mapping[str, Key]) -> str:
+    """Keys by their profiles, as a credentials file has them."""
+    return "".join(with_key(b"", profile, key).decode() for profile, key in keys.items())
+
+
 def _sections(path: Path) -> dict[str, dict[str, str]]:
     """The sections of an AWS file; none where there is no such file.
 
