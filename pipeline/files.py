@@ -11,14 +11,22 @@ from typing import TYPE_CHECKING, BinaryIO
 from pipeline.errors import OutputUnusable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 
-def unused(path: Path) -> Path:
-    """The path itself, or with a number at its end where there is a file of that name."""
-    candidates = chain([path], (path.with_name(f"{path.name}.{n}") for n in count(2)))
-    return next(each for each in candidates if not each.exists())
+def unused(path: Path, companions: Iterable[str] = ()) -> Path:
+    """The path itself, or with the first number at its end of which nothing is there yet.
+
+    `companions` are ends of names that are to be as unused.
+    """
+    candidates = chain([path], (path.with_name(f"{path.name}.{n}") for n in count(1)))
+    ends = ("", *companions)
+    return next(
+        each
+        for each in candidates
+        if not any(os.path.lexists(each.with_name(f"{each.name}{end}")) for end in ends)
+    )
 
 
 @contextmanager

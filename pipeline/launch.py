@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pipeline.recordings.source import Source
     from pipeline.run import Run
     from pipeline.stages.job_tracker import JobTracker
+    from pipeline.stages.output_file import OutputFile
     from pipeline.state.cleanup import Cleaning, Cleanup
     from pipeline.state.reader import StateReader
     from pipeline.state.run_state import RunState
@@ -61,34 +62,34 @@ class RunOptions(NamedTuple):
 
 
 def complete(options: RunOptions) -> Summary:
-    """Take the state file first: two runs must not even begin to list."""
+    """Take the state file and the output first: two runs must not even begin to list."""
     from pipeline.monitoring.history_sampler import settings_of
-    from pipeline.stages.writer import refuse_foreign_output
-    from pipeline.state.database import set_aside
-    from pipeline.state.run_state import open_state
+    from pipeline.stages.output_file import OutputFile, refuse_foreign_output
+    from pipeline.state.lock import hold
+    from pipeline.state.run_state import open_held
 
     config, place = options.config, options.place
     if isinstance(place, S3Uri):
         uri, bucket = str(place), place.bucket
     else:
         uri = bucket = place.as_uri()
-    if options.rebuild_state:
-        set_aside(config.state_path)
-    elif not options.rebuild_output and not config.state_path.exists():
+    if not options.rebuild_output and not config.state_path.exists():
         refuse_foreign_output(config.output_path, config.state_path)
-    with open_state(
-        config.state_path, job_name_prefix(config.transcribe.job_prefix, bucket)
-    ) as state:
-        places = options.earlier.facts.result_places() if options.earlier else ()
-        state.begin(uri, config.output.results, *map(str, places))
-        if options.earlier:
-            state.facts.remember_fingerprints(options.earlier.facts.earlier_fingerprints())
-        state.history.begin_run(settings_of(config, uri))
-        with state.history.ending(CANNOT_RUN):
-            return in_event_loop(_with_services(options, state))
+    name_prefix = job_name_prefix(config.transcribe.job_prefix, bucket)
+    with hold(config.state_path) as lock, OutputFile(config.output_path) as output:
+        if options.rebuild_state:
+            lock.set_aside()
+        with open_held(lock, name_prefix) as state:
+            places = options.earlier.facts.result_places() if options.earlier else ()
+            state.begin(uri, config.output.results, *map(str, places))
+            if options.earlier:
+                state.facts.remember_fingerprints(options.earlier.facts.earlier_fingerprints())
+            state.history.begin_run(settings_of(config, uri))
+            with state.history.ending(CANNOT_RUN):
+                return in_event_loop(_with_services(options, state, output))
 
 
-async def _with_services(options: RunOptions, state: RunState) -> Summary:
+async def _with_services(options: RunOptions, state: RunState, output: OutputFile) -> Summary:
     from pipeline.config.pricing import FREE
     from pipeline.monitoring.failures_file import write_failures
     from pipeline.recordings.manifest import named_by
@@ -111,7 +112,7 @@ async def _with_services(options: RunOptions, state: RunState) -> Summary:
             output=str(config.output_path),
             state=str(config.state_path),
         )
-        summary = await _watched(Run(config, source, tracker, session, s3), options)
+        summary = await _watched(Run(config, source, tracker, session, s3), options, output)
         state.history.end_run(msgspec.json.encode(summary))
         write_failures(config.failures_path, source, state, listed=tracker.counters.listing_done)
         return summary
@@ -125,7 +126,7 @@ def _tracker(config: Config, state: RunState) -> JobTracker:
     return JobTracker(state, config.most_in_flight, most_starts, queueing=queueing)
 
 
-async def _watched(run: Run, options: RunOptions) -> Summary:
+async def _watched(run: Run, options: RunOptions, output: OutputFile) -> Summary:
     """The run to its end, while progress, history and whoever monitors it look at it."""
     from pipeline.monitoring.exporters import exported, last_success
     from pipeline.monitoring.history_sampler import history_kept
@@ -135,9 +136,9 @@ async def _watched(run: Run, options: RunOptions) -> Summary:
 
     base = options.place.key if isinstance(options.place, S3Uri) else ""
     selection = Selection(base, run.config.input)
-    work = partial(run.complete, selection, rebuild=options.rebuild_output)
+    work = partial(run.complete, output, selection, rebuild=options.rebuild_output)
     if options.earlier:
-        work = partial(run.rewrite, options.earlier)
+        work = partial(run.rewrite, output, options.earlier)
     state, take = run.tracker.state, partial(take_snapshot, run)
     async with (
         shown(take, run.config.state_path, options.style),

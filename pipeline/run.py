@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from pipeline.recordings.source import Source
     from pipeline.stages.cost_budget import CostBudget
     from pipeline.stages.job_tracker import JobTracker
+    from pipeline.stages.output_file import OutputFile
     from pipeline.state.reader import StateReader
 
 _QUEUE = 64
@@ -74,10 +75,13 @@ class Run:
         events = self._event_queue.operations if self._event_queue else ()
         return *self.transcriber.operations, *self.s3.operations, *events
 
-    async def complete(self, selection: Selection, *, rebuild: bool = False) -> None:
+    async def complete(
+        self, output: OutputFile, selection: Selection, *, rebuild: bool = False
+    ) -> None:
         """List, start, poll, collect and write until every recording is settled.
 
         Args:
+            output: the file for the tasks, locked where it is there already.
             selection: which of the source's objects are recordings for this run.
             rebuild: write the output anew from the results that exist.
 
@@ -92,25 +96,28 @@ class Run:
                 await find_results(self.s3, results, self._name_prefix, state, redacted=True)
         if rebuild:
             exist = self.source.jobs_last
-            forget_output(self.config.output_path, self.tracker.state, results_exist=exist)
+            forget_output(output, self.tracker.state, results_exist=exist)
         self.tracker.state.facts.remember_fingerprints(self.job_rules.fingerprints)
-        await self._write(partial(produce, self.source, selection, self.job_rules, self.tracker))
+        listing = partial(produce, self.source, selection, self.job_rules, self.tracker)
+        await self._write(output, listing)
 
-    async def rewrite(self, earlier: StateReader) -> None:
+    async def rewrite(self, output: OutputFile, earlier: StateReader) -> None:
         """Write a task for every recording that an earlier run has written; start nothing.
 
         Raises:
             CannotRun: the run had to stop; what was collected is written.
         """
         self._event_queue = None  # nothing runs, so nothing will end
-        await self._write(partial(take_over, earlier, self.tracker))
+        await self._write(output, partial(take_over, earlier, self.tracker))
 
-    async def _write(self, listing: Callable[[], Coroutine[None, None, None]]) -> None:
+    async def _write(
+        self, file: OutputFile, listing: Callable[[], Coroutine[None, None, None]]
+    ) -> None:
         state = self.tracker.state
         keep_to_one_kind(state, self.config.tasks.kind, self.config.model_version)
         try:
             async with AsyncExitStack() as stack:
-                output = stack.enter_context(closing(Output(self.config.output_path, state)))
+                output = stack.enter_context(closing(Output(file, state)))
                 budget = None
                 if self.config.budget.max_cost:
                     from pipeline.stages.cost_budget import cost_budget  # loads FFmpeg, 23 MB

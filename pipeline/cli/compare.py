@@ -86,7 +86,7 @@ async def _version(config: Config, place: S3Uri) -> Version:
 def _heard(config: Config) -> dict[str, str]:
     """What has been heard so far, by audio: the committed lines of the trial's tasks."""
     from pipeline.label_studio.annotations import predicted_texts
-    from pipeline.state.database import bring_up_to_date
+    from pipeline.state.lock import bring_up_to_date
     from pipeline.tasks.export import committed_lines
 
     if not config.output_path.exists():

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from pipeline.doctor.findings import Finding, ok, problem, warning
 from pipeline.errors import StateOutdated, StateUnusable
-from pipeline.stages.writer import refuse_foreign_output
-from pipeline.state.database import hold, lock_path
+from pipeline.stages.output_file import refuse_foreign_output
+from pipeline.state.lock import hold, lock_path
 from pipeline.state.reader import read_state
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from pipeline.state.database import is_held
+from pipeline.state.lock import is_held
 from pipeline.state.reader import read_state
 from pipeline.text import duration, printable, tally
 

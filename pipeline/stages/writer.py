@@ -8,25 +8,19 @@ back.
 from __future__ import annotations
 
 import asyncio
-import errno
-import hashlib
 import os
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pipeline.errors import OutputUnusable, StateUnusable
-from pipeline.files import flock, unused
+from pipeline.stages.output_file import output_errors, refuse_foreign_output
+from pipeline.state.output import END, MENDING, checked_end, digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from pipeline.model import Line
     from pipeline.stages.job_tracker import JobTracker
+    from pipeline.stages.output_file import OutputFile
     from pipeline.state.run_state import RunState
 
-_MENDING = "Put it back, or write it anew from the results with --rebuild-output."
-_END = 4096
 _MOST_LINES = 500
 _SECONDS = 1.0
 
@@ -34,21 +28,19 @@ _SECONDS = 1.0
 class Output:
     """The JSON Lines file, mode 0600, cut to what is committed."""
 
-    def __init__(self, path: Path, state: RunState) -> None:
-        self._path = path
+    def __init__(self, file: OutputFile, state: RunState) -> None:
+        self._of = file
+        self._path = file.path
         self._state = state
-        self._end = b""
         self._growing = False
-        with self._translated():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._claim(os.path.relpath(path, state.path.parent))
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            self._lock()
-            self._check()
+            with output_errors(self._path):
+                self._claim(os.path.relpath(self._path, state.path.parent))
+            self._file = file.open()
+            self._end = checked_end(self._file, self._path, state.facts)
             self._cut()
         except BaseException:
-            os.close(self._file)
+            file.close()
             raise
 
     def _claim(self, name: str) -> None:
@@ -60,49 +52,21 @@ class Output:
                 "Name another one with --state, or that output with --output.",
             )
         if committed and not self._path.exists():
-            raise OutputUnusable(f"{self._path} is missing. {_MENDING}")
-        if known == name:
-            return
-        if not committed:
+            raise OutputUnusable(f"{self._path} is missing", MENDING)
+        if not committed and not (known == name and self._state.output.has_grown()):
             refuse_foreign_output(self._path, self._state.path)
-        self._state.output.bind(name)
-
-    def _lock(self) -> None:
-        """Two state files must not write to one output."""
-        with self._translated():
-            free = flock(self._file)
-        if not free:
-            raise OutputUnusable(
-                f"Another run writes to {self._path}", "Wait for it, or name another --output."
-            )
-
-    def _check(self) -> None:
-        """Refuse a file that is not what was written; only an interrupted run may have added."""
-        committed = self._state.facts.output_size
-        start = max(0, committed - _END)
-        with self._translated():
-            found = os.fstat(self._file).st_size
-            self._end = os.pread(self._file, committed - start, start)
-        if found < committed or (found > committed and self._state.facts.value("output whole")):
-            raise OutputUnusable(
-                f"{self._path} has {found} bytes, but {committed} were written: someone changed "
-                f"or replaced it. {_MENDING}"
-            )
-        if committed and _digest(self._end) != self._state.facts.value("output digest"):
-            raise OutputUnusable(
-                f"The end of {self._path} is not what was written: someone changed or replaced "
-                f"it. {_MENDING}"
-            )
+        if known != name:
+            self._state.output.bind(name)
 
     def _cut(self) -> None:
         """Cut the file to the committed size; what follows is of an interrupted run."""
         committed = self._state.facts.output_size
-        with self._translated():
+        with output_errors(self._path):
             facts = os.fstat(self._file)
             if not self._path.exists() or not os.path.samestat(facts, self._path.stat()):
-                raise OutputUnusable(f"{self._path} was moved or removed just now. {_MENDING}")
+                raise OutputUnusable(f"{self._path} was moved or removed just now", MENDING)
             if facts.st_size < committed:
-                raise OutputUnusable(f"{self._path} was shortened just now. {_MENDING}")
+                raise OutputUnusable(f"{self._path} was shortened just now", MENDING)
             os.ftruncate(self._file, committed)
             os.lseek(self._file, committed, os.SEEK_SET)
             os.fchmod(self._file, 0o600)
@@ -125,18 +89,18 @@ class Output:
             kept = [line for line, yes in zip(lines, wanted, strict=True) if yes]
             state.history.note_transcripts([(line.job, line.stats) for line in kept])
             content = b"".join(line.content for line in kept)
-            end = (self._end + content[-_END:])[-_END:]
+            end = (self._end + content[-END:])[-END:]
             self._append(content)
             size, count = (
                 state.facts.output_size + len(content),
                 state.facts.output_lines + len(kept),
             )
-            state.output.commit(size, count, _digest(end))
+            state.output.commit(size, count, digest_of(end))
         self._end = end
         return len(kept)
 
     def _append(self, content: bytes) -> None:
-        with self._translated():
+        with output_errors(self._path):
             try:
                 _write_all(self._file, content)
                 os.fsync(self._file)
@@ -150,37 +114,18 @@ class Output:
             self._cut()
             self._state.output.end()
         finally:
-            os.close(self._file)
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-            step = (
-                "Make space and run the same command again; it goes on where it stopped."
-                if full
-                else "Name another file with --output."
-            )
-            raise OutputUnusable(
-                f"The output {self._path} can't be written: {error.strerror}. {step}"
-            ) from error
+            self._of.close()
 
 
-def forget_output(path: Path, state: RunState, *, results_exist: bool) -> None:
+def forget_output(file: OutputFile, state: RunState, *, results_exist: bool) -> None:
     """Put the file that is there aside, as `<path>.old`, and every task back to be written.
 
-    Where there is one of that name already it is `<path>.old.2` and so on: it may be the good one.
+    Where there is one of that name already it is `<path>.old.1` and so on: it may be the good one.
 
     Raises:
-        OutputUnusable: it can't be put aside.
+        OutputUnusable: it can't be put aside, or another run writes to it.
     """
-    try:
-        if path.exists():
-            path.replace(unused(path.with_name(f"{path.name}.old")))
-    except OSError as error:
-        raise OutputUnusable(f"{path} can't be put aside: {error.strerror}.") from error
+    file.set_aside()
     state.output.forget(results_exist=results_exist)
 
 
@@ -199,25 +144,6 @@ def keep_to_one_kind(state: RunState, kind: str, model_version: str) -> None:
             f"`tasks rebuild --task {kind}`.",
         )
     state.output.describe(kind, model_version)
-
-
-def refuse_foreign_output(path: Path, state: Path) -> None:
-    """Refuse to write over a file that the state file knows nothing of.
-
-    Raises:
-        OutputUnusable: there is such a file, with something in it.
-    """
-    if path.is_file() and path.stat().st_size:
-        raise OutputUnusable(
-            f"{path} exists already, and the state file {state} knows nothing of it",
-            "Move it "
-            "away, name another one with --output, name the state file that belongs to it with "
-            "--state, or write it anew with --rebuild-output.",
-        )
-
-
-def _digest(end: bytes) -> str:
-    return hashlib.blake2b(end, digest_size=16).hexdigest()
 
 
 def _write_all(file: int, content: bytes) -> None:

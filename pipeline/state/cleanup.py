@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.errors import StateOutdated, StateUnusable
 from pipeline.naming import job_name, parse_s3_uri
-from pipeline.state.database import connect, hold
+from pipeline.state.database import connect
+from pipeline.state.lock import hold
 from pipeline.state.reader import StateReader, read_state
 from pipeline.state.schema import Status
 

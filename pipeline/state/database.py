@@ -1,4 +1,4 @@
-"""The state file as a file: its lock, its connection, its transactions, and what errors mean.
+"""The state file as a file: its connection, its transactions, and what errors mean.
 
 One SQLite file in WAL mode. `synchronous=NORMAL` is enough: after a power cut the file may fall
 back to an earlier commit, and so does the output, which is cut to the size that the same commit
@@ -10,19 +10,18 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-import time
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import CannotRun, OutputUnusable, StateOutdated, StateUnusable
-from pipeline.files import flock
 from pipeline.state.schema import APPLICATION_ID, FORMAT, HISTORY, MIGRATION, NEW
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-_LOOK_SECONDS = 0.05
+COMPANIONS = ("-wal", "-shm")
+"""What SQLite puts beside a file, behind its name."""
 
 
 class Database:
@@ -118,63 +117,16 @@ class Database:
         self._connection.close()
 
 
-def set_aside(path: Path) -> None:
-    """Give a damaged state file, and SQLite's companions of it, another name."""
-    with translated(path):
-        for suffix in ("", "-wal", "-shm"):
-            part = path.with_name(f"{path.name}{suffix}")
-            if part.exists():
-                part.replace(path.with_name(f"{path.name}.damaged{suffix}"))
-
-
-def lock_path(path: Path) -> Path:
-    """The lock of a state file; one file has one lock, whatever links lead to it."""
-    real = path.resolve()
-    return real.with_name(f"{real.name}.lock")
-
-
-@contextmanager
-def hold(path: Path) -> Iterator[None]:
-    """Hold `<path>.lock`; the kernel lets go of it when the process ends, however it ends.
-
-    The lock is a file of its own: closing any descriptor of the state file itself would drop
-    the locks that SQLite holds on it.
-    """
-    with translated(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(lock_path(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def is_of_another_program(path: Path) -> bool:
+    """Whether a file is a sound one of SQLite that is not ours; looking leaves nothing behind."""
+    uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
     try:
-        _take(handle, path)
-        yield
-    finally:
-        os.close(handle)
-
-
-def is_held(path: Path) -> bool:
-    """Whether a run works with the state file now."""
-    with translated(path):
-        try:
-            handle = os.open(lock_path(path), os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return False
-        try:
-            return not flock(handle, shared=True)
-        finally:
-            os.close(handle)
-
-
-def _take(handle: int, path: Path) -> None:
-    with translated(path):
-        if not flock(handle):
-            time.sleep(_LOOK_SECONDS)  # who looks whether it is held holds it for microseconds
-            if not flock(handle):
-                holder = os.read(handle, 20).decode(errors="replace").strip() or "?"
-                raise StateUnusable(
-                    f"Another run (process {holder}) works with the state file {path}",
-                    "Wait for it or stop it; `transcribe-pipeline status` shows how far it is.",
-                )
-        os.ftruncate(handle, 0)
-        os.write(handle, f"{os.getpid()}\n".encode())
+        with closing(sqlite3.connect(uri, uri=True)) as db:
+            application = db.execute("PRAGMA application_id").fetchone()[0]
+            tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    except sqlite3.Error:
+        return False
+    return bool(application != APPLICATION_ID and tables)
 
 
 def connect(path: Path, *, read_only: bool = False, may_create: bool = False) -> Database:
@@ -195,19 +147,6 @@ def connect(path: Path, *, read_only: bool = False, may_create: bool = False) ->
             db.close()
             raise
     return Database(path, db)
-
-
-def bring_up_to_date(path: Path) -> None:
-    """Bring a file of an earlier format up to date, alone; another one is left as it is.
-
-    Raises:
-        StateUnusable: it is not a state file, or a run holds it while it would be changed.
-    """
-    try:
-        connect(path, read_only=True).close()
-    except StateOutdated:
-        with hold(path):
-            connect(path).close()
 
 
 def _check_ours(db: sqlite3.Connection, path: Path, *, may_write: bool, may_create: bool) -> None:
@@ -251,13 +190,6 @@ def _migrate(db: sqlite3.Connection, path: Path, *, may_write: bool) -> None:
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
-
-
-def touch_private(path: Path) -> None:
-    """Make the file with mode 0600 before SQLite does; its companions copy the mode."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    os.fchmod(file, 0o600)
-    os.close(file)
 
 
 @contextmanager

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import time
 from typing import TYPE_CHECKING
 
+from pipeline.errors import OutputUnusable
 from pipeline.state.schema import Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from pipeline.model import Job
     from pipeline.state.database import Database
+    from pipeline.state.facts import Facts
+
+END = 4096
+"""How many bytes of the output's end the state file remembers, by their digest."""
+MENDING = "Put it back, or write it anew from the results with --rebuild-output."
 
 _MARK_WRITTEN = f"""
 UPDATE recordings SET status = {Status.WRITTEN:d}, changed = ?
@@ -34,6 +43,10 @@ class OutputState:
         """The output is about to grow beyond what is committed, durably so."""
         with self._database.durably():
             self._database.set_fact("output whole", 0)
+
+    def has_grown(self) -> bool:
+        """Whether a run of this state has begun to write to its output, or ended over it."""
+        return self._database.fact("output whole") is not None
 
     def forget(self, *, results_exist: bool) -> None:
         """Every task is to be written anew, from the results where they still exist."""
@@ -76,3 +89,39 @@ class OutputState:
                 self._database.change(_MARK_WRITTEN, now, job.row, job.identity) == 1
                 for job in jobs
             ]
+
+
+def checked_end(file: int, path: Path, facts: Facts) -> bytes:
+    """The end of the output's committed part; only an interrupted run may have added to it.
+
+    Args:
+        file: the output, open for reading.
+        path: what it is called.
+        facts: those of its state file.
+
+    Raises:
+        OutputUnusable: it is not what was written.
+    """
+    committed = facts.output_size
+    start = max(0, committed - END)
+    try:
+        found = os.fstat(file).st_size
+        end = os.pread(file, committed - start, start)
+    except OSError as error:
+        raise OutputUnusable(f"The output {path} can't be read: {error.strerror}") from error
+    if found < committed or (found > committed and facts.value("output whole")):
+        raise OutputUnusable(
+            f"{path} has {found} bytes, but {committed} were written: someone changed or replaced "
+            "it",
+            MENDING,
+        )
+    if committed and digest_of(end) != facts.value("output digest"):
+        raise OutputUnusable(
+            f"The end of {path} is not what was written: someone changed or replaced it", MENDING
+        )
+    return end
+
+
+def digest_of(end: bytes) -> str:
+    """The digest of the output's last bytes, as the state file remembers it."""
+    return hashlib.blake2b(end, digest_size=16).hexdigest()

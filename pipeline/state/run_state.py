@@ -7,7 +7,8 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from pipeline.failures import KEPT_JOBS
-from pipeline.state.database import connect, hold, touch_private, translated
+from pipeline.state.database import connect
+from pipeline.state.lock import hold
 from pipeline.state.output import OutputState
 from pipeline.state.reader import StateReader
 from pipeline.state.recordings import JOB_COLUMNS
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from pipeline.model import Job, Recording
     from pipeline.state.database import Database
+    from pipeline.state.lock import StateLock
 
 # A key seen before is touched only when there is something to do: its content or the settings
 # changed (start anew), or it is not written (it belongs to this run's selection; one in flight too,
@@ -218,8 +220,18 @@ def open_state(path: Path, name_prefix: str) -> Iterator[RunState]:
     Raises:
         StateUnusable: another run holds it, it is not a state file, or it can't be written.
     """
-    with hold(path):
-        with translated(path):
-            touch_private(path)
-        with closing(RunState(connect(path, may_create=True), name_prefix)) as state:
-            yield state
+    with hold(path) as lock, open_held(lock, name_prefix) as state:
+        yield state
+
+
+@contextmanager
+def open_held(lock: StateLock, name_prefix: str) -> Iterator[RunState]:
+    """Open or make the state file that is held; it becomes private once it is known to be ours.
+
+    Raises:
+        StateUnusable: it is not a state file, or it can't be written.
+    """
+    lock.create()
+    with closing(RunState(connect(lock.path, may_create=True), name_prefix)) as state:
+        lock.make_private()
+        yield state

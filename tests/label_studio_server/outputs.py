@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from pipeline.model import Line, Recording, Segment, TaskKind, Transcript, TranscriptStats
 from pipeline.naming import identity
-from pipeline.stages.writer import Output
 from pipeline.tasks.builder import TaskBuilder
-from tests.support.state_files import begun
+from tests.support.state_files import begun, output_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,7 +45,7 @@ def add_transcripts(folder: Path, heard: Mapping[str, Transcript], builder: Task
             for job in jobs
             for key in [job.recording.key]
         ]
-        with closing(Output(folder / "tasks.jsonl", state)) as output:
+        with closing(output_at(folder / "tasks.jsonl", state)) as output:
             assert output.write(lines) == len(heard)
 
 

@@ -30,8 +30,8 @@ from pipeline.monitoring.status import (
     sparkline,
     view,
 )
-from pipeline.state.database import hold, is_held
 from pipeline.state.history import Sample
+from pipeline.state.lock import hold, is_held
 from tests.conftest import COMMAND
 
 REPORT = StatusReport(

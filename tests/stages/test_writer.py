@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from pipeline.errors import OutputUnusable, StateUnusable
 from pipeline.model import Line
 from pipeline.stages.job_tracker import JobTracker
+from pipeline.stages.output_file import OutputFile
 from pipeline.stages.writer import Output, forget_output, write
 from pipeline.state.reader import read_state
 from tests.support.owned_time import in_owned_time
-from tests.support.state_files import begun, listed, running
+from tests.support.state_files import begun, listed, output_at, running
 
 few = settings(max_examples=25, deadline=None)
 
@@ -31,13 +32,13 @@ import resource, sys
 from pathlib import Path
 from pipeline.model import Line
 from pipeline.errors import OutputUnusable
-from pipeline.stages.writer import Output
-from tests.support.state_files import begun, running
+from pipeline.stages.output_file import OutputFile
+from tests.support.state_files import begun, output_at, running
 
 folder = Path(sys.argv[1])
 with begun(folder / "state") as state:
     jobs = running(state, *(f"{n}.mp3" for n in range(300)))
-    output = Output(folder / "tasks.jsonl", state)
+    output = output_at(folder / "tasks.jsonl", state)
     output.write([Line(job, b"{}\\n") for job in jobs[:100]])
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, limits[1]))
@@ -66,19 +67,25 @@ def write_lines(folder: Path, *numbers: int) -> int:
     """One run that writes these lines and ends; return how many were wanted."""
     with begun(folder / "state") as state:
         jobs = running(state, *(f"{n}.mp3" for n in numbers))
-        with closing(Output(folder / "tasks.jsonl", state)) as output:
+        with closing(output_at(folder / "tasks.jsonl", state)) as output:
             return output.write([Line(j, line(n)) for j, n in zip(jobs, numbers, strict=True)])
 
 
 def reopen(folder: Path) -> bytes:
     """What the output holds once the next run has opened it."""
-    with begun(folder / "state") as state, closing(Output(folder / "tasks.jsonl", state)):
+    with (
+        begun(folder / "state") as state,
+        closing(output_at(folder / "tasks.jsonl", state)),
+    ):
         return (folder / "tasks.jsonl").read_bytes()
 
 
 def killed_with(folder: Path, left: bytes) -> None:
     """A run that had begun to write dies, and these bytes of it are in the output."""
-    with begun(folder / "state") as state, closing(Output(folder / "tasks.jsonl", state)) as output:
+    with (
+        begun(folder / "state") as state,
+        closing(output_at(folder / "tasks.jsonl", state)) as output,
+    ):
         output.write([])
         for name in ("tasks.jsonl", "state", "state-wal"):
             shutil.copy(folder / name, folder / f"{name} as it was")
@@ -138,7 +145,7 @@ def test_a_crash_inside_a_checkpoint_leaves_the_committed_lines(tmp_path_factory
     write_lines(folder, 1, 2)
     with begun(folder / "state") as state:
         lines = [Line(job, line(100)) for job in running(state, "a", "b", "c")]
-        output = Output(folder / "tasks.jsonl", state)
+        output = output_at(folder / "tasks.jsonl", state)
         output.write([])
         with closing(output), suppress(ZeroDivisionError), state.output.checkpoint():
             output.write(lines)
@@ -152,7 +159,7 @@ def test_a_commit_that_failed_leaves_no_second_copy(folder):
     """Lines whose commit failed are written over by the next checkpoint of the same run."""
     with begun(folder / "state") as state:
         jobs = running(state, "a", "b")
-        with closing(Output(folder / "tasks.jsonl", state)) as output:
+        with closing(output_at(folder / "tasks.jsonl", state)) as output:
             output.write([])
             with suppress(ZeroDivisionError), state.output.checkpoint():
                 output.write([Line(jobs[0], line(1))])
@@ -181,7 +188,7 @@ def test_an_output_that_is_shortened_during_the_run_is_refused(folder):
     """Lines are not written behind a hole: the run stops where its file was taken away."""
     with begun(folder / "state") as state:
         jobs = running(state, "a", "b")
-        output = Output(folder / "tasks.jsonl", state)
+        output = output_at(folder / "tasks.jsonl", state)
         output.write([Line(jobs[0], line(1))])
         os.truncate(folder / "tasks.jsonl", 3)
 
@@ -197,7 +204,7 @@ def test_an_output_that_is_replaced_during_the_run_is_refused(folder):
     """Lines are not written to a file that nobody can see any more."""
     with begun(folder / "state") as state:
         jobs = running(state, "a", "b")
-        output = Output(folder / "tasks.jsonl", state)
+        output = output_at(folder / "tasks.jsonl", state)
         output.write([Line(jobs[0], line(1))])
         (folder / "tasks.jsonl").rename(folder / "moved.jsonl")
 
@@ -213,10 +220,13 @@ def test_two_runs_do_not_write_to_one_output(folder):
     """Also with two state files an output has one writer at a time."""
     path = folder / "tasks.jsonl"
     with begun(folder / "state") as one, begun(folder / "other state") as other:
-        with closing(Output(path, one)), pytest.raises(OutputUnusable, match="Another run writes"):
-            Output(path, other)
+        with (
+            closing(output_at(path, one)),
+            pytest.raises(OutputUnusable, match="Another run writes"),
+        ):
+            output_at(path, other)
 
-        Output(path, other).close()
+        output_at(path, other).close()
 
 
 def test_a_missing_output_is_refused(folder):
@@ -243,7 +253,7 @@ def test_a_state_goes_with_one_output(folder):
     write_lines(folder, 1)
 
     with begun(folder / "state") as state, pytest.raises(StateUnusable, match=r"tasks\.jsonl"):
-        Output(folder / "others.jsonl", state)
+        output_at(folder / "others.jsonl", state)
 
     assert not (folder / "others.jsonl").exists()
 
@@ -263,7 +273,10 @@ def test_an_output_that_was_renamed_is_followed(folder):
     write_lines(folder, 1)
     (folder / "tasks.jsonl").rename(folder / "others.jsonl")
 
-    with begun(folder / "state") as state, closing(Output(folder / "others.jsonl", state)):
+    with (
+        begun(folder / "state") as state,
+        closing(output_at(folder / "others.jsonl", state)),
+    ):
         assert state.facts.value("output") == "others.jsonl"
 
 
@@ -285,7 +298,7 @@ def test_the_end_is_that_of_all_checkpoints(folder):
     """What several checkpoints of one run wrote is known to the next one."""
     with begun(folder / "state") as state:
         jobs = running(state, "a", "b", "c")
-        with closing(Output(folder / "tasks.jsonl", state)) as output:
+        with closing(output_at(folder / "tasks.jsonl", state)) as output:
             for number, job in enumerate(jobs):
                 output.write([Line(job, line(number))])
 
@@ -323,10 +336,10 @@ def test_an_output_that_is_forgotten_is_put_aside(folder, results_exist):
     """Rebuilding begins a new file; the old one stays beside it, and every task is pending."""
     write_lines(folder, 1, 2)
     with begun(folder / "state") as state:
-        forget_output(folder / "tasks.jsonl", state, results_exist=results_exist)
+        forget_output(OutputFile(folder / "tasks.jsonl"), state, results_exist=results_exist)
 
         assert state.recordings.counts().pending == 2
-        with closing(Output(folder / "tasks.jsonl", state)) as output:
+        with closing(output_at(folder / "tasks.jsonl", state)) as output:
             jobs = state.claim(9)
             assert len(jobs) == 2 * results_exist
             output.write([])
@@ -341,8 +354,8 @@ def test_an_output_that_is_gone_can_be_forgotten(folder):
     (folder / "tasks.jsonl").unlink()
 
     with begun(folder / "state") as state:
-        forget_output(folder / "tasks.jsonl", state, results_exist=True)
-        Output(folder / "tasks.jsonl", state).close()
+        forget_output(OutputFile(folder / "tasks.jsonl"), state, results_exist=True)
+        output_at(folder / "tasks.jsonl", state).close()
 
     assert (folder / "tasks.jsonl").read_bytes() == b""
 
@@ -353,7 +366,7 @@ def test_a_line_whose_recording_changed_meanwhile_is_dropped(folder):
         jobs = running(state, "a", "b")
     with begun(folder / "state") as state:
         listed(state, "a", etag="2")
-        with closing(Output(folder / "tasks.jsonl", state)) as output:
+        with closing(output_at(folder / "tasks.jsonl", state)) as output:
             wanted = output.write([Line(jobs[0], line(1)), Line(jobs[1], line(2))])
 
         assert (wanted, state.recordings.counts().written, state.recordings.counts().pending) == (
@@ -416,7 +429,7 @@ def written_by_the_stage(folder: Path, count: int, seconds: float) -> tuple[int,
 
     with begun(folder / "state") as state:
         jobs = running(state, *(f"{n}.mp3" for n in range(count)))
-        with closing(Output(folder / "tasks.jsonl", state)) as output:
+        with closing(output_at(folder / "tasks.jsonl", state)) as output:
             tracker = JobTracker(state, 9)
             in_owned_time(stage(tracker, output, [Line(job, line(1)) for job in jobs]))
     return tracker.counters.written, len((folder / "tasks.jsonl").read_bytes().splitlines())
@@ -436,7 +449,7 @@ def test_lines_that_come_with_the_end_are_written(folder):
 
     with begun(folder / "state") as state:
         lines = [Line(job, line(1)) for job in running(state, "a", "b", "c")]
-        with closing(Output(folder / "tasks.jsonl", state)) as output:
+        with closing(output_at(folder / "tasks.jsonl", state)) as output:
             in_owned_time(ending(JobTracker(state, 9), output, lines))
 
     assert (folder / "tasks.jsonl").read_bytes() == line(1) * 3
@@ -447,3 +460,45 @@ def test_lines_that_come_with_the_end_are_written(folder):
 def test_a_cancelled_writer_writes_what_it_has(folder, count, seconds):
     """Whenever the stage is cancelled, every line it was given is written once and counted."""
     assert written_by_the_stage(folder, count, seconds) == (count, count)
+
+
+def test_a_file_that_somebody_put_in_place_of_an_unwritten_output_stays(folder):
+    """A run that was killed before its first line claims nothing that came there since."""
+    with begun(folder / "state") as state:
+        state.output.bind("tasks.jsonl")
+    (folder / "tasks.jsonl").write_bytes(b"mine\n")
+
+    with pytest.raises(OutputUnusable, match="exists already"):
+        reopen(folder)
+
+    assert (folder / "tasks.jsonl").read_bytes() == b"mine\n"
+
+
+def test_an_output_that_another_run_writes_is_not_put_aside(folder):
+    """A second state file that is to rebuild the output leaves it to the run that holds it."""
+    path = folder / "tasks.jsonl"
+    write_lines(folder, 1)
+    with (
+        begun(folder / "state") as one,
+        begun(folder / "other state") as other,
+        closing(output_at(path, one)),
+        pytest.raises(OutputUnusable, match="Another run writes"),
+    ):
+        forget_output(OutputFile(path), other, results_exist=True)
+
+    assert [each.name for each in folder.glob("tasks*")] == ["tasks.jsonl"]
+
+
+def test_what_was_put_aside_is_kept_the_next_time(folder):
+    """Old outputs are numbered, and a link among them that leads nowhere is not replaced either."""
+    path = folder / "tasks.jsonl"
+    path.write_bytes(b"first")
+    OutputFile(path).set_aside()
+    (folder / "tasks.jsonl.old.1").symlink_to("nowhere")
+    path.write_bytes(b"second")
+
+    OutputFile(path).set_aside()
+
+    assert (folder / "tasks.jsonl.old").read_bytes() == b"first"
+    assert (folder / "tasks.jsonl.old.1").is_symlink()
+    assert (folder / "tasks.jsonl.old.2").read_bytes() == b"second"

@@ -8,7 +8,6 @@ from contextlib import closing, suppress
 import pytest
 
 from pipeline.model import Line, TranscriptStats
-from pipeline.stages.writer import Output
 from pipeline.state.history import (
     RUNS_WITH_SAMPLES,
     PastRun,
@@ -16,7 +15,7 @@ from pipeline.state.history import (
     Settings,
 )
 from pipeline.state.reader import read_state
-from tests.support.state_files import begun, by_hand, listed, running, written
+from tests.support.state_files import begun, by_hand, listed, output_at, running, written
 
 TABLES = ("runs", "samples", "transcripts")
 
@@ -131,7 +130,10 @@ def test_what_was_heard_is_committed_with_the_line(tmp_path, path):
     with begun(path) as state:
         jobs = running(state, "a", "b")
 
-    with begun(path) as state, closing(Output(tmp_path / "tasks.jsonl", state)) as output:
+    with (
+        begun(path) as state,
+        closing(output_at(tmp_path / "tasks.jsonl", state)) as output,
+    ):
         listed(state, "a", etag="2")
         output.write([Line(job, b"{}\n", TranscriptStats(0.25, 3.5, 1.0)) for job in jobs])
         with suppress(ZeroDivisionError), state.output.checkpoint():
@@ -144,7 +146,10 @@ def test_what_was_heard_is_committed_with_the_line(tmp_path, path):
 def test_every_run_remembers_what_it_heard(tmp_path, path):
     """A recording that is transcribed anew stays in the figures of the earlier run."""
     for etag, confidence in (("1", 0.5), ("2", None)):
-        with begun(path) as state, closing(Output(tmp_path / "tasks.jsonl", state)) as output:
+        with (
+            begun(path) as state,
+            closing(output_at(tmp_path / "tasks.jsonl", state)) as output,
+        ):
             listed(state, "a", etag=etag)
             (job,) = state.claim(1)
             state.started(job)

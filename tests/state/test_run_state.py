@@ -18,11 +18,12 @@ from pipeline.errors import StateUnusable
 from pipeline.failures import NEVER_ENDED, UNREADABLE
 from pipeline.model import Recording
 from pipeline.naming import identity
-from pipeline.state.database import set_aside
+from pipeline.state.lock import hold, is_held, lock_path
 from pipeline.state.reader import read_state
 from pipeline.state.recordings import Counts
 from pipeline.state.run_state import open_state
-from tests.support.state_files import SOURCE, TAG, begun, keys_of, listed, running, written
+from pipeline.state.schema import Status
+from tests.support.state_files import SOURCE, TAG, begun, by_hand, keys_of, listed, running, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -807,6 +808,11 @@ def test_only_the_owner_may_read_it(path):
     assert modes == dict.fromkeys(names, 0o600)
 
 
+def set_aside(path: Path) -> None:
+    with hold(path) as lock:
+        lock.set_aside()
+
+
 def test_a_damaged_file_is_set_aside(path):
     """A new state begins, and the damaged one stands beside it under another name."""
     path.write_bytes(b"damaged")
@@ -820,11 +826,89 @@ def test_a_damaged_file_is_set_aside(path):
     assert aside == {f"{path.name}.damaged": b"damaged", f"{path.name}.damaged-wal": b"its log"}
 
 
+def test_what_was_set_aside_is_kept_the_next_time(path):
+    """Copies are numbered, a companion alone takes a number too, and none replaces another."""
+    path.write_bytes(b"first")
+    set_aside(path)
+    path.with_name(f"{path.name}.damaged.1-wal").write_bytes(b"alone")
+    path.write_bytes(b"second")
+
+    set_aside(path)
+
+    aside = {p.name: p.read_bytes() for p in path.parent.glob("*damaged*")}
+    assert aside == {
+        f"{path.name}.damaged": b"first",
+        f"{path.name}.damaged.1-wal": b"alone",
+        f"{path.name}.damaged.2": b"second",
+    }
+
+
 def test_where_nothing_is_there_nothing_is_set_aside(path):
     """A state file that was deleted is begun anew without a word."""
     set_aside(path)
 
-    assert list(path.parent.iterdir()) == []
+    assert [p.name for p in path.parent.iterdir()] == [f"{path.name}.lock"]
+
+
+def test_another_program_s_file_is_not_set_aside(path):
+    """A sound file of another program that was named by mistake keeps its name."""
+    by_hand(path, "CREATE TABLE bookmarks (url)")
+
+    with pytest.raises(StateUnusable, match="of another program"):
+        set_aside(path)
+
+    assert path.is_file()
+
+
+def test_a_lock_file_that_is_gone_lets_nobody_in(path):
+    """A tidy-up that removes the lock file under a run opens the state file to no other one."""
+    with begun(path) as state:
+        listed(state, "a.mp3")
+        state.claim(1)
+        lock_path(path).unlink()
+        assert is_held(path)
+
+        said = refusal(path)
+
+        with pytest.raises(StateUnusable, match="Another run"):
+            set_aside(path)
+        assert by_hand(path, "SELECT status FROM recordings") == [(Status.STARTING,)]
+
+    assert "Another run" in said
+    assert not is_held(path)
+
+
+@pytest.mark.parametrize("content", [b"notes of mine\n" * 99, b"SQLite format 3\x00" + b"x" * 999])
+def test_a_file_that_is_not_ours_keeps_its_mode(path, content):
+    """Whoever names another file with --state finds it as it was, readable to whom it was."""
+    path.write_bytes(content)
+    path.chmod(0o644)
+
+    refusal(path)
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert path.read_bytes() == content
+
+
+def test_a_device_is_no_state_file(tmp_path):
+    """What is no ordinary file is refused, unopened and with its mode."""
+    os.mkfifo(tmp_path / "pipe", 0o640)
+
+    assert "is no ordinary file" in refusal(tmp_path / "pipe")
+    assert stat.S_IMODE((tmp_path / "pipe").stat().st_mode) == 0o640
+
+
+def test_a_state_file_of_ours_becomes_private(path):
+    """One that was copied with a wider mode, and what SQLite keeps beside it, is 0600 again."""
+    with begun(path):
+        pass
+    path.chmod(0o644)
+
+    with begun(path) as state:
+        listed(state, "a.mp3")
+        modes = {stat.S_IMODE(p.stat().st_mode) for p in path.parent.iterdir()}
+
+    assert modes == {0o600}
 
 
 # Looking at it from beside

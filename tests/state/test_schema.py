@@ -16,7 +16,7 @@ import pytest
 from pipeline.config.loading import resolve
 from pipeline.doctor import machine
 from pipeline.errors import StateUnusable
-from pipeline.state import database
+from pipeline.state import database, lock
 from pipeline.state.cleanup import open_for_cleaning
 from pipeline.state.reader import read_state
 from pipeline.state.recordings import Counts
@@ -153,14 +153,14 @@ def test_cleaning_makes_no_state_file(tmp_path):
 def test_a_file_is_brought_up_to_date_for_who_only_reads_it(path):
     """Once, and alone: a second time it is left as it is, and beside a run it is refused."""
     old = dump(path)
-    with database.hold(path), pytest.raises(StateUnusable, match="Another run"):
-        database.bring_up_to_date(path)
+    with lock.hold(path), pytest.raises(StateUnusable, match="Another run"):
+        lock.bring_up_to_date(path)
     refused = dump(path)
 
-    database.bring_up_to_date(path)
+    lock.bring_up_to_date(path)
     new = dump(path)
-    with database.hold(path):
-        database.bring_up_to_date(path)
+    with lock.hold(path):
+        lock.bring_up_to_date(path)
 
     assert refused == old
     assert dump(path) == new

@@ -15,9 +15,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from pipeline.model import Job, Line, Recording
 from pipeline.naming import identity
-from pipeline.stages.writer import Output, forget_output
+from pipeline.stages.output_file import OutputFile
+from pipeline.stages.writer import forget_output
 from pipeline.state.schema import Status
-from tests.support.state_files import TAG, begun, by_hand
+from tests.support.state_files import TAG, begun, by_hand, output_at
 
 KEYS = ("a.mp3", "a/a.mp3", "b\n.mp3", "ü.mp3")
 ETAGS = ("1", "2", "3")
@@ -95,8 +96,8 @@ class Runs(RuleBasedStateMachine):
         enter = self.run.enter_context
         self.state = enter(begun(self.place / "state"))
         if rebuild:
-            forget_output(self.place / "out", self.state, results_exist=results_exist)
-        self.output = enter(closing(Output(self.place / "out", self.state)))
+            forget_output(OutputFile(self.place / "out"), self.state, results_exist=results_exist)
+        self.output = enter(closing(output_at(self.place / "out", self.state)))
         self.growing = False
         for row in self.rows.values():
             row.seen = False

@@ -162,7 +162,7 @@ def test_output_rebuilt_twice_keeps_both_that_were_there(run, cloud):
     run("run", "s3://audio/", *RESULTS, "--rebuild-output")
 
     assert (run.folder / "tasks.jsonl.old").read_bytes() == first
-    assert (run.folder / "tasks.jsonl.old.2").is_file()
+    assert (run.folder / "tasks.jsonl.old.1").is_file()
 
 
 BAD = {

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.model import Recording
 from pipeline.naming import identity
+from pipeline.stages.output_file import OutputFile
+from pipeline.stages.writer import Output
 from pipeline.state.run_state import RunState, open_state
 
 if TYPE_CHECKING:
@@ -26,6 +28,11 @@ def begun(path: Path) -> Iterator[RunState]:
     with open_state(path, TAG) as state:
         state.begin(SOURCE)
         yield state
+
+
+def output_at(path: Path, state: RunState) -> Output:
+    """The output of a state, open for a run that writes to it."""
+    return Output(OutputFile(path), state)
 
 
 def listed(state: RunState, *keys: str, etag: str = "1", settings: str = "") -> int:

@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 
 from pipeline.errors import OutputUnusable, StateUnusable
 from pipeline.model import Line
-from pipeline.stages.writer import Output
 from pipeline.tasks import export
 from pipeline.tasks.export import committed_lines, worst_first, write_arrays
-from tests.support.state_files import begun, running
+from tests.support.state_files import begun, output_at, running
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +32,7 @@ def written_tasks(tmp_path):
     path: Path = tmp_path / "tasks.jsonl"
     with begun(tmp_path / "state") as state:
         jobs = running(state, "a", "b", "c")
-        with closing(Output(path, state)) as output:
+        with closing(output_at(path, state)) as output:
             output.write([Line(job, b'{"task": %d}\n' % n) for n, job in enumerate(jobs)])
     return path
 
@@ -201,7 +200,7 @@ def test_the_worst_come_first_and_equal_ones_as_written(
     folder = tmp_path_factory.mktemp("worst")
     with begun(folder / "state") as state:
         jobs = running(state, *map(str, range(len(scores)))) if scores else []
-        with closing(Output(folder / "tasks.jsonl", state)) as output:
+        with closing(output_at(folder / "tasks.jsonl", state)) as output:
             lines = [scored(n, score) for n, score in enumerate(scores)]
             output.write([Line(job, line) for job, line in zip(jobs, lines, strict=True)])
 

@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 from pipeline.errors import OutputUnusable
 from pipeline.files import replacing
 from pipeline.model import Line
-from pipeline.stages.writer import Output
 from pipeline.tasks import export, export_shards
 from pipeline.tasks.export_shards import write_shards
-from tests.support.state_files import begun, running
+from tests.support.state_files import begun, output_at, running
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +39,7 @@ class GrowingOutput:
         """Commit one line for each size."""
         with begun(self.state) as state:
             jobs = running(state, *(f"key {self.count + n}" for n in range(len(sizes))))
-            with closing(Output(self.tasks, state)) as output:
+            with closing(output_at(self.tasks, state)) as output:
                 numbered = enumerate(sizes, self.count)
                 lines = [b'{"task": "%d%s"}\n' % (n, b"x" * size) for n, size in numbered]
                 output.write([Line(job, line) for job, line in zip(jobs, lines, strict=True)])
