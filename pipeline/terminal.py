@@ -36,16 +36,17 @@ def say(error: str) -> None:
         typer.echo(f"transcribe-pipeline: {printable(line)}", err=True)
 
 
-def confirm(question: str, otherwise: str, *, yes: bool) -> None:
+def confirm(question: str, undone: str, advice: str, *, yes: bool) -> None:
     """Ask before something is changed or paid for, unless that is settled.
 
     Raises:
-        BadSettings: there is nobody to ask; `otherwise` says so, and with which flag to agree.
+        BadSettings: there is nobody to ask; `undone` says what was not done, and `advice` with
+            which flag to agree.
     """
     if yes:
         return
     if not sys.stdin.isatty():
-        raise BadSettings(otherwise)
+        raise BadSettings(undone, advice)
     typer.confirm(question, abort=True, err=True)
 
 

@@ -87,7 +87,7 @@ def command(
         if dry_run:
             return
         if count:
-            confirm("Delete them?", "Nothing was deleted: agree with --yes.", yes=yes)
+            confirm("Delete them?", "Nothing was deleted", "Agree with --yes.", yes=yes)
         with counted(style_for(quiet=quiet), count, "cleaned") as show:
             ended = in_event_loop(clean(chosen, opened, what, show))
     raise typer.Exit(_report(ended, quiet=quiet, json=json))

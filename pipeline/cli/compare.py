@@ -107,7 +107,7 @@ def _transcribe(missing: list[GroundTruth], config: Config, place: S3Uri, *, yes
     from pipeline.terminal import style_for
 
     typer.echo(cost_of(missing, config), err=True)
-    confirm("Start the jobs?", "Nothing was started: agree to the cost with --yes.", yes=yes)
+    confirm("Start the jobs?", "Nothing was started", "Agree to the cost with --yes.", yes=yes)
     manifest = config.output_path.with_name("sample.jsonl")
     write_manifest(manifest, missing)
     summary = complete(RunOptions(config, place, style_for(quiet=False), manifest))

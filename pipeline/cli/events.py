@@ -91,7 +91,7 @@ def _change(
     def agree(wanted: Wanted, steps: list[Step]) -> None:
         typer.echo("\n".join(as_lines(wanted, steps)), err=True)
         if steps:
-            confirm("Do it?", "Nothing was changed: agree to it with --yes.", yes=yes)
+            confirm("Do it?", "Nothing was changed", "Agree to it with --yes.", yes=yes)
 
     prefix = prefix_of_jobs(config.transcribe.job_prefix, source)
     return in_event_loop(change(config.aws, prefix, plan, agree))

@@ -72,7 +72,10 @@ def command(
         _write_arrays(tasks, state_path, folder, worst_first=worst_first)
         return
     if worst_first:
-        raise BadSettings("--worst-first goes with --format json: parts hold what is new.")
+        raise BadSettings(
+            "--worst-first does not go with --format jsonl-parts: parts hold what is new",
+            "Leave it out, or export with --format json.",
+        )
     from pipeline.tasks.export_shards import write_shards
 
     path = None

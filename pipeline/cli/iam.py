@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 GROUP = "iam"
 HELP = "Least-privilege rights for this program: print the policies, or have them made."
 POLICY, APPLY = "policy", "apply"
-_AGREE = "Nothing was changed: agree to the plan with --yes."
+_UNDONE, _AGREE = "Nothing was changed", "Agree to the plan with --yes."
 POLICY_EXAMPLES = examples(
     (
         "What the caller of a run needs, and nothing more",
@@ -139,7 +139,7 @@ def apply(
             plan = await compared(account, desired)
             typer.echo("\n".join(plan.lines()), err=True)
             if plan.changes:
-                confirm("Make these changes?", _AGREE, yes=yes)
+                confirm("Make these changes?", _UNDONE, _AGREE, yes=yes)
                 typer.echo("\n".join(await carry_out(account, plan)), err=True)
             if show_key:
                 typer.echo(credentials_of(account.new_keys), nl=False)

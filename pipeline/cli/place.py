@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pipeline.config.schema import Config
     from pipeline.config.transcription import Transcribe
 
+_NAME_ONE = "Name a bucket as s3://bucket/prefix, or a folder."
 _OF_A_BUCKET = ("max_speakers", "redaction", "toxicity", "kms_key", "subtitles")
 _NAMED = (
     *("vocabulary", "vocabularies", "vocabulary_filter", "vocabulary_filters"),
@@ -30,17 +31,17 @@ def parse_source(source: str, config: Config) -> S3Uri | Path:
         NoSuchSource: there is no such folder.
     """
     if not source:
-        raise BadSettings("SOURCE is empty: name s3://bucket/prefix, or a folder.")
+        raise BadSettings("SOURCE is empty", _NAME_ONE)
     place = parse_s3_uri(source)
     if place is not None:
         return place
     if "://" in source:
-        raise BadSettings(f"SOURCE {source!r}: write it as s3://bucket/prefix, or name a folder.")
+        raise BadSettings(f"SOURCE {source!r} is no bucket and no folder", _NAME_ONE)
     folder = Path(os.path.abspath(source))  # noqa: PTH100 # resolve() would follow links
     if not folder.is_dir():
         if folder.exists():
-            raise NoSuchSource(f"{source} is a file: name the folder it is in, and --include it.")
-        raise NoSuchSource(f"There is no folder {source} (a bucket is s3://bucket/prefix).")
+            raise NoSuchSource(f"{source} is a file", "Name the folder it is in, and --include it.")
+        raise NoSuchSource(f"There is no folder {source}", _NAME_ONE)
     _check_settings_of_a_folder(config)
     return folder
 

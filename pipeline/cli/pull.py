@@ -49,7 +49,9 @@ def command(
     """
     server = chosen.label_studio
     if not server.project:
-        raise BadSettings("Which project? Name its number with --project, as its address shows it.")
+        raise BadSettings(
+            "Which project?", "Name its number with --project, as its address shows it."
+        )
     changes: list[Changes] = []
 
     async def work() -> None:

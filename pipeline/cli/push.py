@@ -80,7 +80,7 @@ def command(
     push, or can't go on; 130 or 143 interrupted. After 2, 130 and 143 the same command goes on.
     """
     if create is not None and "project" in given:
-        raise BadSettings("Name either --project or --create, not both.")
+        raise BadSettings("--project and --create name two projects", "Name one of them.")
     from pipeline.label_studio.push import Push, PushOptions
     from pipeline.terminal import style_for
 

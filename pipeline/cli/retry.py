@@ -49,8 +49,8 @@ def command(
     unknown = sorted(set(reason or ()) - set(known))
     if unknown:
         raise StateUnusable(
-            f"Nothing failed for the reason {unknown[0]!r}. "
-            + (f"The reasons are: {', '.join(known)}." if known else "Nothing failed at all.")
+            f"Nothing failed for the reason {unknown[0]!r}",
+            f"The reasons are: {', '.join(known)}." if known else "Nothing failed at all.",
         )
     with open_state(chosen.state_path, "") as opened:
         anew, again = opened.retry(reason or (), new_jobs=new_job)

@@ -31,6 +31,7 @@ EXAMPLES = examples(
 
 
 def command(
+    *,
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="What the bucket holds.")],
     port: Annotated[
         int, typer.Option(metavar="N", help="0 takes a free one.", min=0, max=65_535)
@@ -57,9 +58,12 @@ def command(
     rules, quotas and wording. Point any AWS SDK at the URL that it prints.
     """
     if not folder.is_dir():
-        raise NoSuchSource(f"There is no folder {folder}.")
+        raise NoSuchSource(f"There is no folder {folder}", "Name one that is there.")
     if bucket and not _BUCKET.fullmatch(bucket):
-        raise BadSettings(f"--bucket {bucket}: use 3 to 63 of the characters a-z 0-9 . -")
+        raise BadSettings(
+            f"--bucket {bucket} is no name of a bucket",
+            "Use 3 to 63 of the characters a-z 0-9 . -",
+        )
     from pipeline.local import CloudOptions, Quotas
 
     options = CloudOptions(
@@ -87,13 +91,16 @@ def _faults(given: list[str], seed: int) -> Faults:
         try:
             rates[name] = float(rate)
         except ValueError:
-            raise BadSettings(f"--fault {word}: write it as NAME=RATE.") from None
+            raise BadSettings(f"--fault {word} has no rate", "Write it as NAME=RATE.") from None
         if name not in known:
-            raise BadSettings(f"--fault {word}: the faults are {', '.join(known)}.")
+            raise BadSettings(
+                f"--fault {word} is none that can be played",
+                f"The faults are {', '.join(known)}.",
+            )
     try:
         return Faults(seed=seed, **rates)
     except ValueError as error:
-        raise BadSettings(f"--fault: {error}.") from error
+        raise BadSettings(f"--fault: {error}") from error
 
 
 async def _serve(folder: Path, options: CloudOptions) -> None:
@@ -113,4 +120,7 @@ async def _serve(folder: Path, options: CloudOptions) -> None:
             )
             await stopped.wait()
     except OSError as error:
-        raise BadSettings(f"Port {options.port} can't be served: {error.strerror}.") from error
+        raise BadSettings(
+            f"Port {options.port} can't be served: {error.strerror}",
+            "Name another one with --port; 0 takes a free one.",
+        ) from error

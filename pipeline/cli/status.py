@@ -49,7 +49,9 @@ def command(
     terminal, else one line per look.
     """
     if seconds is not None and not watch:
-        raise BadSettings(f"SECONDS ({seconds:g}) goes with --watch: status --watch {seconds:g}")
+        raise BadSettings(
+            f"SECONDS ({seconds:g}) goes with --watch", f"Write `status --watch {seconds:g}`."
+        )
     from pipeline.monitoring.status import follow, status
 
     path = chosen.state_path

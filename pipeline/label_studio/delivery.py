@@ -171,7 +171,13 @@ class Deliveries:
         refused = self.stats.refused + len(delivery.refused)
         taken = self.stats.sent or delivery.known > delivery.there_before
         if refused >= _ENOUGH_REFUSED and not taken:
-            raise TasksRefused(f"None of the first {refused} tasks is taken", sentence)
+            raise TasksRefused(
+                f"None of the first {refused} tasks is taken. The last, {line.job_id} "
+                f"({line.data.get('audio')}): {refusal.problem}",
+                refusal.advice,
+                action=refusal.action,
+                message=refusal.message,
+            )
         if refused <= _ENOUGH_REFUSED:
             self.stats.refusals.append(printable(sentence))
 

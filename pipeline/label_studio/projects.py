@@ -26,8 +26,8 @@ def checked_title(title: str) -> str:
     kept = title.strip()
     if not SHORTEST_TITLE <= len(kept) <= LONGEST_TITLE:
         raise BadSettings(
-            f"The title {kept!r} has {len(kept)} characters: Label Studio wants {SHORTEST_TITLE} "
-            f"to {LONGEST_TITLE}"
+            f"The title {kept!r} has {len(kept)} characters",
+            f"Label Studio wants {SHORTEST_TITLE} to {LONGEST_TITLE}.",
         )
     return kept
 
@@ -42,8 +42,8 @@ async def titled_project(client: Client, title: str) -> Project | None:
     if len(found) > 1:
         numbers = ", ".join(str(each.id) for each in found)
         raise BadSettings(
-            f"{len(found)} projects at {client.url} have the title {title!r} ({numbers}): name one "
-            "with --project"
+            f"{len(found)} projects at {client.url} have the title {title!r} ({numbers})",
+            "Name one with --project.",
         )
     return await client.retried(client.project, found[0].id) if found else None
 

@@ -42,12 +42,13 @@ def address(settings: LabelStudio, environment: Mapping[str, str]) -> str:
         right = None
     if not right or parts.username is not None or parts.query or parts.fragment:
         raise BadSettings(
-            "url: write it as https://label-studio.example.com, with http or https, and without "
-            "user, password, query or fragment"
+            "url is no address of a Label Studio",
+            "Write it as https://label-studio.example.com, with http or https, and without user, "
+            "password, query or fragment.",
         )
     if inside := _PROJECTS.search(parts.path):
         project = f", and name the project with --project {inside[1]}" if inside[1] else ""
-        raise BadSettings(f"url: end it before /projects{project}")
+        raise BadSettings("url is the address of a page", f"End it before /projects{project}.")
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
 
 
@@ -71,7 +72,7 @@ def read_token(settings: LabelStudio, environment: Mapping[str, str]) -> str:
         raise BadSettings(f"There is no token for Label Studio in {origin}", ACCESS_STEP)
     if not _TOKEN.fullmatch(token):
         raise BadSettings(
-            f"{origin} holds something else than a token: it must be one word", ACCESS_STEP
+            f"{origin} holds something else than a token, which is one word", ACCESS_STEP
         )
     return token
 

@@ -457,7 +457,7 @@ def test_setup_asks_before_it_changes_anything(run, account):
     assert (
         f"  create the rule {account.prefix}-events: jobs named {account.prefix}-*" in outcome.err
     )
-    assert outcome.err.endswith("Nothing was changed: agree to it with --yes.\n")
+    assert outcome.err.endswith("Nothing was changed. Agree to it with --yes.\n")
     assert account.rules() == {}
 
 

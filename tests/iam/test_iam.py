@@ -574,7 +574,7 @@ def test_without_a_terminal_nothing_is_changed(account):
 
     assert outcome.code == 2
     assert f"+ user {account.user}" in outcome.err
-    assert outcome.err.endswith("Nothing was changed: agree to the plan with --yes.\n")
+    assert outcome.err.endswith("Nothing was changed. Agree to the plan with --yes.\n")
     assert not account.credentials.exists()
     with pytest.raises(ClientError, match="NoSuchEntity"):
         account.iam.get_user(UserName=account.user)

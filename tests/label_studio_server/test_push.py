@@ -315,7 +315,7 @@ def test_server_that_takes_no_task_stops_the_push(run, push, label_studio, proje
     again = push("--project", project)
 
     assert (outcome.code, again.code) == (2, 2)
-    assert "None of the first 20 tasks is taken. Refused: calls-" in outcome.err
+    assert "None of the first 20 tasks is taken. The last, calls-" in outcome.err
     assert label_studio.tasks(project) == []
 
 
@@ -344,7 +344,7 @@ def test_title_of_two_projects_is_not_guessed(run, push, label_studio):
     outcome = push("--create", title)
 
     assert outcome.code == 2
-    assert f"({numbers[0]}, {numbers[1]}): name one with --project" in outcome.err
+    assert f"({numbers[0]}, {numbers[1]}). Name one with --project" in outcome.err
 
 
 def test_server_that_restarts_on_the_way_is_waited_for(run, push, tmp_path):
@@ -565,16 +565,16 @@ def test_another_model_version_is_refused(run, push, label_studio, project):
     ("arguments", "environment", "said"),
     [
         (("--project", "987654"), {}, "has no such project"),
-        (("--create", "ab"), {}, "'ab' has 2 characters: Label Studio wants 3 to 50."),
+        (("--create", "ab"), {}, "'ab' has 2 characters. Label Studio wants 3 to 50."),
         (("--create", "x" * 51), {}, "has 51 characters"),
         ((), {}, "Into which project?"),
-        (("--project", "1", "--create", "Calls"), {}, "not both"),
+        (("--project", "1", "--create", "Calls"), {}, "name two projects"),
         (("--project", "1"), {"LABEL_STUDIO_API_KEY": "0" * 40}, "does not know the token"),
         (("--project", "1"), {"LABEL_STUDIO_API_KEY": "a.b.c"}, "revoked, expired or another serv"),
         (("--project", "1"), {"LABEL_STUDIO_API_KEY": ""}, "no token for Label Studio in LABEL_ST"),
-        (("--project", "1"), {"LABEL_STUDIO_API_KEY": "a b"}, "must be one word"),
+        (("--project", "1"), {"LABEL_STUDIO_API_KEY": "a b"}, "which is one word"),
         (("--project", "1", "--token-file", "none"), {}, "token file none can't be read"),
-        (("--project", "1", "--url", "labels"), {}, "write it as https://"),
+        (("--project", "1", "--url", "labels"), {}, "Write it as https://"),
         (("--project", "1", "--url", "http://u:p@a/"), {}, "without user, password"),
         (("--project", "1", "--url", "{url}/projects/7/data"), {}, "--project 7"),
         (("--project", "1", "--url", "{url}/elsewhere"), {}, "There is no Label Studio at"),

@@ -272,7 +272,7 @@ def test_seconds_go_with_a_watch_only(run):
 
     assert outcome.code == 2
     assert outcome.err == (
-        "transcribe-pipeline: SECONDS (5) goes with --watch: status --watch 5.\n"
+        "transcribe-pipeline: SECONDS (5) goes with --watch. Write `status --watch 5`.\n"
     )
 
 

@@ -228,7 +228,7 @@ def test_folder_in_a_language_the_recogniser_does_not_know(run):
 
 def test_unknown_fault_of_the_local_endpoint(run):
     """`serve` lists the faults that it can play."""
-    refused(run("serve", RECORDINGS, "--fault", "rain=1"), "the faults are", "throttle")
+    refused(run("serve", RECORDINGS, "--fault", "rain=1"), "The faults are", "throttle")
 
 
 def test_port_that_is_taken(run, cloud):

@@ -225,4 +225,4 @@ def test_parts_are_not_sorted_by_score(run):
     outcome = run("export", "--format", "jsonl-parts", "--worst-first")
 
     assert outcome.code == 2
-    assert "--worst-first goes with --format json" in outcome.err
+    assert "export with --format json" in outcome.err
