@@ -85,6 +85,7 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001 # typer calls it with 
 
 @app.callback()
 def _program(
+    *,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")
     ] = False,

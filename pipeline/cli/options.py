@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -13,6 +12,8 @@ from pipeline.logs import ERROR, INFO, WARNING, event, is_json
 from pipeline.terminal import CANNOT_RUN, say
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pipeline.monitoring.summary import Summary
 
 ManifestFile = Annotated[
