@@ -239,8 +239,12 @@ async def vocabularies(config: Config, place: S3Uri) -> AsyncIterator[Vocabulari
 
 
 def _leave_the_account_alone() -> None:
-    """A folder needs no account: no profile or proxy of this machine gets in its way."""
-    for name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+    """A folder needs no account: no profile, proxy or authority of this machine is in its way."""
+    profiles, bundles = (
+        ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"),
+        ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"),
+    )
+    for name in (*profiles, *bundles):
         os.environ.pop(name, None)
     os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"

@@ -1,4 +1,4 @@
-"""Four fixtures: the command line, a scripted cloud, an emulator nobody here wrote, recordings."""
+"""The command line, clouds, recordings, and what stands between them, as fixtures."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
+from pipeline.net import proxies
 from tests.support.fork_server import Forked
+from tests.support.network import Authority
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -265,6 +267,22 @@ def emulator(folder: Path, **environment: str) -> Iterator[str]:
         yield url
     finally:
         end(process)
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """An authority that only those trust who are told to."""
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No proxy is in the environment, and none is remembered of it."""
+    for name in [each for each in os.environ if each.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    proxies._proxy.cache_clear()
+    yield
+    proxies._proxy.cache_clear()
 
 
 def free_port() -> int:

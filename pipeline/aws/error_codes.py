@@ -48,7 +48,13 @@ _CREDENTIALS = (
     boto.SSOError,
     boto.MetadataRetrievalError,
 )
-_NO_ANSWER = (boto.HTTPClientError, boto.ConnectionError, ResponseParserError, TimeoutError)
+_MEND = "Mend what ~/.aws/config or ~/.aws/credentials says."
+_OF_THE_SETTINGS = {
+    boto.ProfileNotFound: "Name one of ~/.aws/config with --profile.",
+    boto.NoRegionError: "Name the bucket's region with --region or AWS_REGION.",
+    boto.ConfigParseError: _MEND,
+    boto.InvalidConfigError: _MEND,
+}
 _BY_CODE: dict[str, type[PipelineError]] = {
     "ThrottlingException": Throttled,
     "Throttling": Throttled,
@@ -154,33 +160,41 @@ def translated(operation: str) -> Iterator[None]:
     """Turn what botocore raises inside into an error of ours; `operation` names the IAM action."""
     try:
         yield
-    except boto.ClientError as error:
+    except PipelineError:
+        raise
+    except Exception as error:
+        raise _meaning_of(error, operation) from error
+
+
+def _meaning_of(error: Exception, operation: str) -> PipelineError:
+    """What any error of botocore's means, and of whatever it calls."""
+    if isinstance(error, boto.ClientError):
         details = error.response.get("Error", {})
-        raise meaning(
-            operation, str(details.get("Code", "")), str(details.get("Message", ""))
-        ) from error
-    except boto.ProfileNotFound as error:
-        raise BadSettings(f"{error}", "Name one of ~/.aws/config with --profile.") from error
-    except boto.NoRegionError as error:
-        raise BadSettings(
-            "No AWS region is set", "Name the bucket's region with --region or AWS_REGION."
-        ) from error
-    except boto.ParamValidationError as error:
-        raise _refusal(operation, str(error)) from error
-    except _NO_ANSWER as error:
-        raise Unavailable(f"{operation}: {_why_none(error)}", action=operation) from error
-    except _CREDENTIALS as error:
-        raise NoAccess(f"No usable AWS credentials: {error}", CREDENTIALS_STEP) from error
-    except (boto.BotoCoreError, ValueError) as error:
-        raise BadSettings(f"{operation} can't be called: {error}", action=operation) from error
+        return meaning(operation, str(details.get("Code", "")), str(details.get("Message", "")))
+    if isinstance(error, boto.ParamValidationError):
+        return _refusal(operation, str(error))
+    for kinds, advice in _OF_THE_SETTINGS.items():
+        if isinstance(error, kinds):
+            return BadSettings(str(error), advice)
+    if isinstance(error, _CREDENTIALS):
+        return NoAccess(f"No usable AWS credentials: {error}", CREDENTIALS_STEP)
+    return _without_an_answer(error, operation)
 
 
-def _why_none(error: Exception) -> str:
-    """Why a call has no answer that can be used."""
-    if isinstance(error, ResponseParserError):
-        # What the parser says has the whole answer in it, which may be anyone's page.
-        return "the answer is not the service's; is there a proxy in between?"
-    return "the answer took too long" if isinstance(error, TimeoutError) else str(error)
+def _without_an_answer(error: Exception, operation: str) -> PipelineError:
+    if isinstance(error, boto.HTTPClientError | boto.ConnectionError | TimeoutError):
+        took = isinstance(error, TimeoutError)
+        why = "the answer took too long" if took else error
+        return Unavailable(f"{operation}: {why}", action=operation)
+    own = isinstance(error, boto.BotoCoreError | ValueError)
+    if own and not isinstance(error, ResponseParserError):
+        return BadSettings(f"{operation} can't be called: {error}", action=operation)
+    # What the parser says has the whole answer in it, which may be anyone's page.
+    return Unavailable(
+        f"{operation}: the answer is not the service's ({type(error).__name__}); is there a proxy "
+        "in between?",
+        action=operation,
+    )
 
 
 def meaning(operation: str, code: str, message: str) -> PipelineError:

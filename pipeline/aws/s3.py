@@ -266,5 +266,5 @@ def _transcript() -> Iterator[None]:
 async def open_s3(session: Session, limits: Limits, waiting: WaitTimes) -> AsyncIterator[S3]:
     """Open as many connections as starting, collecting and listing may use at once."""
     connections = limits.workers + limits.collectors + limits.list_parallel
-    async with open_http(connections, limits.answer_seconds) as http:
+    async with open_http(connections, limits.answer_seconds, session.trust) as http:
         yield S3(session, http, waiting, limits.list_parallel)

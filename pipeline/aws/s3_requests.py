@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from yarl import URL
 
 from pipeline.aws.error_codes import meaning, translated
+from pipeline.aws.partitions import is_aws_host
 from pipeline.aws.presign import Presigner
 from pipeline.aws.s3_responses import error_details, of_the_object, unexpected
 from pipeline.errors import Denied, NoAccess, NoSuchSource, PipelineError, Throttled, Unavailable
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
 
     from pipeline.aws.session import Session
     from pipeline.naming import S3Uri
-
-
-_AWS_HOSTS = (".amazonaws.com", ".amazonaws.com.cn")
 
 
 class SignedRequests:
@@ -102,7 +100,7 @@ class SignedRequests:
     @property
     def is_aws(self) -> bool:
         """Whether the calls go to AWS itself, and not to an endpoint that stands for it."""
-        return (URL(self._session.transcribe.meta.endpoint_url).host or "").endswith(_AWS_HOSTS)
+        return is_aws_host(URL(self._session.transcribe.meta.endpoint_url).host)
 
     def is_of_the_service(self, url: URL) -> bool:
         """Whether a transcript may be fetched there: AWS itself, or the configured endpoint."""
@@ -110,4 +108,4 @@ class SignedRequests:
         endpoints = [URL(client.meta.endpoint_url) for client in clients]
         if any((url.scheme, url.host, url.port) == (e.scheme, e.host, e.port) for e in endpoints):
             return True
-        return url.scheme == "https" and (url.host or "").endswith(_AWS_HOSTS)
+        return url.scheme == "https" and is_aws_host(url.host)

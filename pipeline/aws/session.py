@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import math
-import os
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-import aioboto3
 from aiobotocore.config import AioConfig
-from botocore import exceptions as boto
 
 from pipeline import __version__
+from pipeline.aws.credentials import held_credentials
 from pipeline.aws.error_codes import CREDENTIALS_STEP, translated
+from pipeline.aws.machine import bundle_of, checked_region, endpoint_of, machine_session
 from pipeline.config.schema import Limits
 from pipeline.errors import Expired
+from pipeline.net.http import trusting
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator
 
     from pipeline.config.schema import Aws
@@ -36,6 +37,7 @@ class Session:
     s3: Any
     credentials: Any
     region: str
+    trust: ssl.SSLContext
 
     def __init__(
         self,
@@ -58,12 +60,17 @@ class Session:
         """Open the clients with the credentials that the machine has now.
 
         Raises:
-            BadSettings: no region, or no such profile.
+            BadSettings: no region or none that there is, no such profile, no such certificates.
             NoAccess: no credentials.
+            ServiceUnreachable: nobody answers who could give them.
         """
         with translated("connecting"):
-            self._machine = await self._machine_session()
-            self.region = self._machine.region_name
+            self._machine = machine = machine_session(self._settings, self._keys)
+            self._bundle = bundle_of(machine)
+            self.trust = trusting(self._bundle)
+            elsewhere = endpoint_of(machine, self._settings, "transcribe") is not None
+            self.region = await checked_region(machine, elsewhere=elsewhere)
+            self.credentials = await held_credentials(machine, prompting=not self._keys)
             self.transcribe = await self._opened("transcribe")
             self.s3 = await self._opened("s3")
         self._clients = {"transcribe": self.transcribe, "s3": self.s3}
@@ -82,27 +89,13 @@ class Session:
 
     async def _opened(self, service: str) -> Any:
         config = _config(self._connections)
+        endpoint = endpoint_of(self._machine, self._settings, service)
         if service == "s3":
-            config = config.merge(_s3_config(self._settings))
-        endpoint = self._settings.endpoint_url or None
-        client = self._machine.client(service, endpoint_url=endpoint, config=config)
-        return await self._stack.enter_async_context(client)
-
-    async def _machine_session(self) -> Any:
-        """A new session: it reads the environment and the credentials files anew."""
-        access, secret = self._keys or (None, None)
-        session = aioboto3.Session(
-            aws_access_key_id=access,
-            aws_secret_access_key=secret,
-            region_name=self._settings.region or os.environ.get("AWS_REGION") or None,
-            profile_name=self._settings.profile or None,
+            config = config.merge(_s3_config(elsewhere=endpoint is not None))
+        client = self._machine.create_client(
+            service, endpoint_url=endpoint, verify=self._bundle, config=config
         )
-        if session.region_name is None:
-            raise boto.NoRegionError
-        self.credentials = await session.get_credentials()
-        if self.credentials is None:
-            raise boto.NoCredentialsError
-        return session
+        return await self._stack.enter_async_context(client)
 
     async def renew(self, signed: float) -> None:
         """Take up newer credentials, at most once a minute; calls under way keep their client.
@@ -164,11 +157,8 @@ def _config(connections: int) -> AioConfig:
     )
 
 
-def _s3_config(settings: Aws) -> AioConfig:
+def _s3_config(*, elsewhere: bool) -> AioConfig:
     """For presigning: s3v4, or most regions and KMS objects refuse the URL."""
-    elsewhere = settings.endpoint_url or any(
-        os.environ.get(name) for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
-    )
     # "auto" would sign for the global host, which newer regions refuse and new buckets redirect.
     style = "path" if elsewhere else "virtual"
     return AioConfig(signature_version="s3v4", s3={"addressing_style": style})

@@ -19,6 +19,7 @@ from pipeline.net.wait_times import WaitTimes
 from pipeline.vocabulary.service import Vocabularies
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Awaitable, Callable
 
     import aiohttp
@@ -85,6 +86,11 @@ class AccountChecks:
             ),
             *self._of_the_queue(),
         ]
+
+    @property
+    def trust(self) -> ssl.SSLContext:
+        """Whose certificates the account's connections believe."""
+        return self._session.trust
 
     @property
     def bucket(self) -> str:

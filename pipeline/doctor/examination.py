@@ -26,8 +26,6 @@ from pipeline.net.wait_times import WaitTimes
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import aiohttp
-
     from pipeline.config.schema import Config
     from pipeline.doctor.findings import Line
 
@@ -40,11 +38,8 @@ async def examine(
     """Every line, each shown as soon as it and those before it are there."""
     lines = []
     async with AsyncExitStack() as stack:
-        http = await stack.enter_async_context(
-            open_http(_CONNECTIONS, config.limits.answer_seconds)
-        )
-        amazon, of_amazon = await _of_amazon(stack, config, place, http)
-        of_reviewing = await _of_reviewing(stack, config, amazon, http)
+        amazon, of_amazon = await _of_amazon(stack, config, place)
+        of_reviewing = await _of_reviewing(stack, config, amazon)
         checks = [*of_amazon, *_of_this_machine(config, place), *of_reviewing]
         async for line in run_checks(checks):
             lines.append(line)
@@ -53,10 +48,7 @@ async def examine(
 
 
 async def _of_amazon(
-    stack: AsyncExitStack,
-    config: Config,
-    place: S3Uri | Path | None,
-    http: aiohttp.ClientSession,
+    stack: AsyncExitStack, config: Config, place: S3Uri | Path | None
 ) -> tuple[AccountChecks | None, list[Check]]:
     """The lines about AWS, and what they are asked through; None where there is no way to it."""
     if isinstance(place, Path):
@@ -70,6 +62,8 @@ async def _of_amazon(
         without = skipped("Nothing there can be asked without.")
         return None, [Check(name, constant(finding_of(error))), Check("AWS", constant(without))]
     s3 = await stack.enter_async_context(open_s3(session, config.limits, WaitTimes()))
+    connections = open_http(_CONNECTIONS, config.limits.answer_seconds, session.trust)
+    http = await stack.enter_async_context(connections)
     amazon = AccountChecks(config, place, session, s3)
     return amazon, amazon.checks(http)
 
@@ -98,7 +92,7 @@ def _named(place: S3Uri | Path | None) -> tuple[str | None, str]:
 
 
 async def _of_reviewing(
-    stack: AsyncExitStack, config: Config, amazon: AccountChecks | None, http: aiohttp.ClientSession
+    stack: AsyncExitStack, config: Config, amazon: AccountChecks | None
 ) -> list[Check]:
     """The lines about Label Studio, if one is named."""
     known = config.label_studio
@@ -110,6 +104,8 @@ async def _of_reviewing(
     except CannotRun as error:
         return [Check("Label Studio", constant(finding_of(error)))]
     client = await stack.enter_async_context(connected(at, token, config.limits))
+    trust = amazon.trust if amazon else None
+    http = await stack.enter_async_context(open_http(1, config.limits.answer_seconds, trust))
     bucket = amazon.bucket if amazon else ""
     playing = amazon.playing if amazon else constant(None)
     return LabelStudioChecks(config, client, bucket).checks(http, playing)

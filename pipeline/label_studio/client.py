@@ -24,8 +24,9 @@ from pipeline.label_studio.schema import Changed, Imported, Page, Project, Stora
 from pipeline.label_studio.token import is_personal
 from pipeline.net.body import body_of
 from pipeline.net.bounds import LABEL_STUDIO_SECONDS
-from pipeline.net.http import proxy_for
+from pipeline.net.http import answered
 from pipeline.net.retry import RateLimitedCall
+from pipeline.net.unreachable import OTHER_HINTS, redirected
 from pipeline.net.wait_times import WaitTimes
 
 if TYPE_CHECKING:
@@ -203,22 +204,16 @@ class Client:
         if used is not Credential.PERSONAL:
             headers["Authorization"] = await self._authorization()
         url = URL(f"{self.url}/api/{call.path}").with_query(call.query)
-        try:
-            async with self._http.request(
-                call.method,
-                url,
-                data=call.body,
-                headers=headers,
-                allow_redirects=False,
-                proxy=proxy_for(url),
-            ) as answer:
-                async with asyncio.timeout(self._answer_seconds):  # it is worked out already
-                    content = await body_of(answer)
-        except aiohttp.InvalidURL as error:
-            raise BadSettings(f"{self.url} is no address of a server") from error
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            reason = (str(error) or type(error).__name__).partition("?")[0]
-            raise Unavailable(f"{self.url} does not answer ({reason})", message=reason) from error
+        how: dict[str, Any] = {"data": call.body, "headers": headers}
+        async with (
+            answered(self._http, call.method, url, OTHER_HINTS, **how) as answer,
+            asyncio.timeout(self._answer_seconds),  # it is worked out already
+        ):
+            content = await body_of(answer)
+        if elsewhere := redirected(url, answer.status, answer.headers):
+            raise BadSettings(
+                elsewhere.problem, "Name the address at which the browser ends, with --url."
+            )
         if answer.status >= _FIRST_ERROR_STATUS:
             action = f"{call.method} {url.path}"
             raise api_error(self.url, action, answer.status, content, used)

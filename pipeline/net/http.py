@@ -1,21 +1,33 @@
-"""Requests of presigned URLs; what goes wrong never shows the signature in one."""
+"""Every connection of ours: whom it trusts, its proxy, and an answer or why there is none.
+
+No redirect is followed, as it would take a signature or a token along to another host; and what
+goes wrong never shows the signature of a URL.
+"""
 
 from __future__ import annotations
 
-import os
+import ssl
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from yarl import URL
 
-from pipeline.errors import Unavailable
+from pipeline.errors import BadSettings
 from pipeline.net.body import body_of
+from pipeline.net.proxies import proxy_for
+from pipeline.net.unreachable import (
+    AWS_HINTS,
+    WANTS_PASSWORD,
+    refused_by_proxy,
+    unreachable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from pipeline.net.unreachable import Hints
 
 ANSWER_SECONDS = 300.0
 """How long one answer may take, where the settings say nothing else."""
@@ -23,24 +35,82 @@ ANSWER_SECONDS = 300.0
 _CONNECT_SECONDS, _READ_SECONDS = 10, 60
 
 
+@lru_cache(maxsize=8)
+def trusting(bundle: str) -> ssl.SSLContext:
+    """Trust in the authorities of one file alone, as botocore has it.
+
+    Args:
+        bundle: the path of a PEM file.
+
+    Raises:
+        BadSettings: it can't be read, or holds no certificate.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(bundle)
+    except (OSError, ValueError) as error:
+        no_pem = isinstance(error, ssl.SSLError | ValueError)
+        reason = "it holds no certificate" if no_pem else getattr(error, "strerror", error)
+        raise BadSettings(
+            f"The certificates in {bundle} can't be used: {reason}",
+            "Name a PEM file with AWS_CA_BUNDLE, or with ca_bundle in the profile.",
+        ) from error
+    return context
+
+
 @asynccontextmanager
 async def open_http(
-    connections: int, answer_seconds: float = ANSWER_SECONDS
+    connections: int,
+    answer_seconds: float | None = ANSWER_SECONDS,
+    trust: ssl.SSLContext | None = None,
 ) -> AsyncIterator[aiohttp.ClientSession]:
     """Open the HTTP connections.
 
     Args:
         connections: how many are used at once.
-        answer_seconds: how long one answer may take, from the first byte asked to the last given.
+        answer_seconds: how long one answer may take, from the first byte asked to the last given;
+            None leaves that to the caller.
+        trust: whose certificates are believed; None is the machine's own authorities.
     """
-    connector = aiohttp.TCPConnector(limit=connections)
+    connector = aiohttp.TCPConnector(limit=connections, ssl=trust or True)
     timeout = aiohttp.ClientTimeout(
         total=answer_seconds, sock_connect=_CONNECT_SECONDS, sock_read=_READ_SECONDS
     )
-    async with aiohttp.ClientSession(
-        connector=connector, timeout=timeout, auto_decompress=True
-    ) as http:
+    async with aiohttp.ClientSession(connector=connector, timeout=timeout) as http:
         yield http
+
+
+@asynccontextmanager
+async def answered(
+    http: aiohttp.ClientSession, method: str, url: URL, hints: Hints, **how: Any
+) -> AsyncIterator[aiohttp.ClientResponse]:
+    """The answer to one request, through the proxy that leads there.
+
+    Args:
+        http: the connections.
+        method: of HTTP.
+        url: encoded as it is to be sent.
+        hints: what to look at where no answer comes.
+        how: more, as aiohttp's `request` takes it.
+
+    Raises:
+        Unavailable: no answer, or one that was cut short.
+        BadSettings: the environment names no proxy that can be used.
+    """
+    proxy = proxy_for(url)
+    if proxy:
+        # A tunnel is asked for with headers of its own.
+        own = "headers" if url.scheme == "http" else "proxy_headers"
+        how |= {"proxy": proxy.url, own: {**(how.get(own) or {}), **proxy.headers}}
+    try:
+        async with http.request(method, url, allow_redirects=False, **how) as answer:
+            if proxy and answer.status == WANTS_PASSWORD:
+                raise refused_by_proxy(proxy, str(url.host), answer.status)
+            yield answer
+    except aiohttp.InvalidURL as error:
+        raise BadSettings(f"{url.origin()} is no address of a server", hints.host) from error
+    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        raise unreachable(error, url, proxy, hints) from None
 
 
 async def request(
@@ -59,37 +129,6 @@ async def request(
         Unavailable: no answer, or one that was cut short.
         AnswerTooLarge: it is larger than any answer of a service.
     """
-    encoded = URL(url, encoded=True)
-    try:
-        async with http.request(
-            method,
-            encoded,
-            allow_redirects=False,
-            headers=headers,
-            data=content,
-            auto_decompress=not headers,
-            proxy=proxy_for(encoded),
-        ) as answer:
-            return answer.status, await body_of(answer), answer.headers
-    except (aiohttp.ClientError, TimeoutError) as error:
-        # The error's own text may hold the URL with its signature.
-        number = getattr(getattr(error, "os_error", error), "errno", None)
-        reason = os.strerror(number) if number else type(error).__name__
-        where = f"{encoded.host}:{encoded.port}"
-        raise Unavailable(f"No answer from {where}: {reason}.") from None
-
-
-def proxy_for(url: URL) -> str | None:
-    """The proxy's URL by HTTP_PROXY, HTTPS_PROXY and NO_PROXY, or None to go there directly.
-
-    aiohttp's `trust_env` would do the same, but for every request anew, in a thread, and together
-    with the passwords of ~/.netrc, which are nobody's business and which S3 refuses beside a
-    signature. It cost a fifth of a recording's CPU.
-    """
-    return _proxy(url.scheme, url.host or "")
-
-
-@lru_cache(maxsize=64)
-def _proxy(scheme: str, host: str) -> str | None:
-    proxy = None if proxy_bypass(host) else getproxies().get(scheme)
-    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
+    how: dict[str, Any] = {"headers": headers, "data": content, "auto_decompress": not headers}
+    async with answered(http, method, URL(url, encoded=True), AWS_HINTS, **how) as answer:
+        return answer.status, await body_of(answer), answer.headers

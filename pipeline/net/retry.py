@@ -91,7 +91,8 @@ class RateLimitedCall:
             return Deferred(error.problem, **facts)
         return ServiceUnreachable(
             f"{error.sentence} That was so {patience.tries} times",
-            "Run the same command again later, it goes on where it stopped.",
+            f"{error.advice or 'Wait a while.'} Then run the same command again, it goes on where "
+            "it stopped.",
             **facts,
         )
 

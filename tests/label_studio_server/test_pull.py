@@ -347,7 +347,7 @@ def test_a_quiet_pull_says_nothing(project, run):
     [
         ([], "Which project?"),
         (["--project", "999999"], "has no such project"),
-        (["--project", "1", "--url", "http://127.0.0.1:1"], "does not answer"),
+        (["--project", "1", "--url", "http://127.0.0.1:1"], "No answer from 127.0.0.1:1"),
     ],
 )
 def test_what_can_not_be_pulled_is_said(project, run, arguments, said):

@@ -602,8 +602,8 @@ def test_server_that_is_not_there_is_given_up(run, push):
     outcome = push("--project", "1", "--url", "http://127.0.0.1:9")
 
     assert outcome.code == 2
-    assert "http://127.0.0.1:9 does not answer" in outcome.err
-    assert "Run the same command again later" in outcome.err
+    assert "No answer from 127.0.0.1:9" in outcome.err
+    assert "Then run the same command again" in outcome.err
 
 
 @pytest.mark.parametrize(

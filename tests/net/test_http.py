@@ -1,26 +1,33 @@
-"""The proxy of the environment is used, and no password of this machine goes with it."""
+"""One place tells every connection whom it trusts; a redirect is followed by none."""
 
 from __future__ import annotations
 
 import pytest
-from yarl import URL
 
-from pipeline.net import http as proxies
+from pipeline.errors import BadSettings, Unavailable
+from pipeline.net.http import open_http, request, trusting
 from tests.conftest import endpoint
-from tests.support.between import between
+from tests.support.between import Answer, between
+from tests.support.network import connect_proxy, tls_before
+
+pytestmark = pytest.mark.usefixtures("no_proxies")
 
 HOST = "http://transcribe.example"
 
 
-@pytest.fixture(autouse=True)
-def no_proxies(monkeypatch):
-    """Nothing is in the environment, and nothing is remembered of it."""
-    for name in ("http_proxy", "https_proxy", "no_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    proxies._proxy.cache_clear()
-    yield
-    proxies._proxy.cache_clear()
+def answers(body: bytes, status: int = 200, **headers: str):
+    """A server that always answers alike: its port, and the paths that it was asked for."""
+    asked = []
+
+    def reply(each):
+        asked.append(each.path)
+        return Answer(status, body, headers)
+
+    return between(None, reply), asked
+
+
+def port_of(url: str) -> int:
+    return int(url.rpartition(":")[2])
 
 
 def test_every_byte_goes_through_the_proxy(run, cloud):
@@ -45,11 +52,104 @@ def test_every_byte_goes_through_the_proxy(run, cloud):
     assert set(passwords) == {None}
 
 
-def test_a_host_that_needs_none_is_asked_directly(monkeypatch):
-    """NO_PROXY names the hosts that are reached without the proxy."""
-    monkeypatch.setenv("https_proxy", "http://proxy:3128")
-    monkeypatch.setenv("no_proxy", "inside.example")
+async def test_an_authority_of_ones_own_is_trusted_when_it_is_named(authority):
+    """A certificate that it signed is good with its file, and with no other."""
+    server, _ = answers(b"here")
+    with server as url, tls_before(port_of(url), authority.serves("localhost")) as port:
+        async with open_http(1, trust=trusting(str(authority.bundle))) as http:
+            _, body, _ = await request(http, f"https://localhost:{port}/a")
+        async with open_http(1) as http:
+            with pytest.raises(Unavailable) as refused:
+                await request(http, f"https://localhost:{port}/a?X-Amz-Signature=secret")
 
-    assert proxies.proxy_for(URL("https://my-bucket.s3.amazonaws.com/a")) == "http://proxy:3128"
-    assert proxies.proxy_for(URL("https://inside.example/a")) is None
-    assert proxies.proxy_for(URL("http://my-bucket.s3.amazonaws.com/a")) is None
+    assert body == b"here"
+    assert refused.value.problem == (
+        f"The certificate of localhost:{port} is not trusted: unable to get local issuer "
+        "certificate"
+    )
+    assert "AWS_CA_BUNDLE" in refused.value.advice
+
+
+async def test_a_tunnel_is_asked_for_with_the_password_and_its_far_end_is_checked(
+    authority, monkeypatch
+):
+    """A proxy gets user and password; behind it a certificate counts as much as without."""
+    server, _ = answers(b"here")
+    basic = "Basic bWU6w7w6Lw=="  # me:ü:/
+    with (
+        server as url,
+        tls_before(port_of(url), authority.serves("far.example")) as port,
+        connect_proxy(port, basic) as proxy,
+    ):
+        monkeypatch.setenv("HTTPS_PROXY", f"http://me:%C3%BC%3A%2F@127.0.0.1:{proxy.port}")
+        async with open_http(1, trust=trusting(str(authority.bundle))) as http:
+            _, body, _ = await request(http, "https://far.example/a")
+        async with open_http(1) as http:
+            with pytest.raises(Unavailable, match=r"^The certificate of far\.example:443 is not"):
+                await request(http, "https://far.example/a")
+
+    assert body == b"here"
+    assert (proxy.asked, proxy.refused) == (["far.example:443"] * 2, 0)
+
+
+async def test_a_refusal_of_the_proxy_is_not_one_of_the_service(monkeypatch):
+    """Who gave a wrong password is told of the proxy and its variable, and shown no password."""
+    with connect_proxy(1, "Basic no") as proxy:
+        monkeypatch.setenv("https_proxy", f"http://me:secret@127.0.0.1:{proxy.port}")
+        async with open_http(1) as http:
+            with pytest.raises(Unavailable) as refused:
+                await request(http, "https://far.example/a")
+
+    assert refused.value.problem == (
+        f"The proxy 127.0.0.1:{proxy.port} asks for a user and a password, or refuses those it was "
+        "given (407)"
+    )
+    assert "HTTPS_PROXY" in refused.value.advice
+    assert "secret" not in str(refused.value)
+
+
+async def test_a_proxy_of_plain_http_gets_its_password_too(monkeypatch):
+    """Without TLS the password goes beside the request, and a refusal is the proxy's."""
+    given = []
+
+    def reply(asked):
+        given.append(asked.headers.get("Proxy-Authorization"))
+        return Answer(407, b"", {})
+
+    with between(None, reply) as url:
+        monkeypatch.setenv("HTTP_PROXY", url.replace("//", "//me:secret@"))
+        async with open_http(1) as http:
+            with pytest.raises(Unavailable, match="asks for a user and a password"):
+                await request(http, "http://far.example/a")
+
+    assert given == ["Basic bWU6c2VjcmV0"]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_an_answer_that_leads_nowhere(status):
+    """What a signed request is answered with is handed over; no second host hears of it."""
+    elsewhere, asked = answers(b"")
+    with elsewhere as second:
+        first, _ = answers(b"", status, Location=f"{second}/stolen")
+        with first as url:
+            async with open_http(1) as http:
+                answered, _, _ = await request(http, f"{url}/a?X-Amz-Signature=secret")
+
+    assert (answered, asked) == (status, [])
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(None, "No such file or directory"), ("no PEM", "it holds no certificate")],
+)
+def test_a_bundle_that_can_not_be_used_is_named(tmp_path, content, reason):
+    """A misspelt file of certificates is a setting that is wrong, and no fault of the network."""
+    path = tmp_path / "ca.pem"
+    if content:
+        path.write_text(content)
+
+    with pytest.raises(BadSettings) as refused:
+        trusting(str(path))
+
+    assert refused.value.problem == f"The certificates in {path} can't be used: {reason}"
+    assert "AWS_CA_BUNDLE" in refused.value.advice

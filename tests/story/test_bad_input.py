@@ -58,7 +58,7 @@ def test_nobody_answers_at_the_endpoint(run):
     """A wrong endpoint ends the run after a few tries, and nothing is marked as failed."""
     run.use(**endpoint(f"http://127.0.0.1:{free_port()}"))
 
-    refused(run("run", "s3://bucket/"), "No answer from 127.0.0.1", "Run the same command again")
+    refused(run("run", "s3://bucket/"), "No answer from 127.0.0.1", "run the same command again")
 
 
 @contextmanager

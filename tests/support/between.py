@@ -29,7 +29,7 @@ class Answer(NamedTuple):
 class Asked:
     """One request, and the cloud that would answer it."""
 
-    service: ScriptedCloud
+    service: ScriptedCloud | None
     own_url: str
     method: str
     path: str
@@ -49,6 +49,7 @@ class Asked:
 
     def forward(self) -> Answer:
         """What the cloud answers; its own URLs lead here."""
+        assert self.service is not None
         connection = HTTPConnection(urlsplit(self.service.url).netloc, timeout=30)
         try:
             headers = self.headers | {"Host": urlsplit(self.service.url).netloc}
@@ -70,7 +71,7 @@ def refusal(asked: Asked, code: str, words: str, status: int = 400) -> Answer:
 
 
 @contextmanager
-def between(service: ScriptedCloud, reply: Callable[[Asked], Answer]) -> Iterator[str]:
+def between(service: ScriptedCloud | None, reply: Callable[[Asked], Answer]) -> Iterator[str]:
     """A server that gives `reply(asked)`, which may be `asked.forward()`; yields its URL."""
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,0 +1,110 @@
+"""What botocore sends its requests through: our own connections, as S3's are.
+
+aiobotocore's own session follows redirects with the token and the body of a request, checks no
+certificate behind a proxy, and keeps the cause of what went wrong to itself.
+"""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from aiobotocore.awsrequest import AioAWSResponse
+from aiobotocore.config import AioConfig
+from botocore.httpsession import get_cert_path
+from yarl import URL
+
+from pipeline.errors import Unavailable
+from pipeline.net.body import body_of
+from pipeline.net.http import answered, open_http, trusting
+from pipeline.net.unreachable import AWS_HINTS, redirected
+
+if TYPE_CHECKING:
+    import aiohttp
+    from botocore.awsrequest import AWSPreparedRequest
+
+_FIRST_FAULT = 500
+_PAGES = ("<!doctype html", "<html")
+
+
+class HttpSession:
+    """A session as botocore's clients want one; its arguments are the client's."""
+
+    def __init__(self, **client: Any) -> None:
+        self._client = client
+        self._stack = AsyncExitStack()
+        self._http: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        trust = trusting(trusted(self._client["verify"]))
+        # `Service` bounds the whole call, as the settings say.
+        opening = open_http(self._client["max_pool_connections"], None, trust)
+        self._http = await self._stack.enter_async_context(opening)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._stack.aclose()
+
+    async def send(self, request: AWSPreparedRequest) -> AioAWSResponse:
+        """Make one request that is signed already.
+
+        Raises:
+            Unavailable: no answer, or none of the service's: it is a redirect or a web page.
+        """
+        assert self._http is not None
+        url = URL(request.url, encoded=True)
+        named = {name: _text(value) for name, value in request.headers.items()}
+        how: dict[str, Any] = {
+            "headers": named | {"Accept-Encoding": "identity"},
+            "data": request.body,
+            "skip_auto_headers": ("Content-Type",),
+        }
+        async with answered(self._http, request.method, url, AWS_HINTS, **how) as answer:
+            body = await body_of(answer)
+        if elsewhere := redirected(url, answer.status, answer.headers):
+            raise elsewhere
+        if answer.status < _FIRST_FAULT and _is_page(body):
+            raise Unavailable(
+                f"{url.origin()} answers with a web page (HTTP status {answer.status}), and not as "
+                "the service does",
+                "A proxy or the login page of a network answers in its place: open a page in a "
+                "browser there, or check HTTPS_PROXY and the address.",
+            )
+        return AioAWSResponse(str(url), answer.status, dict(answer.headers), _Body(body))
+
+
+class SessionConfig(AioConfig):  # type: ignore[misc] # published without types
+    """Settings of clients that keep to our connections, whatever they are merged with."""
+
+    def __init__(self, connector_args: dict[str, Any] | None = None, **settings: Any) -> None:
+        settings["http_session_cls"] = HttpSession
+        super().__init__(connector_args, **settings)
+
+    def merge(self, other_config: Any) -> SessionConfig:
+        """These settings, below those of another one."""
+        merged = super().merge(other_config)
+        return SessionConfig(self.connector_args, **merged._user_provided_options)  # noqa: SLF001 # as AioConfig.merge does itself, without the class of the session
+
+
+class _Body(NamedTuple):
+    content: bytes
+
+    async def read(self) -> bytes:
+        return self.content
+
+
+def trusted(verify: object) -> str:
+    """The file of the authorities that a client trusts: the one it was given, else botocore's."""
+    return verify if isinstance(verify, str) and verify else str(get_cert_path(verify=True))
+
+
+def _is_page(body: bytes) -> bool:
+    return body.lstrip()[:20].decode(errors="replace").lower().startswith(_PAGES)
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode() if isinstance(value, bytes) else value

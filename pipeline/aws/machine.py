@@ -1,0 +1,88 @@
+"""What this machine says of an account: profile, region, endpoints, and whose certificates count.
+
+Everything is read as botocore reads it, once, and handed on to every connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from typing import TYPE_CHECKING, Any
+
+from aiobotocore.session import AioSession
+from botocore.configprovider import ConfiguredEndpointProvider
+from yarl import URL
+
+from pipeline.aws.http_session import SessionConfig, trusted
+from pipeline.aws.partitions import host_of, is_known, is_label, is_well_formed, no_region
+from pipeline.errors import BadSettings
+from pipeline.net.proxies import proxy_for
+
+if TYPE_CHECKING:
+    from pipeline.config.schema import Aws
+
+
+def machine_session(settings: Aws, keys: tuple[str, str] | None = None) -> Any:
+    """A new session of botocore's: it reads the environment and the credentials files anew."""
+    machine = AioSession(profile=settings.profile or None)
+    machine.set_default_client_config(SessionConfig())
+    if region := settings.region or os.environ.get("AWS_REGION"):
+        machine.set_config_variable("region", region)
+    if keys:
+        machine.set_credentials(*keys)
+    return machine
+
+
+def bundle_of(machine: Any) -> str:
+    """The file of the authorities that are trusted: AWS_CA_BUNDLE, `ca_bundle`, else botocore's."""
+    return trusted(machine.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE"))
+
+
+def endpoint_of(machine: Any, settings: Aws, service: str) -> str | None:
+    """The address that the settings, the environment or the profile name for a service.
+
+    None is AWS's own.
+    """
+    if settings.endpoint_url:
+        return settings.endpoint_url
+    if machine.get_config_variable("ignore_configured_endpoint_urls"):
+        return None
+    configured = ConfiguredEndpointProvider(
+        machine.full_config, machine.get_scoped_config(), service
+    )
+    return configured.provide() or None
+
+
+async def checked_region(machine: Any, *, elsewhere: bool) -> str:
+    """The region; where there is none of that name AWS is asked nothing.
+
+    Args:
+        machine: botocore's session.
+        elsewhere: the service is at an address of the user's own, which may call it anything.
+
+    Raises:
+        BadSettings: it is none, or none is set.
+    """
+    region: str | None = machine.get_config_variable("region")
+    if region is None:
+        raise BadSettings(
+            "No AWS region is set", "Name the bucket's region with --region or AWS_REGION."
+        )
+    if not (is_label(region) if elsewhere else is_known(region) or await _is_new(region)):
+        raise no_region(region)
+    return region
+
+
+async def _is_new(region: str) -> bool:
+    """Whether it may be a region that botocore does not know yet: the service has a host there."""
+    if not is_well_formed(region):
+        return False
+    host = host_of("transcribe", region)
+    if proxy_for(URL(f"https://{host}")):
+        return True  # who goes through a proxy may know no address, and need none
+    try:
+        await asyncio.get_running_loop().getaddrinfo(host, 443)
+    except OSError as error:
+        return error.errno != socket.EAI_NONAME
+    return True
