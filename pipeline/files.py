@@ -1,9 +1,10 @@
-"""Files that are there whole or not at all, and for their owner alone."""
+"""Files that are there whole or not at all, for their owner alone, and in nobody's place."""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import stat
 from contextlib import contextmanager, suppress
 from itertools import chain, count
 from typing import TYPE_CHECKING, BinaryIO
@@ -13,6 +14,8 @@ from pipeline.errors import OutputUnusable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+_ELSEWHERE = "Move it away, or name another file."
 
 
 def unused(path: Path, companions: Iterable[str] = ()) -> Path:
@@ -51,6 +54,12 @@ def flock(handle: int, *, shared: bool = False) -> bool:
     return True
 
 
+def open_lock(path: Path) -> int:
+    """The file of a lock, open; it is made where there is none, and no link is followed."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    return os.open(path, flags, 0o600)
+
+
 @contextmanager
 def locked(path: Path, busy: str, advice: str) -> Iterator[None]:
     """Hold a lock file, which is made where there is none and stays, for one process at a time.
@@ -60,7 +69,7 @@ def locked(path: Path, busy: str, advice: str) -> Iterator[None]:
     """
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        handle = open_lock(path)
     try:
         if not flock(handle):
             raise OutputUnusable(busy, advice)
@@ -70,24 +79,90 @@ def locked(path: Path, busy: str, advice: str) -> Iterator[None]:
 
 
 @contextmanager
-def replacing(path: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
+def replacing(path: Path, begins: bytes, mode: int = 0o600) -> Iterator[BinaryIO]:
     """A file that takes the place of `path` once it is whole; a private one unless told otherwise.
 
+    Args:
+        path: where; a link is replaced, and what it leads to stays.
+        begins: what a file of this kind begins with: one that begins otherwise is somebody's. b""
+            where the caller has read what is there, and keeps it.
+        mode: of the file.
+
     Raises:
-        OutputUnusable: it can't be written.
+        OutputUnusable: it can't be written, or something else is there.
     """
+    _refuse_what_is_not_ours(path, begins)
     part = path.with_name(f".{path.name}.part")
     with writing(path):
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
-            with os.fdopen(handle, "wb") as file:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            part.unlink()  # of a process that was killed, or a link that somebody laid there
+        new = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        handle = os.open(part, os.O_WRONLY | os.O_CLOEXEC | new, mode)
+        with os.fdopen(handle, "wb") as file:
+            made = os.fstat(handle)
+            try:
                 os.fchmod(handle, mode)
                 yield file
                 file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-        except BaseException:
-            with suppress(OSError):
-                part.unlink()
-            raise
+                os.fsync(handle)
+                _take_place(made, part, path)
+            except BaseException:
+                if _is_at(made, part):
+                    part.unlink()
+                raise
+
+
+def remove(path: Path, begins: bytes) -> None:
+    """Take a file of ours away, where one is; `begins` is as of `replacing`.
+
+    Raises:
+        OutputUnusable: it can't be taken away, or something else is there.
+    """
+    _refuse_what_is_not_ours(path, begins)
+    with writing(path):
+        path.unlink(missing_ok=True)
+
+
+def same_file(one: Path, other: Path) -> bool:
+    """Whether two names are of one file, however they are spelt, whether it is there or not."""
+    try:
+        return one.resolve() == other.resolve() or one.samefile(other)
+    except OSError:
+        return False
+
+
+def _take_place(made: os.stat_result, part: Path, path: Path) -> None:
+    if not _is_at(made, part):
+        raise OutputUnusable(f"Another command writes {path} at the same time")
+    part.replace(path)
+
+
+def _is_at(made: os.stat_result, path: Path) -> bool:
+    try:
+        return os.path.samestat(made, path.lstat())
+    except OSError:
+        return False
+
+
+def _refuse_what_is_not_ours(path: Path, begins: bytes) -> None:
+    """Refuse to replace what begins otherwise; what is empty holds nothing that could be lost.
+
+    Raises:
+        OutputUnusable: so it is.
+    """
+    with writing(path):
+        try:
+            mode = path.stat().st_mode
+        except FileNotFoundError:
+            return
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise OutputUnusable(f"{path} is no ordinary file", _ELSEWHERE)
+        with path.open("rb") as file:
+            found = file.read(len(begins))
+    if found and found != begins:
+        raise OutputUnusable(
+            f"{path} holds something else already, and only what this program wrote there is "
+            "replaced",
+            _ELSEWHERE,
+        )

@@ -8,6 +8,7 @@ import msgspec
 import typer
 
 from pipeline.errors import BadSettings
+from pipeline.files import same_file
 from pipeline.logs import ERROR, INFO, WARNING, event, is_json
 from pipeline.terminal import CANNOT_RUN, say
 
@@ -29,7 +30,7 @@ def page_file(path: Path, *others: Path) -> Path:
         BadSettings: so it is.
     """
     for other in others:
-        if path.resolve() == other.resolve():
+        if same_file(path, other):
             raise BadSettings(
                 f"--html {path} would overwrite it", "Name another file for the page."
             )

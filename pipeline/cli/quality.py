@@ -47,11 +47,10 @@ def command(
 
     quality = measure(read_ground_truth(path), depth)
     if html:
-        from pipeline.files import replacing
+        from pipeline.html.page import write_page
         from pipeline.quality.html_report import page
 
-        with replacing(page_file(html, path)) as file:
-            file.write(page(quality).encode())
+        write_page(page_file(html, path), page(quality))
     if json:
         import orjson
 

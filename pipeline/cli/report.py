@@ -45,7 +45,7 @@ def command(
     nothing else, and nobody else may read it. Recordings that were pushed are linked to their
     tasks where Label Studio can be asked: with LABEL_STUDIO_URL and a token, as for `push`.
     """
-    from pipeline.files import replacing
+    from pipeline.html.page import write_page
     from pipeline.report.page import page
     from pipeline.report.run_record import read_record
     from pipeline.state.reader import read_state
@@ -55,8 +55,7 @@ def command(
     with read_state(chosen.state_path) as opened:
         record = read_record(opened, run, time.time())
     project, tasks = _tasks(chosen, record)
-    with replacing(path) as file:
-        file.write(page(record, tasks, project).encode())
+    write_page(path, page(record, tasks, project))
     typer.echo(path)
 
 

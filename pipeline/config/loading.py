@@ -22,6 +22,7 @@ from pipeline.config.transcription import OF_THE_RUN, Transcribe
 from pipeline.config.transcription_rules import complaints as job_complaints
 from pipeline.config.transcription_rules import inherited
 from pipeline.errors import BadSettings
+from pipeline.files import same_file
 from pipeline.naming import parse_queue_url, parse_s3_uri
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def resolve(
 def _read(path: Path, complaints: list[str]) -> dict[str, Any]:
     """The file's content, or nothing and a complaint."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         complaints.append(f"The configuration file {path} can't be read: {error.strerror}.")
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -114,7 +115,7 @@ def _rules(
 
 def _rule(values: Mapping[str, Any], origin: str, config: Config, complaints: list[str]) -> Rule:
     globs = values.get("include")
-    if not isinstance(globs, list) or not globs or not all(isinstance(g, str) for g in globs):
+    if not isinstance(globs, list) or not globs or not all(map(_is_glob, globs)):
         complaints.append(f"include in {origin}: name the globs of its keys, as ['calls/fr/**'].")
         globs = []
     given = {}
@@ -135,6 +136,10 @@ def _rule(values: Mapping[str, Any], origin: str, config: Config, complaints: li
     ]
     complaints.extend(f"In {origin}: {each}" for each in wrong if each not in already)
     return Rule(globs, options)
+
+
+def _is_glob(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
 
 
 def _from_environment(
@@ -217,6 +222,7 @@ def _disagreements(config: Config) -> Iterator[str]:
         yield f"endpoint_url = {url!r}: write it with http:// or https://."
     yield from _bad_events(config.aws.events)
     yield from job_complaints(config.transcribe, config.output.results)
+    yield from _bad_globs(config)
     yield from _bad_output(config)
     yield from _bad_monitoring(config)
     yield from _bad_prices(config)
@@ -252,6 +258,12 @@ def _bad_events(url: str) -> Iterator[str]:
         yield f"events = {url!r}: name a standard queue; in a FIFO queue one event holds up all."
 
 
+def _bad_globs(config: Config) -> Iterator[str]:
+    for name, globs in (("include", config.input.include), ("exclude", config.input.exclude)):
+        if any(not each.strip() for each in globs):
+            yield f"{name} has an empty glob, which matches no key: write one, or leave {name} out."
+
+
 def _bad_output(config: Config) -> Iterator[str]:
     if config.output.results:
         yield from _bad_results(config.output.results)
@@ -261,7 +273,7 @@ def _bad_output(config: Config) -> Iterator[str]:
         yield f"output = {config.output.output!r}: that is no ordinary file."
     elif not config.output.output:
         yield "output is empty: name the file for the tasks."
-    elif config.output_path.absolute() == config.state_path.absolute():
+    elif same_file(config.output_path, config.state_path):
         yield f"output and state are the same file, {config.output_path}."
 
 
@@ -279,12 +291,16 @@ def _bad_results(uri: str) -> Iterator[str]:
 def _bad_monitoring(config: Config) -> Iterator[str]:
     monitoring = config.monitoring
     files = {"metrics_file": monitoring.metrics_file, "heartbeat_file": monitoring.heartbeat_file}
-    taken = {config.output_path.absolute(): "output", config.state_path.absolute(): "state"}
+    taken = {"output": config.output_path, "state": config.state_path}
     if config.output_path.name:
-        taken[config.failures_path.absolute()] = "the file of failures"
+        taken["the file of failures"] = config.failures_path
     for name, path in files.items():
-        if path and (other := taken.setdefault(Path(path).absolute(), name)) != name:
-            yield f"{name} = {path!r}: that is {other} already. Name another file."
+        if not path:
+            continue
+        for other, known in taken.items():
+            if same_file(Path(path), known):
+                yield f"{name} = {path!r}: that is {other} already. Name another file."
+        taken[name] = Path(path)
     if monitoring.metrics_file and not monitoring.metrics_file.endswith(".prom"):
         yield (
             f"metrics_file = {monitoring.metrics_file!r}: node_exporter reads no file whose name "

@@ -25,9 +25,9 @@ _LONGEST_NAME = 200
 
 
 _FILES = {
-    Format.SRT: (".srt", srt),
-    Format.VTT: (".vtt", vtt),
-    Format.TEXTGRID: (".TextGrid", text_grid),
+    Format.SRT: (".srt", b"1\n", srt),
+    Format.VTT: (".vtt", b"WEBVTT", vtt),
+    Format.TEXTGRID: (".TextGrid", b'File type = "ooTextFile"', text_grid),
 }
 
 
@@ -74,10 +74,10 @@ def convert(
     elif wanted is Format.TEXT_TASKS:
         yield from write_arrays((_text_task(line) for line in lines if line.text), folder)
     else:
-        suffix, written = _FILES[wanted]
+        suffix, begins, written = _FILES[wanted]
         for line in lines:
             path = folder / file_name(line.audio, suffix)
-            with replacing(path) as file:
+            with replacing(path, begins) as file:
                 file.write(written(line).encode("utf-8", "replace"))
             yield path
 
@@ -117,7 +117,7 @@ def _component(name: str) -> str:
 
 
 def _write_manifest(lines: Iterable[GroundTruth], path: Path, recordings: str) -> Path:
-    with replacing(path) as file:
+    with replacing(path, b'{"audio_filepath":') as file:
         for line in lines:
             for entry in _manifest_entries(line, recordings):
                 file.write(orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE))

@@ -1,4 +1,4 @@
-"""Pages that need nothing else: one file of HTML, no script, nothing from the network; pure.
+"""Pages that need nothing else: one file of HTML, no script, nothing from the network.
 
 A page is a template that extends `html/templates/page.html`. What stands in it comes from keys and
 services, so every value is made printable and escaped where a template puts it in.
@@ -14,11 +14,17 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from pipeline.files import replacing
 from pipeline.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
+_BEGINS = (
+    b'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+    b'<meta name="generator" content="transcribe-pipeline">\n'
+)
 _BEFORE_A_UNIT = re.compile(
     r"(?<=\d) (?=(?:s|min|h|d)\b|%)|(?<=\d min) (?=\d+ s\b)|(?<=\d [hd]) (?=\d+ (?:min|h)\b)"
 )
@@ -32,6 +38,16 @@ def render(template: str, **values: object) -> str:
         values: what it names; a name that it lacks is an error.
     """
     return _ENVIRONMENT.get_template(template).render(values)
+
+
+def write_page(path: Path, page: str) -> None:
+    """Write a page, which takes the place of an earlier page alone.
+
+    Raises:
+        OutputUnusable: it can't be written, or something else is there.
+    """
+    with replacing(path, _BEGINS) as file:
+        file.write(page.encode())
 
 
 def _printable(value: Any) -> Any:

@@ -86,7 +86,7 @@ class Profiles:
         if not self.path.parent.exists():
             self.path.parent.mkdir(mode=0o700, parents=True)
         text = self.path.read_bytes() if self.path.exists() else b""
-        with replacing(self.path) as file:
+        with replacing(self.path, b"") as file:
             file.write(with_key(text, profile, key))
 
 

@@ -72,7 +72,7 @@ class PushLedger:
         """
         fresh = msgspec.structs.replace(place, digest=self._digest(place.size))
         self._places[project] = fresh
-        with replacing(self._path) as file:
+        with replacing(self._path, b"") as file:
             file.write(msgspec.json.format(msgspec.json.encode(self._places), indent=1) + b"\n")
 
     def _digest(self, size: int) -> str:

@@ -12,12 +12,12 @@ import os
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.errors import BadSettings, OutputUnusable
 from pipeline.files import replacing
 from pipeline.logs import event
-from pipeline.monitoring.heartbeat import heartbeat
+from pipeline.monitoring.heartbeat import HEARTBEAT_BEGINS, heartbeat
 from pipeline.monitoring.snapshot import SETTLED, RunStatus
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from pipeline.state.reader import StateReader
 
     Warn = Callable[[str], None]
-    Content = Callable[[], bytes]
 
 _METRICS_SECONDS = 10.0
 _HEARTBEAT_SECONDS = 5.0
@@ -65,17 +64,19 @@ async def exported(
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         if settings.metrics_port or settings.metrics_file:
-            from pipeline.monitoring.prometheus import as_text, registry_of
+            from pipeline.monitoring.prometheus import METRICS_BEGIN, as_text, registry_of
 
             registry = registry_of(status)
             if settings.metrics_port:
                 await enter(_served(registry, settings.metrics_host, settings.metrics_port))
             if settings.metrics_file:
                 path, content = Path(settings.metrics_file), partial(as_text, registry)
-                await enter(refreshed(path, content, _METRICS_SECONDS, warn))
+                metrics = ExportedFile(path, METRICS_BEGIN, content)
+                await enter(refreshed(metrics, _METRICS_SECONDS, warn))
         if settings.heartbeat_file:
-            path = Path(settings.heartbeat_file)
-            await enter(refreshed(path, partial(heartbeat, status), _HEARTBEAT_SECONDS, warn))
+            path, content = Path(settings.heartbeat_file), partial(heartbeat, status)
+            beats = ExportedFile(path, HEARTBEAT_BEGINS, content)
+            await enter(refreshed(beats, _HEARTBEAT_SECONDS, warn))
         try:
             yield status
         finally:
@@ -108,14 +109,35 @@ async def _served(registry: CollectorRegistry, host: str, port: int) -> AsyncIte
         await runner.cleanup()
 
 
+class ExportedFile(NamedTuple):
+    """A file that is written again and again: where, how each begins, and what makes its content.
+
+    The content is made in the event loop, and written by a thread.
+    """
+
+    path: Path
+    begins: bytes
+    content: Callable[[], bytes]
+
+    async def write(self) -> None:
+        """Write it once.
+
+        Raises:
+            OutputUnusable: it can't be written, or something else is there.
+        """
+        await asyncio.to_thread(self._write, self.content())
+
+    def _write(self, content: bytes) -> None:
+        with replacing(self.path, self.begins, _READABLE) as file:
+            file.write(content)
+
+
 @asynccontextmanager
-async def refreshed(
-    path: Path, content: Content, seconds: float, warn: Warn
-) -> AsyncIterator[None]:
+async def refreshed(exported: ExportedFile, seconds: float, warn: Warn) -> AsyncIterator[None]:
     """Write the file now, every so many seconds, and once more at the end."""
-    await asyncio.to_thread(_write, path, content())
+    await exported.write()
     ended = asyncio.Event()
-    task = asyncio.create_task(_refresh(path, content, seconds, ended, warn))
+    task = asyncio.create_task(_refresh(exported, seconds, ended, warn))
     try:
         yield
     finally:
@@ -124,7 +146,7 @@ async def refreshed(
 
 
 async def _refresh(
-    path: Path, content: Content, seconds: float, ended: asyncio.Event, warn: Warn
+    exported: ExportedFile, seconds: float, ended: asyncio.Event, warn: Warn
 ) -> None:
     warned = last = False
     while not last:
@@ -133,13 +155,8 @@ async def _refresh(
                 await ended.wait()
         last = ended.is_set()  # seen before the content is made, so that the last one is
         try:
-            await asyncio.to_thread(_write, path, content())
+            await exported.write()
         except OutputUnusable as error:
             if not warned:
                 warn(f"{error} The run goes on without it.")
             warned = True
-
-
-def _write(path: Path, content: bytes) -> None:
-    with replacing(path, _READABLE) as file:
-        file.write(content)

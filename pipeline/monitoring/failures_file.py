@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING
 
 import orjson
 
 from pipeline.failures import advice
-from pipeline.files import replacing
+from pipeline.files import remove, replacing
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.recordings.source import Source
     from pipeline.state.run_state import RunState
+
+_BEGINS = b'{"uri":"'
 
 
 def write_failures(path: Path, source: Source, state: RunState, *, listed: bool) -> None:
@@ -32,10 +33,9 @@ def write_failures(path: Path, source: Source, state: RunState, *, listed: bool)
     failed = state.failures.recordings(ever=not listed)
     first = next(failed, None)
     if first is None:
-        with suppress(FileNotFoundError):
-            path.unlink()
+        remove(path, _BEGINS)
         return
-    with replacing(path) as file:
+    with replacing(path, _BEGINS) as file:
         for job, reason, message in chain([first], failed):
             facts = {
                 "uri": source.audio_uri(job.recording.key),

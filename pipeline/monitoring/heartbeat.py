@@ -13,6 +13,9 @@ from pipeline.logs import RUN_ID, moment
 if TYPE_CHECKING:
     from pipeline.monitoring.snapshot import RunStatus
 
+HEARTBEAT_BEGINS = b'{"time":"'
+"""What a heartbeat file begins with."""
+
 
 def heartbeat(status: RunStatus) -> bytes:
     """A sign of life as one line of JSON: counts are of recordings, but for `listed`, of objects.

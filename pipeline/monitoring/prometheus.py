@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     Family = CounterMetricFamily | GaugeMetricFamily
 
 PREFIX = "transcribe_pipeline_"
+METRICS_BEGIN = f"# HELP {PREFIX}".encode()
+"""What a file of these metrics begins with."""
 
 
 _COUNTERS = (

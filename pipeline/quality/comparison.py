@@ -80,7 +80,7 @@ def write_manifest(path: Path, reviews: Iterable[GroundTruth]) -> None:
     Raises:
         OutputUnusable: it can't be written.
     """
-    with replacing(path) as file:
+    with replacing(path, b'{"uri":') as file:
         file.writelines(orjson.dumps({"uri": each.audio}) + b"\n" for each in reviews)
 
 

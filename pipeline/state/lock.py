@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from pipeline.errors import StateOutdated, StateUnusable
-from pipeline.files import flock, unused
+from pipeline.files import flock, open_lock, unused
 from pipeline.state.database import COMPANIONS, connect, is_of_another_program, translated
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LOOK_SECONDS = 0.05
+_LONGEST = 20  # bytes of a process' number; what holds more is no lock file of ours
 _PLACE = 2**62
 """The byte that is locked: no file is so long, and SQLite locks none near it."""
 
@@ -117,7 +118,7 @@ def hold(path: Path) -> Iterator[StateLock]:
     with ExitStack() as handles:
         with translated(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            handle = os.open(lock_path(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            handle = open_lock(lock_path(path))
         handles.callback(os.close, handle)
         _take(handle, path)
         lock = StateLock(path, handles)
@@ -157,9 +158,10 @@ def _take(handle: int, path: Path) -> None:
         if not flock(handle):
             time.sleep(_LOOK_SECONDS)  # who looks whether it is held holds it for microseconds
             if not flock(handle):
-                raise _busy(path, os.read(handle, 20).decode(errors="replace").strip() or "?")
-        os.ftruncate(handle, 0)
-        os.write(handle, f"{os.getpid()}\n".encode())
+                raise _busy(path, os.read(handle, _LONGEST).decode(errors="replace").strip() or "?")
+        if os.fstat(handle).st_size <= _LONGEST:
+            os.ftruncate(handle, 0)
+            os.write(handle, f"{os.getpid()}\n".encode())
 
 
 def _busy(path: Path, holder: str) -> StateUnusable:

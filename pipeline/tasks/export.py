@@ -23,6 +23,7 @@ MOST_TASKS = 50_000
 MOST_BYTES = 200 * 10**6
 """Label Studio 1.23 takes bodies of up to 250 MiB, and 50,000 tasks in under a minute."""
 
+_BEGINS = b"[\n{"
 _RUN = 100_000
 _BLOCK = 1_000
 _READ = 2**20
@@ -157,7 +158,7 @@ def write_arrays(lines: Iterable[bytes], folder: Path) -> Iterator[Path]:
     """
     for number, chunk in enumerate(chunks(lines), 1):
         path = _path(folder, number)
-        with replacing(path) as file:
+        with replacing(path, _BEGINS) as file:
             for before, line in zip(chain([b"[\n"], repeat(b",\n")), chunk, strict=False):
                 file.write(before)
                 file.write(line)

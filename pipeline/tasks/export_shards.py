@@ -59,7 +59,7 @@ def write_shards(output: Path, state: Path, folder: Path) -> Iterator[Path]:
         end = shards[-1].end if shards else 0
         for chunk in chunks(committed_lines(output, state, end)):
             digest = hashlib.blake2b(digest_size=16)
-            with replacing(aside) as file:
+            with replacing(aside, b"{") as file:
                 for line in chunk:
                     content = line + b"\n"
                     file.write(content)
@@ -67,7 +67,7 @@ def write_shards(output: Path, state: Path, folder: Path) -> Iterator[Path]:
                 end += file.tell()
             name = f"tasks-{len(shards) + 1:04}-{digest.hexdigest()[:8]}.jsonl"
             shards.append(Shard(name, end, digest.hexdigest()))
-            with replacing(ledger) as file:
+            with replacing(ledger, b"") as file:
                 file.write(msgspec.json.encode(_Ledger(shards)))
             yield _name(aside, folder / name)
 

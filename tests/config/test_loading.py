@@ -535,3 +535,29 @@ def test_settings_can_not_be_changed():
 def test_what_others_watch_takes_no_file_of_the_run(given, what):
     """A heartbeat over the tasks would lose them all, and a misnamed file nobody would read."""
     assert what in complaint({"output": "t.jsonl"} | given)
+
+
+@pytest.mark.parametrize("name", ["include", "exclude"])
+def test_an_empty_glob_is_refused(name):
+    """`--include "$UNSET"` takes no recording at all, which nobody means."""
+    with pytest.raises(BadSettings, match=f"{name} has an empty glob"):
+        resolve({name: ["*.mp3", " "]}, {})
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path):
+    """Editors of Windows write one before the first line."""
+    (tmp_path / "c.toml").write_bytes(b"\xef\xbb\xbf[limits]\nworkers = 7\n")
+
+    assert resolve({}, {}, tmp_path / "c.toml").limits.workers == 7
+
+
+@pytest.mark.parametrize("name", ["heartbeat_file", "state"])
+@pytest.mark.parametrize("spelt", ["missing/../tasks.jsonl", "link.prom", "folder/tasks.jsonl"])
+def test_files_are_told_apart_as_files(tmp_path, monkeypatch, name, spelt):
+    """Two names of one file are refused, however they are spelt."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link.prom").symlink_to("tasks.jsonl")
+    (tmp_path / "folder").symlink_to(tmp_path)
+
+    with pytest.raises(BadSettings, match=r"same file|is output already"):
+        resolve({name: spelt}, {})

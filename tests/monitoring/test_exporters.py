@@ -19,7 +19,7 @@ import pytest
 
 from pipeline.config.schema import Monitoring
 from pipeline.errors import BadSettings, OutputUnusable
-from pipeline.monitoring.exporters import exported, last_success, refreshed
+from pipeline.monitoring.exporters import ExportedFile, exported, last_success, refreshed
 from pipeline.monitoring.snapshot import take_snapshot
 from tests.conftest import ROOT, free_port
 from tests.support.idle_run import idle_run
@@ -358,7 +358,7 @@ async def test_a_file_that_can_no_longer_be_written_does_not_stop_the_run(tmp_pa
             often.set()
         return b""
 
-    async with refreshed(folder / "alive", content, 0.01, said.append):
+    async with refreshed(ExportedFile(folder / "alive", b"{", content), 0.01, said.append):
         (folder / "alive").unlink()
         folder.rmdir()
         folder.touch()

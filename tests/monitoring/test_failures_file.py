@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
 
-from pipeline.errors import OutputUnusable
 from pipeline.failures import TOO_LONG, advice
-from pipeline.files import replacing
 from pipeline.monitoring.failures_file import write_failures
 from pipeline.recordings.folder import FolderSource
 from pipeline.recordings.manifest import ManifestSource
@@ -140,52 +136,3 @@ async def test_its_lines_are_a_manifest(path, source, tmp_path):
     [page] = [page async for page in ManifestSource(path, source, no_bucket).pages()]
 
     assert [(entry.key, entry.size) for entry in page] == [(key, 4) for key in keys]
-
-
-# A file that takes another's place
-
-
-def test_a_file_is_replaced_whole_or_not_at_all(path):
-    """Until the last byte is written the old file stands; an error leaves it and nothing else."""
-    path.write_text("old")
-
-    with suppress(ZeroDivisionError), replacing(path) as file:
-        file.write(b"new")
-        file.flush()
-        during = path.read_text()
-        raise ZeroDivisionError
-
-    assert (during, path.read_text()) == ("old", "old")
-    assert list(path.parent.iterdir()) == [path]
-
-
-def test_what_a_killed_run_left_is_in_nobody_s_way(path):
-    """A part of a file that was never finished is overwritten by the next one."""
-    path.with_name(f".{path.name}.part").write_text("a longer part that was left behind")
-
-    with replacing(path) as file:
-        file.write(b"new")
-
-    assert path.read_text() == "new"
-    assert list(path.parent.iterdir()) == [path]
-
-
-def test_a_full_disk_leaves_the_old_file(path):
-    """What can't be written is told with the file's name; the old one stands, no part is left."""
-    path.write_text("old")
-
-    refused = pytest.raises(OutputUnusable, match=r"failures\.jsonl can't be written: No space")
-
-    with refused, replacing(path):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    assert path.read_text() == "old"
-    assert list(path.parent.iterdir()) == [path]
-
-
-def test_a_folder_in_its_place_is_named(path):
-    """Where the file's name is a folder's, the run says so."""
-    path.mkdir()
-
-    with pytest.raises(OutputUnusable, match="can't be written: Is a directory"), replacing(path):
-        pass

@@ -150,7 +150,7 @@ def test_no_tasks_are_no_files(tmp_path):
 
 def test_only_the_owner_may_read_them(tmp_path):
     """Transcripts are private: the files have the mode 0600, also over a wider older one."""
-    (tmp_path / "tasks-0001.json").write_text("old")
+    (tmp_path / "tasks-0001.json").write_text("[\n{}\n]\n")
     (tmp_path / "tasks-0001.json").chmod(0o644)
 
     (path,) = write_arrays([b"1"], tmp_path)
