@@ -8,7 +8,11 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
+from pipeline.monitoring.run_facts import read_now, run_facts
+from pipeline.monitoring.summary import RunFacts
+from pipeline.state.history import PastRun, Settings
 from pipeline.state.lock import is_held
 from pipeline.state.reader import read_state
 from pipeline.text import duration, printable, tally
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from pipeline.state.history import Sample
+    from pipeline.state.reader import StateReader
 
 _WINDOW_SECONDS = 600
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -30,33 +35,42 @@ _WORTH_TELLING = 0.1
 _SHARE_OF_READING = 10  # a big state file is read for a tenth of the time at most
 
 
-class StatusReport(msgspec.Struct, frozen=True):
-    """The facts of a state file; counts of recordings.
+class Recordings(msgspec.Struct, frozen=True):
+    """Where the recordings of a state file stand, whichever run took them."""
 
-    `rate` is per second over the last `rate_seconds`: ten minutes, or since the last run began.
-    """
-
-    source: str
-    state: str
-    pending: int
-    in_flight: int
-    written: int
-    failed: int
-    skipped: dict[str, int]
-    failures: dict[str, int]
-    rate: float
-    rate_seconds: float
-    oldest_in_flight_seconds: float | None
+    written: int = 0
+    failed: int = 0
+    pending: int = 0
+    in_flight: int = 0
 
     @property
     def left(self) -> int:
-        """How many recordings are not settled yet."""
+        """How many are not settled yet."""
         return self.pending + self.in_flight
 
     @property
     def settled(self) -> int:
-        """How many recordings are written or failed."""
+        """How many are written or failed."""
         return self.written + self.failed
+
+
+class Rate(msgspec.Struct, frozen=True):
+    """Recordings written a second over the last so many seconds."""
+
+    per_second: float
+    seconds: float
+
+
+class StatusReport(RunFacts, frozen=True, kw_only=True, omit_defaults=True):
+    """The facts of the last run, and how the recordings of the state file stand now.
+
+    `rate` is over the last ten minutes, or since the last run began. `oldest_in_flight_seconds` is
+    the age of the oldest job in flight, None without any.
+    """
+
+    recordings: Recordings
+    rate: Rate
+    oldest_in_flight_seconds: float | None = None
 
 
 class StatusReading(NamedTuple):
@@ -101,24 +115,33 @@ def read_report(path: Path, now: float) -> StatusReport:
         StateUnusable: there is no such state file.
     """
     with read_state(path) as state:
-        counts = state.recordings.counts()
-        oldest = state.recordings.oldest_in_flight()
-        failures = state.failures.by_reason()
-        begun = float(state.facts.value("begun") or now)
-        window = max(1.0, min(_WINDOW_SECONDS, now - begun))
-        return StatusReport(
-            source=state.facts.value("source") or "",
-            state=str(path),
-            pending=counts.pending,
-            in_flight=counts.in_flight,
-            written=counts.written,
-            failed=sum(failures.values()),
-            skipped=state.facts.skipped(),
-            failures=failures,
-            rate=round(state.recordings.written_since(now - window) / window, 3),
-            rate_seconds=round(window, 1),
-            oldest_in_flight_seconds=None if oldest is None else round(now - oldest, 1),
-        )
+        return _reading(state, now, runs=False).report
+
+
+def _reading(state: StateReader, now: float, *, runs: bool) -> StatusReading:
+    last = next(reversed(state.history.past_runs()), None)
+    taken = state.history.samples(last.number) if last else []
+    found, oldest = read_now(state), state.recordings.oldest_in_flight()
+    begun = float(state.facts.value("begun") or now)
+    window = max(1.0, min(_WINDOW_SECONDS, now - begun))
+    rate = state.recordings.written_since(now - window) / window
+    facts = found.known_to(run_facts(state, last or _unknown(state, now), taken, found))
+    named = {name: getattr(facts, name) for name in RunFacts.__struct_fields__}
+    report = StatusReport(
+        **named | {"files": replace(facts.files, state=str(state.path))},
+        recordings=Recordings(
+            found.stand.written, facts.counts.failed, found.stand.pending, found.stand.in_flight
+        ),
+        rate=Rate(round(rate, 3), round(window, 1)),
+        oldest_in_flight_seconds=None if oldest is None else round(now - oldest, 1),
+    )
+    return StatusReading(report, taken, runs, last.exit_code if last else None)
+
+
+def _unknown(state: StateReader, now: float) -> PastRun:
+    """A run of which nothing is remembered: the state file is of before there was a history."""
+    source, output = state.facts.value("source") or "", state.facts.value("output") or ""
+    return PastRun(0, now, None, Settings(source=source, output=output), None)
 
 
 def _json(report: StatusReport) -> str:
@@ -137,11 +160,8 @@ def _readings(path: Path, seconds: float) -> Iterator[StatusReading]:
 
 def _read(path: Path) -> StatusReading:
     runs = is_held(path)  # first: what is read after the end is the end
-    report = read_report(path, time.time())
     with read_state(path) as state:
-        last = next(reversed(state.history.past_runs()), None)
-        taken = state.history.samples(last.number) if last else []
-    return StatusReading(report, taken, runs, last.exit_code if last else None)
+        return _reading(state, time.time(), runs=runs)
 
 
 # What people read
@@ -149,39 +169,41 @@ def _read(path: Path) -> StatusReading:
 
 def lines(report: StatusReport) -> Iterator[str]:
     """The report as people read it."""
+    stand, rate = report.recordings, report.rate
+    failures = report.failures.reasons if report.failures else {}
     yield f"Source:    {printable(report.source)}"
     yield (
-        f"Tasks:     {report.written:,} written, {report.in_flight:,} in flight, "
-        f"{report.pending:,} pending, {report.failed:,} failed"
+        f"Tasks:     {stand.written:,} written, {stand.in_flight:,} in flight, "
+        f"{stand.pending:,} pending, {stand.failed:,} failed"
     )
-    yield f"Rate:      {report.rate:.1f}/s over the last {duration(report.rate_seconds)}"
+    yield f"Rate:      {rate.per_second:.1f}/s over the last {duration(rate.seconds)}"
     if report.oldest_in_flight_seconds is not None:
         yield f"Oldest:    in flight for {duration(report.oldest_in_flight_seconds)}"
-    for title, counts in (("Skipped:", report.skipped), ("Failed:", report.failures)):
+    for title, counts in (("Skipped:", report.counts.skipped), ("Failed:", failures)):
         if counts:
             yield f"{title:<10} {tally(counts)}"
 
 
 def head(reading: StatusReading) -> str:
     """How much of what is known is settled, and how long the rest takes."""
-    report = reading.report
-    known = report.settled + report.left
-    share = report.settled / known if known else 0.0
-    timed = reading.runs and report.left and report.rate
-    more = f", {duration(report.left / report.rate)} left" if timed else ""
+    stand, rate = reading.report.recordings, reading.report.rate.per_second
+    known = stand.settled + stand.left
+    share = stand.settled / known if known else 0.0
+    timed = reading.runs and stand.left and rate
+    more = f", {duration(stand.left / rate)} left" if timed else ""
     return f"{share:.0%} of {known:,} recordings{more}"
 
 
 def one_line(reading: StatusReading) -> str:
     """A reading as a line for a log."""
-    report = reading.report
+    stand = reading.report.recordings
     parts = [
-        f"{report.written:,} written",
-        f"{report.rate:.1f}/s",
+        f"{stand.written:,} written",
+        f"{reading.report.rate.per_second:.1f}/s",
         head(reading),
-        f"{report.failed:,} failed",
-        f"{report.in_flight:,} in flight",
-        f"{report.pending:,} pending",
+        f"{stand.failed:,} failed",
+        f"{stand.in_flight:,} in flight",
+        f"{stand.pending:,} pending",
     ]
     return " · ".join(parts)
 
@@ -245,10 +267,10 @@ def view(reading: StatusReading) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    report = reading.report
-    known = max(1, report.settled + report.left)
+    report, stand = reading.report, reading.report.recordings
+    known = max(1, stand.settled + stand.left)
     line = Table.grid()  # a bar alone ends no line
-    line.add_row(ProgressBar(total=known, completed=report.settled, width=_BAR_WIDTH))
+    line.add_row(ProgressBar(total=known, completed=stand.settled, width=_BAR_WIDTH))
     shown = [head(reading), *lines(report), *run_lines(reading.samples)]
     if not reading.runs:
         shown.append(end_of(reading))

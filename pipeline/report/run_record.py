@@ -5,27 +5,19 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec.structs import replace
 
 from pipeline.errors import BadSettings, StateUnusable
-from pipeline.monitoring.summary import (
-    OVER_BUDGET,
-    Counts,
-    Failure,
-    Failures,
-    Files,
-    Limits,
-    RunFacts,
-)
-from pipeline.state.history import Sample
+from pipeline.monitoring.run_facts import read_now, run_facts, said_by
+from pipeline.monitoring.summary import OVER_BUDGET, Counts, Failure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pipeline.state.history import PastRun
+    from pipeline.monitoring.summary import RunFacts
+    from pipeline.state.history import PastRun, Sample
     from pipeline.state.reader import StateReader
     from pipeline.state.statistics import (
         Totals,
@@ -101,7 +93,7 @@ def read_record(state: StateReader, number: int | None, moment: float) -> RunRec
     runs = state.history.past_runs()
     past = _chosen(runs, number, state)
     kept, last = state.history.samples(past.number), past is runs[-1]
-    facts = _facts(past, _so_far(state, past, kept[-1] if kept else Sample(past.begun), last=last))
+    facts = run_facts(state, past, kept, read_now(state) if last else None)
     summed = state.statistics.totals(past.number)
     return RunRecord(
         past=past,
@@ -135,34 +127,10 @@ def _chosen(runs: Sequence[PastRun], number: int | None, state: StateReader) -> 
 
 def earlier_run(past: PastRun) -> EarlierRun | None:
     """What the list of runs shows of a run; None of one without a summary that can be read."""
-    said = _said(past)
+    said = said_by(past)
     with suppress(msgspec.ValidationError):
         return msgspec.convert(said, EarlierRun) if said else None
     return None
-
-
-def _said(past: PastRun) -> dict[str, Any]:
-    """What a run said at its end, by the names of a summary; {} where that can't be read.
-
-    What a run says that could not begin is flat, and so were the summaries of earlier versions.
-    """
-    try:
-        said = msgspec.json.decode(past.summary or b"", type=dict[str, Any])
-    except msgspec.DecodeError:
-        return {}
-    if isinstance(said.get("counts"), dict):
-        return said
-    return {name: said[name] for name in ("seconds", "stopped") if name in said} | {"counts": said}
-
-
-def _facts(past: PastRun, so_far: RunFacts) -> RunFacts:
-    """What a run said at its end; where it did not say all, that and what is known otherwise."""
-    said, known = _said(past), msgspec.to_builtins(so_far)
-    said_too = {"counts": known["counts"] | said.get("counts", {})}
-    for facts in (said, known | said | said_too):
-        with suppress(msgspec.ValidationError):
-            return msgspec.convert(facts, RunFacts)
-    return so_far
 
 
 def outcome_of(past: PastRun, kept: Sequence[Sample], moment: float, *, last: bool) -> Outcome:
@@ -180,38 +148,6 @@ def outcome_of(past: PastRun, kept: Sequence[Sample], moment: float, *, last: bo
         2: Outcome.CANNOT_RUN,
         OVER_BUDGET: Outcome.OVER_BUDGET,
     }.get(past.exit_code, Outcome.INTERRUPTED)
-
-
-def _so_far(state: StateReader, past: PastRun, sample: Sample, *, last: bool) -> RunFacts:
-    """What is known of a run without an end: its settings, its last sample, and of the last run
-    what the state file holds.
-    """
-    settings, failures = past.settings, None
-    counts = replace(
-        msgspec.convert(sample, Counts, from_attributes=True),
-        in_flight=0,
-        tasks=state.facts.output_lines,
-    )
-    if last:
-        stand, failures = state.recordings.counts(), Failures(state.failures.by_reason())
-        counts = replace(
-            counts,
-            skipped=state.facts.skipped(),
-            failed=sum(failures.reasons.values()),
-            pending=stand.pending,
-            in_flight=stand.in_flight,
-        )
-    slots = sample.slots_found or settings.most_in_flight
-    return RunFacts(
-        source=settings.source,
-        seconds=sample.at - past.begun,
-        counts=counts,
-        limits=Limits(settings.most_in_flight, slots, settings.start_rate),
-        waits=sample.waits,
-        cost=sample.cost,
-        failures=failures if counts.failed else None,
-        files=Files(output=settings.output, state=str(state.path)),
-    )
 
 
 def _durations(state: StateReader, run: int, longest: float) -> Durations:

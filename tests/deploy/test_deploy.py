@@ -162,7 +162,9 @@ def test_a_night_against_the_local_cloud(run, cloud):
         [NIGHTLY, "s3://audio/"], cwd=run.folder, env=run.env, stdout=subprocess.PIPE, text=True
     )
     deadline = time.monotonic() + 30
-    while run("status", "--json").code or run("status", "--json").summary["written"] < 1:
+    while (
+        run("status", "--json").code or run("status", "--json").summary["recordings"]["written"] < 1
+    ):
         assert time.monotonic() < deadline
         time.sleep(0.2)
     process.send_signal(signal.SIGTERM)

@@ -21,6 +21,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from pipeline.monitoring.status import (
+    Rate,
+    Recordings,
     StatusReading,
     StatusReport,
     end_of,
@@ -30,21 +32,20 @@ from pipeline.monitoring.status import (
     sparkline,
     view,
 )
+from pipeline.monitoring.summary import Counts, Failures, Files, Limits, RunFacts
 from pipeline.state.history import Sample
 from pipeline.state.lock import hold, is_held
 from tests.conftest import COMMAND
 
 REPORT = StatusReport(
     source="s3://calls/",
-    state="tasks.jsonl.state",
-    pending=10_300,
-    in_flight=250,
-    written=1_700,
-    failed=50,
-    skipped={"not audio": 45},
-    failures={"too long": 50},
-    rate=4.2,
-    rate_seconds=600.0,
+    seconds=700.0,
+    counts=Counts(skipped={"not audio": 45}, failed=50, pending=10_300, in_flight=250),
+    limits=Limits(1_000, 250, 25.0),
+    failures=Failures({"too long": 50}),
+    files=Files("tasks.jsonl", "tasks.jsonl.state"),
+    recordings=Recordings(1_700, 50, 10_300, 250),
+    rate=Rate(4.2, 600.0),
     oldest_in_flight_seconds=185.0,
 )
 SEEN = StatusReading(REPORT, (), runs=True, exit_code=None)
@@ -96,7 +97,7 @@ def test_a_look_in_one_line():
     "seen",
     [
         SEEN._replace(runs=False),
-        SEEN._replace(report=msgspec.structs.replace(REPORT, rate=0.0)),
+        SEEN._replace(report=msgspec.structs.replace(REPORT, rate=Rate(0.0, 1.0))),
     ],
 )
 def test_no_time_is_told_where_nothing_gets_on(seen):
@@ -106,7 +107,7 @@ def test_no_time_is_told_where_nothing_gets_on(seen):
 
 def test_an_empty_state_file_is_at_its_beginning():
     """Before anything is listed no share is told of nothing."""
-    empty = StatusReport("", "state", 0, 0, 0, 0, {}, {}, 0.0, 1.0, None)
+    empty = msgspec.structs.replace(REPORT, recordings=Recordings())
 
     assert head(StatusReading(empty, (), runs=True, exit_code=None)) == "0% of 0 recordings"
 
@@ -209,9 +210,36 @@ def test_a_watch_as_json_is_a_report_per_look(run, cloud):
     cloud().add(one="first")
     run("run", "s3://audio/")
 
-    watched = run("status", "--watch", "--json")
+    [watched] = run("status", "--watch", "--json").out.splitlines()
 
-    assert [json.loads(line)["written"] for line in watched.out.splitlines()] == [1]
+    assert json.loads(watched)["recordings"]["written"] == 1
+
+
+def test_status_has_the_shape_of_a_runs_summary(run, cloud):
+    """Of a run that ended it tells what the run told, under the same names."""
+    cloud().add(one="first", bad="!Unsupported media format")
+    ended = run("run", "s3://audio/", "--json").summary
+
+    told = run("status", "--json").summary
+
+    shared = {name: ended[name] for name in RunFacts.__struct_fields__ if name in ended}
+    assert shared.items() <= told.items()
+    assert set(told) - set(shared) == {"recordings", "rate"}
+    assert told["recordings"] == {"written": 1, "failed": 1, "pending": 0, "in_flight": 0}
+
+
+def test_status_tells_how_it_is_now_where_that_has_changed_since(run, cloud):
+    """What `retry` put back is pending, and failed no more; the run's own counts stay."""
+    cloud().add(one="first", bad="!Unsupported media format")
+    run("run", "s3://audio/")
+    run("retry")
+
+    told = run("status", "--json").summary
+
+    assert (told["counts"]["failed"], told["counts"]["pending"]) == (0, 1)
+    assert "failures" not in told
+    assert told["counts"]["listed"] == 2
+    assert told["recordings"] == {"written": 1, "failed": 0, "pending": 1, "in_flight": 0}
 
 
 def test_a_watch_tells_that_a_run_was_killed(run, cloud):

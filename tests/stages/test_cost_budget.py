@@ -19,7 +19,7 @@ def budget(minutes):
 def in_flight(run):
     """How many jobs the state file knows to be in flight."""
     asked = run("status", "--json")
-    return asked.summary["in_flight"] if asked.code == 0 else 0
+    return asked.counts["in_flight"] if asked.code == 0 else 0
 
 
 def test_no_job_starts_that_would_pass_the_budget(run, cloud):

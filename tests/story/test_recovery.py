@@ -35,7 +35,7 @@ def half_done(run, service, count, *options):
     """Start a run and kill it when so many jobs have ended."""
     with run.start("run", "s3://audio/", *options) as process:
         deadline = time.monotonic() + 30
-        while not (run.folder / STATE).exists() or run_status(run)["written"] < count:
+        while not (run.folder / STATE).exists() or run_status(run)["recordings"]["written"] < count:
             assert time.monotonic() < deadline
             time.sleep(0.05)
         process.kill()
@@ -44,7 +44,7 @@ def half_done(run, service, count, *options):
 def run_status(run):
     """The facts that `status` tells; nothing is written while there is no state file."""
     outcome = run("status", "--json")
-    return outcome.summary if outcome.code == 0 else {"written": 0}
+    return outcome.summary if outcome.code == 0 else {"recordings": {"written": 0}}
 
 
 def lose_state(run):

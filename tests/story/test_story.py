@@ -272,7 +272,8 @@ def test_status_works_beside_a_run(run, cloud):
         process.kill()
 
     facts = json.loads(status.out)
-    assert (facts["in_flight"] + facts["pending"], facts["written"]) == (3, 0)
+    stand = facts["recordings"]
+    assert (stand["in_flight"] + stand["pending"], stand["written"]) == (3, 0)
     assert facts["oldest_in_flight_seconds"] < 30
 
 
