@@ -40,6 +40,12 @@ def begin_json(*, quiet: bool) -> None:
     _LOG.setLevel(WARNING if quiet else INFO)
 
 
+def silence_libraries() -> None:
+    """Print nothing that libraries log or warn of: what it means is said in a sentence of ours."""
+    logging.captureWarnings(capture=True)
+    logging.root.addHandler(logging.NullHandler())
+
+
 def is_json() -> bool:
     """Whether the log is JSON, so that nothing else may be printed on stderr."""
     return any(isinstance(each.formatter, _JsonLines) for each in logging.root.handlers)

@@ -35,7 +35,10 @@ from pipeline.cli import (
     vocabulary,
 )
 from pipeline.errors import CannotRun
+from pipeline.logs import silence_libraries
 from pipeline.terminal import CANNOT_RUN, say
+
+_TRACEBACK = "TRANSCRIBE_PIPELINE_TRACEBACK"
 
 INTERRUPTED = 130
 PIPE_CLOSED = 141
@@ -96,6 +99,8 @@ def _program(
 def main() -> None:
     """Run the command line; what can't run says why in one sentence and exits with 2."""
     _ready_streams()
+    if not os.environ.get(_TRACEBACK):
+        silence_libraries()
     try:
         app()
     except KeyboardInterrupt:
@@ -107,11 +112,11 @@ def main() -> None:
         say(str(error))
         sys.exit(CANNOT_RUN)
     except Exception as error:
-        if os.environ.get("TRANSCRIBE_PIPELINE_TRACEBACK"):
+        if os.environ.get(_TRACEBACK):
             raise
         say(
             f"An error that should not happen, please report it: {type(error).__name__}: {error} "
-            "(TRANSCRIBE_PIPELINE_TRACEBACK=1 shows where)."
+            f"({_TRACEBACK}=1 shows where)."
         )
         sys.exit(CANNOT_RUN)
 
