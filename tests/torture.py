@@ -2,9 +2,10 @@
 
     python -m tests.torture
 
-Three bad runs over 2,000 recordings, each with the real command and the real wire: it is killed
+Four bad runs over 2,000 recordings, each with the real command and the real wire: it is killed
 a hundred times under faults; its state file is deleted half way; the account is smaller than its
-flags say. It ends with 1 when a promise was broken.
+flags say; rights and credentials are taken away and given back while it runs. It ends with 1 when a
+promise was broken.
 """
 
 from __future__ import annotations
@@ -20,13 +21,15 @@ from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 from pipeline.local import Faults
 from tests.conftest import Cli, ScriptedCloud, end, endpoint, start_cloud
+from tests.support.between import Answer, Asked, between, is_transcript, refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 RECORDINGS = 2000
 CYCLES = 100
@@ -53,6 +56,7 @@ RESULTS = ("--results", "s3://audio/t/")
 SIGNALS = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM)
 STATE_FILES = ("tasks.jsonl.state", "tasks.jsonl.state-wal", "tasks.jsonl.state-shm")
 MOST_REFUSED = 3.0
+MOST_RUNS = 400
 
 
 @dataclass
@@ -99,10 +103,14 @@ class FaultyRun:
         }
 
     def _undeserved(self) -> int:
-        return sum(
-            not (self.said[each["uri"]].startswith("!") or self.deserved(each["job"]))
+        undeserved = [
+            each
             for each in self.failures()
-        )
+            if not (self.said[each["uri"]].startswith("!") or self.deserved(each["job"]))
+        ]
+        for each in undeserved[:5]:
+            sys.stderr.write(f"failed without a reason: {each}\n")
+        return len(undeserved)
 
     def _paid_twice(self, created: dict[str, int]) -> Iterator[str]:
         """Jobs under a new name although the one before was no fault of the service."""
@@ -208,6 +216,76 @@ def in_a_smaller_account() -> dict[str, object]:
         }
 
 
+# Each is what AWS answers: which calls are refused, with which code, words and HTTP status.
+REFUSALS: dict[str, tuple[Callable[[Asked], bool], str, str, int]] = {
+    "read of transcripts, by a policy": (is_transcript, "AccessDenied", "Access Denied", 403),
+    "read of transcripts, by a key": (
+        is_transcript,
+        "AccessDenied",
+        "User: bob is not authorized to perform: kms:Decrypt on this resource",
+        403,
+    ),
+    "read of recordings": (
+        lambda asked: asked.operation == "StartTranscriptionJob",
+        "BadRequestException",
+        (
+            "The S3 URI that you provided can't be accessed. Make sure that you have read "
+            "permission and try your request again."
+        ),
+        400,
+    ),
+    "every call of S3": (lambda asked: not asked.operation, "AccessDenied", "Access Denied", 403),
+    "every call of Transcribe": (
+        lambda asked: bool(asked.operation),
+        "AccessDeniedException",
+        "User: bob is not authorized to perform this action",
+        400,
+    ),
+    "every call, as the token expired": (
+        lambda _: True,
+        "ExpiredToken",
+        "The security token included in the request is expired",
+        400,
+    ),
+}
+
+
+def with_rights_that_come_and_go() -> dict[str, object]:
+    """Every second or two something is refused for a second; each run that ends is begun again."""
+    moments, refused_now = random.Random(SEED), [""]
+    stops: Counter[int] = Counter()
+
+    def reply(asked: Asked) -> Answer:
+        if now := refused_now[0]:
+            concerns, code, words, status = REFUSALS[now]
+            if concerns(asked):
+                return refusal(asked, code, words, status)
+        return asked.forward()
+
+    def come_and_go(over: Event) -> None:
+        while not over.wait(moments.uniform(0.5, 2)):
+            refused_now[0] = moments.choice(list(REFUSALS))
+            over.wait(moments.uniform(0.3, 1.5))
+            refused_now[0] = ""
+
+    with faulty_run("--slots", "100", "--seconds", "1") as bad:
+        bad.fill(RECORDINGS)
+        over = Event()
+        with between(bad.cloud, reply) as url:
+            bad.run.use(**endpoint(url))
+            Thread(target=come_and_go, args=[over], daemon=True).start()
+            for _ in range(MOST_RUNS):
+                stops[bad.run("run", "s3://audio/", *RESULTS).code] += 1
+                if not stops.keys() <= {2}:
+                    break
+            over.set()
+        return {
+            "runs stopped by a refusal": stops[2],
+            "exit": next((code for code in stops if code != 2), 2),
+            **bad.figures(),
+        }
+
+
 def _refused(late: dict[str, Any], early: dict[str, Any] | None = None) -> float:
     """Per cent of the calls that were refused for the account's limits."""
     early = early or {"refused": {}, "calls": {}}
@@ -221,6 +299,7 @@ NIGHTS = {
     "killed and interrupted under faults": killed_again_and_again,
     "state file deleted half way": without_its_state_file,
     "40 slots, 5 starts/s, unknown": in_a_smaller_account,
+    "rights that come and go": with_rights_that_come_and_go,
 }
 NEVER = (
     "lines doubled",
@@ -258,7 +337,7 @@ def broken(runs: dict[str, dict[str, object]]) -> Iterator[str]:
 
 
 def main() -> None:
-    """Live through every run, or those whose numbers (1 to 3) were named."""
+    """Live through every run, or those whose numbers (1 to 4) were named."""
     chosen = [int(word) - 1 for word in sys.argv[1:]] or range(len(NIGHTS))
     runs = {}
     for position in chosen:

@@ -71,7 +71,7 @@ class Collectors:
         except StillRunning as still:
             self._wait_on(job, still)
         except ResultDenied as denied:
-            await self._fail_if_alone(job, denied.why)
+            return await self._again_unless_alone(job, denied.why)
         except JobMissing:
             self._start_again(job)
         except FaultAtTheService as error:
@@ -98,15 +98,17 @@ class Collectors:
         else:
             self._tracker.still_running(job, queued=still.queued)
 
-    async def _fail_if_alone(self, job: Job, why: Denied) -> None:
+    async def _again_unless_alone(self, job: Job, why: Denied) -> list[Job]:
         """The transcript may not be read: fail its recording where others may.
 
         Raises:
             Denied: others may not either, and nobody's recording fails for it.
         """
         self._tracker.has_ended(job)
-        if await self.refusals.is_alone(job, why):
+        is_alone = await self.refusals.is_alone(job, why)
+        if is_alone:
             self._tracker.fail(job, UNREADABLE, why.message or why.problem)
+        return [job] if is_alone is False else []
 
     def _bill(self, job: Job, transcript: Transcript) -> None:
         if not job.result_exists:  # those were paid for before

@@ -77,13 +77,6 @@ class JobTracker:
         self._holding.add(job.name)
         self.waiting[job.name] = job
 
-    def end_starts(self, job: Job, limit: str) -> None:
-        """A budget is over: the job, and those that were claimed, are left to the next run."""
-        for each in (job, *self.pending.end_starts(limit)):
-            self.state.release(each)
-            self._close(each)
-        self.pending.wake()
-
     # End
 
     def on_poll(self, ended: Iterable[Job], begun: float) -> None:
@@ -172,21 +165,25 @@ class JobTracker:
     def restart(self, job: Job) -> int:
         """The service has forgotten the job: it is pending again; return how often this was."""
         self._restarts[job.name] += 1
-        self.state.release(job)
         event("job.forgotten", WARNING, **_names(job))
-        self._reopen(job)
+        self.put_back(job)
         return self._restarts[job.name]
-
-    def _reopen(self, job: Job) -> None:
-        self._recorded(job)
-        self._close(job)
-        self.pending.wake()
 
     def note(self, sentence: str) -> None:
         """Say, once, that something goes another way than was asked for."""
         if sentence not in self.counters.notes:
             self.counters.notes.append(sentence)
             event("run.note", WARNING, message=sentence)
+
+    def put_back(self, job: Job) -> None:
+        """No job runs for the recording: it is pending again."""
+        self.state.release(job)
+        self._reopen(job)
+
+    def _reopen(self, job: Job) -> None:
+        self._recorded(job)
+        self._close(job)
+        self.pending.wake()
 
     def _recorded(self, *jobs: Job) -> None:
         for job in jobs:

@@ -40,18 +40,22 @@ class ResultRefusals:
         self._held.clear()
         return again
 
-    async def is_alone(self, job: Job, why: Denied) -> bool:
-        """Whether the job's transcript alone is refused; where that is not known it is held.
+    async def is_alone(self, job: Job, why: Denied) -> bool | None:
+        """Whether the job's transcript alone is refused; None where it is held, or read again.
+
+        False says that it may be read by now: the right was gone for a moment.
 
         Raises:
             Denied: others are refused too, or too many are held.
         """
         self._held[job] = why
         if await self._another_can_be_read():
-            return self._held.pop(job, None) is not None  # or it is being read again already
+            if self._held.pop(job, None) is None:
+                return None  # another collector could read one, and reads the held ones again
+            return await self._can_be_read(job) is False
         if len(self._held) >= MOST_HELD:
             self.stop()
-        return False
+        return None
 
     def stop(self) -> None:
         """Stop the run for what is held: nothing will come that could prove it to be alone.
@@ -77,11 +81,19 @@ class ResultRefusals:
         for other in (self._readable, self._recordings.last_written()):
             if other is None:
                 continue
-            try:
-                await self._results.fetch(other)
-            except ResultDenied:
+            can_be_read = await self._can_be_read(other)
+            if can_be_read is False:
                 self.stop()
-            except (JobMissing, RecordingFailed, StillRunning):
-                continue  # it is gone, which proves nothing
-            return True
+            if can_be_read:
+                return True
         return False
+
+    async def _can_be_read(self, job: Job) -> bool | None:
+        """Whether its transcript can be read; None where there is none, which proves nothing."""
+        try:
+            await self._results.fetch(job)
+        except ResultDenied:
+            return False
+        except (JobMissing, RecordingFailed, StillRunning):
+            return None
+        return True

@@ -1,8 +1,9 @@
 """Whether a refused start is the fault of its recording or of the account.
 
-A refusal is charged to its recording when a start is accepted that was asked for later: so it is
-not the account. Until then it is held. Many equal refusals, and nothing accepted after them, are of
-the account, however much was accepted before; then nothing fails and the run stops.
+A refusal is held until a start is accepted that was asked for later: so it is not the account, or
+not any longer, and the recording is tried again. One that is refused three times with others
+accepted in between fails. Many equal refusals, and nothing accepted after them, are of the account,
+however much was accepted before; then nothing fails and the run stops.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pipeline.errors import SystematicFailure
 from pipeline.failures import MEDIA_NOT_ACCESSIBLE, REFUSED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from pipeline.model import Job
     from pipeline.stages.job_tracker import JobTracker
@@ -23,16 +24,22 @@ if TYPE_CHECKING:
 ALL_ALIKE = 20
 """So many refusals for one reason in a row are of the account, whatever the reason."""
 _ALIKE_IN_UNKNOWN_WORDS = 2
+_MOST_TRIES = 3
 _OF_EITHER = frozenset({MEDIA_NOT_ACCESSIBLE, REFUSED})
+"""The reasons that an account may be refused for; the others only a recording can give."""
 
 
 class Refusal(NamedTuple):
-    """The service refused the job's start, at that moment of the loop's clock, in seconds."""
+    """The service refused the job's start, at that moment of the loop's clock, in seconds.
+
+    `tries` counts its refusals that others were accepted between, with this one.
+    """
 
     job: Job
     reason: str
     message: str
     at: float
+    tries: int = 1
 
 
 class StartRefusals:
@@ -42,6 +49,7 @@ class StartRefusals:
         self._tracker = tracker
         self._held: list[Refusal] = []
         self._any_accepted = False
+        self._tried: dict[str, int] = {}
 
     @property
     def held(self) -> int:
@@ -51,8 +59,14 @@ class StartRefusals:
     def on_accepted(self, asked: float) -> None:
         """A start was accepted that was asked for then, by the loop's clock, in seconds."""
         self._any_accepted = True
-        self._charge([each for each in self._held if each.at <= asked])
+        before = [each for each in self._held if each.at <= asked]
         self._held = [each for each in self._held if each.at > asked]
+        for each in before:
+            if each.tries == _MOST_TRIES or each.reason not in _OF_EITHER:
+                self._charge(each)
+            else:
+                self._tried[each.job.name] = each.tries
+                self._tracker.put_back(each.job)
 
     def on_refused(self, job: Job, reason: str, message: str) -> None:
         """The service does not take the recording, or none at all: what follows tells.
@@ -60,9 +74,10 @@ class StartRefusals:
         Raises:
             SystematicFailure: it takes none; the recordings are pending again.
         """
-        self._held.append(Refusal(job, reason, message, asyncio.get_running_loop().time()))
-        self._charge(self._held[:-ALL_ALIKE])  # the last 20 with one more were not alike
-        self._held = self._held[-ALL_ALIKE:]
+        now, tries = asyncio.get_running_loop().time(), self._tried.pop(job.name, 0) + 1
+        self._held.append(Refusal(job, reason, message, now, tries))
+        if len(self._held) > ALL_ALIKE:
+            self._charge(self._held.pop(0))  # it and the 19 after it were not alike
         if of_the_account(self._held, any_accepted=self._any_accepted):
             self._stop()
 
@@ -74,12 +89,11 @@ class StartRefusals:
         """
         if of_the_account_at_the_end(self._held):
             self._stop()
-        left, self._held = self._held, []
-        self._charge(left)
+        while self._held:
+            self._charge(self._held.pop())
 
-    def _charge(self, refusals: Iterable[Refusal]) -> None:
-        for each in refusals:
-            self._tracker.fail(each.job, each.reason, each.message)
+    def _charge(self, refusal: Refusal) -> None:
+        self._tracker.fail(refusal.job, refusal.reason, refusal.message)
 
     def _stop(self) -> None:
         for each in self._held:
@@ -109,8 +123,8 @@ def of_the_account(held: Sequence[Refusal], *, any_accepted: bool) -> bool:
 def of_the_account_at_the_end(held: Sequence[Refusal]) -> bool:
     """The same when nothing is left to start. Pure.
 
-    Two recordings that are refused alike are the account's, unless the reason is one that only a
-    recording can give.
+    Two recordings that are refused alike are the account's, unless others were accepted since they
+    were refused first, or the reason is one that only a recording can give.
     """
-    reasons = Counter(each.reason for each in held if each.reason in _OF_EITHER)
+    reasons = Counter(each.reason for each in held if each.reason in _OF_EITHER and each.tries == 1)
     return max(reasons.values(), default=0) > 1

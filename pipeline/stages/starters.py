@@ -62,7 +62,8 @@ class Starters:
                 self._tracker.state.started(job)
                 await self._finished.put(job)
             elif budget and not await budget.reserve(job):
-                self._tracker.end_starts(job, str(budget))
+                for each in (job, *self._tracker.pending.end_starts(str(budget))):
+                    self._tracker.put_back(each)  # they are left to the next run
             else:
                 await self._run(job)
 

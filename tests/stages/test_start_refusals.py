@@ -105,7 +105,7 @@ async def test_unknown_words_after_a_start_are_waited_on(tmp_path):
 async def test_a_start_that_is_accepted_charges_the_refusals_before_it(tmp_path):
     """Then it is not the account; a refusal after its question was put is not proven."""
     with starts(tmp_path) as service:
-        service.refuse(REFUSED)
+        service.refuse(TOO_LONG)
         asked = now()
         await asyncio.sleep(0.001)
         service.refuse(TOO_LONG)
@@ -113,6 +113,21 @@ async def test_a_start_that_is_accepted_charges_the_refusals_before_it(tmp_path)
         service.on_accepted(asked)
 
         assert (service.failed, service.held) == (1, 1)
+
+
+@pytest.mark.parametrize("reason", [MEDIA_NOT_ACCESSIBLE, REFUSED])
+async def test_what_an_account_may_be_refused_for_is_tried_again_before_it_is_charged(
+    tmp_path, reason
+):
+    """A right that was gone for a moment fails nobody; three with starts between them do."""
+    with starts(tmp_path) as service:
+        job = next(service.jobs)
+        for _ in range(3):
+            assert service.failed == 0
+            service.on_refused(job, reason, "Words.")
+            service.on_accepted(now())
+
+        assert service.failed == 1
 
 
 async def test_refusals_for_changing_reasons_fail_their_recordings(tmp_path):

@@ -11,7 +11,7 @@ from itertools import count
 import pytest
 
 from tests.conftest import endpoint
-from tests.support.between import between, refusal
+from tests.support.between import between, is_transcript, refusal
 
 RESULTS = ("--results", "s3://audio/t/")
 STATE = "tasks.jsonl.state"
@@ -38,11 +38,6 @@ def paid_once(service, number):
     """Whether there is one job for each recording, made once."""
     created = service.counts()["created"]
     return len(created) == number and set(created.values()) == {1}
-
-
-def is_transcript(asked):
-    """Whether a transcript is asked for, wherever it is."""
-    return asked.method == "GET" and "list-type" not in asked.path and ".json" in asked.path
 
 
 def refused_after(good, words=KMS):

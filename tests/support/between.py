@@ -62,6 +62,11 @@ class Asked:
             connection.close()
 
 
+def is_transcript(asked: Asked) -> bool:
+    """Whether a transcript is asked for, in our own bucket or the service's."""
+    return asked.method == "GET" and "list-type" not in asked.path and ".json" in asked.path
+
+
 def refusal(asked: Asked, code: str, words: str, status: int = 400) -> Answer:
     """An error as Transcribe or S3 puts it."""
     if asked.operation:
