@@ -121,16 +121,10 @@ def place_of_result(url: str) -> S3Uri | None:
     return S3Uri(unquote(bucket), unquote(key)) if bucket and key else None
 
 
-_AWS_HOST = re.compile(
-    r"(?:sqs(?:-fips)?\.(?P<region>[a-z0-9-]+)|(?P<legacy>[a-z0-9-]+)\.queue)"
-    r"\.(?:amazonaws\.com(?:\.cn)?|api\.aws)"
-)
-
-
 class Queue(NamedTuple):
-    """What a queue's URL says: `region` is None where another host than AWS's own answers."""
+    """What a queue's URL says; AWS's own hosts name its region, see `aws.partitions`."""
 
-    region: str | None
+    host: str
     account: str
     name: str
 
@@ -145,6 +139,4 @@ def parse_queue_url(url: str) -> Queue | None:
     path = re.fullmatch(r"/(\d{12})/([A-Za-z0-9_-]{1,80}(?:\.fifo)?)", parts.path)
     if parts.scheme not in ("http", "https") or not host or not path or parts.query:
         return None
-    aws = _AWS_HOST.fullmatch(host)
-    region = (aws["region"] or aws["legacy"]) if aws else None
-    return Queue(region, *path.groups())
+    return Queue(host, *path.groups())

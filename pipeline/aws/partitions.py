@@ -43,6 +43,12 @@ def sqs_region(host: str) -> str | None:
     return region if region not in {"queue", "sqs"} and is_well_formed(region) else None
 
 
+def partition_of(region: str) -> str:
+    """The partition that a region is in, which is the second part of every ARN there."""
+    partition = _partition(region)
+    return str(partition["id"]) if partition else "aws"
+
+
 def is_label(region: str) -> bool:
     """Whether it can stand in the name of a host, as every region does."""
     return bool(re.fullmatch(r"(?!-)[a-zA-Z0-9-]{1,63}(?<!-)", region))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pipeline.aws.partitions import sqs_region
 from pipeline.aws.service import Service
 from pipeline.errors import BadSettings, Denied, ResourceMissing
 from pipeline.naming import parse_queue_url
@@ -55,9 +56,10 @@ class EventQueue:
             BadSettings: so it is.
         """
         queue = parse_queue_url(self.url)
-        if queue and queue.region not in (None, self._region):
+        region = queue and sqs_region(queue.host)
+        if region not in {None, self._region}:
             raise BadSettings(
-                f"The queue {self.url} is in {queue.region}, but the jobs run in {self._region}: "
+                f"The queue {self.url} is in {region}, but the jobs run in {self._region}: "
                 "events stay in the region of their jobs",
                 "Make a queue there with `events setup`.",
             )

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from pipeline.aws.partitions import partition_of, sqs_region
 from pipeline.errors import BadSettings
 from pipeline.naming import S3Uri, as_folder, parse_queue_url, trial_place
 
@@ -44,9 +45,7 @@ class Owner(NamedTuple):
     @property
     def partition(self) -> str:
         """The first part of every ARN there."""
-        special = {"cn": "aws-cn", "us-gov": "aws-us-gov"}
-        found = (name for start, name in special.items() if self.region.startswith(f"{start}-"))
-        return next(found, "aws")
+        return partition_of(self.region)
 
     def arn(self, service: str, resource: str) -> str:
         """The ARN of a resource in this account and region; IAM has no regions."""
@@ -93,7 +92,7 @@ class Owner(NamedTuple):
         queue = parse_queue_url(named)
         if queue is None:
             raise BadSettings(f"{named!r} is no queue: give its URL or its ARN")
-        return Owner(queue.account, queue.region or self.region).arn("sqs", queue.name)
+        return Owner(queue.account, sqs_region(queue.host) or self.region).arn("sqs", queue.name)
 
 
 class Scope(msgspec.Struct, frozen=True):
