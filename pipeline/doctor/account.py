@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import aiohttp
 
     from pipeline.aws.service import Service
-    from pipeline.config.schema import Config
 
 SKEW_SECONDS = 300.0
 """Beyond this AWS refuses signatures; S3 alone takes three times as much."""
@@ -115,7 +114,7 @@ def of_skew(seconds: float | None) -> Finding:
     return ok(f"{off}.")
 
 
-async def quotas(service_quotas: Service, config: Config) -> Finding:
+async def quotas(service_quotas: Service, max_in_flight: int, *, queueing: bool) -> Finding:
     """What the account's quotas mean for a run, where it may be asked for them."""
     found: list[Mapping[str, Any]] = []
     page = {"ServiceCode": "transcribe", "MaxResults": 100}
@@ -127,11 +126,17 @@ async def quotas(service_quotas: Service, config: Config) -> Finding:
             page = page | {"NextToken": token} if token else {}
     except PipelineError as error:
         return skipped(f"{_DEFAULTS} ({why_unknown(error)})")
-    return of_quotas(found, config)
+    return of_quotas(found, max_in_flight, queueing=queueing)
 
 
-def of_quotas(found: Iterable[Mapping[str, Any]], config: Config) -> Finding:
-    """What quotas, as ListServiceQuotas answers, mean for a run. Pure."""
+def of_quotas(found: Iterable[Mapping[str, Any]], max_in_flight: int, *, queueing: bool) -> Finding:
+    """What quotas, as ListServiceQuotas answers, mean for a run. Pure.
+
+    Args:
+        found: the quotas.
+        max_in_flight: jobs that the settings allow at once.
+        queueing: whether the service queues jobs beyond its slots.
+    """
     slots = starts = None
     for quota in found:
         if quota.get("QuotaCode") == _SLOTS_CODE:
@@ -141,8 +146,8 @@ def of_quotas(found: Iterable[Mapping[str, Any]], config: Config) -> Finding:
     if slots is None:
         return skipped(_DEFAULTS)
     message = f"{slots:,g} jobs at once" + (f", {starts:g} starts a second" if starts else "")
-    if config.transcribe.data_access_role:
+    if queueing:
         return ok(f"{message}; the service queues up to 10,000 jobs beyond them.")
-    if config.limits.max_in_flight < slots:
-        return ok(f"{message}; max_in_flight takes {config.limits.max_in_flight:,} of them.")
+    if max_in_flight < slots:
+        return ok(f"{message}; max_in_flight takes {max_in_flight:,} of them.")
     return ok(f"{message}.")

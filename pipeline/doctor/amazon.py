@@ -62,7 +62,7 @@ class AccountChecks:
     def checks(self, http: aiohttp.ClientSession) -> list[Check]:
         """Every line, as far as the settings name what it is about."""
         endpoint = self._session.transcribe.meta.endpoint_url
-        held, quotas = self._session.credentials, self._service("service-quotas")
+        held = self._session.credentials
         return [
             Check("credentials", partial(account.credentials, self._identity, held), needed=False),
             Check("clock", partial(account.clock, http, endpoint)),
@@ -79,7 +79,7 @@ class AccountChecks:
                     self._check(
                         "jobs start", partial(self._permissions.start_jobs, tags=self._tags)
                     ),
-                    self._check("quotas", partial(account.quotas, quotas, self._config)),
+                    self._check("quotas", self._quotas),
                     *self._of_the_roles(),
                     *self._of_what_is_named(),
                 ],
@@ -128,6 +128,13 @@ class AccountChecks:
             self._check("results write", writing, results.bucket),
         ]
 
+    async def _quotas(self) -> Finding:
+        return await account.quotas(
+            self._service("service-quotas"),
+            self._config.limits.max_in_flight,
+            queueing=bool(self._config.transcribe.data_access_role),
+        )
+
     def _of_the_roles(self) -> list[Check]:
         """For each role whether it may be handed over, and what the service may do in it."""
         checks = []
@@ -157,7 +164,9 @@ class AccountChecks:
         services = named_resources.Services(
             self._service("transcribe"), self._service("kms"), self._vocabularies
         )
-        return [self._check(*each) for each in named_resources.named(self._config, services)]
+        return [
+            self._check(*each) for each in named_resources.named(self._config.options, services)
+        ]
 
     def _of_the_jobs_in_flight(self) -> list[Check]:
         jobs = jobs_in_flight.jobs_of(self._config.state_path)

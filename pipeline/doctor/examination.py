@@ -73,9 +73,9 @@ def _of_this_machine(config: Config, place: S3Uri | Path | None) -> list[Check]:
     uri, bucket = _named(place)
     name_prefix = job_name_prefix(config.transcribe.job_prefix, bucket)
     examinations = [
-        ("output", partial(machine.output, config)),
-        ("state", partial(machine.state, config, uri, name_prefix)),
-        ("disk", partial(machine.disk, config)),
+        ("output", partial(machine.output, config.output_path, config.state_path)),
+        ("state", partial(machine.state, config.state_path, uri, name_prefix)),
+        ("disk", partial(machine.disk, config.output_path)),
     ]
     if config.monitoring != type(config.monitoring)():
         examinations.append(("monitoring", partial(machine.monitoring, config.monitoring)))

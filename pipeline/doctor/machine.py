@@ -16,22 +16,21 @@ from pipeline.state.lock import hold, lock_path
 from pipeline.state.reader import read_state
 
 if TYPE_CHECKING:
-    from pipeline.config.schema import Config, Monitoring
+    from pipeline.config.schema import Monitoring
 
 _LEAST = 10 * 2**20
 _LITTLE = 2**30
 _PLACE = "Name another place for it, or let this user write there."
 
 
-def output(config: Config) -> Finding:
+def output(path: Path, state_path: Path) -> Finding:
     """Whether the tasks could be written: the file, and its folder.
 
     Raises:
         OutputUnusable: the file is there, and is not this run's.
     """
-    path = config.output_path
-    if not config.state_path.exists():
-        refuse_foreign_output(path, config.state_path)
+    if not state_path.exists():
+        refuse_foreign_output(path, state_path)
     if path.exists() and not os.access(path, os.R_OK | os.W_OK):
         return problem(f"{path} can't be written.", "Make it this user's own, or move it away.")
     return _writable(path) or ok(
@@ -39,13 +38,12 @@ def output(config: Config) -> Finding:
     )
 
 
-def state(config: Config, source: str | None, name_prefix: str) -> Finding:
+def state(path: Path, source: str | None, name_prefix: str) -> Finding:
     """Whether the state file could be used by a run over `source`, None where it is not named.
 
     Raises:
         StateUnusable: it is damaged, or another source's.
     """
-    path = config.state_path
     if not path.exists():
         return _writable(path) or ok(f"{path} would be new.")
     try:
@@ -67,9 +65,9 @@ def state(config: Config, source: str | None, name_prefix: str) -> Finding:
     return _writable(path) or ok(f"{path}: {counts.written:,} written, {left:,} to go on with.")
 
 
-def disk(config: Config) -> Finding:
-    """Whether there is space for tasks and state."""
-    folder = _existing(config.output_path)
+def disk(path: Path) -> Finding:
+    """Whether there is space for tasks and state, which lie beside each other."""
+    folder = _existing(path)
     return of_space(shutil.disk_usage(folder).free, folder)
 
 

@@ -20,10 +20,9 @@ from pipeline.errors import (
 from pipeline.events.queue import EventQueue
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from pipeline.aws.service import Service
-    from pipeline.config.schema import Config
     from pipeline.config.transcription import Transcribe
     from pipeline.vocabulary.service import Vocabularies
 
@@ -39,10 +38,9 @@ class Services(NamedTuple):
 
 
 def named(
-    config: Config, services: Services
+    options: Sequence[Transcribe], services: Services
 ) -> Iterator[tuple[str, Callable[[], Awaitable[Finding]]]]:
     """What the settings and their rules name, each once: the check's name, and what makes it."""
-    options = config.options
     for title, setting, by_language, ask in _KINDS:
         pairs = (_pairs(each, setting, by_language) for each in options)
         for name, language in dict.fromkeys(chain.from_iterable(pairs)):

@@ -11,8 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.aws.error_codes import meaning
-from pipeline.config.schema import Config, Limits
-from pipeline.config.transcription import Transcribe
 from pipeline.doctor.account import of_quotas, of_skew, skew
 from pipeline.doctor.findings import (
     Line,
@@ -251,26 +249,23 @@ STARTS = {
 
 
 @pytest.mark.parametrize(
-    ("config", "more"),
+    ("most", "queueing", "more"),
     [
-        (Config(), "."),
-        (Config(limits=Limits(max_in_flight=100)), "; max_in_flight takes 100 of them."),
-        (
-            Config(transcribe=Transcribe(data_access_role="arn:aws:iam::1:role/x")),
-            "; the service queues up to 10,000 jobs beyond them.",
-        ),
+        (1_000, False, "."),
+        (100, False, "; max_in_flight takes 100 of them."),
+        (1_000, True, "; the service queues up to 10,000 jobs beyond them."),
     ],
 )
-def test_quotas_are_told_beside_what_the_settings_make_of_them(config, more):
+def test_quotas_are_told_beside_what_the_settings_make_of_them(most, queueing, more):
     """Who leaves slots to others, or has the service queue, sees it here."""
     expected = ok(f"400 jobs at once, 25 starts a second{more}")
 
-    assert of_quotas([STARTS, SLOTS], config) == expected
+    assert of_quotas([STARTS, SLOTS], most, queueing=queueing) == expected
 
 
 def test_quotas_that_are_not_named_are_the_documented_ones():
     """A run finds the real ones, so that is no problem."""
-    found = of_quotas([STARTS], Config())
+    found = of_quotas([STARTS], 1_000, queueing=False)
 
     assert found.verdict is Verdict.SKIPPED
     assert "250 jobs at once" in found.message

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config.loading import resolve
 from pipeline.doctor import machine
 from pipeline.errors import StateUnusable
 from pipeline.state import database, lock
@@ -132,9 +131,7 @@ def test_a_migration_that_is_cut_short_leaves_the_old_file(path, monkeypatch):
 
 def test_check_tells_an_old_file_as_a_warning(path):
     """A run would bring it up to date and go on, so that it stops no `check && run`."""
-    config = resolve({"state": str(path)}, {})
-
-    found = machine.state(config, SOURCE, prefix_of(path))
+    found = machine.state(path, SOURCE, prefix_of(path))
 
     assert (found.verdict, "Run the same `run` command again" in found.advice) == ("warning", True)
 
