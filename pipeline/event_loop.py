@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -12,15 +13,19 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_GRACE_SECONDS = 1.0
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def in_event_loop(work: Coroutine[None, None, T]) -> T:
     """Do the work in an event loop of its own, the quick one."""
-    import uvloop
+    try:
+        import uvloop
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(work)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(work)
+    finally:
+        work.close()  # Ctrl-C may have come before it began, of which Python would complain
 
 
 def settle_memory() -> None:
@@ -36,7 +41,9 @@ def settle_memory() -> None:
 async def interruptible(work: Callable[[], Coroutine[None, None, None]]) -> int:
     """Do the work; the first SIGINT, SIGTERM or SIGHUP cancels it and is returned, else 0.
 
-    A second signal has its ordinary effect, and one that was ignored before (nohup) still is.
+    What follows it changes nothing: `timeout`, shells and wrappers send a signal to the child and
+    to its group. But a person who presses Ctrl-C again, after a second, ends the process at once.
+    One that was ignored before (nohup) still is.
     """
     loop = asyncio.get_running_loop()
     task = loop.create_task(work())
@@ -47,6 +54,10 @@ async def interruptible(work: Callable[[], Coroutine[None, None, None]]) -> int:
         received.append(number)
         for each in heeded:
             loop.remove_signal_handler(each)
+            signal.signal(each, signal.SIG_IGN)
+        if signal.SIGINT in heeded:
+            again = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+            loop.call_later(_GRACE_SECONDS, again)
         task.cancel()
 
     for number in heeded:

@@ -114,14 +114,14 @@ def replacing(path: Path, begins: bytes, mode: int = 0o600) -> Iterator[BinaryIO
 
 
 def remove(path: Path, begins: bytes) -> None:
-    """Take a file of ours away, where one is; `begins` is as of `replacing`.
+    """Take a file of ours away, where one is, and leave what is not; `begins` as of `replacing`.
 
     Raises:
-        OutputUnusable: it can't be taken away, or something else is there.
+        OutputUnusable: it can't be taken away.
     """
-    _refuse_what_is_not_ours(path, begins)
     with writing(path):
-        path.unlink(missing_ok=True)
+        if path.is_file() and path.stat().st_size and _found(path, begins) == begins:
+            path.unlink(missing_ok=True)
 
 
 def same_file(one: Path, other: Path) -> bool:
@@ -145,6 +145,11 @@ def _is_at(made: os.stat_result, path: Path) -> bool:
         return False
 
 
+def _found(path: Path, begins: bytes) -> bytes:
+    with path.open("rb") as file:
+        return file.read(len(begins))
+
+
 def _refuse_what_is_not_ours(path: Path, begins: bytes) -> None:
     """Refuse to replace what begins otherwise; what is empty holds nothing that could be lost.
 
@@ -158,8 +163,7 @@ def _refuse_what_is_not_ours(path: Path, begins: bytes) -> None:
             return
         if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
             raise OutputUnusable(f"{path} is no ordinary file", _ELSEWHERE)
-        with path.open("rb") as file:
-            found = file.read(len(begins))
+        found = _found(path, begins)
     if found and found != begins:
         raise OutputUnusable(
             f"{path} holds something else already, and only what this program wrote there is "

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pipeline.aws.session import Session
     from pipeline.config.schema import Config
     from pipeline.jobs.cleanup_text import Ended
-    from pipeline.monitoring.summary import Summary
+    from pipeline.monitoring.summary import RunEnd, Summary
     from pipeline.net.wait_times import WaitTimes
     from pipeline.recordings.source import Source
     from pipeline.run import Run
@@ -91,7 +91,6 @@ def complete(options: RunOptions) -> Summary:
 
 async def _with_services(options: RunOptions, state: RunState, output: OutputFile) -> Summary:
     from pipeline.config.pricing import FREE
-    from pipeline.monitoring.failures_file import write_failures
     from pipeline.recordings.manifest import named_by
     from pipeline.run import Run
 
@@ -112,10 +111,27 @@ async def _with_services(options: RunOptions, state: RunState, output: OutputFil
             output=str(config.output_path),
             state=str(config.state_path),
         )
-        summary = await _watched(Run(config, source, tracker, session, s3), options, output)
+        run = Run(config, source, tracker, session, s3)
+        return _recorded(run, await _watched(run, options, output))
+
+
+def _recorded(run: Run, summary: Summary) -> Summary:
+    """Write down how the run has ended; what can't be written is told, and changes no exit code."""
+    from pipeline.monitoring.failures_file import write_failures
+    from pipeline.monitoring.summary import with_note
+
+    state, listed = run.tracker.state, run.tracker.counters.listing_done
+    try:
+        write_failures(run.config.failures_path, run.source, state, listed=listed)
+    except CannotRun as error:
+        say(str(error))
+        summary = with_note(summary, f"The failures are not in a file: {error}", failures="")
+    try:
         state.history.end_run(msgspec.json.encode(summary))
-        write_failures(config.failures_path, source, state, listed=tracker.counters.listing_done)
-        return summary
+    except CannotRun as error:
+        say(str(error))
+        summary = with_note(summary, f"The run is not in the history: {error}")
+    return summary
 
 
 def _tracker(config: Config, state: RunState) -> JobTracker:
@@ -152,16 +168,16 @@ async def _watched(run: Run, options: RunOptions, output: OutputFile) -> Summary
 
 async def _summary_of(run: Run, work: Callable[[], Coroutine[None, None, None]]) -> Summary:
     """Complete the run, or end it as it must end; the facts of it either way."""
-    from pipeline.monitoring.summary import OVER_BUDGET, summarise
+    from pipeline.monitoring.summary import OVER_BUDGET, RunEnd, summarise
 
-    code, stopped = await ended(work)
-    if code:
-        return summarise(run, code, stopped)
+    end = await ended(work)
+    if end.exit_code:
+        return summarise(run, end)
     if run.tracker.pending.spent and (
         run.tracker.state.recordings.pending() or not run.tracker.counters.listing_done
     ):
-        return summarise(run, OVER_BUDGET, run.tracker.pending.limit)
-    return summarise(run, 0)
+        return summarise(run, RunEnd(OVER_BUDGET, run.tracker.pending.limit))
+    return summarise(run, end)
 
 
 async def clean(
@@ -178,24 +194,25 @@ async def clean(
     async with services(config, S3Uri(state.bucket, ""), waiting) as (_, _, session, s3):
         transcriber = Transcriber(session, config.limits, waiting, JobSlots(1, waiting))
         cleaner = Cleaner(state, transcriber, s3, what, show)
-        code, stopped = await ended(partial(cleaner.clean, config.budget))
-    code = code or int(cleaner.cleaned.deferred > 0)
+        end = await ended(partial(cleaner.clean, config.budget))
+    if not end.exit_code and cleaner.cleaned.deferred:
+        end = end._replace(exit_code=1)
     operations = (*transcriber.operations, *s3.operations)
     calls = {each.name: each.calls for each in operations if each.calls}
-    return Ended(cleaner.cleaned, calls, time.monotonic() - begun, stopped, code)
+    return Ended(cleaner.cleaned, calls, time.monotonic() - begun, *end)
 
 
-async def ended(work: Callable[[], Coroutine[None, None, None]]) -> tuple[int, str]:
-    """Do the work to its end, or to where it must end; the exit code, and what stopped it."""
-    from pipeline.monitoring.summary import OVER_BUDGET
+async def ended(work: Callable[[], Coroutine[None, None, None]]) -> RunEnd:
+    """Do the work to its end, or to where it must end; how it ended."""
+    from pipeline.monitoring.summary import OVER_BUDGET, RunEnd
 
     try:
         received = await interruptible(work)
     except CannotRun as error:
-        return CANNOT_RUN, str(error)
+        return RunEnd(CANNOT_RUN, str(error), error.problem, error.advice)
     except BudgetSpent as over:
-        return OVER_BUDGET, str(over)
-    return (128 + received, "interrupted") if received else (0, "")
+        return RunEnd(OVER_BUDGET, str(over))
+    return RunEnd(128 + received, "interrupted") if received else RunEnd()
 
 
 @asynccontextmanager

@@ -36,6 +36,17 @@ def say(error: str) -> None:
         typer.echo(f"transcribe-pipeline: {printable(line)}", err=True)
 
 
+answers: list[bytes] = []
+"""What the command has answered so far, for whoever sees to it that it answers at all."""
+
+
+def answer(line: bytes | str) -> None:
+    """Print one line of JSON on stdout: what a program that asked for it reads."""
+    content = line.encode() if isinstance(line, str) else line
+    answers.append(content)
+    typer.echo(content)
+
+
 def confirm(question: str, undone: str, advice: str, *, yes: bool) -> None:
     """Ask before something is changed or paid for, unless that is settled.
 

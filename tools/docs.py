@@ -11,7 +11,7 @@ import shutil
 import subprocess
 from textwrap import dedent, indent
 
-from pipeline.cli import app
+from pipeline.cli.app import app
 from pipeline.model import TaskKind
 from pipeline.tasks.labeling_config import labeling_config
 from tests.conftest import COMMAND, ROOT, clean_environment

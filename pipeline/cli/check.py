@@ -15,7 +15,7 @@ import typer
 from pipeline.cli.flags import AWS, EVENTS, FILES, JOBS, LABEL_STUDIO, SELECTION, with_settings
 from pipeline.cli.options import examples
 from pipeline.event_loop import in_event_loop
-from pipeline.terminal import CANNOT_RUN
+from pipeline.terminal import CANNOT_RUN, answer
 from pipeline.text import printable
 
 if TYPE_CHECKING:
@@ -67,7 +67,10 @@ def command(
     place = None if source is None else parse_source(source, chosen)
     show = _silent if json else partial(_show, columns=_columns())
     found = report(source or "", in_event_loop(examine(chosen, place, show)))
-    typer.echo(msgspec.json.encode(found) if json else conclusion(found))
+    if json:
+        answer(msgspec.json.encode(found))
+    else:
+        typer.echo(conclusion(found))
     raise typer.Exit(0 if found.ready else CANNOT_RUN)
 
 

@@ -14,7 +14,7 @@ from pipeline.errors import BadSettings
 from pipeline.event_loop import in_event_loop
 from pipeline.jobs.cleanup_text import Ended, as_facts, as_lines, consequences, names_of_due
 from pipeline.launch import clean
-from pipeline.terminal import CANNOT_RUN, confirm, say
+from pipeline.terminal import CANNOT_RUN, answer, confirm, say
 
 if TYPE_CHECKING:
     from pipeline.config.schema import Config
@@ -107,7 +107,7 @@ def _report(ended: Ended, *, quiet: bool, json: bool) -> int:
     if ended.exit_code == CANNOT_RUN:
         say(ended.stopped)
     if json:
-        typer.echo(msgspec.json.encode(as_facts(ended)))
+        answer(msgspec.json.encode(as_facts(ended)))
     elif not quiet or ended.exit_code == 1:
         typer.echo("\n".join(as_lines(ended)), err=True)
     return ended.exit_code

@@ -15,7 +15,7 @@ from pipeline.errors import BadSettings
 from pipeline.event_loop import in_event_loop
 from pipeline.launch import RunOptions, complete, vocabularies
 from pipeline.naming import S3Uri
-from pipeline.terminal import confirm
+from pipeline.terminal import answer, confirm
 from pipeline.text import printable
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def command(
     chosen = trial_settings(chosen, in_event_loop(_version(chosen, place)), to)
     heard = _heard(chosen)
     if missing := [each for each in reviews if each.audio not in heard]:
-        _transcribe(missing, chosen, place, yes=yes)
+        _transcribe(missing, chosen, place, yes=yes, json=json)
         heard = _heard(chosen)
     _print(compared(reviews, heard, chosen.transcribe.language), chosen, json=json)
 
@@ -95,7 +95,9 @@ def _heard(config: Config) -> dict[str, str]:
     return predicted_texts(committed_lines(config.output_path, config.state_path))
 
 
-def _transcribe(missing: list[GroundTruth], config: Config, place: S3Uri, *, yes: bool) -> None:
+def _transcribe(
+    missing: list[GroundTruth], config: Config, place: S3Uri, *, yes: bool, json: bool
+) -> None:
     """Say what it costs, ask, and have the recordings transcribed.
 
     Raises:
@@ -111,7 +113,9 @@ def _transcribe(missing: list[GroundTruth], config: Config, place: S3Uri, *, yes
     manifest = config.output_path.with_name("sample.jsonl")
     write_manifest(manifest, missing)
     summary = complete(RunOptions(config, place, style_for(quiet=False), manifest))
-    if report(summary, quiet=True, json=False) not in SETTLED:
+    unsettled = summary.exit_code not in SETTLED
+    report(summary, quiet=True, json=json and unsettled)
+    if unsettled:
         raise typer.Exit(summary.exit_code)
 
 
@@ -120,7 +124,7 @@ def _print(comparison: PairedComparison, config: Config, *, json: bool) -> None:
     from pipeline.quality.normalise import has_words
 
     if json:
-        typer.echo(orjson.dumps(as_facts(comparison)))
+        answer(orjson.dumps(as_facts(comparison)))
     else:
         unit = "words" if has_words(config.transcribe.language) else "characters"
         typer.echo("\n".join(map(printable, as_text(comparison, unit).split("\n"))))

@@ -10,7 +10,7 @@ import typer
 from pipeline.errors import BadSettings
 from pipeline.files import same_file
 from pipeline.logs import ERROR, INFO, WARNING, event, is_json
-from pipeline.terminal import CANNOT_RUN, say
+from pipeline.terminal import CANNOT_RUN, answer, say
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +56,7 @@ def report(summary: Summary, *, quiet: bool, json: bool) -> int:
         say(summary.stopped)
         quiet = quiet or not summary.counts.listed
     if json:
-        typer.echo(msgspec.json.encode(summary))
+        answer(msgspec.json.encode(summary))
     if is_json():
         level = {1: WARNING, CANNOT_RUN: ERROR}.get(summary.exit_code, INFO)
         facts = msgspec.to_builtins(summary)

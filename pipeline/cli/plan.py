@@ -16,6 +16,7 @@ from pipeline.config.schema import (
 )
 from pipeline.event_loop import in_event_loop, interruptible
 from pipeline.launch import services
+from pipeline.terminal import answer
 
 if TYPE_CHECKING:
     from pipeline.config.schema import Config
@@ -85,7 +86,10 @@ def command(
     received = in_event_loop(interruptible(lambda: _make(wish, plans)))
     if received:
         raise typer.Exit(128 + received)
-    typer.echo(msgspec.json.encode(plans[0]) if json else as_text(plans[0]))
+    if json:
+        answer(msgspec.json.encode(plans[0]))
+    else:
+        typer.echo(as_text(plans[0]))
 
 
 async def _make(wish: Wish, plans: list[Plan]) -> None:

@@ -13,7 +13,7 @@ from pipeline.cli.flags import GROUND_TRUTH, with_settings
 from pipeline.cli.options import examples
 from pipeline.errors import BadSettings
 from pipeline.event_loop import in_event_loop, interruptible
-from pipeline.terminal import say
+from pipeline.terminal import answer, say
 
 if TYPE_CHECKING:
     from pipeline.config.schema import Config, LabelStudio
@@ -61,7 +61,7 @@ def command(
         say("interrupted, and nothing was changed; the same command begins again.")
         raise typer.Exit(128 + received)
     if json:
-        typer.echo(msgspec.json.encode(changes[0]))
+        answer(msgspec.json.encode(changes[0]))
     elif not quiet:
         typer.echo(_in_words(changes[0], server.ground_truth), err=True)
     if unread := changes[0].unread:

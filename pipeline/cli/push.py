@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from pipeline.cli.end import End, end_by
 from pipeline.cli.flags import FILES, GROUND_TRUTH, Given, with_settings
 from pipeline.cli.options import examples
 from pipeline.errors import BadSettings, CannotRun
 from pipeline.event_loop import in_event_loop, interruptible
-from pipeline.terminal import say
+from pipeline.terminal import answer, say
 from pipeline.text import printable
 
 if TYPE_CHECKING:
@@ -89,21 +90,25 @@ def command(
     )
     try:
         received = in_event_loop(interruptible(push.complete))
-    except CannotRun:
+    except CannotRun as error:
         if push.report.done:
-            _show(push.report, quiet=quiet, json=json)
+            _show(push.report, end_by(error), quiet=quiet, json=json)
         raise
     if push.report.address or not received:
-        _show(push.report, quiet=quiet, json=json)
+        code = 128 + received if received else SOME_REFUSED if push.report.refused else 0
+        end = End(code, "interrupted" * bool(received))
+        _show(push.report, end, quiet=quiet, json=json)
     if received:
         say("interrupted; the same command goes on.")
         raise typer.Exit(128 + received)
     raise typer.Exit(SOME_REFUSED if push.report.refused else 0)
 
 
-def _show(report: PushReport, *, quiet: bool, json: bool) -> None:
+def _show(report: PushReport, end: End, *, quiet: bool, json: bool) -> None:
     if json:
-        typer.echo(msgspec.json.encode(report))
+        facts = msgspec.to_builtins(report) | msgspec.to_builtins(end)
+        helps = [*report.advice, *filter(None, [end.advice])]
+        answer(msgspec.json.encode(facts | {"advice": helps}))
     elif not quiet:
         for line in _lines(report):
             typer.echo(line, err=True)

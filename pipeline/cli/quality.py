@@ -9,6 +9,7 @@ import typer
 
 from pipeline.cli.flags import GROUND_TRUTH, with_settings
 from pipeline.cli.options import examples, page_file
+from pipeline.terminal import answer
 
 if TYPE_CHECKING:
     from pipeline.config.schema import Config
@@ -54,7 +55,7 @@ def command(
     if json:
         import orjson
 
-        typer.echo(orjson.dumps(as_facts(quality)))
+        answer(orjson.dumps(as_facts(quality)))
     else:
         from pipeline.quality.text_report import in_words
 

@@ -9,6 +9,7 @@ import typer
 from pipeline.cli.flags import FILES, with_settings
 from pipeline.cli.options import examples
 from pipeline.errors import BadSettings
+from pipeline.terminal import answer
 
 if TYPE_CHECKING:
     from pipeline.config.schema import Config
@@ -54,8 +55,8 @@ def command(
         )
     from pipeline.monitoring.status import follow, status
 
-    path = chosen.state_path
+    path, show = chosen.state_path, answer if json else typer.echo
     if watch:
-        follow(path, seconds or _SECONDS, typer.echo, json=json)
+        follow(path, seconds or _SECONDS, show, json=json)
     else:
-        typer.echo(status(path, json=json))
+        show(status(path, json=json))

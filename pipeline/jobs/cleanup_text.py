@@ -21,8 +21,10 @@ class Ended(NamedTuple):
     cleaned: Cleaned
     calls: dict[str, int]
     seconds: float
-    stopped: str = ""
     exit_code: int = 0
+    stopped: str = ""
+    problem: str = ""
+    advice: str = ""
 
 
 def consequences(
@@ -70,6 +72,8 @@ def as_facts(ended: Ended) -> dict[str, object]:
         "seconds": round(ended.seconds, 3),
         "stopped": ended.stopped,
         "exit_code": ended.exit_code,
+        "problem": ended.problem,
+        "advice": ended.advice,
     }
 
 

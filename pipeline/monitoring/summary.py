@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -122,12 +122,22 @@ class RunFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     files: Files
 
 
+class RunEnd(NamedTuple):
+    """How a run has ended: its exit code, why it ended early, and the facts of an error."""
+
+    exit_code: int = 0
+    stopped: str = ""
+    problem: str = ""
+    advice: str = ""
+
+
 class Summary(RunFacts, frozen=True, kw_only=True, omit_defaults=True):
     """The facts of a run that has ended. `begun` and `ended` are moments in UTC.
 
     `balance` tells where the listed objects stand at the end; its parts add up to `listed`, or
-    something was dropped. `oldest_in_flight_seconds` is the age of the oldest job in flight.
-    `notes` are sentences about what went another way than was asked for.
+    something was dropped. `problem` and `advice` are of an error that ended the run.
+    `oldest_in_flight_seconds` is the age of the oldest job in flight. `notes` are sentences about
+    what went another way than was asked for.
     """
 
     run_id: str
@@ -135,13 +145,15 @@ class Summary(RunFacts, frozen=True, kw_only=True, omit_defaults=True):
     begun: str
     ended: str
     exit_code: int
+    problem: str = ""
+    advice: str = ""
     balance: Balance
     stages: dict[str, StageTotal] = {}
     oldest_in_flight_seconds: float = 0.0
     notes: tuple[str, ...] = ()
 
 
-def summarise(run: Run, exit_code: int, stopped: str = "") -> Summary:
+def summarise(run: Run, end: RunEnd) -> Summary:
     """Gather the facts of a run that has ended; where recordings failed, exit code 0 becomes 1."""
     snapshot, config, state = take_snapshot(run), run.config, run.tracker.state.reader
     ended, failures = datetime.now(UTC), _failures(state)
@@ -151,8 +163,10 @@ def summarise(run: Run, exit_code: int, stopped: str = "") -> Summary:
         begun=moment(ended - timedelta(seconds=snapshot.seconds)),
         ended=moment(ended),
         source=snapshot.source,
-        exit_code=exit_code or int(bool(failures or snapshot.deferred)),
-        stopped=stopped,
+        exit_code=end.exit_code or int(bool(failures or snapshot.deferred)),
+        stopped=end.stopped,
+        problem=end.problem,
+        advice=end.advice,
         seconds=round(snapshot.seconds, 3),
         counts=_counts(snapshot, state),
         balance=balance(snapshot, state.recordings.selected()),
@@ -174,6 +188,11 @@ def summarise(run: Run, exit_code: int, stopped: str = "") -> Summary:
         ),
         notes=snapshot.notes,
     )
+
+
+def with_note(summary: Summary, sentence: str, **files: str) -> Summary:
+    """The summary with one more note, and other names of files."""
+    return replace(summary, notes=(*summary.notes, sentence), files=replace(summary.files, **files))
 
 
 def _counts(run: RunSnapshot, state: StateReader) -> Counts:

@@ -23,6 +23,7 @@ from pipeline.monitoring.summary import (
     Failure,
     Failures,
     Files,
+    RunEnd,
     StageTotal,
     Summary,
     balance,
@@ -232,7 +233,7 @@ async def summary_of(folder: Path, tracker: JobTracker, code: int = 0) -> Summar
     async with aiohttp.ClientSession() as http:
         s3 = S3(session, http, tracker.waits)
         source = S3Source(S3Uri("calls", ""), s3)
-        return summarise(Run(config, source, tracker, session, s3), code)
+        return summarise(Run(config, source, tracker, session, s3), RunEnd(code))
 
 
 async def test_the_facts_are_those_of_the_run(tmp_path):

@@ -39,10 +39,12 @@ def test_a_run_leaves_a_failures_file_that_is_not_its_own(run, recordings):
     """What somebody keeps under the name of the failures file is neither replaced nor deleted."""
     (run.folder / "tasks.failures.jsonl").write_bytes(PRECIOUS)
 
-    outcome = run("run", recordings, "--include", "calls/invoice.wav")
+    good = run("run", recordings, "--include", "calls/invoice.wav")
+    failing = run("run", recordings, "--include", "broken/*")
 
+    assert (failing.code, good.code) == (1, 0)
     assert (run.folder / "tasks.failures.jsonl").read_bytes() == PRECIOUS
-    assert "tasks.failures.jsonl holds something else already" in outcome.err
+    assert "tasks.failures.jsonl holds something else already" in failing.err
 
 
 @pytest.mark.parametrize("page", ["ground_truth.jsonl", "notes.html", "x/../ground_truth.jsonl"])

@@ -1,0 +1,115 @@
+"""How a command ends: an exit code, a sentence on stderr, and with `--json` one line on stdout.
+
+It is so whatever the end, and never is there a traceback.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, cast
+
+import msgspec
+import typer
+from typer.main import get_command
+
+from pipeline import terminal
+from pipeline.cli.app import app
+from pipeline.cli.end import End, end_by
+from pipeline.errors import CannotRun, PipelineError
+from pipeline.logs import silence_libraries
+from pipeline.terminal import say
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+INTERRUPTED = 130
+ABORTED = 1
+PIPE_CLOSED = 141
+"""What a shell reports of a program that SIGPIPE has ended."""
+
+# Every wrong use is of the kind above the one that typer shows: click's own, which it keeps inside.
+_WRONG_USE = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
+_SIGNALS = (129, INTERRUPTED, 143)
+_PROGRAM = "transcribe-pipeline"
+_TRACEBACK = "TRANSCRIBE_PIPELINE_TRACEBACK"
+
+
+def run_to_its_end(arguments: Sequence[str]) -> int:
+    """Run a command of the command line; return its exit code."""
+    _ready_streams()
+    if not os.environ.get(_TRACEBACK):
+        silence_libraries()
+    terminal.answers.clear()
+    try:
+        end = _end_of(arguments)
+        if end.exit_code and "--json" in arguments and not terminal.answers:
+            terminal.answer(msgspec.json.encode(end))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _leave_closed_pipes()
+        return PIPE_CLOSED
+    return end.exit_code
+
+
+def _end_of(arguments: Sequence[str]) -> End:
+    """Run a command; how it ended, which has been said on stderr."""
+    try:
+        return _invoked(arguments)
+    except KeyboardInterrupt:
+        return End(INTERRUPTED, "interrupted")
+    except typer.Abort:
+        typer.echo("Aborted!", err=True)
+        return End(ABORTED, "aborted")
+    except CannotRun as error:
+        say(str(error))
+        return end_by(error)
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        if os.environ.get(_TRACEBACK):
+            raise
+        problem = f"An error that should not happen: {type(error).__name__}: {error}"
+        unknown = PipelineError(problem, f"Please report it; {_TRACEBACK}=1 shows where.")
+        say(str(unknown))
+        return end_by(unknown)
+
+
+def _invoked(arguments: Sequence[str]) -> End:
+    """Run a command as typer does, which takes a closed pipe for exit code 1."""
+    try:
+        with get_command(app).make_context(_PROGRAM, list(arguments)) as context:
+            context.command.invoke(context)
+    except typer.Exit as end:
+        return End(end.exit_code, "interrupted" if end.exit_code in _SIGNALS else "")
+    except _WRONG_USE as error:
+        error.show()
+        return End(error.exit_code, error.format_message().removesuffix("."))
+    return End(0)
+
+
+def _leave_closed_pipes() -> None:
+    """Turn a stream that nobody reads to nowhere, or the interpreter complains at its end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _ready_streams() -> None:
+    """Print whatever the terminal can't show escaped, and nothing where a stream is closed.
+
+    Cron and `2>&-` close streams; the next file opened would take their number, and be written to.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 # until the end
+        else:
+            stream.reconfigure(errors="backslashreplace")

@@ -1,0 +1,157 @@
+"""However a command ends: one exit code, one line of JSON where it was asked for, no traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.conftest import ROOT, clean_environment
+
+NO_ACCOUNT = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_REGION": "us-east-1"}
+
+
+def answer(outcome):
+    """The one line of JSON on stdout."""
+    [line] = outcome.out.splitlines()
+    return json.loads(line)
+
+
+@pytest.mark.parametrize(
+    ("command", "problem"),
+    [
+        (("run", "s3://audio/"), "credentials"),
+        (("run", "missing"), "There is no folder missing"),
+        (("run", "s3://audio/", "--include", ""), "empty glob"),
+        (("run",), "Missing argument"),
+        (("run", "s3://audio/", "--no-such-flag"), "No such option"),
+        (("run", "s3://audio/", "--config", "none.toml"), "can't be read"),
+        (("plan", "s3://audio/"), "credentials"),
+        (("clean", "--older-than", "1d"), "There is no state file"),
+        (("clean", "--older-than", "a month"), "is no age"),
+        (("status",), "There is no state file"),
+        (("quality",), "ground_truth.jsonl"),
+        (("push",), "Label Studio"),
+        (("tasks", "rebuild"), "There is no state file"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
+)
+def test_what_can_not_run_says_so_in_one_line_of_json(run, command, problem):
+    """The exit code, the problem and the advice are on stdout as they are on stderr."""
+    run.use(**NO_ACCOUNT)
+
+    outcome = run(*command, "--json")
+
+    found = answer(outcome)
+    assert outcome.code == found["exit_code"] == 2
+    assert problem in found["problem"]
+    assert "Traceback" not in outcome.err
+    assert outcome.err
+
+
+def test_a_locked_state_file_is_told_in_json(run, cloud):
+    """A run that another one keeps out has its line, with what to do."""
+    service = cloud("--seconds", "1")
+    service.add(one="first")
+    with run.start("run", "s3://audio/") as first:
+        while not service.counts()["created"]:
+            time.sleep(0.05)
+        found = answer(run("run", "s3://audio/", "--json"))
+        first.communicate(timeout=30)
+
+    assert found["exit_code"] == 2
+    assert "Another run" in found["problem"]
+    assert "Wait for it" in found["advice"]
+
+
+def test_a_run_that_had_to_stop_tells_problem_and_advice_in_its_summary(run, cloud):
+    """The facts of the error stand beside the sentence."""
+    cloud().add(one="first")
+
+    outcome = run("run", "s3://missing/", "--json")
+
+    found = answer(outcome)
+    assert outcome.code == found["exit_code"] == 2
+    assert found["stopped"].startswith(found["problem"])
+    assert found["stopped"].endswith(found["advice"])
+
+
+def test_a_failures_file_that_can_not_be_written_costs_no_summary(run, cloud):
+    """The run has ended all the same: its exit code, its line and the heartbeat say one thing."""
+    cloud().add(one="first", bad="!Unsupported media format")
+    (run.folder / "tasks.failures.jsonl").mkdir()
+
+    outcome = run("run", "s3://audio/", "--json", "--heartbeat-file", "alive")
+
+    found, beat = answer(outcome), json.loads((run.folder / "alive").read_bytes())
+    assert outcome.code == found["exit_code"] == beat["exit_code"] == 1
+    assert (found["counts"]["written"], found["counts"]["failed"]) == (1, 1)
+    assert "failures" not in found["files"]
+    assert any("tasks.failures.jsonl can't be written" in note for note in found["notes"])
+    assert "tasks.failures.jsonl can't be written" in outcome.err
+
+
+@pytest.mark.parametrize("command", [("run", "s3://audio/", "--json"), ("status", "--json")])
+def test_a_reader_that_is_gone_is_no_failed_recording(run, cloud, command):
+    """`run --json | true` ends as whatever SIGPIPE ends does, and everything is written."""
+    cloud().add(one="first")
+    run("run", "s3://audio/")
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    with run.start(*command, out=writing) as process:
+        os.close(writing)
+        _, told = process.communicate(timeout=30)
+
+    assert process.returncode == 141
+    assert "Traceback" not in told
+    assert "Broken" not in told
+    assert len(run.tasks()) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_that_comes_twice_changes_nothing(run, cloud, number):
+    """`timeout` and shells send it to the child and to its group: the run ends as by one."""
+    service = cloud("--seconds", "30")
+    service.add(one="first", two="second")
+    with run.start("run", "s3://audio/", "--json") as process:
+        while len(service.counts()["created"]) < 2:
+            time.sleep(0.05)
+        for _ in range(20):
+            process.send_signal(number)
+            time.sleep(0.005)
+        out, told = process.communicate(timeout=20)
+
+    assert process.returncode == 128 + number, told
+    assert json.loads(out)["stopped"] == "interrupted"
+    assert "Traceback" not in told
+
+
+WHILE_IT_IS_LOADED = """
+import os, signal, sys
+wanted = sys.argv[1]
+class Finder:
+    def find_spec(self, name, path, target=None):
+        if name == wanted:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Finder())
+from pipeline.cli import main
+sys.argv[1:] = ["run", "."]
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["pipeline.cli.app", "pipeline.launch", "uvloop"])
+def test_ctrl_c_while_it_starts_shows_no_traceback(tmp_path, module):
+    """Whoever presses it while the libraries are loaded sees the prompt, and nothing else."""
+    done = subprocess.run(
+        [sys.executable, "-c", WHILE_IT_IS_LOADED, module],
+        cwd=tmp_path, env=clean_environment(PYTHONPATH=str(ROOT)), capture_output=True, check=False,
+    )  # fmt: skip
+
+    assert (done.returncode, done.stderr) == (130, b"")
