@@ -88,7 +88,7 @@ def status(path: Path, *, json: bool) -> str:
     Raises:
         StateUnusable: there is no such state file.
     """
-    report = read_report(path, time.time())
+    report = _read(path).report
     return _json(report) if json else "\n".join(lines(report))
 
 
@@ -106,16 +106,6 @@ def follow(path: Path, seconds: float, say: Callable[[str], None], *, json: bool
         say(_json(reading.report) if json else one_line(reading))
     if not json:
         say(end_of(reading))
-
-
-def read_report(path: Path, now: float) -> StatusReport:
-    """Read the facts; `now` is in seconds since the epoch.
-
-    Raises:
-        StateUnusable: there is no such state file.
-    """
-    with read_state(path) as state:
-        return _reading(state, now, runs=False).report
 
 
 def _reading(state: StateReader, now: float, *, runs: bool) -> StatusReading:

@@ -118,7 +118,7 @@ def test_the_end_tells_how_it_was():
     assert "without a word" in end_of(SEEN._replace(runs=False))
 
 
-def test_slots_and_the_brake_of_the_last_minute_are_shown():
+def test_slots_and_the_limit_of_the_last_minute_are_shown():
     """What the run noted tells its slots, and what held it back of late, not in all."""
     taken = [
         sample(0, waits={"slots": 0.0, "GetObject": 0.0}),
@@ -126,11 +126,11 @@ def test_slots_and_the_brake_of_the_last_minute_are_shown():
         sample(160, 40, in_flight=231, slots_found=250, waits={"slots": 59.0, "GetObject": 91.0}),
     ]
 
-    pace, slots, brake = run_lines(taken)
+    pace, slots, limit = run_lines(taken)
 
     assert pace.startswith("Pace:      ")
     assert slots == "Slots:     231 jobs in flight, 250 slots found"
-    assert brake == "Limit:     slots, for 90% of the last 1 min"
+    assert limit == "Limit:     slots, for 90% of the last 1 min"
 
 
 @pytest.mark.parametrize("taken", [[], [sample(0)]])
