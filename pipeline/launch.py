@@ -230,11 +230,11 @@ async def services(
         enter = stack.enter_async_context
         keys = None
         if isinstance(place, Path):
-            from pipeline.local import local_cloud
+            from pipeline.local import CloudOptions, local_cloud
 
             _leave_the_account_alone()
-            cloud = await enter(local_cloud(place))
-            config, keys = _for_folder(config, cloud.url, cloud.region), ("local", "local")
+            cloud = await enter(local_cloud(place, CloudOptions(writable=False)))
+            config, keys = _for_folder(config, cloud.url, cloud.region), cloud.keys
         session = await enter(connect(config.aws, connections, keys, config.limits))
         s3 = await enter(open_s3(session, config.limits, waiting))
         source: Source = (

@@ -24,6 +24,7 @@ from hypothesis import settings as hypothesis_settings
 from pipeline.net import proxies
 from tests.support.fork_server import Forked
 from tests.support.network import Authority
+from tests.support.signing import KEYS, presigned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -187,7 +188,7 @@ class ScriptedCloud:
 
     def counts(self) -> dict[str, Any]:
         """What the endpoint counted: calls and refusals by operation, jobs by name."""
-        with urllib.request.urlopen(f"{self.url}/_local/counts") as answer:
+        with urllib.request.urlopen(presigned(f"{self.url}/_local/counts")) as answer:
             found: dict[str, Any] = json.load(answer)
             return found
 
@@ -226,8 +227,8 @@ def endpoint(url: str) -> dict[str, str]:
     return {
         "AWS_ENDPOINT_URL": url,
         "AWS_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_ACCESS_KEY_ID": KEYS.access_key,
+        "AWS_SECRET_ACCESS_KEY": KEYS.secret_key,
     }
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import signal
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,9 +15,13 @@ import typer
 from pipeline.cli.options import examples
 from pipeline.errors import BadSettings, NoSuchSource
 from pipeline.event_loop import in_event_loop
+from pipeline.net.hosts import LOOPBACK, is_loopback
+from pipeline.terminal import say
 
 if TYPE_CHECKING:
-    from pipeline.local import CloudOptions, Faults
+    from collections.abc import Mapping
+
+    from pipeline.local import CloudOptions, Faults, Keys
 
 NAME = "serve"
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -28,6 +33,17 @@ EXAMPLES = examples(
         "serve recordings/ --fault throttle=0.05 --fault cut=0.01 --seed 7",
     ),
 )
+
+_Host = Annotated[
+    str, typer.Option(metavar="ADDRESS", help="Where it listens; another opens it to others.")
+]
+_KeysFromEnv = Annotated[
+    bool,
+    typer.Option(
+        "--keys-from-env",
+        help="Demand the keys of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, not new ones.",
+    ),
+]
 
 
 def command(
@@ -51,12 +67,32 @@ def command(
         typer.Option(metavar="NAME=RATE", help="A fault to play, 0 to 1 of the time; repeatable."),
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Which calls the faults hit.")] = 0,
+    host: _Host = LOOPBACK,
+    keys_from_env: _KeysFromEnv = False,
 ) -> None:
     """Serve FOLDER as an S3 bucket with a Transcribe endpoint that recognises US English.
 
-    It listens on the loopback interface only, takes any credentials, and keeps the service's
-    rules, quotas and wording. Point any AWS SDK at the URL that it prints.
+    It answers to whoever has its keys, which it makes and prints, and keeps the service's rules,
+    quotas and wording. Point any AWS SDK at it with the lines that it prints.
     """
+    _check(folder, bucket)
+    from pipeline.local import CloudOptions, Quotas
+
+    options = CloudOptions(
+        port=port,
+        host=host,
+        bucket=bucket,
+        quotas=Quotas(slots=slots, start=start_rate),
+        faults=_faults(fault or [], seed),
+        processes=processes,
+    )
+    if keys_from_env:
+        options = replace(options, keys=(_keys_of(os.environ),))
+    _warn_of_network(host, folder)
+    in_event_loop(_serve(folder.absolute(), options, told=not keys_from_env))
+
+
+def _check(folder: Path, bucket: str) -> None:
     if not folder.is_dir():
         raise NoSuchSource(f"There is no folder {folder}", "Name one that is there.")
     if bucket and not _BUCKET.fullmatch(bucket):
@@ -64,16 +100,24 @@ def command(
             f"--bucket {bucket} is no name of a bucket",
             "Use 3 to 63 of the characters a-z 0-9 . -",
         )
-    from pipeline.local import CloudOptions, Quotas
 
-    options = CloudOptions(
-        port=port,
-        bucket=bucket,
-        quotas=Quotas(slots=slots, start=start_rate),
-        faults=_faults(fault or [], seed),
-        processes=processes,
-    )
-    in_event_loop(_serve(folder.absolute(), options))
+
+def _warn_of_network(host: str, folder: Path) -> None:
+    if not is_loopback(host):
+        say(
+            f"Everybody in the network of {host} can reach this port, in plain HTTP. With the keys "
+            f"they can read, replace and delete every file of {folder}."
+        )
+
+
+def _keys_of(environment: Mapping[str, str]) -> Keys:
+    from pipeline.local import Keys
+
+    names = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"
+    keys = Keys(*(environment.get(name, "") for name in names))
+    if not all(keys):
+        raise BadSettings("--keys-from-env finds no keys", f"Set {' and '.join(names)}.")
+    return keys
 
 
 def _faults(given: list[str], seed: int) -> Faults:
@@ -103,7 +147,7 @@ def _faults(given: list[str], seed: int) -> Faults:
         raise BadSettings(f"--fault: {error}") from error
 
 
-async def _serve(folder: Path, options: CloudOptions) -> None:
+async def _serve(folder: Path, options: CloudOptions, *, told: bool) -> None:
     from pipeline.local import local_cloud
 
     stopped = asyncio.Event()
@@ -112,12 +156,12 @@ async def _serve(folder: Path, options: CloudOptions) -> None:
     try:
         async with local_cloud(folder, options) as cloud:
             typer.echo(f"Serving {folder} as s3://{cloud.bucket}/ at {cloud.url}")
-            typer.echo(
-                f"AWS_ENDPOINT_URL={cloud.url} AWS_REGION={cloud.region} "
-                "AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local "
-                f"transcribe-pipeline run s3://{cloud.bucket}/",
-                err=True,
-            )
+            typer.echo(f"export AWS_ENDPOINT_URL={cloud.url} AWS_REGION={cloud.region}", err=True)
+            if told:
+                access, secret = cloud.keys
+                keys = f"AWS_ACCESS_KEY_ID={access} AWS_SECRET_ACCESS_KEY={secret}"
+                typer.echo(f"export {keys}", err=True)
+            typer.echo(f"transcribe-pipeline run s3://{cloud.bucket}/", err=True)
             await stopped.wait()
     except OSError as error:
         raise BadSettings(

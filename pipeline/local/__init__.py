@@ -1,8 +1,8 @@
 """The endpoint on this machine: Amazon Transcribe over a folder that is an S3 bucket.
 
-It may import `model`, the formats of `recordings`, and botocore's model of the service; only the
-command line imports it. Read `job_operations` first, then `jobs` and `runner`; `messages` holds
-the service's own sentences.
+It may import `model`, the formats of `recordings`, the hosts of `net`, botocore's model of the
+service and its signers; only the command line imports it. Read `job_operations` first, then `jobs`
+and `runner`; `messages` holds the service's own sentences.
 
 async with local_cloud(Path("calls")) as cloud:
     print(cloud.url)  # http://127.0.0.1:PORT
@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from pipeline.local.faults import Faults
+from pipeline.local.keys import Keys
 from pipeline.local.options import Cloud, CloudOptions
 from pipeline.local.quotas import Quotas
 from pipeline.local.recogniser import (
@@ -32,6 +33,7 @@ __all__ = [
     "Cloud",
     "CloudOptions",
     "Faults",
+    "Keys",
     "MediaRefused",
     "MediaSettings",
     "Quotas",
@@ -46,7 +48,7 @@ _DEFAULTS = CloudOptions()
 
 @asynccontextmanager
 async def local_cloud(folder: Path, options: CloudOptions = _DEFAULTS) -> AsyncIterator[Cloud]:
-    """A local cloud over `folder`, on the loopback interface, until the context is left.
+    """A local cloud over `folder`, until the context is left; at the loopback interface by default.
 
     Raises:
         OSError: the folder can't be read, or the port is taken.

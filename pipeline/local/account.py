@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -9,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 from pipeline.local.errors import Refused
 from pipeline.local.jobs import Jobs
 from pipeline.local.presigned import Signer
+from pipeline.local.signatures import Received, check
 from pipeline.local.vocabularies import Vocabularies
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from aiohttp import web
 
     from pipeline.local.bucket import Bucket
     from pipeline.local.options import CloudOptions
@@ -55,6 +59,18 @@ class Account:
     def now(self) -> float:
         """Seconds since 1970."""
         return self.options.clock()
+
+    def check_signature(
+        self, request: web.BaseRequest, service: str = "s3", body: bytes = b""
+    ) -> str:
+        """The hash that the body of a signed call must have, as `signatures.check` says it.
+
+        Raises:
+            Refused: the call is not signed with a key of this cloud.
+        """
+        received = Received(request.method, request.raw_path, request.headers, body)
+        # By the caller's clock, and not by that of a cloud whose time is somebody's.
+        return check(received, service, self.options.keys, time.time())
 
     def presigned(self, path: str, age: float = 0) -> str:
         """An address that opens a path of the store, signed `age` seconds ago."""

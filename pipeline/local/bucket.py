@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections import OrderedDict
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from stat import S_ISREG
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 from uuid import uuid4
 
 if TYPE_CHECKING:
@@ -132,13 +133,24 @@ class Bucket:
         Raises:
             OSError: the folder can't be written, or the key can't be a file here.
         """
+        with self.receiving(key) as file:
+            file.write(content)
+
+    @contextmanager
+    def receiving(self, key: str) -> Iterator[BinaryIO]:
+        """A file that becomes the object in one step, when the context is left without an error.
+
+        Raises:
+            OSError: the folder can't be written, or the key can't be a file here.
+        """
         path = self.path(key)
         if path is None:
             raise OSError(f"no file of the bucket can be called {key!r}")
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f"{_UNFINISHED}{uuid4().hex}")
         try:
-            unfinished.write_bytes(content)
+            with unfinished.open("xb") as file:
+                yield file
             unfinished.replace(path)
         finally:
             unfinished.unlink(missing_ok=True)

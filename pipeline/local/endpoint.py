@@ -10,13 +10,13 @@ import orjson
 from aiohttp import web
 
 from pipeline.local.errors import Refused
+from pipeline.local.signatures import is_presigned
+from pipeline.net.hosts import is_own
 
 if TYPE_CHECKING:
     from pipeline.local.account import Account
     from pipeline.local.s3_wire import S3Wire
     from pipeline.local.transcribe_wire import TranscribeWire
-
-_OWN_NAMES = {"127.0.0.1", "localhost"}
 
 
 class Endpoint:
@@ -29,13 +29,11 @@ class Endpoint:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """One request, one answer, or one connection cut."""
-        # A web page can reach this port under a name of its own; it must not read the folder.
-        if request.host.partition(":")[0] not in _OWN_NAMES:
+        if not is_own(request.host, self._account.options.host) or _of_a_page(request):
             return web.Response(status=HTTPStatus.FORBIDDEN)
+        if request.path == "/_local/counts":
+            return self._counts(request)
         counts, faults = self._account.counts, self._account.options.faults
-        if request.raw_path == "/_local/counts":
-            body = orjson.dumps(counts.as_dict())
-            return web.Response(body=body, content_type="application/json")
         service = self._transcribe if request.method == "POST" else self._s3
         operation = service.operation(request)
         counts.calls[operation or "Unknown"] += 1
@@ -52,6 +50,20 @@ class Endpoint:
         if operation == "StartTranscriptionJob" and faults.hits("lost_start", call):
             return _cut(request)
         return answer
+
+    def _counts(self, request: web.BaseRequest) -> web.Response:
+        try:
+            self._account.check_signature(request)
+        except Refused as refused:
+            return self._s3.error(refused)
+        body = orjson.dumps(self._account.counts.as_dict())
+        return web.Response(body=body, content_type="application/json")
+
+
+def _of_a_page(request: web.BaseRequest) -> bool:
+    """Whether a web page asks, for something else than what an address was given to it for."""
+    reads = request.method in {"GET", "HEAD"} and is_presigned(request.raw_path)
+    return "Origin" in request.headers and not reads
 
 
 def _cut(request: web.BaseRequest) -> web.Response:

@@ -1,8 +1,7 @@
 """The S3 side of the wire: ListObjectsV2, HeadBucket, GetObject, HeadObject, Put and DeleteObject.
 
-Path style (`/bucket/key`) over plain HTTP. Signatures of the folder's bucket are not checked: the
-endpoint listens on the loopback interface only. The service's own buckets open to presigned
-addresses alone.
+Path style (`/bucket/key`) over plain HTTP. The folder's bucket opens to calls that are signed with
+a key of this cloud, the service's own buckets to the addresses that it hands out alone.
 """
 
 from __future__ import annotations
@@ -10,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import formatdate
+from hashlib import sha256
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import parse_qsl, unquote
 from xml.sax.saxutils import escape
 
@@ -22,6 +22,7 @@ from aiohttp import web
 from pipeline.local.account import REGION
 from pipeline.local.errors import Refused, no_such_key
 from pipeline.local.s3_listing import NAMESPACE, listing, page_for
+from pipeline.local.signatures import UNSIGNED, check_digest
 from pipeline.local.store import TRANSCRIPTS, VOCABULARIES
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.local.account import Account
+
+LARGEST_PUT = 5 * 2**30
+"""Bytes that S3 takes in one call."""
 
 _CHUNK = 256 * 1024
 _FAULTS = {
@@ -47,11 +51,15 @@ _FAULTS = {
 
 @dataclass(frozen=True)
 class Target:
-    """What an S3 request is about; `key` is "" for the bucket itself."""
+    """What an S3 request is about; `key` is "" for the bucket itself.
+
+    `payload` is the SHA-256 that its body was signed with.
+    """
 
     bucket: str
     key: str
     query: Mapping[str, str]
+    payload: str = UNSIGNED
 
     @classmethod
     def of(cls, raw_path: str) -> Target:
@@ -99,10 +107,13 @@ class S3Wire:
         Raises:
             Refused: no such bucket or key, a bad argument, or an operation that is not offered.
         """
-        self._account.refuse_by_fault(operation, call, _FAULTS)
         target = Target.of(request.raw_path)
+        own = target.bucket in {TRANSCRIPTS, VOCABULARIES}
+        if not own:
+            target = replace(target, payload=self._account.check_signature(request))
+        self._account.refuse_by_fault(operation, call, _FAULTS)
         shortened = self._account.options.faults.hits("truncate", operation, call)
-        if target.bucket in {TRANSCRIPTS, VOCABULARIES}:
+        if own:
             path = self._account.signer.check(request.raw_path, self._account.now())
             body = self._account.store.read(path)
         elif shortened and operation == "GetObject" and target.key.endswith(".json"):
@@ -119,12 +130,10 @@ class S3Wire:
         if target.bucket != self._bucket.name:
             missing = "The specified bucket does not exist"
             raise Refused("NoSuchBucket", missing, HTTPStatus.NOT_FOUND)
+        if operation in {"PutObject", "DeleteObject"} and not self._account.options.writable:
+            raise _access_denied()
         if operation not in self._operations:
-            raise Refused(
-                "NotImplemented",
-                "A header or query you provided implies functionality that is not implemented.",
-                HTTPStatus.NOT_IMPLEMENTED,
-            )
+            raise _not_implemented()
         return await self._operations[operation](request, target)
 
     @staticmethod
@@ -149,9 +158,11 @@ class S3Wire:
     async def _put(self, request: web.BaseRequest, target: Target) -> web.Response:
         if request.headers.get("Expect", "").lower() == "100-continue" and request.transport:
             request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        content = await request.content.read()
+        if target.payload.startswith("STREAMING-"):
+            raise _not_implemented()
         try:
-            await asyncio.to_thread(self._bucket.write, target.key, content)
+            with self._bucket.receiving(target.key) as file:
+                await _receive(request, file, target.payload)
         except OSError:
             raise _access_denied() from None
         entry = self._bucket.find(target.key)
@@ -228,6 +239,31 @@ async def _shortened(request: web.BaseRequest, body: bytes, *, honest: bool) -> 
     if request.transport is not None:
         request.transport.close()
     return response
+
+
+async def _receive(request: web.BaseRequest, file: BinaryIO, payload: str) -> None:
+    """Write a body to a file as it comes.
+
+    Raises:
+        Refused: it is not what was signed, or too large.
+    """
+    digest, size = sha256(), 0
+    async for chunk in request.content.iter_any():
+        size += len(chunk)
+        if size > LARGEST_PUT:
+            message = "Your proposed upload exceeds the maximum allowed size"
+            raise Refused("EntityTooLarge", message)
+        digest.update(chunk)
+        await asyncio.to_thread(file.write, chunk)
+    check_digest(payload, digest.hexdigest())
+
+
+def _not_implemented() -> Refused:
+    return Refused(
+        "NotImplemented",
+        "A header or query you provided implies functionality that is not implemented.",
+        HTTPStatus.NOT_IMPLEMENTED,
+    )
 
 
 def _access_denied() -> Refused:

@@ -19,32 +19,34 @@ from pipeline.local.s3_wire import S3Wire
 from pipeline.local.store import open_store
 from pipeline.local.transcribe_wire import TranscribeWire
 from pipeline.local.vocabulary_operations import VocabularyOperations
+from pipeline.net.hosts import reachable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-_HOST = "127.0.0.1"
-
 
 @asynccontextmanager
 async def open_cloud(folder: Path, options: CloudOptions) -> AsyncIterator[Cloud]:
-    """A local cloud over `folder`, on the loopback interface, until the context is left.
+    """A local cloud over `folder`, until the context is left.
 
     Raises:
         OSError: the folder can't be read, or the port is taken.
     """
     bucket = Bucket(options.bucket or bucket_name(folder), folder)
     recogniser = options.recogniser() if options.recogniser else PocketSphinx(options.processes)
-    with socket.create_server((_HOST, options.port)) as listener:
-        url = f"http://{_HOST}:{listener.getsockname()[1]}"
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    with socket.create_server((options.host, options.port), family=family) as listener:
+        url = f"http://{reachable(options.host)}:{listener.getsockname()[1]}"
         with open_store() as store:
             account = Account(options, bucket, store, url)
             async with recogniser:
                 runner = Runner(account, recogniser)
                 async with _serving(listener, _endpoint(account, runner)):
                     try:
-                        yield Cloud(url, bucket.name, REGION, account.counts.as_dict)
+                        yield Cloud(
+                            url, bucket.name, REGION, options.keys[0], account.counts.as_dict
+                        )
                     finally:
                         await runner.close()
 

@@ -70,6 +70,7 @@ class TranscribeWire:
             Refused: with the service's code and sentence.
         """
         body = await request.read()
+        self._account.check_signature(request, "transcribe", body)
         if operation not in self._calls:
             raise Refused("UnknownOperationException", f"{operation} isn't offered here")
         perform, rate = self._calls[operation]

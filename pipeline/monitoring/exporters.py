@@ -12,13 +12,14 @@ import os
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.errors import BadSettings, OutputUnusable
 from pipeline.files import replacing
 from pipeline.logs import event
 from pipeline.monitoring.heartbeat import HEARTBEAT_BEGINS, heartbeat
 from pipeline.monitoring.snapshot import SETTLED, RunStatus
+from pipeline.net.hosts import is_own
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -90,7 +91,15 @@ async def _served(registry: CollectorRegistry, host: str, port: int) -> AsyncIte
     from aiohttp import web
     from prometheus_client.aiohttp import make_aiohttp_handler
 
-    application = web.Application()
+    @web.middleware
+    async def under_own_name(request: web.Request, handler: Any) -> web.StreamResponse:
+        """Refuse a web page that reaches the port under a name of its own."""
+        if not is_own(request.host, host):
+            raise web.HTTPForbidden
+        answer: web.StreamResponse = await handler(request)
+        return answer
+
+    application = web.Application(middlewares=[under_own_name])
     application.router.add_get("/metrics", make_aiohttp_handler(registry))
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=_GRACE_SECONDS)
     await runner.setup()

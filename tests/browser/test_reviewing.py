@@ -84,7 +84,8 @@ def server(
 def output(bucket: Path, tmp_path_factory: pytest.TempPathFactory) -> Cli:
     """A run over all recordings, and its tasks once more as segments."""
     run = Cli(tmp_path_factory.mktemp("run"))
-    with run.start("serve", bucket, "--bucket", BUCKET) as serving:
+    run.use(**endpoint(""))
+    with run.start("serve", bucket, "--bucket", BUCKET, "--keys-from-env") as serving:
         try:
             assert serving.stdout is not None
             run.use(**endpoint(serving.stdout.readline().split()[-1]))

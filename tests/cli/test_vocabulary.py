@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from tests.conftest import COMMAND, ROOT, end, endpoint
+from tests.conftest import COMMAND, ROOT, clean_environment, end, endpoint
 from tests.support.state_files import by_hand
 
 if TYPE_CHECKING:
@@ -423,8 +423,9 @@ def test_corrections_teach_the_recogniser(run, tmp_path):
     for name in ("a.ogg", "b.ogg"):
         shutil.copy(SPOKEN, folder / name)
     server = subprocess.Popen(
-        [COMMAND, "serve", str(folder), "--bucket", "audio"], stdout=subprocess.PIPE, text=True
-    )
+        [COMMAND, "serve", str(folder), "--bucket", "audio", "--keys-from-env"],
+        env=clean_environment(**endpoint("")), stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
     try:
         assert server.stdout
         run.use(**endpoint(server.stdout.readline().rsplit(" ", 1)[1].strip()))

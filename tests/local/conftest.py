@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import aioboto3
 import aiohttp
 import pytest
+import yarl
 from botocore.config import Config
 
 from pipeline.local import (
@@ -22,6 +23,7 @@ from pipeline.local import (
     SpokenWord,
     local_cloud,
 )
+from tests.support.signing import presigned
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -30,9 +32,7 @@ if TYPE_CHECKING:
 UNHURRIED = Quotas(
     start=math.inf, get=math.inf, list=math.inf, delete=math.inf, vocabulary=math.inf
 )
-SESSION = aioboto3.Session(
-    aws_access_key_id="local", aws_secret_access_key="local", region_name="us-east-1"
-)
+SESSION = aioboto3.Session(region_name="us-east-1")
 ONE_TRY = Config(retries={"total_max_attempts": 1})
 
 
@@ -107,17 +107,41 @@ class Client:
         error = caught.value.response["Error"]
         return error["Code"], error["Message"]
 
-    async def read(self, uri: str) -> dict[str, Any]:
-        """The JSON at an address."""
-        async with self.http.get(uri) as answer:
+    def url(self, address: str, method: str = "GET") -> yarl.URL:
+        """The address of a call, or its path, byte for byte; presigned unless it is already."""
+        url = address if address.startswith("http") else self.cloud.url + address
+        if "X-Amz-Signature" not in url:
+            url = presigned(url, method, keys=self.cloud.keys)
+        return yarl.URL(url, encoded=True)
+
+    async def put(self, name: str, content: bytes | str) -> None:
+        """Put an object into the bucket."""
+        path = f"/{self.cloud.bucket}/{name}"
+        async with self.http.put(self.url(path, "PUT"), data=content) as answer:
+            answer.raise_for_status()
+
+    async def read(self, address: str) -> dict[str, Any]:
+        """The JSON at an address or path."""
+        async with self.http.get(self.url(address)) as answer:
             answer.raise_for_status()
             return dict(await answer.json(content_type=None))
 
 
+def client_of(cloud: Cloud, service: str, config: Config) -> Any:
+    """A client of the AWS SDK for a service of the cloud."""
+    access, secret = cloud.keys
+    return SESSION.client(
+        service, endpoint_url=cloud.url, config=config,
+        aws_access_key_id=access, aws_secret_access_key=secret,
+    )  # fmt: skip
+
+
 @asynccontextmanager
 async def connected(cloud: Cloud) -> AsyncIterator[Client]:
-    client = SESSION.client("transcribe", endpoint_url=cloud.url, config=ONE_TRY)
-    async with client as transcribe, aiohttp.ClientSession() as http:
+    async with (
+        client_of(cloud, "transcribe", ONE_TRY) as transcribe,
+        aiohttp.ClientSession() as http,
+    ):
         yield Client(cloud, transcribe, http)
 
 

@@ -82,9 +82,9 @@ async def test_a_truncated_transcript_in_the_own_bucket_is_short_too(opened):
     async with opened(faults=Faults(truncate=1)) as client:
         await client.start("job", OutputBucketName="audio")
         uri = (await client.ended("job"))["Transcript"]["TranscriptFileUri"]
-        async with client.http.get(uri) as answer:
+        async with client.http.get(client.url(uri)) as answer:
             transcript = await answer.read()
-        async with client.http.get(f"{client.cloud.url}/audio/hello.wav") as answer:
+        async with client.http.get(client.url("/audio/hello.wav")) as answer:
             recording = await answer.read()
 
     assert not transcript.endswith(b"}")
@@ -163,7 +163,7 @@ async def test_an_endless_job_stays_in_progress(opened):
 async def test_the_bucket_has_its_own_words_for_trouble(opened, faults, status, code):
     """S3's codes, in S3's XML."""
     async with opened(faults=Faults(**faults)) as client:
-        answer = await client.http.get(f"{client.cloud.url}/audio/hello.wav")
+        answer = await client.http.get(client.url("/audio/hello.wav"))
         body = await answer.text()
 
     assert answer.status == status

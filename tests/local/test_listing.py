@@ -26,7 +26,7 @@ async def test_a_listing_is_paged_newest_first(opened):
 async def test_a_summary_tells_where_a_job_stands_and_no_more(opened):
     """No media, no transcript; where the output lies and why a job failed."""
     async with opened() as client:
-        await client.http.put(f"{client.cloud.url}/audio/bad.wav", data=b"!Internal")
+        await client.put("bad.wav", b"!Internal")
         await client.start("job", "bad.wav", OutputBucketName="audio")
         await client.ended("job")
         answer = await client.transcribe.list_transcription_jobs()

@@ -25,7 +25,7 @@ async def test_subtitles_lie_beside_the_transcript(opened, own):
         job = await client.ended("job")
         texts = []
         for uri in job["Subtitles"]["SubtitleFileUris"]:
-            async with client.http.get(uri) as answer:
+            async with client.http.get(client.url(uri)) as answer:
                 texts.append(await answer.text())
 
     vtt, srt = (
@@ -50,7 +50,7 @@ async def test_subtitles_lie_beside_the_transcript(opened, own):
 async def test_silence_has_no_subtitles(opened):
     """Where nobody speaks no file is made."""
     async with opened() as client:
-        await client.http.put(f"{client.cloud.url}/audio/quiet.wav", data=b"")
+        await client.put("quiet.wav", b"")
         await client.start("job", "quiet.wav", Subtitles=BOTH)
         job = await client.ended("job")
 

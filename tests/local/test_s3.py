@@ -9,7 +9,7 @@ import yarl
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.local.conftest import SESSION
+from tests.local.conftest import client_of
 
 ODD = ["a b.wav", "a+b.wav", "a%41.wav", "a?b#c.wav", "ü/😀.wav", "tab\there", "<&>.wav", "~-._"]
 ADDRESSING = Config(signature_version="s3v4", retries={"total_max_attempts": 1})
@@ -17,8 +17,7 @@ ADDRESSING = Config(signature_version="s3v4", retries={"total_max_attempts": 1})
 
 @asynccontextmanager
 async def s3_of(client):
-    url = client.cloud.url
-    async with SESSION.client("s3", endpoint_url=url, config=ADDRESSING) as s3:
+    async with client_of(client.cloud, "s3", ADDRESSING) as s3:
         yield s3
 
 
@@ -110,7 +109,7 @@ async def test_an_object_can_be_deleted(opened, folder):
     async with opened() as client, s3_of(client) as s3:
         for key in ("hello.wav", "hello.wav", "link.wav"):
             await s3.delete_object(Bucket="audio", Key=key)
-        uri = yarl.URL(f"{client.cloud.url}/audio/..%2foutside.wav", encoded=True)
+        uri = client.url("/audio/..%2foutside.wav", "DELETE")
         async with client.http.delete(uri) as answer:
             pass
 
@@ -156,7 +155,7 @@ async def test_no_path_is_tidied(opened, tmp_path, path):
     (tmp_path / "audio/x").mkdir(parents=True)
     (tmp_path / "audio/x/y").write_text("y")
     async with opened() as client:
-        uri = yarl.URL(f"{client.cloud.url}/audio/{path}", encoded=True)
+        uri = client.url(f"/audio/{path}")
         async with client.http.get(uri) as answer:
             body = await answer.text()
 

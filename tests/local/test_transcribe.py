@@ -12,6 +12,7 @@ import pytest
 from pipeline.local import Faults, Quotas
 from pipeline.local.store import open_store
 from tests.local.conftest import Scripted
+from tests.support.signing import signed_headers
 
 ROLE = {"AllowDeferredExecution": True, "DataAccessRoleArn": "arn:aws:iam::000000000000:role/x"}
 
@@ -63,8 +64,9 @@ async def test_each_refusal_has_the_services_code_and_words(opened):
 async def test_a_refusal_is_status_400_with_a_request_id(opened):
     """What the SDK turns into an exception looks like the service's answer."""
     async with opened() as client:
-        headers = {"X-Amz-Target": "Transcribe.GetTranscriptionJob"}
-        async with client.http.post(client.cloud.url, data="[", headers=headers) as answer:
+        target = {"X-Amz-Target": "Transcribe.GetTranscriptionJob"}
+        headers = signed_headers("POST", client.cloud.url, target, b"[", keys=client.cloud.keys)
+        async with client.http.post(client.cloud.url, data=b"[", headers=headers) as answer:
             body = await answer.json(content_type=None)
 
     assert answer.status == 400
@@ -76,9 +78,7 @@ async def test_a_refusal_is_status_400_with_a_request_id(opened):
 async def test_a_file_at_fault_is_a_failed_job_with_the_reason(opened):
     """FAILED, the reason, and no transcript."""
     async with opened(Scripted()) as client:
-        await client.http.put(
-            f"{client.cloud.url}/audio/bad.wav", data=b"!Unsupported media format"
-        )
+        await client.put("bad.wav", b"!Unsupported media format")
         await client.start("job", "bad.wav")
         job = await client.ended("job")
 
@@ -218,7 +218,7 @@ async def test_the_counts_are_of_calls_and_jobs(opened):
     async with opened() as client:
         await client.start("job")
         await client.refusal(client.start("job"))
-        counts = await client.read(f"{client.cloud.url}/_local/counts")
+        counts = await client.read("/_local/counts")
 
         assert counts == client.cloud.counts()
     assert counts == {
@@ -244,7 +244,7 @@ async def test_another_sites_page_can_not_reach_the_folder(opened):
 async def test_an_error_of_the_recogniser_ends_only_its_job(opened, caplog):
     """What breaks inside is an internal failure of that job."""
     async with opened() as client:
-        await client.http.put(f"{client.cloud.url}/audio/odd.wav", data=b"\xff")
+        await client.put("odd.wav", b"\xff")
         await client.start("odd", "odd.wav")
         await client.start("sound")
         odd, sound = await client.ended("odd"), await client.ended("sound")

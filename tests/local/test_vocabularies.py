@@ -25,7 +25,7 @@ SPOKEN = Path(__file__).parent / "andorra-la-vella.ogg"
 
 async def made(client: Any, table: str = TABLE, **changes: Any) -> dict[str, Any]:
     """Put the table into the bucket and make a vocabulary of it."""
-    await client.http.put(f"{client.cloud.url}/audio/places.txt", data=table.encode())
+    await client.put("places.txt", table.encode())
     answer = await client.transcribe.create_vocabulary(**MADE | changes)
     return dict(answer)
 
@@ -72,7 +72,7 @@ async def test_each_refusal_has_the_services_code_and_words(opened):
     async with opened(vocabulary_seconds=9) as client:
         create, update = client.transcribe.create_vocabulary, client.transcribe.update_vocabulary
         await made(client)
-        await client.http.put(f"{client.cloud.url}/audio/large.txt", data=b"a" * 51_201)
+        await client.put("large.txt", b"a" * 51_201)
         other = MADE | {"VocabularyName": "other"}
         refusals = [
             await client.refusal(call)
@@ -164,7 +164,7 @@ async def test_a_jobs_phrases_are_written_as_the_table_wants_it(opened):
     """A phrase that was heard is one item with its DisplayAs; other jobs are left alone."""
     async with opened(vocabulary_seconds=0) as client:
         spoken = "Say hello in andorra la vella to a. w. s. now"
-        await client.http.put(f"{client.cloud.url}/audio/hello.wav", data=spoken)
+        await client.put("hello.wav", spoken)
         await made(client)
         await client.start("with", Settings={"VocabularyName": "places"})
         await client.start("without")

@@ -12,7 +12,6 @@ import urllib.error
 import urllib.request
 from contextlib import contextmanager, suppress
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,11 +22,13 @@ from pipeline.monitoring.exporters import ExportedFile, exported, last_success, 
 from pipeline.monitoring.snapshot import take_snapshot
 from tests.conftest import ROOT, free_port
 from tests.support.idle_run import idle_run
+from tests.support.sockets import listeners
 from tests.support.state_files import begun
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator
+    from pathlib import Path
 
 METRICS = "transcribe_pipeline_"
 WRITTEN = re.compile(r"transcribe_pipeline_recordings_written_total\{[^}]*\} (\S+)")
@@ -38,9 +39,12 @@ def lines_of(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def scraped(port: int, *, accept: str = "*/*", path: str = "/metrics") -> tuple[str, str]:
+def scraped(
+    port: int, *, accept: str = "*/*", path: str = "/metrics", host: str = "127.0.0.1"
+) -> tuple[str, str]:
     """What the port answers, and as what."""
-    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Accept": accept})
+    headers = {"Accept": accept, "Host": host}
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers=headers)
     with urllib.request.urlopen(request, timeout=10) as answer:
         return answer.read().decode(), answer.headers["Content-Type"]
 
@@ -186,28 +190,19 @@ def test_prometheus_reads_the_figures_while_the_run_goes_on(run, cloud):
 
 
 def test_nothing_but_metrics_is_served(run, cloud):
-    """Other paths are not there, and other machines do not reach the port."""
+    """Other paths are not there, and neither other machines nor other sites reach the port."""
     cloud("--seconds", "60").add(one="first", two="second")
     port = free_port()
 
     with watched_run(run, port) as process:
         with pytest.raises(urllib.error.HTTPError, match="404"):
             scraped(port, path="/")
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            scraped(port, host="evil.example")
+        scraped(port, host=f"localhost:{port}")
         listening = listeners(process.pid)
 
     assert listening == {("127.0.0.1", port)}
-
-
-def listeners(pid: int) -> set[tuple[str, int]]:
-    """The addresses that a process listens at, as Linux tells them."""
-    sockets = {str(each.readlink()) for each in Path(f"/proc/{pid}/fd").iterdir()}
-    found = set()
-    for line in Path(f"/proc/{pid}/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
-        fields = line.split()
-        if fields[3] == "0A" and f"socket:[{fields[9]}]" in sockets:
-            address, port = fields[1].split(":")
-            found.add((socket.inet_ntoa(bytes.fromhex(address)[::-1]), int(port, 16)))
-    return found
 
 
 def test_a_port_that_is_taken_is_told_before_anything_is_started(run, cloud):

@@ -11,6 +11,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from tests.support.signing import KEYS
+
 GOOD = {f"s3://audio/rec{n}.mp3": f"number {n}" for n in range(20)}
 BAD = {f"s3://audio/bad{n}.mp3": "!Unsupported media format" for n in range(2)}
 
@@ -128,8 +130,8 @@ def test_endless_jobs_are_given_up_after_the_job_timeout(run, cloud):
 def neighbour(service):
     """Another program with jobs in the same account."""
     return boto3.client(
-        "transcribe", "us-east-1", endpoint_url=service.url, aws_access_key_id="other",
-        aws_secret_access_key="other", config=Config(retries={"total_max_attempts": 1}),
+        "transcribe", "us-east-1", endpoint_url=service.url, aws_access_key_id=KEYS.access_key,
+        aws_secret_access_key=KEYS.secret_key, config=Config(retries={"total_max_attempts": 1}),
     )  # fmt: skip
 
 

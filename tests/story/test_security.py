@@ -12,6 +12,7 @@ import pytest
 
 from tests.conftest import RECORDINGS, endpoint
 from tests.support.between import Answer, between, refusal
+from tests.support.signing import presigned
 
 SECRET = "Wq3secretsecretsecret+9"
 SPOKEN = "xylophone"
@@ -97,9 +98,9 @@ def test_no_failure_tells_a_secret_a_signature_or_what_was_said(run, cloud, repl
 
 def test_what_was_said_is_in_the_tasks_alone(run, cloud):
     """After a run that succeeds, text is in the output, and in no state file, log or summary."""
-    service = cloud("--fault", "expired_url=0.2", "--fault", "cut=0.1")
+    service = cloud("--fault", "expired_url=0.2", "--fault", "cut=0.1", "--key", f"mine:{SECRET}")
     service.add(**{f"rec{n}": SPOKEN for n in range(8)})
-    run.use(AWS_SECRET_ACCESS_KEY=SECRET)
+    run.use(AWS_ACCESS_KEY_ID="mine", AWS_SECRET_ACCESS_KEY=SECRET)
 
     outcome = run("run", "s3://audio/", "--json")
 
@@ -234,4 +235,4 @@ def test_local_endpoint_serves_no_link_out_of_its_folder(run, cloud, tmp_path):
     assert (outcome.counts["listed"], outcome.counts["written"]) == (0, 0)
     for path in ("file.mp3", "folder/private.mp3", "../outside/private.mp3", "%2e%2e/outside/x"):
         with pytest.raises(urllib.error.HTTPError, match="404"):
-            urllib.request.urlopen(f"{service.url}/audio/{path}")
+            urllib.request.urlopen(presigned(f"{service.url}/audio/{path}"))

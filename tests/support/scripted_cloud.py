@@ -21,6 +21,7 @@ from typing import Self
 from pipeline.local import (
     CloudOptions,
     Faults,
+    Keys,
     MediaRefused,
     MediaSettings,
     Quotas,
@@ -28,6 +29,7 @@ from pipeline.local import (
     SpokenWord,
     local_cloud,
 )
+from tests.support.signing import KEYS
 
 
 class Scripted:
@@ -70,6 +72,7 @@ async def serve(arguments: argparse.Namespace) -> None:
     faults = dict(each.split("=") for each in arguments.fault)
     options = CloudOptions(
         bucket="audio",
+        keys=(KEYS, *(Keys(*each.split(":")) for each in arguments.key)),
         quotas=Quotas(slots=arguments.slots, **rates),
         faults=Faults(seed=arguments.seed, **{name: float(rate) for name, rate in faults.items()}),
         recogniser=lambda: Scripted(arguments.seconds),
@@ -91,5 +94,6 @@ if __name__ == "__main__":
     parser.add_argument("--seconds", type=float, default=0.05)
     parser.add_argument("--fault", action="append", default=[])
     parser.add_argument("--vocabulary-seconds", type=float, default=0.0)
+    parser.add_argument("--key", action="append", default=[])
     parser.add_argument("--seed", type=int, default=1)
     asyncio.run(serve(parser.parse_args()))
