@@ -24,7 +24,14 @@ from pipeline.aws.s3_listing import all_folders
 from pipeline.errors import BadSettings
 from pipeline.model import SourceObject
 from pipeline.naming import S3Uri, parse_s3_uri
-from pipeline.recordings.manifest_file import UNREADABLE, opened, why_unreadable
+from pipeline.recordings.manifest_file import (
+    LONGEST_FIELD,
+    UNREADABLE,
+    Lines,
+    is_size,
+    opened,
+    why_unreadable,
+)
 from pipeline.recordings.source import NamedRecordings
 
 if TYPE_CHECKING:
@@ -37,7 +44,7 @@ if TYPE_CHECKING:
 _PAGE = 1000
 _MANIFEST = "manifest.json"
 _DAY = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\dZ")
-_LARGEST_MANIFEST = 64 * 2**20
+_LARGEST_MANIFEST = 16 * 2**20  # bytes; a part takes about 150 of them
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -185,9 +192,10 @@ def entries_of(file: BinaryIO, columns: Columns, source: S3Uri) -> Iterator[Sour
     Raises:
         ValueError: a row is not what the columns say.
     """
-    lines = TextIOWrapper(gzip.GzipFile(fileobj=file), "utf-8", newline="")
+    lines = Lines(TextIOWrapper(gzip.GzipFile(fileobj=file), "utf-8", newline=""))
     reader = csv.reader(lines, strict=True)
     for row in reader:
+        lines.end_row()
         try:
             entry = _entry(row, columns)
         except ValueError as error:
@@ -205,7 +213,10 @@ def _entry(row: list[str], columns: Columns) -> SourceObject | None:
         return None
     if marker is not None and row[marker] == "true":
         return None
-    storage_class = row[storage] if storage is not None else ""
+    longest = max(len(row[key]), len(row[etag]))
+    if not is_size(row[size]) or longest > 3 * LONGEST_FIELD:  # keys are percent-encoded
+        raise ValueError
+    storage_class = row[storage][:LONGEST_FIELD] if storage is not None else ""
     return SourceObject(unquote_plus(row[key]), row[etag].strip('"'), int(row[size]), storage_class)
 
 

@@ -16,7 +16,14 @@ from pipeline.errors import BadSettings
 from pipeline.model import SourceObject
 from pipeline.recordings.folder import FolderSource
 from pipeline.recordings.inventory import InventorySource, is_inventory
-from pipeline.recordings.manifest_file import UNREADABLE, opened, why_unreadable
+from pipeline.recordings.manifest_file import (
+    LONGEST_FIELD,
+    UNREADABLE,
+    Lines,
+    is_size,
+    opened,
+    why_unreadable,
+)
 from pipeline.recordings.source import MISSING, NamedRecordings
 
 if TYPE_CHECKING:
@@ -102,18 +109,23 @@ class ManifestSource(NamedRecordings):
         if not key or facts.get("bucket", self.bucket) != self.bucket:
             raise BadSettings(f"{line} names something outside {self.uri}.")
         etag, size = str(facts.get("etag") or "").strip('"'), str(facts.get("size", ""))
+        storage = str(facts.get("storageclass") or "")
+        if max(map(len, (key, etag, storage))) > LONGEST_FIELD:
+            raise BadSettings(f"{line} has a field of more than {LONGEST_FIELD:,} characters.")
         # What failed may have been repaired since, under another etag.
-        if self._believes and etag and size.isdecimal() and "reason" not in facts:
-            return SourceObject(key, etag, int(size), str(facts.get("storageclass") or ""))
+        if self._believes and etag and is_size(size) and "reason" not in facts:
+            return SourceObject(key, etag, int(size), storage)
         return SourceObject(key, "", 0)
 
 
 def _lines(file: BinaryIO) -> Iterator[tuple[int, dict[str, Any]]]:
     """The lines of a text, by number; only a newline ends one."""
     with TextIOWrapper(file, "utf-8-sig", newline="\n") as text:
-        for number, line in enumerate(text, 1):
-            if line := line.rstrip("\r\n"):
-                yield number, _facts(line)
+        lines = Lines(text)
+        for line in lines:
+            lines.end_row()
+            if named := line.rstrip("\r\n"):
+                yield lines.number, _facts(named)
 
 
 def _facts(line: str) -> dict[str, Any]:
@@ -129,7 +141,8 @@ def _facts(line: str) -> dict[str, Any]:
 def _rows(file: BinaryIO) -> Iterator[tuple[int, dict[str, Any]]]:
     """The rows of a table, by the number of their last line."""
     with TextIOWrapper(file, "utf-8-sig", newline="") as text:
-        reader = csv.reader(text, strict=True)
+        lines = Lines(text)
+        reader = csv.reader(lines, strict=True)
         first = next(reader, [])
         names = [_plain(name) for name in first]
         if "key" in names or "uri" in names:
@@ -137,8 +150,10 @@ def _rows(file: BinaryIO) -> Iterator[tuple[int, dict[str, Any]]]:
         else:
             names = _BATCH_OPERATIONS
             rows = ([unquote_plus(cell) for cell in row] for row in chain([first], reader))
-        for row in filter(None, rows):
-            yield reader.line_num, dict(zip(names, row, strict=False))
+        for row in rows:
+            lines.end_row()
+            if row:
+                yield reader.line_num, dict(zip(names, row, strict=False))
 
 
 def _plain(name: str) -> str:

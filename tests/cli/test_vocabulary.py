@@ -11,6 +11,7 @@ import boto3
 import pytest
 
 from tests.conftest import COMMAND, ROOT, clean_environment, end, endpoint
+from tests.support.signing import KEYS
 from tests.support.state_files import by_hand
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ def test_apply_takes_over_a_vocabulary_that_failed_and_shows_why_it_failed(run, 
     service = cloud()
     client = boto3.client(
         "transcribe", "us-east-1", endpoint_url=service.url,
-        aws_access_key_id="x", aws_secret_access_key="x",
+        aws_access_key_id=KEYS.access_key, aws_secret_access_key=KEYS.secret_key,
     )  # fmt: skip
     client.create_vocabulary(VocabularyName="calls", LanguageCode="en-US", Phrases=["not ok"])
     write_table(run, "Kowalczyk\t\t\t")

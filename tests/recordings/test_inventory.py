@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import hashlib
 import io
+import tracemalloc
 from typing import TYPE_CHECKING
 
 import pytest
@@ -242,3 +244,26 @@ def test_an_inventory_goes_with_a_bucket(run, recordings):
     outcome = run("run", recordings, "--manifest", "inventory.json")
 
     refused(outcome, "The inventory inventory.json goes with a bucket, not with a folder.")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (gzip.compress(b"a" * 10**6) * 200, "larger than field limit|longer than a megabyte"),
+        (gzip.compress(b'"a",' * 250_000) * 200, "longer than a megabyte"),
+        (part([row("a" * 20_000)]), "other columns"),
+        (part([row("a.mp3", size="9" * 30)]), "other columns"),
+    ],
+    ids=["line", "row", "key", "size"],
+)
+def test_a_part_without_end_is_refused_before_it_is_held(content, words):
+    """No line, key or size is longer than an object's can be, whatever the part unpacks to."""
+    tracemalloc.start()
+    try:
+        with pytest.raises((ValueError, csv.Error), match=words):
+            read(content)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 30 * 10**6

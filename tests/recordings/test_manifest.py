@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -345,3 +346,56 @@ async def test_a_folder_may_be_named_by_a_way_round(path):
     source = FolderSource(folder / ".." / "audio", "served")
 
     assert await source.look_up("a.mp3") is not None
+
+
+async def refused_in_little_memory(path: Path, content: bytes) -> str:
+    """The sentence that refuses a manifest, which takes no more than 30 MB meanwhile."""
+    fill(path, content)
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadSettings) as refused:
+            async for _ in ManifestSource(path, Bucket(), NO_BUCKET).pages():
+                pass
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 30 * 10**6
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["m.txt.gz", "m.csv.gz"])
+async def test_a_line_without_end_is_refused_before_it_is_held(tmp_path, name):
+    """A few kilobytes of gzip can be a line of any length; a megabyte of it is enough to know."""
+    line = b"key\nfirst.mp3\n" + b"a" * 10**6
+    content = gzip.compress(line) + gzip.compress(b"a" * 10**6) * 200
+
+    words = await refused_in_little_memory(tmp_path / name, content)
+
+    assert "line" in words
+    assert "longer than a megabyte" in words or "field larger" in words
+
+
+async def test_a_row_without_end_is_refused_before_it_is_held(tmp_path):
+    """A quoted field may hold the end of a line; a row of such fields has a bound as well."""
+    rows = b'key,etag\na.mp3,"\n' + b'","\n' * 400_000
+
+    words = await refused_in_little_memory(tmp_path / "m.csv", rows)
+
+    assert "longer than a megabyte" in words
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["a" * 5000, json.dumps({"key": "a.mp3", "etag": "e" * 5000, "size": 1})],
+)
+async def test_what_no_key_and_no_etag_can_be_is_refused(path, line):
+    """Pages hold 200 lines, so that what is kept of each has a bound."""
+    with pytest.raises(BadSettings, match="more than 4,096 characters"):
+        await pages_of(path, line)
+
+
+async def test_a_size_that_is_no_size_is_looked_up(path):
+    """A number with more digits than any object has bytes is not believed."""
+    line = json.dumps({"key": "a.mp3", "etag": "e", "size": "9" * 5000})
+
+    assert await pages_of(path, line) == [[SourceObject("a.mp3", "1", 7)]]
