@@ -1,10 +1,10 @@
-# Python 3.11, 3.12 or 3.13, and make; everything else is installed below .venv,
-# .venv-ministack and .venv-label-studio.
+# Python 3.11, 3.12 or 3.13 (PocketSphinx has no wheel for 3.14), and make; everything else is
+# installed below .venv, .venv-ministack and .venv-label-studio.
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: install demo test test-label-studio test-browser test-prometheus torture bench check format docs clean
+.PHONY: install demo test test-label-studio test-browser test-prometheus torture bench check format docs dist test-dist clean
 
 install: .venv/installed
 
@@ -12,7 +12,7 @@ install: .venv/installed
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 		{ echo "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(PIP) --editable .
+	$(PIP) --editable '.[local,review]'
 	@touch $@
 
 .venv/tests-installed: .venv/installed tests/ministack.txt
@@ -89,5 +89,19 @@ format: .venv/tests-installed
 docs: .venv/tests-installed
 	$(BIN)/python -m tools.docs
 
+.venv/dist-installed: .venv/tests-installed
+	$(PIP) --editable '.[dist]'
+	@touch $@
+
+# Wheel and source archive in dist/; REPOSITORY_URL is where its page on PyPI links to.
+dist: .venv/dist-installed
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation
+	$(BIN)/twine check --strict dist/*
+
+# That wheel in an empty environment of DIST_PYTHON (by default this one), outside of the tree.
+test-dist: dist
+	$(BIN)/python -m pytest -m dist tests/dist --quiet
+
 clean:
-	rm -rf .venv .venv-ministack .venv-label-studio .venv-prometheus demo screenshots .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf dist .venv .venv-ministack .venv-label-studio .venv-prometheus demo screenshots .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -3,6 +3,7 @@
     PipelineError
     ├── CannotRun                 the run stops, exit 2; its sentence says what to do next
     │   ├── BadSettings           configuration, flags, environment
+    │   ├── MissingExtra          a package that only some commands need is not installed
     │   ├── NoAccess              credentials are missing or wrong
     │   │   ├── Denied            a permission is missing
     │   │   └── Expired           the session token has expired; renewed once before it counts
@@ -78,6 +79,10 @@ class CannotRun(PipelineError):
 
 class BadSettings(CannotRun):
     """A flag, an environment variable or the configuration file is wrong."""
+
+
+class MissingExtra(CannotRun):
+    """A package that only some commands need is not installed."""
 
 
 class NoAccess(CannotRun):

@@ -18,6 +18,7 @@ from pipeline import __version__
 from pipeline.config.schema import Monitoring
 from pipeline.errors import BudgetSpent, CannotRun
 from pipeline.event_loop import in_event_loop, interruptible, settle_memory
+from pipeline.extras import require
 from pipeline.logs import event
 from pipeline.naming import S3Uri, job_name_prefix
 from pipeline.terminal import CANNOT_RUN, say
@@ -72,6 +73,7 @@ def complete(options: RunOptions) -> Summary:
     if isinstance(place, S3Uri):
         uri, bucket = str(place), place.bucket
     else:
+        require("local")  # before there is a state file of a run that never began
         uri = bucket = place.as_uri()
     if not options.rebuild_output and not config.state_path.exists():
         refuse_foreign_output(config.output_path, config.state_path)

@@ -17,6 +17,7 @@ from pipeline import terminal
 from pipeline.cli.app import app
 from pipeline.cli.end import End, end_by
 from pipeline.errors import CannotRun, PipelineError
+from pipeline.extras import extras_named
 from pipeline.logs import silence_libraries
 from pipeline.terminal import say
 
@@ -55,7 +56,8 @@ def run_to_its_end(arguments: Sequence[str]) -> int:
 def _end_of(arguments: Sequence[str]) -> End:
     """Run a command; how it ended, which has been said on stderr."""
     try:
-        return _invoked(arguments)
+        with extras_named():
+            return _invoked(arguments)
     except KeyboardInterrupt:
         return End(INTERRUPTED, "interrupted")
     except typer.Abort:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 import pipeline
+from pipeline.extras import require
 from pipeline.local import messages
 from pipeline.local.recogniser import Answer, MediaRefused, Task
 
@@ -90,7 +91,13 @@ class PocketSphinx(AbstractAsyncContextManager["PocketSphinx"]):
     """The recogniser of the local cloud; US English, with the model its wheel carries."""
 
     def __init__(self, processes: int = 0, program: Sequence[str] = PROGRAM) -> None:
-        """At most `processes` at once; 0 for one a core this program may use."""
+        """At most `processes` at once; 0 for one a core this program may use.
+
+        Raises:
+            MissingExtra: PocketSphinx is not installed.
+        """
+        if program is PROGRAM:  # a process of another kind needs no PocketSphinx
+            require("local")
         self._program = program
         self._free = asyncio.Semaphore(processes or usable_cores())
         self._idle: list[Worker] = []

@@ -8,6 +8,7 @@ import tomllib
 import msgspec
 import pytest
 
+from pipeline import __version__
 from pipeline.config.loading import resolve
 from pipeline.config.schema import RULES, SECTIONS, Config
 from pipeline.model import TaskKind
@@ -120,6 +121,21 @@ def named_files(text: str) -> list[str]:
     """Relative links, and the package's own files in backticks."""
     links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)[^)]*\)", text)
     return links + re.findall(r"`(pipeline/[\w/]+\.py)`", text)
+
+
+def test_whatever_names_the_version_of_an_image_names_this_one():
+    """The version stands in the package alone; what must repeat it repeats it rightly."""
+    pages = [README, *(ROOT / "docs").glob("*.md"), *(ROOT / "deploy").rglob("*.y*ml")]
+    named = {
+        (page.name, version)
+        for page in pages
+        for version in re.findall(
+            r"/transcribe-pipeline:(\d[\w.]*\w)", page.read_text(encoding="utf-8")
+        )
+    }
+
+    assert ("cronjob.yaml", __version__) in named
+    assert {version for _, version in named} == {__version__}
 
 
 def test_no_path_of_a_machine_and_no_registry_host_is_in_the_pins():

@@ -31,6 +31,7 @@ OTHER_FOLDERS = {
     "tree",
     "benchmarks",
     "deploy",
+    "dist",
     "label_studio_server",
     "browser",
     "prometheus",
@@ -82,7 +83,7 @@ def test_the_map_shows_every_room_and_file_at_the_top():
     at_the_top = {
         path.name + "/" * path.is_dir()
         for path in PACKAGE.iterdir()
-        if path.name not in ("__init__.py", "__pycache__")
+        if path.name not in ("__init__.py", "__pycache__", "py.typed")
     }
     shown = set(re.findall(r"^\| `([\w./]+)` \|", MAP.read_text(encoding="utf-8"), re.MULTILINE))
 
