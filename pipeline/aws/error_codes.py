@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from botocore import exceptions as boto
 from botocore.parsers import ResponseParserError
 
+from pipeline.aws.clock import CLOCK_STEP, clock_fault
 from pipeline.errors import (
     BadSettings,
     Denied,
@@ -107,8 +108,6 @@ _NO_ACCESS = {
     "ExpiredTokenException": "the session token has expired",
     "ExpiredToken": "the session token has expired",
     "InvalidToken": "the session token is not valid",
-    "RequestExpired": "this machine's clock is wrong",
-    "RequestTimeTooSkewed": "this machine's clock is wrong",
 }
 
 
@@ -203,6 +202,8 @@ def meaning(operation: str, code: str, message: str) -> PipelineError:
     The codes and messages are those of the service's model and of recorded answers.
     """
     facts = {"action": operation, "message": f"{code}: {message}"}
+    if fault := clock_fault(code, message):
+        return NoAccess(f"{operation}: {fault} ({code}: {message})", CLOCK_STEP, **facts)
     if code in _DENIED:
         problem = f"{operation} is not allowed ({code}: {message})"
         return Denied(problem, ALLOW_STEP, **facts)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from botocore import xform_name
 
 from pipeline.aws.error_codes import translated
+from pipeline.errors import ServiceUnreachable
 from pipeline.net.retry import RateLimitedCall
 
 if TYPE_CHECKING:
@@ -23,6 +24,25 @@ NOT_TRANSCRIBE = "The answer is not Amazon Transcribe's; is there a proxy in bet
 _RATE = 10.0
 _IAM_PREFIXES = {"service-quotas": "servicequotas"}
 _IAM_NAMES = {"GetBucketCors": "GetBucketCORS", "PutBucketCors": "PutBucketCORS"}
+
+
+class Answer(dict[str, Any]):
+    """An answer; a member that every answer of the service has, and this one has not, is an error.
+
+    Whoever answers in the service's place may well write JSON or XML, so this is where it shows.
+    """
+
+    def __init__(self, content: dict[str, Any], action: str) -> None:
+        super().__init__(content)
+        self._action = action
+
+    def __missing__(self, member: str) -> NoReturn:
+        raise ServiceUnreachable(
+            f"The answer to {self._action} is not the service's: it has no {member}",
+            "A proxy or the login page of a network may answer in its place: check HTTPS_PROXY "
+            "and the address.",
+            action=self._action,
+        )
 
 
 class Service:
@@ -74,7 +94,8 @@ class Service:
             BadSettings: it refuses what was asked for, in its own words.
             ServiceUnreachable: it gave no usable answer for too long.
         """
-        return await self.parsed(operation, request, dict)
+        action = iam_action(self._name, operation)
+        return await self.parsed(operation, request, lambda answer: Answer(answer, action))
 
     async def parsed(
         self, operation: str, request: dict[str, Any], parse: Callable[[dict[str, Any]], T]

@@ -6,6 +6,7 @@ import time
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pipeline.aws.clock import CLOCK_STEP
 from pipeline.doctor.findings import Finding, ok, problem, skipped, warning, why_unknown
 from pipeline.errors import PipelineError
 from pipeline.net.http import request
@@ -106,7 +107,7 @@ def of_skew(seconds: float | None) -> Finding:
     if abs(seconds) < 1:
         return ok("This machine's clock agrees with the service's.")
     off = f"This machine's clock is {duration(abs(seconds))} {'ahead' if seconds > 0 else 'behind'}"
-    advice = "Have it set by NTP, such as with `timedatectl set-ntp true`."
+    advice = CLOCK_STEP
     if abs(seconds) >= SKEW_SECONDS:
         return problem(f"{off}: signatures are refused beyond 5 minutes.", advice)
     if abs(seconds) >= _SUSPICIOUS_SECONDS:

@@ -79,6 +79,15 @@ async def test_a_page_is_not_the_service_s_answer(page, status):
     assert "login page" in said
 
 
+@pytest.mark.parametrize("body", [b"<r><x/></r>", b"not even XML", b"{}", b""])
+async def test_an_answer_that_can_not_be_read_is_not_the_service_s(body):
+    """Whatever botocore's parser makes of it, the user reads a sentence."""
+    with between(None, lambda _: Answer(200, body, {})) as url:
+        said = await refusal(url, "sts", "get_caller_identity")
+
+    assert said.startswith("asking: the answer is not the service's (")
+
+
 async def test_the_bundle_of_the_environment_is_trusted(authority, monkeypatch):
     """AWS_CA_BUNDLE says for every call whose certificates count."""
     with (

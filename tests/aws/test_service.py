@@ -11,9 +11,11 @@ import pytest
 from pipeline.aws.service import Service, iam_action
 from pipeline.aws.session import connect
 from pipeline.config.schema import Aws
-from pipeline.errors import BadSettings, ResourceMissing, ResourceTaken
+from pipeline.errors import BadSettings, ResourceMissing, ResourceTaken, ServiceUnreachable
 from pipeline.net.wait_times import WaitTimes
 from tests.conftest import endpoint
+from tests.support.between import Answer as Reply
+from tests.support.between import between
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("ministack")]
 
@@ -97,3 +99,23 @@ async def test_a_renewal_gives_every_service_a_new_client(services):
 def test_an_operation_is_named_as_policies_spell_it(service, operation, action):
     """Who is refused reads the action that has to be allowed."""
     assert iam_action(service, operation) == action
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "body", "member"),
+    [
+        ("sts", "GetCallerIdentity", b"<r><GetCallerIdentityResult/></r>", "Arn"),
+        ("kms", "GenerateRandom", b"{}", "Plaintext"),
+    ],
+)
+async def test_an_answer_without_what_every_answer_has_is_not_the_service_s(
+    service, operation, body, member, no_proxies
+):
+    """Whoever answers in the service's place is told as that, and is no error of ours."""
+    with between(None, lambda _: Reply(200, body, {})) as url:
+        async with connect(Aws(region="us-east-1", endpoint_url=url), 1, ("a", "b")) as session:
+            answer = await Service(session, service, WaitTimes()).call(operation)
+
+    with pytest.raises(ServiceUnreachable, match=f"{service}:{operation} is not .* no {member}"):
+        answer[member]
+    assert answer.get(member) is None
