@@ -66,6 +66,7 @@ def complete(options: RunOptions) -> Summary:
     """Take the state file and the output first: two runs must not even begin to list."""
     from pipeline.monitoring.history_sampler import settings_of
     from pipeline.stages.output_file import OutputFile, refuse_foreign_output
+    from pipeline.stages.writer import refuse_another_kind
     from pipeline.state.lock import hold
     from pipeline.state.run_state import open_held
 
@@ -82,6 +83,8 @@ def complete(options: RunOptions) -> Summary:
         if options.rebuild_state:
             lock.set_aside()
         with open_held(lock, name_prefix) as state:
+            if not options.rebuild_output:  # before the run counts: it never began
+                refuse_another_kind(state, config.tasks.kind)
             places = options.earlier.facts.result_places() if options.earlier else ()
             state.begin(uri, config.output.results, *map(str, places))
             if options.earlier:

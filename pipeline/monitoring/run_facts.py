@@ -85,6 +85,7 @@ def _so_far(state: StateReader, past: PastRun, sample: Sample, now: Now | None) 
     counts = replace(
         msgspec.convert(sample, Counts, from_attributes=True),
         skipped=state.facts.skipped() if now else {},
+        not_audio=state.facts.not_audio() if now else {},
         in_flight=0,
         tasks=state.facts.output_lines,
     )

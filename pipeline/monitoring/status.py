@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from pipeline.monitoring.run_facts import read_now, run_facts
 from pipeline.monitoring.summary import RunFacts
+from pipeline.recordings.selection import tally_skipped
 from pipeline.state.history import PastRun, Settings
 from pipeline.state.lock import is_held
 from pipeline.state.reader import read_state
@@ -159,19 +160,30 @@ def _read(path: Path) -> StatusReading:
 
 def lines(report: StatusReport) -> Iterator[str]:
     """The report as people read it."""
-    stand, rate = report.recordings, report.rate
+    stand = report.recordings
     failures = report.failures.reasons if report.failures else {}
     yield f"Source:    {printable(report.source)}"
     yield (
         f"Tasks:     {stand.written:,} written, {stand.in_flight:,} in flight, "
         f"{stand.pending:,} pending, {stand.failed:,} failed"
     )
-    yield f"Rate:      {rate.per_second:.1f}/s over the last {duration(rate.seconds)}"
+    yield f"Rate:      {_rate(report.rate, stand.written)}"
     if report.oldest_in_flight_seconds is not None:
         yield f"Oldest:    in flight for {duration(report.oldest_in_flight_seconds)}"
-    for title, counts in (("Skipped:", report.counts.skipped), ("Failed:", failures)):
-        if counts:
-            yield f"{title:<10} {tally(counts)}"
+    if skipped := report.counts.skipped:
+        yield f"Skipped:   {tally_skipped(skipped, report.counts.not_audio)}"
+    if failures:
+        yield f"Failed:    {tally(failures)}"
+
+
+def _rate(rate: Rate, written: int) -> str:
+    window = duration(rate.seconds)
+    if rate.per_second:
+        return f"{rate.per_second:.1f}/s over the last {window}"
+    if not written:
+        return "nothing was written yet"
+    whole = rate.seconds >= _WINDOW_SECONDS
+    return f"nothing was written {f'in the last {window}' if whole else 'since the last run began'}"
 
 
 def head(reading: StatusReading) -> str:

@@ -46,11 +46,12 @@ class Counts(msgspec.Struct, frozen=True):
 
     `listed`, `skipped`, `deferred` and all between are of this run, but `failed`: that and
     `pending` and `in_flight` are how the recordings stand at its end. `tasks` is what the output
-    holds.
+    holds. `not_audio` are skipped objects by extension.
     """
 
     listed: int = 0
     skipped: dict[str, int] = {}
+    not_audio: dict[str, int] = {}
     started: int = 0
     adopted: int = 0
     resumed: int = 0

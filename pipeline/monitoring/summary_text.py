@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pipeline.failures import advice
 from pipeline.monitoring.snapshot import STARTS
 from pipeline.monitoring.summary import OVER_BUDGET
+from pipeline.recordings.selection import tally_skipped
 from pipeline.text import duration, printable, tally
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def _lines(s: Summary) -> Iterator[str]:
             "goes on with them."
         )
     if counts.skipped:
-        yield f"Skipped: {tally(counts.skipped)}"
+        yield f"Skipped: {tally_skipped(counts.skipped, counts.not_audio)}"
     if s.failures:
         yield from _failure_lines(s.failures, counts.failed)
         yield f"         all of them: {s.files.failures}"

@@ -73,7 +73,8 @@ class Tasks(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What a run would do; counts are of recordings, but for `listed` and `skipped` objects.
+    """What a run would do; counts are of recordings, but for `listed` and `skipped` objects,
+    which are `not_audio` by extension.
 
     Estimates have a value and an error: 99 times in 100 (`certainty`) the truth is no further off.
     Hours, refusals and cost are those of the `to_start`, of which `probed` were probed;
@@ -84,6 +85,7 @@ class Plan(msgspec.Struct, frozen=True):
     state: str
     listed: int
     skipped: dict[str, int]
+    not_audio: dict[str, int]
     recordings: int
     bytes: int
     written: int
@@ -127,7 +129,8 @@ def forecast(
         source=source,
         state=str(config.state_path),
         listed=survey.listed,
-        skipped=dict(survey.skipped),
+        skipped=dict(survey.skipped.by_reason),
+        not_audio=dict(survey.skipped.not_audio),
         recordings=survey.recordings,
         bytes=survey.bytes,
         written=standings[Standing.WRITTEN],

@@ -19,6 +19,7 @@ from pipeline.errors import Deferred, first_of
 from pipeline.jobs.request import named_format
 from pipeline.model import Recording
 from pipeline.recordings.probe import DOUBTFUL, Unreadable, why_refused
+from pipeline.recordings.selection import Skipped
 from pipeline.stages.producer import to_the_end
 from pipeline.state.recordings import Standing
 
@@ -57,7 +58,7 @@ class Survey:
         self, selection: Selection, job_rules: JobRules, job: JobDuration, sample: Sample
     ) -> None:
         self.listed = 0
-        self.skipped: Counter[str] = Counter()
+        self.skipped = Skipped()
         self.recordings = 0
         self.bytes = 0
         self.bytes_to_start = 0
@@ -105,7 +106,7 @@ class Survey:
         recordings = []
         for entry in page:
             if reason := self._selection.why_skipped(entry):
-                self.skipped[reason] += 1
+                self.skipped.count(entry, reason)
             else:
                 recordings.append(Recording(entry.key, entry.etag, entry.size))
         self.listed += len(page)

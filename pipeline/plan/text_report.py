@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.failures import advice
+from pipeline.recordings.selection import tally_skipped
 from pipeline.text import duration, tally
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def _lines(p: Plan) -> Iterator[str]:
     where = ", as if it were a bucket" if p.source.startswith("file:") else ""
     yield f"Plan of {p.source}{where}; nothing was started."
     yield f"Recordings:   {p.recordings:,} ({size(p.bytes)}) of {p.listed:,} objects" + (
-        f"; skipped: {tally(p.skipped)}" if p.skipped else ""
+        f"; skipped: {tally_skipped(p.skipped, p.not_audio)}" if p.skipped else ""
     )
     if done := _done(p):
         yield f"Done:         {done}"

@@ -6,19 +6,25 @@ Globs are matched against the path below the source, and `*` matches `/` too.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from fnmatch import translate
 from typing import TYPE_CHECKING
 
 from pipeline.recordings.formats import LARGEST, MEDIA_FORMATS, extension
 from pipeline.recordings.source import UNUSABLE
+from pipeline.text import tally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from pipeline.config.schema import Input
     from pipeline.model import SourceObject
 
 _ARCHIVED = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+_NOT_AUDIO = "not audio"
+_MOST_EXTENSIONS = 1_000
+_LONGEST_EXTENSION = 12
+_SHOWN_EXTENSIONS = 3
 
 
 def folder_of(prefix: str) -> str:
@@ -53,9 +59,35 @@ class Selection:
         return _why_unusable(entry)
 
 
+class Skipped:
+    """Entries that are no recordings: how many `by_reason`, and `not_audio` by extension."""
+
+    def __init__(self) -> None:
+        self.by_reason: Counter[str] = Counter()
+        self.not_audio: Counter[str] = Counter()
+
+    def count(self, entry: SourceObject, reason: str) -> None:
+        """Count one; keys may end in anything, so what is told apart has an end."""
+        self.by_reason[reason] += 1
+        if reason == _NOT_AUDIO:
+            found = extension(entry.key)
+            name = f".{found}" if found else "without extension"
+            short = len(found) <= _LONGEST_EXTENSION and found.isprintable()
+            known = name in self.not_audio or len(self.not_audio) < _MOST_EXTENSIONS
+            self.not_audio[name if short and known else "other"] += 1
+
+
+def tally_skipped(by_reason: Mapping[str, int], not_audio: Mapping[str, int]) -> str:
+    """How many were skipped for each reason: `9 not audio (5 .txt, 3 .json, 1 .md), 2 excluded`."""
+    most = sorted(not_audio.items(), key=lambda each: (-each[1], each[0]))
+    names = tally(dict(most[:_SHOWN_EXTENSIONS])) + ", …" * (len(most) > _SHOWN_EXTENSIONS)
+    named = {_NOT_AUDIO: f"{_NOT_AUDIO} ({names})"} if most else {}
+    return tally({named.get(reason, reason): count for reason, count in by_reason.items()})
+
+
 def _why_unusable(entry: SourceObject) -> str | None:
     if extension(entry.key) not in MEDIA_FORMATS:
-        return "not audio"
+        return _NOT_AUDIO
     if entry.size == 0:
         return "empty object"
     if entry.size > LARGEST:

@@ -9,6 +9,7 @@ from pipeline import __version__
 from pipeline.failures import advice
 from pipeline.html.page import render
 from pipeline.monitoring.summary_text import limit_sentence
+from pipeline.recordings.selection import tally_skipped
 from pipeline.report import plots, sentences
 from pipeline.report.run_record import Outcome, earlier_run
 from pipeline.report.timeline import mean_in_flight, moment_words, span_words
@@ -116,7 +117,7 @@ def _settings(record: RunRecord) -> dict[str, str]:
         "Kind of tasks": settings.kind,
         "Jobs in flight, at most": f"{s.limits.max_in_flight:,}",
         "Starts per second, at most": f"{s.limits.start_rate:g}",
-        "Skipped": ", ".join(f"{n:,} {why}" for why, n in s.counts.skipped.items()) or "nothing",
+        "Skipped": tally_skipped(s.counts.skipped, s.counts.not_audio) or "nothing",
     }
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pipeline.config.pricing import Item, billed_seconds
+from pipeline.recordings.selection import Skipped
 from pipeline.stages.stage_times import StageTimes
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class Counters:
         self.listed = 0
         self.touched = 0
         self.listing_done = False
-        self.skipped: Counter[str] = Counter()
+        self.no_recordings = Skipped()
         self.started = 0
         self.adopted = 0
         self.resumed = 0
@@ -41,6 +42,16 @@ class Counters:
         """A job over so many seconds of audio is complete, and billed for these items."""
         for item in items:
             self.billed[item] += billed_seconds(seconds)
+
+    @property
+    def skipped(self) -> Counter[str]:
+        """Objects that are no recordings, by reason."""
+        return self.no_recordings.by_reason
+
+    @property
+    def not_audio(self) -> Counter[str]:
+        """Those of them that are not audio, by extension."""
+        return self.no_recordings.not_audio
 
     @property
     def billed_seconds(self) -> int:

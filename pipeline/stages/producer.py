@@ -37,7 +37,7 @@ async def produce(
         counters.listed += len(page)
         tracker.pending.wake()
         await asyncio.sleep(0)  # the next page may be there: its 40 ms are not to follow at once
-    tracker.state.facts.note_skipped(counters.skipped)
+    tracker.state.facts.note_skipped(counters.skipped, counters.not_audio)
     event("listing.ended", listed=counters.listed, skipped=dict(counters.skipped))
     counters.listing_done = True
     tracker.pending.wake()
@@ -114,4 +114,4 @@ def _recordings(
         if reason is None:
             yield Recording(entry.key, entry.etag, entry.size)
         else:
-            tracker.counters.skipped[reason] += 1
+            tracker.counters.no_recordings.count(entry, reason)

@@ -135,6 +135,16 @@ def keep_to_one_kind(state: RunState, kind: str, model_version: str) -> None:
     Raises:
         StateUnusable: the output holds tasks of another kind.
     """
+    refuse_another_kind(state, kind)
+    state.output.describe(kind, model_version)
+
+
+def refuse_another_kind(state: RunState, kind: str) -> None:
+    """Refuse to add tasks of another kind to those that the output holds.
+
+    Raises:
+        StateUnusable: so it would be.
+    """
     known = state.facts.value("output kind")
     if state.facts.output_size and known not in (None, kind):
         raise StateUnusable(
@@ -143,7 +153,6 @@ def keep_to_one_kind(state: RunState, kind: str, model_version: str) -> None:
             f"Name another --output, or write {kind} from the same results with "
             f"`tasks rebuild --task {kind}`.",
         )
-    state.output.describe(kind, model_version)
 
 
 def _write_all(file: int, content: bytes) -> None:

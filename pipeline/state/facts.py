@@ -65,8 +65,15 @@ class Facts:
 
     def skipped(self) -> dict[str, int]:
         """How many objects the last run skipped, by reason."""
-        rows = self._database.rows("SELECT name, value FROM meta WHERE name LIKE 'skipped: %'")
-        return {name.removeprefix("skipped: "): count for name, count in rows}
+        return self._counts("skipped: ")
+
+    def not_audio(self) -> dict[str, int]:
+        """How many of them are not audio, by extension."""
+        return self._counts("not audio: ")
+
+    def _counts(self, prefix: str) -> dict[str, int]:
+        query = "SELECT substr(name, ?), value FROM meta WHERE name LIKE ?"
+        return dict(self._database.rows(query, len(prefix) + 1, f"{prefix}%"))
 
     def results_are_known(self, *, redacted: bool = False) -> bool:
         """Whether the results that existed before this state file did were looked for."""
@@ -86,12 +93,13 @@ class Facts:
         )
         return [fingerprint for (fingerprint,) in rows]
 
-    def note_skipped(self, skipped: dict[str, int]) -> None:
-        """Remember how many objects this run skipped, by reason."""
+    def note_skipped(self, skipped: dict[str, int], not_audio: dict[str, int]) -> None:
+        """Remember how many objects this run skipped, by reason, and not audio by extension."""
         with self._database.transaction():
-            self._database.change("DELETE FROM meta WHERE name LIKE 'skipped: %'")
-            for reason, count in skipped.items():
-                self._database.set_fact(f"skipped: {reason}", count)
+            for prefix, counts in (("skipped: ", skipped), ("not audio: ", not_audio)):
+                self._database.change("DELETE FROM meta WHERE name LIKE ?", f"{prefix}%")
+                for each, count in counts.items():
+                    self._database.set_fact(f"{prefix}{each}", count)
 
     def remember_fingerprints(self, fingerprints: Iterable[str]) -> None:
         """Remember the settings that jobs are named after, which their names do not tell."""

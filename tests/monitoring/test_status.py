@@ -27,6 +27,7 @@ from pipeline.monitoring.status import (
     StatusReport,
     end_of,
     head,
+    lines,
     one_line,
     run_lines,
     sparkline,
@@ -53,6 +54,24 @@ SEEN = StatusReading(REPORT, (), runs=True, exit_code=None)
 
 def sample(at: float, written: int = 0, **facts: Any) -> Sample:
     return Sample(at, written=written, **facts)
+
+
+@pytest.mark.parametrize(
+    ("rate", "written", "said"),
+    [
+        (Rate(4.2, 600.0), 9, "4.2/s over the last 10 min"),
+        (Rate(0.0, 1.0), 0, "nothing was written yet"),
+        (Rate(0.0, 1.0), 9, "nothing was written since the last run began"),
+        (Rate(0.0, 600.0), 9, "nothing was written in the last 10 min"),
+    ],
+)
+def test_no_rate_is_told_where_nothing_was_written(rate, written, said):
+    """A rate of nothing over a second tells nobody anything."""
+    report = msgspec.structs.replace(
+        REPORT, rate=rate, recordings=Recordings(written, 0, 0, 0), counts=Counts()
+    )
+
+    assert f"Rate:      {said}" in list(lines(report))
 
 
 # The lock tells whether a run goes on

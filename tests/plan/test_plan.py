@@ -92,6 +92,7 @@ def test_a_bucket_is_planned_over_the_wire(run, cloud):
     assert found.hours.value == pytest.approx(1 + 2 / 60 + 5, rel=0.001)
     assert found.hours.error == 0
     assert found.skipped == {"not audio": 1, "empty object": 1}
+    assert found.not_audio == {".txt": 1}
     assert found.refused == {
         "too many channels": CountEstimate(1, 1),
         "not valid media": CountEstimate(1, 1),
@@ -294,6 +295,7 @@ FACTS = Plan(
     state="tasks.jsonl.state",
     listed=1_250,
     skipped={"not audio": 40, "excluded": 10},
+    not_audio={".txt": 30, ".json": 10},
     recordings=1_200,
     bytes=3_400_000_000,
     written=100,
@@ -323,7 +325,8 @@ def test_a_plan_is_read_by_people():
     """What is to be done, what it costs and how long it takes, each with its unit and error."""
     assert as_text(FACTS) == (
         "Plan of s3://calls/; nothing was started.\n"
-        "Recordings:   1,200 (3.4 GB) of 1,250 objects; skipped: 40 not audio, 10 excluded\n"
+        "Recordings:   1,200 (3.4 GB) of 1,250 objects; skipped: 40 not audio (30 .txt, "
+        "10 .json), 10 excluded\n"
         "Done:         100 written\n"
         "To start:     1,100 jobs (3.0 GB)\n"
         "Audio:        123.5 ± 6.7 h (400 were looked into; the errors are those of 99% "

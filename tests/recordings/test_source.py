@@ -15,7 +15,7 @@ from pipeline.errors import NoSuchSource
 from pipeline.model import SourceObject
 from pipeline.recordings.folder import FolderSource, walk
 from pipeline.recordings.formats import LARGEST, MEDIA_FORMATS, certain_format, extension
-from pipeline.recordings.selection import Selection
+from pipeline.recordings.selection import Selection, Skipped, tally_skipped
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,6 +51,35 @@ def make(folder: Path, *names: str, content: bytes = b"RIFF") -> None:
 
 def found(folder: Path) -> dict[str, SourceObject]:
     return {each.key: each for each in walk(folder)}
+
+
+def test_what_is_not_audio_is_told_by_extension():
+    """The three most frequent extensions are named, so that a wrong source shows at once."""
+    skipped = Skipped()
+    for key in ("a.txt", "b.TXT", "c/d.json", "e", "f.mp3.bak", "g.mp3.bak"):
+        skipped.count(entry(key), "not audio")
+    skipped.count(entry("h.mp3"), "excluded")
+
+    said = tally_skipped(skipped.by_reason, skipped.not_audio)
+
+    assert skipped.not_audio == {".txt": 2, ".bak": 2, ".json": 1, "without extension": 1}
+    assert said == "6 not audio (2 .bak, 2 .txt, 1 .json, …), 1 excluded"
+
+
+def test_keys_that_end_in_anything_cost_no_memory():
+    """What is no extension that a person would write is counted as one kind."""
+    skipped = Skipped()
+    for key in ("a." + "x" * 13, "a.b\nc", *(f"a.e{number}" for number in range(1_500))):
+        skipped.count(entry(key), "not audio")
+
+    assert len(skipped.not_audio) == 1_000
+    assert skipped.not_audio["other"] == 503
+    assert skipped.by_reason == {"not audio": 1_502}
+
+
+def test_what_is_skipped_is_told_without_extensions_of_an_earlier_version():
+    """A state file that knows no extensions is told as it was."""
+    assert tally_skipped({"excluded": 1, "not audio": 2}, {}) == "2 not audio, 1 excluded"
 
 
 @pytest.mark.parametrize(

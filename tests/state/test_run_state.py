@@ -945,7 +945,7 @@ def test_looking_changes_nothing(path):
         running(state, "a.mp3")
 
     with read_state(path) as beside, pytest.raises(StateUnusable, match="readonly"):
-        beside.facts.note_skipped({"not audio": 1})
+        beside.facts.note_skipped({"not audio": 1}, {})
 
 
 def test_a_missing_file_can_not_be_looked_at(path):
@@ -959,13 +959,14 @@ def test_a_missing_file_can_not_be_looked_at(path):
 def test_skipped_objects_are_remembered_of_the_last_run(path):
     """The counts of skipped objects are those of the last listing alone."""
     with begun(path) as state:
-        state.facts.note_skipped({"not audio": 3, "empty object": 1})
+        state.facts.note_skipped({"not audio": 3, "empty object": 1}, {".txt": 2, ".md": 1})
 
     with begun(path) as state:
-        state.facts.note_skipped({"not audio": 2})
+        state.facts.note_skipped({"not audio": 2}, {".json": 2})
 
     with read_state(path) as beside:
         assert beside.facts.skipped() == {"not audio": 2}
+        assert beside.facts.not_audio() == {".json": 2}
 
 
 def test_written_recordings_are_counted_by_time(state):

@@ -173,12 +173,15 @@ def test_one_output_holds_one_kind(run, cloud):
     run("run", "s3://audio/", *RESULTS)
     service.add(two="second")
 
+    status = run("status", "--json").summary
     refused = run("run", "s3://audio/", *RESULTS, "--task", "segments")
+    still = run("status", "--json").summary
     before = starts(service)
     turned = run("run", "s3://audio/", *RESULTS, "--task", "segments", "--rebuild-output")
 
     assert refused.code == 2
     assert "holds tasks of the kind transcript, not segments" in refused.err
+    assert (still.get("stopped"), still["counts"]) == (None, status["counts"])
     assert before == 1
     assert turned.code == 0
     assert sorted(said(run, "tasks.jsonl").values()) == [["first"], ["second"]]

@@ -1,0 +1,46 @@
+"""Where the recordings are that SOURCE names."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.cli.place import parse_source
+from pipeline.config.schema import Config
+from pipeline.errors import BadSettings
+from pipeline.naming import S3Uri
+
+
+@pytest.mark.parametrize(
+    ("source", "instead"),
+    [
+        ("s3://b/c/*.mp3", "s3://b/c/ --include '*.mp3'"),
+        ("s3://b/2026-??/calls/x", "s3://b/ --include '2026-??/calls/x'"),
+        ("s3://b/my calls/*", "'s3://b/my calls/' --include '*'"),
+        ("calls/*.wav", "calls/ --include '*.wav'"),
+        ("*.wav", ". --include '*.wav'"),
+    ],
+)
+def test_a_pattern_as_source_is_told_how_to_choose(source, instead):
+    """SOURCE is a prefix: a pattern would find nothing and end well, as if all were done."""
+    with pytest.raises(BadSettings) as refused:
+        parse_source(source, Config())
+
+    assert str(refused.value) == (
+        f"SOURCE {source!r} is taken as a prefix, not as a pattern. "
+        f"Choose recordings below it: {instead}"
+    )
+
+
+def test_a_pattern_as_bucket_is_refused():
+    """No prefix can be named where the bucket is not."""
+    with pytest.raises(BadSettings, match="a bucket is named in full"):
+        parse_source("s3://calls-*/x", Config())
+
+
+def test_a_prefix_may_hold_what_no_pattern_needs(tmp_path, monkeypatch):
+    """Brackets are common in keys, and a folder that is there may have any name."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "what?").mkdir()
+
+    assert parse_source("s3://b/[2026]/", Config()) == S3Uri("b", "[2026]/")
+    assert parse_source("what?", Config()) == tmp_path / "what?"
