@@ -38,6 +38,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.text import redacted
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -50,17 +52,26 @@ class PipelineError(Exception):
     `problem` is a sentence without its full stop, `advice` what helps, "" where nothing is known
     to. `action` is the IAM action or the operation that failed, `message` the service's own words
     with their code; "" where no service answered. As text it is the sentence for the user, which
-    is made here alone.
+    is made here alone. A service may repeat a token or a signed address: no fact holds one.
     """
 
     def __init__(
         self, problem: str = "", advice: str = "", *, action: str = "", message: str = ""
     ) -> None:
-        super().__init__(problem, advice)
-        self.problem = problem.removesuffix(".")
+        super().__init__(redacted(problem), advice)
+        self.problem = redacted(problem).removesuffix(".")
         self.advice = advice
         self.action = action
         self.message = message
+
+    @property
+    def message(self) -> str:
+        """The service's own words."""
+        return self._message
+
+    @message.setter
+    def message(self, words: str) -> None:
+        self._message = redacted(words)
 
     @property
     def sentence(self) -> str:

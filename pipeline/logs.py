@@ -12,9 +12,10 @@ from __future__ import annotations
 import json
 import logging
 import os
-import re
 import sys
 from datetime import UTC, datetime
+
+from pipeline.text import redacted
 
 RUN_ID = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.urandom(3).hex()}"
 """Names this run in its log, summary and heartbeat."""
@@ -23,8 +24,6 @@ INFO, WARNING, ERROR = logging.INFO, logging.WARNING, logging.ERROR
 
 _LOG = logging.getLogger("transcribe_pipeline")
 _LOG.setLevel(logging.CRITICAL + 1)  # nothing, at no cost, until a log begins
-# Of a line of JSON; without the backslash no escape is cut in two.
-_SIGNED = re.compile(r"\?[^\s\"'<>\\]*(?:x-amz-|signature=|token=)[^\s\"'<>\\]*", re.IGNORECASE)
 
 
 def begin_json(*, quiet: bool) -> None:
@@ -79,7 +78,7 @@ class _JsonLines(logging.Formatter):
             "run_id": RUN_ID,
             **facts,
         }
-        return _SIGNED.sub("?...", json.dumps(line, default=str))
+        return redacted(json.dumps(line, default=str))
 
 
 def _foreign(record: logging.LogRecord) -> str:

@@ -1,11 +1,50 @@
-"""Words for people: durations, and foreign text that can do no harm on a terminal."""
+"""Words for people: durations, and foreign text that does no harm and tells no secret."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_MASK = "***"
+_SHORTEST_SECRET = 8
+"""Characters; what is shorter guards nothing, and would be found in every other word."""
+
+_hidden: set[str] = set()
+
+# In a line of JSON too; without the backslash no escape is cut in two.
+_PRESIGNED = re.compile(r"\?[^\s\"'<>\\]*(?:x-amz-|signature=|token=)[^\s\"'<>\\]*", re.IGNORECASE)
+_VALUE = r"[^\s\"'<>,;\\]+"
+_AUTHORIZATION = re.compile(
+    rf"(authorization\W{{1,4}})(?:(?:token|bearer|basic) +)?{_VALUE}", re.IGNORECASE
+)
+# With a digit, or "Token authentication" would be one.
+_CREDENTIALS = re.compile(r"\b(token|bearer|basic)( +)(?=\S*\d)[^\s\"'<>,;\\]{8,}", re.IGNORECASE)
+_SIGNATURE = re.compile(r"(signature=)[0-9a-f]{16,}", re.IGNORECASE)
+_JWT = re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?")
+
+
+def hide(secret: str) -> None:
+    """From now on a secret is printed and logged nowhere, whoever repeats it."""
+    if len(secret) >= _SHORTEST_SECRET:
+        _hidden.update((secret, quote(secret, safe="")))
+
+
+def redacted(text: str) -> str:
+    """Foreign words without what was hidden, and without what looks like a secret.
+
+    That is the query of a presigned URL, an `Authorization` header, and a token.
+    """
+    for secret in _hidden:
+        text = text.replace(secret, _MASK)
+    text = _PRESIGNED.sub("?...", text)
+    text = _AUTHORIZATION.sub(rf"\1{_MASK}", text)
+    text = _CREDENTIALS.sub(rf"\1\2{_MASK}", text)
+    text = _SIGNATURE.sub(rf"\1{_MASK}", text)
+    return _JWT.sub(_MASK, text)
 
 
 def duration(seconds: float) -> str:
@@ -22,8 +61,11 @@ def duration(seconds: float) -> str:
 
 
 def printable(text: str) -> str:
-    """A key or message on one line, control characters escaped, other Unicode as it is."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    """A key or message on one line, control characters escaped, other Unicode as it is.
+
+    What is secret in it is left out.
+    """
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in redacted(text))
 
 
 def tally(counts: Mapping[str, int]) -> str:

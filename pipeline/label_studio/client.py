@@ -28,6 +28,7 @@ from pipeline.net.http import answered
 from pipeline.net.retry import RateLimitedCall
 from pipeline.net.unreachable import OTHER_HINTS, redirected
 from pipeline.net.wait_times import WaitTimes
+from pipeline.text import hide
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -79,6 +80,7 @@ class Client:
     ) -> None:
         self.url = url
         self._token = token
+        hide(token)
         self._personal = is_personal(token)
         self._http = http
         self._access = ""
@@ -229,6 +231,7 @@ class Client:
                 call = _Call("POST", "token/refresh/", None, body)
                 answer = await self._sent(call, Credential.PERSONAL)
                 self._access = self._decoded(_Access, answer).access
+                hide(self._access)
                 self._access_made = time.monotonic()
             return f"Bearer {self._access}"
 

@@ -22,6 +22,7 @@ from pipeline.errors import (
     Throttled,
     Unavailable,
 )
+from pipeline.text import redacted
 
 _LONGEST_MESSAGE = 300
 ACCESS_STEP = (
@@ -129,7 +130,7 @@ def _message(body: bytes) -> str | None:
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     found = list(_texts(answer.validation_errors)) or list(_texts(answer.detail))
-    text = " ".join(" ".join(found).partition(" :: ")[0].split())
+    text = " ".join(redacted(" ".join(found).partition(" :: ")[0]).split())
     return text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}…"
 
 

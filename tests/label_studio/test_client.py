@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -23,7 +24,13 @@ from pipeline.errors import (
 from pipeline.label_studio.client import connected
 from pipeline.label_studio.errors import Credential, api_error
 from pipeline.label_studio.token import address, is_personal, read_token
+from tests.support.between import Answer, between
 from tests.support.endless import endless
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.support.between import Asked
 
 URL = "https://labels.example.com"
 IMPORT = "POST /api/projects/3/import"
@@ -166,3 +173,38 @@ async def test_answer_without_end_is_no_label_studio():
     async with endless() as url, connected(url, "0123456789abcdef") as client:
         with pytest.raises(AnswerTooLarge, match=r"127\.0\.0\.1"):
             await client.retried(client.project, 1)
+
+
+def repeating(status: int) -> Callable[[Asked], Answer]:
+    """A server that repeats in its refusal what it was asked with."""
+
+    def reply(asked: Asked) -> Answer:
+        words = f"I got {asked.headers.get('Authorization')} and {asked.body.decode()}"
+        return Answer(status, json.dumps({"detail": f"{'x' * 270} {words}"}).encode(), {})
+
+    return reply
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500])
+@pytest.mark.parametrize("token", ["0123456789abcdef0123456789abcdef01234567", f"ey{'a' * 60}.b.c"])
+async def test_token_that_a_server_repeats_is_told_nobody(status, token):
+    """Not even a part of it is in an error, where the server's words are cut to a line."""
+    with between(None, repeating(status)) as url:
+        async with connected(url, token) as client:
+            with pytest.raises(PipelineError) as refused:
+                await client.ask("GET", "projects/1/")
+
+    for told in (str(refused.value), refused.value.message, repr(refused.value)):
+        assert token[:6] not in told
+
+
+def test_token_that_a_server_repeats_is_printed_nowhere(run):
+    """The command says what the server said, and leaves the token out."""
+    token = "0123456789abcdef0123456789abcdef01234567"
+    with between(None, repeating(400)) as url:
+        run.use(LABEL_STUDIO_API_KEY=token)
+        outcome = run("pull", "--url", url, "--project", "1", "--json")
+
+    assert outcome.code == 2
+    assert "xxx" in outcome.err
+    assert token[:6] not in outcome.out + outcome.err
