@@ -47,7 +47,7 @@ test-label-studio: .venv-label-studio/installed
 	$(PIP) --editable '.[browser]'
 	@touch $@
 
-# The same server in a real browser; leaves screenshots/, two of which are the README's in docs/.
+# The same server in a real browser; leaves screenshots/, two of which are in docs/.
 test-browser: .venv-label-studio/installed .venv/browser-installed
 	$(BIN)/python -m pytest -m browser tests/browser --quiet
 
@@ -63,7 +63,7 @@ test-browser: .venv-label-studio/installed .venv/browser-installed
 test-prometheus: .venv-prometheus/installed .venv/tests-installed
 	$(BIN)/python -m pytest -m prometheus tests/prometheus --quiet
 
-# A quarter of an hour: 2,000 recordings through kills and faults; prints "What it survives".
+# A quarter of an hour: 2,000 recordings through kills and faults; prints the figures of docs/torture.md.
 torture: .venv/tests-installed
 	$(BIN)/python -m tests.torture
 
@@ -71,7 +71,7 @@ torture: .venv/tests-installed
 	$(PIP) --editable '.[bench]'
 	@touch $@
 
-# Under ten minutes on two cores (Linux); writes benchmarks/results.md and the README's table.
+# Under ten minutes on two cores (Linux); writes benchmarks/results.md and the table of docs/benchmarks.md.
 # NAMES="listing help" runs only these.
 bench: .venv/bench-installed
 	$(BIN)/python -m benchmarks $(NAMES)

@@ -1,6 +1,6 @@
 """Run the benchmarks and print their table.
 
-    python -m benchmarks                # all; writes results.md and the README's table
+    python -m benchmarks                # all; writes results.md and the table of docs/benchmarks.md
     python -m benchmarks listing help   # only these; writes nothing
 
 Those that wait for an account's slots run first, at the same time; those that compute follow one

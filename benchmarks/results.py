@@ -1,4 +1,4 @@
-"""The table of all figures, as results.md and the README show it."""
+"""The table of all figures, as results.md and docs/benchmarks.md show it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from benchmarks.figures import Figure
 
 RESULTS = ROOT / "benchmarks" / "results.md"
-README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "benchmarks.md"
 _LIBRARIES = ("aioboto3", "botocore", "aiohttp", "uvloop", "orjson", "msgspec")
 _HEAD = "| what | goal | here | alternatives, in the same run | |\n|---|---|---|---|---|\n"
 _TABLE = re.compile(r"(<!-- benchmarks -->\n)(.*?)(<!-- end of benchmarks -->\n)", re.DOTALL)
@@ -37,15 +37,15 @@ def shown(document: str) -> str:
 
 
 def write(fresh: str) -> None:
-    """Write results.md, and the same table into the README."""
+    """Write results.md, and the same table into docs/benchmarks.md."""
     RESULTS.write_text(
         f"# Results\n\nWritten by `make bench` on {datetime.now(UTC):%d %B %Y}: {_machine()}.\n"
         "What each row means is in [README.md](README.md).\n\n"
         f"<!-- benchmarks -->\n{fresh}<!-- end of benchmarks -->\n",
         encoding="utf-8",
     )
-    text = README.read_text(encoding="utf-8")
-    README.write_text(_TABLE.sub(lambda m: m[1] + fresh + m[3], text), encoding="utf-8")
+    text = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(_TABLE.sub(lambda m: m[1] + fresh + m[3], text), encoding="utf-8")
 
 
 def _machine() -> str:

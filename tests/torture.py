@@ -1,4 +1,4 @@
-"""The long forms of the crash and quota tests; prints the figures for "What it survives".
+"""The long forms of the crash and quota tests; prints the figures of docs/torture.md.
 
     python -m tests.torture
 

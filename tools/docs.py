@@ -1,6 +1,6 @@
-"""The parts of the README that the program prints.
+"""The parts of the documents that the program prints.
 
-python -m tools.docs    # prints them into the README
+python -m tools.docs    # prints them into README.md and docs/
 """
 
 from __future__ import annotations
@@ -10,13 +10,18 @@ import re
 import shutil
 import subprocess
 from textwrap import dedent, indent
+from typing import TYPE_CHECKING
 
 from pipeline.cli.app import app
 from pipeline.model import TaskKind
 from pipeline.tasks.labeling_config import labeling_config
 from tests.conftest import COMMAND, ROOT, clean_environment
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 README = ROOT / "README.md"
+DOCS = ROOT / "docs"
 COMMANDS = sorted(
     [name for command in app.registered_commands if (name := command.name)]
     + [
@@ -43,9 +48,18 @@ def help_text(command: str) -> str:
     ).stdout
 
 
-def blocks(readme: str) -> dict[str, str]:
-    """The printed blocks of the README by what they show."""
-    return {match[3]: dedent(match[4]) for match in _BLOCK.finditer(readme)}
+def pages() -> list[Path]:
+    """The README and every page below docs/."""
+    return [README, *sorted(DOCS.rglob("*.md"))]
+
+
+def blocks() -> dict[str, str]:
+    """The printed blocks of all pages by what they show."""
+    return {
+        match[3]: dedent(match[4])
+        for page in pages()
+        for match in _BLOCK.finditer(page.read_text(encoding="utf-8"))
+    }
 
 
 def demo() -> str:
@@ -69,15 +83,15 @@ def _filled(block: re.Match[str], text: str) -> str:
 
 
 def main() -> None:
-    """Print the help texts and the demo into the README."""
+    """Print the help texts, the labeling configurations and the demo into their pages."""
     fresh = {f"help: {name}": help_text(name) for name in COMMANDS}
-    text = README.read_text(encoding="utf-8")
     fresh |= {f"config: {kind}": labeling_config(kind) for kind in TaskKind}
     fresh["demo"] = demo()
-    README.write_text(
-        _BLOCK.sub(lambda match: _filled(match, fresh[match[3]]), text),
-        encoding="utf-8",
-    )
+    for page in pages():
+        text = page.read_text(encoding="utf-8")
+        filled = _BLOCK.sub(lambda match: _filled(match, fresh[match[3]]), text)
+        if filled != text:
+            page.write_text(filled, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -270,8 +270,8 @@ def test_an_unknown_benchmark_is_named():
     assert "No benchmark is named sleep; there are short-jobs, long-jobs" in ended.stderr
 
 
-def test_the_readme_shows_the_last_results():
-    """The README's table is that of results.md, to the letter."""
-    table, readme = (path.read_text(encoding="utf-8") for path in (results.RESULTS, results.README))
+def test_the_documents_show_the_last_results():
+    """The page's table is that of results.md, to the letter."""
+    table, page = (path.read_text(encoding="utf-8") for path in (results.RESULTS, results.PAGE))
 
-    assert results.shown(readme) == results.shown(table)
+    assert results.shown(page) == results.shown(table)

@@ -22,7 +22,7 @@ from pipeline.ground_truth.record import (
     read_ground_truth,
 )
 from pipeline.ground_truth.store import Changes, standing, updating
-from tools.docs import README
+from tools.docs import DOCS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -251,9 +251,10 @@ def test_a_folder_that_can_not_be_made_is_named(tmp_path):
         pass
 
 
-def test_the_readme_shows_a_line():
-    """The line in the README has the names and types of a real one, and no others."""
-    examples = re.findall(r"```json\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+def test_the_documents_show_a_line():
+    """The line on the page has the names and types of a real one, and no others."""
+    page = (DOCS / "how-to" / "ground-truth.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
     [shown] = [each for each in examples if '"source"' in each]
 
     line = msgspec.json.decode(shown, type=GroundTruth)

@@ -283,9 +283,9 @@ async def test_the_moments_are_those_of_the_run(tmp_path):
     assert list(summary.stages) == ["start", "wait", "collect", "write"]
 
 
-def test_the_readme_explains_every_field_of_the_summary():
-    """Whoever reads the JSON finds each of its names in the README's table, in its order."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_documents_explain_every_field_of_the_summary():
+    """The page's table has each name of the JSON, in its order."""
+    text = (ROOT / "docs" / "how-to" / "monitoring.md").read_text(encoding="utf-8")
     table = text[text.index("<!-- summary -->") : text.index("<!-- end of summary -->")]
 
     first = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import pytest
 
 from tests.conftest import RECORDINGS
-from tools.docs import README, blocks
+from tools.docs import blocks
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -43,7 +43,7 @@ def test_bundled_recordings_are_heard_as_they_were_spoken(run, recordings):
     assert len(rates) >= 10
     assert max(rates.values()) <= MOST_ERRORS, rates
     assert [names[uri] for uri in silent] == [n for n, text in TRUTH.items() if text == ""]
-    shown = blocks(README.read_text(encoding="utf-8"))["demo"]
+    shown = blocks()["demo"]
     assert plain(shown).startswith(plain(outcome.err)), "the README shows another demo"
     texts = re.findall(r"^  \S.* +[01]\.\d\d  (.*)$", shown, re.MULTILINE)
     assert set(texts) <= set(heard.values())

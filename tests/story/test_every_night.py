@@ -1,4 +1,4 @@
-"""The README's way from an empty account to the first report, word for word."""
+"""The documents' way from an empty account to the first report, word for word."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import boto3
 import pytest
 
 from tests.conftest import RECORDINGS, emulator, endpoint
-from tools.docs import README
+from tools.docs import DOCS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,9 +24,8 @@ SPOKEN = ("calls/invoice.wav", "calls/empty-box.ogg", "calls/cancelled-order.mp3
 
 
 def section() -> str:
-    """What the README says about every night."""
-    text = README.read_text(encoding="utf-8")
-    return text[text.index("## Every night") : text.index("## Watching a run")]
+    """What the documents say about every night."""
+    return (DOCS / "how-to" / "nightly-runs.md").read_text(encoding="utf-8")
 
 
 def blocks(language: str) -> list[str]:
@@ -48,7 +47,7 @@ def account(tmp_path_factory):
         yield url
 
 
-def test_the_readme_leads_from_an_empty_account_to_the_first_report(account, run):
+def test_the_documents_lead_from_an_empty_account_to_the_first_report(account, run):
     """Each command ends with 0 under the rights that `iam apply` gave, and the tasks are there."""
     bucket = f"my-bucket-{uuid.uuid4().hex[:8]}"
     s3 = client(account, "s3")

@@ -1,4 +1,4 @@
-"""What the README promises, through the command line and a cloud with the service's quotas."""
+"""What the documents promise, through the command line and a cloud with the service's quotas."""
 
 from __future__ import annotations
 

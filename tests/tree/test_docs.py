@@ -15,16 +15,18 @@ from pipeline.model import TaskKind
 from pipeline.tasks.labeling_config import labeling_config
 from tests.conftest import ROOT
 from tests.support.labeling import assert_accepted_by_label_studio
-from tools.docs import COMMANDS, README, blocks, help_text
+from tools.docs import COMMANDS, DOCS, blocks, help_text, pages
 
 EXAMPLE = ROOT / "config.example.toml"
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_readme_shows_the_help_of_every_command(command):
-    """The help in the README is what the program prints, to the letter."""
-    shown = blocks(README.read_text(encoding="utf-8"))
+def test_a_page_shows_the_help_of_every_command(command):
+    """The help on a command's page is what the program prints, to the letter."""
+    page = DOCS / "reference" / "commands" / f"{command.replace(' ', '-')}.md"
+    shown = blocks()
 
+    assert f"<!-- help: {command} -->" in page.read_text(encoding="utf-8")
     assert shown[f"help: {command}"].rstrip() == help_text(command).rstrip()
 
 
@@ -67,21 +69,22 @@ def test_example_configuration_explains_every_key():
 
 
 @pytest.mark.parametrize("kind", TaskKind)
-def test_the_readmes_labeling_configuration_fits_the_tasks(run, cloud, kind):
-    """Whoever pastes what the README shows can import what a run writes."""
+def test_the_labeling_configuration_that_is_shown_fits_the_tasks(run, cloud, kind):
+    """A project made with what the page shows imports what a run writes."""
     cloud().add(one="first")
     run("run", "s3://audio/", "--task", kind)
     [task] = run.tasks()
 
-    shown = blocks(README.read_text(encoding="utf-8"))[f"config: {kind}"]
+    shown = blocks()[f"config: {kind}"]
 
     assert shown == labeling_config(kind)
     assert_accepted_by_label_studio(task, shown)
 
 
-def test_readme_names_every_reason_for_skipping(run, tmp_path):
-    """A reason for skipping that the README does not name would surprise its reader."""
-    text = re.sub(r"\s+", " ", README.read_text(encoding="utf-8"))
+def test_the_page_of_run_names_every_reason_for_skipping(run, tmp_path):
+    """A reason for skipping that the page does not name would surprise its reader."""
+    page = DOCS / "reference" / "commands" / "run.md"
+    text = re.sub(r"\s+", " ", page.read_text(encoding="utf-8"))
     for name in ("empty.mp3", "notes.txt", "old.webm"):
         (tmp_path / name).write_text("" if name == "empty.mp3" else "x")
     (tmp_path / "link.mp3").symlink_to(tmp_path / "empty.mp3")
@@ -93,23 +96,24 @@ def test_readme_names_every_reason_for_skipping(run, tmp_path):
         assert reason in text
 
 
-def test_readmes_pictures_are_there_small_and_described():
+def test_pictures_are_there_small_and_described():
     """Each picture has a text for those who can't see it, and weighs less than 150 kB."""
-    shown = re.findall(r"!\[([^]]*)\]\(([^)]*)\)", README.read_text(encoding="utf-8"))
+    shown = [
+        (page.parent / path, text)
+        for page in pages()
+        for text, path in re.findall(r"!\[([^]]*)\]\(([^)]*)\)", page.read_text(encoding="utf-8"))
+    ]
 
-    assert {path for _, path in shown} == {
-        f"docs/{path.name}" for path in (ROOT / "docs").glob("*.png")
-    }
-    assert all(len(text) > 80 for text, _ in shown)
-    assert all((ROOT / path).stat().st_size < 150_000 for _, path in shown)
+    assert {path.resolve() for path, _ in shown} == set(DOCS.rglob("*.png"))
+    assert all(len(text) > 80 for _, text in shown)
+    assert all(path.stat().st_size < 150_000 for path, _ in shown)
 
 
 def test_every_file_and_link_that_the_documents_name_is_there():
     """A page that names a file, or links to one, follows it when it moves."""
-    pages = [README, *(ROOT / "docs").glob("*.md")]
     lost = [
-        f"{page.name}: {name}"
-        for page in pages
+        f"{page.relative_to(ROOT)}: {name}"
+        for page in pages()
         for name in named_files(page.read_text(encoding="utf-8"))
         if not (page.parent / name).exists() and not (ROOT / name).exists()
     ]

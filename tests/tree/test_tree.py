@@ -23,7 +23,7 @@ MOST_LINES_OF_NINE_IN_TEN = 20
 MOST_LINES_OF_A_CLASS = 200
 MOST_PUBLIC_METHODS = 15
 
-# What mirrors no room: the promises of the README, what many tests share, the tree itself, and
+# What mirrors no room: the promises of the documents, what many tests share, the tree itself, and
 # the programs of others that a suite of its own is held to.
 OTHER_FOLDERS = {
     "story",
