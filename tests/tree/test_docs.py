@@ -129,10 +129,10 @@ def named_files(text: str) -> list[str]:
 
 def test_whatever_names_the_version_of_an_image_names_this_one():
     """The version stands in the package alone; what must repeat it repeats it rightly."""
-    pages = [README, *(ROOT / "docs").glob("*.md"), *(ROOT / "deploy").rglob("*.y*ml")]
+    named_in = [*pages(), *(ROOT / "deploy").rglob("*.y*ml")]
     named = {
         (page.name, version)
-        for page in pages
+        for page in named_in
         for version in re.findall(
             r"/transcribe-pipeline:(\d[\w.]*\w)", page.read_text(encoding="utf-8")
         )
