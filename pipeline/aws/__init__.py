@@ -1,5 +1,5 @@
 """The account: credentials, clients, S3, and the translation of the services' error codes.
 
-The only door to botocore and aiobotocore. It may import `config`, `net` and what is below them.
+The only door to botocore and aioboto3. It may import `config`, `net` and what is below them.
 Read `session` first, then `s3`.
 """

@@ -8,6 +8,7 @@ import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import aioboto3
 from aiobotocore.config import AioConfig
 
 from pipeline import __version__
@@ -66,6 +67,7 @@ class Session:
         """
         with translated("connecting"):
             self._machine = machine = machine_session(self._settings, self._keys)
+            self._aioboto3 = aioboto3.Session(botocore_session=machine)
             self._bundle = bundle_of(machine)
             self.trust = trusting(self._bundle)
             elsewhere = endpoint_of(machine, self._settings, "transcribe") is not None
@@ -92,7 +94,7 @@ class Session:
         endpoint = endpoint_of(self._machine, self._settings, service)
         if service == "s3":
             config = config.merge(_s3_config(elsewhere=endpoint is not None))
-        client = self._machine.create_client(
+        client = self._aioboto3.client(
             service, endpoint_url=endpoint, verify=self._bundle, config=config
         )
         return await self._stack.enter_async_context(client)
