@@ -18,6 +18,7 @@ from contextlib import AsyncExitStack, closing
 from functools import partial
 from typing import TYPE_CHECKING
 
+from pipeline.aws.bucket_regions import WrongRegion, look_at_the_other
 from pipeline.config.deadline import stop_in_time
 from pipeline.errors import first_of
 from pipeline.jobs.client import Transcriber
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from pipeline.events.listener import Listener
     from pipeline.events.queue import EventQueue
     from pipeline.model import Job, Line
+    from pipeline.naming import S3Uri
     from pipeline.net.retry import RateLimitedCall
     from pipeline.recordings.selection import Selection
     from pipeline.recordings.source import Source
@@ -89,7 +91,21 @@ class Run:
             CannotRun: the run had to stop; what was collected is written.
             BudgetSpent: so it is after `--until` or `--max-hours`.
         """
-        if results := parse_s3_uri(self.config.output.results):
+        results = parse_s3_uri(self.config.output.results)
+        try:
+            await self._complete(output, selection, results, rebuild=rebuild)
+        except WrongRegion as error:
+            of_results = results.bucket if results else ""
+            at_source = error.bucket == self.source.bucket
+            await look_at_the_other(
+                self.s3.bucket_region, error, of_results if at_source else self.source.bucket
+            )
+            raise
+
+    async def _complete(
+        self, output: OutputFile, selection: Selection, results: S3Uri | None, *, rebuild: bool
+    ) -> None:
+        if results:
             state = self.tracker.state
             await find_results(self.s3, results, self._name_prefix, state)
             if self.job_rules.redacts and not state.facts.results_are_known(redacted=True):

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from yarl import URL
 
+from pipeline.aws.bucket_regions import WrongRegion
 from pipeline.aws.error_codes import meaning, translated
 from pipeline.aws.partitions import is_aws_host
 from pipeline.aws.presign import Presigner
 from pipeline.aws.s3_responses import error_details, of_the_object, unexpected
-from pipeline.errors import Denied, NoAccess, NoSuchSource, PipelineError, Throttled, Unavailable
+from pipeline.errors import Denied, NoAccess, PipelineError, Throttled, Unavailable
 from pipeline.net.http import request
 
 if TYPE_CHECKING:
@@ -84,11 +85,7 @@ class SignedRequests:
         code, message, region = error_details(body)
         region = headers.get("x-amz-bucket-region") or region
         if region and region != self._session.region:
-            return NoSuchSource(
-                f"The bucket {bucket} is in {region}, not in {self._session.region}",
-                f"The jobs must run where the recordings are: add --region {region}.",
-                action=action,
-            )
+            return WrongRegion(place.bucket, region, self._session.region, action=action)
         error = meaning(f"{action} on {bucket}", code, message)
         error.action = action
         if isinstance(error, NoAccess | Throttled | Unavailable):

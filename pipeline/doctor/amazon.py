@@ -48,10 +48,10 @@ class AccountChecks:
         self._permissions = Permissions(self._service("iam"), self._identity)
         self._listed = once(self._first_page)
         self._results = parse_s3_uri(config.output.results)
+        both = [each.bucket for each in (place, self._results) if each]
         self._regions = {
-            each.bucket: once(partial(buckets.region, s3, each.bucket, session.region))
-            for each in (place, self._results)
-            if each
+            bucket: once(partial(buckets.region, s3, bucket, session.region, other))
+            for bucket, other in zip(both, [*both[1:], both[0]] if both else (), strict=True)
         }
         options = config.options
         self._roles = {each.data_access_role for each in options}

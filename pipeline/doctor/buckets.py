@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.aws.bucket_regions import WrongRegion, look_at_the_other
 from pipeline.aws.s3_listing import if_there
-from pipeline.doctor.findings import Finding, ok, problem, skipped, warning
+from pipeline.doctor.findings import Finding, finding_of, ok, problem, skipped, warning
 from pipeline.errors import Denied, NoSuchSource, PipelineError
 from pipeline.naming import S3Uri, result_place, trial_place
 from pipeline.recordings.selection import Selection
@@ -22,17 +23,22 @@ Listing = tuple["list[SourceObject]", "str | None"]
 _TRIAL = b"`transcribe-pipeline check` wrote this to see whether it may. It can be removed.\n"
 
 
-async def region(s3: S3, bucket: str, ours: str) -> Finding:
-    """Whether the bucket is where the jobs would run; the service takes no others."""
+async def region(s3: S3, bucket: str, ours: str, other: str = "") -> Finding:
+    """Whether the bucket is where the jobs would run; the service takes no others.
+
+    Args:
+        s3: where it is asked for.
+        bucket: its name.
+        ours: the region of the jobs.
+        other: the run's other bucket, "" where it has none: the advice holds for both.
+    """
     found = await s3.bucket_region(bucket)
     if not found:
         return skipped(f"The endpoint does not say in which region s3://{bucket} is.")
     if found != ours:
-        return problem(
-            f"The bucket s3://{bucket} is in {found}, and the jobs would run in {ours}. They must "
-            "run where the recordings and the results are.",
-            f"Add --region {found}.",
-        )
+        error = WrongRegion(bucket, found, ours)
+        await look_at_the_other(s3.bucket_region, error, other)
+        return finding_of(error)
     return ok(f"s3://{bucket} is in {found}, where the jobs run.")
 
 

@@ -85,11 +85,11 @@ def s3_that_says(status, body, **headers):
 ANSWERS = {
     "another region": (
         (301, "<Error><Code>PermanentRedirect</Code></Error>", "eu-west-1"),
-        ("is in eu-west-1, not in us-east-1", "--region eu-west-1"),
+        ("is in eu-west-1, and the jobs would run in us-east-1", "--region eu-west-1"),
     ),
     "another region, in the body": (
         (400, "<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-west-1</Region></Error>"),
-        ("is in eu-west-1, not in us-east-1", "--region eu-west-1"),
+        ("is in eu-west-1, and the jobs would run in us-east-1", "--region eu-west-1"),
     ),
     "no permission": (
         (403, "<Error><Code>AccessDenied</Code><Message>no</Message></Error>"),
