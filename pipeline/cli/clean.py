@@ -66,7 +66,8 @@ def command(
 
     Taken are the jobs of the state file's written recordings, and those of their earlier content;
     each is asked for first, and left alone unless its media is ours. What failed, what is pending
-    and what runs stays. The tasks stay too. Interrupt it at any moment: the same command goes on.
+    and what runs stays. The tasks stay too, and must be there where transcripts go. Interrupt it at
+    any moment: the same command goes on.
 
     Exit codes: 0 nothing is left to delete; 1 for some the service gave no answer; 2 it can't
     delete; 3 --until or --max-hours ended it; 130 or 143 interrupted. After 1, 3, 130 and 143 the
@@ -77,6 +78,8 @@ def command(
 
     what = Cleaning(time.time() - _age(older_than), results_too)
     with open_for_cleaning(chosen.state_path) as opened:
+        if opened.loses_transcripts(what):
+            opened.check_output()
         count = opened.count_due(what)
         if dry_run:
             typer.echo("".join(f"{line}\n" for line in names_of_due(opened, what)), nl=False)

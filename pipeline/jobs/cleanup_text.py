@@ -47,7 +47,7 @@ def consequences(
             f"Their transcripts below {', '.join(places)} stay: a lost state file is still mended "
             "from them."
         )
-    if what.results_too or not places or state.facts.value("results at ") is not None:
+    if state.loses_transcripts(what):
         yield (
             "Transcripts that are deleted are gone for `tasks rebuild` and --rebuild-output; and "
             "should the state file be lost, the next run transcribes and pays for these "

@@ -36,16 +36,17 @@ class RunSnapshot(Sample, frozen=True, kw_only=True):
     """A run at one moment: what is kept of it as a sample, and more.
 
     Counts are of recordings, but for `listed` and `skipped`, of objects; those that are `not_audio`
-    by extension. `seconds` is how long the run has been going on. `touched` recordings are in the
-    listing and were not written before as they are now. `oldest_seconds` is the age of the oldest
-    job in flight, 0 without any. `calls` and `refused` are by operation; `refused_starts` found no
-    free slot.
+    by extension. `seconds` is how long the run has been going on. `unchanged` recordings are in the
+    listing and were written before as they are; `duplicates` is how often one was named once more.
+    `oldest_seconds` is the age of the oldest job in flight, 0 without any. `calls` and `refused`
+    are by operation; `refused_starts` found no free slot.
     """
 
     source: str = ""
     seconds: float = 0.0
     listing_done: bool = False
-    touched: int = 0
+    unchanged: int = 0
+    duplicates: int = 0
     skipped: dict[str, int] = field(default_factory=dict)
     not_audio: dict[str, int] = field(default_factory=dict)
     started: int = 0

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from pipeline.monitoring.snapshot import RunSnapshot
     from pipeline.run import Run
     from pipeline.state.reader import StateReader
-    from pipeline.state.recordings import Counts as StateCounts
 
 _Number = TypeVar("_Number", int, float)
 _SHOWN_FAILURES = 5
@@ -65,18 +64,26 @@ class Counts(msgspec.Struct, frozen=True):
 
 
 class Balance(msgspec.Struct, frozen=True):
-    """Where the objects of a listing stand; `pending` includes those in flight."""
+    """Where the objects of a listing stand, and what the output holds; each is counted by itself.
+
+    `pending` includes those in flight, `duplicates` are recordings that were named more than once.
+    `tasks` are the lines of the output, `contents` what is written of recordings, over all runs.
+    """
 
     listed: int
     written: int
     failed: int
     skipped: int
     pending: int
+    duplicates: int = 0
+    tasks: int = 0
+    contents: int = 0
 
     @property
     def adds_up(self) -> bool:
         """Whether nothing was dropped."""
-        return self.listed == self.written + self.failed + self.skipped + self.pending
+        parts = (self.written, self.failed, self.skipped, self.pending, self.duplicates)
+        return self.listed == sum(parts) and self.tasks == self.contents
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -170,7 +177,7 @@ def summarise(run: Run, end: RunEnd) -> Summary:
         advice=end.advice,
         seconds=round(snapshot.seconds, 3),
         counts=_counts(snapshot, state),
-        balance=balance(snapshot, state.recordings.selected()),
+        balance=balance(snapshot, state),
         limits=Limits(config.most_in_flight, snapshot.slots_found, config.limits.start_rate),
         waits=_not_zero(snapshot.waits),
         calls=_not_zero(snapshot.calls),
@@ -221,18 +228,16 @@ def _not_zero(values: dict[str, _Number]) -> dict[str, _Number]:
     return {name: value for name, value in values.items() if value}
 
 
-def balance(run: RunSnapshot, touched: StateCounts) -> Balance:
-    """Where the objects of this run's listing stand.
-
-    Args:
-        run: what its listing did not touch was written by earlier runs.
-        touched: where the recordings stand that it touched, from the state file.
-    """
-    skipped = sum(run.skipped.values())
+def balance(run: RunSnapshot, state: StateReader) -> Balance:
+    """Where the objects of this run's listing stand, and whether each content has its task."""
+    touched = state.recordings.selected()
     return Balance(
         listed=run.listed,
-        written=run.listed - skipped - run.touched + touched.written,
+        written=run.unchanged + touched.written,
         failed=touched.failed,
-        skipped=skipped,
+        skipped=sum(run.skipped.values()),
         pending=touched.pending + touched.in_flight,
+        duplicates=run.duplicates,
+        tasks=state.facts.output_lines,
+        contents=state.recordings.contents_written(),
     )

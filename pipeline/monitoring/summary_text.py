@@ -81,12 +81,17 @@ def _failure_lines(failures: Failures, failed: int) -> Iterator[str]:
 
 
 def _balance_line(b: Balance) -> str:
-    parts = f"{b.written:,} written + {b.failed:,} failed + {b.skipped:,} skipped"
+    parts = (
+        f"{b.written:,} written + {b.failed:,} failed + {b.skipped:,} skipped "
+        f"+ {b.pending:,} pending"
+        + (f" + {b.duplicates:,} named more than once" if b.duplicates else "")
+    )
     if b.adds_up:
-        return f"Balance: {b.listed:,} listed = {parts} + {b.pending:,} pending"
+        return f"Balance: {b.listed:,} listed = {parts}"
+    lines = f", and {b.tasks:,} tasks for {b.contents:,} written" if b.tasks != b.contents else ""
     return (
-        f"Balance: {b.listed:,} listed, but {parts} + {b.pending:,} pending: something was lost. "
-        "Please report this, with the state file."
+        f"Balance: {b.listed:,} listed, but {parts}{lines}: something was lost. Please report "
+        "this, with the state file."
     )
 
 

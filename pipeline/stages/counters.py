@@ -24,7 +24,8 @@ class Counters:
     def __init__(self) -> None:
         self.begun = time.monotonic()
         self.listed = 0
-        self.touched = 0
+        self.unchanged = 0
+        self.duplicates = 0
         self.listing_done = False
         self.no_recordings = Skipped()
         self.started = 0

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from pipeline.naming import S3Uri
     from pipeline.recordings.selection import Selection
     from pipeline.recordings.source import Source
+    from pipeline.stages.counters import Counters
     from pipeline.stages.job_tracker import JobTracker
+    from pipeline.state.listing import Noted
     from pipeline.state.reader import StateReader
     from pipeline.state.run_state import RunState
 
@@ -31,10 +33,8 @@ async def produce(
     counters = tracker.counters
     async for page in to_the_end(source.pages()):
         recordings = list(_recordings(page, selection, tracker))
-        counters.touched += tracker.state.add(
-            (each, job_rules.identity(each)) for each in recordings
-        )
-        counters.listed += len(page)
+        tracker.state.add((each, job_rules.identity(each)) for each in recordings)
+        _count(counters, len(page), tracker.state.note_listed([each.key for each in recordings]))
         tracker.pending.wake()
         await asyncio.sleep(0)  # the next page may be there: its 40 ms are not to follow at once
     tracker.state.facts.note_skipped(counters.skipped, counters.not_audio)
@@ -46,12 +46,19 @@ async def produce(
 async def take_over(earlier: StateReader, tracker: JobTracker) -> None:
     """Insert every recording that an earlier run has written, to be written from its result."""
     for page in earlier.recordings.written():
-        tracker.counters.touched += tracker.state.take_over(page)
-        tracker.counters.listed += len(page)
+        tracker.state.take_over(page)
+        noted = tracker.state.note_listed([job.recording.key for job in page])
+        _count(tracker.counters, len(page), noted)
         tracker.pending.wake()
         await asyncio.sleep(0)
     tracker.counters.listing_done = True
     tracker.pending.wake()
+
+
+def _count(counters: Counters, listed: int, noted: Noted) -> None:
+    counters.listed += listed
+    counters.unchanged += noted.unchanged
+    counters.duplicates += noted.duplicates
 
 
 async def find_results(

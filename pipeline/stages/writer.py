@@ -93,7 +93,7 @@ class Output:
             self._append(content)
             size, count = (
                 state.facts.output_size + len(content),
-                state.facts.output_lines + len(kept),
+                state.facts.output_lines + content.count(b"\n"),
             )
             state.output.commit(size, count, digest_of(end))
         self._end = end

@@ -10,10 +10,11 @@ from __future__ import annotations
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from pipeline.errors import StateOutdated, StateUnusable
+from pipeline.errors import OutputUnusable, StateOutdated, StateUnusable
 from pipeline.naming import job_name, parse_s3_uri
 from pipeline.state.database import connect
 from pipeline.state.lock import hold
+from pipeline.state.output import MENDING, checked_end
 from pipeline.state.reader import StateReader, read_state
 from pipeline.state.schema import Status
 
@@ -89,6 +90,31 @@ class Cleanup:
                 "There is nothing to clean.",
             )
         return place.bucket
+
+    def loses_transcripts(self, what: Cleaning) -> bool:
+        """Whether transcripts go: those in our buckets, or those that the service keeps itself."""
+        kept_by_service = self.facts.value("results at ") is not None
+        return what.results_too or kept_by_service or not self.facts.result_places()
+
+    def check_output(self) -> None:
+        """Refuse to part with transcripts unless the task of each is in the output.
+
+        Raises:
+            OutputUnusable: the output is not there, or is not what was written.
+        """
+        if not self.facts.output_size:
+            return
+        path = self.path.parent / (self.facts.value("output") or "")
+        try:
+            file = path.open("rb")
+        except OSError as error:
+            raise OutputUnusable(
+                f"The tasks {path} can't be read ({error.strerror}), so the transcripts that would "
+                "be deleted are all there is",
+                MENDING,
+            ) from error
+        with file:
+            checked_end(file.fileno(), path, self.facts)
 
     def count_due(self, what: Cleaning) -> int:
         """How many recordings and earlier contents there are to clean up after."""

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import sqlite3
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import CannotRun, OutputUnusable, StateOutdated, StateUnusable
@@ -18,7 +21,6 @@ from pipeline.state.schema import APPLICATION_ID, FORMAT, HISTORY, MIGRATION, NE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
 
 COMPANIONS = ("-wal", "-shm")
 """What SQLite puts beside a file, behind its name."""
@@ -27,9 +29,10 @@ COMPANIONS = ("-wal", "-shm")
 class Database:
     """The open file. What is `later` is written with the next transaction or before a reading."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, held: ExitStack) -> None:
         self.path = path
         self._connection = connection
+        self._held = held
         self._later: list[tuple[str, Sequence[object]]] = []
         self._executed = 0  # how many of them are in the transaction under way
 
@@ -114,14 +117,13 @@ class Database:
         """Close the file."""
         with suppress(CannotRun):
             self.flush()
-        self._connection.close()
+        self._held.close()
 
 
 def is_of_another_program(path: Path) -> bool:
     """Whether a file is a sound one of SQLite that is not ours; looking leaves nothing behind."""
-    uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
     try:
-        with closing(sqlite3.connect(uri, uri=True)) as db:
+        with closing(sqlite3.connect(_uri(path, "mode=ro&immutable=1"), uri=True)) as db:
             application = db.execute("PRAGMA application_id").fetchone()[0]
             tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     except sqlite3.Error:
@@ -132,21 +134,39 @@ def is_of_another_program(path: Path) -> bool:
 def connect(path: Path, *, read_only: bool = False, may_create: bool = False) -> Database:
     """Open the file, checked to be ours; one of an earlier format is brought up to date.
 
-    A reader too opens it for writing where it may, or it would leave SQLite's companions behind;
-    where it may not, nobody else writes either.
+    A reader too opens it for writing where it may, or it would leave SQLite's companions behind.
     """
-    with translated(path):
-        immutable = read_only and not os.access(path.parent, os.W_OK)
-        mode = "mode=ro&immutable=1" if immutable else "mode=rw"
-        uri = f"{path.absolute().as_uri()}?{mode}"
+    with translated(path), ExitStack() as held:
+        uri = _to_read(path, held) if read_only else _uri(path, "mode=rw")
         db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=10)
-        try:
-            _check_ours(db, path, may_write=not read_only, may_create=may_create)
-            db.execute(f"PRAGMA query_only = {int(read_only)}")
-        except BaseException:
-            db.close()
-            raise
-    return Database(path, db)
+        held.callback(db.close)
+        _check_ours(db, path, may_write=not read_only, may_create=may_create)
+        db.execute(f"PRAGMA query_only = {int(read_only)}")
+        return Database(path, db, held.pop_all())
+
+
+def _uri(path: Path, mode: str) -> str:
+    return f"{path.absolute().as_uri()}?{mode}"
+
+
+def _to_read(path: Path, held: ExitStack) -> str:
+    """What a reader opens: the file, or a copy where SQLite could not read its log in its place.
+
+    What was committed last may stand in the log alone.
+    """
+    real = path.resolve()
+    effective = os.access in os.supports_effective_ids
+    if os.access(real.parent, os.W_OK, effective_ids=effective):
+        return _uri(path, "mode=rw")
+    log, index = (real.with_name(f"{real.name}{each}") for each in COMPANIONS)
+    if not log.exists() or not log.stat().st_size:
+        return _uri(path, "mode=ro&immutable=1")
+    if index.exists():  # a run may work with it now
+        return _uri(path, "mode=ro")
+    copy = Path(held.enter_context(TemporaryDirectory())) / real.name
+    for each in (real, log):
+        shutil.copyfile(each, copy.with_name(each.name))
+    return _uri(copy, "mode=rw")
 
 
 def _check_ours(db: sqlite3.Connection, path: Path, *, may_write: bool, may_create: bool) -> None:

@@ -131,6 +131,21 @@ class Recordings:
         """Where the recordings stand that this run's listing touched."""
         return self._counts("WHERE last_run = ?", self._facts.run)
 
+    def contents_written(self) -> int:
+        """How many contents of recordings are written, of which each has its line in the output.
+
+        That is those of today and earlier ones; going back to an earlier one is no new line.
+        """
+        written = self.counts().written
+        earlier = self._database.rows("SELECT count(*) FROM previous_identities")[0][0]
+        if not earlier:
+            return written
+        query = (
+            f"SELECT count(*) FROM recordings WHERE status = {Status.WRITTEN:d} "
+            "AND identity IN (SELECT identity FROM previous_identities)"
+        )
+        return int(written + earlier - self._database.rows(query)[0][0])
+
     def oldest_in_flight(self) -> float | None:
         """When the oldest job in flight was started, in seconds since the epoch."""
         query = f"SELECT min(changed) FROM recordings WHERE status = {Status.STARTED:d}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.failures import KEPT_JOBS
 from pipeline.state.database import connect
+from pipeline.state.listing import Listing
 from pipeline.state.lock import hold
 from pipeline.state.output import OutputState
 from pipeline.state.reader import StateReader
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from pipeline.model import Job, Recording
     from pipeline.state.database import Database
+    from pipeline.state.listing import Noted
     from pipeline.state.lock import StateLock
 
 # A key seen before is touched only when there is something to do: its content or the settings
@@ -81,6 +83,7 @@ class RunState:
         self.output = OutputState(database)
         self._name_prefix = name_prefix
         self._database = database
+        self._listing = Listing(database)
         self._run = self.facts.run
 
     # The run's beginning
@@ -106,6 +109,7 @@ class RunState:
                 f"UPDATE recordings SET {_PENDING_AGAIN} WHERE status = {Status.STARTING:d}"
             )
         self._run = self.facts.run
+        self._listing = Listing(database)
 
     # The producer only inserts
 
@@ -120,6 +124,10 @@ class RunState:
             for each, identity in page
         )
         return self._database.change_each(_ADD, rows)
+
+    def note_listed(self, keys: Sequence[str]) -> Noted:
+        """Count a page that was just added; it is of rows in a run that has begun."""
+        return self._listing.note(keys, self._run)
 
     def note_results(self, results: Iterable[tuple[bytes, int]]) -> None:
         """Remember identities and attempts whose results exist, for recordings yet to be added."""

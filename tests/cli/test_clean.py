@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import time
 from contextlib import closing
+from pathlib import Path
 
 import boto3
 import pytest
@@ -471,3 +472,39 @@ def test_without_a_state_file_nothing_is_made(run):
     assert outcome.code == 2
     assert "There is no state file at nowhere.state" in outcome.err
     assert list(run.folder.iterdir()) == []
+
+
+def transcripts(service):
+    """The transcripts below --results."""
+    return sorted(each.name for each in (service.folder / "t").rglob("*.json"))
+
+
+def shortened(path):
+    path.write_bytes(path.read_bytes()[:-9])
+
+
+@pytest.mark.parametrize("change", [Path.unlink, shortened])
+@pytest.mark.parametrize(
+    ("results", "more"), [(RESULTS, ("--results-too",)), ((), ())], ids=["own bucket", "service"]
+)
+def test_the_only_other_copy_is_not_deleted(run, cloud, change, results, more):
+    """Where the tasks are lost or changed, the transcripts that they are written from stay."""
+    service = recorded(run, cloud, 2, *results)
+    before = jobs(service), transcripts(service)
+    change(run.folder / "tasks.jsonl")
+
+    refused = run(*NOW, *more)
+
+    assert refused.code == 2
+    assert "tasks.jsonl" in refused.err
+    assert "--rebuild-output" in refused.err
+    assert (jobs(service), transcripts(service)) == before
+
+
+def test_records_alone_may_go_where_the_transcripts_stay(run, cloud):
+    """Without the tasks the service may forget jobs whose transcripts are in a bucket of ours."""
+    service = recorded(run, cloud, 2, *RESULTS)
+    (run.folder / "tasks.jsonl").unlink()
+
+    assert run(*NOW).code == 0
+    assert (jobs(service), len(transcripts(service))) == (set(), 2)

@@ -21,7 +21,7 @@ async def test_a_snapshot_has_the_run_s_own_counts(tmp_path):
     async with idle_run(tmp_path, most=7) as run:
         tracker, figures = run.tracker, run.tracker.counters
         figures.begun -= 1_000
-        figures.listed, figures.touched, figures.deferred = 9, 8, 6
+        figures.listed, figures.unchanged, figures.deferred = 9, 8, 6
         figures.started, figures.adopted, figures.resumed = 4, 2, 1
         figures.written, figures.silent = 5, 1
         figures.notes.append("Something is new.")
@@ -46,7 +46,7 @@ async def test_a_snapshot_has_the_run_s_own_counts(tmp_path):
         "source": "s3://calls/",
         "listed": 9,
         "listing_done": False,
-        "touched": 8,
+        "unchanged": 8,
         "skipped": {"not audio": 2},
         "started": 4,
         "adopted": 2,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, get_origin
 import aiohttp
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from pipeline.aws.s3 import S3
 from pipeline.aws.session import Session
@@ -41,6 +42,8 @@ from tests.support.summaries import SUMMARY, changed
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from pipeline.state.run_state import RunState
 
 
 def text_with(**changes: Any) -> str:
@@ -304,35 +307,105 @@ def names_of(kind: type[msgspec.Struct], prefix: str = "") -> Iterator[str]:
             yield from names_of(part, f"{prefix}{each.name}.")
 
 
+def named(state: RunState, *keys: str, **more: Any) -> RunSnapshot:
+    """A run whose listing has named these keys, each page of it added and counted."""
+    listed(state, *keys)
+    noted = state.note_listed(keys)
+    return RunSnapshot(listed=len(keys), **noted._asdict(), **more)
+
+
+def lines_of(state: RunState, count: int) -> None:
+    """The output has so many lines."""
+    with state.output.checkpoint():
+        state.output.commit(12 * count, count, "")
+
+
 def test_the_balance_holds_what_every_run_wrote(tmp_path):
-    """Listed is written (now or before), failed, skipped and pending, whatever was touched."""
+    """Listed is written (now or before), failed, skipped and pending, each of them counted."""
     keys = [f"{n}.mp3" for n in range(10)]
     with begun(tmp_path / "state") as state:
         written(state, *keys[:4])
         running(state, keys[4], keys[5], keys[6])
 
     with begun(tmp_path / "state") as state:
-        touched = listed(state, *keys)
-        skipped = {"not audio": 3}
+        run = replace(named(state, *keys), listed=13, skipped={"not audio": 3})
         resumed, other, _ = (job for job, _ in state.recordings.in_flight())
         state.output.mark_written([resumed])
         state.failed(other, TOO_LONG, "Words.")
+        lines_of(state, 5)
+        stands = balance(run, state.reader)
 
-        snapshot = RunSnapshot(source="s3://calls/", listed=13, touched=touched, skipped=skipped)
-        stands = balance(snapshot, state.recordings.selected())
-
-    assert stands == Balance(listed=13, written=5, failed=1, skipped=3, pending=4)
+    assert stands == Balance(13, 5, 1, 3, 4, tasks=5, contents=5)
     assert stands.adds_up
 
 
-def test_a_row_that_is_lost_breaks_the_balance(tmp_path):
-    """A recording that was listed and is nowhere any more is noticed."""
+def test_what_is_named_more_than_once_is_counted_as_that(tmp_path):
+    """A manifest that names a failing key five times, and a written one twice, writes neither."""
     with begun(tmp_path / "state") as state:
-        count = listed(state, "a", "b", "c")
-        by_hand(state.path, "DELETE FROM recordings WHERE key = 'b'")
+        written(state, "good.mp3")
 
-        snapshot = RunSnapshot(source="s3://calls/", listed=count, touched=count)
-        assert not balance(snapshot, state.recordings.selected()).adds_up
+    with begun(tmp_path / "state") as state:
+        first = named(state, "bad.mp3", "bad.mp3", "good.mp3")
+        second = named(state, "bad.mp3", "good.mp3", "bad.mp3", "bad.mp3")
+        (job,) = state.claim(9)
+        state.failed(job, TOO_LONG, "Words.")
+        lines_of(state, 1)
+        run = RunSnapshot(
+            listed=7,
+            unchanged=first.unchanged + second.unchanged,
+            duplicates=first.duplicates + second.duplicates,
+        )
+        stands = balance(run, state.reader)
+
+    assert stands == Balance(7, 1, 1, 0, 0, duplicates=5, tasks=1, contents=1)
+    assert stands.adds_up
+
+
+def test_a_written_recording_that_is_named_again_with_another_content_is_counted_once(tmp_path):
+    """The second name makes it pending; both names are of one recording."""
+    with begun(tmp_path / "state") as state:
+        written(state, "a.mp3")
+
+    with begun(tmp_path / "state") as state:
+        first = named(state, "a.mp3")
+        listed(state, "a.mp3", etag="2")
+        again = state.note_listed(["a.mp3"])
+        lines_of(state, 1)
+        unchanged, duplicates = first.unchanged + again.unchanged, again.duplicates
+        run = RunSnapshot(listed=2, unchanged=unchanged, duplicates=duplicates)
+
+        assert balance(run, state.reader) == Balance(2, 0, 0, 0, 1, 1, tasks=1, contents=1)
+
+
+@pytest.mark.parametrize("lost", ["a", "c"])
+def test_a_row_that_is_lost_breaks_the_balance(tmp_path, lost):
+    """A recording that was listed and is nowhere any more is noticed, written before or not."""
+    with begun(tmp_path / "state") as state:
+        written(state, "c")
+
+    with begun(tmp_path / "state") as state:
+        run = named(state, "a", "b", "c")
+        by_hand(state.path, "DELETE FROM recordings WHERE key = ?", lost)
+        lines_of(state, 1)
+
+        assert not balance(run, state.reader).adds_up
+
+
+@pytest.mark.parametrize("lines", [0, 1, 3])
+def test_a_task_that_is_not_in_the_output_breaks_the_balance(tmp_path, lines):
+    """What the state file calls written is held against the lines of the output."""
+    with begun(tmp_path / "state") as state:
+        run = named(state, "a", "b")
+        jobs = state.claim(9)
+        for job in jobs:
+            state.started(job)
+        state.output.mark_written(jobs)
+        lines_of(state, lines)
+        stands = balance(run, state.reader)
+
+    assert not stands.adds_up
+    assert "2 written" in as_text(replace(SUMMARY, balance=stands))
+    assert f"{lines} tasks for 2 written" in as_text(replace(SUMMARY, balance=stands))
 
 
 @pytest.mark.parametrize("code", [0, 2, 130])

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
 import sys
 from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,7 +30,6 @@ from tests.support.state_files import SOURCE, TAG, begun, by_hand, keys_of, list
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from pipeline.model import Job
     from pipeline.state.run_state import RunState
@@ -937,6 +939,29 @@ def test_looking_does_not_hold_the_run_up(path):
         seen = beside.recordings.counts().written
 
     assert seen == 1
+
+
+@pytest.mark.parametrize("companions", [(), ("-wal",), ("-wal", "-shm")])
+def test_a_place_that_can_only_be_read_shows_what_was_committed_last(path, companions):
+    """What stands in SQLite's log alone is read too, and nothing is left beside the file."""
+    with TemporaryDirectory() as place:
+        folder = Path(place)
+        with begun(path) as state:
+            listed(state, "a.mp3", "b.mp3")
+            for each in companions and ("", *companions):
+                shutil.copy(f"{path}{each}", folder / f"state{each}")
+        if not companions:
+            shutil.copy(path, folder / "state")
+        for each in folder.iterdir():
+            each.chmod(0o444)
+        folder.chmod(0o555)
+        before = sorted(folder.iterdir())
+
+        with without_rights(), read_state(folder / "state") as beside:
+            seen = beside.recordings.counts().pending
+
+        assert seen == 2
+        assert sorted(folder.iterdir()) == before
 
 
 def test_looking_changes_nothing(path):

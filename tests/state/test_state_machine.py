@@ -368,6 +368,7 @@ class Runs(RuleBasedStateMachine):
         """The file is the committed lines, each once for each content it had."""
         content = (self.place / "out").read_bytes()
         assert self.state.facts.output_lines == len(self.lines)
+        assert self.state.recordings.contents_written() == len(self.lines)
         assert self.state.facts.output_size == len(content)
         assert content == b"".join(self.lines)
 

@@ -358,3 +358,19 @@ def test_expired_token_is_renewed_or_stops_the_run(run, cloud, renewed):
     assert ("session token has expired" in first.err) is not renewed
     assert (outcome.code, run.texts(), len(run.tasks())) == (0, texts, 12)
     assert paid_once(service)
+
+
+def test_a_key_that_a_manifest_names_five_times_is_one_recording(run, cloud):
+    """One that fails is no task, and the balance says how often it was named once more."""
+    cloud().add(good="first", bad="!Unsupported media format")
+    (run.folder / "keys.txt").write_text("bad.mp3\n" * 5 + "good.mp3\n" * 2)
+
+    outcome = run("run", "s3://audio/", "--manifest", "keys.txt", "--json")
+    again = run("run", "s3://audio/", "--manifest", "keys.txt", "--json")
+
+    stands = {"listed": 7, "written": 1, "failed": 1, "skipped": 0, "pending": 0, "duplicates": 5}
+    for each in (outcome, again):
+        assert each.code == 1
+        assert each.summary["balance"] == stands | {"tasks": 1, "contents": 1}
+    assert len(run.tasks()) == 1
+    assert "named more than once" in run("run", "s3://audio/", "--manifest", "keys.txt").err
