@@ -163,7 +163,7 @@ class Update:
             OutputUnusable: the file can't be written, or has a line that is not one of ours.
         """
         changes = Changes()
-        with replacing(self._path, b"") as file:
+        with replacing(self._path.resolve(), b"") as file:
             for old, new in self._merged(whole):
                 file.writelines(new)
                 changes.count(old, new)

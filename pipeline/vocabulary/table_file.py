@@ -43,7 +43,7 @@ def extend_table(path: Path, ranked: Iterable[Row]) -> Merged:
     known = read_table(path) if path.exists() else []
     merged = merge(known, (row for row in ranked if row.phrase not in offered))
     if merged.added:
-        with replacing(path, b"") as file:
+        with replacing(path.resolve(), b"") as file:
             file.write(as_table(merged.rows))
         with replacing(memory, b"") as file:
             file.write("\n".join(sorted(offered | {row.phrase for row in merged.rows})).encode())

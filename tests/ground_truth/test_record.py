@@ -290,3 +290,16 @@ def test_the_file_is_what_was_put_last(tmp_path_factory, rounds):
         ]
         assert changes.total == len(found) == total + changes.added - changes.removed
         total = changes.total
+
+
+def test_a_link_to_the_file_stays_one(path):
+    """Ground truth that lies elsewhere, behind a link, is changed where it lies."""
+    elsewhere = path.parent.parent / "shared.jsonl"
+    put(elsewhere, review(1, 1))
+    path.parent.mkdir()
+    path.symlink_to(elsewhere)
+
+    put(path, review(2, 2))
+
+    assert path.is_symlink()
+    assert len(list(read_ground_truth(elsewhere))) == 2
