@@ -14,8 +14,9 @@ from aiobotocore.config import AioConfig
 from botocore.httpsession import get_cert_path
 from yarl import URL
 
-from pipeline.errors import Unavailable
+from pipeline.errors import AnswerTooLarge, Unavailable
 from pipeline.net.body import body_of
+from pipeline.net.density import is_bounded
 from pipeline.net.http import answered, open_http, trusting
 from pipeline.net.unreachable import AWS_HINTS, redirected
 
@@ -54,6 +55,7 @@ class HttpSession:
 
         Raises:
             Unavailable: no answer, or none of the service's: it is a redirect or a web page.
+            AnswerTooLarge: there is more in it than any call asks for.
         """
         assert self._http is not None
         url = URL(request.url, encoded=True)
@@ -65,6 +67,11 @@ class HttpSession:
         }
         async with answered(self._http, request.method, url, AWS_HINTS, **how) as answer:
             body = await body_of(answer)
+        if not is_bounded(body):
+            raise AnswerTooLarge(
+                f"{url.origin()} answers with more than any call asks for",
+                "Check the address, and the proxy in between.",
+            )
         if elsewhere := redirected(url, answer.status, answer.headers):
             raise elsewhere
         if answer.status < _FIRST_FAULT and _is_page(body):

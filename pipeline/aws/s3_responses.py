@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 
 from pipeline.errors import Denied, NoSuchSource, Unavailable
 from pipeline.model import SourceObject
+from pipeline.net.density import is_bounded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,6 +36,7 @@ def parse_listing(body: bytes) -> tuple[list[SourceObject], str | None]:
     Raises:
         Unavailable: the answer is no listing, or was cut short.
     """
+    _check_size(body)
     rest, entries = _cut_out(body)
     root, space = _listing(rest)
     if root.find(f"{space}Contents") is not None:  # written in another way than S3's own
@@ -48,12 +50,18 @@ def parse_listing(body: bytes) -> tuple[list[SourceObject], str | None]:
 
 def parse_folders(body: bytes) -> tuple[list[str], str | None]:
     """The prefixes that a listing with a delimiter has in common; otherwise as `parse_listing`."""
+    _check_size(body)
     root, space = _listing(body)
     names = [
         unquote_plus(each.findtext(f"{space}Prefix", ""))
         for each in root.iterfind(f"{space}CommonPrefixes")
     ]
     return names, root.findtext(f"{space}NextContinuationToken")
+
+
+def _check_size(body: bytes) -> None:
+    if not is_bounded(body):
+        raise Unavailable("A listing's page has more than the 1,000 objects that S3 writes on one.")
 
 
 def _cut_out(body: bytes) -> tuple[bytes, list[SourceObject]]:
@@ -107,6 +115,8 @@ def head_error(status: int) -> bytes:
 
 def error_details(body: bytes) -> tuple[str, str, str]:
     """Code, message and region of an S3 error answer; empty where it has none."""
+    if not is_bounded(body):
+        return "", "", ""
     try:
         root = ET.fromstring(body)  # noqa: S314 # as above
     except ET.ParseError:

@@ -24,6 +24,7 @@ from pipeline.label_studio.schema import Changed, Imported, Page, Project, Stora
 from pipeline.label_studio.token import is_personal
 from pipeline.net.body import body_of
 from pipeline.net.bounds import LABEL_STUDIO_SECONDS
+from pipeline.net.density import is_bounded
 from pipeline.net.http import answered
 from pipeline.net.retry import RateLimitedCall
 from pipeline.net.unreachable import OTHER_HINTS, redirected
@@ -184,6 +185,8 @@ class Client:
         return self._decoded(kind, await self.ask("POST", path, None, body))
 
     def _decoded(self, kind: type[T], body: bytes) -> T:
+        if not is_bounded(body):
+            raise no_label_studio(self.url, "its answer holds more than was asked for")
         try:
             return msgspec.json.decode(body, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:

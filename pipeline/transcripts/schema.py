@@ -15,6 +15,7 @@ from msgspec import Meta, Raw, Struct, field
 
 from pipeline.errors import RecordingFailed
 from pipeline.failures import BROKEN_TRANSCRIPT
+from pipeline.net.density import MOST_OF_A_TRANSCRIPT, is_bounded
 
 T = TypeVar("T")
 
@@ -161,8 +162,11 @@ def read_document(document: bytes) -> Document:
     """Read an output file.
 
     Raises:
-        RecordingFailed: it is no JSON or not laid out so, in words that quote nothing of it.
+        RecordingFailed: it is no JSON or not laid out so, or has more in it than any recording, in
+            words that quote nothing of it.
     """
+    if not is_bounded(document, MOST_OF_A_TRANSCRIPT):
+        raise broken("The transcript file has more parts than any recording has words.")
     return _decode(_DOCUMENT, document)
 
 

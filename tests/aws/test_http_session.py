@@ -8,8 +8,9 @@ from pipeline.aws.error_codes import translated
 from pipeline.aws.http_session import SessionConfig
 from pipeline.aws.session import connect
 from pipeline.config.schema import Aws
-from pipeline.errors import Unavailable
+from pipeline.errors import AnswerTooLarge, Unavailable
 from tests.support.between import Answer, Asked, between
+from tests.support.endless import endless
 from tests.support.network import connect_proxy, tls_before
 
 pytestmark = pytest.mark.usefixtures("no_proxies")
@@ -136,3 +137,14 @@ def test_what_is_merged_keeps_to_our_connections():
 
     assert merged.http_session_cls is SessionConfig().http_session_cls
     assert merged.read_timeout == 7
+
+
+async def test_an_answer_of_more_than_any_call_asks_for_is_not_read():
+    """Neither one without end, nor a short one that would fill the memory once it is read."""
+    dense = Answer(200, b'{"a":[' + b"{}," * 600_000 + b"{}]}", {})
+    match = "more than any call asks for"
+    with between(None, lambda _: dense) as url, pytest.raises(AnswerTooLarge, match=match):
+        await ask(url)
+    async with endless() as url:
+        with pytest.raises(AnswerTooLarge, match="more than 64 MiB"):
+            await ask(url)

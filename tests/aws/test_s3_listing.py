@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.aws import s3_listing
 from pipeline.aws.s3_listing import Range, cut, list_objects
-from pipeline.aws.s3_responses import parse_folders, parse_listing
+from pipeline.aws.s3_responses import error_details, parse_folders, parse_listing
 from pipeline.errors import Unavailable
 from pipeline.local.bucket import Entry, page_of
 from pipeline.local.s3_listing import listing as xml_of
@@ -209,3 +209,18 @@ async def test_a_page_that_fails_ends_the_listing():
     with pytest.raises(Unavailable):
         await keys_of(bucket)
     assert len(asyncio.all_tasks()) == 1
+
+
+@pytest.mark.parametrize("parse", [parse_listing, parse_folders])
+def test_a_page_of_more_than_a_thousand_objects_is_no_page(parse):
+    """What would fill the memory once it is read is refused, and asked for again."""
+    page = b"<ListBucketResult>" + b"<Contents/>" * 500_000 + b"</ListBucketResult>"
+
+    with pytest.raises(Unavailable, match="more than the 1,000 objects"):
+        parse(page)
+
+
+def test_an_error_without_end_names_no_error():
+    """A refusal is a few lines; of one that fills the memory nothing is read."""
+    assert error_details(b"<Error><Code>No</Code></Error>")[0] == "No"
+    assert error_details(b"<Error><Code>No</Code>" + b"<a/>" * 500_000 + b"</Error>")[0] == ""

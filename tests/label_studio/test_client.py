@@ -208,3 +208,12 @@ def test_token_that_a_server_repeats_is_printed_nowhere(run):
     assert outcome.code == 2
     assert "xxx" in outcome.err
     assert token[:6] not in outcome.out + outcome.err
+
+
+async def test_answer_that_would_fill_the_memory_is_not_read():
+    """Tasks that nobody asked for, however small each of them is."""
+    body = b"[" + b"{}," * 2_000_000 + b"{}]"
+    with between(None, lambda _: Answer(200, body, {})) as url:
+        async with connected(url, "0123456789abcdef") as client:
+            with pytest.raises(BadSettings, match="more than was asked for"):
+                await client.annotated_tasks(1, [1])
