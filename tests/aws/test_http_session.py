@@ -6,9 +6,11 @@ import pytest
 
 from pipeline.aws.error_codes import translated
 from pipeline.aws.http_session import SessionConfig
+from pipeline.aws.service import Service
 from pipeline.aws.session import connect
-from pipeline.config.schema import Aws
-from pipeline.errors import AnswerTooLarge, Unavailable
+from pipeline.config.schema import Aws, Limits
+from pipeline.errors import AnswerTooLarge, ServiceUnreachable, Unavailable
+from pipeline.net.wait_times import WaitTimes
 from tests.support.between import Answer, Asked, between
 from tests.support.endless import endless
 from tests.support.network import connect_proxy, tls_before
@@ -148,3 +150,13 @@ async def test_an_answer_of_more_than_any_call_asks_for_is_not_read():
     async with endless() as url:
         with pytest.raises(AnswerTooLarge, match="more than 64 MiB"):
             await ask(url)
+
+
+async def test_an_answer_that_drips_has_its_time_as_a_whole():
+    """A byte now and then keeps no run waiting for ever."""
+    limits = Limits(answer_seconds=0.2, retry_seconds=0.001)
+    async with endless(b" ", pause=0.01) as url:
+        settings = Aws(region="eu-central-1", endpoint_url=url)
+        async with connect(settings, 2, KEYS, limits) as session:
+            with pytest.raises(ServiceUnreachable):
+                await Service(session, "transcribe", WaitTimes()).call("ListTranscriptionJobs")

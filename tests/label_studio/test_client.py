@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config.schema import LabelStudio
+from pipeline.config.schema import LabelStudio, Limits
 from pipeline.errors import (
     AnswerTooLarge,
     BadSettings,
@@ -217,3 +217,11 @@ async def test_answer_that_would_fill_the_memory_is_not_read():
         async with connected(url, "0123456789abcdef") as client:
             with pytest.raises(BadSettings, match="more than was asked for"):
                 await client.annotated_tasks(1, [1])
+
+
+async def test_answer_that_drips_has_its_time_as_a_whole():
+    """A byte now and then keeps no command waiting for ever."""
+    limits = Limits(answer_seconds=0.2)
+    async with endless(b" ", pause=0.01) as url, connected(url, "0123456789", limits) as client:
+        with pytest.raises(Unavailable, match="took too long"):
+            await client.ask("GET", "projects/1/")

@@ -7,7 +7,7 @@ import tracemalloc
 
 import pytest
 
-from pipeline.errors import AnswerTooLarge
+from pipeline.errors import AnswerTooLarge, Unavailable
 from pipeline.net.body import ByteBudget
 from pipeline.net.http import open_http, request
 from tests.support.endless import BOMB, CHUNK, endless
@@ -65,3 +65,10 @@ async def test_who_gives_up_gives_back_what_it_held():
     with budget.reader() as third:
         await third.take(10)
         assert budget.held == 10
+
+
+async def test_an_answer_that_drips_has_its_time_as_a_whole():
+    """A byte now and then keeps no call waiting for ever."""
+    async with endless(b" ", pause=0.01) as url, open_http(1, answer_seconds=0.2) as http:
+        with pytest.raises(Unavailable, match="took too long"):
+            await request(http, url)

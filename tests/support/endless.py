@@ -16,8 +16,10 @@ BOMB = gzip.compress(bytes(2**20)) * 16
 
 
 @asynccontextmanager
-async def endless(chunk: bytes = CHUNK, encoding: str = "identity") -> AsyncIterator[str]:
-    """Answers every request with `chunk` again and again; yields the URL of the server."""
+async def endless(
+    chunk: bytes = CHUNK, encoding: str = "identity", pause: float = 0.0
+) -> AsyncIterator[str]:
+    """Answers every request with `chunk` again and again, after a pause each (seconds): its URL."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -27,6 +29,7 @@ async def endless(chunk: bytes = CHUNK, encoding: str = "identity") -> AsyncIter
             while True:
                 writer.write(chunk)
                 await writer.drain()
+                await asyncio.sleep(pause)
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     try:
