@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import stat
 import struct
 import sys
 import time
@@ -42,18 +41,11 @@ class StateLock:
         """Lock the file itself, where there is one.
 
         Raises:
-            StateUnusable: another run works with it, or it is no file.
+            StateUnusable: another run works with it, or it can't be opened.
         """
         with translated(self.path):
-            try:
-                mode = self._real.stat().st_mode
-            except FileNotFoundError:
-                return
-            if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-                raise StateUnusable(
-                    f"{self.path} is no ordinary file", "Name another state file with --state."
-                )
-            self._open(0)
+            if self._real.exists():
+                self._open(0)
 
     def create(self) -> None:
         """Make the file where there is none, with mode 0600; SQLite's companions copy the mode."""
@@ -117,6 +109,7 @@ def hold(path: Path) -> Iterator[StateLock]:
     """
     with ExitStack() as handles:
         with translated(path):
+            _refuse_what_is_no_file(path)
             path.parent.mkdir(parents=True, exist_ok=True)
             handle = open_lock(lock_path(path))
         handles.callback(os.close, handle)
@@ -151,6 +144,12 @@ def is_held(path: Path) -> bool:
             if held(handle):
                 return True
     return False
+
+
+def _refuse_what_is_no_file(path: Path) -> None:
+    """Refuse a device or a pipe before anything is laid beside it; a folder says so when opened."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise StateUnusable(f"{path} is no ordinary file", "Name another state file with --state.")
 
 
 def _take(handle: int, path: Path) -> None:

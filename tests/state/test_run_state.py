@@ -897,6 +897,7 @@ def test_a_device_is_no_state_file(tmp_path):
     os.mkfifo(tmp_path / "pipe", 0o640)
 
     assert "is no ordinary file" in refusal(tmp_path / "pipe")
+    assert [each.name for each in tmp_path.iterdir()] == ["pipe"]
     assert stat.S_IMODE((tmp_path / "pipe").stat().st_mode) == 0o640
 
 

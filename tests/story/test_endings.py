@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from pipeline.state.lock import hold
 from tests.conftest import ROOT, clean_environment
 
 NO_ACCOUNT = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_REGION": "us-east-1"}
@@ -54,15 +55,10 @@ def test_what_can_not_run_says_so_in_one_line_of_json(run, command, problem):
     assert outcome.err
 
 
-def test_a_locked_state_file_is_told_in_json(run, cloud):
+def test_a_locked_state_file_is_told_in_json(run, recordings):
     """A run that another one keeps out has its line, with what to do."""
-    service = cloud("--seconds", "1")
-    service.add(one="first")
-    with run.start("run", "s3://audio/") as first:
-        while not service.counts()["created"]:
-            time.sleep(0.05)
-        found = answer(run("run", "s3://audio/", "--json"))
-        first.communicate(timeout=30)
+    with hold(run.folder / "tasks.jsonl.state"):
+        found = answer(run("run", recordings, "--json"))
 
     assert found["exit_code"] == 2
     assert "Another run" in found["problem"]
@@ -122,7 +118,7 @@ def test_a_signal_that_comes_twice_changes_nothing(run, cloud, number):
     with run.start("run", "s3://audio/", "--json") as process:
         while len(service.counts()["created"]) < 2:
             time.sleep(0.05)
-        for _ in range(20):
+        for _ in range(6):
             process.send_signal(number)
             time.sleep(0.005)
         out, told = process.communicate(timeout=20)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import time
-from pathlib import Path
+from threading import Event
 
-import pytest
+from tests.conftest import endpoint
+from tests.support.between import between
 
 RESULTS = ("--results", "s3://audio/t/")
 
@@ -21,21 +21,29 @@ ATTEMPTS = ((), ("--rebuild-state",), ("--rebuild-output", "--state", "b"))
 
 def test_a_second_run_is_refused_before_it_has_done_anything(run, cloud):
     """Beside a live run nothing is renamed or reset, though a tidy-up removed the lock file."""
-    service = cloud("--seconds", "4")
+    service = cloud()
     service.add(one="first", two="second")
-    with run.start("run", "s3://audio/", *RESULTS) as first:
-        while len(service.counts()["created"]) < 2:
-            time.sleep(0.05)
-        before = inodes(run.folder)
+    asked, goes_on = Event(), Event()
 
-        refused = [run("run", "s3://audio/", *RESULTS, *each) for each in ATTEMPTS]
-        (run.folder / "tasks.jsonl.state.lock").unlink()
-        refused += [run("run", "s3://audio/", *RESULTS, *each) for each in ATTEMPTS]
+    def reply(request):
+        if request.operation == "ListTranscriptionJobs":
+            asked.set()
+            goes_on.wait(50)
+        return request.forward()
 
-        running = first.poll() is None
-        after = inodes(run.folder)
-        first.communicate(timeout=30)
-    assert running
+    with between(service, reply) as url:
+        run.use(**endpoint(url))
+        with run.start("run", "s3://audio/", *RESULTS) as first:
+            assert asked.wait(20)
+            before = inodes(run.folder)
+
+            refused = [run("run", "s3://audio/", *RESULTS, *each) for each in ATTEMPTS]
+            (run.folder / "tasks.jsonl.state.lock").unlink()
+            refused += [run("run", "s3://audio/", *RESULTS, *each) for each in ATTEMPTS]
+
+            after = inodes(run.folder)
+            goes_on.set()
+            first.communicate(timeout=30)
     assert [each.code for each in refused] == [2] * 6
     assert all("Another run" in each.err for each in refused)
     for name in ("tasks.jsonl", "tasks.jsonl.state"):
@@ -60,13 +68,14 @@ def test_the_state_file_that_is_set_aside_twice_is_kept_twice(run, cloud):
     assert (run.folder / "tasks.jsonl.state.damaged.1").is_file()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may change a device")
-def test_a_device_named_as_the_state_file_keeps_its_mode(run, recordings):
-    """`--state /dev/null` is refused, and the machine's devices stay as they are for everyone."""
-    before = Path("/dev/null").stat().st_mode
+def test_what_is_no_file_is_no_state_file(run, recordings):
+    """A device or a pipe named with --state is refused; it keeps its mode, and nothing is left."""
+    pipe = run.folder / "pipe"
+    os.mkfifo(pipe, 0o640)
 
-    refused = run("run", recordings, "--state", "/dev/null")
+    refused = run("run", recordings, "--state", "pipe")
 
     assert refused.code == 2
     assert "is no ordinary file" in refused.err
-    assert Path("/dev/null").stat().st_mode == before
+    assert pipe.stat().st_mode & 0o777 == 0o640
+    assert list(run.folder.iterdir()) == [pipe]
