@@ -26,6 +26,13 @@ RECORDED = [
         "The media format provided does not match the detected media format",
         "format does not match",
     ),
+    (
+        (
+            "The media format that you specified doesn't match the detected media format. Check "
+            "the media format and try your request again."
+        ),
+        "format does not match",
+    ),
     ("Invalid sample rate for audio file", "sample rate"),
     ("The sample rate provided does not match the detected sample rate", "sample rate"),
     ("Invalid file size: file size too large", TOO_LARGE),
