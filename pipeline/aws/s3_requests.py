@@ -14,6 +14,7 @@ from pipeline.aws.presign import Presigner
 from pipeline.aws.s3_responses import error_details, of_the_object, unexpected
 from pipeline.errors import Denied, NoAccess, PipelineError, Throttled, Unavailable
 from pipeline.net.http import request
+from pipeline.net.unreachable import redirected
 
 if TYPE_CHECKING:
     import aiohttp
@@ -68,9 +69,18 @@ class SignedRequests:
         headers: dict[str, str] | None = None,
         content: bytes | None = None,
     ) -> tuple[int, bytes, Any]:
-        """Make a presigned call: status, body, headers."""
+        """Make a presigned call: status, body, headers.
+
+        Raises:
+            Unavailable: no answer, or one that leads elsewhere and is not S3's.
+        """
         url = await self.url(method, place, query)
-        return await request(self._http, url, method, headers, content)
+        status, body, answered = await request(self._http, url, method, headers, content)
+        elsewhere = redirected(URL(url, encoded=True), status, answered)
+        # S3 itself leads to a bucket's region, and names it.
+        if elsewhere and not (answered.get("x-amz-bucket-region") or error_details(body)[2]):
+            raise elsewhere
+        return status, body, answered
 
     async def url(self, method: str, place: S3Uri, query: dict[str, str] | None = None) -> str:
         """A presigned URL of a call, encoded, good for 15 minutes; it is never shown."""

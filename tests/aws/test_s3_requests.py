@@ -1,0 +1,74 @@
+"""No call to S3 follows a redirect; who redirected is told, unless S3 says where a bucket is."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.aws.bucket_regions import WrongRegion
+from pipeline.aws.s3_requests import SignedRequests
+from pipeline.aws.session import connect
+from pipeline.config.schema import Aws
+from pipeline.errors import Unavailable
+from pipeline.naming import S3Uri
+from pipeline.net.http import open_http, trusting
+from tests.support.between import Answer, between
+from tests.support.network import tls_before
+
+PLACE = S3Uri("audio", "one.mp3")
+pytestmark = pytest.mark.usefixtures("no_proxies")
+
+
+async def got(url: str):
+    """What a signed read of an object is answered with."""
+    settings = Aws(region="us-east-1", endpoint_url=url)
+    async with (
+        connect(settings, 1, ("key", "secret")) as session,
+        open_http(1, trust=session.trust) as http,
+    ):
+        return await SignedRequests(session, http).get("s3:GetObject", PLACE)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_names_who_redirected_and_where_to(status):
+    """A portal between us and S3 gets no second request, and the signature is shown to nobody."""
+    asked = []
+
+    def stolen(each):
+        asked.append(each.path)
+        return Answer(200, b"", {})
+
+    with between(None, stolen) as thief:
+        redirect = Answer(status, b"", {"Location": f"{thief}/login?from=here"})
+        with between(None, lambda _: redirect) as url, pytest.raises(Unavailable) as refused:
+            await got(url)
+
+    assert asked == []
+    assert refused.value.problem == (
+        f"{url} redirects to {thief}, where nothing that is signed is sent"
+    )
+
+
+async def test_s3_itself_says_where_a_bucket_is():
+    """A redirect of S3's own is about the region, which is what has to be changed."""
+    headers = {
+        "Location": "https://audio.s3.eu-west-1.amazonaws.com/",
+        "x-amz-bucket-region": "eu-west-1",
+    }
+    with (
+        between(None, lambda _: Answer(307, b"", headers)) as url,
+        pytest.raises(WrongRegion, match=r"s3://audio is in eu-west-1.*--region eu-west-1"),
+    ):
+        await got(url)
+
+
+async def test_s3_trusts_whom_the_other_services_trust(authority, monkeypatch):
+    """AWS_CA_BUNDLE holds for the connections of S3, which are not botocore's."""
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(authority.bundle))
+    with (
+        between(None, lambda _: Answer(200, b"content", {})) as url,
+        tls_before(int(url.rpartition(":")[2]), authority.serves("localhost")) as port,
+    ):
+        assert await got(f"https://localhost:{port}") == b"content"
+
+    async with connect(Aws(region="us-east-1"), 1, ("key", "secret")) as session:
+        assert session.trust is trusting(str(authority.bundle))
