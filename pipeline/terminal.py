@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 import sys
 import time
 from contextlib import contextmanager
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -19,9 +22,27 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _LINE_SECONDS = 30.0
+_PROGRAM = "transcribe-pipeline"
 
 CANNOT_RUN = 2
 """The exit code of whatever can't run or can't go on."""
+
+
+def program() -> str:
+    """The command as the user can call it again, quoted for a shell.
+
+    Its name alone is not found where an environment's command was called by its path.
+    """
+    called = sys.argv[0]
+    if Path(called).name != _PROGRAM or not Path(called).exists():
+        return _PROGRAM
+    found = shutil.which(_PROGRAM)
+    return _PROGRAM if found and Path(found).samefile(called) else shlex.quote(called)
+
+
+def as_called(text: str) -> str:
+    """A text whose advice names the command as the user can call it."""
+    return text.replace(f"`{_PROGRAM} ", f"`{program()} ")
 
 
 def say(error: str) -> None:
@@ -32,7 +53,7 @@ def say(error: str) -> None:
     if is_json():
         event("error", ERROR, message=error)
         return
-    for line in error.split("\n"):
+    for line in as_called(error).split("\n"):
         typer.echo(f"transcribe-pipeline: {printable(line)}", err=True)
 
 
@@ -117,4 +138,4 @@ def counted(
 def tell(style: Style, sentence: str) -> None:
     """Say something on stderr, above a bar, unless nothing is to be said."""
     if style is not Style.QUIET:
-        sys.stderr.write(f"{sentence}\n")
+        sys.stderr.write(f"{as_called(sentence)}\n")

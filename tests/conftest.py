@@ -58,12 +58,13 @@ def pytest_sessionfinish() -> None:
 
 
 def clean_environment(**more: str) -> dict[str, str]:
-    """The environment without anyone's AWS account or settings."""
+    """The environment without anyone's AWS account or settings; its PATH finds the command."""
     kept = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("AWS_", "TRANSCRIBE_PIPELINE_", "LABEL_STUDIO_"))
     }
+    kept["PATH"] = f"{Path(COMMAND).parent}{os.pathsep}{kept['PATH']}"
     return kept | {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull} | more
 
 

@@ -15,7 +15,7 @@ import typer
 from pipeline.cli.flags import AWS, EVENTS, FILES, JOBS, LABEL_STUDIO, SELECTION, with_settings
 from pipeline.cli.options import examples
 from pipeline.event_loop import in_event_loop
-from pipeline.terminal import CANNOT_RUN, answer
+from pipeline.terminal import CANNOT_RUN, answer, as_called
 from pipeline.text import printable
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _columns() -> int:
 
 def _show(line: Line, columns: int) -> None:
     for text in _texts(line, columns):
-        typer.echo(text)
+        typer.echo(as_called(text))
 
 
 def _texts(line: Line, columns: int) -> Iterator[str]:

@@ -10,7 +10,7 @@ import typer
 from pipeline.errors import BadSettings
 from pipeline.files import same_file
 from pipeline.logs import ERROR, INFO, WARNING, event, is_json
-from pipeline.terminal import CANNOT_RUN, answer, say
+from pipeline.terminal import CANNOT_RUN, answer, as_called, say
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,5 +62,5 @@ def report(summary: Summary, *, quiet: bool, json: bool) -> int:
         facts = msgspec.to_builtins(summary)
         event("run.ended", level, message=as_text(summary), summary=facts)
     elif not json and (not quiet or summary.exit_code == 1):
-        typer.echo(as_text(summary), err=True)
+        typer.echo(as_called(as_text(summary)), err=True)
     return summary.exit_code

@@ -16,7 +16,7 @@ from pipeline.config.schema import (
 )
 from pipeline.event_loop import in_event_loop, interruptible
 from pipeline.launch import services
-from pipeline.terminal import answer
+from pipeline.terminal import answer, as_called
 
 if TYPE_CHECKING:
     from pipeline.config.schema import Config
@@ -89,7 +89,7 @@ def command(
     if json:
         answer(msgspec.json.encode(plans[0]))
     else:
-        typer.echo(as_text(plans[0]))
+        typer.echo(as_called(as_text(plans[0])))
 
 
 async def _make(wish: Wish, plans: list[Plan]) -> None:

@@ -12,6 +12,7 @@ from pipeline.cli.flags import AWS, GROUND_TRUTH, with_settings
 from pipeline.cli.options import examples
 from pipeline.event_loop import in_event_loop, interruptible
 from pipeline.launch import vocabularies
+from pipeline.terminal import as_called
 
 if TYPE_CHECKING:
     from pipeline.config.schema import Config
@@ -60,7 +61,7 @@ def build(
     code = one_language(chosen)
     found = candidates(Path(chosen.label_studio.ground_truth), code, least)
     merged = extend_table(table, [each.row for each in found if each.row])
-    typer.echo("\n".join(as_lines(found, merged, table, code)), err=True)
+    typer.echo(as_called("\n".join(as_lines(found, merged, table, code))), err=True)
 
 
 @with_settings(

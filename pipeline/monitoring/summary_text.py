@@ -9,6 +9,7 @@ from pipeline.failures import advice
 from pipeline.monitoring.snapshot import STARTS
 from pipeline.monitoring.summary import OVER_BUDGET
 from pipeline.recordings.selection import tally_skipped
+from pipeline.terminal import program
 from pipeline.text import duration, printable, tally
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def _next_step(s: Summary) -> str:
 
 def _command(verb: str, s: Summary) -> str:
     """A command on the files of this run, as a shell takes it."""
-    words = ["transcribe-pipeline", verb, "--output", s.files.output]
+    words = [verb, "--output", s.files.output]
     if s.files.state != f"{s.files.output}.state":
         words += ["--state", s.files.state]
-    return shlex.join(words)
+    return f"{program()} {shlex.join(words)}"
