@@ -11,6 +11,7 @@ from pipeline.cli import (
     check,
     clean,
     compare,
+    config,
     convert,
     events,
     export,
@@ -34,7 +35,6 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
@@ -64,6 +64,11 @@ _events = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 _events.command(events.SETUP, epilog=events.SETUP_EXAMPLES)(events.setup)
 _events.command(events.REMOVE, epilog=events.REMOVE_EXAMPLES)(events.remove)
 app.add_typer(_events, name=events.GROUP, help=events.HELP)
+
+_config = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+_config.command(config.SCHEMA, epilog=config.SCHEMA_EXAMPLES)(config.schema)
+_config.command(config.SHOW, epilog=config.SHOW_EXAMPLES)(config.show)
+app.add_typer(_config, name=config.GROUP, help=config.HELP)
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 # typer calls it with the flag's value

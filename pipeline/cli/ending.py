@@ -33,6 +33,7 @@ PIPE_CLOSED = 141
 _WRONG_USE = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[1])
 _SIGNALS = (129, INTERRUPTED, 143)
 _PROGRAM = "transcribe-pipeline"
+_COMPLETES = "_TRANSCRIBE_PIPELINE_COMPLETE"
 _TRACEBACK = "TRANSCRIBE_PIPELINE_TRACEBACK"
 
 
@@ -41,6 +42,8 @@ def run_to_its_end(arguments: Sequence[str]) -> int:
     _ready_streams()
     if not os.environ.get(_TRACEBACK):
         silence_libraries()
+    if _COMPLETES in os.environ:
+        app(prog_name=_PROGRAM)  # the shell asks what may follow: typer answers, and exits
     terminal.answers.clear()
     try:
         end = _end_of(arguments)

@@ -65,7 +65,8 @@ def with_settings(
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """A command that has these settings' flags, and is handed the settings as `chosen`.
 
-    One that has a parameter `given` gets the names of the settings that a flag gave.
+    One that has a parameter `given` gets the names of the settings that a flag gave, one that has
+    `config_file` the path of the file that the others are from, or None.
 
     Args:
         groups: names of settings.
@@ -79,7 +80,8 @@ def with_settings(
 
         def with_flags(**given: Any) -> None:
             settings = {name: given.pop(name) for name in names}
-            chosen = _settings(given.pop("config"), settings, quiet=bool(given.get("quiet")))
+            given["config_file"] = file = given.pop("config") or _file_of_environment()
+            chosen = _settings(file, settings, quiet=bool(given.get("quiet")))
             command(**dict(_collected(parameters, given, chosen, settings)))
 
         # No functools.wraps: typer would look through it at the command's own parameters.
@@ -122,7 +124,7 @@ def _expanded(
         if parameter.name == "chosen":
             yield from (_keyword(name, _flag(name, replaced.get(name)), None) for name in names)
             yield _keyword("config", _ConfigFile, None)
-        elif parameter.name != "given":
+        elif parameter.name not in ("given", "config_file"):
             yield from _fields(parameter) or [parameter]
 
 
@@ -162,6 +164,11 @@ def option(name: str, flag: str = "") -> Any:
     return typer.Option(flag, metavar=metavar, help=describe(name), show_default=False)
 
 
+def _file_of_environment() -> Path | None:
+    file = os.environ.get(f"{ENVIRONMENT}CONFIG")
+    return Path(file) if file else None
+
+
 def _settings(config_file: Path | None, flags: dict[str, Any], *, quiet: bool) -> Config:
     """The settings from flags, environment and file, and a log in the format that they name.
 
@@ -172,8 +179,7 @@ def _settings(config_file: Path | None, flags: dict[str, Any], *, quiet: bool) -
     named = flags.get("log_format") or os.environ.get(f"{ENVIRONMENT}LOG_FORMAT")
     if logs and named == LogFormat.JSON:
         begin_json(quiet=quiet)
-    file = os.environ.get(f"{ENVIRONMENT}CONFIG")
-    chosen = resolve(flags, os.environ, config_file or (Path(file) if file else None))
+    chosen = resolve(flags, os.environ, config_file)
     if logs and chosen.monitoring.log_format is LogFormat.JSON:
         begin_json(quiet=quiet)
     return chosen
