@@ -19,6 +19,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from pipeline.errors import Denied
+from pipeline.net.paging import Pages
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterable
@@ -100,18 +101,19 @@ async def list_objects(
 ) -> AsyncIterator[list[SourceObject]]:
     """Every object below `place` once; at most `at_once` pages are under way or in memory."""
     rest: Range | None = Range("", None)
+    next_page = partial(_next_page, lister, place, Pages(f"The listing of {place}"))
     pages = 0
     finding: asyncio.Task[list[str]] | None = None
     try:
         while rest and not (finding and finding.done()):
-            entries, rest = await _next_page(lister, place, rest)
+            entries, rest = await next_page(rest)
             pages += 1
             if pages == PAGES_ALONE and rest and at_once > 1:
                 finding = asyncio.create_task(_find_cuts(lister, place, at_once))
             yield entries
         if rest and finding:
             ranges = cut(rest, finding.result())
-            async for page in _all_of(ranges, at_once, partial(_next_page, lister, place)):
+            async for page in _all_of(ranges, at_once, next_page):
                 yield page
     finally:
         await _ended([finding] if finding else ())
@@ -147,13 +149,14 @@ async def _ended(tasks: Collection[asyncio.Task[Any]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _next_page(lister: Lister, place: S3Uri, wanted: Range) -> Page:
+async def _next_page(lister: Lister, place: S3Uri, pages: Pages, wanted: Range) -> Page:
     entries, token = await lister.list_page(place, wanted.start)
     last = wanted.last
     if last is not None and entries and entries[-1].key > last:
         return [entry for entry in entries if entry.key <= last], None
-    if not token or token == wanted.token:  # the same page again would never end
+    if not token:
         return entries, None
+    pages.following((last, token))
     return entries, Range(entries[-1].key if entries else wanted.after, last, token)
 
 
@@ -209,8 +212,10 @@ async def _longer(lister: Lister, below: S3Uri, turns: asyncio.Semaphore) -> lis
 
 async def all_folders(lister: Lister, place: S3Uri) -> list[str]:
     """Every folder directly below `place`, as prefixes."""
+    pages = Pages(f"The listing of the folders of {place}")
     found, token = await lister.list_folders(place, {})
     while token:
-        more, token = await lister.list_folders(place, {"continuation-token": token})
+        start = {"continuation-token": pages.following(token)}
+        more, token = await lister.list_folders(place, start)
         found += more
     return found

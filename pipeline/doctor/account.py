@@ -10,6 +10,7 @@ from pipeline.aws.clock import CLOCK_STEP
 from pipeline.doctor.findings import Finding, ok, problem, skipped, warning, why_unknown
 from pipeline.errors import PipelineError
 from pipeline.net.http import request
+from pipeline.net.paging import Pages
 from pipeline.text import duration
 
 if TYPE_CHECKING:
@@ -119,12 +120,13 @@ async def quotas(service_quotas: Service, max_in_flight: int, *, queueing: bool)
     """What the account's quotas mean for a run, where it may be asked for them."""
     found: list[Mapping[str, Any]] = []
     page = {"ServiceCode": "transcribe", "MaxResults": 100}
+    pages = Pages("The list of quotas")
     try:
         while page:
             answer = await service_quotas.call("ListServiceQuotas", **page)
             found += answer.get("Quotas", [])
             token = answer.get("NextToken")
-            page = page | {"NextToken": token} if token else {}
+            page = page | {"NextToken": pages.following(token)} if token else {}
     except PipelineError as error:
         return skipped(f"{_DEFAULTS} ({why_unknown(error)})")
     return of_quotas(found, max_in_flight, queueing=queueing)

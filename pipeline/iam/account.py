@@ -11,6 +11,7 @@ from pipeline.errors import ResourceMissing
 from pipeline.iam.diff import Kind, Part
 from pipeline.iam.policies import CORS_ID, Owner
 from pipeline.iam.profiles import Profiles
+from pipeline.net.paging import Pages
 from pipeline.net.wait_times import WaitTimes
 
 if TYPE_CHECKING:
@@ -40,12 +41,13 @@ class Account:
     async def all(self, operation: str, name: str, **request: str) -> list[Any]:
         """All pages of one of IAM's lists; a page may be short though more follow."""
         found: list[Any] = []
+        pages = Pages(f"The answer to {operation}")
         while True:
             answer = await self.iam.call(operation, **request)
             found += answer[name]
             if not answer.get("IsTruncated"):
                 return found
-            request["Marker"] = answer["Marker"]
+            request["Marker"] = pages.following(answer["Marker"])
 
     async def cors_rules(self, bucket: str) -> tuple[Any | None, list[Any]]:
         """The rule of a bucket that is ours, and those of others."""

@@ -10,6 +10,7 @@ import msgspec
 from pipeline.aws.service import NOT_TRANSCRIBE, Service
 from pipeline.errors import Unavailable
 from pipeline.model import JobStatus
+from pipeline.net.paging import Pages
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -89,14 +90,15 @@ class Transcriber:
         """The names of the jobs of one status whose names contain that, 100 a call."""
         request = {"Status": status.value, "JobNameContains": name_contains, "MaxResults": _PAGE}
         token: dict[str, Any] = {}
+        pages = Pages("The list of transcription jobs")
         while True:
             names, following = await self._service.parsed(
                 "ListTranscriptionJobs", request | token, _job_names
             )
             yield names
-            if not following or following == token.get("NextToken"):  # or it would never end
+            if not following:
                 return
-            token = {"NextToken": following}
+            token = {"NextToken": pages.following(following)}
 
 
 def _job_names(answer: dict[str, Any]) -> tuple[list[str], str | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,9 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.aws import s3_listing
-from pipeline.aws.s3_listing import Range, cut, list_objects
+from pipeline.aws.s3_listing import Range, all_folders, cut, list_objects
 from pipeline.aws.s3_responses import error_details, parse_folders, parse_listing
-from pipeline.errors import Unavailable
+from pipeline.errors import ServiceUnreachable, Unavailable
 from pipeline.local.bucket import Entry, page_of
 from pipeline.local.s3_listing import listing as xml_of
 from pipeline.local.s3_listing import to_token
@@ -209,6 +210,24 @@ async def test_a_page_that_fails_ends_the_listing():
     with pytest.raises(Unavailable):
         await keys_of(bucket)
     assert len(asyncio.all_tasks()) == 1
+
+
+@pytest.mark.parametrize("tokens", ["A", "AB"])
+async def test_a_listing_that_goes_round_in_circles_is_no_listing(tokens):
+    """Tokens that come again end it with a sentence, neither never nor as if it were whole."""
+    bucket = Bucket(UUIDS, 3)
+    given = cycle(tokens)
+
+    async def circling(prefix: str, start: dict[str, str]) -> bytes:
+        token = f"<NextContinuationToken>{next(given)}</NextContinuationToken>"
+        return f"<ListBucketResult>{token}</ListBucketResult>".encode()
+
+    bucket._answer = circling  # type: ignore[method-assign]
+
+    with pytest.raises(ServiceUnreachable, match="listing of s3://bucket/ has no end"):
+        await keys_of(bucket)
+    with pytest.raises(ServiceUnreachable, match="folders of s3://bucket/ has no end"):
+        await all_folders(bucket, CALLS._replace(key=""))
 
 
 @pytest.mark.parametrize("parse", [parse_listing, parse_folders])
