@@ -10,13 +10,15 @@ import os
 import socket
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from aiobotocore.session import AioSession
 from botocore.configprovider import ConfiguredEndpointProvider
 from yarl import URL
 
+from pipeline.aws.error_codes import translated
 from pipeline.aws.http_session import SessionConfig, trusted
 from pipeline.aws.partitions import host_of, is_known, is_label, is_well_formed, no_region
-from pipeline.errors import BadSettings
+from pipeline.errors import BadSettings, PipelineError
 from pipeline.net.proxies import proxy_for
 
 if TYPE_CHECKING:
@@ -52,6 +54,21 @@ def endpoint_of(machine: Any, settings: Aws, service: str) -> str | None:
         machine.full_config, machine.get_scoped_config(), service
     )
     return configured.provide() or None
+
+
+def with_defaults(settings: Aws) -> Aws:
+    """The settings, with the region and S3's endpoint that the environment or the profile name.
+
+    Where those can't be read the settings stay as they are: nothing of AWS is asked here.
+    """
+    try:
+        with translated("reading the profile"):
+            machine = machine_session(settings)
+            region = machine.get_config_variable("region") or ""
+            endpoint = endpoint_of(machine, settings, "s3") or ""
+    except PipelineError:
+        return settings
+    return msgspec.structs.replace(settings, region=region, endpoint_url=endpoint)
 
 
 async def checked_region(machine: Any, *, elsewhere: bool) -> str:

@@ -85,6 +85,10 @@ def command(
     from pipeline.label_studio.push import Push, PushOptions
     from pipeline.terminal import style_for
 
+    if create is not None:  # its storage is to find the buckets where a run does
+        from pipeline.aws.machine import with_defaults
+
+        chosen = msgspec.structs.replace(chosen, aws=with_defaults(chosen.aws))
     push = Push(
         PushOptions(chosen, create, again, switch_version, style_for(quiet=quiet)), os.environ
     )

@@ -7,7 +7,13 @@ import os
 import pytest
 from botocore.httpsession import get_cert_path
 
-from pipeline.aws.machine import bundle_of, checked_region, endpoint_of, machine_session
+from pipeline.aws.machine import (
+    bundle_of,
+    checked_region,
+    endpoint_of,
+    machine_session,
+    with_defaults,
+)
 from pipeline.config.schema import Aws
 from pipeline.errors import BadSettings
 from tests.conftest import clean_environment
@@ -87,6 +93,15 @@ def test_an_endpoint_is_where_botocore_would_find_it(
 
     assert endpoint_of(machine, settings, "s3") == s3
     assert endpoint_of(machine, settings, "transcribe") == transcribe
+
+
+def test_others_are_told_where_a_run_finds_s3(monkeypatch):
+    """What Label Studio is to read from is where the environment and the profile have S3."""
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+
+    assert with_defaults(Aws()) == Aws(region="eu-west-1", endpoint_url="http://s3.of.the.profile")
+    assert with_defaults(Aws(profile="bare")) == Aws(profile="bare", region="eu-west-1")
+    assert with_defaults(Aws(profile="absent")) == Aws(profile="absent")
 
 
 @pytest.mark.parametrize(
