@@ -111,6 +111,9 @@ _NO_ACCESS = {
 }
 
 
+_IN_ANOTHER_REGION = frozenset({"PermanentRedirect", "AuthorizationHeaderMalformed"})
+
+
 class _RefusedForAll(NamedTuple):
     """A refusal of every start, known by words that are all in its message, in lower case."""
 
@@ -211,6 +214,9 @@ def meaning(operation: str, code: str, message: str) -> PipelineError:
         no_access = Expired if code.startswith("ExpiredToken") else NoAccess
         problem = f"{operation}: {_NO_ACCESS[code]} ({code}: {message})"
         return no_access(problem, CREDENTIALS_STEP, **facts)
+    if code in _IN_ANOTHER_REGION:
+        problem = f"{operation}: the bucket is in another region ({code}: {message})"
+        return BadSettings(problem, "Name the bucket's region with --region.", **facts)
     special: type[PipelineError] | None = None
     if not operation.startswith("transcribe:"):
         special = _of_a_resource(code)

@@ -14,18 +14,15 @@ from aiobotocore.config import AioConfig
 from botocore.httpsession import get_cert_path
 from yarl import URL
 
-from pipeline.errors import AnswerTooLarge, Unavailable
+from pipeline.errors import AnswerTooLarge
 from pipeline.net.body import body_of
 from pipeline.net.density import is_bounded
 from pipeline.net.http import answered, open_http, trusting
-from pipeline.net.unreachable import AWS_HINTS, redirected
+from pipeline.net.unreachable import AWS_HINTS, not_the_service
 
 if TYPE_CHECKING:
     import aiohttp
     from botocore.awsrequest import AWSPreparedRequest
-
-_FIRST_FAULT = 500
-_PAGES = ("<!doctype html", "<html")
 
 
 class HttpSession:
@@ -72,15 +69,8 @@ class HttpSession:
                 f"{url.origin()} answers with more than any call asks for",
                 "Check the address, and the proxy in between.",
             )
-        if elsewhere := redirected(url, answer.status, answer.headers):
-            raise elsewhere
-        if answer.status < _FIRST_FAULT and _is_page(body):
-            raise Unavailable(
-                f"{url.origin()} answers with a web page (HTTP status {answer.status}), and not as "
-                "the service does",
-                "A proxy or the login page of a network answers in its place: open a page in a "
-                "browser there, or check HTTPS_PROXY and the address.",
-            )
+        if foreign := not_the_service(url, answer.status, answer.headers, body):
+            raise foreign
         return AioAWSResponse(str(url), answer.status, dict(answer.headers), _Body(body))
 
 
@@ -107,10 +97,6 @@ class _Body(NamedTuple):
 def trusted(verify: object) -> str:
     """The file of the authorities that a client trusts: the one it was given, else botocore's."""
     return verify if isinstance(verify, str) and verify else str(get_cert_path(verify=True))
-
-
-def _is_page(body: bytes) -> bool:
-    return body.lstrip()[:20].decode(errors="replace").lower().startswith(_PAGES)
 
 
 def _text(value: str | bytes) -> str:

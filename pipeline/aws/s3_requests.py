@@ -11,7 +11,7 @@ from pipeline.aws.bucket_regions import WrongRegion
 from pipeline.aws.error_codes import meaning, translated
 from pipeline.aws.partitions import is_aws_host
 from pipeline.aws.presign import Presigner
-from pipeline.aws.s3_responses import error_details, of_the_object, unexpected
+from pipeline.aws.s3_responses import error_details, no_bucket, of_the_object, unexpected
 from pipeline.errors import Denied, NoAccess, PipelineError, Throttled, Unavailable
 from pipeline.net.http import request
 from pipeline.net.unreachable import redirected
@@ -96,6 +96,8 @@ class SignedRequests:
         region = headers.get("x-amz-bucket-region") or region
         if region and region != self._session.region:
             return WrongRegion(place.bucket, region, self._session.region, action=action)
+        if code == "NoSuchBucket":
+            return no_bucket(place.bucket)
         error = meaning(f"{action} on {bucket}", code, message)
         error.action = action
         if isinstance(error, NoAccess | Throttled | Unavailable):

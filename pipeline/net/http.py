@@ -20,6 +20,7 @@ from pipeline.net.proxies import proxy_for
 from pipeline.net.unreachable import (
     AWS_HINTS,
     WANTS_PASSWORD,
+    not_the_service,
     refused_by_proxy,
     unreachable,
 )
@@ -126,9 +127,13 @@ async def request(
     stream is none.
 
     Raises:
-        Unavailable: no answer, or one that was cut short.
+        Unavailable: no answer, one that was cut short, or none of the service's.
         AnswerTooLarge: it is larger than any answer of a service.
     """
     how: dict[str, Any] = {"headers": headers, "data": content, "auto_decompress": not headers}
-    async with answered(http, method, URL(url, encoded=True), AWS_HINTS, **how) as answer:
-        return answer.status, await body_of(answer), answer.headers
+    where = URL(url, encoded=True)
+    async with answered(http, method, where, AWS_HINTS, **how) as answer:
+        body = await body_of(answer)
+    if foreign := not_the_service(where, answer.status, answer.headers, body):
+        raise foreign
+    return answer.status, body, answer.headers

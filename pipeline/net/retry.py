@@ -88,7 +88,7 @@ class RateLimitedCall:
     def _given_up(self, error: PipelineError, patience: _Patience) -> PipelineError:
         facts = {"action": error.action, "message": error.message}
         if self._answered_at > patience.begun:
-            return Deferred(error.problem, **facts)
+            return Deferred(error.problem, error.advice, **facts)
         return ServiceUnreachable(
             f"{error.sentence} That was so {patience.tries} times",
             f"{error.advice or 'Wait a while.'} Then run the same command again, it goes on where "
@@ -116,7 +116,10 @@ class RateLimitedCall:
         except Expired as error:
             if self._renew is None:
                 raise
-            await self._renew(signed)
+            try:
+                await self._renew(signed)
+            except Expired:  # the service's own words tell more
+                raise error from None
             facts = {"action": error.action, "message": error.message}
             raise Unavailable(error.problem, error.advice, **facts) from error
         except Unavailable:

@@ -25,6 +25,9 @@ WANTS_PASSWORD = 407
 """The HTTP status of a proxy that lets nobody through without a user and a password."""
 
 _REDIRECTS = range(300, 400)
+_FIRST_FAULT = 500
+_NUMBER = "x-amz-request-id"
+_PAGES = ("<!doctype html", "<html")
 _CLOCK = "Check this machine's clock."
 _NO_WAY = (
     "Check the way to it: proxy (HTTPS_PROXY), firewall, or in a network of your own the service's "
@@ -152,3 +155,26 @@ def redirected(url: URL, status: int, headers: Mapping[str, str]) -> Unavailable
         f"{url.origin()} redirects to {target}, where nothing that is signed is sent",
         "Check the address; a proxy or the login page of a network may answer in its place.",
     )
+
+
+def not_the_service(
+    url: URL, status: int, headers: Mapping[str, str], body: bytes
+) -> Unavailable | None:
+    """What an answer means that AWS has not given: a redirect or a web page; else None.
+
+    An object of S3 may be a page too, but whatever S3 gives has a number of its own.
+    """
+    if elsewhere := redirected(url, status, headers):
+        return elsewhere
+    if status >= _FIRST_FAULT or _NUMBER in headers or not _is_page(body):
+        return None
+    return Unavailable(
+        f"{url.origin()} answers with a web page (HTTP status {status}), and not as the service "
+        "does",
+        "A proxy or the login page of a network answers in its place: open a page in a browser "
+        "there, or check HTTPS_PROXY and the address.",
+    )
+
+
+def _is_page(body: bytes) -> bool:
+    return body[:100].lstrip()[:20].decode(errors="replace").lower().startswith(_PAGES)

@@ -299,9 +299,9 @@ def test_an_expired_token_is_renewed_and_the_call_made_again():
 
 def test_a_token_that_can_not_be_renewed_stops_the_run():
     """Where newer credentials are not to be had the run ends, without further calls."""
-    service = Service(Expired("Expired."))
+    service = Service(Expired("ExpiredToken: the service says so."))
 
-    with pytest.raises(Expired, match="has expired"):
+    with pytest.raises(Expired, match="the service says so"):
         answer_with(Credentials(good_for=0), service)
 
     assert len(service.called_at) == 1

@@ -12,7 +12,7 @@ from yarl import URL
 
 from pipeline.errors import Unavailable
 from pipeline.net.http import open_http, request, trusting
-from pipeline.net.unreachable import OTHER_HINTS, redirected, unreachable
+from pipeline.net.unreachable import OTHER_HINTS, not_the_service, redirected, unreachable
 from tests.conftest import free_port
 from tests.support.between import Answer, between
 from tests.support.network import tls_before
@@ -171,3 +171,22 @@ def test_a_redirect_names_both_hosts_and_no_secret(location, target):
     )
     assert redirected(URL("http://a.example/"), 307, {}) is None
     assert redirected(URL("http://a.example/"), 201, {"Location": location}) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "foreign"),
+    [
+        (200, {}, b"\n<!DOCTYPE html>", True),
+        (403, {}, b"<HTML>", True),
+        (200, {"x-amz-request-id": "4442587FB7D0A2F9"}, b"<html>", False),
+        (503, {}, b"<html>", False),
+        (200, {}, b"<ListBucketResult>", False),
+        (200, {}, b"", False),
+    ],
+)
+def test_a_web_page_is_told_from_an_object_that_is_one(status, headers, body, foreign):
+    """A page is a proxy's or a login's, unless S3 gives it; a fault's page is asked for again."""
+    told = not_the_service(URL("http://a.example/b"), status, headers, body)
+
+    assert (told is not None) == foreign
+    assert told is None or "HTTPS_PROXY" in told.advice
