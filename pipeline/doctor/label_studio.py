@@ -6,8 +6,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import msgspec
-
 from pipeline.doctor.findings import Finding, ok, problem, skipped, warning
 from pipeline.doctor.runner import Check, constant, once
 from pipeline.errors import PipelineError
@@ -29,10 +27,6 @@ if TYPE_CHECKING:
 
     Playing = Callable[[], Awaitable[str | None]]
     """A presigned URL of some recording, None where there is none to try."""
-
-
-class _Myself(msgspec.Struct, frozen=True):
-    email: str
 
 
 class LabelStudioChecks:
@@ -57,9 +51,8 @@ class LabelStudioChecks:
 
     async def token(self) -> Finding:
         """Whether the server knows the token, and who it is of."""
-        answer = await self._client.retried(self._client.ask, "GET", "current-user/whoami")
-        who = msgspec.json.decode(answer, type=_Myself)
-        return ok(f"{self._client.url} knows the token, as {who.email}.")
+        who = await self._client.retried(self._client.whoami)
+        return ok(f"{self._client.url} knows the token, as {who}.")
 
     async def project(self) -> Finding:
         """Whether `push` would take the project for the tasks that a run writes."""

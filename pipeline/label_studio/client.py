@@ -170,6 +170,10 @@ class Client:
         people = await self._get(list[_Person], "users/")
         return {each.id: each.email for each in people if each.email}
 
+    async def whoami(self) -> str:
+        """The address of the user whom the token is of."""
+        return (await self._get(_Person, "current-user/whoami")).email
+
     async def storages(self, project: int) -> list[Storage]:
         """The S3 source storages of a project."""
         return await self._get(list[Storage], "storages/s3", {"project": str(project)})

@@ -129,6 +129,8 @@ class Pulling:
         try:
             return await self._client.retried(self._client.annotated_tasks, self._project, ids)
         except ServiceUnreachable as error:
+            if not error.action:  # no answer at all, and none of the server's, is not of a task
+                raise
             found = []
             try:
                 await self._client.project(self._project)  # it answers, so it is these tasks

@@ -15,7 +15,8 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from pipeline.config.pricing import billed_seconds, items_of
-from pipeline.errors import Deferred, first_of
+from pipeline.errors import Deferred, Denied, first_of
+from pipeline.failures import GONE
 from pipeline.jobs.request import named_format
 from pipeline.model import Recording
 from pipeline.recordings.probe import DOUBTFUL, Unreadable, why_refused
@@ -67,6 +68,8 @@ class Survey:
         self.job = job
         self.sample = sample
         self.exact = not sample.size
+        self._denied: Denied | None = None
+        self._any_read = False
         self._selection = selection
         self._job_rules = job_rules
 
@@ -86,7 +89,7 @@ class Survey:
             on_probed: called with how many were probed so far.
 
         Raises:
-            CannotRun: the source can't be listed or read.
+            CannotRun: the source can't be listed, or none of its recordings may be read.
         """
         async for page in to_the_end(source.pages()):
             new = self._sift(page, state)
@@ -97,6 +100,8 @@ class Survey:
         while some := list(islice(chosen, _AT_ONCE)):
             await self._probe_all(some, prober)
             on_probed(self.sample.probed)
+        if self._denied and not self._any_read:  # it is of the account, and tells no length
+            raise self._denied
 
     def _sift(
         self, page: list[SourceObject], state: StateReader
@@ -139,10 +144,15 @@ class Survey:
         try:
             sound = await prober.probe(recording)
         except Unreadable as error:
+            if isinstance(error.__cause__, Denied):
+                self._denied = error.__cause__
+            else:
+                self._any_read |= error.reason != GONE
             stratum.record(recording, {f"{REFUSED}{error.reason}": 1})
             return
         except Deferred:
             return  # as if it had not been chosen
+        self._any_read = True
         named = named_format(recording.key, self._job_rules.of(recording.key))
         facts = {SECONDS: sound.seconds}
         if reason := why_refused(sound, named):

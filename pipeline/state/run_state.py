@@ -140,9 +140,15 @@ class RunState:
     def take_over(self, written: Sequence[Job]) -> int:
         """Insert recordings that an earlier state has written, to be written from their results.
 
-        Returns how many rows that touched, as `add` does.
+        What failed is tried again, as that costs nothing. Returns how many rows were touched, as
+        `add` does.
         """
         with self._database.transaction():
+            self._database.change_each(
+                f"UPDATE recordings SET {_PENDING_AGAIN}, attempt = ?, existing_attempt = 0, "
+                f"reason = NULL, message = NULL WHERE status = {Status.FAILED:d} AND identity = ?",
+                ((job.attempt, job.identity) for job in written),
+            )
             self.note_results((job.identity, job.attempt) for job in written)
             touched = self.add((job.recording, job.identity) for job in written)
             self._database.change(

@@ -22,7 +22,7 @@ from pipeline.state.recordings import Standing
 from pipeline.state.statistics import JobTimes
 from tests.conftest import RECORDINGS, endpoint
 from tests.support import made_media as made
-from tests.support.between import Answer, between
+from tests.support.between import Answer, between, refusal
 from tests.support.decoding import decoded_seconds
 from tests.support.state_files import begun, listed, running, written
 
@@ -251,6 +251,26 @@ def test_what_goes_wrong_with_every_recording_is_one_sentence(run, cloud):
     assert outcome.code == 2
     assert "the credentials are not valid here" in outcome.err
     assert "should not happen" not in outcome.err
+
+
+def test_recordings_that_may_not_be_read_at_all_stop_the_plan(run, cloud):
+    """Where a policy refuses every one of them it is said, and no hours of none are told."""
+    service = cloud()
+    for name in ("one", "two"):
+        made.wav(service.folder / f"{name}.wav", 60)
+
+    def reply(asked):
+        if ".wav" in asked.path:
+            return refusal(asked, "AccessDenied", "no policy allows s3:GetObject", 403)
+        return asked.forward()
+
+    with between(service, reply) as url:
+        run.use(**endpoint(url))
+        outcome = run("plan", "s3://audio/", "--exact")
+
+    assert outcome.code == 2
+    assert "no policy allows s3:GetObject" in outcome.err
+    assert "Allow it" in outcome.err
 
 
 def test_a_state_file_of_another_source_is_not_believed(run, cloud):

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.conftest import endpoint
+
 if TYPE_CHECKING:
     from tests.conftest import Cli, Outcome
 
@@ -111,6 +113,22 @@ def test_a_transcript_that_is_gone_is_a_failure_and_no_job(run, cloud):
     assert outcome.code == 1
     assert (outcome.counts["failed"], outcome.counts["written"]) == (2, 0)
     assert starts(another_that_knows_no_job) == 0
+
+
+def test_what_failed_is_tried_again_by_the_next_rebuild(run, cloud):
+    """A service that did not know the jobs for once costs no task, and no job is started."""
+    service = cloud()
+    service.add(one="first", two="second")
+    run("run", "s3://audio/")
+    before = starts(service)
+    cloud()  # another one, that knows no job
+
+    assert rebuilt(run).code == 1
+    run.use(**endpoint(service.url))
+    outcome = rebuilt(run)
+
+    assert (outcome.code, len(run.tasks(NEW))) == (0, 2)
+    assert starts(service) == before
 
 
 def test_what_another_run_left_waiting_is_not_started(run, cloud):
