@@ -16,12 +16,15 @@ from pipeline.cli.app import app
 from pipeline.model import TaskKind
 from pipeline.tasks.labeling_config import labeling_config
 from tests.conftest import COMMAND, ROOT, clean_environment
+from tests.hostile.table import CALLS, COLUMNS, NEVER, USUAL, cell
+from tests.support.hostile_answers import Wire
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 README = ROOT / "README.md"
 DOCS = ROOT / "docs"
+SURVIVED = DOCS / "what-it-survives.md"
 COMMANDS = sorted(
     [name for command in app.registered_commands if (name := command.name)]
     + [
@@ -82,8 +85,50 @@ def _filled(block: re.Match[str], text: str) -> str:
     return f"{block[1]}{block[2]}{indent(text.rstrip(), block[1])}\n{block[5]}"
 
 
+def answers() -> str:
+    """The table of what each command does before each hostile answer."""
+    lines = [_row("command", "call", *COLUMNS), _row(*["---"] * (2 + len(COLUMNS)))]
+    for command, kinds in CALLS.items():
+        for kind in kinds:
+            cells = (cell(command, kind, answer) for answer in COLUMNS)
+            lines.append(
+                _row(f"`{command}`", kind, *(each.text if each else NEVER for each in cells))
+            )
+    return "\n".join(lines)
+
+
+def sentences() -> str:
+    """What is said of each answer, by the service that is said to give it."""
+    lines = [_row("answer", *_SERVICES.values()), _row(*["---"] * (1 + len(_SERVICES)))]
+    for answer in COLUMNS:
+        cells = [USUAL[wire].get(answer) for wire in _SERVICES]
+        lines.append(_row(answer, *(_said(each.says) if each else NEVER for each in cells)))
+    return "\n".join(lines)
+
+
+_SERVICES = {Wire.S3: "S3", Wire.JSON: "Transcribe, SQS, EventBridge", Wire.LABELS: "Label Studio"}
+
+
+def _said(texts: tuple[str, ...]) -> str:
+    named = (text.format(place="PLACE", action="ACTION") for text in texts)
+    return "; ".join(f"“{each}”" for each in named) or "nothing: it goes on"
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def survived(page: str) -> str:
+    """The page with its tables as they are now."""
+    for name, made in (("answers", answers()), ("sentences", sentences())):
+        block = re.compile(f"(<!-- {name} -->\n).*?(<!-- end -->\n)", re.DOTALL)
+        page = block.sub(lambda match, made=made: f"{match[1]}{made}\n{match[2]}", page)  # type: ignore[misc] # a default binds it
+    return page
+
+
 def main() -> None:
-    """Print the help texts, the labeling configurations and the demo into their pages."""
+    """Print help texts, labeling configurations, the demo and the tables into their pages."""
+    SURVIVED.write_text(survived(SURVIVED.read_text(encoding="utf-8")), encoding="utf-8")
     fresh = {f"help: {name}": help_text(name) for name in COMMANDS}
     fresh |= {f"config: {kind}": labeling_config(kind) for kind in TaskKind}
     fresh["demo"] = demo()

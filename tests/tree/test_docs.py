@@ -15,7 +15,7 @@ from pipeline.model import TaskKind
 from pipeline.tasks.labeling_config import labeling_config
 from tests.conftest import ROOT
 from tests.support.labeling import assert_accepted_by_label_studio
-from tools.docs import COMMANDS, DOCS, blocks, help_text, pages
+from tools.docs import COMMANDS, DOCS, SURVIVED, blocks, help_text, pages, survived
 
 EXAMPLE = ROOT / "config.example.toml"
 
@@ -28,6 +28,14 @@ def test_a_page_shows_the_help_of_every_command(command):
 
     assert f"<!-- help: {command} -->" in page.read_text(encoding="utf-8")
     assert shown[f"help: {command}"].rstrip() == help_text(command).rstrip()
+
+
+def test_the_page_of_what_it_survives_shows_the_table():
+    """The tables on the page are those that the tests hold the commands to."""
+    page = SURVIVED.read_text(encoding="utf-8")
+
+    assert survived(page) == page
+    assert "| `run` | start job |" in page
 
 
 @pytest.mark.parametrize("command", COMMANDS)

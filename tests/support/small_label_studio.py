@@ -1,0 +1,146 @@
+"""A Label Studio with one project, as far as `push`, `pull`, `report` and `check` ask it.
+
+Its answers are those that the real server (1.23) was recorded with; tests/label_studio_server has
+that server itself.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import parse_qs, urlsplit
+
+from pipeline.model import TaskKind
+from pipeline.tasks.labeling_config import labeling_config
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PROJECT = 1
+TOKEN = "0" * 40
+_MADE = datetime(2026, 11, 1, tzinfo=UTC)
+_CONTROLS = {
+    "transcription": {"type": "TextArea", "to_name": ["audio"]},
+    "language": {"type": "Choices", "to_name": ["audio"]},
+}
+
+
+class Request(NamedTuple):
+    """One request below `/api/`; `path` has no slash before it."""
+
+    method: str
+    path: str
+    query: dict[str, list[str]]
+    body: bytes
+
+    @classmethod
+    def of(cls, method: str, target: str, body: bytes) -> Request:
+        """Read a request's target as it was sent."""
+        parts = urlsplit(target)
+        path = parts.path.partition("/api/")[2]
+        return cls(method, path, parse_qs(parts.query), body)
+
+    @property
+    def call(self) -> str:
+        """Which call of the API it is, in two words."""
+        names = {
+            f"projects/{PROJECT}/": "project",
+            f"projects/{PROJECT}/import": "import",
+            f"projects/{PROJECT}/import/predictions": "import",
+            f"projects/{PROJECT}/export": "export",
+            "tasks": "tasks",
+            "users/": "people",
+            "storages/s3": "storages",
+            "current-user/whoami": "whoami",
+        }
+        return names[self.path]
+
+
+class SmallLabelStudio:
+    """One project, its tasks and what reviewers saved in them."""
+
+    def __init__(self) -> None:
+        self.tasks: list[dict[str, Any]] = []
+        self._moment = _MADE
+
+    def answer(self, request: Request) -> tuple[int, Any]:
+        """Status and content of an answer."""
+        answers: dict[str, Callable[[Request], tuple[int, Any]]] = {
+            "project": self._project,
+            "import": self._import,
+            "export": self._export,
+            "tasks": self._found,
+            "people": lambda _: (200, [{"id": 1, "email": "anna@example.com"}]),
+            "storages": lambda _: (200, [{"id": 1, "bucket": "audio", "presign": False}]),
+            "whoami": lambda _: (200, {"id": 1, "email": "anna@example.com"}),
+        }
+        return answers[request.call](request)
+
+    def review(self, task: dict[str, Any], text: str) -> None:
+        """Have a reviewer save a text for a task, in place of an earlier one."""
+        value = {"value": {"text": [text]}, "id": "tr", "type": "textarea"}
+        result = [{**value, "from_name": "transcription", "to_name": "audio"}]
+        task["annotations"] = [
+            {
+                "id": 10 * task["id"],
+                "completed_by": 1,
+                "lead_time": 2.0,
+                "updated_at": self._now(),
+                "was_cancelled": False,
+                "result": result,
+                "prediction": task["predictions"][0],
+            }
+        ]
+        task["updated_at"] = self._now()
+
+    def _now(self) -> str:
+        self._moment += timedelta(hours=1)
+        return self._moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+    def _project(self, _: Request) -> tuple[int, Any]:
+        versions = [each["predictions"][0]["model_version"] for each in self.tasks]
+        return 200, {
+            "id": PROJECT,
+            "created_at": "2026-11-01T00:00:00.000000Z",
+            "title": "Calls",
+            "label_config": labeling_config(TaskKind.TRANSCRIPT),
+            "model_version": versions[0] if versions else "",
+            "total_annotations_number": sum(len(each["annotations"]) for each in self.tasks),
+            "parsed_label_config": _CONTROLS,
+        }
+
+    def _import(self, request: Request) -> tuple[int, Any]:
+        for each in json.loads(request.body):
+            number = len(self.tasks) + 1
+            self.tasks.append({"annotations": [], "updated_at": self._now()} | each)
+            self.tasks[-1]["id"] = number
+        sent = len(json.loads(request.body))
+        return 201, {"task_count": sent, "prediction_count": sent}
+
+    def _found(self, request: Request) -> tuple[int, Any]:
+        filters = json.loads(request.query["query"][0])["filters"]["items"]
+        found = [each for each in self.tasks if all(_meets(each, one) for one in filters)]
+        rows = [
+            {
+                "id": each["id"],
+                "data": each["data"],
+                "total_predictions": len(each["predictions"]),
+                "total_annotations": len(each["annotations"]),
+            }
+            for each in found
+        ]
+        return 200, {"tasks": rows, "total": len(rows)}
+
+    def _export(self, request: Request) -> tuple[int, Any]:
+        wanted = {int(each) for each in request.query["ids[]"]}
+        return 200, [each for each in self.tasks if each["id"] in wanted]
+
+
+def _meets(task: dict[str, Any], condition: dict[str, Any]) -> bool:
+    column = condition["filter"].removeprefix("filter:tasks:")
+    value = condition["value"]
+    if column == "data.job_id":
+        return task["data"]["job_id"] in value
+    known = {"total_annotations": len(task["annotations"])} | task
+    return bool(known[column] > value)
