@@ -64,6 +64,9 @@ def command(
         answer(msgspec.json.encode(changes[0]))
     elif not quiet:
         typer.echo(_in_words(changes[0], server.ground_truth), err=True)
+    if doubt := changes[0].doubt:
+        say(_doubt_in_words(server, doubt))
+        raise typer.Exit(2)
     if unread := changes[0].unread:
         say(_unread_in_words(server, unread))
         raise typer.Exit(1)
@@ -86,6 +89,14 @@ def _in_words(changes: Changes, path: str) -> str:
     return (
         f"Pulled: {changes.added:,} added, {changes.replaced:,} corrected, "
         f"{changes.removed:,} removed; {path} has {changes.total:,} lines."
+    )
+
+
+def _doubt_in_words(chosen: LabelStudio, doubt: str) -> str:
+    return (
+        f"Label Studio can't be trusted with project {chosen.project}: {doubt}. What "
+        f"{chosen.ground_truth} has of them stays. Pull again; if it is said again, ask the "
+        "server's administrator, or whoever runs a proxy or a cache in between."
     )
 
 

@@ -60,7 +60,8 @@ class Standing(NamedTuple):
 class Changes(msgspec.Struct):
     """Counts of lines: how an update changed the file, and how many it has now.
 
-    `unread` are the numbers of tasks that the server can't give out; their lines stay.
+    `unread` are the numbers of tasks that the server can't give out; their lines stay. `doubt` says
+    why what it leaves out was not removed either; "" where it gave out what it counts.
     """
 
     added: int = 0
@@ -68,6 +69,7 @@ class Changes(msgspec.Struct):
     removed: int = 0
     total: int = 0
     unread: list[int] = []
+    doubt: str = ""
 
     def count(self, old: list[bytes], new: list[bytes]) -> None:
         """Count what became of the lines of one unit; a line is known by its annotation."""
@@ -88,6 +90,7 @@ class Changes(msgspec.Struct):
             self.removed + later.removed,
             later.total,
             later.unread,
+            later.doubt,
         )
 
 

@@ -10,6 +10,7 @@ import asyncio
 import time
 from contextlib import asynccontextmanager
 from functools import partial
+from itertools import count, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, TypeVarTuple
 
 import aiohttp
@@ -18,7 +19,13 @@ from yarl import URL
 
 from pipeline.config.schema import Limits
 from pipeline.errors import BadSettings, Expired, NoAccess, Unavailable
-from pipeline.label_studio.errors import ACCESS_STEP, Credential, api_error, no_label_studio
+from pipeline.label_studio.errors import (
+    ACCESS_STEP,
+    Credential,
+    api_error,
+    no_label_studio,
+    untrusted,
+)
 from pipeline.label_studio.filters import changed_filter, job_id_filter
 from pipeline.label_studio.schema import Changed, Imported, Page, Project, Storage, TaskRow
 from pipeline.label_studio.token import is_personal
@@ -26,6 +33,7 @@ from pipeline.net.body import body_of
 from pipeline.net.bounds import LABEL_STUDIO_SECONDS
 from pipeline.net.density import is_bounded
 from pipeline.net.http import answered
+from pipeline.net.paging import Pages
 from pipeline.net.retry import RateLimitedCall
 from pipeline.net.unreachable import OTHER_HINTS, redirected
 from pipeline.net.wait_times import WaitTimes
@@ -56,6 +64,7 @@ class _Person(msgspec.Struct, frozen=True):
 
 class _ProjectPage(msgspec.Struct, frozen=True):
     results: list[Project]
+    next: str | None
 
 
 class _Created(msgspec.Struct, frozen=True):
@@ -109,8 +118,15 @@ class Client:
     async def projects_titled(self, title: str) -> list[Project]:
         """The projects that have just this title, the oldest first."""
         query = {"title": title, "page_size": "100", "ordering": "id"}
-        page = await self._get(_ProjectPage, "projects/", query)
-        return [each for each in page.results if each.title == title]
+        pages = Pages(f"The list of projects at {self.url}")
+        found: list[Project] = []
+        for number in count(1):
+            page = await self._get(_ProjectPage, "projects/", query | {"page": str(number)})
+            found += [each for each in page.results if each.title == title]
+            if not page.next:
+                break
+            pages.following(tuple(each.id for each in page.results))
+        return found
 
     async def create_project(self, title: str, label_config: str) -> Project:
         """A new project with a labeling configuration."""
@@ -146,7 +162,12 @@ class Client:
         The ids travel in the address, of which the server reads 16 KB: see `query_size`.
         """
         query = _tasks_query(project, "id,data,total_predictions", job_id_filter(job_ids))
-        return (await self._get(Page[TaskRow], "tasks", query)).tasks
+        page = await self._get(Page[TaskRow], "tasks", query)
+        if not {row.data.job_id for row in page.tasks} <= set(job_ids):
+            raise untrusted(self.url, "it gives out other tasks than were asked for")
+        if len(page.tasks) < min(page.total, _PAGE):
+            raise Unavailable(f"{self.url} counts more tasks than it gives out")
+        return page.tasks
 
     async def changed_tasks(self, project: int, after: int, since: str) -> Page[Changed]:
         """The tasks with a number over `after`, a thousand at most, by number.
@@ -158,12 +179,21 @@ class Client:
                 task whose annotation was deleted; "" is all with an annotation.
         """
         query = _tasks_query(project, "id,total_annotations", changed_filter(after, since))
-        return await self._get(Page[Changed], "tasks", query)
+        page = await self._get(Page[Changed], "tasks", query)
+        numbers = [after, *(task.id for task in page.tasks)]
+        if any(later <= earlier for earlier, later in pairwise(numbers)):
+            raise untrusted(self.url, f"after task {after} it gives out others than those behind")
+        if page.total and not page.tasks:
+            raise untrusted(self.url, f"it counts {page.total:,} tasks and gives out none")
+        return page
 
     async def annotated_tasks(self, project: int, ids: Sequence[int]) -> list[dict[str, Any]]:
         """Tasks with annotations, each of which carries the prediction that it began from."""
         query = [("exportType", "JSON"), *(("ids[]", str(each)) for each in ids)]
-        return await self._get(list[dict[str, Any]], f"projects/{project}/export", query)
+        found = await self._get(list[dict[str, Any]], f"projects/{project}/export", query)
+        if any(task.get("id") not in list(ids) for task in found):
+            raise untrusted(self.url, "it exports other tasks than were asked for")
+        return found
 
     async def people(self) -> dict[int, str]:
         """The addresses of the organization's people by their number."""

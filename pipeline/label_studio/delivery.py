@@ -198,7 +198,7 @@ class Deliveries:
         bare = [
             (found[line.job_id].id, line)
             for line in batch
-            if line.job_id in found and not found[line.job_id].total_predictions
+            if line.job_id in found and found[line.job_id].total_predictions == 0
         ]
         wanted = [each for task, line in bare for each in _predictions(task, line)]
         if not wanted:

@@ -18,6 +18,7 @@ from pipeline.errors import (
     Expired,
     NoAccess,
     PipelineError,
+    ServiceUnreachable,
     TasksRefused,
     Throttled,
     Unavailable,
@@ -108,6 +109,15 @@ def no_label_studio(url: str, why: str) -> BadSettings:
         f"There is no Label Studio at {url}: {why}",
         "Give --url as the browser shows it, without /projects and what follows; a login page of "
         "a proxy in between must let the token pass.",
+    )
+
+
+def untrusted(url: str, why: str) -> ServiceUnreachable:
+    """The server answers, and what it says can't be so."""
+    return ServiceUnreachable(
+        f"The answers of Label Studio at {url} can't be trusted: {why}",
+        "A proxy or a cache in between may leave out what stands behind the ? of an address; or "
+        "the server is of another version than 1.23.",
     )
 
 

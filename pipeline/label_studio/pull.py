@@ -5,6 +5,9 @@ changed later has all its lines replaced by those of its present annotations. Th
 deleted the server tells nobody, so the counts are compared, and where they differ everything is
 pulled once.
 
+What an answer leaves out is not therefore gone. Lines are removed where the server says that there
+is no annotation, or where it gave out as many as it counts; else they stay, and that is told.
+
 The tasks are listed by number and fetched by number, some at a time (`exportType=JSON`, the one
 export in which each annotation carries the prediction that it began from; measured with 1.23: as
 quick for 50 numbers a call as for the whole project at once, and memory does not grow with it).
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from pipeline.terminal import Style
 
 _AT_ONCE = 20
+_SHOWN = 10
 _OVERLAP = timedelta(minutes=10)
 """What was saved earlier may be seen later: a locked database makes writers wait for up to 45 s."""
 
@@ -57,7 +61,8 @@ async def pull(client: Client, options: PullOptions) -> Changes:
     """
     pulling = Pulling(client, options)
     changes = await pulling.take(whole=options.whole)
-    if not (options.whole or changes.unread or await pulling.is_complete()):
+    settled = options.whole or changes.unread or changes.doubt
+    if not (settled or await pulling.is_complete()):
         changes = changes.then(await pulling.take(whole=True))
     return changes
 
@@ -71,28 +76,48 @@ class Pulling:
         self._path = options.path
         self._style = options.style
         self._url = f"{client.url}/projects/{options.project}"
-        self._expected = 0
+        self._expected: int | None = None
         self._unread: list[int] = []
+        self._withheld: list[int] = []
+        self._put = 0
 
     async def take(self, *, whole: bool) -> Changes:
         """Take what changed since the newest line of the file, or everything."""
         people = await self._people()
         self._expected = await self._annotations()
-        self._unread = []
+        self._unread, self._withheld, self._put = [], [], 0
         with updating(self._path) as update:
             have = standing(self._path, self._url)
             since = "" if whole else _earlier(have.updated_at)
             await self._take_changed(since, people, update)
-            every_task_put = not since and not self._unread
+            doubt = await self._doubt(whole=not since)
+            every_task_put = not (since or self._unread or doubt)
             changes = update.commit(whole=self._url if every_task_put else "")
-        changes.unread = self._unread
+        changes.unread, changes.doubt = self._unread, doubt
         return changes
 
     async def is_complete(self) -> bool:
         """Whether the file has as many annotations as the server, which others may add to."""
-        have = standing(self._path, self._url)
-        now = await self._annotations()
-        return min(self._expected, now) <= have.lines <= max(self._expected, now)
+        return await self._is_count(standing(self._path, self._url).lines)
+
+    async def _is_count(self, lines: int) -> bool:
+        """Whether the server counts so many annotations: now, when it was begun, or in between."""
+        begun, now = self._expected, await self._annotations()
+        return begun is not None and now is not None and lines in range(*_between(begun, now))
+
+    async def _doubt(self, *, whole: bool) -> str:
+        """Why what the server left out is not known to be gone; "" where it left out nothing."""
+        if self._withheld:
+            numbers = f"{', '.join(map(str, self._withheld[:_SHOWN]))}"
+            more = ", ..." if len(self._withheld) > _SHOWN else ""
+            return (
+                f"it counts annotations of {len(self._withheld):,} tasks ({numbers}{more}) that it "
+                "does not give out"
+            )
+        if not whole or self._unread or await self._is_count(self._put):
+            return ""
+        counted = "does not count" if self._expected is None else f"counts {self._expected:,}"
+        return f"it {counted} annotations and gives out {self._put:,}"
 
     async def _take_changed(self, since: str, people: dict[int, str], update: Update) -> None:
         """Put the reviews of the changed tasks, some at a time."""
@@ -111,15 +136,18 @@ class Pulling:
 
     async def _fetch(self, tasks: list[Changed], people: dict[int, str], update: Update) -> None:
         """Put the present reviews of some tasks; those without any have none left."""
-        annotated = [task.id for task in tasks if task.total_annotations]
-        found: dict[int, list[GroundTruth]] = {task.id: [] for task in tasks}
-        if annotated:
+        counts = {task.id: task.total_annotations for task in tasks}
+        found: dict[int, list[GroundTruth]] = {each: [] for each in counts if not counts[each]}
+        if annotated := [each for each in counts if counts[each]]:
             for task in await self._annotated(annotated):
-                found[task["id"]] = reviews(task, self._url, people)
+                lines = reviews(task, self._url, people)
+                if len(lines) >= counts[task["id"]]:
+                    found[task["id"]] = lines
                 await asyncio.sleep(0)  # a task of 1,000 segments takes 20 ms
+        self._withheld += [each for each in counts if each not in (*found, *self._unread)]
         for number, lines in found.items():
-            if number not in self._unread:
-                update.put_task(self._url, number, lines)
+            self._put += len(lines)
+            update.put_task(self._url, number, lines)
 
     async def _annotated(self, ids: list[int]) -> list[dict[str, Any]]:
         """The tasks that the server can give out; one that it can't takes others along with it.
@@ -150,9 +178,14 @@ class Pulling:
         except Denied:
             return {}
 
-    async def _annotations(self) -> int:
+    async def _annotations(self) -> int | None:
         project = await self._client.retried(self._client.project, self._project)
-        return project.total_annotations_number or 0
+        return project.total_annotations_number
+
+
+def _between(one: int, other: int) -> tuple[int, int]:
+    """The bounds of a range with both ends in it."""
+    return min(one, other), max(one, other) + 1
 
 
 def _earlier(moment: str) -> str:

@@ -19,14 +19,17 @@ class Control(msgspec.Struct, frozen=True):
 
 
 class Project(msgspec.Struct, frozen=True):
-    """What the server says of a project; `model_version` is "" before the first prediction."""
+    """What the server says of a project; `model_version` is "" before the first prediction.
+
+    `total_annotations_number` is None where the server does not count, which is not 0.
+    """
 
     id: int
     created_at: str = ""
     title: str = ""
     label_config: str = ""
     model_version: str | None = ""
-    total_annotations_number: int | None = 0
+    total_annotations_number: int | None = None
     parsed_label_config: dict[str, Control] | None = None
 
 
@@ -48,14 +51,14 @@ class TaskRow(msgspec.Struct, frozen=True):
 
     id: int
     data: TaskData
-    total_predictions: int = 0
+    total_predictions: int
 
 
 class Changed(msgspec.Struct, frozen=True):
     """A task that changed, and how many annotations it has now, without the skipped ones."""
 
     id: int
-    total_annotations: int = 0
+    total_annotations: int
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True):

@@ -17,6 +17,7 @@ from pipeline.errors import (
     Expired,
     NoAccess,
     PipelineError,
+    ServiceUnreachable,
     TasksRefused,
     Throttled,
     Unavailable,
@@ -225,3 +226,37 @@ async def test_answer_that_drips_has_its_time_as_a_whole():
     async with endless(b" ", pause=0.01) as url, connected(url, "0123456789", limits) as client:
         with pytest.raises(Unavailable, match="took too long"):
             await client.ask("GET", "projects/1/")
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (
+            {"tasks": [{"id": 1, "data": {"job_id": "b"}, "total_predictions": 1}], "total": 1},
+            ServiceUnreachable,
+        ),
+        ({"tasks": [], "total": 1}, Unavailable),
+        ({"tasks": [{"id": 1, "data": {"job_id": "a"}}], "total": 1}, BadSettings),
+    ],
+)
+async def test_tasks_that_an_answer_leaves_out_are_not_sent_again(answer, kind):
+    """Other tasks than were asked for, fewer than are counted, and no count of predictions."""
+    body = json.dumps(answer).encode()
+    with between(None, lambda _: Answer(200, body, {})) as url:
+        async with connected(url, "0123456789abcdef") as client:
+            with pytest.raises(kind):
+                await client.find_tasks(1, ["a"])
+
+
+async def test_a_project_is_found_on_any_page():
+    """A title that many others contain is looked for on every page, or it would be made again."""
+
+    def reply(asked: Asked) -> Answer:
+        last = "page=2" in asked.path
+        project = {"id": 2, "title": "calls"} if last else {"id": 1, "title": "more calls"}
+        page = {"results": [project], "next": None if last else "http://another/page"}
+        return Answer(200, json.dumps(page).encode(), {})
+
+    with between(None, reply) as url:
+        async with connected(url, "0123456789abcdef") as client:
+            assert [each.id for each in await client.projects_titled("calls")] == [2]

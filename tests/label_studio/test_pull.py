@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 
 import pytest
 
-from pipeline.label_studio.pull import _earlier
+from pipeline.errors import CannotRun
+from pipeline.label_studio.client import connected
+from pipeline.label_studio.pull import PullOptions, _earlier, pull
+from pipeline.terminal import style_for
+from tests.support.between import between
+from tests.support.review_server import ReviewServer, reviewed
 
 
 @pytest.mark.parametrize(
@@ -63,3 +69,98 @@ def test_an_interrupted_pull_changes_nothing(run):
     assert process.returncode == 130
     assert "interrupted, and nothing was changed" in err
     assert truth.read_bytes() == b""
+
+
+@pytest.fixture
+def pulled(run):
+    """A server with three reviews, the ground truth that was pulled from it, and the command."""
+    run.use(LABEL_STUDIO_API_KEY="0" * 40)
+    server = ReviewServer({number: reviewed(number) for number in (1, 2, 3)}, counted=3)
+    with between(None, server) as url:
+
+        def command(*more: str):
+            return run("pull", "--url", url, "--project", "1", *more)
+
+        assert command().code == 0
+        yield server, run.folder / "ground_truth.jsonl", command
+
+
+def test_an_annotation_that_was_deleted_is_removed(pulled):
+    """The server says that a task has none left, or gives out as many as it counts."""
+    server, truth, command = pulled
+    server.tasks[2]["annotations"] = []
+    server.counted = 2
+    assert command().code == 0
+    del server.tasks[3]
+    server.counted = 1
+
+    assert command().code == 0
+    assert [json.loads(line)["task_id"] for line in truth.read_bytes().splitlines()] == [1]
+
+
+FAULTS = [
+    {"listed": {"tasks": [], "total": 0}, "counted": 600},
+    {"listed": {"tasks": [], "total": 3}},
+    {"exported": []},
+    {"exported": [reviewed(1) | {"annotations": []}, reviewed(2), reviewed(3)]},
+    {"exported": [{"id": 1}, reviewed(2), reviewed(3)]},
+    {"exported": [{}]},
+    {"exported": [{"id": [1]}]},
+    {"exported": [reviewed(4)]},
+    {"listed": {"tasks": [{"id": 1}], "total": 1}},
+    {"listed": {"tasks": [{"id": 1, "total_annotations": 1}]}},
+    {"listed": []},
+    {"counted": None, "tasks": {}},
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("whole", [False, True])
+async def test_what_an_answer_leaves_out_is_not_gone(tmp_path, fault, whole):
+    """Omission is no deletion: what is known stays, and that is told."""
+    server = ReviewServer({number: reviewed(number) for number in (1, 2, 3)}, counted=3)
+    options = PullOptions(1, tmp_path / "truth.jsonl", whole, style_for(quiet=True))
+    with between(None, server) as url:
+        async with connected(url, "0" * 40) as client:
+            await pull(client, options)
+            before = options.path.read_bytes()
+            for name, value in fault.items():
+                setattr(server, name, value)
+
+            try:
+                told = (await pull(client, options)).doubt
+            except CannotRun as error:
+                told = str(error)
+
+    assert told
+    assert before.count(b"\n") == 3
+    assert options.path.read_bytes() == before
+
+
+def test_annotations_that_are_counted_and_not_given_out_are_told(pulled):
+    """The command says what stays and why, and ends with 2."""
+    server, truth, command = pulled
+    before = truth.read_bytes()
+    server.listed, server.counted = {"tasks": [], "total": 0}, 600
+
+    outcome = command("--json")
+
+    assert outcome.code == 2
+    assert json.loads(outcome.out)["removed"] == 0
+    assert "it counts 600 annotations and gives out 0. What ground_truth.jsonl has" in outcome.err
+    assert truth.read_bytes() == before
+
+
+def test_a_server_that_ignores_the_filter_is_not_asked_for_ever(pulled):
+    """The same page again is no next page: the pull ends, and the ground truth is as it was."""
+    server, truth, command = pulled
+    before, server.calls = truth.read_bytes(), 0
+    rows = [{"id": number, "total_annotations": 1} for number in (1, 2, 3)]
+    server.listed = {"tasks": rows, "total": 3}
+
+    outcome = command("--all")
+
+    assert outcome.code == 2
+    assert "can't be trusted: after task 3 it gives out others" in outcome.err
+    assert server.calls < 10
+    assert truth.read_bytes() == before
