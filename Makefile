@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: install demo test test-hostile test-label-studio test-browser test-prometheus torture bench check format docs dist test-dist clean
+.PHONY: install demo test test-hostile test-label-studio test-browser test-prometheus torture bench check format docs site dist test-dist clean
 
 install: .venv/installed
 
@@ -51,8 +51,9 @@ test-label-studio: .venv-label-studio/installed
 	$(PIP) --editable '.[browser]'
 	@touch $@
 
-# The same server in a real browser; leaves screenshots/, two of which are in docs/.
-test-browser: .venv-label-studio/installed .venv/browser-installed
+# The same server, the report and the site in a real browser; leaves screenshots/, some of which are
+# in docs/.
+test-browser: .venv-label-studio/installed .venv/browser-installed .venv/docs-installed
 	$(BIN)/python -m pytest -m browser tests/browser --quiet
 
 # Grafana's own types, with what checks them (26 MB).
@@ -90,8 +91,18 @@ format: .venv/tests-installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: .venv/tests-installed
+.venv/docs-installed: .venv/tests-installed
+	$(PIP) --editable '.[docs]'
+	@touch $@
+
+# Prints what the documents show of the program, and builds their site into site/.
+docs: .venv/docs-installed
 	$(BIN)/python -m tools.docs
+	$(BIN)/python -m tools.site
+
+# The site alone; fails on a link or an anchor that leads nowhere.
+site: .venv/docs-installed
+	$(BIN)/python -m tools.site
 
 .venv/dist-installed: .venv/tests-installed
 	$(PIP) --editable '.[dist]'
@@ -115,4 +126,4 @@ test-dist: dist .venv-dist/installed
 	$(BIN)/python -m pytest -m dist tests/dist --quiet
 
 clean:
-	rm -rf dist .venv .venv-ministack .venv-label-studio .venv-prometheus .venv-dist demo screenshots .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf dist .venv .venv-ministack .venv-label-studio .venv-prometheus .venv-dist demo screenshots site site-source .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -18,6 +18,7 @@ from pipeline.tasks.labeling_config import labeling_config
 from tests.conftest import COMMAND, ROOT, clean_environment
 from tests.hostile.table import CALLS, COLUMNS, NEVER, USUAL, cell
 from tests.support.hostile_answers import Wire
+from tools import reference
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +38,9 @@ COMMANDS = sorted(
 _BLOCK = re.compile(
     r"^( *)(<!-- ((?:help|config): [\w -]+|demo) -->\n *```\w+\n)(.*?)( *```\n)",
     re.DOTALL | re.MULTILINE,
+)
+_TABLE = re.compile(
+    r"^(<!-- (printed: [\w -]+) -->\n\n)(.*?)(\n<!-- end -->\n)", re.DOTALL | re.MULTILINE
 )
 
 
@@ -62,6 +66,27 @@ def blocks() -> dict[str, str]:
         match[3]: dedent(match[4])
         for page in pages()
         for match in _BLOCK.finditer(page.read_text(encoding="utf-8"))
+    }
+
+
+def tables(helps: dict[str, str]) -> dict[str, str]:
+    """The printed tables of the reference, by what they show."""
+    return {
+        "printed: commands": reference.commands(helps),
+        "printed: exit codes": reference.exit_codes(helps),
+        "printed: settings": reference.settings(helps),
+        "printed: errors": reference.error_classes(),
+        "printed: handled errors": reference.handled_classes(),
+        "printed: failures": reference.failure_reasons(),
+    }
+
+
+def shown_tables() -> dict[str, str]:
+    """The same as the pages have them."""
+    return {
+        match[2]: match[3]
+        for page in pages()
+        for match in _TABLE.finditer(page.read_text(encoding="utf-8"))
     }
 
 
@@ -127,14 +152,17 @@ def survived(page: str) -> str:
 
 
 def main() -> None:
-    """Print help texts, labeling configurations, the demo and the tables into their pages."""
+    """Print help texts, tables, labeling configurations and the demo into their pages."""
     SURVIVED.write_text(survived(SURVIVED.read_text(encoding="utf-8")), encoding="utf-8")
-    fresh = {f"help: {name}": help_text(name) for name in COMMANDS}
+    helps = {name: help_text(name) for name in COMMANDS}
+    fresh = {f"help: {name}": text for name, text in helps.items()}
     fresh |= {f"config: {kind}": labeling_config(kind) for kind in TaskKind}
     fresh["demo"] = demo()
+    fresh_tables = tables(helps)
     for page in pages():
         text = page.read_text(encoding="utf-8")
         filled = _BLOCK.sub(lambda match: _filled(match, fresh[match[3]]), text)
+        filled = _TABLE.sub(lambda match: match[1] + fresh_tables[match[2]] + match[4], filled)
         if filled != text:
             page.write_text(filled, encoding="utf-8")
 

@@ -253,7 +253,7 @@ def test_a_folder_that_can_not_be_made_is_named(tmp_path):
 
 def test_the_documents_show_a_line():
     """The line on the page has the names and types of a real one, and no others."""
-    page = (DOCS / "how-to" / "ground-truth.md").read_text(encoding="utf-8")
+    page = (DOCS / "reference" / "output-formats.md").read_text(encoding="utf-8")
     examples = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
     [shown] = [each for each in examples if '"source"' in each]
 

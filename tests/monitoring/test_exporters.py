@@ -149,7 +149,7 @@ def test_a_quiet_log_of_a_good_run_is_empty(run, cloud):
 def test_the_documents_name_every_event():
     """Each event that a log may hold is on the page about logs."""
     code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "pipeline").rglob("*.py"))
-    page = (ROOT / "docs" / "how-to" / "monitoring.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "logs-and-metrics.md").read_text(encoding="utf-8")
     names = set(re.findall(r'\bevent\(\s*"([\w.]+)"', code))
 
     assert len(names) > 8

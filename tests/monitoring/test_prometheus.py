@@ -190,7 +190,7 @@ async def test_alerts_and_dashboard_name_only_metrics_that_exist(tmp_path, path)
 async def test_every_metric_is_shown_or_watched(tmp_path):
     """What the program exports is in the dashboard or an alert, and explained on its page."""
     shown = named_in(ALERTS.read_text(encoding="utf-8") + DASHBOARD.read_text(encoding="utf-8"))
-    page = (ROOT / "docs" / "how-to" / "monitoring.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "logs-and-metrics.md").read_text(encoding="utf-8")
 
     assert await exported(tmp_path) <= shown
     assert [name for name in await exported(tmp_path) if name not in page] == []

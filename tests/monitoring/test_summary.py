@@ -288,7 +288,7 @@ async def test_the_moments_are_those_of_the_run(tmp_path):
 
 def test_the_documents_explain_every_field_of_the_summary():
     """The page's table has each name of the JSON, in its order."""
-    text = (ROOT / "docs" / "how-to" / "monitoring.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "reference" / "output-formats.md").read_text(encoding="utf-8")
     table = text[text.index("<!-- summary -->") : text.index("<!-- end of summary -->")]
 
     first = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]

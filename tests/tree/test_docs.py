@@ -15,7 +15,17 @@ from pipeline.model import TaskKind
 from pipeline.tasks.labeling_config import labeling_config
 from tests.conftest import ROOT
 from tests.support.labeling import assert_accepted_by_label_studio
-from tools.docs import COMMANDS, DOCS, SURVIVED, blocks, help_text, pages, survived
+from tools.docs import (
+    COMMANDS,
+    DOCS,
+    SURVIVED,
+    blocks,
+    help_text,
+    pages,
+    shown_tables,
+    survived,
+    tables,
+)
 
 EXAMPLE = ROOT / "config.example.toml"
 
@@ -155,3 +165,10 @@ def test_no_path_of_a_machine_and_no_registry_host_is_in_the_pins():
     pins = ("constraints.txt", "tests/ministack.txt", "tests/label_studio.txt")
     for name in (*pins, "pyproject.toml", "Makefile"):
         assert "://" not in (ROOT / name).read_text(encoding="utf-8"), name
+
+
+def test_reference_tables_are_what_the_program_prints():
+    """Settings, errors, exit codes and commands on the pages are those of this version."""
+    helps = {command: help_text(command) for command in COMMANDS}
+
+    assert shown_tables() == tables(helps)
