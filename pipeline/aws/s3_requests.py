@@ -76,10 +76,11 @@ class SignedRequests:
         """
         url = await self.url(method, place, query)
         status, body, answered = await request(self._http, url, method, headers, content)
-        elsewhere = redirected(URL(url, encoded=True), status, answered)
-        # S3 itself leads to a bucket's region, and names it.
-        if elsewhere and not (answered.get("x-amz-bucket-region") or error_details(body)[2]):
-            raise elsewhere
+        if "Location" in answered:
+            elsewhere = redirected(URL(url, encoded=True), status, answered)
+            # S3 itself leads to a bucket's region, and names it.
+            if elsewhere and not (answered.get("x-amz-bucket-region") or error_details(body)[2]):
+                raise elsewhere
         return status, body, answered
 
     async def url(self, method: str, place: S3Uri, query: dict[str, str] | None = None) -> str:

@@ -20,19 +20,27 @@ async def endless(
     chunk: bytes = CHUNK, encoding: str = "identity", pause: float = 0.0
 ) -> AsyncIterator[str]:
     """Answers every request with `chunk` again and again, after a pause each (seconds): its URL."""
+    answering: set[asyncio.Task[None]] = set()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nConnection: close\r\n\r\n"
-        writer.write(head.encode())
-        with suppress(ConnectionError):
+        task = asyncio.current_task()
+        assert task is not None
+        answering.add(task)
+        with suppress(OSError, EOFError, asyncio.CancelledError):
+            await reader.readuntil(b"\r\n\r\n")
+            head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nConnection: close\r\n\r\n"
+            writer.write(head.encode())
             while True:
                 writer.write(chunk)
                 await writer.drain()
                 await asyncio.sleep(pause)
+        writer.transport.abort()
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
+        for each in answering:
+            each.cancel()
+        await asyncio.gather(*answering)
