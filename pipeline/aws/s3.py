@@ -35,7 +35,6 @@ from pipeline.naming import S3Uri
 from pipeline.net.bounds import LARGEST_ANSWER, MIB
 from pipeline.net.http import open_http, request
 from pipeline.net.retry import RateLimitedCall
-from pipeline.net.unreachable import redirected
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -232,11 +231,9 @@ class S3:
 
         async def attempt() -> bytes | None:
             with _transcript():
-                status, body, headers = await request(self._http, url)
+                status, body, _ = await request(self._http, url)
             if status == HTTPStatus.OK:
                 return body
-            if elsewhere := redirected(URL(url, encoded=True), status, headers):
-                raise elsewhere
             if status == HTTPStatus.NOT_FOUND:
                 return None
             if status in _REFUSED:

@@ -14,7 +14,6 @@ from pipeline.aws.presign import Presigner
 from pipeline.aws.s3_responses import error_details, no_bucket, of_the_object, unexpected
 from pipeline.errors import Denied, NoAccess, PipelineError, Throttled, Unavailable
 from pipeline.net.http import request
-from pipeline.net.unreachable import redirected
 
 if TYPE_CHECKING:
     import aiohttp
@@ -69,19 +68,9 @@ class SignedRequests:
         headers: dict[str, str] | None = None,
         content: bytes | None = None,
     ) -> tuple[int, bytes, Any]:
-        """Make a presigned call: status, body, headers.
-
-        Raises:
-            Unavailable: no answer, or one that leads elsewhere and is not S3's.
-        """
+        """Make a presigned call: status, body, headers."""
         url = await self.url(method, place, query)
-        status, body, answered = await request(self._http, url, method, headers, content)
-        if "Location" in answered:
-            elsewhere = redirected(URL(url, encoded=True), status, answered)
-            # S3 itself leads to a bucket's region, and names it.
-            if elsewhere and not (answered.get("x-amz-bucket-region") or error_details(body)[2]):
-                raise elsewhere
-        return status, body, answered
+        return await request(self._http, url, method, headers, content)
 
     async def url(self, method: str, place: S3Uri, query: dict[str, str] | None = None) -> str:
         """A presigned URL of a call, encoded, good for 15 minutes; it is never shown."""

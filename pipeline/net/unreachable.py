@@ -26,7 +26,7 @@ WANTS_PASSWORD = 407
 
 _REDIRECTS = range(300, 400)
 _FIRST_FAULT = 500
-_NUMBER = "x-amz-request-id"
+_NUMBER, _REGION = "x-amz-request-id", "x-amz-bucket-region"
 _PAGES = ("<!doctype html", "<html")
 _CLOCK = "Check this machine's clock."
 _NO_WAY = (
@@ -162,9 +162,10 @@ def not_the_service(
 ) -> Unavailable | None:
     """What an answer means that AWS has not given: a redirect or a web page; else None.
 
-    An object of S3 may be a page too, but whatever S3 gives has a number of its own.
+    An object of S3 may be a page too, but whatever S3 gives has a number of its own; and where S3
+    leads to a bucket's region, it names that.
     """
-    if elsewhere := redirected(url, status, headers):
+    if _REGION not in headers and (elsewhere := redirected(url, status, headers)):
         return elsewhere
     if status >= _FIRST_FAULT or _NUMBER in headers or not _is_page(body):
         return None
