@@ -121,7 +121,8 @@ dist: .venv/dist-installed
 	npm install --prefix .venv-dist --silent --ignore-scripts --no-audit --no-fund
 	@touch $@
 
-# That wheel in an empty environment of DIST_PYTHON (by default this one), outside of the tree.
+# That wheel in an empty environment of DIST_PYTHON (by default this one), outside of the tree; with
+# DIST_NEWEST=1 with the newest versions that it allows, as its users get them, instead of the tests'.
 test-dist: dist .venv-dist/installed
 	$(BIN)/python -m pytest -m dist tests/dist --quiet
 

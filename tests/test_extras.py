@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import tomllib
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from pipeline.errors import MissingExtra
 from pipeline.extras import EXTRAS, extras_named, install_line, missing_extra, require
@@ -46,6 +50,21 @@ def test_an_extra_that_is_missing_stops_before_anything_begins(monkeypatch):
     with pytest.raises(MissingExtra, match="no_such_module"):
         require("local")
     require("review")
+
+
+def test_what_is_installed_is_what_the_tests_ran_with():
+    """Who installs the command gets the newest allowed, so no major version that nobody tried."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    pins = dict(re.findall(r"^([\w.-]+)==([^;\s]+)", lines, re.MULTILINE))
+    pinned = {canonicalize_name(name): Version(version) for name, version in pins.items()}
+
+    for text in (*project["dependencies"], *extras["local"], *extras["review"]):
+        needed = Requirement(text)
+        tried = pinned[canonicalize_name(needed.name)]
+        assert tried in needed.specifier, text
+        assert Version(f"{tried.major + 1}") not in needed.specifier, text
 
 
 def test_the_extras_are_those_of_the_package():

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.dist, pytest.mark.timeout(180)]
 
 PYTHON = os.environ.get("DIST_PYTHON") or sys.executable
+NEWEST = bool(os.environ.get("DIST_NEWEST"))
 WHEEL = ROOT / "dist" / f"transcribe_pipeline-{__version__}-py3-none-any.whl"
 SPOKEN = sorted(RECORDINGS.rglob("*.wav"))[:2]
 IMPORT_ALL = """
@@ -63,8 +64,9 @@ def install(folder: Path, extra: str = "") -> Path:
     """A new environment that holds the wheel, what it needs, and nothing of the tests."""
     subprocess.run([PYTHON, "-m", "venv", "--without-pip", folder], check=True)
     pip = (sys.executable, "-m", "pip", "--python", folder / "bin" / "python", "install", "--quiet")
-    pins = ("--constraint", ROOT / "constraints.txt", "--only-binary", ":all:")
-    subprocess.run([*pip, *pins, f"{WHEEL}{extra}"], cwd=folder, check=True)
+    pins = () if NEWEST else ("--constraint", ROOT / "constraints.txt")
+    wheels = ("--only-binary", ":all:", f"{WHEEL}{extra}")
+    subprocess.run([*pip, *pins, *wheels], cwd=folder, check=True)
     return folder
 
 
@@ -87,8 +89,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
     folder.mkdir()
     for path in SPOKEN:
         shutil.copy(path, folder)
+    keys = endpoint("")
     with subprocess.Popen(
-        [COMMAND, "serve", folder], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [COMMAND, "serve", folder, "--keys-from-env"],
+        env=clean_environment(**keys),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     ) as process:
         assert process.stdout is not None
         yield endpoint(process.stdout.readline().split()[-1])
