@@ -85,15 +85,15 @@ def _columns() -> int:
 
 def _show(line: Line, columns: int) -> None:
     for text in _texts(line, columns):
-        typer.echo(as_called(text))
+        typer.echo(text)
 
 
 def _texts(line: Line, columns: int) -> Iterator[str]:
     """The line as it is printed: verdict, name, what was found, and below what to do."""
     indent = " " * (_VERDICT_WIDTH + _NAME_WIDTH + 2)
     width = max(_NARROWEST, columns - len(indent)) if columns else sys.maxsize
-    message = textwrap.wrap(printable(line.message), width, break_on_hyphens=False)
-    advice = textwrap.wrap(f"→ {printable(line.advice)}", width, break_on_hyphens=False)
+    message = textwrap.wrap(as_called(printable(line.message)), width, break_on_hyphens=False)
+    advice = textwrap.wrap(f"→ {as_called(printable(line.advice))}", width, break_on_hyphens=False)
     verdict = f"{line.verdict:<{_VERDICT_WIDTH}}"
     if columns and "NO_COLOR" not in os.environ:
         verdict = typer.style(verdict, fg=_COLOURS[line.verdict])

@@ -16,7 +16,7 @@ from pipeline.cli.options import examples
 from pipeline.errors import BadSettings, NoSuchSource
 from pipeline.event_loop import in_event_loop
 from pipeline.net.hosts import LOOPBACK, is_loopback
-from pipeline.terminal import say
+from pipeline.terminal import program, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -161,7 +161,7 @@ async def _serve(folder: Path, options: CloudOptions, *, told: bool) -> None:
                 access, secret = cloud.keys
                 keys = f"AWS_ACCESS_KEY_ID={access} AWS_SECRET_ACCESS_KEY={secret}"
                 typer.echo(f"export {keys}", err=True)
-            typer.echo(f"transcribe-pipeline run s3://{cloud.bucket}/", err=True)
+            typer.echo(f"{program()} run s3://{cloud.bucket}/", err=True)
             await stopped.wait()
     except OSError as error:
         raise BadSettings(

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import socket
+import sys
 import time
 from contextlib import contextmanager
 from email.utils import formatdate
@@ -13,7 +14,7 @@ from email.utils import formatdate
 import pytest
 
 from pipeline.naming import S3Uri, trial_place
-from tests.conftest import clean_environment, end, endpoint, start_cloud
+from tests.conftest import COMMAND, clean_environment, end, endpoint, start_cloud
 from tests.support.amazon import ARN, Account
 from tests.support.between import between
 from tests.support.in_process import InProcess
@@ -434,6 +435,16 @@ def test_root_credentials_are_a_warning(check, account):
     assert outcome.code == 0
     assert verdicts_of(outcome)["credentials"] == "warning"
     assert "iam apply" in lines_of(outcome)["credentials"]["advice"]
+
+
+def test_advice_names_the_command_as_it_was_called(check, account, monkeypatch):
+    """Where the PATH does not find the command, what is advised can be typed nevertheless."""
+    monkeypatch.setattr(sys, "argv", [COMMAND])
+    check.use(PATH="/usr/bin:/bin")
+    with account(arn="arn:aws:iam::123456789012:root"):
+        outcome = check("s3://audio/")
+
+    assert f"`{COMMAND} iam apply --user NAME`" in outcome.out
 
 
 def test_a_session_token_that_nobody_renews_is_a_warning(check, account):
