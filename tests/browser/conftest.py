@@ -10,7 +10,15 @@ import pytest
 
 MISSING = [name for name in ("chromium", "chromedriver") if not shutil.which(name)]
 
-collect_ignore = [] if find_spec("selenium") else ["test_reviewing.py", "test_report_page.py"]
+collect_ignore = (
+    []
+    if find_spec("selenium")
+    else [
+        "test_report_page.py",
+        "test_reviewing.py",
+        "test_site_pages.py",
+    ]
+)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import boto3
 import pytest
 
-from tests.conftest import RECORDINGS, emulator, endpoint
+from tests.conftest import emulator
+from tests.support.strict_account import allow_any_job, begin, fill
 from tools.docs import DOCS
 
 if TYPE_CHECKING:
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("iam")]
 
-ACCOUNT = "000000000000"
 SPOKEN = ("calls/invoice.wav", "calls/empty-box.ogg", "calls/cancelled-order.mp3")
 
 
@@ -50,21 +48,18 @@ def account(tmp_path_factory):
 def test_the_documents_lead_from_an_empty_account_to_the_first_report(account, run):
     """Each command ends with 0 under the rights that `iam apply` gave, and the tasks are there."""
     bucket = f"my-bucket-{uuid.uuid4().hex[:8]}"
-    s3 = client(account, "s3")
-    s3.create_bucket(Bucket=bucket)
-    for key in SPOKEN:
-        s3.put_object(Bucket=bucket, Key=key, Body=(RECORDINGS / key).read_bytes())
+    fill(account, bucket, SPOKEN)
     settings, (exported, *commands) = blocks("toml")[0], typed(blocks("console")[0])
-    prepare(
-        run, account, settings.replace("my-bucket", bucket).replace("eu-central-1", "us-east-1")
-    )
+    here = settings.replace("my-bucket", bucket).replace("eu-central-1", "us-east-1")
+    (run.folder / "nightly.toml").write_text(here, encoding="utf-8")
+    begin(run, account, TRANSCRIBE_PIPELINE_CONFIG="nightly.toml")
     for words in commands:
         said = run(*(each.replace("my-bucket", bucket) for each in words[1:]), *agreed(words))
         assert said.code == 0, f"{words}\n{said.err}\n{said.out}"
         if words[1] == "events":
             add_to(run.folder / "nightly.toml", "[aws]", f'events = "{said.out.strip()}"')
         if words[1] == "iam":
-            know_no_jobs(account)
+            allow_any_job(account, "nightly")
 
     assert exported == ["export", "TRANSCRIBE_PIPELINE_CONFIG=nightly.toml"]
     assert [words[1] for words in commands] == [
@@ -77,38 +72,6 @@ def test_the_documents_lead_from_an_empty_account_to_the_first_report(account, r
 def agreed(words: list[str]) -> list[str]:
     """What stands for the answer at a terminal."""
     return {"events": ["--yes"], "iam": ["--yes"]}.get(words[1], [])
-
-
-def know_no_jobs(url: str) -> None:
-    """Allow looking at any job: the emulator knows no ARN of a job, and asks for `*`."""
-    iam, arn = client(url, "iam"), f"arn:aws:iam::{ACCOUNT}:policy/transcribe-pipeline-nightly"
-    version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
-    document = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
-    for statement in document["Statement"]:
-        if "transcribe:GetTranscriptionJob" in statement["Action"]:
-            statement["Resource"] = ["*"]
-    iam.create_policy_version(PolicyArn=arn, PolicyDocument=json.dumps(document), SetAsDefault=True)
-
-
-def client(url: str, service: str) -> Any:
-    """A service, for whoever owns the account."""
-    return boto3.client(
-        service, "us-east-1", endpoint_url=url,
-        aws_access_key_id="test", aws_secret_access_key="test",
-    )  # fmt: skip
-
-
-def prepare(run: Any, url: str, settings: str) -> None:
-    """Write the settings down, with the administrator's profile and no other credentials."""
-    (run.folder / "nightly.toml").write_text(settings, encoding="utf-8")
-    credentials = run.folder / "credentials"
-    credentials.write_text("[admin]\naws_access_key_id = test\naws_secret_access_key = test\n")
-    credentials.chmod(0o600)
-    run.use(
-        AWS_ENDPOINT_URL=endpoint(url)["AWS_ENDPOINT_URL"],
-        AWS_SHARED_CREDENTIALS_FILE=str(credentials),
-        TRANSCRIBE_PIPELINE_CONFIG="nightly.toml",
-    )
 
 
 def add_to(path: Path, heading: str, line: str) -> None:
