@@ -17,7 +17,6 @@ from yarl import URL
 from pipeline.aws.s3_listing import if_there, list_objects
 from pipeline.aws.s3_requests import SignedRequests
 from pipeline.aws.s3_responses import (
-    head_error,
     no_bucket,
     parse_folders,
     parse_head,
@@ -147,12 +146,12 @@ class S3:
         """
 
         async def attempt() -> SourceObject | None:
-            status, body, headers = await self._requests.ask("HEAD", place)
+            status, _, headers = await self._requests.ask("HEAD", place)
             if status == HTTPStatus.OK:
                 return parse_head(place.key, headers)
             if status == HTTPStatus.NOT_FOUND:
                 return None
-            raise self._requests.refusal("s3:GetObject", place, body or head_error(status), headers)
+            raise await self._requests.why_refused(place, status, headers)
 
         return await if_there(self, place, self.head_calls.call(attempt))
 

@@ -11,7 +11,13 @@ from pipeline.aws.bucket_regions import WrongRegion
 from pipeline.aws.error_codes import meaning, translated
 from pipeline.aws.partitions import is_aws_host
 from pipeline.aws.presign import Presigner
-from pipeline.aws.s3_responses import error_details, no_bucket, of_the_object, unexpected
+from pipeline.aws.s3_responses import (
+    error_details,
+    head_error,
+    no_bucket,
+    of_the_object,
+    unexpected,
+)
 from pipeline.errors import Denied, NoAccess, PipelineError, Throttled, Unavailable
 from pipeline.net.http import request
 
@@ -76,6 +82,16 @@ class SignedRequests:
         """A presigned URL of a call, encoded, good for 15 minutes; it is never shown."""
         with translated("signing for S3"):
             return await self._presigner.url(method, place, query or {})
+
+    async def why_refused(self, place: S3Uri, status: int, headers: Any) -> PipelineError:
+        """What the refusal of a HEAD means: it has no words, so a byte is asked for to hear them.
+
+        Without them a token that has expired would be taken for a fault, and never be renewed.
+        """
+        _, body, answered = await self.ask("GET", place, None, {"Range": "bytes=0-0"})
+        if not error_details(body)[0]:
+            body, answered = head_error(status), headers
+        return self.refusal("s3:GetObject", place, body, answered)
 
     def refusal(self, action: str, place: S3Uri, body: bytes, headers: Any) -> PipelineError:
         """What S3's refusal of a call on a place means, by its body and headers."""

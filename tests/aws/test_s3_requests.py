@@ -5,13 +5,15 @@ from __future__ import annotations
 import pytest
 
 from pipeline.aws.bucket_regions import WrongRegion
+from pipeline.aws.s3 import open_s3
 from pipeline.aws.s3_requests import SignedRequests
 from pipeline.aws.session import connect
-from pipeline.config.schema import Aws
-from pipeline.errors import Unavailable
+from pipeline.config.schema import Aws, Limits
+from pipeline.errors import Denied, Expired, Unavailable
 from pipeline.naming import S3Uri
 from pipeline.net.http import open_http, trusting
-from tests.support.between import Answer, between
+from pipeline.net.wait_times import WaitTimes
+from tests.support.between import Answer, between, refusal
 from tests.support.network import tls_before
 
 PLACE = S3Uri("audio", "one.mp3")
@@ -26,6 +28,22 @@ async def got(url: str):
         open_http(1, trust=session.trust) as http,
     ):
         return await SignedRequests(session, http).get("s3:GetObject", PLACE)
+
+
+LISTED = (
+    b"<ListBucketResult><Contents><Key>one.mp3</Key><Size>1</Size></Contents></ListBucketResult>"
+)
+
+
+async def looked_up(reply):
+    """What is known of an object, of a service that answers so."""
+    with between(None, reply) as url:
+        settings = Aws(region="us-east-1", endpoint_url=url)
+        async with (
+            connect(settings, 1, ("key", "secret")) as session,
+            open_s3(session, Limits(), WaitTimes()) as s3,
+        ):
+            return await s3.look_up(PLACE)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -59,6 +77,39 @@ async def test_s3_itself_says_where_a_bucket_is():
         pytest.raises(WrongRegion, match=r"s3://audio is in eu-west-1.*--region eu-west-1"),
     ):
         await got(url)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind", "said"),
+    [
+        (400, "ExpiredToken", Expired, "The provided token has expired."),
+        (403, "AccessDenied", Denied, "no policy allows it"),
+    ],
+)
+async def test_a_refused_look_up_says_why(status, code, kind, said):
+    """The answer to HEAD has no words, so they are asked for: an expired token is no fault."""
+
+    def reply(asked):
+        if "list-type=2" in asked.path:
+            return Answer(200, LISTED, {})
+        if asked.method == "HEAD":
+            return Answer(status, b"", {})
+        return refusal(asked, code, said, status)
+
+    with pytest.raises(kind, match=said):
+        await looked_up(reply)
+
+
+async def test_a_look_up_whose_refusal_is_not_explained_is_denied():
+    """Where the byte may be read and the facts may not, it is a refusal all the same."""
+
+    def reply(asked):
+        if "list-type=2" in asked.path:
+            return Answer(200, LISTED, {})
+        return Answer(403, b"", {}) if asked.method == "HEAD" else Answer(206, b"x", {})
+
+    with pytest.raises(Denied, match="s3:GetObject on s3://audio"):
+        await looked_up(reply)
 
 
 async def test_s3_trusts_whom_the_other_services_trust(authority, monkeypatch):
