@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 GROUP_BYTES = 4
 IDENTITY_BYTES = 16
+_ATTEMPT_DIGITS = 9
 
 
 class S3Uri(NamedTuple):
@@ -70,6 +71,8 @@ def parse_job_name(name_prefix: str, name: str) -> tuple[bytes, int] | None:
     if not name.startswith(name_prefix):
         return None
     identity, _, attempt = name.removeprefix(name_prefix).partition("-")
+    if len(attempt) > _ATTEMPT_DIGITS:  # anybody may write such a name; ours stay below a hundred
+        return None
     try:
         found = bytes.fromhex(identity), int(attempt or 1)
     except ValueError:

@@ -197,6 +197,7 @@ HEX = "0f" * 16
         *(f"calls-0a1b2c3d-{HEX.upper()}", f"calls-0a1b2c3d-{HEX}-", f"calls-0a1b2c3d-{HEX}--2"),
         *(f"calls-0a1b2c3d-{HEX}-{n}" for n in ("0", "1", "02", "x", "-3", "2-2", "\u0663", "²")),
         *(f"calls-0a1b2c3d-{HEX[:-2]} f", f"calls-0a1b2c3d-{HEX[:-2]}é"),
+        *(f"calls-0a1b2c3d-{HEX}-{'9' * digits}" for digits in (20, 5000)),
     ],
 )
 def test_a_name_that_no_job_of_ours_has_is_not_read(name):

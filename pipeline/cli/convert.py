@@ -9,7 +9,9 @@ import typer
 
 from pipeline.cli.flags import GROUND_TRUTH, with_settings
 from pipeline.cli.options import examples
+from pipeline.errors import OutputUnusable
 from pipeline.ground_truth.formats import Format  # noqa: TC001 # typer reads the annotations at run time
+from pipeline.terminal import say
 
 if TYPE_CHECKING:
     from pipeline.config.schema import Config
@@ -69,10 +71,14 @@ def command(
         lines = (line for line in lines if line.source == REVIEWED)
     folder = to or Path(wanted)
     written = set()
-    for file in convert(lines, wanted, folder, recordings):
-        typer.echo(file)
-        written.add(file)
-    if not written:
+    failed = []
+    for made in convert(lines, wanted, folder, recordings):
+        if isinstance(made, OutputUnusable):
+            failed.append(made)
+            continue
+        typer.echo(made)
+        written.add(made)
+    if not written and not failed:
         typer.echo(f"There is nothing to convert in {path} yet.", err=True)
     if left := left_over(folder, wanted, written):
         typer.echo(
@@ -80,3 +86,8 @@ def command(
             f"{', '.join(map(str, left[:_NAMED]))}{', …' * (len(left) > _NAMED)}",
             err=True,
         )
+    if failed:
+        for error in failed[:_NAMED]:
+            say(str(error))
+        say(f"{len(failed):,} of {len(failed) + len(written):,} files could not be written.")
+        raise typer.Exit(1)

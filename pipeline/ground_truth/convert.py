@@ -8,6 +8,7 @@ from urllib.parse import quote, unquote
 
 import orjson
 
+from pipeline.errors import OutputUnusable
 from pipeline.files import replacing
 from pipeline.ground_truth.formats import Format
 from pipeline.ground_truth.record import REVIEWED, lines_of, opened_ground_truth
@@ -54,8 +55,10 @@ def one_each(path: Path) -> Iterator[GroundTruth]:
 
 def convert(
     lines: Iterable[GroundTruth], wanted: Format, folder: Path, recordings: str = ""
-) -> Iterator[Path]:
+) -> Iterator[Path | OutputUnusable]:
     """Write the lines in a format below `folder`, mode 0600; yield the paths.
+
+    Where a recording's file can't be written the error is yielded, and the others are written.
 
     `nemo` is one `manifest.jsonl`, `text-tasks` the arrays that Label Studio's Import button takes,
     the others a file for each recording, at the place of its key.
@@ -67,7 +70,7 @@ def convert(
         recordings: a folder that holds what the bucket holds, for the paths in a manifest.
 
     Raises:
-        OutputUnusable: a file can't be written.
+        OutputUnusable: a file of all recordings can't be written.
     """
     if wanted is Format.NEMO:
         yield _write_manifest(lines, folder / "manifest.jsonl", recordings)
@@ -77,9 +80,13 @@ def convert(
         suffix, begins, written = _FILES[wanted]
         for line in lines:
             path = folder / file_name(line.audio, suffix)
-            with replacing(path, begins) as file:
-                file.write(written(line).encode("utf-8", "replace"))
-            yield path
+            try:
+                with replacing(path, begins) as file:
+                    file.write(written(line).encode("utf-8", "replace"))
+            except OutputUnusable as error:
+                yield error
+            else:
+                yield path
 
 
 def left_over(folder: Path, wanted: Format, written: Collection[Path]) -> list[Path]:
@@ -95,13 +102,28 @@ def left_over(folder: Path, wanted: Format, written: Collection[Path]) -> list[P
 def file_name(audio: str, suffix: str) -> str:
     """A path below a folder for a recording: another for every URI, and never out of the folder.
 
-    It reads as the URI does, with its bucket. What a file's name can't be or shouldn't is written
-    as in URLs (%0A), and a name too long ends in a hash.
+    It reads as the URI does, with its bucket; what is in no bucket lies below its scheme. What a
+    file's name can't be or shouldn't is written as in URLs (%0A), and a name too long ends in a
+    hash. No folder is named as a file is: one that ends as files do is written with %2E.
     """
-    scheme, _, rest = audio.rpartition("://")
-    path = unquote(rest).lstrip("/") if scheme == "file" else rest
+    scheme, found, rest = audio.partition("://")
+    path = rest if found else audio
+    if scheme == "file":
+        path = unquote(rest).removeprefix("/")
     *folders, name = path.split("/")
-    return "/".join([*map(_component, folders), _component(name) + suffix])
+    below = [] if scheme == "s3" else [f"{_component(scheme if found else '')}%3A"]
+    return "/".join(
+        [*below, *(_folder(each, suffix) for each in folders), _component(name) + suffix]
+    )
+
+
+def _folder(name: str, suffix: str) -> str:
+    """A folder's name, which ends neither as files do, nor as what is yet to become a file."""
+    safe = _component(name)
+    if safe.lower().endswith((suffix.lower(), ".part", ".", " ")):
+        place = max(safe.rfind("."), safe.rfind(" ") if safe.endswith(" ") else -1)
+        return f"{safe[:place]}%{ord(safe[place]):02X}{safe[place + 1 :]}"
+    return safe
 
 
 def _component(name: str) -> str:
@@ -113,7 +135,7 @@ def _component(name: str) -> str:
     if len(safe.encode()) <= _LONGEST_NAME:
         return safe
     digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
-    return f"{safe.encode()[: _LONGEST_NAME - 17].decode(errors='ignore')}%{digest}"
+    return f"{safe.encode()[: _LONGEST_NAME - 18].decode(errors='ignore')}%~{digest}"
 
 
 def _write_manifest(lines: Iterable[GroundTruth], path: Path, recordings: str) -> Path:

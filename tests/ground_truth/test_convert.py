@@ -134,6 +134,7 @@ def test_every_segment_is_in_the_grid(found):
 def test_a_manifest_has_an_entry_for_each_segment(tmp_path):
     """NeMo's manifest has every segment with its offset, duration and text, of any audio format."""
     [path] = convert([TWO, WHOLE], Format.NEMO, tmp_path, "/data/b/")
+    assert isinstance(path, Path)
 
     entries = [json.loads(each) for each in path.read_bytes().splitlines()]
     assert entries == [
@@ -168,6 +169,7 @@ def test_a_manifest_has_an_entry_for_each_segment(tmp_path):
 def test_a_manifest_names_the_bucket_unless_told_otherwise(tmp_path):
     """Without a folder of recordings the audio is the URI itself."""
     [path] = convert([WHOLE], Format.NEMO, tmp_path)
+    assert isinstance(path, Path)
 
     assert json.loads(path.read_bytes())["audio_filepath"] == "s3://b/calls/a.mp3"
 
@@ -175,6 +177,7 @@ def test_a_manifest_names_the_bucket_unless_told_otherwise(tmp_path):
 def test_text_tasks_are_what_the_import_button_takes(tmp_path):
     """The next project's tasks are arrays with the reviewed text; where there is none, no task."""
     [path] = convert([TWO, line(text="")], Format.TEXT_TASKS, tmp_path)
+    assert isinstance(path, Path)
 
     assert json.loads(path.read_bytes()) == [
         {
@@ -198,9 +201,14 @@ def test_text_tasks_are_what_the_import_button_takes(tmp_path):
         ("s3://b/./a\nb\x00.wav", "b/%2E/a%0Ab%00.wav.srt"),
         ("s3://b/50%0A.wav", "b/50%250A.wav.srt"),
         ("s3://b/Grüße \U0001f600.wav", "b/Grüße \U0001f600.wav.srt"),
-        ("file:///home/anna/Gr%C3%BC%C3%9Fe.wav", "home/anna/Grüße.wav.srt"),
-        ("", "%.srt"),
-        ("C:\\a.wav", "C:%5Ca.wav.srt"),
+        ("file:///home/anna/Gr%C3%BC%C3%9Fe.wav", "file%3A/home/anna/Grüße.wav.srt"),
+        ("s3://b/a.wav.srt/b.wav", "b/a.wav%2Esrt/b.wav.srt"),
+        ("s3://b/.a.srt.part/A.SRT/b./c /d", "b/.a.srt%2Epart/A%2ESRT/b%2E/c%20/d.srt"),
+        ("s3://b/x://y.wav", "b/x:/%/y.wav.srt"),
+        ("https://b/a.wav", "https%3A/b/a.wav.srt"),
+        ("b/a.wav", "%%3A/b/a.wav.srt"),
+        ("", "%%3A/%.srt"),
+        ("C:\\a.wav", "%%3A/C:%5Ca.wav.srt"),
     ],
 )
 def test_files_are_named_after_keys(audio, expected):
@@ -208,7 +216,11 @@ def test_files_are_named_after_keys(audio, expected):
     assert file_name(audio, ".srt") == expected
 
 
-keys = st.text(st.sampled_from("ab./%\n\\\u2028ä\x00"), max_size=8) | st.text("ab", min_size=300)
+keys = (
+    st.text(st.sampled_from("ab./%\n\\\u2028ä\x00 "), max_size=8)
+    | st.text("ab", min_size=300)
+    | st.lists(st.sampled_from(["a", "a.srt", ".a.srt.part", "a.SRT", "a%2Esrt"])).map("/".join)
+)
 
 
 @given(one=keys, other=keys)
@@ -217,6 +229,7 @@ def test_two_keys_have_two_files(one, other):
     names = [PurePosixPath(file_name(f"s3://bucket/{key}", ".srt")) for key in (one, other)]
 
     assert (names[0] == names[1]) == (one == other)
+    assert names[0] not in names[1].parents
     for name in names:
         assert ".." not in name.parts
         assert not name.is_absolute()
@@ -315,6 +328,27 @@ def test_the_command_writes_a_file_for_each_recording(run):
     ]
     assert (run.folder / "grids/b/b.wav.TextGrid").stat().st_mode & 0o777 == 0o600
     assert run("convert", "srt", "--reviewed").out == "srt/b/calls/a.mp3.srt\n"
+
+
+def test_a_file_that_cannot_be_written_keeps_no_other_back(run):
+    """Something else in a file's place is told and counted, and the other files are written."""
+    lines = [msgspec.structs.replace(WHOLE, audio=f"s3://b/{key}") for key in ("a", "a.srt/b", "c")]
+    truth = run.folder / "ground_truth.jsonl"
+    truth.write_bytes(b"".join(msgspec.json.encode(each) + b"\n" for each in lines))
+    assert run("convert", "srt").out.split() == [
+        "srt/b/a.srt",
+        "srt/b/a%2Esrt/b.srt",
+        "srt/b/c.srt",
+    ]
+    (run.folder / "srt/b/a.srt").unlink()
+    (run.folder / "srt/b/a.srt").mkdir()
+
+    outcome = run("convert", "srt")
+
+    assert outcome.code == 1
+    assert outcome.out.split() == ["srt/b/a%2Esrt/b.srt", "srt/b/c.srt"]
+    assert "srt/b/a.srt can't be written" in outcome.err
+    assert "1 of 3 files could not be written" in outcome.err
 
 
 def test_nothing_to_convert_is_said(run):
