@@ -51,7 +51,7 @@ def command(
     chosen: Config,
     json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
-    """Look whether a run would go well, and say what to do where it would not.
+    """Check whether a run would go well, and say what to do where it would not.
 
     Everything is looked at by trying, at once, and each for 30 seconds at most: credentials, the
     clock, the region, listing, reading, writing, Transcribe's calls, quotas, what the settings

@@ -67,11 +67,11 @@ def command(
     Taken are the jobs of the state file's written recordings, and those of their earlier content;
     each is asked for first, and left alone unless its media is ours. What failed, what is pending
     and what runs stays. The tasks stay too, and must be there where transcripts go. Interrupt it at
-    any moment: the same command goes on.
+    any moment: the same command continues.
 
     Exit codes: 0 nothing is left to delete; 1 for some the service gave no answer; 2 it can't
     delete; 3 --until or --max-hours ended it; 130 or 143 interrupted. After 1, 3, 130 and 143 the
-    same command goes on.
+    same command continues.
     """
     from pipeline.state.cleanup import Cleaning, open_for_cleaning
     from pipeline.terminal import counted, style_for

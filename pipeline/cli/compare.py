@@ -54,9 +54,9 @@ def command(
     """Transcribe reviewed recordings once more, with a vocabulary, and compare the error rates.
 
     Before is what reviewers corrected, after is what the service hears now. The jobs have names of
-    their own, and SOURCE's tasks and state are left alone. The same command again goes on, and
+    their own, and SOURCE's tasks and state are left alone. The same command continues, and
     starts nothing when the vocabulary has not changed since. The interval says how much of the
-    change may be chance. The cost is told by the prices of the settings.
+    change may be chance. The cost is computed from the prices in the settings.
     """
     place = parse_source(source, chosen)
     if not isinstance(place, S3Uri):

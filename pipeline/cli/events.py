@@ -70,7 +70,7 @@ def remove(
     """Take away the rule and the queue that `events setup` made, and nothing else.
 
     It shows what it would delete and asks first. Targets that others gave to the rule stay, and
-    with them the rule. A run that uses the queue goes on by listing its jobs.
+    with them the rule. A run that uses the queue continues by listing its jobs.
     """
     from pipeline.events import setup_plan
 

@@ -68,7 +68,7 @@ def policy(
     """Print a policy with exactly the actions that the program uses, where it uses them.
 
     What goes beyond a plain run is in it only where a flag asks for it. --document chooses
-    another one: what the role for queued jobs may do (role) and who may take it on (role-trust),
+    another one: what the role for queued jobs may do (role) and who may assume it (role-trust),
     what Label Studio may do (label-studio), the bucket's CORS rules (cors); all prints each under
     its name.
     """
@@ -103,7 +103,7 @@ def apply(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Change it without asking.")] = False,
     chosen: Config,
 ) -> None:
-    """Make what is missing of users, role, policies and CORS, and mend what differs.
+    """Make what is missing of users, role, policies and CORS, and correct what differs.
 
     It shows what it would change, part by part, and asks. Run it again and nothing is changed.
     Run it with the rights of an administrator; --profile names them. A user's access key goes into

@@ -78,7 +78,7 @@ def command(
     deleted, unless --again is given.
 
     Exit codes: 0 every task is there; 1 the server refused some, the others are there; 2 it can't
-    push, or can't go on; 130 or 143 interrupted. After 2, 130 and 143 the same command goes on.
+    push, or can't go on; 130 or 143 interrupted. After 2, 130 and 143 the same command continues.
     """
     if create is not None and "project" in given:
         raise BadSettings("--project and --create name two projects", "Name one of them.")

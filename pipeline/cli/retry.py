@@ -17,7 +17,7 @@ NAME = "retry"
 EXAMPLES = examples(
     ("Put every failed recording back", "retry"),
     (
-        "Only those that the service spoilt, of another run",
+        "Only those that failed inside the service, of another run",
         "retry --output calls.jsonl --reason 'fault at the service'",
     ),
 )

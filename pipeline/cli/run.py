@@ -80,11 +80,11 @@ def command(
     """Transcribe every recording of SOURCE and write a Label Studio task for each.
 
     Only recordings that have no task yet are transcribed: a second run over the same source
-    starts nothing, and an interrupted one goes on where it stopped.
+    starts nothing, and an interrupted one continues where it stopped.
 
     Exit codes: 0 everything is written; 1 some recordings failed, the others are written; 2 it
     can't run; 3 --limit, --until, --max-hours or --max-cost ended it with work left; 130 or 143
-    interrupted. After 3, 130 and 143 the same command goes on.
+    interrupted. After 3, 130 and 143 the same command continues.
     """
     from pipeline.recordings.manifest_file import parse_place
     from pipeline.terminal import style_for

@@ -72,8 +72,8 @@ def command(
 ) -> None:
     """Serve FOLDER as an S3 bucket with a Transcribe endpoint that recognises US English.
 
-    It answers to whoever has its keys, which it makes and prints, and keeps the service's rules,
-    quotas and wording. Point any AWS SDK at it with the lines that it prints.
+    It answers only calls signed with its keys, which it makes and prints, and keeps the service's
+    rules, quotas and wording. Point any AWS SDK at it with the lines that it prints.
     """
     _check(folder, bucket)
     from pipeline.local import CloudOptions, Quotas

@@ -49,7 +49,7 @@ def command(
     Takes every recording that the run of --state has written, and reads its transcript where it
     was stored: below --results, else with the service, for 90 days. The new tasks have a state
     file of their own (FILE.state), so a second time adds only what is new, and an interruption
-    is gone on with; the run's own files are only read.
+    is continued; the run's own files are only read.
     """
     from pipeline.state.reader import read_state
     from pipeline.tasks.rebuild import settings_of_rebuild, source_of_rebuild

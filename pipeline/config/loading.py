@@ -268,7 +268,7 @@ def _bad_output(config: Config) -> Iterator[str]:
     if config.output.results:
         yield from _bad_results(config.output.results)
     if config.output.output == "-":
-        yield "output = '-': a stream can't be gone on with after an interruption; name a file."
+        yield "output = '-': a stream can't be continued after an interruption; name a file."
     elif config.output_path.exists() and not config.output_path.is_file():
         yield f"output = {config.output.output!r}: that is no ordinary file."
     elif not config.output.output:

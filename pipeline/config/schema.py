@@ -49,7 +49,8 @@ class Output(msgspec.Struct, frozen=True):
 
     output: Annotated[str, Meta(description="The Label Studio tasks, JSON Lines.")] = "tasks.jsonl"
     state: Annotated[
-        str, Meta(description="What an interrupted run goes on from. [default: OUTPUT.state]")
+        str,
+        Meta(description="State, from which an interrupted run continues. [default: OUTPUT.state]"),
     ] = ""
     results: Annotated[
         str,
@@ -122,7 +123,7 @@ class Prices(msgspec.Struct, frozen=True):
 
     currency: Annotated[str, Meta(description="Currency of the prices.")] = "USD"
     prices_date: Annotated[
-        str, Meta(description="When and where the prices were read, for whoever reads a cost.")
+        str, Meta(description="When and where the prices were read; shown with every cost.")
     ] = "2026-10, us-east-1"
     price_per_minute: Annotated[
         float, Meta(ge=0, le=1_000_000, description="Price of a minute of batch transcription.")
