@@ -94,4 +94,4 @@ def _change(
             confirm("Do it?", "Nothing was changed", "Agree to it with --yes.", yes=yes)
 
     prefix = prefix_of_jobs(config.transcribe.job_prefix, source)
-    return in_event_loop(change(config.aws, prefix, plan, agree))
+    return in_event_loop(change(config.aws, config.limits, prefix, plan, agree))

@@ -77,7 +77,10 @@ def policy(
     from pipeline.iam.rights import named_owner
 
     region = chosen.aws.region or os.environ.get("AWS_REGION", "")
-    owner = named_owner(account, region) if account else in_event_loop(caller(chosen.aws))
+    if account:
+        owner = named_owner(account, region)
+    else:
+        owner = in_event_loop(caller(chosen.aws, chosen.limits))
     found = document_of(rights.scope(chosen, owner), rights.cors, document)
     typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2))
 
@@ -127,7 +130,7 @@ def apply(
     tags = parse_tags(tag or [])
 
     async def work() -> None:
-        async with opened_account(chosen.aws) as account:
+        async with opened_account(chosen.aws, chosen.limits) as account:
             desired = DesiredAccess(
                 rights.scope(chosen, await account.owner()),
                 rights.user,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from pipeline.aws.session import Session
-    from pipeline.config.schema import Aws
+    from pipeline.config.schema import Aws, Limits
 
 
 class Eventing:
@@ -47,7 +47,17 @@ class Eventing:
             BadSettings: a service refuses one; run again, the rest is done then.
         """
         for step in steps:
-            answer = await self._call(step.service, step.operation, **step.request)
+            try:
+                answer = await self._call(step.service, step.operation, **step.request)
+            except ResourceMissing as missing:
+                if step.operation.startswith(_TAKE_AWAY):
+                    continue  # somebody else did, or a call of ours whose answer was lost
+                raise BadSettings(
+                    f"It was taken away meanwhile: {missing.problem}",
+                    "Run the same command again.",
+                    action=missing.action,
+                    message=missing.message,
+                ) from missing
             if answer.get("FailedEntryCount"):
                 [failed, *_] = answer.get("FailedEntries") or [{}]
                 message = f"{failed.get('ErrorCode')}: {failed.get('ErrorMessage')}"
@@ -89,6 +99,7 @@ class Eventing:
 
 async def change(
     aws: Aws,
+    limits: Limits,
     prefix: str,
     plan: Callable[[Wanted, Found], list[Step]],
     agree: Callable[[Wanted, list[Step]], None],
@@ -97,6 +108,7 @@ async def change(
 
     Args:
         aws: the account.
+        limits: how long one call may take, and for how long it is made again.
         prefix: what the names of the jobs begin with.
         plan: which steps; `setup` or `remove` of `setup_plan`.
         agree: is shown the steps, and raises what ends it.
@@ -104,7 +116,7 @@ async def change(
     Returns:
         The queue's URL, "" where there is none now.
     """
-    async with connect(aws, 1) as session:
+    async with connect(aws, 1, limits=limits) as session:
         eventing = Eventing(session, WaitTimes())
         wanted = await eventing.wanted(prefix)
         steps = plan(wanted, await eventing.find(wanted))
@@ -114,3 +126,4 @@ async def change(
 
 
 _ALL = {"AttributeNames": ["All"]}
+_TAKE_AWAY = ("Delete", "Remove")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from pipeline.aws.session import Session
-    from pipeline.config.schema import Aws
+    from pipeline.config.schema import Aws, Limits
     from pipeline.iam.profiles import Key
 
 
@@ -60,15 +60,15 @@ class Account:
 
 
 @asynccontextmanager
-async def opened_account(aws: Aws) -> AsyncIterator[Account]:
+async def opened_account(aws: Aws, limits: Limits) -> AsyncIterator[Account]:
     """The account that the settings name, and this machine's AWS files."""
-    async with connect(aws, connections=1) as session:
+    async with connect(aws, connections=1, limits=limits) as session:
         yield Account(session, WaitTimes(), Profiles())
 
 
-async def caller(aws: Aws) -> Owner:
+async def caller(aws: Aws, limits: Limits) -> Owner:
     """Whose credentials the settings name, and the region."""
-    async with opened_account(aws) as account:
+    async with opened_account(aws, limits) as account:
         return await account.owner()
 
 
