@@ -34,7 +34,7 @@ test: .venv/tests-installed
 
 # Every command before every hostile answer of a service; under four minutes on two cores.
 test-hostile: .venv/tests-installed
-	$(BIN)/python -m pytest -m hostile tests/hostile --numprocesses 6 --dist loadgroup --quiet
+	$(BIN)/python -m pytest -m hostile tests/hostile --numprocesses 4 --dist worksteal --quiet
 
 # A real Label Studio; its data directory is made once, as a first start takes half a minute.
 .venv-label-studio/installed: tests/label_studio.txt tests/label_studio_server/server.py .venv/tests-installed

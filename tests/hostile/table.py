@@ -168,7 +168,9 @@ UNUSUAL: dict[tuple[str, str, Hostile], Cell] = {
     ("*", "start job", Hostile.GONE): _ONE_FAILS,
     ("*", "read transcript", Hostile.GONE): _ONE_FAILS,
     ("*", "fetch transcript", Hostile.GONE): _ONE_FAILS,
-    ("*", "fetch transcript", Hostile.EXPIRED): Cell(2, ("{place}", "Request has expired", _AGAIN)),
+    ("*", "fetch transcript", Hostile.EXPIRED): Cell(
+        2, ("{place}", "Request has expired", "same command")
+    ),
     **{
         ("*", kind, answer): Cell(2, ("{place}",))  # an answer that is headers alone has no words
         for kind in ("find recording", "find transcript")
@@ -194,6 +196,8 @@ UNUSUAL: dict[tuple[str, str, Hostile], Cell] = {
         for answer, said in _CORS_SAYS.items()
     },
     ("compare", "find recording", Hostile.GONE): Cell(0, ("WER of 2 recordings",)),
+    ("compare", "start job", Hostile.GONE): Cell(0, ("WER of 2 recordings", "1 failed")),
+    ("compare", "fetch transcript", Hostile.GONE): Cell(0, ("WER of 2 recordings", "1 failed")),
     ("compare", "get vocabulary", Hostile.GONE): Cell(
         2, ("There is no vocabulary", "vocabulary apply")
     ),
