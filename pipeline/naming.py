@@ -120,7 +120,11 @@ def trial_place(results: S3Uri) -> S3Uri:
 
 def place_of_result(url: str) -> S3Uri | None:
     """The bucket and key behind an unsigned path-style URL, `https://s3.REGION.../bucket/key`."""
-    bucket, _, key = urlsplit(url).path.removeprefix("/").partition("/")
+    try:
+        path = urlsplit(url).path
+    except ValueError:  # such as a host in brackets that is no address
+        return None
+    bucket, _, key = path.removeprefix("/").partition("/")
     return S3Uri(unquote(bucket), unquote(key)) if bucket and key else None
 
 

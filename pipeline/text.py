@@ -47,6 +47,11 @@ def redacted(text: str) -> str:
     return _JWT.sub(_MASK, text)
 
 
+def storable(text: str) -> str:
+    """The same text in which each lone surrogate, which no file or SQLite takes, is a `?`."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def duration(seconds: float) -> str:
     """A duration in words of at most two units."""
     units = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))

@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 from pipeline.errors import Denied, NoSuchSource, Unavailable
 from pipeline.model import SourceObject
 from pipeline.net.density import is_bounded
+from pipeline.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +26,7 @@ _CONTENTS = re.compile(
     "<Size>([0-9]{1,18})</Size><StorageClass>([^<&]*)</StorageClass></Contents>"
 )
 _GROUPS = _CONTENTS.groups + 1
+_SIZE = re.compile("[0-9]{1,18}")
 
 
 def parse_listing(body: bytes) -> tuple[list[SourceObject], str | None]:
@@ -95,15 +97,26 @@ def _listed(contents: ET.Element, space: str) -> SourceObject:
     return SourceObject(
         unquote_plus(key) if "%" in key or "+" in key else key,
         facts.get(f"{space}ETag", "").strip('"'),
-        int(facts.get(f"{space}Size", "")),
+        _size(facts.get(f"{space}Size", "")),
         facts.get(f"{space}StorageClass", ""),
     )
+
+
+def _size(text: str) -> int:
+    """Bytes, in 63 bits as SQLite holds them.
+
+    Raises:
+        Unavailable: it is no size.
+    """
+    if not _SIZE.fullmatch(text):
+        raise Unavailable(f"S3 gives {printable(text[:40])!r} as the size of an object.")
+    return int(text)
 
 
 def parse_head(key: str, headers: Mapping[str, str]) -> SourceObject:
     """The facts of an object as HeadObject's headers have them."""
     storage, etag = headers.get("x-amz-storage-class", ""), headers.get("ETag", "")
-    return SourceObject(key, etag.strip('"'), int(headers.get("Content-Length", "0")), storage)
+    return SourceObject(key, etag.strip('"'), _size(headers.get("Content-Length", "0")), storage)
 
 
 def head_error(status: int) -> bytes:

@@ -111,7 +111,7 @@ class Service:
             with translated(iam_action(self._name, operation)):
                 async with asyncio.timeout(self._seconds_for(request)):
                     answer = await getattr(client, xform_name(operation))(**request)
-            return parse(answer)
+                return parse(answer)
 
         return await self.operation(operation).call(attempt)
 

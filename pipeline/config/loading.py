@@ -76,7 +76,9 @@ def _read(path: Path, complaints: list[str]) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         complaints.append(f"The configuration file {path} can't be read: {error.strerror}.")
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError:
+        complaints.append(f"The configuration file {path} is nested too deep to be read.")
+    except Exception as error:  # noqa: BLE001 # whatever foreign text does to its reader
         complaints.append(f"The configuration file {path} is not valid TOML: {error}.")
     return {}
 

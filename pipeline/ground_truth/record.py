@@ -146,7 +146,7 @@ def _each(
     for number, line in enumerate(file, 1):
         try:
             yield line if line.endswith(b"\n") else line + b"\n", decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except Exception as error:
             raise OutputUnusable(
                 f"Line {number} of {path} is no line of ground truth: {error}",
                 "Repair or remove the line; or name another file with --ground-truth.",

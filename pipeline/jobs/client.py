@@ -11,6 +11,7 @@ from pipeline.aws.service import NOT_TRANSCRIBE, Service
 from pipeline.errors import Unavailable
 from pipeline.model import JobStatus
 from pipeline.net.paging import Pages
+from pipeline.text import storable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -120,7 +121,7 @@ def _job_record(answer: dict[str, Any]) -> JobRecord:
         transcript_uri=transcript.get("RedactedTranscriptFileUri")
         or transcript.get("TranscriptFileUri"),
         redacted="RedactedTranscriptFileUri" in transcript,
-        failure=job.get("FailureReason", ""),
+        failure=storable(job.get("FailureReason", "")),
         ended=job["CompletionTime"].timestamp() if "CompletionTime" in job else None,
         age=_age(job, answer),
     )

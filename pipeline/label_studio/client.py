@@ -223,7 +223,7 @@ class Client:
             raise no_label_studio(self.url, "its answer holds more than was asked for")
         try:
             return msgspec.json.decode(body, type=kind)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except Exception as error:
             raise no_label_studio(self.url, "its answer is not that of the API") from error
 
     async def ask(

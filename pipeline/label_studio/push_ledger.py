@@ -110,5 +110,5 @@ def _read(path: Path) -> dict[str, Place]:
     """The places; none when the file is lost or damaged, as every task is looked up then."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=dict[str, Place])
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+    except Exception:  # noqa: BLE001 # whatever foreign text does to its reader
         return {}

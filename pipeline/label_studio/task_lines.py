@@ -86,7 +86,7 @@ def task_lines(lines: Iterable[bytes], after: int = 0) -> Iterator[TaskLine]:
         begin, end = end, end + len(line) + 1
         try:
             task = _decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except Exception as error:
             raise OutputUnusable(
                 f"The output's line at byte {begin:,} is no task: {error}",
                 f"See it with `tail -c +{begin + 1} FILE | head -1`.",

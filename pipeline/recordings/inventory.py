@@ -21,7 +21,7 @@ from urllib.parse import unquote_plus
 import msgspec
 
 from pipeline.aws.s3_listing import all_folders
-from pipeline.errors import BadSettings
+from pipeline.errors import BadSettings, PipelineError
 from pipeline.model import SourceObject
 from pipeline.naming import S3Uri, parse_s3_uri
 from pipeline.recordings.manifest_file import (
@@ -149,7 +149,9 @@ class InventorySource(NamedRecordings):
             raise BadSettings(
                 f"The inventory {place} can't be read: {why_unreadable(error)}."
             ) from error
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except PipelineError:
+            raise
+        except Exception as error:
             raise BadSettings(
                 f"{place} is not the manifest.json of an inventory: {error}."
             ) from error

@@ -133,7 +133,7 @@ def _facts(line: str) -> dict[str, Any]:
         return {"uri" if "://" in line else "key": line}
     try:
         facts = orjson.loads(line)
-    except orjson.JSONDecodeError:
+    except Exception:  # noqa: BLE001 # whatever foreign text does to its reader
         return {}
     return {_plain(name): value for name, value in facts.items()}
 

@@ -227,6 +227,8 @@ def translated(path: Path) -> Iterator[None]:
             "Name another one with --state, or set it aside and begin anew with --rebuild-state: "
             "jobs that were started are found again by their names.",
         ) from error
+    except (OverflowError, UnicodeError) as error:  # SQLite holds 64 bits, and UTF-8
+        raise StateUnusable(f"A value can't be stored in {path}: {error}") from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise _disk_full(path) from error

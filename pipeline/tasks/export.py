@@ -96,7 +96,7 @@ def opened_output(output: Path) -> BinaryIO:
 def _check(line: bytes, place: int, output: Path) -> None:
     try:
         orjson.loads(line)
-    except orjson.JSONDecodeError as error:
+    except Exception as error:
         raise OutputUnusable(
             f"{_line_at(output, place)} is not JSON ({error}): someone changed the file"
         ) from error
@@ -134,7 +134,7 @@ def _entries(lines: Iterable[bytes], output: Path) -> Iterator[bytes]:
     for line in lines:
         try:
             score = _TASK.decode(line).score
-        except msgspec.ValidationError as error:
+        except Exception as error:
             raise OutputUnusable(
                 f"{_line_at(output, place)} is no task with a score: someone changed the file"
             ) from error

@@ -83,7 +83,7 @@ def _read(ledger: Path) -> list[Shard]:
         return msgspec.json.decode(ledger.read_bytes(), type=_Ledger).shards
     except FileNotFoundError:
         return []
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+    except Exception as error:
         raise OutputUnusable(
             f"{ledger} can't be read, so nobody knows which tasks were exported",
             "Put it back, or export everything into another folder with --to, for a new project.",

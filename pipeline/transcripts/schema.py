@@ -187,5 +187,5 @@ def _decode(decoder: msgspec.json.Decoder[T], document: bytes | Raw) -> T:
         # Only the place: the rest of the message may quote a value, and so may the cause.
         place = str(error).rpartition(" - at ")[2].strip("`") if " - at " in str(error) else "$"
         raise broken(f"The file is not laid out as a transcript at {place}.") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except Exception:  # noqa: BLE001 # whatever foreign text does to its reader
         raise broken("The transcript file is not readable JSON.") from None
