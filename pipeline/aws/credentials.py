@@ -117,7 +117,7 @@ def _mfa_prompter(profile: Profile) -> Callable[[str], str]:
     """What asks for an MFA code: at a terminal alone, as there is nobody to answer elsewhere."""
 
     def ask(prompt: str) -> str:
-        if not sys.stdin.isatty():
+        if sys.stdin is None or not sys.stdin.isatty():  # a daemon may have none
             raise NoAccess(
                 f"The role of {profile} asks for an MFA code, and there is no terminal to ask at",
                 "Run it at one, or take the role's keys first: `eval \"$(aws configure "

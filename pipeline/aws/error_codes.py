@@ -6,6 +6,7 @@ answers of the service and newer service models disagree about the status.
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -150,6 +151,8 @@ _REFUSED_FOR_ALL = (
         '`transcribe-pipeline vocabulary apply` makes one; vocabulary = "" does without.',
     ),
 )
+# A value that the service quotes is the request's, and may be a recording's name.
+_QUOTED = re.compile(r"(?<!\w)'[^']*'(?!\w)")
 ALLOW_STEP = "Allow it and run again."
 CREDENTIALS_STEP = (
     "Check AWS_PROFILE or --profile, and `aws sts get-caller-identity`; then run the same "
@@ -270,7 +273,7 @@ def _refusal(operation: str, message: str) -> PipelineError:
     facts = {"action": operation, "message": message}
     if not operation.endswith(_START):
         return BadSettings(f"{operation} is refused: {message}", **facts)
-    lower = message.lower()
+    lower = _QUOTED.sub("", message.lower())
     for each in _REFUSED_FOR_ALL:
         if all(part in lower for part in each.words):
             return each.kind(f"{each.problem}: {message}", each.advice, **facts)

@@ -85,7 +85,7 @@ def show(
 
     if source is not None:
         parse_source(source, chosen)
-    table = tomllib.loads(config_file.read_text(encoding="utf-8")) if config_file else {}
+    table = tomllib.loads(config_file.read_text(encoding="utf-8-sig")) if config_file else {}
     settings = list(in_force(chosen, From(given, os.environ, str(config_file), table)))
     rules = table.get(RULES, [])
     if json:

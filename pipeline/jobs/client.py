@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
@@ -134,4 +135,6 @@ def _age(job: dict[str, Any], answer: dict[str, Any]) -> float | None:
         now = parsedate_to_datetime(date)
     except ValueError:
         return None
+    if now.tzinfo is None:  # "-0000", which HTTP does not write
+        now = now.replace(tzinfo=UTC)
     return (now - begun).total_seconds() if begun else None

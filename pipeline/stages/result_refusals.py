@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import Denied, JobMissing, RecordingFailed
 from pipeline.stages.results import ResultDenied, StillRunning
+from pipeline.text import printable
 
 if TYPE_CHECKING:
     from pipeline.model import Job
@@ -63,9 +64,10 @@ class ResultRefusals:
         Raises:
             Denied: something is held.
         """
-        for why in self._held.values():
+        for job, why in self._held.items():
+            name = printable(job.recording.key)
             raise Denied(
-                f"The transcripts can't be read: {why.problem}",
+                f"The transcript of {name} can't be read, nor is one known that can: {why.problem}",
                 f"{why.advice} The same command then collects them; no job is lost or paid for "
                 "again.".lstrip(),
                 action=why.action,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.errors import SystematicFailure
 from pipeline.failures import MEDIA_NOT_ACCESSIBLE, REFUSED
+from pipeline.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +26,7 @@ ALL_ALIKE = 20
 """So many refusals for one reason in a row are of the account, whatever the reason."""
 _ALIKE_IN_UNKNOWN_WORDS = 2
 _MOST_TRIES = 3
+_MOST_NAMED = 3
 _OF_EITHER = frozenset({MEDIA_NOT_ACCESSIBLE, REFUSED})
 """The reasons that an account may be refused for; the others only a recording can give."""
 
@@ -99,10 +101,12 @@ class StartRefusals:
         for each in self._held:
             self._tracker.state.release(each.job)
         last = self._held[-1]
+        names = ", ".join(printable(each.job.recording.key) for each in self._held[-_MOST_NAMED:])
         raise SystematicFailure(
             f"The service refused the last {len(self._held)} recordings alike, and took none after "
             f"them ({last.reason}): {last.message}",
-            "None of them has failed. Mend that and run the same command again.",
+            "None of them has failed. Mend that and run the same command again; if it is these "
+            f"recordings alone, leave them out with --exclude: {names}.",
             action="transcribe:StartTranscriptionJob",
             message=last.message,
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pipeline.errors import BadSettings
+from pipeline.files import same_file
 from pipeline.naming import S3Uri, job_name_prefix, parse_s3_uri
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ def settings_of_rebuild(config: Config, output: str | None, earlier: StateReader
         output=replace(config.output, output=path, state="", results=results),
         tasks=replace(config.tasks, model_version=model),
     )
-    own = {config.state_path.resolve(), run_output.resolve()}
-    if own & {new.state_path.resolve(), new.output_path.resolve()}:
+    own, made = (config.state_path, run_output), (new.state_path, new.output_path)
+    if any(same_file(one, other) for one in own for other in made):
         raise BadSettings(
             f"--output {path} is the run's own",
             f"Name another one, or write it anew as {kind} with "

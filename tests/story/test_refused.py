@@ -209,6 +209,22 @@ def test_account_that_is_refused_fails_none_of_a_few_recordings(run, cloud, word
     assert (outcome.code, run.texts()) == (0, texts)
 
 
+def test_name_of_a_recording_is_not_taken_for_the_service_s_words(run, cloud):
+    """A refusal that quotes a key of a vocabulary's name says nothing of a vocabulary."""
+    service = cloud()
+    service.add(vocabulary="first", other="second")
+    words = "1 validation error: Value 's3://audio/vocabulary.mp3' at 'media.mediaFileUri' failed."
+
+    def reply(asked):
+        if asked.operation == START and b"/vocabulary.mp3" in asked.body:
+            return refusal(asked, "BadRequestException", words)
+        return asked.forward()
+
+    outcome = run_through(run, service, reply, "run", "s3://audio/", "--json")
+
+    assert (outcome.code, len(run.tasks())) == (1, 1), outcome.err
+
+
 def test_recording_that_alone_may_not_be_read_fails_alone(run, cloud):
     """Where we may read another one and not this one, its refusal is its own."""
     service = cloud()
