@@ -161,3 +161,18 @@ def test_a_file_is_known_however_it_is_spelt(path):
 
     assert all(same_file(path, folder / each) for each in ("link", "name"))
     assert not same_file(path, folder / "other")
+
+
+def test_a_file_is_on_the_disk_before_it_takes_another_s_place(path, monkeypatch):
+    """After a power cut a name leads to the old file or to the whole new one, never to a hole."""
+    path.write_bytes(OURS)
+    on_disk = []
+
+    def fsync(handle):
+        on_disk.append((os.fstat(handle).st_size, path.read_bytes()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with replacing(path, OURS) as file:
+        file.write(OURS + b"new")
+
+    assert on_disk == [(len(OURS) + 3, OURS)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from yarl import URL
 
 from pipeline.aws.bucket_regions import WrongRegion
 from pipeline.aws.s3 import open_s3
@@ -123,3 +124,55 @@ async def test_s3_trusts_whom_the_other_services_trust(authority, monkeypatch):
 
     async with connect(Aws(region="us-east-1"), 1, ("key", "secret")) as session:
         assert session.trust is trusting(str(authority.bundle))
+
+
+async def part_of(reply, etag=""):
+    """A part of an object, as it is answered."""
+    with between(None, reply) as url:
+        settings = Aws(region="us-east-1", endpoint_url=url)
+        async with (
+            connect(settings, 1, ("key", "secret")) as session,
+            open_http(1, trust=session.trust) as http,
+        ):
+            return await SignedRequests(session, http).get_part(PLACE, (10, 19), etag)
+
+
+async def test_a_part_is_asked_for_of_the_version_that_others_were_read_of():
+    """No media is put together of two contents: S3 is told the ETag, where it is known."""
+    asked = []
+
+    def reply(each):
+        asked.append({name: each.headers.get(name) for name in ("Range", "If-Match")})
+        return Answer(206, b"0123456789", {"Content-Range": "bytes 10-19/70", "ETag": '"9f86"'})
+
+    for etag in ("", '"9f86"'):
+        assert await part_of(reply, etag) == (b"0123456789", 70, '"9f86"')
+
+    assert asked == [
+        {"Range": "bytes=10-19", "If-Match": None},
+        {"Range": "bytes=10-19", "If-Match": '"9f86"'},
+    ]
+
+
+async def test_an_empty_part_of_what_is_not_empty_is_no_answer():
+    """It is asked for again, and not taken for the end of the object."""
+    headers = {"Content-Range": "bytes 10-19/70"}
+    with pytest.raises(Unavailable, match="empty answer was given for s3://audio/one"):
+        await part_of(lambda _: Answer(206, b"", headers))
+
+
+@pytest.mark.parametrize(
+    ("url", "ours"),
+    [
+        ("https://aws-transcribe-us-east-1-prod.s3.amazonaws.com/t.json?X-Amz-Signature=0", True),
+        ("http://aws-transcribe-us-east-1-prod.s3.amazonaws.com/t.json?X-Amz-Signature=0", False),
+        ("https://amazonaws.com.example.com/t.json", False),
+        ("http://127.0.0.1:4566/t.json", True),
+        ("http://127.0.0.1:4567/t.json", False),
+    ],
+)
+async def test_a_transcript_is_fetched_from_the_service_alone(url, ours):
+    """From AWS by https, and from the endpoint that was named as that was named."""
+    settings = Aws(region="us-east-1", endpoint_url="http://127.0.0.1:4566")
+    async with connect(settings, 1, ("key", "secret")) as session, open_http(1) as http:
+        assert SignedRequests(session, http).is_of_the_service(URL(url, encoded=True)) is ours

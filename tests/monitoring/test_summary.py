@@ -36,6 +36,7 @@ from pipeline.recordings.bucket import S3Source
 from pipeline.run import Run
 from pipeline.stages.job_tracker import JobTracker
 from tests.conftest import ROOT
+from tests.support.idle_run import idle_run
 from tests.support.state_files import begun, by_hand, listed, running, written
 from tests.support.summaries import SUMMARY, changed
 
@@ -415,3 +416,13 @@ async def test_the_exit_code_is_that_of_the_end(tmp_path, code):
         summary = await summary_of(tmp_path, JobTracker(state, 9), code)
 
     assert code == summary.exit_code
+
+
+async def test_a_run_that_left_a_recording_to_the_next_one_has_not_settled_all(tmp_path):
+    """It ends with 1, as where recordings failed: whoever looks at the exit code alone is told."""
+    async with idle_run(tmp_path) as run:
+        assert summarise(run, RunEnd()).exit_code == 0
+
+        run.tracker.counters.deferred = 1
+
+        assert summarise(run, RunEnd()).exit_code == 1

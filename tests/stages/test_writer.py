@@ -502,3 +502,17 @@ def test_what_was_put_aside_is_kept_the_next_time(folder):
     assert (folder / "tasks.jsonl.old").read_bytes() == b"first"
     assert (folder / "tasks.jsonl.old.1").is_symlink()
     assert (folder / "tasks.jsonl.old.2").read_bytes() == b"second"
+
+
+def test_tasks_are_on_the_disk_before_they_are_committed(folder, monkeypatch):
+    """After a power cut no committed line is missing: the file is synced first, then the state."""
+    on_disk = []
+
+    def fsync(handle):
+        on_disk.append((os.fstat(handle).st_size, committed(folder)))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_lines(folder, 1, 2)
+
+    size = len(line(1) + line(2))
+    assert (on_disk, committed(folder)) == ([(size, 0)], size)

@@ -1,0 +1,1 @@
+"""Small faults in the product, each with the tests that find it."""
