@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.net.concurrency import ConcurrencyLimit
+from pipeline.net.concurrency import ConcurrencyLimit, FreeSlotEstimator
 from pipeline.net.rate_limit import RateLimiter
 from tests.support.account import Account, Customer
 
@@ -529,3 +529,46 @@ def test_where_ends_are_told_none_is_guessed():
     assert slots.full(10)
     slots.ended()
     assert not slots.full(10)
+
+
+def test_two_throttles_by_chance_prove_nothing():
+    """Of an operation that is hardly called two are refused: half of its rate is left, at least."""
+    pace = RateLimiter(1000)
+    for second in range(20):
+        pace.accepted(second * 2.0)
+        if second in {5, 7}:
+            pace.throttled(second * 2.0 + 1)
+
+    assert not pace._too_many_refused()
+    for refused in range(2):
+        pace.throttled(100.0 + 2 * refused)
+    assert not pace._too_many_refused()
+    pace.throttled(104.0)
+    assert pace._too_many_refused()
+
+
+def test_the_rate_at_which_jobs_end_is_smoothed_over_looks():
+    """One look that saw no end does not make the next starts wait, nor a lucky one hurry them."""
+    seen = FreeSlotEstimator()
+    seen.on_poll(0.0, 0, 0)
+    seen.on_poll(10.0, 100, 0)
+    steady = seen.until(20, 10.0)
+    seen.on_poll(20.0, 0, 0)
+
+    # Ten a second, then six tenths of that: the last look counts for four tenths.
+    assert seen.until(20, 20.0) == pytest.approx(steady / 0.6)
+
+
+def test_starts_that_are_accepted_make_it_bolder():
+    """What a bad hour has taught is unlearnt, down to a caution that stays."""
+    seen = FreeSlotEstimator()
+    seen.on_poll(0.0, 0, 0)
+    seen.on_poll(10.0, 100, 0)
+    for _ in range(9):
+        seen.on_refused_start(0, 10.0, guessed=True)
+    wary = seen.count(20.0)
+    for _ in range(1_000):
+        seen.on_accepted_start()
+
+    # 100 are expected, and of their root 3.6 times is taken off, or three tenths.
+    assert (wary, seen.count(20.0)) == (63, 97)

@@ -485,3 +485,77 @@ def test_adopted_jobs_beyond_the_ceiling_are_waited_for_in_peace():
         return now()
 
     assert in_owned_time(crowded()) == pytest.approx(3)
+
+
+def test_a_start_that_failed_gives_its_slot_to_who_waits():
+    """Whatever the start failed for, the next one has its turn at once."""
+
+    async def failing() -> float:
+        gate = JobSlots(1, WaitTimes())
+        await gate.take()
+        waiter = asyncio.ensure_future(gate.take())
+        await asyncio.sleep(1)
+        with suppress(Unavailable), gate.slot():
+            raise Unavailable("no answer")
+        async with asyncio.timeout(100):
+            await waiter
+        return now()
+
+    assert in_owned_time(failing()) == pytest.approx(1)
+
+
+def test_who_waits_for_a_slot_hears_of_a_refusal():
+    """Who waited without an end in sight is told when one more may be tried."""
+
+    async def refused() -> float:
+        gate = JobSlots(2, WaitTimes())
+        await gate.take()
+        await gate.take()
+        waiter = asyncio.ensure_future(gate.take())
+        await asyncio.sleep(1)
+        gate.give_back()
+        gate.limit.take(now())  # before the one who waits comes to it
+        await asyncio.sleep(1)
+        for _ in range(2):
+            refuse(gate)
+        async with asyncio.timeout(1_000):
+            await waiter
+        return now()
+
+    assert in_owned_time(refused()) == pytest.approx(12)
+
+
+def test_waiting_for_a_slot_takes_none_of_the_time_of_a_call():
+    """A start that was throttled and then waits for hours for a slot is tried again after them."""
+
+    async def throttled() -> str:
+        waiting = WaitTimes()
+        gate = JobSlots(1, waiting)
+        operation = RateLimitedCall("Start", 10, waiting, slots=gate)
+        answers = Service(Throttled("slow down"), Throttled("slow down"), "yes")
+
+        async def attempt() -> str:
+            if len(answers.called_at) < 2:  # another start takes the slot when this is refused
+                asyncio.get_running_loop().call_soon(gate.limit.take_anyway)
+                asyncio.get_running_loop().call_later(1_000, gate.give_back)
+            return await answers()
+
+        return await operation.call(attempt)
+
+    assert in_owned_time(throttled()) == "yes"
+
+
+def test_where_no_slot_is_free_slots_are_what_is_waited_for():
+    """A quicker rate would buy nothing then, so that it is not named as what held the run back."""
+
+    async def waits(most: int) -> dict[str, float]:
+        waiting = WaitTimes()
+        gate = JobSlots(most, waiting)
+        operation = RateLimitedCall("Start", 0.1, waiting, slots=gate)
+        starts = [asyncio.ensure_future(operation.call(Service("yes"))) for _ in range(2)]
+        asyncio.get_running_loop().call_later(60, gate.give_back)
+        await asyncio.gather(*starts)
+        return waiting.seconds()
+
+    assert in_owned_time(waits(1)) == {"slots": pytest.approx(60)}
+    assert in_owned_time(waits(2)) == {"Start": pytest.approx(10)}

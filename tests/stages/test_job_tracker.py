@@ -383,3 +383,32 @@ def test_who_deletes_events_is_told_when_a_recording_is_settled(path):
         assert seen == [
             (failed.name, 4), (forgotten.name, 3), (spoilt.name, 2), (written.name, 1),
         ]  # fmt: skip
+
+
+def test_a_run_is_ending_when_nothing_is_left_to_start(path):
+    """That the listing is done does not make it so while recordings wait for their turn."""
+
+    async def ending(tracker: JobTracker) -> list[bool]:
+        tracker.counters.listing_done = True
+        seen = [tracker.pending.ending]
+        await tracker.pending.next_job()
+        seen.append(tracker.pending.ending)
+        await asyncio.wait({asyncio.create_task(tracker.pending.next_job())}, timeout=1)
+        return [*seen, tracker.pending.ending]
+
+    with board_of(path, "a") as tracker:
+        assert in_owned_time(ending(tracker)) == [False, False, True]
+
+
+def test_the_length_of_a_recording_is_forgotten_with_its_job(path):
+    """However many recordings a run has, memory holds those of its open jobs."""
+    with board_of(path) as tracker:
+        for job in running(tracker.state, "a", "b", "c"):
+            tracker.audio_seconds[job.name] = 60
+            tracker.slots.adopt()
+            tracker.is_running(job)
+            (tracker.fail(job, "refused", "no") if job.recording.key == "a" else None)
+            (tracker.defer(job) if job.recording.key == "b" else None)
+            (tracker.hand_over(job, silent=False) if job.recording.key == "c" else None)
+
+        assert tracker.audio_seconds == {}
