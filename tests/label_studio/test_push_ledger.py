@@ -100,3 +100,14 @@ def test_one_push_at_a_time(output):
 def test_batch_without_an_answer_is_waited_for_a_while(sent_at, now, expected):
     """A hundred seconds long it may still arrive; a clock set back makes nobody wait."""
     assert unsettled(sent_at, now) is expected
+
+
+def test_place_is_known_by_what_stands_just_before_it(output):
+    """In an output longer than what is compared, a change before the place is noticed."""
+    output.write_bytes(b"123456789\n" * 1_000)
+    assert remembered(output, Place(10_000)).size == 10_000
+
+    output.write_bytes(b"123456789\n" * 999 + b"987654321\n")
+
+    with opened_ledger(output) as ledger:
+        assert ledger.place(PROJECT, 0.0) == Place()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from contextlib import suppress
 from typing import Any, cast
 
 import pytest
@@ -15,6 +16,8 @@ from pipeline.config.schema import Limits
 from pipeline.events.trust import EventTrust
 from pipeline.stages.job_tracker import JobTracker
 from pipeline.stages.poller import Look, Poller, next_look
+from pipeline.state.reader import read_state
+from tests.support.owned_time import in_owned_time
 from tests.support.state_files import begun, running
 
 few = settings(max_examples=80, deadline=None)
@@ -158,3 +161,58 @@ async def test_a_job_that_became_late_since_the_last_listing_is_looked_for(tmp_p
             seen.append(poller.events_suffice())
 
         assert seen == [True, False, True]
+
+
+def test_what_was_started_is_written_down_with_the_next_look(tmp_path):
+    """A run that is killed knows its jobs, though no start costs a commit of its own."""
+
+    async def looking(tracker: JobTracker) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await idle_poller(tracker).poll()
+
+    with begun(tmp_path / "state") as state, read_state(tmp_path / "state") as beside:
+        running(state, "a", "b")
+        before = beside.recordings.counts().in_flight
+        in_owned_time(looking(JobTracker(state, 9)))
+
+        assert (before, beside.recordings.counts().in_flight) == (0, 2)
+
+
+async def test_jobs_that_the_service_queues_are_not_taken_for_ended(tmp_path):
+    """From the first queued job on both kinds are listed, the queued ones first."""
+    asked = []
+    with begun(tmp_path / "state") as state:
+        tracker = JobTracker(state, 9)
+        queued, runs, ended = running(state, "queued", "runs", "ended")
+        for job in (queued, runs, ended):
+            tracker.slots.adopt()
+            tracker.is_running(job, queued=job is queued)
+
+        async def pages(status):
+            asked.append(status.value)
+            yield [queued.name] if status.value == "QUEUED" else [runs.name]
+
+        finished: asyncio.Queue[Any] = asyncio.Queue()
+        looking = asyncio.create_task(Poller(tracker, pages, Limits(), finished).poll())
+        job = await asyncio.wait_for(finished.get(), 10)
+        looking.cancel()
+
+        assert (job, asked) == (ended, ["QUEUED", "IN_PROGRESS"])
+        assert list(tracker.waiting) == [queued.name, runs.name]
+
+
+def test_the_slots_hear_of_a_look_at_nothing(tmp_path):
+    """Where no job is waited for none can have ended unseen, whatever was guessed before."""
+
+    async def looking(tracker: JobTracker) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await idle_poller(tracker).poll()
+
+    with begun(tmp_path / "state") as state:
+        tracker = JobTracker(state, 9)
+        tracker.slots.limit._free.on_refused_start(3, 0.0, guessed=False)
+        in_owned_time(looking(tracker))
+
+        assert tracker.slots.limit._free.count(0.0) == 0

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from pipeline.aws.s3 import open_s3
+from pipeline.aws.session import connect
+from pipeline.config.loading import resolve
+from pipeline.config.schema import Aws, Input, Limits
 from pipeline.errors import Deferred, ServiceUnreachable
-from pipeline.stages.producer import to_the_end
+from pipeline.jobs.rules import JobRules
+from pipeline.model import SourceObject
+from pipeline.naming import S3Uri
+from pipeline.net.wait_times import WaitTimes
+from pipeline.recordings.selection import Selection
+from pipeline.stages.job_tracker import JobTracker
+from pipeline.stages.producer import find_results, produce, to_the_end
+from tests.support.between import Answer, Asked, between
+from tests.support.state_files import TAG, begun
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from pipeline.model import SourceObject
+
+pytestmark = pytest.mark.usefixtures("no_proxies")
 
 
 async def test_a_page_that_is_given_up_stops_the_run():
@@ -24,3 +38,61 @@ async def test_a_page_that_is_given_up_stops_the_run():
 
     with pytest.raises(ServiceUnreachable, match=r"503, while the source was listed\. Run the sam"):
         _ = [page async for page in to_the_end(pages())]
+
+
+class TwoPages:
+    """A source whose second page is there at once."""
+
+    uri, bucket = "s3://calls/", "calls"
+
+    def __init__(self) -> None:
+        self.turns = 0
+        self.turns_before_the_second = 0
+
+    async def pages(self) -> AsyncIterator[list[SourceObject]]:
+        """A recording and a text, then another recording."""
+        yield [SourceObject("a.mp3", "1", 7), SourceObject("a.txt", "1", 7)]
+        self.turns_before_the_second = self.turns
+        yield [SourceObject("b.mp3", "1", 7)]
+
+    async def take_turns(self) -> None:
+        """What another stage would do meanwhile."""
+        while True:
+            self.turns += 1
+            await asyncio.sleep(0)
+
+
+async def test_what_is_skipped_was_listed_and_others_have_their_turn(tmp_path):
+    """Every object of a page counts as listed; between two pages the other stages go on."""
+    source = TwoPages()
+    with begun(tmp_path / "state") as state:
+        tracker = JobTracker(state, 9)
+        other = asyncio.create_task(source.take_turns())
+        rules = JobRules(resolve({}, {}), cast("Any", source))
+        await produce(cast("Any", source), Selection("", Input()), rules, tracker)
+        other.cancel()
+
+        assert (tracker.counters.listed, state.recordings.counts().pending) == (3, 2)
+        assert source.turns_before_the_second > 0
+
+
+async def test_results_are_listed_once_and_their_bucket_is_looked_at_ever_after(tmp_path):
+    """A later run makes one call: it fails before anything is paid for where the bucket is gone."""
+    asked = []
+    listing = b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"
+
+    def reply(each: Asked) -> Answer:
+        asked.append("max-keys=1&" in each.path)
+        return Answer(200, listing, {})
+
+    place = S3Uri("results", "t/")
+    with between(None, reply) as url, begun(tmp_path / "state") as state:
+        settings = Aws(region="us-east-1", endpoint_url=url)
+        async with (
+            connect(settings, 1, ("key", "secret")) as session,
+            open_s3(session, Limits(), WaitTimes()) as s3,
+        ):
+            for _ in range(3):
+                await find_results(s3, place, TAG, state)
+
+    assert asked == [False, True, True]

@@ -188,3 +188,13 @@ def test_a_run_that_can_not_begin_is_remembered_as_such(run, cloud):
     page = (run.folder / "tasks.report.html").read_text()
     assert "could not go on" in page
     assert "nope" in page
+
+
+def test_how_a_run_ended_is_said_once(tmp_path):
+    """What was told first is what people read; a second end of the same run changes nothing."""
+    with begun(tmp_path / "state") as state:
+        state.history.begin_run(Settings())
+        state.history.end_run(b'{"exit_code":2}')
+        state.history.end_run(b'{"exit_code":0}')
+
+        assert [each.exit_code for each in state.history.past_runs()] == [2]
