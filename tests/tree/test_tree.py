@@ -36,6 +36,7 @@ OTHER_FOLDERS = {
     "label_studio_server",
     "browser",
     "prometheus",
+    "mutants",
 }
 
 Function = (ast.FunctionDef, ast.AsyncFunctionDef)
