@@ -243,3 +243,13 @@ def test_an_error_without_end_names_no_error():
     """A refusal is a few lines; of one that fills the memory nothing is read."""
     assert error_details(b"<Error><Code>No</Code></Error>")[0] == "No"
     assert error_details(b"<Error><Code>No</Code>" + b"<a/>" * 500_000 + b"</Error>")[0] == ""
+
+
+async def test_cuts_are_few_and_cost_a_bounded_number_of_calls():
+    """Some ranges for each lister, and some calls, however a bucket's keys branch."""
+    wide = Bucket((f"{n:04}/audio.mp3" for n in range(5000)), 10_000)
+    assert len(await s3_listing._find_cuts(wide, CALLS, 4)) < 2 * 4 * s3_listing._CUTS
+
+    long = Bucket((f"{'a' * 400}{n}" for n in range(50)), 10)
+    await s3_listing._find_cuts(long, CALLS, 4)
+    assert long.calls <= 4 * s3_listing._PROBES + 4

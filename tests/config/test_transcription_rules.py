@@ -19,6 +19,10 @@ INVALID: list[tuple[dict[str, Any], str]] = [
     ({"language_options": ["en-US", "fr-FR"]}, "there is nothing to choose"),
     (IDENTIFY | {"language_options": ["en-US"]}, "two or more different languages"),
     (IDENTIFY | {"language_options": ["en-US", "en-US"]}, "two or more different languages"),
+    (
+        IDENTIFY | {"language_options": ["en-US", "fr-FR", "en-US"]},
+        "two or more different languages",
+    ),
     (IDENTIFY | {"language_options": ["en-US", "french"]}, "'french' is not a language code"),
     (IDENTIFY | {"language_options": ["en-US", "sv-SE"]}, "sv-SE can't be identified"),
     ({"language": "multiple", "language_options": ["en-US", "cy-WL"]}, "Use language = 'auto'"),
@@ -151,3 +155,11 @@ def test_all_complaints_about_options_come_in_one_message():
     wrong = {"language": "auto", "redaction": "redacted", "vocabulary": "calls", "toxicity": True}
 
     assert len(refusal(wrong).splitlines()) == 4
+
+
+def test_a_job_may_have_fifty_tags():
+    """The service takes no more."""
+    fifty = {f"name{number}": "value" for number in range(50)}
+
+    assert len(resolve({"tags": fifty}, {}).transcribe.tags) == 50
+    assert "a job has 50 at most" in refusal({"tags": fifty | {"one": "more"}})

@@ -105,3 +105,16 @@ def test_a_success_is_a_run_that_settled_all_it_listed(code, settled):
     assert (code in SETTLED) == settled
     assert (status.last_success > 10**9) == settled
     assert (status.exit_code, status.take().source) == (code, "s3://calls/")
+
+
+async def test_slots_that_were_found_are_not_those_allowed(tmp_path):
+    """After a refusal it is what really runs, which people compare with their setting."""
+    async with idle_run(tmp_path, most=7) as run:
+        limit = run.tracker.slots.limit
+        for _ in range(3):
+            limit.take(0.0)
+        limit.refused(0.0)
+
+        found = take_snapshot(run)
+
+    assert (found.slots_found, found.slots_allowed) == (2, 7)

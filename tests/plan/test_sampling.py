@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.config.pricing import Item, billed_seconds
 from pipeline.model import Recording
-from pipeline.plan.sampling import Sample, presumed_seconds
+from pipeline.plan.sampling import Sample, Stratum, _quantile, presumed_seconds
 from pipeline.recordings.probe import Unreadable, read_audio, why_refused
 from pipeline.recordings.range_reader import RangeReader
 from tests.support import made_media as made
@@ -182,3 +182,30 @@ def test_sizes_tell_more_than_numbers():
     assert sample.probed < 60
     assert found.value == pytest.approx(sum(each.size / 16_000 for each in whole), rel=1e-6)
     assert found.error < found.value / 1000
+
+
+def probed_of(count: int, probed: int) -> tuple[float, float]:
+    """The total of seconds over so many alike recordings, and its variance."""
+    stratum = Stratum()
+    random = Random(0)
+    for number in range(count):
+        stratum.add(Recording(f"{number}.mp3", "etag", 1_200_000), count, random)
+    for number, recording in enumerate(stratum.reservoir[:probed]):
+        stratum.record(recording, {"seconds": 90.0 + 20 * (number % 2)})
+    return stratum.estimate("seconds")
+
+
+def test_what_was_probed_is_no_part_of_the_error():
+    """Half of a stratum leaves half of the variance that the same sample of a large one has."""
+    total, variance = probed_of(20, 20)
+    assert (round(total, 6), variance) == (2_000, 0)
+    half, large = probed_of(20, 10)[1] / 20**2, probed_of(2_000, 10)[1] / 2_000**2
+    assert half / large == pytest.approx(0.5 / (1 - 10 / 2_000))
+
+
+@pytest.mark.parametrize(
+    ("freedom", "errors"), [(5, 4.032), (10, 3.169), (30, 2.750), (1e6, 2.576)]
+)
+def test_few_recordings_make_a_larger_error(freedom, errors):
+    """How many standard errors hold 99 in 100 is Student's t, as its table has it."""
+    assert _quantile(freedom) == pytest.approx(errors, rel=0.02)

@@ -184,3 +184,17 @@ def test_every_phrase_was_missed_often_enough_and_more_than_it_was_right(found, 
 def test_what_was_heard_right_offers_nothing(text):
     """Without an error there is no correction."""
     assert missed((text, text.lower()), (text, text.upper()), least=1) == []
+
+
+def test_a_phrase_has_four_words_at_most():
+    """Names of four words are phrases; of five, their parts are."""
+    heard = ("x y z w", "x y z w")
+    four = "Maria Chudnovsky Kowalczyk Brothers"
+
+    assert phrases((four, heard[0]), (four, heard[1])) == [four]
+    assert all(len(each.split()) <= 4 for each in phrases(*[(f"{four} Inc", "x y z w v")] * 2))
+
+
+def test_a_number_is_no_phrase():
+    """A vocabulary takes no digits, and a number that was misheard tells of no word."""
+    assert phrases(*[("room 4711 please", "room forty please")] * 3) == []

@@ -6,7 +6,13 @@ import pytest
 
 from pipeline.config.loading import resolve
 from pipeline.errors import BadSettings
+from pipeline.jobs.rules import JobRules
+from pipeline.model import Job, Recording
+from pipeline.recordings.folder import FolderSource
+from pipeline.stages.cost_budget import cost_budget
+from pipeline.stages.job_tracker import JobTracker
 from tests.support import made_media as made
+from tests.support.state_files import begun
 
 MINUTE = 0.006
 
@@ -143,3 +149,37 @@ def test_a_price_that_is_not_set_can_not_be_bounded(setting):
         resolve(flags, {})
 
     assert resolve(flags | {"price_of_toxicity": 1.0, "price_of_language_model": 1.0}, {})
+
+
+async def reserved(folder, minutes, *jobs):
+    """Which of some jobs, each a key and a size, a budget for so many minutes pays for."""
+    config = resolve({"max_cost": minutes * MINUTE}, {})
+    source = FolderSource(folder, "calls")
+    with begun(folder / "state") as state:
+        async with cost_budget(JobRules(config, source), JobTracker(state, 9)) as budget:
+            return [
+                await budget.reserve(Job(1, b"", key, Recording(key, "1", size)))
+                for key, size in jobs
+            ]
+
+
+async def test_a_cost_of_just_the_budget_is_within_it(tmp_path):
+    """Who pays for a minute gets one, and not a second more."""
+    made.wav(tmp_path / "minute.wav", 60)
+    one = ("minute.wav", (tmp_path / "minute.wav").stat().st_size)
+
+    assert await reserved(tmp_path, 1, one, one) == [True, False]
+
+
+async def test_nothing_starts_once_the_budget_is_over(tmp_path):
+    """A small recording behind a large one is left to the next run too: the order is kept."""
+    made.wav(tmp_path / "long.wav", 600)
+    made.wav(tmp_path / "short.wav", 15)
+    sizes = [(each, (tmp_path / each).stat().st_size) for each in ("long.wav", "short.wav")]
+
+    assert await reserved(tmp_path, 5, *sizes) == [False, False]
+
+
+async def test_no_recording_is_presumed_longer_than_the_service_takes(tmp_path):
+    """Two gigabytes that tell no length cost what eight hours do, and not twelve days."""
+    assert await reserved(tmp_path, 481, ("gone.wav", 2**31)) == [True]

@@ -516,3 +516,22 @@ def test_tasks_are_on_the_disk_before_they_are_committed(folder, monkeypatch):
 
     size = len(line(1) + line(2))
     assert (on_disk, committed(folder)) == ([(size, 0)], size)
+
+
+def test_a_line_is_committed_within_a_second(folder):
+    """However few come, a run that is killed loses a second of them at most."""
+
+    async def stage(tracker: JobTracker, output: Output, one: Line) -> int:
+        queue: asyncio.Queue[Line] = asyncio.Queue()
+        queue.put_nowait(one)
+        task = asyncio.create_task(write(output, queue, tracker))
+        await asyncio.sleep(1.1)
+        written = tracker.counters.written
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return written
+
+    with begun(folder / "state") as state:
+        [job] = running(state, "a.mp3")
+        with closing(output_at(folder / "tasks.jsonl", state)) as output:
+            assert in_owned_time(stage(JobTracker(state, 9), output, Line(job, line(1)))) == 1

@@ -331,3 +331,10 @@ def test_an_hour_of_segments_is_one_sound_task():
 
     assert_accepted_by_label_studio(found, labeling_config(TaskKind.SEGMENTS))
     assert len({each["id"] for each in found["predictions"][0]["result"]}) == 1000
+
+
+def test_a_score_has_four_digits():
+    """Recordings of a thousand words differ in the third one, and are reviewed in that order."""
+    found = task(msgspec.structs.replace(SPOKEN, confidence=0.123456))
+
+    assert found["predictions"][0]["score"] == found["data"]["mean_confidence"] == 0.1235

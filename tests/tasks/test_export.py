@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pipeline.errors import OutputUnusable, StateUnusable
 from pipeline.model import Line
 from pipeline.tasks import export
-from pipeline.tasks.export import committed_lines, worst_first, write_arrays
+from pipeline.tasks.export import committed_lines, later_exports, worst_first, write_arrays
 from tests.support.state_files import begun, output_at, running
 
 if TYPE_CHECKING:
@@ -229,3 +229,27 @@ def test_the_command_writes_the_worst_first(run, cloud):
     scores = [task["predictions"][0]["score"] for task in array]
     assert len(scores) == 5
     assert scores == sorted(scores)
+
+
+def test_a_score_below_nothing_sorts_as_nothing(tmp_path):
+    """Whatever a model says of itself, its tasks stay in the order of the file among such ones."""
+    with begun(tmp_path / "state") as state:
+        jobs = running(state, *"abcd")
+        with closing(output_at(tmp_path / "tasks.jsonl", state)) as output:
+            lines = [scored(number, score) for number, score in enumerate([0.0, -1.0, 0.5, -2.0])]
+            output.write([Line(job, line) for job, line in zip(jobs, lines, strict=True)])
+
+    lines = list(worst_first(tmp_path / "tasks.jsonl", tmp_path / "state"))
+    found = [json.loads(line)["data"]["number"] for line in lines]
+
+    assert found == [0, 1, 3, 2]
+
+
+def test_the_last_file_of_an_export_is_no_left_over(tmp_path):
+    """Only those behind it are of an earlier one."""
+    paths = [tmp_path / f"tasks-{number:04}.json" for number in range(3)]
+    for path in paths:
+        path.write_text("[]")
+
+    assert later_exports(tmp_path, paths[1]) == paths[2:]
+    assert later_exports(tmp_path, None) == paths

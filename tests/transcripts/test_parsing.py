@@ -396,3 +396,64 @@ def test_a_file_cut_short_is_refused(shape, data):
     whole = (FOLDER / f"{shape}.json").read_bytes().strip()
 
     refusal(whole[: data.draw(st.integers(0, len(whole) - 1))])
+
+
+def of_words(*words: str, **more: Any) -> Any:
+    """A document of words, half a second each, and one segment of the service's that holds them."""
+    items = [
+        {
+            "id": number,
+            "type": "pronunciation",
+            "start_time": str(number / 2),
+            "end_time": str(number / 2 + 0.5),
+            "alternatives": [{"content": word, "confidence": "0.9"}],
+        }
+        for number, word in enumerate(words)
+    ]
+    text = " ".join(filter(None, words))
+    whole = {
+        "id": 0,
+        "transcript": "as the service puts it",
+        "start_time": "0.0",
+        "end_time": "9.0",
+        "items": list(range(len(words))),
+    }
+    results = {"transcripts": [{"transcript": text}], "items": items, "audio_segments": [whole]}
+    return {"jobName": "job", "results": results | more}
+
+
+def parsed(content: Any) -> Transcript:
+    return parse_transcript(json.dumps(content).encode())
+
+
+def test_an_item_without_content_is_no_word():
+    """It is neither counted nor part of a segment's confidence."""
+    assert parsed(of_words("yes", "")).word_count == 1
+
+
+def test_segments_of_the_service_are_used_where_they_hold_every_word():
+    """One that lacks a word, or items that are not numbered as it says, make none of it be used."""
+    whole, lacking, unnumbered = (of_words("yes", "no") for _ in range(3))
+    lacking["results"]["audio_segments"][0]["items"] = [0]
+    for number, item in enumerate(unnumbered["results"]["items"]):
+        item["id"] = 1 - number
+
+    assert [each.text for each in parsed(whole).segments] == ["as the service puts it"]
+    assert [each.text for each in parsed(lacking).segments] == ["yes no"]
+    assert [each.text for each in parsed(unnumbered).segments] == ["yes no"]
+
+
+def test_speakers_are_not_lost_for_segments_without_them():
+    """Where the service tells speakers apart but not in its segments, its older ones are used."""
+    times = [{"start_time": "0.0", "end_time": "0.5"}, {"start_time": "0.5", "end_time": "1.0"}]
+    labels = {
+        "speakers": 2,
+        "segments": [
+            each | {"speaker_label": f"spk_{n}", "items": [each | {"speaker_label": f"spk_{n}"}]}
+            for n, each in enumerate(times)
+        ],
+    }
+
+    found = parsed(of_words("yes", "no", speaker_labels=labels)).segments
+
+    assert [(each.speaker, each.text) for each in found] == [("spk_0", "yes"), ("spk_1", "no")]

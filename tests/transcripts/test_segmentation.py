@@ -119,3 +119,23 @@ def test_languages_without_spaces_are_joined_without():
 
     assert segments_of(words, "電車が。")[0].text == "電車が。"
     assert segments_of(words, "電車 が。")[0].text == "電車 が。"
+
+
+def test_bounds_of_a_segment_are_bounds_that_cut():
+    """A pause of just 0.6 s ends a segment, and a sentence's end does from just 5 s on."""
+    assert texts(Word("one", 0.0, 0.0), Word("two", PAUSE, 1.0)) == ["one", "two"]
+    assert texts(Word("one.", 0.0, LONG_ENOUGH), Word("two", LONG_ENOUGH, 6.0)) == ["one.", "two"]
+
+
+def test_a_segment_ends_with_the_word_that_ends_last():
+    """Where words overlap, that need not be the last one."""
+    [segment] = segments_of([Word("long", 0.0, 3.0), Word("short", 1.0, 1.5)], "")
+
+    assert (segment.start, segment.end) == (0.0, 3.0)
+
+
+def test_the_mean_of_what_is_known():
+    """One confidence is its own mean; what is unknown is not counted."""
+    assert mean([0.5]) == 0.5
+    assert mean([0.5, None, 0.7]) == pytest.approx(0.6)
+    assert mean([None]) is None
