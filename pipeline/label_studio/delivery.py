@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import orjson
 
-from pipeline.errors import CannotRun, TasksRefused, Unavailable
+from pipeline.errors import CannotRun, TasksRefused, Throttled, Unavailable
 from pipeline.label_studio.push_ledger import project_key
 from pipeline.label_studio.task_lines import batches
 from pipeline.text import printable
@@ -188,7 +188,7 @@ class Deliveries:
             answer = await self._client.import_tasks(
                 self._project.id, [line.content for line in lines]
             )
-        except CannotRun:
+        except (CannotRun, Throttled):  # nothing was taken: it may be sent again at once
             self._keep(sent_at=0.0)
             raise
         return answer.prediction_count == sum(len(line.predictions) for line in lines)

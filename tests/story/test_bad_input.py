@@ -101,7 +101,7 @@ ANSWERS = {
     ),
     "expired token": (
         (400, "<Error><Code>ExpiredToken</Code><Message>old</Message></Error>"),
-        ("The session token has expired", "it goes on where it stopped"),
+        ("the session token has expired", "it goes on where it stopped"),
     ),
 }
 

@@ -116,14 +116,14 @@ def test_internal_failures_are_tried_again_at_most_twice(run, cloud):
 
 def test_endless_jobs_are_given_up_after_the_job_timeout(run, cloud):
     """A job that never ends fails after `job_timeout_hours`; the others are written."""
-    service = cloud("--fault", "endless_job=0.2")
+    service = cloud("--fault", "endless_job=0.4")
     filled(service)
     run.use(TRANSCRIBE_PIPELINE_JOB_TIMEOUT_HOURS="0.0006")
 
     outcome = run("run", "s3://audio/", "--json")
 
     endless = {each["uri"] for each in run.failures() if each["reason"] == "job never ended"}
-    assert 1 <= len(endless) <= 12
+    assert endless
     accounted_for(run, service, outcome, endless | set(BAD))
 
 
