@@ -58,12 +58,13 @@ class Asked:
     def forward(self) -> Answer:
         """What the cloud answers; its own URLs lead here.
 
-        Calls are signed anew, as a signature holds for one host and one key.
+        Signed calls are signed anew, as a signature holds for one host and one key.
         """
         assert self.service is not None
         connection = HTTPConnection(urlsplit(self.service.url).netloc, timeout=30)
         path, headers = self.path, self.headers | {"Host": urlsplit(self.service.url).netloc}
-        if not path.startswith("/aws-transcribe-"):  # those addresses are the cloud's own
+        of_the_cloud = path.startswith("/aws-transcribe-")  # whose addresses are its own
+        if self.key_id and not of_the_cloud:
             path = unsigned_query(path)
             kept = {
                 name: value
