@@ -115,7 +115,7 @@ async def add_storage(client: Client, project: Project, bucket: str, aws: Aws) -
     try:
         await client.create_storage(storage_settings(project.id, bucket, aws))
     except (Unavailable, CannotRun) as error:
-        return str(error)
+        return error.problem  # what helps here is said by `storage_advice`
     return ""
 
 

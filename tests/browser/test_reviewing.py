@@ -81,8 +81,11 @@ def server(
 
 
 @pytest.fixture(scope="module")
-def output(bucket: Path, tmp_path_factory: pytest.TempPathFactory) -> Cli:
-    """A run over all recordings, and its tasks once more as segments."""
+def output(ministack: str, bucket: Path, tmp_path_factory: pytest.TempPathFactory) -> Cli:
+    """A run over all recordings, and its tasks once more as segments.
+
+    Reviewers hear the recordings from another endpoint, which `push` names to Label Studio.
+    """
     run = Cli(tmp_path_factory.mktemp("run"))
     run.use(**endpoint(""))
     with run.start("serve", bucket, "--bucket", BUCKET, "--keys-from-env") as serving:
@@ -96,6 +99,7 @@ def output(bucket: Path, tmp_path_factory: pytest.TempPathFactory) -> Cli:
         finally:
             end(serving)
     assert [each.code for each in outcomes] == [1, 0], outcomes
+    run.use(AWS_ENDPOINT_URL=ministack)
     return run
 
 
