@@ -153,8 +153,8 @@ def url_denied(body: bytes) -> Denied:
     said = f"{code}: {words}" if code else "the answer names no reason"
     return Denied(
         f"The service's URL of a transcript may not be read ({said})",
-        "A VPC endpoint's policy must allow s3:GetObject on the service's own buckets, "
-        "arn:aws:s3:::aws-transcribe-*; with --results the transcripts are in your bucket.",
+        "A VPC endpoint's policy must allow s3:GetObject on the service's own buckets, whose names "
+        "begin with aws-transcribe-; with --results the transcripts are in your bucket.",
         action="s3:GetObject",
         message=f"{code}: {words}" if code else "",
     )

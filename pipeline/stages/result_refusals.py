@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.errors import Denied, JobMissing, RecordingFailed
+from pipeline.errors import Deferred, Denied, JobMissing, RecordingFailed
 from pipeline.stages.results import ResultDenied, StillRunning
 from pipeline.text import printable
 
@@ -91,11 +91,11 @@ class ResultRefusals:
         return False
 
     async def _can_be_read(self, job: Job) -> bool | None:
-        """Whether its transcript can be read; None where there is none, which proves nothing."""
+        """Whether its transcript can be read; None where none comes, which proves nothing."""
         try:
             await self._results.fetch(job)
         except ResultDenied:
             return False
-        except (JobMissing, RecordingFailed, StillRunning):
+        except (Deferred, JobMissing, RecordingFailed, StillRunning):
             return None
         return True
