@@ -24,7 +24,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 ROOT = Path(__file__).parent.parent.parent
 LIBRARIES = (
@@ -173,6 +176,17 @@ class Forked(subprocess.Popen[str]):
     """
 
     _server: ClassVar[tuple[subprocess.Popen[bytes], str] | None] = None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Wait for its end; a failed test ends it, so that its own reason is what is told."""
+        if error is not None:
+            self.kill()
+        super().__exit__(kind, error, trace)
 
     @classmethod
     def _address(cls) -> str:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 
 def listeners(pid: int) -> set[tuple[str, int]]:
     """The addresses that a process listens at, as Linux tells them."""
-    sockets = {str(each.readlink()) for each in Path(f"/proc/{pid}/fd").iterdir()}
+    sockets = set()
+    for each in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # the process goes on, and closes files meanwhile
+            sockets.add(str(each.readlink()))
     found = set()
     for line in Path(f"/proc/{pid}/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
         fields = line.split()
