@@ -13,7 +13,7 @@ from pipeline.aws.s3 import open_s3
 from pipeline.aws.session import connect
 from pipeline.config.loading import resolve
 from pipeline.config.schema import Aws
-from pipeline.errors import ServiceUnreachable
+from pipeline.errors import RecordingFailed, ServiceUnreachable
 from pipeline.jobs.client import Transcriber
 from pipeline.jobs.rules import JobRules
 from pipeline.model import Job, Recording
@@ -21,8 +21,9 @@ from pipeline.naming import S3Uri
 from pipeline.recordings.bucket import S3Source
 from pipeline.stages.collector import Collectors
 from pipeline.stages.job_tracker import JobTracker
+from pipeline.stages.results import ResultDenied
 from tests.support.between import Answer, Asked, between, refusal
-from tests.support.state_files import begun
+from tests.support.state_files import SOURCE, begun
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -148,6 +149,32 @@ async def test_an_expired_url_is_renewed_until_one_can_be_read(tmp_path):
         assert await run.once() == []
 
     assert asked_for == ["GetTranscriptionJob", ""] * 5
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+async def test_a_transcript_of_an_earlier_run_that_may_not_be_read_is_lost_if_absent(
+    tmp_path, is_there
+):
+    """Where keys are kept secret S3 denies a missing object too; a listing tells them apart."""
+
+    def reply(name: str, asked: Asked) -> Answer:
+        key = f"t/{name}.json"
+        if asked.operation:
+            uri = f"https://s3.us-east-1.amazonaws.com/earlier/{key}"
+            return record(Transcript={"TranscriptFileUri": uri})
+        if "list-type=2" in asked.path:
+            entry = f'<Contents><Key>{key}</Key><ETag>"1"</ETag><Size>7</Size></Contents>'
+            found = entry if is_there else ""
+            return Answer(200, f"<ListBucketResult>{found}</ListBucketResult>".encode(), {})
+        return refusal(asked, "AccessDenied", "Access Denied", 403)
+
+    async with collecting(tmp_path, reply) as run:
+        run.tracker.state.begin(SOURCE, "s3://earlier/t/")
+        with pytest.raises(ResultDenied if is_there else RecordingFailed) as told:
+            await run.collectors._results.fetch(run.job)
+
+    lost = "The job is complete, but its transcript is not there."
+    assert (lost in str(told.value)) is not is_there
 
 
 async def test_a_found_job_that_failed_gets_no_new_name(tmp_path):

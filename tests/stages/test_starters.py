@@ -11,15 +11,18 @@ import pytest
 from pipeline.config.loading import resolve
 from pipeline.errors import (
     Deferred,
+    Denied,
     JobExists,
     JobMissing,
     NoFreeSlot,
+    PipelineError,
     RecordingFailed,
     ServiceUnreachable,
 )
+from pipeline.failures import MEDIA_NOT_ACCESSIBLE
 from pipeline.jobs.client import JobRecord
 from pipeline.jobs.rules import JobRules
-from pipeline.model import Job, JobStatus, Recording
+from pipeline.model import Job, JobStatus, Recording, SourceObject
 from pipeline.naming import S3Uri, identity
 from pipeline.recordings.bucket import S3Source
 from pipeline.stages.job_tracker import JobTracker
@@ -165,3 +168,43 @@ def test_a_name_that_exists_and_does_not_ends_the_run(tmp_path):
         worked(tmp_path / "s", service)
 
     assert len(service.asked) == 4
+
+
+class Source(S3Source):
+    """A bucket in which looking a recording up comes to one outcome."""
+
+    def __init__(self, outcome: SourceObject | PipelineError | None) -> None:
+        super().__init__(S3Uri("calls", ""), cast("Any", None))
+        self._outcome = outcome
+
+    async def look_up(self, _: str) -> SourceObject | None:
+        """What S3 says of every key."""
+        if isinstance(self._outcome, PipelineError):
+            raise self._outcome
+        return self._outcome
+
+
+@pytest.mark.parametrize(
+    ("outcome", "failed", "held"),
+    [
+        (None, 1, 0),
+        (SourceObject("a.mp3", "1", 7), 0, 1),
+        (Denied("s3:GetObject is not allowed", "Allow it."), 0, 1),
+        (ServiceUnreachable("S3 does not answer", "Try later."), 0, 1),
+    ],
+)
+async def test_a_recording_is_gone_only_where_s3_says_so(tmp_path, outcome, failed, held):
+    """A refused start of what can't be looked up is no proof that the recording was deleted."""
+    service = Service(RecordingFailed(MEDIA_NOT_ACCESSIBLE, "It can't be accessed."))
+    with begun(tmp_path / "s") as state:
+        listed(state, "a.mp3")
+        tracker = JobTracker(state, 9)
+        service.gate = tracker.slots
+        rules = JobRules(resolve({}, {}), Source(outcome))
+        starters = Starters(tracker, cast("Any", service), rules, asyncio.Queue())
+        tracker.counters.listing_done = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await starters.work()
+
+        assert (state.recordings.counts().failed, starters.refusals.held) == (failed, held)

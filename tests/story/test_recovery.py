@@ -297,6 +297,26 @@ def test_limit_stops_the_run_with_work_left(run, cloud):
     assert run.texts() == texts
 
 
+def test_limit_met_while_the_source_is_listed_leaves_work(run, cloud):
+    """What is not listed yet is work that is left, though nothing that was listed is pending."""
+    service, ended = cloud(), Event()
+    filled(service, 4)
+
+    def reply(asked):
+        if "continuation-token=" in asked.path:
+            ended.wait(20)
+        elif "list-type=2" in asked.path:
+            asked.path += "&max-keys=2"
+        return asked.forward()
+
+    with between(service, reply) as url:
+        run.use(**endpoint(url))
+        outcome = run("run", "s3://audio/", "--limit", "2", "--json")
+        ended.set()
+
+    assert (outcome.code, outcome.counts["written"], outcome.counts["pending"]) == (3, 2, 0)
+
+
 def next_minute_in(seconds):
     """A time zone whose next full minute is so many seconds away, and that minute."""
     moment = int(time.time()) + seconds
