@@ -71,7 +71,7 @@ class HttpSession:
             )
         if foreign := not_the_service(url, answer.status, answer.headers, body):
             raise foreign
-        return AioAWSResponse(str(url), answer.status, dict(answer.headers), _Body(body))
+        return AioAWSResponse(str(url), answer.status, dict(answer.headers), Body(body))
 
 
 class SessionConfig(AioConfig):  # type: ignore[misc] # published without types
@@ -87,10 +87,13 @@ class SessionConfig(AioConfig):  # type: ignore[misc] # published without types
         return SessionConfig(self.connector_args, **merged._user_provided_options)  # noqa: SLF001 # as AioConfig.merge does itself, without the class of the session
 
 
-class _Body(NamedTuple):
+class Body(NamedTuple):
+    """The whole body of an answer, as botocore's parsers ask for it."""
+
     content: bytes
 
     async def read(self) -> bytes:
+        """All of it."""
         return self.content
 
 

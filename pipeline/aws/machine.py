@@ -17,6 +17,7 @@ from yarl import URL
 
 from pipeline.aws.error_codes import translated
 from pipeline.aws.http_session import SessionConfig, trusted
+from pipeline.aws.metadata import ask_no_other_host
 from pipeline.aws.partitions import host_of, is_known, is_label, is_well_formed, no_region
 from pipeline.errors import BadSettings, PipelineError
 from pipeline.net.proxies import proxy_for
@@ -29,6 +30,7 @@ def machine_session(settings: Aws, keys: tuple[str, str] | None = None) -> Any:
     """A new session of botocore's: it reads the environment and the credentials files anew."""
     machine = AioSession(profile=settings.profile or None)
     machine.set_default_client_config(SessionConfig())
+    ask_no_other_host(machine)
     if region := settings.region or os.environ.get("AWS_REGION"):
         machine.set_config_variable("region", region)
     if keys:
