@@ -91,7 +91,7 @@ def replacing(path: Path, begins: bytes, mode: int = 0o600) -> Iterator[BinaryIO
     Raises:
         OutputUnusable: it can't be written, or something else is there.
     """
-    _refuse_what_is_not_ours(path, begins)
+    refuse_foreign_file(path, begins)
     part = path.with_name(f".{path.name}.part")
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -111,6 +111,28 @@ def replacing(path: Path, begins: bytes, mode: int = 0o600) -> Iterator[BinaryIO
                 if _is_at(made, part):
                     part.unlink()
                 raise
+
+
+def refuse_foreign_file(path: Path, begins: bytes) -> None:
+    """Refuse to replace what begins otherwise; what is empty holds nothing that could be lost.
+
+    Raises:
+        OutputUnusable: so it is.
+    """
+    with writing(path):
+        try:
+            mode = path.stat().st_mode
+        except FileNotFoundError:
+            return
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise OutputUnusable(f"{path} is no ordinary file", _ELSEWHERE)
+        found = _found(path, begins)
+    if found and found != begins:
+        raise OutputUnusable(
+            f"{path} holds something else already, and only what this program wrote there is "
+            "replaced",
+            _ELSEWHERE,
+        )
 
 
 def remove(path: Path, begins: bytes) -> None:
@@ -148,25 +170,3 @@ def _is_at(made: os.stat_result, path: Path) -> bool:
 def _found(path: Path, begins: bytes) -> bytes:
     with path.open("rb") as file:
         return file.read(len(begins))
-
-
-def _refuse_what_is_not_ours(path: Path, begins: bytes) -> None:
-    """Refuse to replace what begins otherwise; what is empty holds nothing that could be lost.
-
-    Raises:
-        OutputUnusable: so it is.
-    """
-    with writing(path):
-        try:
-            mode = path.stat().st_mode
-        except FileNotFoundError:
-            return
-        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-            raise OutputUnusable(f"{path} is no ordinary file", _ELSEWHERE)
-        found = _found(path, begins)
-    if found and found != begins:
-        raise OutputUnusable(
-            f"{path} holds something else already, and only what this program wrote there is "
-            "replaced",
-            _ELSEWHERE,
-        )

@@ -73,7 +73,7 @@ def _of_this_machine(config: Config, place: S3Uri | Path | None) -> list[Check]:
     uri, bucket = _named(place)
     name_prefix = job_name_prefix(config.transcribe.job_prefix, bucket)
     examinations = [
-        ("output", partial(machine.output, config.output_path, config.state_path)),
+        ("output", partial(machine.output, *_files(config))),
         ("state", partial(machine.state, config.state_path, uri, name_prefix)),
         ("disk", partial(machine.disk, config.output_path)),
     ]
@@ -82,6 +82,10 @@ def _of_this_machine(config: Config, place: S3Uri | Path | None) -> list[Check]:
     if isinstance(place, Path):
         examinations.insert(0, ("source", partial(machine.folder, place)))
     return [Check(name, partial(asyncio.to_thread, examine)) for name, examine in examinations]
+
+
+def _files(config: Config) -> tuple[Path, Path, Path]:
+    return config.output_path, config.state_path, config.failures_path
 
 
 def _named(place: S3Uri | Path | None) -> tuple[str | None, str]:

@@ -10,7 +10,10 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from pipeline.doctor.findings import Finding, ok, problem, warning
-from pipeline.errors import StateOutdated, StateUnusable
+from pipeline.errors import OutputUnusable, StateOutdated, StateUnusable
+from pipeline.files import refuse_foreign_file
+from pipeline.monitoring.failures_file import FAILURES_BEGIN
+from pipeline.monitoring.heartbeat import HEARTBEAT_BEGINS
 from pipeline.stages.output_file import refuse_foreign_output
 from pipeline.state.lock import hold, lock_path
 from pipeline.state.reader import read_state
@@ -23,8 +26,8 @@ _LITTLE = 2**30
 _PLACE = "Name another place for it, or let this user write there."
 
 
-def output(path: Path, state_path: Path) -> Finding:
-    """Whether the tasks could be written: the file, and its folder.
+def output(path: Path, state_path: Path, failures_path: Path) -> Finding:
+    """Whether the tasks could be written: the file, its folder, and what failed beside it.
 
     Raises:
         OutputUnusable: the file is there, and is not this run's.
@@ -33,9 +36,13 @@ def output(path: Path, state_path: Path) -> Finding:
         refuse_foreign_output(path, state_path)
     if path.exists() and not os.access(path, os.R_OK | os.W_OK):
         return problem(f"{path} can't be written.", "Make it this user's own, or move it away.")
-    return _writable(path) or ok(
-        f"{path} can be gone on with." if path.exists() else f"{path} can be written."
-    )
+    if found := _writable(path):
+        return found
+    try:
+        refuse_foreign_file(failures_path, FAILURES_BEGIN)
+    except OutputUnusable as error:
+        return warning(f"The failures would be in no file: {error.sentence}", error.advice)
+    return ok(f"{path} can be gone on with." if path.exists() else f"{path} can be written.")
 
 
 def state(path: Path, source: str | None, name_prefix: str) -> Finding:
@@ -81,8 +88,18 @@ def of_space(free: int, folder: Path) -> Finding:
 
 
 def monitoring(chosen: Monitoring) -> Finding:
-    """Whether those who watch a run could: the files can be written, the port is free."""
-    for name in filter(None, (chosen.metrics_file, chosen.heartbeat_file)):
+    """Whether those who watch a run could: the files can be written, the port is free.
+
+    Raises:
+        OutputUnusable: something else is in a file already.
+    """
+    from pipeline.monitoring.prometheus import METRICS_BEGIN  # its client loads with it
+
+    files = {chosen.metrics_file: METRICS_BEGIN, chosen.heartbeat_file: HEARTBEAT_BEGINS}
+    for name, begins in files.items():
+        if not name:
+            continue
+        refuse_foreign_file(Path(name), begins)
         if found := _writable(Path(name)):
             return found
     if chosen.metrics_port:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from pipeline.recordings.source import Source
     from pipeline.state.run_state import RunState
 
-_BEGINS = b'{"uri":"'
+FAILURES_BEGIN = b'{"uri":"'
+"""What a file of failures begins with."""
 
 
 def write_failures(path: Path, source: Source, state: RunState, *, listed: bool) -> None:
@@ -33,9 +34,9 @@ def write_failures(path: Path, source: Source, state: RunState, *, listed: bool)
     failed = state.failures.recordings(ever=not listed)
     first = next(failed, None)
     if first is None:
-        remove(path, _BEGINS)
+        remove(path, FAILURES_BEGIN)
         return
-    with replacing(path, _BEGINS) as file:
+    with replacing(path, FAILURES_BEGIN) as file:
         for job, reason, message in chain([first], failed):
             facts = {
                 "uri": source.audio_uri(job.recording.key),

@@ -511,9 +511,18 @@ def test_a_folder_that_can_not_be_written_is_a_problem(check, recordings):
     assert lines_of(outcome)["output"]["message"].startswith("The folder /")
 
 
-@pytest.mark.parametrize("setting", ['heartbeat_file = "/proc/none/beat"', "metrics_port = {port}"])
+@pytest.mark.parametrize(
+    "setting",
+    [
+        'heartbeat_file = "/proc/none/beat"',
+        'heartbeat_file = "mine.prom"',
+        'metrics_file = "mine.prom"',
+        "metrics_port = {port}",
+    ],
+)
 def test_a_run_that_could_not_be_watched_is_a_problem(check, recordings, setting):
-    """A run refuses to begin where its heartbeat can't be written, or its port is taken."""
+    """A run refuses to begin where a file of its is somebody else's, or its port is taken."""
+    (check.folder / "mine.prom").write_text("mine\n")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         night = settings_of(check, f"[monitoring]\n{setting.format(port=port)}\n")
@@ -521,6 +530,21 @@ def test_a_run_that_could_not_be_watched_is_a_problem(check, recordings, setting
 
     assert outcome.code == 2
     assert verdicts_of(outcome)["monitoring"] == "problem"
+
+
+def test_a_failures_file_of_somebody_else_is_a_warning(check, recordings):
+    """The run goes well, and would leave that file as it is."""
+    failures = check.folder / "tasks.failures.jsonl"
+    failures.write_text('{"uri":"s3://calls/a.mp3"}\n')
+    own = check(recordings, "--json")
+    failures.write_text("mine\n")
+    foreign = check(recordings, "--json")
+
+    assert (own.code, foreign.code) == (0, 0)
+    assert verdicts_of(own)["output"] == "ok"
+    assert verdicts_of(foreign)["output"] == "warning"
+    assert "tasks.failures.jsonl holds something else" in lines_of(foreign)["output"]["message"]
+    assert failures.read_text() == "mine\n"
 
 
 def test_nothing_is_left_of_looking_at_files(check, recordings):
