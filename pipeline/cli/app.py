@@ -66,6 +66,7 @@ _events.command(events.REMOVE, epilog=events.REMOVE_EXAMPLES)(events.remove)
 app.add_typer(_events, name=events.GROUP, help=events.HELP)
 
 _config = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+_config.command(config.EXAMPLE, epilog=config.EXAMPLE_EXAMPLES)(config.example)
 _config.command(config.SCHEMA, epilog=config.SCHEMA_EXAMPLES)(config.schema)
 _config.command(config.SHOW, epilog=config.SHOW_EXAMPLES)(config.show)
 app.add_typer(_config, name=config.GROUP, help=config.HELP)

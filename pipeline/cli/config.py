@@ -1,9 +1,10 @@
-"""`config schema` and `config show`: what can be set, and what is."""
+"""`config example`, `config schema` and `config show`: what can be set, and what is."""
 
 from __future__ import annotations
 
 import os
 import tomllib
+from importlib.resources import files
 from pathlib import Path  # flags reads the annotations at run time
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -38,7 +39,10 @@ if TYPE_CHECKING:
 
 GROUP = "config"
 HELP = "What can be set, and what is set."
-SCHEMA, SHOW = "schema", "show"
+EXAMPLE, SCHEMA, SHOW = "example", "schema", "show"
+EXAMPLE_EXAMPLES = examples(
+    ("Begin a settings file of your own", "config example > calls.toml"),
+)
 SCHEMA_EXAMPLES = examples(
     ("Have an editor complete and check a settings file", "config schema > config.schema.json"),
 )
@@ -47,6 +51,15 @@ SHOW_EXAMPLES = examples(
     ("Whether a source and its settings go together", "config show s3://bucket/calls/"),
     ("The same for a program", "config show --json"),
 )
+
+
+def example() -> None:
+    """Print a settings file that has every setting: its default, its unit and what it is for.
+
+    Keep the lines that you change: a setting that is not in the file has its default.
+    """
+    text = files("pipeline.config").joinpath("config.example.toml").read_text(encoding="utf-8")
+    typer.echo(text, nl=False)
 
 
 def schema() -> None:

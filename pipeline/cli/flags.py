@@ -55,7 +55,7 @@ _METAVARS = {
 _ConfigFile = Annotated[
     Path | None,
     typer.Option(
-        "--config", metavar="FILE", help="Settings as TOML; config.example.toml has all of them."
+        "--config", metavar="FILE", help="Settings as TOML; `config example` prints them all."
     ),
 ]
 

@@ -180,7 +180,7 @@ def _nearest(name: str, prefix: str = "") -> str:
         known = {s: f"[{s}]" for s in SECTIONS} | known
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     if not near:
-        return " config.example.toml lists them all."
+        return " `transcribe-pipeline config example` prints them all."
     return f" Did you mean {prefix + near[0].upper() if prefix else known[near[0]]}?"
 
 

@@ -1,10 +1,27 @@
-"""`config schema` and `config show` through the command line."""
+"""`config example`, `config schema` and `config show` through the command line."""
 
 from __future__ import annotations
 
 import json
 
+from pipeline.config.schema import SECTIONS
 from tests.support.in_process import InProcess
+
+
+def test_the_example_that_is_printed_is_a_settings_file(tmp_path, monkeypatch):
+    """What is printed can be given to `--config`, and changes nothing."""
+    config = InProcess("config", tmp_path / "work", monkeypatch)
+    printed = config("example").out
+    (config.folder / "calls.toml").write_text(printed, encoding="utf-8")
+
+    facts = json.loads(config("show", "--config", "calls.toml", "--json").out)
+
+    assert printed.splitlines()[0] == "#:schema ./config.schema.json"
+    by_file = {each["section"] for each in facts["settings"] if each["origin"] == "calls.toml"}
+    assert by_file == set(SECTIONS)
+    assert [each["value"] for each in facts["settings"]] == [
+        each["value"] for each in json.loads(config("show", "--json").out)["settings"]
+    ]
 
 
 def test_the_schema_is_printed_as_the_file_has_it(tmp_path, monkeypatch):

@@ -19,8 +19,8 @@ from tests.conftest import ROOT
 if TYPE_CHECKING:
     from pathlib import Path
 
-EXAMPLE = ROOT / "config.example.toml"
-SHIPPED = ROOT / "config.schema.json"
+EXAMPLE = ROOT / "pipeline/config/config.example.toml"
+SHIPPED = ROOT / "pipeline/config/config.schema.json"
 VALIDATOR = Draft202012Validator(json_schema())
 
 

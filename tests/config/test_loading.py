@@ -253,7 +253,7 @@ def test_an_empty_flag_is_a_value():
         ("languag = 'en-US'", "no section [languag]. Did you mean language in [transcribe]?"),
         ("limit = 5", "no section [limit]. Did you mean limit in [budget]?"),
         ("[limits]\nuntil = '06:00'", "no key until in [limits]. Did you mean until in [budget]?"),
-        ("[qqqqqq]", "no section [qqqqqq]. config.example.toml lists them all."),
+        ("[qqqqqq]", "no section [qqqqqq]. `transcribe-pipeline config example` prints them all."),
     ],
 )
 def test_an_unknown_key_is_named_with_the_nearest_known_one(tmp_path, text, said):
@@ -270,7 +270,7 @@ def test_the_variable_that_is_named_instead_exists(wrong):
 
     proposed = said.partition(f"Did you mean {ENVIRONMENT}")[2].rstrip("?").lower()
     assert f"{ENVIRONMENT}{wrong} is no setting" in said
-    assert proposed in SETTINGS or "config.example.toml" in said
+    assert proposed in SETTINGS or "`transcribe-pipeline config example`" in said
 
 
 def test_other_programs_variables_are_left_alone():

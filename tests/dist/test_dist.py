@@ -108,6 +108,13 @@ def test_it_says_its_help_and_its_version(installed):
     assert "transcribe-pipeline [OPTIONS] COMMAND" in installed("--help").out
 
 
+def test_it_brings_its_settings_file(installed):
+    """What `config example` prints is the repository's file."""
+    path = ROOT / "pipeline/config/config.example.toml"
+
+    assert installed("config", "example").out == path.read_text(encoding="utf-8")
+
+
 def test_only_rooms_of_an_extra_need_one(installed):
     """Whatever else is imported is there: only recogniser, error rates and formats are not."""
     lacking = dict(line.split() for line in installed.start("python", "-c", IMPORT_ALL).out.splitlines())

@@ -31,8 +31,8 @@ def test_actionlint_accepts_the_workflows():
 
 def test_an_editor_marks_a_typo_in_a_settings_file(tmp_path):
     """The schema that the file's own first line names is what taplo checks it by."""
-    shutil.copy(ROOT / "config.schema.json", tmp_path)
-    text = (ROOT / "config.example.toml").read_text(encoding="utf-8")
+    shutil.copy(ROOT / "pipeline/config/config.schema.json", tmp_path)
+    text = (ROOT / "pipeline/config/config.example.toml").read_text(encoding="utf-8")
     (tmp_path / "right.toml").write_text(text, encoding="utf-8")
     (tmp_path / "wrong.toml").write_text(text.replace("\nworkers", "\nwokers"), encoding="utf-8")
 

@@ -27,7 +27,7 @@ from tools.docs import (
     tables,
 )
 
-EXAMPLE = ROOT / "config.example.toml"
+EXAMPLE = ROOT / "pipeline/config/config.example.toml"
 
 
 @pytest.mark.parametrize("command", COMMANDS)
