@@ -1,4 +1,4 @@
-"""What the tutorial and the README say of Label Studio, typed word by word."""
+"""What tutorial, README and how-to page say of Label Studio, typed word by word."""
 
 from __future__ import annotations
 
@@ -64,11 +64,12 @@ def test_the_tutorial_leads_from_tasks_to_ground_truth(run, server, tasks):
     assert [each.words[1] for each in commands(DOCS / "tutorial.md")] == OF_LABEL_STUDIO
 
 
-def test_the_readme_pushes_with_one_command(run, tasks):
-    """The README's command makes a project and says so in the words that it shows."""
-    [command] = commands(README)
+@pytest.mark.parametrize("page", [README, DOCS / "how-to" / "label-studio.md"])
+def test_a_project_is_made_and_filled_with_one_command(run, tasks, page):
+    """The page's command makes a project and says so in the words that it shows."""
+    [command] = commands(page)
 
-    ended = run(*command.words[1:-1], "Calls of the README")
+    ended = run(*command.words[1:-1], f"Calls of {page.name}")
 
     assert ended.code == 0
     shown = command.shown.replace("18,204", "3")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import textwrap
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -14,13 +15,23 @@ NOT_RUN = {
     "make test": "these tests are what it runs",
     "make demo": "tests/story/test_demo.py runs what it runs, and compares it",
     "export": "the test sets the variable, to its own account or server",
+    "$EDITOR": "a person reads the table",
+    "aws s3 mv": "it is the AWS CLI's, and needs an account",
+    "python3 -m venv /opt": "it needs root; tests/deploy holds the unit to systemd's own checks",
+    "/opt/transcribe-pipeline/bin/pip": "as above; tests/dist installs the wheel",
+    "install -": "as above",
+    "systemctl": "as above",
+    "docker build": "it needs Docker; tests/deploy has the image's rules",
+    "kubectl": "it needs a cluster; tests/deploy holds the objects to Kubernetes' schemas",
+    "aws cloudformation": "it needs an account; tests/deploy deploys the template to an emulator",
+    "aws batch": "as above",
 }
-"""What the blocks of README and tutorial have and no test types, each for its reason."""
+"""What the blocks of README, tutorial and how-to pages have and no test types, with the reason."""
 
 _BLOCK = re.compile(r"^ *```console\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 _ANYTHING = r"(?:.*\n)*?"
 _VARYING = (
-    (re.compile(r"arn:aws:iam::\d{12}|(?<=:)\d{12}(?=:)"), "ACCOUNT"),
+    (re.compile(r"arn:aws:iam::\d{12}|(?<=[: ])\d{12}(?=:)"), "ACCOUNT"),
     (re.compile(r"eu-central-1|us-east-1"), "REGION"),
     (re.compile(r"(?<=Key:  in )\S+"), "FILE;"),
     (re.compile(r"(?<=Done in )\d+ s"), "SECONDS"),
@@ -46,8 +57,8 @@ def typed(page: Path) -> list[Typed]:
     """The commands of a page in their order."""
     commands: list[tuple[str, list[str]]] = []
     for block in _BLOCK.findall(page.read_text(encoding="utf-8")):
-        for line in block.splitlines():
-            if line.startswith("$ "):
+        for line in textwrap.dedent(block).replace("\\\n", "").splitlines():
+            if line.startswith(("$ ", "# ")):  # a prompt, and that of root
                 commands.append((line[2:], []))
             else:
                 commands[-1][1].append(line)

@@ -1,0 +1,170 @@
+"""The how-to pages, typed word by word, and what they show compared.
+
+The nights have tests/story/test_every_night.py, and `push --create` has the real server of
+tests/label_studio_server.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import free_port
+from tests.support.between import Answer, between
+from tests.support.documents import is_what_is_shown, typed
+from tests.support.small_label_studio import TOKEN, Request, SmallLabelStudio
+from tools.docs import DOCS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from tests.conftest import Cli
+    from tests.support.documents import Typed
+
+HOW_TO = DOCS / "how-to"
+AGREED = {"events": ["--yes"], "compare": ["--yes"]}
+"""What stands for the answer at a terminal."""
+
+MISSED = {
+    "mister Kowalczyk": [*["mr powell to the"] * 6, "mr towel to", "mr cao ultra"],
+    "Andorra la Vella": [*["indoor love fella"] * 2, "in dar la bella", "i love ellen"],
+    "AWS": [*["o w s"] * 2, "the ws", "ws"],
+    "DynamoDB": [*["dynamo g b"] * 2, "dynamo did the", "nine idea"],
+}
+"""What the vocabulary's page says that the service made of four phrases."""
+
+
+def commands(page: str, *of: str) -> list[Typed]:
+    """What a page has typed, of some commands where they are named."""
+    all_ = [each for each in typed(HOW_TO / page) if each.is_run]
+    return [each for each in all_ if not of or each.words[1] in of]
+
+
+def follow(run: Cli, page: Iterable[Typed], mine: Callable[[str], str]) -> list[str]:
+    """Type a page's commands; each ends with 0, and prints what the page shows below it."""
+    for command in page:
+        program, *words = map(mine, command.words)
+        if program == "test":
+            assert subprocess.run([program, *words], check=False).returncode == 0, command.line
+            continue
+        ended = run(*words, *AGREED.get(words[0], []))
+        assert ended.code == 0, f"{command.line}\n{ended.err}"
+        printed = ended.err + ended.out
+        shown = mine(command.shown) or "…"
+        assert is_what_is_shown(figureless(shown), figureless(printed)), f"{words}\n{printed}"
+    return [each.words[1] for each in page]
+
+
+def figureless(text: str) -> str:
+    """A text without its figures and digests, which are those of the reader's recordings."""
+    text = re.sub(r"(?<=-)[0-9a-f]{8}(?=\.jsonl)", "0", text)
+    return re.sub(r"\d[\d,.]*(?<!\.)", "0", text)
+
+
+def in_bucket(word: str) -> str:
+    """The same with the bucket that the scripted cloud has."""
+    return word.replace("s3://my-bucket/calls/", "s3://audio/").replace("my-bucket", "audio")
+
+
+@pytest.mark.xdist_group("ministack")
+def test_events_are_set_up_and_used_as_the_page_says(run, buckets):
+    """The queue is made, its URL is printed, and a run reads it."""
+    s3, audio, results = buckets
+    s3.put_object(Bucket=audio, Key="calls/a.mp3", Body=b"x")
+    setup, begin = commands("events.md")
+    queue = re.compile(r"https?://\S+/\d{12}/transcribe-pipeline-events")
+    url = ""
+
+    def mine(word: str) -> str:
+        word = word.replace("my-bucket/transcripts", f"{results}/t").replace("my-bucket", audio)
+        return queue.sub(url or "QUEUE", re.sub("Do it.*\n", "", word))
+
+    made = run(*setup.words[1:], "--yes")
+    url = queue.findall(made.out)[0]
+
+    assert made.code == 0
+    assert is_what_is_shown(mine(setup.shown), mine(made.err + made.out)), made.err
+    assert follow(run, [begin], mine) == ["run"]
+    assert len(run.tasks()) == 1
+    assert run("events", "remove", "--yes").code == 0
+
+
+def test_reviews_are_pulled_measured_and_converted_as_the_page_says(run, cloud):
+    """Each command prints what the page shows."""
+    cloud().add(one="first call", two="second call")
+    labels = SmallLabelStudio()
+
+    def reply(asked):
+        status, content = labels.answer(Request.of(asked.method, asked.path, asked.body))
+        return Answer(status, json.dumps(content).encode(), {})
+
+    with between(None, reply) as url:
+        run.use(LABEL_STUDIO_URL=url, LABEL_STUDIO_API_KEY=TOKEN)
+        run("run", "s3://audio/")
+        run("push", "--project", "1")
+        for task in labels.tasks:
+            labels.review(task, "my call")
+        typed_there = follow(
+            run, commands("ground-truth.md"), lambda word: "1" if word == "12" else word
+        )
+
+    assert typed_there == ["pull", "quality", "convert"]
+
+
+def test_tasks_are_exported_as_the_page_says(run, cloud):
+    """Both formats have the names that the page shows."""
+    cloud().add(one="first")
+    run("run", "s3://audio/")
+
+    assert follow(run, commands("label-studio.md", "export"), str) == ["export", "export"]
+
+
+def test_a_run_is_watched_as_the_page_says(run, cloud):
+    """Metrics and heartbeat are where the page puts them, and its probe finds the run alive."""
+    cloud().add(one="first")
+    folder, port = str(run.folder), str(free_port())
+    places = re.compile(r"/var/lib/node_exporter/textfile|/run/transcribe-pipeline")
+
+    def mine(word: str) -> str:
+        word = "-n" if word == "-n" else places.sub(folder, in_bucket(word))
+        find = re.fullmatch(r"\$\((.*)\)", word)
+        return subprocess.getoutput(find[1]) if find else word.replace("9464", port)
+
+    assert follow(run, commands("monitoring.md"), mine) == ["run", "-n"]
+    assert (run.folder / "calls.prom").stat().st_size > 0
+
+
+def test_a_vocabulary_is_built_applied_and_compared_as_the_page_says(run, cloud):
+    """Four phrases that were missed become the table that the page shows, and a run uses it."""
+    service = cloud()
+    truth: list[str] = []
+    for name, heard_as in MISSED.items():
+        for heard in heard_as:
+            key = f"{len(truth)}.mp3"
+            service.put(key, f"please call {heard} today")
+            truth.append(reviewed(key, f"please call {name} today", f"please call {heard} today"))
+    (run.folder / "ground_truth.jsonl").write_text("".join(truth), encoding="utf-8")
+
+    assert follow(run, commands("vocabulary.md"), in_bucket) == [
+        *("vocabulary", "vocabulary", "compare", "run")
+    ]
+
+
+def reviewed(key: str, said: str, heard: str) -> str:
+    """A line of the ground truth."""
+    line = {"audio": f"s3://audio/{key}", "source": "reviewed", "text": said, "predicted": heard}
+    return json.dumps(line) + "\n"
+
+
+def test_every_page_with_commands_has_its_test():
+    """A page of commands that nobody types could say anything."""
+    pages = {path.name for path in HOW_TO.glob("*.md") if typed(path)}
+
+    assert pages == {
+        *("events.md", "ground-truth.md", "label-studio.md", "monitoring.md", "vocabulary.md"),
+        "nightly-runs.md",
+    }
