@@ -14,7 +14,7 @@ import hmac
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import quote, urlsplit
 
 if TYPE_CHECKING:
@@ -36,6 +36,15 @@ class Credentials(Protocol):
     token: str | None
 
 
+class Call(NamedTuple):
+    """A call to be signed: the URL is encoded and has no query; the headers are signed too."""
+
+    method: str
+    url: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str] = {}
+
+
 class Presigner:
     """URLs for calls to S3 in the session's region, good for 15 minutes."""
 
@@ -43,20 +52,25 @@ class Presigner:
         self._session = session
         self._buckets: dict[str, str] = {}
 
-    async def url(self, method: str, place: S3Uri, query: Mapping[str, str]) -> str:
+    async def url(
+        self,
+        method: str,
+        place: S3Uri,
+        query: Mapping[str, str],
+        headers: Mapping[str, str] | None = None,
+    ) -> str:
         """The URL, encoded, of a call on an object, or on the bucket where the key is empty.
 
         Args:
             method: GET, HEAD, PUT or DELETE.
             place: bucket and key, nothing encoded.
             query: the parameters of the call as S3's REST interface names them.
+            headers: those that the call can't be made without.
         """
         credentials = await self._session.credentials.get_frozen_credentials()
         base = self._buckets.get(place.bucket) or await self._base(place.bucket)
-        call = f"{method} {base}/{quote(place.key, safe='/~')}"
-        return signed(
-            call, query, credentials, self._session.s3.meta.region_name, datetime.now(UTC)
-        )
+        call = Call(method, f"{base}/{quote(place.key, safe='/~')}", query, headers or {})
+        return signed(call, credentials, self._session.s3.meta.region_name, datetime.now(UTC))
 
     async def _base(self, bucket: str) -> str:
         """The URL of a bucket by botocore's endpoint rules, without a slash at its end.
@@ -73,33 +87,33 @@ class Presigner:
         return base
 
 
-def signed(
-    call: str, query: Mapping[str, str], credentials: Credentials, region: str, now: datetime
-) -> str:
-    """The presigned URL of `call`, which is a method and an encoded URL without a query. Pure.
+def signed(call: Call, credentials: Credentials, region: str, now: datetime) -> str:
+    """The presigned URL of a call. Pure.
 
     The steps are those of "Authenticating Requests: Using Query Parameters" in S3's API reference.
     """
-    method, _, url = call.partition(" ")
+    parts = urlsplit(call.url)
+    headers = {name.lower(): value for name, value in call.headers.items()} | {"host": parts.netloc}
+    names = ";".join(sorted(headers))
     moment = now.strftime("%Y%m%dT%H%M%SZ")
     scope = f"{moment[:8]}/{region}/s3/aws4_request"
     token = {"X-Amz-Security-Token": credentials.token} if credentials.token else {}
     whole = _encoded(
         {
-            **query,
+            **call.query,
             "X-Amz-Algorithm": _ALGORITHM,
             "X-Amz-Credential": f"{credentials.access_key}/{scope}",
             "X-Amz-Date": moment,
             "X-Amz-Expires": str(_SECONDS),
-            "X-Amz-SignedHeaders": "host",
+            "X-Amz-SignedHeaders": names,
             **token,
         }
     )
-    parts = urlsplit(url)
-    canonical = f"{method}\n{parts.path}\n{whole}\nhost:{parts.netloc}\n\nhost\nUNSIGNED-PAYLOAD"
+    lines = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers))
+    canonical = f"{call.method}\n{parts.path}\n{whole}\n{lines}\n{names}\nUNSIGNED-PAYLOAD"
     text = f"{_ALGORITHM}\n{moment}\n{scope}\n{sha256(canonical.encode()).hexdigest()}"
     key = _signing_key(credentials.secret_key, scope)
-    return f"{url}?{whole}&X-Amz-Signature={hmac.digest(key, text.encode(), sha256).hex()}"
+    return f"{call.url}?{whole}&X-Amz-Signature={hmac.digest(key, text.encode(), sha256).hex()}"
 
 
 def _encoded(query: Mapping[str, str]) -> str:

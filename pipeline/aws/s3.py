@@ -7,9 +7,10 @@ string of such a URL is ever part of a message.
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from functools import partial
 from http import HTTPStatus
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from yarl import URL
@@ -17,6 +18,7 @@ from yarl import URL
 from pipeline.aws.s3_listing import if_there, list_objects
 from pipeline.aws.s3_requests import SignedRequests
 from pipeline.aws.s3_responses import (
+    error_details,
     no_bucket,
     parse_folders,
     parse_head,
@@ -46,6 +48,9 @@ if TYPE_CHECKING:
     from pipeline.net.wait_times import WaitTimes
 
 T = TypeVar("T")
+
+IF_ABSENT = {"If-None-Match": "*"}
+"""What `write` takes to replace nothing."""
 
 _REFUSED = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _RATE = 3500.0  # S3 takes 5,500 reads a second per prefix
@@ -185,21 +190,33 @@ class S3:
         """
         return await self.read_calls.call(partial(self._requests.get_part, place, span, etag))
 
-    async def write(self, place: S3Uri, content: bytes) -> None:
-        """Put an object of this content there, in place of any other.
+    async def write(
+        self, place: S3Uri, content: bytes | Path, only: dict[str, str] | None = None
+    ) -> str | None:
+        """Put an object there; its ETag, or None where what it was to replace is another.
+
+        It replaces any other, but with `only=IF_ABSENT` or `only=if_still(etag)`. After a fault
+        the object that is there may be this one.
 
         Raises:
             Denied: it may not be written.
             NoSuchSource: no such bucket, or it is in another region.
         """
+        return await self.write_calls.call(partial(self._write, place, content, only))
 
-        async def attempt() -> None:
-            put = self._requests.ask("PUT", place, content=content)
-            status, body, headers = await put
-            if status != HTTPStatus.OK:
-                raise self._requests.refusal("s3:PutObject", place, body, headers)
-
-        await self.write_calls.call(attempt)
+    async def _write(
+        self, place: S3Uri, content: bytes | Path, only: dict[str, str] | None
+    ) -> str | None:
+        opened = content.open("rb") if isinstance(content, Path) else nullcontext(content)
+        with opened as data:
+            status, body, headers = await self._requests.ask("PUT", place, None, only, data)
+        if status == HTTPStatus.OK:
+            return str(headers.get("ETag", "")).strip('"')
+        if only and error_details(body)[0] in ("PreconditionFailed", "NoSuchKey"):
+            return None
+        if only and status == HTTPStatus.CONFLICT:
+            raise Unavailable(f"{place} is written by another one just now.")
+        raise self._requests.refusal("s3:PutObject", place, body, headers)
 
     async def delete(self, place: S3Uri) -> None:
         """Take the object away; that there is none is fine.
@@ -249,6 +266,11 @@ class S3:
     async def url(self, method: str, place: S3Uri) -> str:
         """A presigned URL of a call, encoded, good for 15 minutes; it is never shown."""
         return await self._requests.url(method, place)
+
+
+def if_still(etag: str) -> dict[str, str]:
+    """What `write` takes to replace the object of this ETag alone."""
+    return {"If-Match": f'"{etag}"'}
 
 
 @contextmanager

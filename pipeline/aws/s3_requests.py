@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from yarl import URL
 
@@ -72,16 +72,22 @@ class SignedRequests:
         place: S3Uri,
         query: dict[str, str] | None = None,
         headers: dict[str, str] | None = None,
-        content: bytes | None = None,
+        content: bytes | BinaryIO | None = None,
     ) -> tuple[int, bytes, Any]:
-        """Make a presigned call: status, body, headers."""
-        url = await self.url(method, place, query)
+        """Make a presigned call: status, body, headers. What a PUT depends on is signed too."""
+        url = await self.url(method, place, query, headers if method == "PUT" else None)
         return await request(self._http, url, method, headers, content)
 
-    async def url(self, method: str, place: S3Uri, query: dict[str, str] | None = None) -> str:
+    async def url(
+        self,
+        method: str,
+        place: S3Uri,
+        query: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> str:
         """A presigned URL of a call, encoded, good for 15 minutes; it is never shown."""
         with translated("signing for S3"):
-            return await self._presigner.url(method, place, query or {})
+            return await self._presigner.url(method, place, query or {}, headers)
 
     async def why_refused(self, place: S3Uri, status: int, headers: Any) -> PipelineError:
         """What the refusal of a HEAD means: it has no words, so a byte is asked for to hear them.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from uuid import uuid4
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 _VALID_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -79,6 +79,14 @@ def bucket_name(folder: Path) -> str:
     return name if _VALID_NAME.fullmatch(name) and ".." not in name else "recordings"
 
 
+class NotReplaced(Exception):
+    """What is there is not what was to be replaced."""
+
+
+def _any(_: Entry | None) -> bool:
+    return True
+
+
 class Bucket:
     """The files below a folder. Symbolic links are neither followed nor listed.
 
@@ -137,10 +145,13 @@ class Bucket:
             file.write(content)
 
     @contextmanager
-    def receiving(self, key: str) -> Iterator[BinaryIO]:
+    def receiving(
+        self, key: str, may_replace: Callable[[Entry | None], bool] = _any
+    ) -> Iterator[BinaryIO]:
         """A file that becomes the object in one step, when the context is left without an error.
 
         Raises:
+            NotReplaced: it may not replace what is there by then, None where nothing is.
             OSError: the folder can't be written, or the key can't be a file here.
         """
         path = self.path(key)
@@ -151,6 +162,8 @@ class Bucket:
         try:
             with unfinished.open("xb") as file:
                 yield file
+            if not may_replace(self.find(key)):
+                raise NotReplaced
             unfinished.replace(path)
         finally:
             unfinished.unlink(missing_ok=True)

@@ -20,16 +20,18 @@ from xml.sax.saxutils import escape
 from aiohttp import web
 
 from pipeline.local.account import REGION
+from pipeline.local.bucket import NotReplaced
 from pipeline.local.errors import Refused, no_such_key
 from pipeline.local.s3_listing import NAMESPACE, listing, page_for
 from pipeline.local.signatures import UNSIGNED, check_digest
 from pipeline.local.store import TRANSCRIPTS, VOCABULARIES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from pipeline.local.account import Account
+    from pipeline.local.bucket import Entry
 
 LARGEST_PUT = 5 * 2**30
 """Bytes that S3 takes in one call."""
@@ -161,8 +163,11 @@ class S3Wire:
         if target.payload.startswith("STREAMING-"):
             raise _not_implemented()
         try:
-            with self._bucket.receiving(target.key) as file:
+            with self._bucket.receiving(target.key, _condition(request)) as file:
                 await _receive(request, file, target.payload)
+        except NotReplaced:
+            there = self._bucket.find(target.key)
+            raise (_precondition_failed() if there else no_such_key()) from None
         except OSError:
             raise _access_denied() from None
         entry = self._bucket.find(target.key)
@@ -257,6 +262,26 @@ async def _receive(request: web.BaseRequest, file: BinaryIO, payload: str) -> No
         digest.update(chunk)
         await asyncio.to_thread(file.write, chunk)
     check_digest(payload, digest.hexdigest())
+
+
+def _condition(request: web.BaseRequest) -> Callable[[Entry | None], bool]:
+    """Which object a PUT may replace, as S3's conditional writes have it."""
+    absent, still = (request.headers.get(each) for each in ("If-None-Match", "If-Match"))
+
+    def may_replace(there: Entry | None) -> bool:
+        if absent and there:
+            return False
+        return not still or (there is not None and still.strip('"') == there.etag)
+
+    return may_replace
+
+
+def _precondition_failed() -> Refused:
+    return Refused(
+        "PreconditionFailed",
+        "At least one of the pre-conditions you specified did not hold",
+        HTTPStatus.PRECONDITION_FAILED,
+    )
 
 
 def _not_implemented() -> Refused:

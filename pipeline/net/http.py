@@ -9,7 +9,7 @@ from __future__ import annotations
 import ssl
 from contextlib import asynccontextmanager
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import aiohttp
 from yarl import URL
@@ -119,7 +119,7 @@ async def request(
     url: str,
     method: str = "GET",
     headers: dict[str, str] | None = None,
-    content: bytes | None = None,
+    content: bytes | BinaryIO | None = None,
 ) -> tuple[int, bytes, Any]:
     """One request of an encoded URL: status, body, headers.
 

@@ -12,7 +12,7 @@ from botocore.credentials import ReadOnlyCredentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.aws.presign import Presigner, signed
+from pipeline.aws.presign import Call, Presigner, signed
 from pipeline.aws.session import connect
 from pipeline.config.schema import Aws
 from pipeline.naming import S3Uri
@@ -64,22 +64,23 @@ async def test_an_endpoint_of_ones_own_has_the_bucket_in_the_path():
 
 
 @given(
-    st.sampled_from(["GET", "HEAD"]),
+    st.sampled_from(["GET", "HEAD", "PUT"]),
     st.text(st.characters(exclude_categories=["Cs"]), min_size=1),
     st.dictionaries(st.sampled_from(["prefix", "list-type", "start-after"]), st.text(min_size=1)),
+    st.sampled_from([{}, {"If-None-Match": "*"}, {"If-Match": '"abc"'}]),
     st.sampled_from([None, "a/token+of=sts"]),
 )
-def test_a_url_is_the_one_that_botocore_would_sign(method, key, query, token):
-    """Whatever the key, the call and the credentials, the signature is botocore's own."""
+def test_a_url_is_the_one_that_botocore_would_sign(method, key, query, headers, token):
+    """Whatever the key, the call, its headers and the credentials, the signature is botocore's."""
     credentials = ReadOnlyCredentials("key", "secret", token)
     base = f"https://bucket.s3.eu-central-1.amazonaws.com/{quote(key, safe='/~')}"
-    request = AWSRequest(method, f"{base}?{urlencode(query, quote_via=quote)}")
+    request = AWSRequest(method, f"{base}?{urlencode(query, quote_via=quote)}", headers)
     S3SigV4QueryAuth(credentials, "s3", "eu-central-1", expires=900).add_auth(request)
     theirs = urlsplit(request.url)
     moment = dict(parse_qsl(theirs.query))["X-Amz-Date"]
     now = datetime.strptime(moment, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
 
-    ours = urlsplit(signed(f"{method} {base}", query, credentials, "eu-central-1", now))
+    ours = urlsplit(signed(Call(method, base, query, headers), credentials, "eu-central-1", now))
 
     assert ours[:3] == theirs[:3]
     assert sorted(parse_qsl(ours.query)) == sorted(parse_qsl(theirs.query))

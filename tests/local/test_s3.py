@@ -161,3 +161,28 @@ async def test_no_path_is_tidied(opened, tmp_path, path):
 
     assert answer.status == 404
     assert "NoSuchKey" in body
+
+
+async def test_what_is_written_under_a_condition_replaces_only_what_it_was_meant_for(opened):
+    """The SDK is told 412 where an object is there already or has changed, 404 where none is."""
+    async with opened() as client, s3_of(client) as s3:
+        made = await s3.put_object(Bucket="audio", Key="a", Body=b"first", IfNoneMatch="*")
+        twice = {"Bucket": "audio", "Key": "a", "Body": b"second"}
+        there = await client_error(s3.put_object(**twice, IfNoneMatch="*"))
+        changed = await client_error(s3.put_object(**twice, IfMatch='"another"'))
+        missing = await client_error(s3.put_object(**twice | {"Key": "b"}, IfMatch=made["ETag"]))
+        kept = await (await s3.get_object(Bucket="audio", Key="a"))["Body"].read()
+        await s3.put_object(**twice, IfMatch=made["ETag"])
+        replaced = await (await s3.get_object(Bucket="audio", Key="a"))["Body"].read()
+
+    assert (there, changed) == (("PreconditionFailed", 412), ("PreconditionFailed", 412))
+    assert missing == ("NoSuchKey", 404)
+    assert (kept, replaced) == (b"first", b"second")
+
+
+async def client_error(call):
+    """The code and the status with which a call of the SDK is refused."""
+    with pytest.raises(ClientError) as refused:
+        await call
+    response = refused.value.response
+    return response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]

@@ -77,6 +77,8 @@ class Asked:
             answer = connection.getresponse()
             body = answer.read().replace(self.service.url.encode(), self.own_url.encode())
             kept = {"Content-Type": answer.headers["Content-Type"] or "text/plain"}
+            if tag := answer.headers["ETag"]:
+                kept["ETag"] = tag
             return Answer(answer.status, body, kept)
         finally:
             connection.close()
