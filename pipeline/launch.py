@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pipeline.stages.job_tracker import JobTracker
     from pipeline.stages.output_file import OutputFile
     from pipeline.state.cleanup import Cleaning, Cleanup
+    from pipeline.state.lock import StateLock
     from pipeline.state.reader import StateReader
     from pipeline.state.run_state import RunState
     from pipeline.terminal import Style
@@ -65,23 +66,21 @@ class RunOptions(NamedTuple):
 def complete(options: RunOptions) -> Summary:
     """Take the state file and the output first: two runs must not even begin to list."""
     from pipeline.monitoring.history_sampler import settings_of
-    from pipeline.stages.output_file import OutputFile, refuse_foreign_output
+    from pipeline.stages.output_file import refuse_foreign_output
     from pipeline.stages.writer import refuse_another_kind
     from pipeline.state.lock import hold
     from pipeline.state.run_state import open_held
 
-    config, place = options.config, options.place
-    if isinstance(place, S3Uri):
-        uri, bucket = str(place), place.bucket
-    else:
-        require("local")  # before there is a state file of a run that never began
-        uri = bucket = place.as_uri()
+    config = options.config
+    uri, bucket = _checked_source(options)
     if not options.rebuild_output and not config.state_path.exists():
         refuse_foreign_output(config.output_path, config.state_path)
     name_prefix = job_name_prefix(config.transcribe.job_prefix, bucket)
-    with hold(config.state_path) as lock, OutputFile(config.output_path) as output:
+    with hold(config.state_path) as lock, _output(options, bucket) as output:
         if options.rebuild_state:
             lock.set_aside()
+        if config.s3_output:
+            in_event_loop(_prepare(options, output, lock))
         with open_held(lock, name_prefix) as state:
             if not options.rebuild_output:  # before the run counts: it never began
                 refuse_another_kind(state, config.tasks.kind)
@@ -94,8 +93,43 @@ def complete(options: RunOptions) -> Summary:
                 return in_event_loop(_with_services(options, state, output))
 
 
+def _checked_source(options: RunOptions) -> tuple[str, str]:
+    """The source and its bucket, before there is a state file of a run that can't begin."""
+    config, place = options.config, options.place
+    if config.s3_output:
+        from pipeline.s3_output.refusals import refuse_unfit
+
+        refuse_unfit(config, place, anew=options.rebuild_output and not options.rebuild_state)
+    if isinstance(place, S3Uri):
+        return str(place), place.bucket
+    require("local")
+    return place.as_uri(), place.as_uri()
+
+
+def _output(options: RunOptions, bucket: str) -> OutputFile:
+    """Where the tasks go: a file, or parts on S3."""
+    from pipeline.stages.output_file import OutputFile
+
+    if not options.config.s3_output:
+        return OutputFile(options.config.output_path)
+    from pipeline.s3_output.sealed_output import SealedOutput
+
+    return SealedOutput(options.config, bucket)
+
+
+async def _prepare(options: RunOptions, output: OutputFile, lock: StateLock) -> None:
+    """The output on S3 is this source's, and the state file is as new as anybody's."""
+    from pipeline.net.wait_times import WaitTimes
+
+    async with services(options.config, options.place, WaitTimes()) as (config, source, _, s3):
+        if options.rebuild_state:
+            output.set_aside()
+        await output.prepare(s3, lock, config, source.uri)
+
+
 async def _with_services(options: RunOptions, state: RunState, output: OutputFile) -> Summary:
     from pipeline.config.pricing import FREE
+    from pipeline.jobs.rules import JobRules
     from pipeline.recordings.manifest import named_by
     from pipeline.run import Run
 
@@ -107,17 +141,37 @@ async def _with_services(options: RunOptions, state: RunState, output: OutputFil
         s3,
     ):
         source = named_by(options.manifest, whole, s3) if options.manifest else whole
+        if config.shard.count > 1:
+            from pipeline.s3_output.shard_source import ShardSource
+
+            source = ShardSource(source, config.shard, JobRules(config, source).identity)
         if not isinstance(options.place, S3Uri):
             config = msgspec.structs.replace(config, prices=FREE)  # noqa: PLW2901 # of this run
         event(
             "run.started",
             version=__version__,
             source=source.uri,
-            output=str(config.output_path),
+            output=config.output_name,
             state=str(config.state_path),
         )
         run = Run(config, source, tracker, session, s3)
-        return _recorded(run, await _watched(run, options, output))
+        summary = _recorded(run, await _watched(run, options, output))
+        return await _published(run, output, summary) if config.s3_output else summary
+
+
+async def _published(run: Run, output: OutputFile, summary: Summary) -> Summary:
+    """Put beside the parts how the run has ended; what can't be put there changes no exit code."""
+    from pipeline.monitoring.summary import with_note
+
+    content, failures = msgspec.json.encode(summary), summary.files.failures
+    try:
+        await output.publish(
+            run.s3, run.tracker.state, content, Path(failures) if failures else None
+        )
+    except CannotRun as error:
+        say(str(error))
+        summary = with_note(summary, f"Other machines are not told of this run's end: {error}")
+    return summary
 
 
 def _recorded(run: Run, summary: Summary) -> Summary:
@@ -143,8 +197,7 @@ def _tracker(config: Config, state: RunState) -> JobTracker:
     from pipeline.stages.job_tracker import JobTracker
 
     queueing = bool(config.transcribe.data_access_role)
-    most_starts = config.budget.limit or None
-    return JobTracker(state, config.most_in_flight, most_starts, queueing=queueing)
+    return JobTracker(state, config.most_in_flight, config.most_starts, queueing=queueing)
 
 
 async def _watched(run: Run, options: RunOptions, output: OutputFile) -> Summary:
@@ -157,7 +210,8 @@ async def _watched(run: Run, options: RunOptions, output: OutputFile) -> Summary
 
     base = options.place.key if isinstance(options.place, S3Uri) else ""
     selection = Selection(base, run.config.input)
-    work = partial(run.complete, output, selection, rebuild=options.rebuild_output)
+    rebuild = options.rebuild_output and not run.config.s3_output
+    work = partial(run.complete, output, selection, rebuild=rebuild)
     if options.earlier:
         work = partial(run.rewrite, output, options.earlier)
     state, take = run.tracker.state, partial(take_snapshot, run)

@@ -14,7 +14,7 @@ the writer makes a last checkpoint, and the next run adopts what still runs at t
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ from pipeline.stages.collector import Collectors
 from pipeline.stages.poller import Poller
 from pipeline.stages.producer import find_results, produce, take_over
 from pipeline.stages.starters import Starters
-from pipeline.stages.writer import Output, forget_output, keep_to_one_kind, write
+from pipeline.stages.writer import forget_output, keep_to_one_kind, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from pipeline.recordings.source import Source
     from pipeline.stages.cost_budget import CostBudget
     from pipeline.stages.job_tracker import JobTracker
-    from pipeline.stages.output_file import OutputFile
+    from pipeline.stages.output_file import Output, OutputFile
     from pipeline.state.reader import StateReader
 
 _QUEUE = 64
@@ -133,7 +133,7 @@ class Run:
         keep_to_one_kind(state, self.config.tasks.kind, self.config.model_version)
         try:
             async with AsyncExitStack() as stack:
-                output = stack.enter_context(closing(Output(file, state)))
+                output = await stack.enter_async_context(file.writing(state, self.s3))
                 budget = None
                 if self.config.budget.max_cost:
                     from pipeline.stages.cost_budget import cost_budget  # loads FFmpeg, 23 MB

@@ -22,6 +22,7 @@ from pipeline.cli.flags import (
     LIMITS,
     MONITORING,
     SELECTION,
+    SHARDS,
     with_settings,
 )
 from pipeline.cli.options import examples
@@ -75,7 +76,7 @@ def schema() -> None:
 
 @with_settings(
     *(FILES, JOBS, SELECTION, LIMITS, AWS, EVENTS),
-    *(BUDGET, MONITORING, LABEL_STUDIO, GROUND_TRUTH),
+    *(BUDGET, MONITORING, LABEL_STUDIO, GROUND_TRUTH, SHARDS),
 )
 def show(
     *,

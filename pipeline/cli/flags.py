@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 FILES = ("output", "state")
 JOBS = ("results", "language", "kind", "vocabulary")
 SELECTION = ("include", "exclude")
+SHARDS = ("shards", "shard")
 LIMITS = ("max_in_flight", "start_rate", "workers", "list_parallel")
 AWS = ("profile", "region", "endpoint_url")
 EVENTS = ("events",)

@@ -15,6 +15,7 @@ from pipeline.cli.flags import (
     LIMITS,
     MONITORING,
     SELECTION,
+    SHARDS,
     with_settings,
 )
 from pipeline.cli.options import ManifestFile, examples, report
@@ -52,11 +53,15 @@ EXAMPLES = examples(
         "As much as fifty dollars pay for; `plan` tells how much that is",
         "run s3://bucket/calls/ --max-cost 50",
     ),
+    (
+        "On a machine that may die, or as the third of eight: the tasks in parts on S3",
+        "run s3://b/calls/ --results s3://b/t/ --output s3://b/tasks/ --shards 8 --shard 2",
+    ),
     ("From cron: no progress, the facts as one line of JSON", "run s3://bucket/ --quiet --json"),
 )
 
 
-@with_settings(FILES, JOBS, SELECTION, LIMITS, AWS, EVENTS, BUDGET, MONITORING)
+@with_settings(FILES, JOBS, SELECTION, LIMITS, AWS, EVENTS, BUDGET, MONITORING, SHARDS)
 def command(
     *,
     source: Annotated[

@@ -18,6 +18,7 @@ import msgspec
 from pipeline.config.deadline import seconds_left
 from pipeline.config.pricing import items_of, parse_tiers, unknown_prices
 from pipeline.config.schema import RULES, SECTIONS, SETTINGS, Config, Rule
+from pipeline.config.shards import shard_of
 from pipeline.config.transcription import OF_THE_RUN, Transcribe
 from pipeline.config.transcription_rules import complaints as job_complaints
 from pipeline.config.transcription_rules import inherited
@@ -64,10 +65,30 @@ def resolve(
                 given[SETTINGS[name]][name] = checked
     config = msgspec.convert(given, Config)
     config = msgspec.structs.replace(config, rules=_rules(table, path, config, complaints))
+    config = _sharded(config, environment, complaints)
     complaints.extend(_disagreements(config))
     if complaints:
         raise BadSettings("\n".join(complaints))
     return config
+
+
+def _sharded(config: Config, environment: Mapping[str, str], complaints: list[str]) -> Config:
+    """The settings with the shard that the run is; an array's variables are of an output on S3."""
+    cluster = config.cluster
+    if not config.s3_output:
+        if cluster.shards > 1 or cluster.shard > 0:
+            complaints.append(
+                f"output = {config.output.output!r}: several runs share a source through S3 alone. "
+                "Name a place there, s3://bucket/prefix/, or leave --shards and --shard out."
+            )
+        return config
+    try:
+        shard = shard_of(cluster.shard, cluster.shards, environment)
+    except BadSettings as error:
+        complaints.append(str(error))
+        return config
+    cluster = msgspec.structs.replace(cluster, shard=shard.number, shards=shard.count)
+    return msgspec.structs.replace(config, cluster=cluster)
 
 
 def _read(path: Path, complaints: list[str]) -> dict[str, Any]:
@@ -269,7 +290,10 @@ def _bad_globs(config: Config) -> Iterator[str]:
 def _bad_output(config: Config) -> Iterator[str]:
     if config.output.results:
         yield from _bad_results(config.output.results)
-    if config.output.output == "-":
+    if config.output.output.startswith("s3:"):
+        if not config.s3_output:
+            yield f"output = {config.output.output!r}: write it as s3://bucket/prefix/."
+    elif config.output.output == "-":
         yield "output = '-': a stream can't be continued after an interruption; name a file."
     elif config.output_path.exists() and not config.output_path.is_file():
         yield f"output = {config.output.output!r}: that is no ordinary file."

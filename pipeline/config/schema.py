@@ -13,8 +13,10 @@ from typing import Annotated, get_type_hints
 import msgspec
 from msgspec import Meta
 
+from pipeline.config.shards import MOST_SHARDS, NO_SHARD, Shard
 from pipeline.config.transcription import Transcribe
 from pipeline.model import TaskKind
+from pipeline.naming import S3Uri, as_folder, parse_s3_uri
 
 _QUEUE = 10_000
 
@@ -47,7 +49,10 @@ class Input(msgspec.Struct, frozen=True):
 class Output(msgspec.Struct, frozen=True):
     """Where things are written."""
 
-    output: Annotated[str, Meta(description="The Label Studio tasks, JSON Lines.")] = "tasks.jsonl"
+    output: Annotated[
+        str,
+        Meta(description="The Label Studio tasks, JSON Lines: a file, or s3://bucket/prefix/."),
+    ] = "tasks.jsonl"
     state: Annotated[
         str,
         Meta(description="State, from which an interrupted run continues. [default: OUTPUT.state]"),
@@ -56,6 +61,30 @@ class Output(msgspec.Struct, frozen=True):
         str,
         Meta(description="s3://bucket/prefix/ for the service's transcripts; else it keeps them."),
     ] = ""
+
+
+class Cluster(msgspec.Struct, frozen=True):
+    """How several runs share one source; for an output on S3."""
+
+    shards: Annotated[
+        int,
+        Meta(ge=0, le=MOST_SHARDS, description="How many runs share the source; 0 is one alone."),
+    ] = 0
+    shard: Annotated[
+        int,
+        Meta(
+            ge=NO_SHARD,
+            lt=MOST_SHARDS,
+            description="Which of them this run is, from 0. [default: as an array job numbers it]",
+        ),
+    ] = NO_SHARD
+    seal_seconds: Annotated[
+        float,
+        Meta(gt=0, le=86_400, description="Seconds that tasks wait to be written to S3, at most."),
+    ] = 300.0
+    seal_megabytes: Annotated[
+        float, Meta(gt=0, le=64, description="Megabytes of tasks that are written at once.")
+    ] = 8.0
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -243,6 +272,7 @@ class Config(msgspec.Struct, frozen=True):
     input: Input = Input()
     output: Output = Output()
     transcribe: Transcribe = Transcribe()
+    cluster: Cluster = Cluster()
     limits: Limits = Limits()
     budget: Budget = Budget()
     prices: Prices = Prices()
@@ -252,14 +282,33 @@ class Config(msgspec.Struct, frozen=True):
     rules: tuple[Rule, ...] = ()
 
     @property
+    def s3_output(self) -> S3Uri | None:
+        """Where on S3 the tasks are written; None where they are a file."""
+        place = parse_s3_uri(self.output.output)
+        return place and as_folder(place)
+
+    @property
+    def shard(self) -> Shard:
+        """Which part of the source this run takes."""
+        return Shard(max(0, self.cluster.shard), self.cluster.shards or 1)
+
+    @property
     def output_path(self) -> Path:
-        """The JSON Lines file."""
+        """The JSON Lines file; for an output on S3 it holds what is yet to be written there."""
+        if place := self.s3_output:
+            folder = place.key.rstrip("/").rpartition("/")[2] or place.bucket
+            return Path(f"{folder}.{self.shard.name}.jsonl")
         return Path(self.output.output)
+
+    @property
+    def output_name(self) -> str:
+        """What the output is called where it is told: the place on S3, or the file."""
+        return str(self.s3_output or self.output_path)
 
     @property
     def state_path(self) -> Path:
         """The state file, beside the output unless it is named."""
-        return Path(self.output.state or f"{self.output.output}.state")
+        return Path(self.output.state or f"{self.output_path}.state")
 
     @property
     def failures_path(self) -> Path:
@@ -270,6 +319,11 @@ class Config(msgspec.Struct, frozen=True):
     def report_path(self) -> Path:
         """The page about a run, beside the output."""
         return self.output_path.with_suffix(".report.html")
+
+    @property
+    def most_starts(self) -> int | None:
+        """Recordings that this run may take, None for all; shards share a limit."""
+        return self.shard.share(self.budget.limit) if self.budget.limit else None
 
     @property
     def options(self) -> list[Transcribe]:
@@ -307,4 +361,4 @@ def describe(name: str) -> str:
     hint = get_type_hints(struct, include_extras=True)[name]
     meaning: str = hint.__metadata__[0].description
     default = getattr(struct(), name)
-    return meaning if default in ("", [], {}) else f"{meaning} [default: {default}]"
+    return meaning if default in ("", [], {}, NO_SHARD) else f"{meaning} [default: {default}]"

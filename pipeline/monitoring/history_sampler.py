@@ -26,7 +26,7 @@ def settings_of(config: Config, source: str) -> Settings:
     """What a run over `source` begins with."""
     return Settings(
         source=source,
-        output=str(config.output_path),
+        output=config.output_name,
         language=config.transcribe.language,
         kind=config.tasks.kind,
         results=config.output.results,

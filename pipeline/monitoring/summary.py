@@ -190,7 +190,7 @@ def summarise(run: Run, end: RunEnd) -> Summary:
         oldest_in_flight_seconds=round(snapshot.oldest_seconds, 3),
         failures=failures,
         files=Files(
-            output=str(config.output_path),
+            output=config.output_name,
             state=str(config.state_path),
             failures=str(config.failures_path) if failures else "",
         ),

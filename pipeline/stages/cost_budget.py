@@ -36,7 +36,7 @@ class CostBudget:
     """Reserves costs, up to `max_cost` of the settings, in the prices' currency."""
 
     def __init__(self, job_rules: JobRules, tracker: JobTracker, prober: MediaProber) -> None:
-        self._most = job_rules.config.budget.max_cost
+        self._most = job_rules.config.budget.max_cost / job_rules.config.shard.count
         self._job_rules = job_rules
         self._tracker = tracker
         self._prices = job_rules.config.prices

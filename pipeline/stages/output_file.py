@@ -1,18 +1,30 @@
-"""The output as a file: whose it is, its lock, and its place for what it was before."""
+"""The output as a file: whose it is, its lock, and what of it is committed.
+
+A checkpoint is the durable act: flush and fsync the file, then one commit that holds both the rows
+written and the file's size. On opening, the file is cut to the committed size: each task stands in
+it once, and it is never read back.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from typing import TYPE_CHECKING, Self
 
-from pipeline.errors import OutputUnusable
+from pipeline.errors import OutputUnusable, StateUnusable
 from pipeline.files import flock, unused
+from pipeline.state.output import END, MENDING, checked_end, digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
+
+    from pipeline.aws.s3 import S3
+    from pipeline.config.schema import Config
+    from pipeline.model import Line
+    from pipeline.state.lock import StateLock
+    from pipeline.state.run_state import RunState
 
 
 class OutputFile:
@@ -54,6 +66,27 @@ class OutputFile:
                 )
         return self._handle
 
+    async def prepare(self, s3: S3, lock: StateLock, config: Config, source: str) -> None:
+        """What is to be done elsewhere before the state file is opened: nothing, for a file."""
+
+    async def publish(self, s3: S3, state: RunState, summary: bytes, failures: Path | None) -> None:
+        """What is to be done elsewhere after a run: nothing, for a file."""
+
+    @asynccontextmanager
+    async def writing(
+        self,
+        state: RunState,
+        s3: S3,  # noqa: ARG002 # parts on S3 need it
+    ) -> AsyncIterator[Output]:
+        """The output of a run, open for its tasks.
+
+        Raises:
+            OutputUnusable: it can't be written, or is not what was written.
+            StateUnusable: the state file belongs to another output.
+        """
+        with closing(Output(self, state)) as output:
+            yield output
+
     def set_aside(self) -> None:
         """Give the file that is there another name: `<path>.old`, `<path>.old.1` and so on.
 
@@ -72,6 +105,101 @@ class OutputFile:
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
+
+
+class Output:
+    """The JSON Lines file, mode 0600, cut to what is committed."""
+
+    def __init__(self, file: OutputFile, state: RunState) -> None:
+        self._of = file
+        self._path = file.path
+        self._state = state
+        self._growing = False
+        try:
+            with output_errors(self._path):
+                self._claim(os.path.relpath(self._path, state.path.parent))
+            self._file = file.open()
+            self._end = checked_end(self._file, self._path, state.facts)
+            self._cut()
+        except BaseException:
+            file.close()
+            raise
+
+    def _claim(self, name: str) -> None:
+        """Make the file this state's own, unless one of the two belongs to another."""
+        known, committed = self._state.facts.value("output"), self._state.facts.output_size
+        if committed and known != name and (self._state.path.parent / (known or "")).exists():
+            raise StateUnusable(
+                f"The state file {self._state.path} belongs to the output {known}, not to {name}",
+                "Name another one with --state, or that output with --output.",
+            )
+        if committed and not self._path.exists():
+            raise OutputUnusable(f"{self._path} is missing", MENDING)
+        if not committed and not (known == name and self._state.output.has_grown()):
+            refuse_foreign_output(self._path, self._state.path)
+        if known != name:
+            self._state.output.bind(name)
+
+    def _cut(self) -> None:
+        """Cut the file to the committed size; what follows is of an interrupted run."""
+        committed = self._state.facts.output_size
+        with output_errors(self._path):
+            facts = os.fstat(self._file)
+            if not self._path.exists() or not os.path.samestat(facts, self._path.stat()):
+                raise OutputUnusable(f"{self._path} was moved or removed just now", MENDING)
+            if facts.st_size < committed:
+                raise OutputUnusable(f"{self._path} was shortened just now", MENDING)
+            os.ftruncate(self._file, committed)
+            os.lseek(self._file, committed, os.SEEK_SET)
+            os.fchmod(self._file, 0o600)
+
+    def write(self, lines: list[Line]) -> int:
+        """Append the lines and commit them; return how many were still wanted.
+
+        A line is not wanted when its recording changed while the job ran.
+
+        Raises:
+            OutputUnusable: the disk is full or the file can't be written; nothing is lost.
+        """
+        state = self._state
+        if not self._growing:
+            state.output.begin()
+            self._growing = True
+        self._cut()  # a commit that failed after its lines were written left them behind
+        with state.output.checkpoint():
+            wanted = state.output.mark_written([line.job for line in lines])
+            kept = [line for line, yes in zip(lines, wanted, strict=True) if yes]
+            state.history.note_transcripts([(line.job, line.stats) for line in kept])
+            content = b"".join(line.content for line in kept)
+            end = (self._end + content[-END:])[-END:]
+            self._append(content)
+            size, count = (
+                state.facts.output_size + len(content),
+                state.facts.output_lines + content.count(b"\n"),
+            )
+            state.output.commit(size, count, digest_of(end))
+        self._end = end
+        return len(kept)
+
+    def _append(self, content: bytes) -> None:
+        with output_errors(self._path):
+            try:
+                _write_all(self._file, content)
+                os.fsync(self._file)
+            except OSError:
+                self._cut()
+                raise
+
+    async def settle(self) -> None:
+        """What is to be done after checkpoints, and every second: nothing, for a file."""
+
+    def close(self) -> None:
+        """Close the file; whatever is behind the committed size from now on is not ours."""
+        try:
+            self._cut()
+            self._state.output.end()
+        finally:
+            self._of.close()
 
 
 def refuse_foreign_output(path: Path, state: Path) -> None:
@@ -105,3 +233,9 @@ def output_errors(path: Path) -> Iterator[None]:
             if full
             else "Name another file with --output.",
         ) from error
+
+
+def _write_all(file: int, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(file, view) :]

@@ -11,6 +11,7 @@ from pipeline.state.database import connect
 from pipeline.state.listing import Listing
 from pipeline.state.lock import hold
 from pipeline.state.output import OutputState
+from pipeline.state.parts import Parts
 from pipeline.state.reader import StateReader
 from pipeline.state.recordings import JOB_COLUMNS
 from pipeline.state.schema import Status
@@ -30,8 +31,11 @@ if TYPE_CHECKING:
 # what the usual night consists of. Content or settings that a written line has had before are
 # written: going back to them is no new task.
 _ADD = f"""
-INSERT INTO recordings (key, etag, size, identity, existing_attempt, last_run, changed)
-VALUES (?, ?, ?, ?, coalesce((SELECT attempt FROM results WHERE identity = ?), 0), ?, ?)
+INSERT INTO recordings (key, etag, size, identity, existing_attempt, last_run, changed, status)
+VALUES (
+    ?1, ?2, ?3, ?4, coalesce((SELECT attempt FROM results WHERE identity = ?4), 0), ?5, ?6,
+    iif(EXISTS (SELECT 1 FROM previous_identities WHERE identity = ?4),
+        {Status.WRITTEN:d}, {Status.PENDING:d}))
 ON CONFLICT (key) DO UPDATE SET
     status = CASE
         WHEN identity = excluded.identity THEN status
@@ -81,6 +85,7 @@ class RunState:
         self.history = reader.history
         self.statistics = reader.statistics
         self.output = OutputState(database)
+        self.parts = Parts(database)
         self._name_prefix = name_prefix
         self._database = database
         self._listing = Listing(database)
@@ -119,10 +124,7 @@ class RunState:
         Touched are all but those that are written and have not changed, or were seen before.
         """
         now, run = time.time(), self._run
-        rows = (
-            (each.key, each.etag, each.size, identity, identity, run, now)
-            for each, identity in page
-        )
+        rows = ((each.key, each.etag, each.size, identity, run, now) for each, identity in page)
         return self._database.change_each(_ADD, rows)
 
     def note_listed(self, keys: Sequence[str]) -> Noted:
@@ -217,7 +219,10 @@ class RunState:
         self._change(job, failed, reason, message)
 
     def _change(self, job: Job, what: str, *values: object) -> None:
-        statement = f"UPDATE recordings SET {what}, changed = ? WHERE row = ? AND identity = ?"
+        statement = (
+            f"UPDATE recordings SET {what}, changed = ? "
+            f"WHERE row = ? AND identity = ? AND status != {Status.WRITTEN:d}"
+        )
         self._database.change(statement, *values, time.time(), job.row, job.identity)
 
     def close(self) -> None:

@@ -78,6 +78,10 @@ CREATE TABLE IF NOT EXISTS transcripts (
     took REAL,
     PRIMARY KEY (run, row)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS parts (
+    name TEXT PRIMARY KEY,
+    etag TEXT NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS cleaned (
     identity BLOB NOT NULL,
     attempt INTEGER NOT NULL,

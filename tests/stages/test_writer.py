@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from pipeline.errors import OutputUnusable, StateUnusable
 from pipeline.model import Line
 from pipeline.stages.job_tracker import JobTracker
-from pipeline.stages.output_file import OutputFile
-from pipeline.stages.writer import Output, forget_output, write
+from pipeline.stages.output_file import Output, OutputFile
+from pipeline.stages.writer import forget_output, write
 from pipeline.state.reader import read_state
 from tests.support.owned_time import in_owned_time
 from tests.support.state_files import begun, listed, output_at, running

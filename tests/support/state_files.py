@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.model import Recording
 from pipeline.naming import identity
-from pipeline.stages.output_file import OutputFile
-from pipeline.stages.writer import Output
+from pipeline.stages.output_file import Output, OutputFile
 from pipeline.state.run_state import RunState, open_state
 
 if TYPE_CHECKING:

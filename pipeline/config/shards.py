@@ -1,0 +1,107 @@
+"""Which of a source's recordings one of several runs takes, and which run this is; pure.
+
+Schedulers number the runs of an array from what they set in the environment: AWS Batch,
+Kubernetes' indexed jobs and SLURM.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.errors import BadSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NO_SHARD = -1
+"""What `shard` is where nobody has said which."""
+
+MOST_SHARDS = 256
+"""One byte of an identity tells the shard."""
+
+_BATCH = ("AWS_BATCH_JOB_ARRAY_INDEX", "AWS_BATCH_JOB_ARRAY_SIZE")
+_KUBERNETES = "JOB_COMPLETION_INDEX"
+_SLURM = ("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_COUNT")
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of `count` parts of a source, `number` from 0."""
+
+    number: int = 0
+    count: int = 1
+
+    @property
+    def name(self) -> str:
+        """What its objects are called by."""
+        return f"s{self.number:04}-of-{self.count:04}"
+
+    def has(self, identity: bytes) -> bool:
+        """Whether the recording of this identity is in it."""
+        return identity[0] * self.count // MOST_SHARDS == self.number
+
+    def share(self, amount: int) -> int:
+        """Its part of an amount that all shards have together; the parts add up to it."""
+        return amount // self.count + (self.number < amount % self.count)
+
+
+def shard_of(number: int, count: int, environment: Mapping[str, str]) -> Shard:
+    """The shard that a run is: as it is told, else as its scheduler numbers it.
+
+    Args:
+        number: --shard, `NO_SHARD` where it was not given.
+        count: --shards, 0 where it was not given.
+        environment: the process environment.
+
+    Raises:
+        BadSettings: it can't be told which one of how many, or there is none of that number.
+    """
+    if number == NO_SHARD:
+        number, size, variable = _numbered(environment)
+        if size and count and size != count:
+            raise BadSettings(
+                f"--shards is {count}, but the array of {variable} has {size}",
+                "Leave --shards out, or give the array that size.",
+            )
+        if variable and not count and not size:
+            raise BadSettings(
+                f"{variable} is {number}, but nothing says how many there are",
+                "Say it with --shards N, or every one of them would take the whole source.",
+            )
+        count = count or size
+    if number == NO_SHARD and count > 1:
+        raise BadSettings(
+            f"--shards is {count}, but nothing says which of them this run is",
+            f"Say it with --shard, 0 to {count - 1}; array jobs of AWS Batch, Kubernetes and SLURM "
+            "number them.",
+        )
+    shard = Shard(max(number, 0), count or 1)
+    if shard.count > MOST_SHARDS:
+        raise BadSettings(f"--shards is {shard.count}, but there can be {MOST_SHARDS} at most")
+    if not 0 <= shard.number < shard.count:
+        raise BadSettings(
+            f"--shard is {shard.number}, but of {shard.count} the last one is {shard.count - 1}"
+        )
+    return shard
+
+
+def _numbered(environment: Mapping[str, str]) -> tuple[int, int, str]:
+    """The number and size that a scheduler gives, 0 where it gives no size; and the variable."""
+    index, size = _BATCH
+    if index in environment:
+        return _number(environment, index), _number(environment, size), index
+    if _KUBERNETES in environment:
+        return _number(environment, _KUBERNETES), 0, _KUBERNETES
+    task, first, count = _SLURM
+    if task in environment:
+        number = _number(environment, task) - _number(environment, first)
+        return number, _number(environment, count), task
+    return NO_SHARD, 0, ""
+
+
+def _number(environment: Mapping[str, str], variable: str) -> int:
+    text = environment.get(variable) or "0"
+    if not text.isascii() or not text.isdigit():
+        raise BadSettings(f"{variable} is {text!r}, which is no number")
+    return int(text)

@@ -1,0 +1,81 @@
+"""One output is of one source, kind and place of results, whichever run comes first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pipeline.aws.s3 import IF_ABSENT
+from pipeline.errors import CannotRun, OutputUnusable
+
+if TYPE_CHECKING:
+    from pipeline.aws.s3 import S3
+    from pipeline.naming import S3Uri
+
+_FORMAT = 1
+_NAMES = {"source": "SOURCE", "kind": "--task", "results": "--results", "prefix": "job_prefix"}
+
+
+class Description(msgspec.Struct, frozen=True):
+    """What an output is of; `prefix` is what the names of its jobs begin with."""
+
+    source: str
+    kind: str
+    results: str
+    prefix: str
+    format: int = _FORMAT
+
+
+async def claim(s3: S3, place: S3Uri, ours: Description) -> None:
+    """Write down what the output is of, unless that is written there already.
+
+    Raises:
+        OutputUnusable: it is of something else, or the bucket writes without regard to what is
+            there, so that runs would overwrite each other's parts.
+    """
+    content = msgspec.json.format(msgspec.json.encode(ours)) + b"\n"
+    try:
+        if await s3.write(place, content, IF_ABSENT) is not None:
+            await _try_condition(s3, place, content)
+    except CannotRun as error:
+        if error.message.startswith("NotImplemented"):
+            raise _unconditional(place, error) from error
+        raise
+    _compare(place, await s3.read(place), ours)
+
+
+async def _try_condition(s3: S3, place: S3Uri, content: bytes) -> None:
+    if await s3.write(place, content, IF_ABSENT) is not None:
+        raise _unconditional(place)
+
+
+def _unconditional(place: S3Uri, error: CannotRun | None = None) -> OutputUnusable:
+    return OutputUnusable(
+        f"s3://{place.bucket} does not heed If-None-Match, without which two runs could overwrite "
+        "each other's tasks",
+        "Name a bucket that does, as S3 itself, or a file with --output.",
+        action=error.action if error else "",
+        message=error.message if error else "",
+    )
+
+
+def _compare(place: S3Uri, content: bytes | None, ours: Description) -> None:
+    try:
+        theirs = msgspec.json.decode(content or b"", type=Description)
+    except msgspec.DecodeError as error:
+        raise OutputUnusable(
+            f"{place} does not say what this output is of: {error}", "Name another --output."
+        ) from error
+    for name, flag in _NAMES.items():
+        there, asked = getattr(theirs, name), getattr(ours, name)
+        if there != asked:
+            raise OutputUnusable(
+                f"The output of {place} is of {flag} {there}, not {asked}",
+                "Name another --output, or ask for what it is of.",
+            )
+    if theirs.format != _FORMAT:
+        raise OutputUnusable(
+            f"{place} has format {theirs.format}; this version reads format {_FORMAT}",
+            "Use the version that wrote it, or name another --output.",
+        )

@@ -1,0 +1,86 @@
+"""What lies where below an output on S3; pure.
+
+cluster.json                          source, kind and results: who disagrees is refused
+parts/s0003-of-0008/00000017.jsonl    tasks; written once and never changed
+state/s0003-of-0008.sqlite.gz         a copy of the state file, which may be lost
+summaries/s0003-of-0008.json          how the last run ended
+failures/s0003-of-0008.jsonl          the failed recordings, as the local file has them
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from pipeline.config.shards import Shard
+    from pipeline.naming import S3Uri
+
+_PART = re.compile(r"(s\d{4}-of-\d{4})/(\d{8})\.jsonl")
+
+
+class Part(NamedTuple):
+    """One part: the shard that wrote it, and its number there, from 0."""
+
+    shard: str
+    number: int
+
+    @property
+    def name(self) -> str:
+        """Its name below `parts/`."""
+        return f"{self.shard}/{self.number:08}.jsonl"
+
+
+class Layout(NamedTuple):
+    """The places of one shard below `output`, which ends with a slash or is a bucket."""
+
+    output: S3Uri
+    shard: Shard
+
+    @property
+    def description(self) -> S3Uri:
+        """What the output is of."""
+        return self._at("cluster.json")
+
+    @property
+    def parts(self) -> S3Uri:
+        """Where the parts of all shards are."""
+        return self._at("parts/")
+
+    def part(self, part: Part) -> S3Uri:
+        """Where a part is."""
+        return self._at(f"parts/{part.name}")
+
+    def next_part(self, number: int) -> Part:
+        """The part of this shard that has this number."""
+        return Part(self.shard.name, number)
+
+    @property
+    def state(self) -> S3Uri:
+        """The copy of the state file."""
+        return self._at(f"state/{self.shard.name}.sqlite.gz")
+
+    @property
+    def summary(self) -> S3Uri:
+        """How the last run ended."""
+        return self._at(f"summaries/{self.shard.name}.json")
+
+    @property
+    def failures(self) -> S3Uri:
+        """The failed recordings."""
+        return self._at(f"failures/{self.shard.name}.jsonl")
+
+    def part_of(self, key: str) -> Part | None:
+        """The part that has this key; None for an object that is none."""
+        found = _PART.fullmatch(key.removeprefix(self.parts.key))
+        return Part(found[1], int(found[2])) if found else None
+
+    def is_foreign(self, part: Part) -> bool:
+        """Whether it may hold recordings of this shard though another one wrote it.
+
+        Shards of one count share nothing; those of another count cut the source elsewhere.
+        """
+        return part.shard[-4:] != f"{self.shard.count:04}"
+
+    def _at(self, name: str) -> S3Uri:
+        return self.output._replace(key=f"{self.output.key}{name}")

@@ -1,0 +1,105 @@
+"""The local file of an output on S3: lines that are committed here, and in no part yet.
+
+The open part begins where the state file says and ends at the committed size. Once it is sealed the
+file is empty again; where another run has sealed some of its recordings first, the others' lines
+are written once more behind it, and the open part begins there.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import orjson
+
+from pipeline.errors import OutputUnusable
+from pipeline.naming import parse_job_name
+from pipeline.stages.output_file import Output
+from pipeline.state.output import END, MENDING, digest_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from pipeline.s3_output.layout import Part
+    from pipeline.stages.output_file import OutputFile
+    from pipeline.state.run_state import RunState
+
+_MENDING = (
+    "Put it back, or go on without it with --rebuild-state: what is sealed is taken up, and the "
+    "other transcripts are read again."
+)
+
+
+class OpenPart(Output):
+    """The open part of one shard; `name_prefix` is what the names of its jobs begin with."""
+
+    def __init__(self, file: OutputFile, state: RunState, name_prefix: str) -> None:
+        try:
+            super().__init__(file, state)
+        except OutputUnusable as error:
+            if error.advice == MENDING:
+                raise OutputUnusable(error.problem, _MENDING) from error
+            raise
+        self._name_prefix = name_prefix
+
+    @property
+    def size(self) -> int:
+        """Bytes that are in no part yet."""
+        return self._state.facts.output_size - self._state.parts.open_from
+
+    def content(self) -> bytes:
+        """The lines that are in no part yet."""
+        return os.pread(self._file, self.size, self._state.parts.open_from)
+
+    def sealed(self, part: Part, etag: str) -> None:
+        """The open part is that part now: a new one begins."""
+        with self._state.output.checkpoint():
+            self._state.parts.note(part.name, etag)
+            self._begin_at(0, b"", 0)
+        self._cut()
+
+    def written_by(self, part: Part, etag: str, identities: Collection[bytes]) -> None:
+        """Another run has sealed these recordings: their lines here are not wanted any more."""
+        kept = b"".join(line for line in self._lines() if self._identity(line) not in identities)
+        state, end = self._state, self._state.facts.output_size
+        dropped = self.size - len(kept)
+        if kept and dropped:
+            self._cut()
+            self._append(kept)
+        with state.output.checkpoint():
+            fresh = state.parts.note_written(list(identities))
+            state.parts.note(part.name, etag)
+            if dropped:
+                self._begin_at(end if kept else 0, kept, fresh)
+            else:
+                lines = state.facts.output_lines + fresh
+                state.output.commit(end, lines, digest_of(self._end))
+        self._cut()
+
+    def _begin_at(self, offset: int, content: bytes, more_lines: int) -> None:
+        """The open part is this content from there on; the output has so many lines more."""
+        state = self._state
+        self._end = (self._end + content)[-END:] if content else b""
+        state.parts.open_at(offset)
+        lines = state.facts.output_lines + more_lines
+        state.output.commit(offset + len(content), lines, digest_of(self._end))
+
+    def _lines(self) -> list[bytes]:
+        return self.content().splitlines(keepends=True)
+
+    def _identity(self, line: bytes) -> bytes:
+        return identity_of(line, self._name_prefix)
+
+
+def identity_of(line: bytes, name_prefix: str) -> bytes:
+    """The identity of the recording that a task is of, b"" where it is none of ours.
+
+    Args:
+        line: the task, as it stands in a part.
+        name_prefix: what the names of this source's jobs begin with.
+    """
+    try:
+        found = parse_job_name(name_prefix, orjson.loads(line)["data"]["job_id"])
+    except Exception:  # noqa: BLE001 # anybody may have put it there
+        return b""
+    return found[0] if found else b""

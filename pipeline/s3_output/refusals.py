@@ -1,0 +1,41 @@
+"""What an output on S3 is not for; pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.errors import BadSettings
+from pipeline.naming import S3Uri
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.config.schema import Config
+
+
+def refuse_unfit(config: Config, place: S3Uri | Path, *, anew: bool) -> None:
+    """Refuse a run over `place` whose output parts on S3 can't be; `anew` is every task once more.
+
+    Raises:
+        BadSettings: so it is.
+    """
+    if not isinstance(place, S3Uri):
+        raise BadSettings(
+            "The tasks of a folder can't be written to S3, where no other machine has the folder",
+            "Name a file with --output, or put the recordings into a bucket.",
+        )
+    if not config.output.results:
+        raise BadSettings(
+            "An output on S3 needs a place for the transcripts that other machines can read",
+            "Name one with --results s3://bucket/prefix/.",
+        )
+    if anew:
+        raise BadSettings(
+            "What is sealed on S3 is never written anew",
+            "Name another --output: the tasks are made from the transcripts that exist.",
+        )
+    if config.aws.events and config.shard.count > 1:
+        raise BadSettings(
+            "Several shards can't share one queue of events: each would take the others'",
+            "Leave --events out.",
+        )

@@ -1,0 +1,218 @@
+"""Tasks in sealed parts: the truth of an output on S3.
+
+Lines are committed to a local file as for any output. Every so often that file becomes the next
+part: it is put under the next number where nothing is yet, and that put is the commit. Where
+another run of the same shard was first, its part is read, what it holds is taken out of ours, and
+the next number is tried. So two runs of one shard, or one that was killed and another that began on
+a new disk, share the work, without a lock or a lease, and no recording has two lines.
+
+An answer that was lost needs no care of its own: the part that is there then holds our own lines.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import asynccontextmanager, closing, suppress
+from typing import TYPE_CHECKING
+
+from pipeline.aws.s3 import IF_ABSENT
+from pipeline.errors import CannotRun, OutputUnusable
+from pipeline.logs import WARNING, event
+from pipeline.naming import job_name_prefix
+from pipeline.net.bounds import LARGEST_ANSWER
+from pipeline.s3_output.checkpoint import bring, save
+from pipeline.s3_output.claim import Description, claim
+from pipeline.s3_output.layout import Layout
+from pipeline.s3_output.open_part import OpenPart, identity_of
+from pipeline.stages.output_file import OutputFile
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from pipeline.aws.s3 import S3
+    from pipeline.config.schema import Config
+    from pipeline.s3_output.layout import Part
+    from pipeline.state.lock import StateLock
+    from pipeline.state.run_state import RunState
+
+_MEGABYTE = 1_000_000
+_SAVE_SECONDS = 1_800.0
+_AT_THE_END_SECONDS = 30.0
+"""How long a run that is being ended may take to seal what it has; else the next one does."""
+
+
+class SealedOutput(OutputFile):
+    """The output of one shard: the local file, and the parts that it becomes."""
+
+    def __init__(self, config: Config, bucket: str) -> None:
+        super().__init__(config.output_path)
+        assert config.s3_output is not None
+        self.layout = Layout(config.s3_output, config.shard)
+        self.name_prefix = job_name_prefix(config.transcribe.job_prefix, bucket)
+        self.cluster = config.cluster
+
+    async def prepare(self, s3: S3, lock: StateLock, config: Config, source: str) -> None:
+        """Before the state file is opened: whose output it is, and what another machine knows.
+
+        Raises:
+            CannotRun: it is of something else, or the bucket can't be used.
+        """
+        ours = Description(source, config.tasks.kind, config.output.results, self.name_prefix)
+        await claim(s3, self.layout.description, ours)
+        await bring(s3, self.layout.state, lock)
+
+    async def publish(self, s3: S3, state: RunState, summary: bytes, failures: Path | None) -> None:
+        """After a run: how it ended, and the state file's copy, for the other machines.
+
+        Raises:
+            CannotRun: they can't be written; the next run does without.
+        """
+        await s3.write(self.layout.summary, summary)
+        if failures:
+            await s3.write(self.layout.failures, failures)
+        else:
+            await s3.delete(self.layout.failures)
+        await save_state(s3, self.layout, state)
+
+    @asynccontextmanager
+    async def writing(self, state: RunState, s3: S3) -> AsyncIterator[SealingPart]:
+        """The open part, after what others have sealed was taken up; it is sealed at the end.
+
+        Raises:
+            OutputUnusable: a part is missing or was changed, or the local file was.
+            CannotRun: the parts can't be listed, read or written.
+        """
+        with closing(SealingPart(self, state, s3)) as part:
+            await part.take_up()
+            try:
+                yield part
+            except BaseException:
+                with suppress(CannotRun, TimeoutError):  # what ended the run is what is told
+                    async with asyncio.timeout(_AT_THE_END_SECONDS):
+                        await part.seal()
+                raise
+            await part.seal()
+
+
+class SealingPart(OpenPart):
+    """The open part of a run, which becomes the next part after some time or at some size."""
+
+    def __init__(self, output: SealedOutput, state: RunState, s3: S3) -> None:
+        super().__init__(output, state, output.name_prefix)
+        self._layout = output.layout
+        self._s3 = s3
+        self._most_bytes = output.cluster.seal_megabytes * _MEGABYTE
+        self._most_seconds = output.cluster.seal_seconds
+        self._next = 0
+        self._sealed_at = self._saved_at = time.monotonic()
+
+    async def take_up(self) -> None:
+        """Read the parts that the state file does not know: their recordings are written."""
+        layout, known = self._layout, self._state.parts.known()
+        there = await self._parts()
+        own = sorted(part for part in there if part.shard == layout.shard.name)
+        _check(layout, known, there, own)
+        self._next = len(own)
+        foreign = sorted(part for part in there if layout.is_foreign(part))
+        for part in (*own, *foreign):
+            if part.name not in known:
+                await self._take(part)
+
+    async def settle(self) -> None:
+        """Seal the open part where it is large or old enough."""
+        due = time.monotonic() >= self._sealed_at + self._most_seconds
+        if due or self.size >= self._most_bytes:
+            await self.seal()
+
+    async def seal(self) -> None:
+        """Make a part of every line that is in none yet.
+
+        Raises:
+            CannotRun: it can't be written; the lines stay here, for the next run.
+        """
+        while content := self.content():
+            part = self._layout.next_part(self._next)
+            etag = await self._s3.write(self._layout.part(part), content, IF_ABSENT)
+            if etag is None:
+                await self._take(part)
+            else:
+                self.sealed(part, etag)
+                event("part.sealed", part=part.name, bytes=len(content))
+            self._next += 1
+        self._sealed_at = time.monotonic()
+        if self._sealed_at >= self._saved_at + _SAVE_SECONDS:
+            await self._save_state()
+
+    async def _save_state(self) -> None:
+        self._saved_at = time.monotonic()
+        try:
+            await save_state(self._s3, self._layout, self._state)
+        except CannotRun as error:  # another run reads the parts instead
+            event("checkpoint.failed", WARNING, message=str(error))
+
+    async def _parts(self) -> dict[Part, str]:
+        """The ETag of every part that is there."""
+        found = {}
+        async for page in self._s3.pages(self._layout.parts):
+            for each in page:
+                if part := self._layout.part_of(each.key):
+                    found[part] = each.etag
+        return found
+
+    async def _take(self, part: Part) -> None:
+        place = self._layout.part(part)
+        there = await self._s3.read_part(place, (0, LARGEST_ANSWER))
+        if there is None:
+            raise _missing(str(place))
+        content, _, etag = there
+        identities = await asyncio.to_thread(self._identities, content)
+        self.written_by(part, etag.strip('"'), identities)
+        event("part.taken_up", part=part.name, recordings=len(identities))
+
+    def _identities(self, content: bytes) -> set[bytes]:
+        """Whose recordings of this shard a part has."""
+        has = self._layout.shard.has
+        found = (identity_of(line, self._name_prefix) for line in content.splitlines())
+        return {each for each in found if each and has(each)}
+
+
+async def save_state(s3: S3, layout: Layout, state: RunState) -> None:
+    """Keep a copy of the state file beside the parts, as long as no line is open.
+
+    Raises:
+        CannotRun: it can't be written.
+    """
+    if state.facts.output_size == state.parts.open_from:
+        etag = await save(s3, layout.state, state.path)
+        state.parts.saved_as(etag or "")
+
+
+def _check(layout: Layout, known: dict[str, str], there: dict[Part, str], own: list[Part]) -> None:
+    """Refuse parts that were changed or taken away: what they held would be written twice.
+
+    Raises:
+        OutputUnusable: so they were.
+    """
+    names = {part.name: etag for part, etag in there.items()}
+    for number, part in enumerate(own):
+        if part.number != number:
+            raise _missing(str(layout.part(layout.next_part(number))))
+    for name, etag in known.items():
+        place = f"{layout.parts}{name}"
+        if name not in names:
+            raise _missing(place)
+        if names[name] != etag:
+            raise OutputUnusable(
+                f"{place} is not what was written there: someone changed or replaced it",
+                "Put its earlier version back; parts are never changed.",
+            )
+
+
+def _missing(place: str) -> OutputUnusable:
+    return OutputUnusable(
+        f"{place} is missing: someone took it away",
+        "Put it back, or name another --output, which costs no job: the transcripts below "
+        "--results are read again.",
+    )

@@ -1,0 +1,60 @@
+"""Copies of a state file, made while a run works with it."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from pipeline.state.database import connect, translated
+from pipeline.state.facts import Facts
+from pipeline.state.parts import Parts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def copy_state(path: Path, to: Path) -> None:
+    """Copy the state file as it is at one moment; what is at `to` is replaced in one commit.
+
+    Raises:
+        StateUnusable: one of the two can't be used.
+    """
+    with translated(path), closing(connect(path, read_only=True)) as checked:
+        checked.fact("run")
+        with (
+            closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as source,
+            translated(to),
+            closing(sqlite3.connect(to, timeout=10)) as target,
+        ):
+            source.backup(target)
+
+
+def checkpoint_of(path: Path) -> str:
+    """The ETag of the copy on S3 that this state file was made from or saved as; "" if none.
+
+    Raises:
+        StateUnusable: it is no state file.
+    """
+    with closing(connect(path, read_only=True)) as database:
+        return Parts(database).checkpoint
+
+
+def set_checkpoint(path: Path, etag: str) -> None:
+    """Remember of a state file which copy on S3 it is.
+
+    Raises:
+        StateUnusable: it is no state file.
+    """
+    with closing(connect(path)) as database, database.transaction():
+        Parts(database).saved_as(etag)
+
+
+def has_open_lines(path: Path) -> bool:
+    """Whether its output has committed lines that are in no part yet.
+
+    Raises:
+        StateUnusable: it is no state file.
+    """
+    with closing(connect(path, read_only=True)) as database:
+        return Facts(database).output_size > Parts(database).open_from

@@ -1,0 +1,86 @@
+"""The output's sealed parts on S3, as the state file knows them."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from pipeline.state.schema import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pipeline.state.database import Database
+
+_SEALED = "open part begins at"
+_CHECKPOINT = "checkpoint"
+
+
+_FIND = (
+    "CREATE TEMP TABLE IF NOT EXISTS sealed (identity BLOB PRIMARY KEY, row INTEGER) WITHOUT ROWID",
+    "DELETE FROM temp.sealed",
+)
+_WRITTEN = (
+    "SELECT r.row FROM recordings AS r JOIN temp.sealed AS s ON r.row = s.row "
+    f"WHERE r.status = {Status.WRITTEN:d}"
+)
+# Identities have no index: one pass over the recordings, for a whole part.
+_COMPARE = (
+    "DELETE FROM temp.sealed WHERE identity IN (SELECT identity FROM previous_identities)",
+    "UPDATE temp.sealed SET row = r.row FROM recordings AS r WHERE r.identity = sealed.identity",
+    f"DELETE FROM temp.sealed WHERE row IN ({_WRITTEN})",
+)
+_MARK = (
+    f"UPDATE recordings SET status = {Status.WRITTEN:d}, reason = NULL, message = NULL, "
+    "changed = ? WHERE row IN (SELECT row FROM temp.sealed)"
+)
+_REMEMBER = "INSERT INTO previous_identities SELECT identity FROM temp.sealed WHERE row IS NULL"
+
+
+class Parts:
+    """Which parts are known, and where in the local file the part begins that is still open."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def known(self) -> dict[str, str]:
+        """The ETag of each part whose recordings are known to be written, by its name."""
+        return dict(self._database.rows("SELECT name, etag FROM parts"))
+
+    @property
+    def open_from(self) -> int:
+        """The offset in the local file from which on its lines are in no part."""
+        return int(self._database.fact(_SEALED) or 0)
+
+    def open_at(self, offset: int) -> None:
+        """The open part begins there; inside the commit that sets the file's size."""
+        self._database.set_fact(_SEALED, offset)
+
+    def note(self, name: str, etag: str) -> None:
+        """The part is there, and all its lines were ours."""
+        self._database.change("INSERT OR REPLACE INTO parts VALUES (?, ?)", name, etag)
+
+    def note_written(self, identities: Sequence[bytes]) -> int:
+        """Recordings of these identities have their line in a part; how many had none so far."""
+        with self._database.transaction():
+            for each in _FIND:
+                self._database.change(each)
+            self._database.change_each(
+                "INSERT OR IGNORE INTO temp.sealed (identity) VALUES (?)",
+                ((each,) for each in identities),
+            )
+            for each in _COMPARE:
+                self._database.change(each)
+            fresh = int(self._database.rows("SELECT count(*) FROM temp.sealed")[0][0])
+            self._database.change(_MARK, time.time())
+            self._database.change(_REMEMBER)
+        return fresh
+
+    @property
+    def checkpoint(self) -> str:
+        """The ETag of the copy of this file on S3 that it was made from or saved as; "" if none."""
+        return str(self._database.fact(_CHECKPOINT) or "")
+
+    def saved_as(self, etag: str) -> None:
+        """The copy on S3 has this ETag."""
+        self._database.set_fact(_CHECKPOINT, etag)

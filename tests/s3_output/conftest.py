@@ -1,0 +1,70 @@
+"""A run whose output is on S3, and a look at what lies there."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.conftest import Cli, ScriptedCloud
+
+FLAGS = ("--results", "s3://audio/results/", "--output", "s3://audio/tasks/")
+
+
+@dataclass
+class OnS3:
+    """Runs over `s3://audio/calls/` with their tasks below `s3://audio/tasks/`."""
+
+    run: Cli
+    cloud: ScriptedCloud
+
+    def add(self, count: int, begin: int = 0) -> dict[str, str]:
+        """Put so many recordings into the bucket; what is spoken in each, by its audio."""
+        said = {f"s3://audio/calls/{n}.mp3": f"number {n}" for n in range(begin, begin + count)}
+        for uri, text in said.items():
+            self.cloud.put(uri.removeprefix("s3://audio/"), text)
+        return said
+
+    def command(self, *flags: str) -> tuple[str, ...]:
+        """The command of such a run."""
+        return ("run", "s3://audio/calls/", *FLAGS, "--quiet", *flags)
+
+    def __call__(self, *flags: str) -> Any:
+        """Run it to its end; its summary."""
+        outcome = self.run(*self.command("--json", *flags))
+        assert outcome.code in (0, 1, 3), outcome.err
+        return outcome.summary
+
+    def lose_the_disk(self) -> None:
+        """Another machine goes on: nothing of the local files is left."""
+        for path in self.run.folder.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def parts(self) -> dict[str, bytes]:
+        """The content of each part, by its name."""
+        folder = self.cloud.folder / "tasks" / "parts"
+        return {
+            str(each.relative_to(folder)): each.read_bytes() for each in folder.rglob("*.jsonl")
+        }
+
+    def lines(self) -> Counter[str]:
+        """How many lines all parts have of each recording."""
+        tasks = [json.loads(line) for each in self.parts().values() for line in each.splitlines()]
+        return Counter(task["data"]["audio"] for task in tasks)
+
+    def jobs_started_twice(self) -> int:
+        """Jobs that were created more than once."""
+        return sum(count > 1 for count in self.cloud.counts()["created"].values())
+
+
+@pytest.fixture
+def on_s3(run: Cli, cloud: Callable[..., ScriptedCloud]) -> Callable[..., OnS3]:
+    """Starts a scripted cloud, for runs whose output is in its bucket."""
+    return lambda *options: OnS3(run, cloud(*options))
