@@ -16,7 +16,7 @@ import orjson
 from benchmarks.alternatives.tutorial import task_of
 from benchmarks.documents import of_today, of_twenty_four, of_twenty_twenty
 from benchmarks.figures import Figure
-from pipeline.event_loop import settle_memory
+from pipeline.launch.event_loop import settle_memory
 from pipeline.model import Job, Recording, TaskKind
 from pipeline.tasks.builder import TaskBuilder
 from pipeline.transcripts.parsing import parse_transcript

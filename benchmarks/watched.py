@@ -19,8 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline import event_loop, launch
 from pipeline.cli import main
+from pipeline.launch import ending, event_loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -94,7 +94,7 @@ def watch(path: Path) -> None:
             heart.stop()
             facts.update(block=heart.longest, block_waiting_too=heart.longest_waiting_too)
 
-    setattr(launch, "interruptible", watched)  # noqa: B010 # the one way every run goes
+    setattr(ending, "interruptible", watched)  # noqa: B010 # the one way every run goes
     with _facts_written(path, facts):
         main()
 

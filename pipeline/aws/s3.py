@@ -7,10 +7,9 @@ string of such a URL is ever part of a message.
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from http import HTTPStatus
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from yarl import URL
@@ -18,7 +17,6 @@ from yarl import URL
 from pipeline.aws.s3_listing import if_there, list_objects
 from pipeline.aws.s3_requests import SignedRequests
 from pipeline.aws.s3_responses import (
-    error_details,
     no_bucket,
     parse_folders,
     parse_head,
@@ -39,6 +37,7 @@ from pipeline.net.retry import RateLimitedCall
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
 
     import aiohttp
 
@@ -202,21 +201,7 @@ class S3:
             Denied: it may not be written.
             NoSuchSource: no such bucket, or it is in another region.
         """
-        return await self.write_calls.call(partial(self._write, place, content, only))
-
-    async def _write(
-        self, place: S3Uri, content: bytes | Path, only: dict[str, str] | None
-    ) -> str | None:
-        opened = content.open("rb") if isinstance(content, Path) else nullcontext(content)
-        with opened as data:
-            status, body, headers = await self._requests.ask("PUT", place, None, only, data)
-        if status == HTTPStatus.OK:
-            return str(headers.get("ETag", "")).strip('"')
-        if only and error_details(body)[0] in ("PreconditionFailed", "NoSuchKey"):
-            return None
-        if only and status == HTTPStatus.CONFLICT:
-            raise Unavailable(f"{place} is written by another one just now.")
-        raise self._requests.refusal("s3:PutObject", place, body, headers)
+        return await self.write_calls.call(partial(self._requests.put, place, content, only))
 
     async def delete(self, place: S3Uri) -> None:
         """Take the object away; that there is none is fine.

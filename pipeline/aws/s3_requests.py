@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from http import HTTPStatus
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from yarl import URL
@@ -65,6 +67,21 @@ class SignedRequests:
         if size and not body:
             raise Unavailable(f"An empty answer was given for {place}.")
         return body, size, answered.get("ETag", etag)
+
+    async def put(
+        self, place: S3Uri, content: bytes | Path, only: dict[str, str] | None
+    ) -> str | None:
+        """Put an object where what is there is `only` that; its ETag, or None where it is not."""
+        opened = content.open("rb") if isinstance(content, Path) else nullcontext(content)
+        with opened as data:
+            status, body, headers = await self.ask("PUT", place, None, only, data)
+        if status == HTTPStatus.OK:
+            return str(headers.get("ETag", "")).strip('"')
+        if only and error_details(body)[0] in ("PreconditionFailed", "NoSuchKey"):
+            return None
+        if only and status == HTTPStatus.CONFLICT:
+            raise Unavailable(f"{place} is written by another one just now.")
+        raise self.refusal("s3:PutObject", place, body, headers)
 
     async def ask(
         self,

@@ -14,7 +14,7 @@ import typer
 
 from pipeline.cli.flags import AWS, EVENTS, FILES, JOBS, LABEL_STUDIO, SELECTION, with_settings
 from pipeline.cli.options import examples
-from pipeline.event_loop import in_event_loop
+from pipeline.launch.event_loop import in_event_loop
 from pipeline.terminal import CANNOT_RUN, answer, as_called
 from pipeline.text import printable
 
@@ -42,7 +42,7 @@ _VERDICT_WIDTH = 8
 _NAME_WIDTH = 14
 
 
-@with_settings(FILES, JOBS, EVENTS, SELECTION, AWS, LABEL_STUDIO)
+@with_settings(FILES, JOBS, EVENTS, SELECTION, AWS, LABEL_STUDIO, on_s3=True)
 def command(
     *,
     source: Annotated[

@@ -11,9 +11,9 @@ import typer
 from pipeline.cli.flags import AWS, FILES, with_settings
 from pipeline.cli.options import examples
 from pipeline.errors import BadSettings
-from pipeline.event_loop import in_event_loop
 from pipeline.jobs.cleanup_text import Ended, as_facts, as_lines, consequences, names_of_due
-from pipeline.launch import clean
+from pipeline.launch.clean import clean
+from pipeline.launch.event_loop import in_event_loop
 from pipeline.terminal import CANNOT_RUN, answer, confirm, say
 
 if TYPE_CHECKING:

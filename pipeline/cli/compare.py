@@ -12,8 +12,9 @@ from pipeline.cli.flags import AWS, GROUND_TRUTH, with_settings
 from pipeline.cli.options import examples, report
 from pipeline.cli.place import parse_source
 from pipeline.errors import BadSettings
-from pipeline.event_loop import in_event_loop
-from pipeline.launch import RunOptions, complete, vocabularies
+from pipeline.launch.event_loop import in_event_loop
+from pipeline.launch.run import RunOptions, complete
+from pipeline.launch.services import vocabularies
 from pipeline.naming import S3Uri
 from pipeline.terminal import answer, confirm
 from pipeline.text import printable

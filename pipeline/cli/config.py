@@ -77,6 +77,7 @@ def schema() -> None:
 @with_settings(
     *(FILES, JOBS, SELECTION, LIMITS, AWS, EVENTS),
     *(BUDGET, MONITORING, LABEL_STUDIO, GROUND_TRUTH, SHARDS),
+    on_s3=True,
 )
 def show(
     *,

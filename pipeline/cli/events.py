@@ -8,7 +8,7 @@ import typer
 
 from pipeline.cli.flags import AWS, with_settings
 from pipeline.cli.options import examples
-from pipeline.event_loop import in_event_loop
+from pipeline.launch.event_loop import in_event_loop
 from pipeline.terminal import confirm
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ import typer
 
 from pipeline.config.loading import ENVIRONMENT, resolve
 from pipeline.config.schema import SECTIONS, SETTINGS, Config, LogFormat, describe
+from pipeline.errors import BadSettings
 from pipeline.logs import begin_json
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ _ConfigFile = Annotated[
 
 
 def with_settings(
-    *groups: tuple[str, ...], **replaced: Any
+    *groups: tuple[str, ...], on_s3: bool = False, **replaced: Any
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """A command that has these settings' flags, and is handed the settings as `chosen`.
 
@@ -71,6 +72,7 @@ def with_settings(
 
     Args:
         groups: names of settings.
+        on_s3: whether it works with an output on S3 as well.
         replaced: settings whose flag has another name or help here, as typer's Option.
     """
     names = [name for group in groups for name in group]
@@ -83,6 +85,12 @@ def with_settings(
             settings = {name: given.pop(name) for name in names}
             given["config_file"] = file = given.pop("config") or _file_of_environment()
             chosen = _settings(file, settings, quiet=bool(given.get("quiet")))
+            if chosen.s3_output and not on_s3 and "state" in names:
+                raise BadSettings(
+                    f"The tasks of {chosen.output_name} are on S3, where this command does not "
+                    "look for them",
+                    "Name a file with --output.",
+                )
             command(**dict(_collected(parameters, given, chosen, settings)))
 
         # No functools.wraps: typer would look through it at the command's own parameters.

@@ -12,8 +12,8 @@ from pipeline.cli.flags import AWS, with_settings
 from pipeline.cli.iam_flags import RightsFlags, flag
 from pipeline.cli.options import examples
 from pipeline.errors import BadSettings
-from pipeline.event_loop import in_event_loop
 from pipeline.iam.documents import Document
+from pipeline.launch.event_loop import in_event_loop
 from pipeline.terminal import confirm
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from pipeline.cli.place import parse_source
 from pipeline.config.schema import (
     Config,  # the flags are made from the annotations
 )
-from pipeline.event_loop import in_event_loop, interruptible
-from pipeline.launch import services
+from pipeline.launch.event_loop import in_event_loop, interruptible
+from pipeline.launch.services import services
 from pipeline.terminal import answer, as_called
 
 if TYPE_CHECKING:

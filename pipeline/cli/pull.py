@@ -12,7 +12,7 @@ import typer
 from pipeline.cli.flags import GROUND_TRUTH, with_settings
 from pipeline.cli.options import examples
 from pipeline.errors import BadSettings
-from pipeline.event_loop import in_event_loop, interruptible
+from pipeline.launch.event_loop import in_event_loop, interruptible
 from pipeline.terminal import answer, say
 
 if TYPE_CHECKING:

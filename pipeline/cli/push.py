@@ -12,7 +12,7 @@ from pipeline.cli.end import End, end_by
 from pipeline.cli.flags import FILES, GROUND_TRUTH, Given, with_settings
 from pipeline.cli.options import examples
 from pipeline.errors import BadSettings, CannotRun
-from pipeline.event_loop import in_event_loop, interruptible
+from pipeline.launch.event_loop import in_event_loop, interruptible
 from pipeline.terminal import answer, say
 from pipeline.text import printable
 

@@ -10,7 +10,7 @@ import typer
 
 from pipeline.cli.flags import FILES, with_settings
 from pipeline.cli.options import examples, page_file
-from pipeline.event_loop import in_event_loop
+from pipeline.launch.event_loop import in_event_loop
 from pipeline.terminal import say
 
 if TYPE_CHECKING:

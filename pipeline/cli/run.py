@@ -20,7 +20,7 @@ from pipeline.cli.flags import (
 )
 from pipeline.cli.options import ManifestFile, examples, report
 from pipeline.cli.place import parse_source
-from pipeline.launch import RunOptions, complete
+from pipeline.launch.run import RunOptions, complete
 
 if TYPE_CHECKING:
     from pipeline.config.schema import Config
@@ -61,7 +61,7 @@ EXAMPLES = examples(
 )
 
 
-@with_settings(FILES, JOBS, SELECTION, LIMITS, AWS, EVENTS, BUDGET, MONITORING, SHARDS)
+@with_settings(FILES, JOBS, SELECTION, LIMITS, AWS, EVENTS, BUDGET, MONITORING, SHARDS, on_s3=True)
 def command(
     *,
     source: Annotated[

@@ -14,7 +14,7 @@ import typer
 
 from pipeline.cli.options import examples
 from pipeline.errors import BadSettings, NoSuchSource
-from pipeline.event_loop import in_event_loop
+from pipeline.launch.event_loop import in_event_loop
 from pipeline.net.hosts import LOOPBACK, is_loopback
 from pipeline.terminal import program, say
 

@@ -8,7 +8,7 @@ import typer
 
 from pipeline.cli.flags import AWS, with_settings
 from pipeline.cli.options import examples, report
-from pipeline.launch import RunOptions, complete
+from pipeline.launch.run import RunOptions, complete
 
 if TYPE_CHECKING:
     from pipeline.config.schema import Config

@@ -10,8 +10,8 @@ import typer
 
 from pipeline.cli.flags import AWS, GROUND_TRUTH, with_settings
 from pipeline.cli.options import examples
-from pipeline.event_loop import in_event_loop, interruptible
-from pipeline.launch import vocabularies
+from pipeline.launch.event_loop import in_event_loop, interruptible
+from pipeline.launch.services import vocabularies
 from pipeline.terminal import as_called
 
 if TYPE_CHECKING:

@@ -10,14 +10,46 @@ from __future__ import annotations
 import math
 from enum import StrEnum
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from pipeline.config.schema import Prices
+import msgspec
+from msgspec import Meta
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pipeline.config.transcription import Transcribe
+
+
+class Prices(msgspec.Struct, frozen=True):
+    """What a minute of audio costs; from here come all costs that the program tells."""
+
+    currency: Annotated[str, Meta(description="Currency of the prices.")] = "USD"
+    prices_date: Annotated[
+        str, Meta(description="When and where the prices were read; shown with every cost.")
+    ] = "2026-10, us-east-1"
+    price_per_minute: Annotated[
+        float, Meta(ge=0, le=1_000_000, description="Price of a minute of batch transcription.")
+    ] = 0.006
+    price_of_redaction: Annotated[
+        float, Meta(ge=0, le=1_000_000, description="Price of redacting a minute, on top.")
+    ] = 0.0024
+    price_of_language_model: Annotated[
+        float,
+        Meta(ge=0, le=1_000_000, description="Price of a custom language model a minute, on top."),
+    ] = 0.0
+    price_of_toxicity: Annotated[
+        float,
+        Meta(ge=0, le=1_000_000, description="Price of toxicity detection a minute, on top."),
+    ] = 0.0
+    price_tiers: Annotated[
+        list[str],
+        Meta(description="Other prices of the first minutes of a month: '250000: 0.024', ..."),
+    ] = msgspec.field(default_factory=list)
+    minutes_this_month: Annotated[
+        float, Meta(ge=0, description="Minutes billed this month before, for the tiers.")
+    ] = 0.0
+
 
 LEAST_BILLED = 15
 """Seconds; what a shorter recording is billed for."""

@@ -13,7 +13,8 @@ from typing import Annotated, get_type_hints
 import msgspec
 from msgspec import Meta
 
-from pipeline.config.shards import MOST_SHARDS, NO_SHARD, Shard
+from pipeline.config.pricing import Prices
+from pipeline.config.shards import NO_SHARD, Cluster, Shard
 from pipeline.config.transcription import Transcribe
 from pipeline.model import TaskKind
 from pipeline.naming import S3Uri, as_folder, parse_s3_uri
@@ -61,30 +62,6 @@ class Output(msgspec.Struct, frozen=True):
         str,
         Meta(description="s3://bucket/prefix/ for the service's transcripts; else it keeps them."),
     ] = ""
-
-
-class Cluster(msgspec.Struct, frozen=True):
-    """How several runs share one source; for an output on S3."""
-
-    shards: Annotated[
-        int,
-        Meta(ge=0, le=MOST_SHARDS, description="How many runs share the source; 0 is one alone."),
-    ] = 0
-    shard: Annotated[
-        int,
-        Meta(
-            ge=NO_SHARD,
-            lt=MOST_SHARDS,
-            description="Which of them this run is, from 0. [default: as an array job numbers it]",
-        ),
-    ] = NO_SHARD
-    seal_seconds: Annotated[
-        float,
-        Meta(gt=0, le=86_400, description="Seconds that tasks wait to be written to S3, at most."),
-    ] = 300.0
-    seal_megabytes: Annotated[
-        float, Meta(gt=0, le=64, description="Megabytes of tasks that are written at once.")
-    ] = 8.0
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -144,36 +121,6 @@ class Budget(msgspec.Struct, frozen=True):
     max_cost: Annotated[
         float,
         Meta(ge=0, description="What the jobs may cost, at most, by [prices]; 0 is any amount."),
-    ] = 0.0
-
-
-class Prices(msgspec.Struct, frozen=True):
-    """What a minute of audio costs; from here come all costs that the program tells."""
-
-    currency: Annotated[str, Meta(description="Currency of the prices.")] = "USD"
-    prices_date: Annotated[
-        str, Meta(description="When and where the prices were read; shown with every cost.")
-    ] = "2026-10, us-east-1"
-    price_per_minute: Annotated[
-        float, Meta(ge=0, le=1_000_000, description="Price of a minute of batch transcription.")
-    ] = 0.006
-    price_of_redaction: Annotated[
-        float, Meta(ge=0, le=1_000_000, description="Price of redacting a minute, on top.")
-    ] = 0.0024
-    price_of_language_model: Annotated[
-        float,
-        Meta(ge=0, le=1_000_000, description="Price of a custom language model a minute, on top."),
-    ] = 0.0
-    price_of_toxicity: Annotated[
-        float,
-        Meta(ge=0, le=1_000_000, description="Price of toxicity detection a minute, on top."),
-    ] = 0.0
-    price_tiers: Annotated[
-        list[str],
-        Meta(description="Other prices of the first minutes of a month: '250000: 0.024', ..."),
-    ] = msgspec.field(default_factory=list)
-    minutes_this_month: Annotated[
-        float, Meta(ge=0, description="Minutes billed this month before, for the tiers.")
     ] = 0.0
 
 

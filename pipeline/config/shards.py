@@ -7,7 +7,10 @@ Kubernetes' indexed jobs and SLURM.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+from msgspec import Meta
 
 from pipeline.errors import BadSettings
 
@@ -23,6 +26,30 @@ MOST_SHARDS = 256
 _BATCH = ("AWS_BATCH_JOB_ARRAY_INDEX", "AWS_BATCH_JOB_ARRAY_SIZE")
 _KUBERNETES = "JOB_COMPLETION_INDEX"
 _SLURM = ("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_COUNT")
+
+
+class Cluster(msgspec.Struct, frozen=True):
+    """How several runs share one source; for an output on S3."""
+
+    shards: Annotated[
+        int,
+        Meta(ge=0, le=MOST_SHARDS, description="How many runs share the source; 0 is one alone."),
+    ] = 0
+    shard: Annotated[
+        int,
+        Meta(
+            ge=NO_SHARD,
+            lt=MOST_SHARDS,
+            description="Which of them this run is, from 0. [default: as an array job numbers it]",
+        ),
+    ] = NO_SHARD
+    seal_seconds: Annotated[
+        float,
+        Meta(gt=0, le=86_400, description="Seconds that tasks wait to be written to S3, at most."),
+    ] = 300.0
+    seal_megabytes: Annotated[
+        float, Meta(gt=0, le=64, description="Megabytes of tasks that are written at once.")
+    ] = 8.0
 
 
 @dataclass(frozen=True)

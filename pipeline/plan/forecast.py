@@ -27,7 +27,8 @@ from pipeline.tasks.export import MOST_BYTES, MOST_TASKS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pipeline.config.schema import Config, Prices
+    from pipeline.config.pricing import Prices
+    from pipeline.config.schema import Config
     from pipeline.plan.sampling import Sample
     from pipeline.state.reader import StateReader
 

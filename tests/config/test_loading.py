@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.config.loading import ENVIRONMENT, resolve
 from pipeline.config.schema import SECTIONS, SETTINGS, Config, describe
+from pipeline.config.shards import NO_SHARD
 from pipeline.config.transcription import Transcribe
 from pipeline.errors import BadSettings
 from pipeline.naming import job_name, job_name_prefix, parse_s3_uri, result_place
@@ -39,6 +40,10 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
         ["arn:aws:iam::123456789012:role/a", "arn:aws-cn:iam::000000000000:role/a/b+=,.@-c"]
     ),
     "job_prefix": st.from_regex(r"[0-9a-zA-Z._-]{1,100}", fullmatch=True),
+    "shards": st.just(1),  # more are for an output on S3
+    "shard": st.just(0),
+    "seal_seconds": st.floats(0.001, 86_400),
+    "seal_megabytes": st.floats(0.001, 64),
     "max_in_flight": st.integers(1, 100_000),
     "start_rate": rates,
     "get_rate": rates,
@@ -508,7 +513,7 @@ def test_every_setting_says_what_it_means(name):
     said = describe(name)
 
     assert said.split("[default")[0].strip().endswith(".")
-    assert (f"[default: {default}]" in said) == (default not in ("", [], {}))
+    assert (f"[default: {default}]" in said) == (default not in ("", [], {}, NO_SHARD))
 
 
 def test_settings_can_not_be_changed():

@@ -7,8 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config.loading import resolve
-from pipeline.config.pricing import FREE, Item, billed_seconds, cost, items_of, unknown_prices
-from pipeline.config.schema import Prices
+from pipeline.config.pricing import (
+    FREE,
+    Item,
+    Prices,
+    billed_seconds,
+    cost,
+    items_of,
+    unknown_prices,
+)
 from pipeline.config.transcription import Transcribe
 from pipeline.errors import BadSettings
 from pipeline.stages.counters import Counters

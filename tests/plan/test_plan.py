@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config.schema import Prices
+from pipeline.config.pricing import Prices
 from pipeline.model import Recording
 from pipeline.naming import identity
 from pipeline.plan.forecast import CountEstimate, Plan, RunTime, Tasks

@@ -142,7 +142,7 @@ main()
 """
 
 
-@pytest.mark.parametrize("module", ["pipeline.cli.app", "pipeline.launch", "uvloop"])
+@pytest.mark.parametrize("module", ["pipeline.cli.app", "pipeline.launch.run", "uvloop"])
 def test_ctrl_c_while_it_starts_shows_no_traceback(tmp_path, module):
     """Whoever presses it while the libraries are loaded sees the prompt, and nothing else."""
     done = subprocess.run(

@@ -67,7 +67,7 @@ def test_example_configuration_has_every_key_with_its_default():
 def test_example_rules_hold_once_their_comments_are_taken_away(tmp_path):
     """The rules that the example shows as comments are rules."""
     text = EXAMPLE.read_text(encoding="utf-8")
-    shown = text[text.index("# [[rules]]") : text.index("[limits]")]
+    shown = text[text.index("# [[rules]]") : text.index("[cluster]")]
     path = tmp_path / "config.toml"
     path.write_text(re.sub("^# ?", "", shown, flags=re.MULTILINE), encoding="utf-8")
 

@@ -1,13 +1,10 @@
-"""What a command needs to start its work: the services, and a run or a `clean` to its end.
+"""A run from its settings to its summary.
 
 Heavy libraries are imported where they are used, so that a command that needs none is quick.
 """
 
 from __future__ import annotations
 
-import os
-import time
-from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,32 +13,27 @@ import msgspec
 
 from pipeline import __version__
 from pipeline.config.schema import Monitoring
-from pipeline.errors import BudgetSpent, CannotRun
-from pipeline.event_loop import in_event_loop, interruptible, settle_memory
+from pipeline.errors import CannotRun
 from pipeline.extras import require
+from pipeline.launch.ending import ended
+from pipeline.launch.event_loop import in_event_loop
+from pipeline.launch.services import services
 from pipeline.logs import event
 from pipeline.naming import S3Uri, job_name_prefix
 from pipeline.terminal import CANNOT_RUN, say
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine
+    from collections.abc import Callable, Coroutine
 
-    from pipeline.aws.s3 import S3
-    from pipeline.aws.session import Session
     from pipeline.config.schema import Config
-    from pipeline.jobs.cleanup_text import Ended
-    from pipeline.monitoring.summary import RunEnd, Summary
-    from pipeline.net.wait_times import WaitTimes
-    from pipeline.recordings.source import Source
+    from pipeline.monitoring.summary import Summary
     from pipeline.run import Run
     from pipeline.stages.job_tracker import JobTracker
     from pipeline.stages.output_file import OutputFile
-    from pipeline.state.cleanup import Cleaning, Cleanup
     from pipeline.state.lock import StateLock
     from pipeline.state.reader import StateReader
     from pipeline.state.run_state import RunState
     from pipeline.terminal import Style
-    from pipeline.vocabulary.service import Vocabularies
 
 
 class RunOptions(NamedTuple):
@@ -237,101 +229,3 @@ async def _summary_of(run: Run, work: Callable[[], Coroutine[None, None, None]])
     ):
         return summarise(run, RunEnd(OVER_BUDGET, run.tracker.pending.limit))
     return summarise(run, end)
-
-
-async def clean(
-    config: Config, state: Cleanup, what: Cleaning, show: Callable[[int], None]
-) -> Ended:
-    """Delete the jobs that are due, until it is done or must end; `show` gets the count so far."""
-    from pipeline.jobs.cleanup import Cleaner
-    from pipeline.jobs.cleanup_text import Ended
-    from pipeline.jobs.client import Transcriber
-    from pipeline.net.concurrency import JobSlots
-    from pipeline.net.wait_times import WaitTimes
-
-    waiting, begun = WaitTimes(), time.monotonic()
-    async with services(config, S3Uri(state.bucket, ""), waiting) as (_, _, session, s3):
-        transcriber = Transcriber(session, config.limits, waiting, JobSlots(1, waiting))
-        cleaner = Cleaner(state, transcriber, s3, what, show)
-        end = await ended(partial(cleaner.clean, config.budget))
-    if not end.exit_code and cleaner.cleaned.deferred:
-        end = end._replace(exit_code=1)
-    operations = (*transcriber.operations, *s3.operations)
-    calls = {each.name: each.calls for each in operations if each.calls}
-    return Ended(cleaner.cleaned, calls, time.monotonic() - begun, *end)
-
-
-async def ended(work: Callable[[], Coroutine[None, None, None]]) -> RunEnd:
-    """Do the work to its end, or to where it must end; how it ended."""
-    from pipeline.monitoring.summary import OVER_BUDGET, RunEnd
-
-    try:
-        received = await interruptible(work)
-    except CannotRun as error:
-        return RunEnd(CANNOT_RUN, str(error), error.problem, error.advice)
-    except BudgetSpent as over:
-        return RunEnd(OVER_BUDGET, str(over))
-    return RunEnd(128 + received, "interrupted") if received else RunEnd()
-
-
-@asynccontextmanager
-async def services(
-    config: Config, place: S3Uri | Path, waiting: WaitTimes
-) -> AsyncIterator[tuple[Config, Source, Session, S3]]:
-    """AWS for a bucket, or the local endpoint for a folder; the same client for both."""
-    from pipeline.aws.s3 import open_s3
-    from pipeline.aws.session import connect
-    from pipeline.recordings.bucket import S3Source
-    from pipeline.recordings.folder import FolderSource
-
-    connections = config.limits.workers + config.limits.collectors
-    async with AsyncExitStack() as stack:
-        enter = stack.enter_async_context
-        keys = None
-        if isinstance(place, Path):
-            from pipeline.local import CloudOptions, local_cloud
-
-            _leave_the_account_alone()
-            cloud = await enter(local_cloud(place, CloudOptions(writable=False)))
-            config, keys = _for_folder(config, cloud.url, cloud.region), cloud.keys
-        session = await enter(connect(config.aws, connections, keys, config.limits))
-        s3 = await enter(open_s3(session, config.limits, waiting))
-        source: Source = (
-            FolderSource(place, cloud.bucket) if isinstance(place, Path) else S3Source(place, s3)
-        )
-        settle_memory()
-        yield config, source, session, s3
-
-
-@asynccontextmanager
-async def vocabularies(config: Config, place: S3Uri) -> AsyncIterator[Vocabularies]:
-    """The custom vocabularies of the account; their tables lie in the bucket of `place`."""
-    from pipeline.net.wait_times import WaitTimes
-    from pipeline.vocabulary.service import Vocabularies
-
-    waiting = WaitTimes()
-    async with services(config, place, waiting) as (_, _, session, s3):
-        yield Vocabularies(session, s3, waiting)
-
-
-def _leave_the_account_alone() -> None:
-    """A folder needs no account: no profile, proxy or authority of this machine is in its way."""
-    profiles, bundles = (
-        ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"),
-        ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"),
-    )
-    for name in (*profiles, *bundles):
-        os.environ.pop(name, None)
-    os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
-    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"
-
-
-def _for_folder(config: Config, url: str, region: str) -> Config:
-    """The settings with the local endpoint in AWS's place, and predictions named after it."""
-    replace = msgspec.structs.replace
-    model = config.tasks.model_version or f"pocketsphinx/{config.transcribe.language}"
-    return replace(
-        config,
-        aws=replace(config.aws, endpoint_url=url, region=region, profile=""),
-        tasks=replace(config.tasks, model_version=model),
-    )

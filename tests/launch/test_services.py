@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.config.schema import Config
 from pipeline.errors import CannotRun
-from pipeline.launch import services
+from pipeline.launch.services import services
 from pipeline.naming import parse_s3_uri
 from pipeline.net.wait_times import WaitTimes
 

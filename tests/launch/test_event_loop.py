@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 # Work that takes its time when it is cancelled, as a service that does not answer.
 SLOW = """
 import asyncio, os, sys
-from pipeline import event_loop
+from pipeline.launch import event_loop
 
 event_loop._GRACE_SECONDS = float(sys.argv[1])
 
