@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.config.prefix import refuse_pattern
 from pipeline.errors import BadSettings, NoSuchSource
 from pipeline.naming import S3Uri, parse_s3_uri
 
@@ -34,7 +33,8 @@ def parse_source(source: str, config: Config) -> S3Uri | Path:
     """
     if not source:
         raise BadSettings("SOURCE is empty", _NAME_ONE)
-    _refuse_pattern(source)
+    if not Path(source).is_dir():  # a folder may have any name
+        refuse_pattern(source, "SOURCE", include=True)
     place = parse_s3_uri(source)
     if place is not None:
         return place
@@ -47,25 +47,6 @@ def parse_source(source: str, config: Config) -> S3Uri | Path:
         raise NoSuchSource(f"There is no folder {source}", _NAME_ONE)
     _check_settings_of_a_folder(config)
     return folder
-
-
-def _refuse_pattern(source: str) -> None:
-    """Refuse a pattern: as a prefix it would find nothing. Recordings are chosen by --include.
-
-    Raises:
-        BadSettings: SOURCE is a pattern, and no folder of that name.
-    """
-    found = re.search(r"[*?]", source)
-    if found is None or Path(source).is_dir():
-        return
-    base = source[: source.rfind("/", 0, found.start()) + 1]
-    if base == "s3://":
-        raise BadSettings(f"SOURCE {source!r}: a bucket is named in full, without * and ?.")
-    glob = shlex.quote(source.removeprefix(base))
-    raise BadSettings(
-        f"SOURCE {source!r} is taken as a prefix, not as a pattern",
-        f"Choose recordings below it: {shlex.quote(base or '.')} --include {glob}",
-    )
 
 
 def _check_settings_of_a_folder(config: Config) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 import orjson
 
+from pipeline.config.prefix import refuse_pattern
 from pipeline.errors import BadSettings
 from pipeline.events.message import DETAIL_TYPE, ENDED, SOURCE
 from pipeline.naming import job_name_prefix, parse_s3_uri
@@ -136,10 +137,11 @@ def prefix_of_jobs(job_prefix: str, source: str | None) -> str:
         source: s3://bucket/ for the jobs of one bucket, None for those of all.
 
     Raises:
-        BadSettings: SOURCE is no bucket.
+        BadSettings: SOURCE is no bucket, or a pattern.
     """
     if source is None:
         return f"{job_prefix}-"
+    refuse_pattern(source, "SOURCE")
     place = parse_s3_uri(source)
     if place is None:
         raise BadSettings(f"SOURCE {source!r} is no bucket", "Write it as s3://bucket/.")

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline.config.prefix import refuse_pattern
 from pipeline.errors import BadSettings
 from pipeline.iam.policies import Owner, Scope
 from pipeline.naming import S3Uri, parse_s3_uri
@@ -42,7 +43,7 @@ class Rights:
         """What the rights of a user are for.
 
         Raises:
-            BadSettings: a place, key, queue or name is none.
+            BadSettings: a place, key, queue or name is none, or a place is a pattern.
         """
         role = config.transcribe.data_access_role if self.role is None else self.role
         results = config.output.results
@@ -51,13 +52,13 @@ class Rights:
         keys = {self.results_key} if self.results_key else {each.kms_key for each in wanted}
         return Scope(
             owner,
-            tuple(map(_place, self.bucket)),
+            tuple(_prefix(each, "--bucket") for each in self.bucket),
             _place(results) if results else None,
             config.transcribe.job_prefix,
             role=owner.role(role),
             recordings_key=owner.key(self.recordings_key),
             results_keys=tuple(owner.key(key) for key in sorted(keys - {""})),
-            manifests=tuple(map(_place, self.manifest or [])),
+            manifests=tuple(_prefix(each, "--manifest") for each in self.manifest or []),
             queue=owner.queue(self.events_queue or config.aws.events),
             vocabularies=tuple(map(_vocabulary, self.vocabularies or [])),
             tags=any(each.tags for each in wanted),
@@ -107,6 +108,11 @@ def parse_tags(named: Sequence[str]) -> dict[str, str]:
     if wrong := [key + equals + value for key, equals, value in pairs if not (key and equals)]:
         raise BadSettings(f"--tag {wrong[0]!r} is no tag", "Write it as KEY=VALUE.")
     return {key: value for key, _, value in pairs}
+
+
+def _prefix(named: str, flag: str) -> S3Uri:
+    refuse_pattern(named, flag)
+    return _place(named)
 
 
 def _place(named: str) -> S3Uri:

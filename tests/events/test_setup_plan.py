@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import BadSettings
-from pipeline.events.setup_plan import Found, Step, Wanted, remove, setup
+from pipeline.events.setup_plan import Found, Step, Wanted, prefix_of_jobs, remove, setup
 
 WANTED = Wanted("calls-", "eu-central-1", "123456789012")
 URL = "https://sqs.eu-central-1.amazonaws.com/123456789012/calls-events"
@@ -145,3 +145,10 @@ def test_what_others_made_is_refused(plan, part, tags):
     """Neither changed nor deleted, and said by its name with what to do."""
     with pytest.raises(BadSettings, match=f"There is a {part} calls-events that this program did"):
         plan(WANTED, changed(**{f"{part}_tags": tags}))
+
+
+@pytest.mark.parametrize("source", ["s3://calls-*/", "s3://calls/2026/*.mp3", "calls"])
+def test_a_source_that_names_no_bucket_is_refused(source):
+    """A pattern or a folder would make a rule for the jobs of a bucket that is not."""
+    with pytest.raises(BadSettings, match="SOURCE"):
+        prefix_of_jobs("calls", source)

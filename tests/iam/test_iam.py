@@ -646,7 +646,9 @@ def test_what_is_printed_is_what_is_applied(applied):
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (("--bucket", "a/*"), "no place in S3"),
+        (("--bucket", "a/"), "no place in S3"),
+        (("--bucket", "s3://audio/c/*.mp3"), "Name what is in front of it: s3://audio/c/"),
+        (("--bucket", "audio", "--manifest", "s3://lists/?/"), "not as a pattern"),
         (("--bucket", "audio", "--account", "1"), "12 digits"),
         (("--bucket", "audio", "--document", "cors"), "--cors"),
         (("--bucket", "audio", "--results-key", "alias/x"), "alias"),
