@@ -38,7 +38,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
-_tasks = typer.Typer(help="Tasks that were written already.", no_args_is_help=True)
+_tasks = typer.Typer(help="Tasks that a run has written.", no_args_is_help=True)
 _tasks.command(tasks_rebuild.NAME, epilog=tasks_rebuild.EXAMPLES)(tasks_rebuild.command)
 app.add_typer(_tasks, name="tasks")
 
@@ -82,7 +82,10 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001 # typer calls it with 
 def _program(
     *,
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
     """Turn whole S3 buckets of recordings into Label Studio tasks with Amazon Transcribe."""

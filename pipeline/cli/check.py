@@ -51,12 +51,12 @@ def command(
     chosen: Config,
     json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
-    """Check whether a run would go well, and say what to do where it would not.
+    """Check whether a run would go well, and how to fix it.
 
-    Everything is looked at by trying, at once, and each for 30 seconds at most: credentials, the
-    clock, the region, listing, reading, writing, Transcribe's calls, quotas, what the settings
-    name, this machine's files, and Label Studio if one is named. Nothing is paid for: no job is
-    started. One small object is written to --results and removed again.
+    It tries everything at once, each thing for 30 seconds at most: credentials, clock, region,
+    listing, reading, writing, Transcribe's calls, quotas, what the settings name, this machine's
+    files, and Label Studio if you name one. It starts no job, so it costs nothing. It writes one
+    small object to --results, and removes it again.
 
     Exit codes: 0 a run would go well, warnings included; 2 it would fail.
     """

@@ -62,12 +62,12 @@ def command(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what is wrong.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
-    """Delete the service's job records of written recordings, with the transcripts that it keeps.
+    """Delete the service's job records of written recordings.
 
-    Taken are the jobs of the state file's written recordings, and those of their earlier content;
-    each is asked for first, and left alone unless its media is ours. What failed, what is pending
-    and what runs stays. The tasks stay too, and must be there where transcripts go. Interrupt it at
-    any moment: the same command continues.
+    The transcripts that the service keeps with them go too. It deletes only jobs of recordings that
+    are written in the state file, or of their earlier versions. It looks each job up first, and
+    leaves it unless its media is ours. Jobs that failed or run stay, and so do the tasks; where
+    transcripts are deleted, their tasks must be there. You can interrupt it at any time.
 
     Exit codes: 0 nothing is left to delete; 1 for some the service gave no answer; 2 it can't
     delete; 3 --until or --max-hours ended it; 130 or 143 interrupted. After 1, 3, 130 and 143 the

@@ -52,12 +52,13 @@ def command(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask about the cost.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
-    """Transcribe reviewed recordings once more, with a vocabulary, and compare the error rates.
+    """Measure what a vocabulary changes, on a sample.
 
+    It transcribes reviewed recordings again, with the vocabulary, and compares the error rates.
     Before is what reviewers corrected, after is what the service hears now. The jobs have names of
-    their own, and SOURCE's tasks and state are left alone. The same command continues, and
-    starts nothing when the vocabulary has not changed since. The interval says how much of the
-    change may be chance. The cost is computed from the prices in the settings.
+    their own; SOURCE's tasks and state stay as they are. Run it again to continue: it starts no job
+    twice while the vocabulary is the same. The interval says how much of the change may be chance.
+    The cost is computed from the prices in the settings.
     """
     place = parse_source(source, chosen)
     if not isinstance(place, S3Uri):

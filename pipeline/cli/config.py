@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from pipeline.config.schema import Config
 
 GROUP = "config"
-HELP = "What can be set, and what is set."
+HELP = "Settings: an example, their schema, what is in force."
 EXAMPLE, SCHEMA, SHOW = "example", "schema", "show"
 EXAMPLE_EXAMPLES = examples(
     ("Begin a settings file of your own", "config example > calls.toml"),
@@ -55,19 +55,21 @@ SHOW_EXAMPLES = examples(
 
 
 def example() -> None:
-    """Print a settings file that has every setting: its default, its unit and what it is for.
+    """Print a settings file with every setting.
 
-    Keep the lines that you change: a setting that is not in the file has its default.
+    Each has its default, its unit and what it is for. Keep the lines that you change: a setting
+    that is not in the file has its default.
     """
     text = files("pipeline.config").joinpath("config.example.toml").read_text(encoding="utf-8")
     typer.echo(text, nl=False)
 
 
 def schema() -> None:
-    """Print the JSON Schema of the settings file: every key with its meaning, unit and bounds.
+    """Print the JSON Schema of the settings file.
 
-    An editor that knows TOML schemas (taplo, Even Better TOML) completes and checks a file whose
-    first line is `#:schema ./config.schema.json`, where that file is what this command prints.
+    It has every key with its meaning, unit and bounds. An editor that knows TOML schemas (taplo,
+    Even Better TOML) completes and checks a file whose first line is `#:schema
+    ./config.schema.json`, where that file is what this command prints.
     """
     from pipeline.config.json_schema import json_schema
 
@@ -89,11 +91,11 @@ def show(
     config_file: Path | None,
     json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
-    """Show every setting as a command would have it, and where its value came from.
+    """Show every setting in force, and where it comes from.
 
-    A flag wins over the environment, that over the file, and this over the default. Flags are
-    those that the command would be given. SOURCE is checked as `run` does. Passwords and tokens
-    are not shown.
+    A flag wins over the environment, the environment over the file, and the file over the default.
+    Pass the flags that you would pass to the other command. SOURCE is checked as `run` checks it.
+    Passwords and tokens are not shown.
     """
     from pipeline.config.in_force import Given as From
     from pipeline.config.in_force import in_force

@@ -54,13 +54,13 @@ def command(
         ),
     ] = "",
 ) -> None:
-    """Write the ground truth in the format of another tool, every segment of every recording.
+    """Write the ground truth in another tool's format.
 
-    nemo is a manifest with an entry for each segment, srt and vtt are subtitles, textgrid is
-    Praat's, with a tier for each speaker; text-tasks are tasks on the reviewed text for another
-    Label Studio project (entities, sentiment). Of several reviews of a recording the newest is
-    taken. The names of the files are printed, and those that an earlier convert left in FOLDER are
-    told; nothing is deleted.
+    It has every segment of every recording. nemo is a manifest with an entry for each segment; srt
+    and vtt are subtitles; textgrid is Praat's, with a tier for each speaker; text-tasks are tasks
+    on the reviewed text, for another Label Studio project (entities, sentiment). Of several reviews
+    of a recording the newest counts. It prints the names of the files, and names those that an
+    earlier convert left in FOLDER. It deletes nothing.
     """
     path = Path(chosen.label_studio.ground_truth)
     from pipeline.ground_truth.convert import convert, left_over, one_each

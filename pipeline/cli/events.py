@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipeline.events.setup_plan import Found, Step, Wanted
 
 GROUP = "events"
-HELP = "Have a queue tell when jobs end: make it for `run --events`, take it away."
+HELP = "The queue that tells a run when its jobs end."
 SETUP, REMOVE = "setup", "remove"
 SETUP_EXAMPLES = examples(
     ("Make the rule and the queue, and print the URL for --events", "events setup"),
@@ -48,12 +48,12 @@ def setup(
     yes: Yes = False,
     chosen: Config,
 ) -> None:
-    """Make the queue that tells a run when its jobs end, and print its URL for `run --events`.
+    """Create the queue that tells a run when jobs end.
 
-    Amazon EventBridge sends an event when a job has ended. This makes a rule for the jobs whose
-    names begin with job_prefix, a queue that only the rule may write to, and has the one send to
-    the other. It shows what it would change and asks first; what is there already and differs is
-    put right, and a second time nothing is left to do. The URL goes to stdout.
+    Amazon EventBridge sends an event when a job has ended. This creates a rule for the jobs whose
+    names begin with job_prefix, and a queue that only the rule may write to. It shows what it would
+    change and asks first. It corrects what is there already and differs; run it again and nothing
+    is left to do. It prints the queue's URL, for `run --events`, on stdout.
     """
     from pipeline.events import setup_plan
 
@@ -67,10 +67,10 @@ def remove(
     yes: Yes = False,
     chosen: Config,
 ) -> None:
-    """Take away the rule and the queue that `events setup` made, and nothing else.
+    """Delete the queue and the rule of `events setup`.
 
-    It shows what it would delete and asks first. Targets that others gave to the rule stay, and
-    with them the rule. A run that uses the queue continues by listing its jobs.
+    It shows what it would delete and asks first. If others gave the rule targets of their own,
+    these and the rule stay. A run that uses the queue continues by listing its jobs.
     """
     from pipeline.events import setup_plan
 

@@ -56,16 +56,16 @@ def command(
         bool, typer.Option("--worst-first", help="By score, the lowest first; json only.")
     ] = False,
 ) -> None:
-    """Write the tasks as files for Label Studio's Import button, or for its S3 source storage.
+    """Write the tasks as files that Label Studio imports.
 
-    json: all tasks, as arrays of at most 50,000 tasks and 200 MB, under the server's limits; the
-    Import button and the import API refuse .jsonl.
+    json is for the Import button: all tasks, as arrays of at most 50,000 tasks and 200 MB, under
+    the server's limits. (The Import button and the import API refuse .jsonl.)
 
-    jsonl-parts: what is new since the last time, in files that never change, as the storage never
-    reads again what it has synced. FOLDER.json remembers how far it has come; copy the parts
-    into a bucket, and move or delete them as you like.
+    jsonl-parts is for S3 source storage: what is new since the last time, in files that never
+    change, because the storage never reads a file again. FOLDER.json remembers how far it is. Copy
+    the parts into a bucket, and move or delete them as you like.
 
-    Only committed tasks are taken, so it works beside a run. The names of the files are printed.
+    It takes only committed tasks, so it works beside a run. It prints the names of the files.
     """
     tasks, state_path, folder = chosen.output_path, chosen.state_path, to or _FOLDERS[form]
     if form is Format.JSON:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pipeline.config.schema import Config
 
 GROUP = "iam"
-HELP = "Least-privilege rights for this program: print the policies, or have them made."
+HELP = "Least-privilege rights: print or create them."
 POLICY, APPLY = "policy", "apply"
 _UNDONE, _AGREE = "Nothing was changed", "Agree to the plan with --yes."
 POLICY_EXAMPLES = examples(
@@ -65,12 +65,12 @@ def policy(
     ] = "",
     chosen: Config,
 ) -> None:
-    """Print a policy with exactly the actions that the program uses, where it uses them.
+    """Print a policy with exactly the actions needed.
 
-    What goes beyond a plain run is in it only where a flag asks for it. --document chooses
-    another one: what the role for queued jobs may do (role) and who may assume it (role-trust),
-    what Label Studio may do (label-studio), the bucket's CORS rules (cors); all prints each under
-    its name.
+    It allows them only where the program uses them. What a plain run does not need is in it only
+    where a flag asks for it. --document chooses another document: what the role for queued jobs may
+    do (role) and who may assume it (role-trust), what Label Studio may do (label-studio), the
+    bucket's CORS rules (cors). all prints each under its name.
     """
     from pipeline.iam.account import caller
     from pipeline.iam.documents import document_of
@@ -106,12 +106,12 @@ def apply(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Change it without asking.")] = False,
     chosen: Config,
 ) -> None:
-    """Make what is missing of users, role, policies and CORS, and correct what differs.
+    """Create or correct users, role, policies and CORS.
 
-    It shows what it would change, part by part, and asks. Run it again and nothing is changed.
-    Run it with the rights of an administrator; --profile names them. A user's access key goes into
-    the AWS credentials file, under a profile of its own. What others attached to a user stays, and
-    is named.
+    It shows what it would change, part by part, and asks. Run it again and it changes nothing. It
+    needs the rights of an administrator: name their profile with --profile. A user's access key
+    goes into the AWS credentials file, under a profile of its own. What others attached to a user
+    stays, and is named.
     """
     from pipeline.iam.account import opened_account
     from pipeline.iam.apply import carry_out

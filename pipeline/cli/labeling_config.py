@@ -25,8 +25,8 @@ def command(
     *,
     chosen: Config,
 ) -> None:
-    """Print the labeling configuration of a Label Studio project, as XML.
+    """Print the labeling configuration for Label Studio.
 
-    One configuration fits every task of its kind: speakers and languages come out of the task.
+    It is XML, and fits every task of its kind: speakers and languages come from the task.
     """
     typer.echo(labeling_config(chosen.tasks.kind), nl=False)

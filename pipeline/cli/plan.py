@@ -69,11 +69,11 @@ def command(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
-    """Tell what `run` would do with SOURCE: hours, refusals, jobs, cost and time. Start nothing.
+    """Tell what `run` would do: hours, cost, time, refusals.
 
-    A random sample of what is to be transcribed is looked into: the header of each file, by reading
-    a part or two of it. So hours and cost have an error, within which the truth lies 99 times in
-    100. What earlier runs have done is known from the state file. Budgets are not applied.
+    It starts nothing. It reads the headers of a random sample of what is to be transcribed, a part
+    or two of each file, so hours and cost have an error: the truth is within it 99 times in 100.
+    The state file says what earlier runs have done. Budgets are not applied.
     """
     from pipeline.plan.text_report import as_text
     from pipeline.recordings.manifest_file import parse_place

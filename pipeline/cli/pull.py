@@ -41,11 +41,11 @@ def command(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what is wrong.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
-    """Bring the ground truth up to date with what reviewers submitted in Label Studio.
+    """Bring reviews back from Label Studio as ground truth.
 
     Each annotation is one line, with the prediction's text beside the reviewer's. A later
-    correction replaces the earlier line, what was deleted there is removed here, skipped tasks
-    and drafts are left out. Pull again and nothing is doubled; several projects may share a file.
+    correction replaces the earlier line, a deleted annotation is removed, and skipped tasks and
+    drafts are left out. Pull again and nothing is doubled. Several projects may share a file.
     """
     server = chosen.label_studio
     if not server.project:

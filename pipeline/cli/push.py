@@ -70,12 +70,12 @@ def command(
         bool, typer.Option("--json", help="Print the counts as one line of JSON on stdout.")
     ] = False,
 ) -> None:
-    """Put the tasks into a Label Studio project, each once and with its prediction.
+    """Put the tasks into a Label Studio project.
 
-    Only committed tasks are taken, so it works beside a run. Push again and only what is new is
-    sent; kill it, or lose what it remembers in OUTPUT.pushed, and no task is there twice: every
-    task is looked up by its data.job_id before it is sent. What was deleted in the project stays
-    deleted, unless --again is given.
+    Each task is there once, with its prediction. Only committed tasks are sent, so it works beside
+    a run. Push again and it sends only what is new. Kill it, or lose OUTPUT.pushed, and no task is
+    there twice: it looks every task up by its data.job_id before it sends it. What was deleted in
+    the project stays deleted, unless you give --again.
 
     Exit codes: 0 every task is there; 1 the server refused some, the others are there; 2 it can't
     push, or can't go on; 130 or 143 interrupted. After 2, 130 and 143 the same command continues.

@@ -35,12 +35,12 @@ def command(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
-    """Measure the predictions against the reviewers' corrections.
+    """Measure the predictions against the reviews.
 
-    Word and character error rate in total and by language, speaker, prefix, score and reviewer;
-    what was substituted, inserted and deleted, the most frequent confusions, whether scores tell
-    the truth, and the score below which 95 % of the errors were. Only reviews count, never what
-    was taken without one.
+    It shows word and character error rates, in total and by language, speaker, prefix, score and
+    reviewer; what was substituted, inserted and deleted; the most frequent confusions; how well the
+    scores are calibrated; and the score below which 95 % of the errors were. Only reviews count,
+    not what became ground truth without one.
     """
     path = Path(chosen.label_studio.ground_truth)
     from pipeline.ground_truth.record import read_ground_truth

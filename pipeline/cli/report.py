@@ -38,12 +38,13 @@ def command(
         typer.Option(metavar="FILE", help="The page. [default: OUTPUT with .report.html]"),
     ] = None,
 ) -> None:
-    """Write one page about a run: what happened, what held it back, what failed, what to look at.
+    """Write one HTML page about a run.
 
-    Job slots and throughput over time, how long jobs took, failures with advice, the least certain
-    recordings first, all from the state file; it works beside a run and after it. The page needs
-    nothing else, and nobody else may read it. Recordings that were pushed are linked to their
-    tasks where Label Studio can be asked: with LABEL_STUDIO_URL and a token, as for `push`.
+    It shows what happened, what held the run back, what failed and what to look at: job slots and
+    throughput over time, how long jobs took, failures with advice, the least certain recordings
+    first. All of it comes from the state file, so it works during a run and after it. The page is
+    one file, which only you may read. With LABEL_STUDIO_URL and a token, as for `push`, recordings
+    that were pushed are linked to their tasks.
     """
     from pipeline.html.page import write_page
     from pipeline.report.page import page

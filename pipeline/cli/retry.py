@@ -35,11 +35,11 @@ def command(
         bool, typer.Option("--new-job", help="Start a new job for each, whatever the reason.")
     ] = False,
 ) -> None:
-    """Put failed recordings back, so that the next run takes them up again.
+    """Put failed recordings back for the next run.
 
-    Each gets a new job, under a new name, which is paid for. A job whose transcript could not be
-    read, or that did not end in time, is asked for again instead, which costs nothing. The reasons
-    are those that `run`, `status` and the failures file name.
+    Each gets a new job, under a new name, which costs money. Where the transcript could not be
+    read, or the job did not end in time, the next run asks for the old job again, which costs
+    nothing. The reasons are those that `run`, `status` and the failures file name.
     """
     from pipeline.state.reader import read_state
     from pipeline.state.run_state import open_state

@@ -82,10 +82,11 @@ def command(
         bool, typer.Option("--json", help="Print the summary as one line of JSON on stdout.")
     ] = False,
 ) -> None:
-    """Transcribe every recording of SOURCE and write a Label Studio task for each.
+    """Transcribe every recording of SOURCE into a task.
 
-    Only recordings that have no task yet are transcribed: a second run over the same source
-    starts nothing, and an interrupted one continues where it stopped.
+    It writes one Label Studio task for each recording, and transcribes only recordings that have no
+    task yet: a second run over the same source starts nothing, and an interrupted one continues
+    where it stopped.
 
     Exit codes: 0 everything is written; 1 some recordings failed, the others are written; 2 it
     can't run; 3 --limit, --until, --max-hours or --max-cost ended it with work left; 130 or 143

@@ -70,10 +70,11 @@ def command(
     host: _Host = LOOPBACK,
     keys_from_env: _KeysFromEnv = False,
 ) -> None:
-    """Serve FOLDER as an S3 bucket with a Transcribe endpoint that recognises US English.
+    """Serve FOLDER as S3 and Transcribe on this machine.
 
-    It answers only calls signed with its keys, which it makes and prints, and keeps the service's
-    rules, quotas and wording. Point any AWS SDK at it with the lines that it prints.
+    Its Transcribe endpoint recognizes US English, and has the service's rules, quotas and wording.
+    It makes keys, prints them, and answers only calls signed with them. Point any AWS SDK at it
+    with the lines that it prints.
     """
     _check(folder, bucket)
     from pipeline.local import CloudOptions, Quotas

@@ -43,11 +43,11 @@ def command(
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
-    """Show how far a run is; it works beside the run and after it.
+    """Show how far a run is, during the run and after it.
 
-    Counts, rate, the oldest job in flight and the failures by reason, all from the state file.
-    With --watch also the pace since the run began, its slots, and what holds it back: live on a
-    terminal, else one line per look.
+    It shows counts, rate, the oldest job in flight and the failures by reason, all from the state
+    file. With --watch it also shows the pace since the run began, its slots and what holds it back:
+    live on a terminal, else one line per look.
     """
     if seconds is not None and not watch:
         raise BadSettings(

@@ -44,12 +44,12 @@ def command(
         bool, typer.Option("--json", help="Print the summary as one line of JSON on stdout.")
     ] = False,
 ) -> None:
-    """Write the tasks of a run once more, as another kind, without a single new job.
+    """Write a run's tasks as another kind, without new jobs.
 
-    Takes every recording that the run of --state has written, and reads its transcript where it
-    was stored: below --results, else with the service, for 90 days. The new tasks have a state
-    file of their own (FILE.state), so a second time adds only what is new, and an interruption
-    is continued; the run's own files are only read.
+    For every recording that the run of --state has written, it reads the transcript where it is
+    stored: below --results, else with the service, which keeps it for 90 days. The new tasks have a
+    state file of their own (FILE.state): run it again and it adds only what is new, or continues
+    where it was interrupted. It only reads the run's own files.
     """
     from pipeline.state.reader import read_state
     from pipeline.tasks.rebuild import settings_of_rebuild, source_of_rebuild

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipeline.config.schema import Config
 
 GROUP = "vocabulary"
-HELP = "Make a custom vocabulary from the corrections: build its table, then apply it."
+HELP = "Custom vocabularies: build one from reviews, apply it."
 BUILD, APPLY = "build", "apply"
 BUILD_EXAMPLES = examples(
     ("Write or extend vocabulary.txt from the corrections pulled so far", "vocabulary build"),
@@ -47,12 +47,12 @@ def build(
         int, typer.Option(metavar="N", help="Corrections that make an entry.", min=1)
     ] = 2,
 ) -> None:
-    """Write a table of the phrases that reviewers corrected most, for a person to look through.
+    """Collect the phrases that reviewers corrected most.
 
-    Taken is what was corrected N times or more, and wrong more often than right. Rows that are in
-    the table already stay as they are, in their order; new ones follow, most corrected first. Look
-    them through: delete what is no name or term, and mend how it is written (DisplayAs). What was
-    deleted does not come back: FILE.offered remembers it.
+    It writes them into a table: each phrase that was corrected N times or more, and was wrong more
+    often than right. Rows that are in the table already stay as they are, in their order; new rows
+    follow, most corrected first. Look through them: delete what is no name or term, and correct how
+    it is written (DisplayAs). Rows that you delete do not come back: FILE.offered remembers them.
     """
     from pipeline.quality.vocabulary_rows import as_lines, candidates
     from pipeline.vocabulary.service import one_language
@@ -86,10 +86,11 @@ def apply(
         float, typer.Option(metavar="N", help="How long to wait for the service.", min=0.05)
     ] = 30.0,
 ) -> None:
-    """Create or update the service's custom vocabulary from a table, and wait until it is READY.
+    """Create or update a custom vocabulary from a table.
 
-    The table is checked first, put at S3URI/NAME.txt and named to the service. A vocabulary that
-    holds the same already is left alone. The next run with --vocabulary NAME uses it.
+    It checks the table, uploads it to S3URI/NAME.txt, and waits until the service has the
+    vocabulary READY. A vocabulary that has the same content already stays as it is. The next run
+    with --vocabulary NAME uses it.
     """
     from pipeline.vocabulary.service import wanted_vocabulary
 
