@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from typer.testing import CliRunner
 
+from pipeline import __version__
 from pipeline.cli.app import app
 
 
@@ -18,6 +19,12 @@ def test_every_command_is_listed_with_a_whole_sentence(group):
 
     assert purposes
     assert [line for line in purposes if not line.endswith(".") or line.endswith("...")] == []
+
+
+@pytest.mark.parametrize("flag", ["--version", "-V"])
+def test_the_version_has_the_flags_that_people_try(flag):
+    """Both print the same line."""
+    assert CliRunner().invoke(app, [flag]).stdout == f"transcribe-pipeline {__version__}\n"
 
 
 @pytest.mark.parametrize(
