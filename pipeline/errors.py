@@ -189,7 +189,7 @@ class Retryable(PipelineError):
 
 
 class Throttled(Retryable):
-    """The rate of one operation was too high (`ThrottlingException` and its kin)."""
+    """The rate of one operation was too high (`ThrottlingException` and the like)."""
 
 
 class NoFreeSlot(Retryable):

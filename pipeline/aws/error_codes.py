@@ -50,12 +50,12 @@ _CREDENTIALS = (
     boto.SSOError,
     boto.MetadataRetrievalError,
 )
-_MEND = "Mend what ~/.aws/config or ~/.aws/credentials says."
+_CORRECT = "Correct what ~/.aws/config or ~/.aws/credentials says."
 _OF_THE_SETTINGS = {
     boto.ProfileNotFound: "Name one of ~/.aws/config with --profile.",
     boto.NoRegionError: "Name the bucket's region with --region or AWS_REGION.",
-    boto.ConfigParseError: _MEND,
-    boto.InvalidConfigError: _MEND,
+    boto.ConfigParseError: _CORRECT,
+    boto.InvalidConfigError: _CORRECT,
 }
 _BY_CODE: dict[str, type[PipelineError]] = {
     "ThrottlingException": Throttled,

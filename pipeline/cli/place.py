@@ -57,7 +57,7 @@ def _check_settings_of_a_folder(config: Config) -> None:
     """
     wrong = [each for options in config.options for each in _not_of_a_folder(options)]
     if config.aws.events:
-        wrong.append("events goes with a bucket: the recogniser for folders sends none.")
+        wrong.append("events goes with a bucket: the recognizer for folders sends none.")
     if config.output.results:
         wrong.append("results goes with a bucket: a folder's transcripts are not kept.")
     if wrong:
@@ -68,15 +68,15 @@ def _not_of_a_folder(options: Transcribe) -> Iterator[str]:
     language, choices = options.language, options.language_options
     if not options.identifies and not language.startswith("en-"):
         yield (
-            f"language = {language!r}: the recogniser for folders knows US English only. "
+            f"language = {language!r}: the recognizer for folders knows US English only. "
             "Recordings in other languages need a bucket and Amazon Transcribe."
         )
     if choices and not any(code.startswith("en-") for code in choices):
-        yield "language_options: the recogniser for folders knows US English only. Add en-US."
+        yield "language_options: the recognizer for folders knows US English only. Add en-US."
     if found := [name for name in _OF_A_BUCKET if getattr(options, name)]:
-        yield f"{', '.join(found)} goes with a bucket: the recogniser for folders has none of it."
+        yield f"{', '.join(found)} goes with a bucket: the recognizer for folders has none of it."
     if found := [name for name in _NAMED if getattr(options, name)]:
         yield (
-            f"{', '.join(found)} goes with a bucket: the recogniser for folders keeps none. "
+            f"{', '.join(found)} goes with a bucket: the recognizer for folders keeps none. "
             "`serve` keeps vocabularies."
         )

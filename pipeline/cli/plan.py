@@ -28,7 +28,7 @@ NAME = "plan"
 EXAMPLES = examples(
     ("What would tonight's run cost, and how long would it take", "plan s3://bucket/calls/"),
     (
-        "The same to the cent: look into every recording, not into a sample",
+        "Exact to the cent: read the header of every recording, not of a sample",
         "plan s3://bucket/calls/ --exact",
     ),
     (
@@ -39,7 +39,7 @@ EXAMPLES = examples(
 
 
 class Wish(NamedTuple):
-    """What is to be planned, and how closely: `sample` recordings are looked into, 0 is all."""
+    """What is to be planned, and how closely: `sample` recordings are probed, 0 is all."""
 
     config: Config
     place: S3Uri | Path
@@ -56,13 +56,13 @@ def command(
         str, typer.Argument(metavar="SOURCE", help="s3://bucket/prefix, or a folder.")
     ],
     exact: Annotated[
-        bool, typer.Option("--exact", help="Look into every recording, not into a sample.")
+        bool, typer.Option("--exact", help="Read the header of every recording, not of a sample.")
     ] = False,
     sample: Annotated[
-        int, typer.Option(metavar="N", help="Recordings to look into, about.", min=1)
+        int, typer.Option(metavar="N", help="About how many recordings to sample.", min=1)
     ] = 1000,
     seed: Annotated[
-        int, typer.Option(metavar="N", help="Which ones: another number takes others.")
+        int, typer.Option(metavar="N", help="Seed of the sample: another number takes others.")
     ] = 0,
     chosen: Config,
     manifest: ManifestFile = None,
@@ -102,6 +102,6 @@ async def _make(wish: Wish, plans: list[Plan]) -> None:
 
     async with services(wish.config, wish.place, WaitTimes()) as (config, whole, _, s3):
         source = named_by(wish.manifest, whole, s3) if wish.manifest else whole
-        with counted(wish.style, wish.sample or None, "looked into") as tell:
+        with counted(wish.style, wish.sample or None, "probed") as tell:
             sample = Sample(wish.sample, wish.seed)
             plans.append(await make_plan(config, source, s3, sample, tell))

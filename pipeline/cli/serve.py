@@ -60,7 +60,7 @@ def command(
         float, typer.Option(metavar="N", help="StartTranscriptionJob calls per second.", min=0.01)
     ] = 25.0,
     processes: Annotated[
-        int, typer.Option(metavar="N", help="Recognising processes; 0 is one per core.", min=0)
+        int, typer.Option(metavar="N", help="Recognizer processes; 0 is one per core.", min=0)
     ] = 0,
     fault: Annotated[
         list[str] | None,

@@ -48,7 +48,9 @@ class Permissions:
         found = await self._simulated_for_caller(what, [passing])
         untrusted = await self._untrusted(role)
         return (
-            problem(untrusted, "`transcribe-pipeline iam apply` mends it.") if untrusted else found
+            problem(untrusted, "`transcribe-pipeline iam apply` corrects it.")
+            if untrusted
+            else found
         )
 
     async def act_in_role(self, role: str, calls: Sequence[SimulatedCall]) -> Finding:

@@ -44,7 +44,7 @@ def consequences(
         yield f"And their transcripts below {', '.join(places)}."
     elif places:
         yield (
-            f"Their transcripts below {', '.join(places)} stay: a lost state file is still mended "
+            f"Their transcripts below {', '.join(places)} stay: a lost state file can be rebuilt "
             "from them."
         )
     if state.loses_transcripts(what):

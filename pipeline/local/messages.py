@@ -82,7 +82,7 @@ NO_SPEECH_TO_IDENTIFY = (
 INTERNAL_FAILURE = "Internal failure. Try your request again."
 
 LOCAL_LANGUAGE = (
-    "This local endpoint recognises US English: use en-US (another en- code is recognised with "
+    "This local endpoint recognizes US English: use en-US (another en- code is recognized with "
     "the same model), or IdentifyLanguage, which is answered as en-US. Language codes of other "
     "languages need Amazon Transcribe itself."
 )

@@ -133,7 +133,7 @@ def _next_step(s: Summary) -> str:
     if s.stopped:
         return "run the same command again; it goes on where it stopped."
     if s.counts.failed and not s.counts.tasks:
-        return "mend what is said above, then put the recordings back with " + _command("retry", s)
+        return "fix what is said above, then put the recordings back with " + _command("retry", s)
     if not s.counts.tasks:
         return "check SOURCE, --include and --exclude: there is nothing to review yet."
     return f"{_command('export', s)} makes the file that Label Studio's Import button takes."

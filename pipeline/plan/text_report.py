@@ -45,7 +45,7 @@ def _lines(p: Plan) -> Iterator[str]:
 
 
 def _to_start(p: Plan) -> Iterator[str]:
-    probed = "each was looked into" if p.exact else f"{p.probed:,} were looked into"
+    probed = "each was probed" if p.exact else f"{p.probed:,} were probed"
     sure = (
         "" if p.probed == p.to_start else f"; the errors are those of {p.certainty:.0%} certainty"
     )

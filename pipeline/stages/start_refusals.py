@@ -105,7 +105,7 @@ class StartRefusals:
         raise SystematicFailure(
             f"The service refused the last {len(self._held)} recordings alike, and took none after "
             f"them ({last.reason}): {last.message}",
-            "None of them has failed. Mend that and run the same command again; if it is these "
+            "None of them has failed. Fix that and run the same command again; if it is these "
             f"recordings alone, leave them out with --exclude: {names}.",
             action="transcribe:StartTranscriptionJob",
             message=last.message,

@@ -206,7 +206,7 @@ def _unusable(name: str, found: Description) -> BadSettings:
         return BadSettings(problem, "Wait until it is READY.")
     return BadSettings(
         f"{problem}: {found.failure}" if found.failure else problem,
-        "Mend its table, and apply it with `transcribe-pipeline vocabulary apply`.",
+        "Correct its table, and apply it with `transcribe-pipeline vocabulary apply`.",
         message=found.failure,
     )
 

@@ -314,7 +314,7 @@ def test_it_asks_before_it_deletes(run, cloud):
 @pytest.mark.parametrize(
     ("results", "more", "said"),
     [
-        (RESULTS, (), "stay: a lost state file is still mended"),
+        (RESULTS, (), "stay: a lost state file can be rebuilt"),
         ((), (), "pays for these recordings again"),
         (RESULTS, ("--results-too",), "pays for these recordings again"),
     ],

@@ -149,10 +149,10 @@ def test_a_member_that_is_null_is_a_member_that_is_missing():
             {"Settings": {"VocabularyFilterName": "f", "VocabularyFilterMethod": "mask"}},
             "The requested vocabulary filter couldn't be found",
         ),
-        ({"LanguageCode": "de-DE"}, "This local endpoint recognises US English"),
+        ({"LanguageCode": "de-DE"}, "This local endpoint recognizes US English"),
         (
             {"LanguageCode": None, "IdentifyLanguage": True, "LanguageOptions": ["de-DE"]},
-            "This local endpoint recognises US English",
+            "This local endpoint recognizes US English",
         ),
     ],
 )

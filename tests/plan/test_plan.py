@@ -234,7 +234,7 @@ def test_what_can_not_be_planned_is_one_sentence(run, cloud, arguments, said):
 
 
 def test_what_goes_wrong_with_every_recording_is_one_sentence(run, cloud):
-    """Credentials that end while recordings are looked into stop the plan, and it says so."""
+    """Credentials that end while recordings are probed stop the plan, and it says so."""
     service = cloud()
     for name in ("one", "two"):
         made.wav(service.folder / f"{name}.wav", 60)
@@ -349,7 +349,7 @@ def test_a_plan_is_read_by_people():
         "10 .json), 10 excluded\n"
         "Done:         100 written\n"
         "To start:     1,100 jobs (3.0 GB)\n"
-        "Audio:        123.5 ± 6.7 h (400 were looked into; the errors are those of 99% "
+        "Audio:        123.5 ± 6.7 h (400 were probed; the errors are those of 99% "
         "certainty)\n"
         "Refused:      about 12 (4 seen) too many channels. Mix it down to one or two channels.\n"
         "Cost:         USD 45.00 ± 2.40 for 7,500.0 billed minutes (prices of 2026-10, us-east-1)\n"

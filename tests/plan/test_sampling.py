@@ -127,7 +127,7 @@ def test_each_has_the_same_chance_and_few_are_kept():
 
 
 def test_more_are_looked_into_where_more_audio_is():
-    """A few long recordings are looked into rather than many short ones, a few of each at least."""
+    """A few long recordings are probed rather than many short ones, a few of each at least."""
     sample = Sample(100, 7)
     chance = Random(7)
     for number in range(10_000):
