@@ -32,7 +32,7 @@ demo: install
 test: .venv/tests-installed
 	$(BIN)/python -m pytest --numprocesses 4 --dist loadgroup --quiet
 
-# Every command before every hostile answer of a service; under four minutes on two cores.
+# Every command before every hostile answer of a service.
 test-hostile: .venv/tests-installed
 	$(BIN)/python -m pytest -m hostile tests/hostile --numprocesses 4 --dist worksteal --quiet
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pipeline.aws.bucket_regions import WrongRegion, look_at_the_other
 from pipeline.aws.s3_listing import if_there
 from pipeline.doctor.findings import Finding, finding_of, ok, problem, skipped, warning
-from pipeline.errors import Denied, NoSuchSource, PipelineError
+from pipeline.errors import Denied, NoSuchSource, PipelineError, RecordingFailed
 from pipeline.naming import S3Uri, result_place, trial_place
 from pipeline.recordings.selection import Selection
 
@@ -115,7 +115,10 @@ async def writing(s3: S3, results: S3Uri) -> Finding:
     somebody else under this name is left as it is.
     """
     place = trial_place(results)
-    there = await if_there(s3, place, s3.read(place))
+    try:
+        there = await if_there(s3, place, s3.read(place))
+    except RecordingFailed:
+        there = b""  # it is larger than any transcript
     if there not in (None, _TRIAL):
         return skipped(f"{place} is not what an earlier check wrote, so it is left as it is.")
     await s3.write(place, _TRIAL)

@@ -146,6 +146,11 @@ def told(world: World) -> None:
     well(world, *SETUP)
 
 
+def told_of_ends(world: World) -> None:
+    """A queue that is told of each job that has ended."""
+    world.use(TRANSCRIBE_PIPELINE_EVENTS=f"{world.interceptor.url}/123456789012/calls")
+
+
 def has_one_key(world: World) -> bool:
     """The user has one key, the one that the credentials file has, and nothing is left to do."""
     keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
@@ -169,6 +174,7 @@ IAM_APPLY = ("iam", "apply", *IAM, "--cors", "https://labels.example.com", "--ye
 COMMANDS: dict[str, Command] = {
     "run": Command(("run", SOURCE), done=all_written),
     "run --results": Command(("run", SOURCE, *RESULTS), done=all_written),
+    "run --events": Command(("run", SOURCE), told_of_ends, all_written),
     "run, resumed": Command(("run", SOURCE), in_flight, and_the_later_one),
     "retry, then run": Command(("run", SOURCE), one_failed, all_written, before=("retry",)),
     "plan --exact": Command(("plan", SOURCE, "--exact", *RESULTS)),

@@ -20,6 +20,10 @@ CALLS: dict[str, tuple[str, ...]] = {
     "run --results": (
         *("list results", "list recordings", "start job", "list jobs", "read transcript"),
     ),
+    "run --events": (
+        *("list recordings", "look for events", "start job", "receive events", "get job"),
+        *("fetch transcript", "delete events"),
+    ),
     "run, resumed": ("list recordings", "start job", "list jobs", "get job", "fetch transcript"),
     "retry, then run": ("list recordings", "start job", "list jobs", "get job", "fetch transcript"),
     "plan --exact": ("list results", "list recordings", "read recording"),
@@ -47,6 +51,7 @@ CALLS: dict[str, tuple[str, ...]] = {
 """The commands that call somebody, and the kinds of calls that each makes when all is well."""
 
 ALONE: dict[str, tuple[str, ...]] = {
+    "config example": (),
     "config schema": (),
     "config show": (),
     "convert": ("srt",),
@@ -98,6 +103,7 @@ _SIGNED = "Signature expired: 20261128T100000Z is now earlier than"
 _OLD = "The security token included in the request is expired"
 _NO_ANSWER = {
     **dict.fromkeys(BODIES, Cell(2, (HOST, _AGAIN))),
+    Hostile.HUGE: Cell(2, (HOST, "answers with more than 64 MiB", "Check the address")),
     Hostile.PAGE: Cell(2, (HOST, "answers with a web page", "HTTPS_PROXY", _AGAIN)),
     **dict.fromkeys(
         REDIRECTS, Cell(2, (HOST, "redirects to http://localhost", "Check the address"))
@@ -168,6 +174,8 @@ UNUSUAL: dict[tuple[str, str, Hostile], Cell] = {
     ("*", "start job", Hostile.GONE): _ONE_FAILS,
     ("*", "read transcript", Hostile.GONE): _ONE_FAILS,
     ("*", "fetch transcript", Hostile.GONE): _ONE_FAILS,
+    ("*", "read transcript", Hostile.HUGE): _ONE_FAILS,
+    ("*", "fetch transcript", Hostile.HUGE): _ONE_FAILS,
     ("*", "fetch transcript", Hostile.EXPIRED): Cell(
         2, ("{place}", "Request has expired", "same command")
     ),
@@ -215,11 +223,22 @@ UNUSUAL: dict[tuple[str, str, Hostile], Cell] = {
         ("check", "delete object", answer): _STAYS
         for answer in (Hostile.DENIED, Hostile.GONE, Hostile.REGION, Hostile.MISSIGNED)
     },
+    **{
+        ("run --events", kind, answer): Cell(0)  # the run goes on by listing its jobs
+        for kind in ("receive events", "delete events")
+        for answer in COLUMNS
+        if can_answer(kind, answer)
+    },
+    ("run --events", "look for events", Hostile.GONE): Cell(
+        2, ("There is no queue", "events setup")
+    ),
     ("plan --exact", "read recording", Hostile.GONE): Cell(0, ("1 no longer there",)),
     ("check", "read recording", Hostile.DRIPPING): Cell(0, ("One byte of {place}",)),
     ("check", "read recording", Hostile.GONE): Cell(
         0, ("gone when it was read", "Check once more")
     ),
+    ("check", "read transcript", Hostile.HUGE): Cell(0, ("is not what an earlier check wrote",)),
+    ("compare", "fetch transcript", Hostile.HUGE): Cell(0, ("WER of 2 recordings", "1 failed")),
     ("check", "read transcript", Hostile.GONE): Cell(
         2, ("was written, and is not there", "See what removes objects")
     ),

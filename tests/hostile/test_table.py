@@ -65,12 +65,15 @@ def world(tmp_path, request):
 
 
 def hostility(kind, answer):
-    """The calls that are answered so: where something is gone it is one, or for a moment."""
+    """The calls that are answered so: where something is gone it is one, or for a moment.
+
+    A transcript that is too large is one too.
+    """
     gone = answer is Hostile.GONE
     for_a_moment = gone and kind in ("get job", "get vocabulary")
-    return Hostility(
-        kind, answer, one=gone and kind in ONE_OF_MANY, most=1 if for_a_moment else 10**6
-    )
+    one = gone and kind in ONE_OF_MANY
+    one |= answer is Hostile.HUGE and kind in ("read transcript", "fetch transcript")
+    return Hostility(kind, answer, one=one, most=1 if for_a_moment else 10**6)
 
 
 def patience(answer):

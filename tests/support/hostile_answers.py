@@ -28,6 +28,7 @@ class Hostile(StrEnum):
     MOVED = "redirect (307)"
     CUT = "cut short"
     ENDLESS = "endless"
+    HUGE = "too large"
     DRIPPING = "a byte a second"
     THROTTLED = "throttled for a while"
     SKEWED = "clock is wrong"
@@ -52,8 +53,11 @@ class Refusal(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
 
 
-BODIES = frozenset({Hostile.PAGE, Hostile.CUT, Hostile.ENDLESS, Hostile.DRIPPING})
-"""Answers that are so by their body: what asks for headers alone never gets one."""
+BODIES = frozenset({Hostile.PAGE, Hostile.CUT, Hostile.ENDLESS, Hostile.HUGE, Hostile.DRIPPING})
+"""Answers that are so by their body: what asks for headers alone never gets one.
+
+An endless one is ended by the time that an answer may take, a huge one by its bytes.
+"""
 
 REDIRECTS = {Hostile.FOUND: 302, Hostile.MOVED: 307}
 PAGE = b"<!doctype html>\n<html><head><title>Sign in</title></head><body>Sign in</body></html>\n"

@@ -13,7 +13,7 @@ import json
 import time
 from collections import Counter
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple, Self, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 from urllib.parse import parse_qs
 
 import aiohttp
@@ -22,6 +22,7 @@ from yarl import URL
 
 from pipeline.local.s3_wire import Target
 from pipeline.local.store import TRANSCRIPTS, VOCABULARIES
+from pipeline.net.bounds import LARGEST_ANSWER, MIB
 from tests.support.amazon import Account
 from tests.support.between import Answer, Asked
 from tests.support.hostile_answers import (
@@ -35,8 +36,10 @@ from tests.support.hostile_answers import (
     says,
     written,
 )
+from tests.support.job_events import event
 from tests.support.small_label_studio import Request as LabelStudioRequest
 from tests.support.small_label_studio import SmallLabelStudio
+from tests.support.small_queue import SmallQueue
 
 if TYPE_CHECKING:
     from tests.conftest import ScriptedCloud
@@ -46,6 +49,8 @@ LABELS = "/labels"
 
 _MOST = 2**26
 _ENDLESS_SECONDS = 20.0
+_TOLD_SECONDS, _WAITED_SECONDS = 0.2, 0.1
+_HUGE = 2 * LARGEST_ANSWER
 _DRIP_SECONDS = 1.0
 _SAID = (
     *("Content-Type", "Content-Range", "ETag", "Last-Modified"),
@@ -121,6 +126,9 @@ KINDS: dict[str, Kind] = {
     "find queue": Kind(Wire.JSON, "sqs:GetQueueUrl", _NO_QUEUE),
     "make queue": Kind(Wire.JSON, "sqs:CreateQueue"),
     "delete queue": Kind(Wire.JSON, "sqs:DeleteQueue", _NO_QUEUE),
+    "look for events": Kind(Wire.JSON, "sqs:ReceiveMessage", _NO_QUEUE),
+    "receive events": Kind(Wire.JSON, "sqs:ReceiveMessage", _NO_QUEUE),
+    "delete events": Kind(Wire.JSON, "sqs:DeleteMessage", _NO_QUEUE),
     "find rule": Kind(Wire.JSON, "events:DescribeRule", _NO_RULE),
     "make rule": Kind(Wire.JSON, "events:PutRule"),
     "delete rule": Kind(Wire.JSON, "events:RemoveTargets", _NO_RULE),
@@ -144,6 +152,7 @@ _TRANSCRIBE = {
     "CreateVocabulary": "make vocabulary",
     "UpdateVocabulary": "make vocabulary",
 }
+_OF_EVENTS = {"ReceiveMessage": "receive events", "DeleteMessageBatch": "delete events"}
 _BY_TARGET = {"AmazonSQS": "queue", "AWSEvents": "rule"}
 _VERBS = {"Delete": "delete", "Remove": "delete", "Get": "find", "List": "find", "Describe": "find"}
 _ASKED_OF_THE_ACCOUNT = {"GetCallerIdentity": "who asks", "SimulatePrincipalPolicy": "rights"}
@@ -183,6 +192,9 @@ def call_of(request: web.BaseRequest, body: bytes) -> Call:
         return Call(LabelStudioRequest.of(request.method, request.raw_path, body).call, "")
     if target := request.headers.get("X-Amz-Target"):
         service, _, operation = target.partition(".")
+        if operation in _OF_EVENTS:
+            waits = json.loads(body).get("WaitTimeSeconds") != 0
+            return Call(_OF_EVENTS[operation] if waits else "look for events", "")
         if service in _BY_TARGET:
             return Call(f"{_verb(operation)} {_BY_TARGET[service]}", "")
         kind = _TRANSCRIBE[operation] if service == "Transcribe" else "quotas"
@@ -238,6 +250,7 @@ class Interceptor:
         self.hostility: Hostility | None = None
         self.labels = SmallLabelStudio()
         self.account = Account(cast("ScriptedCloud", None))
+        self.events = SmallQueue()
         self.calls: Counter[str] = Counter()
         self.hits = 0
         self.starts: Counter[str] = Counter()
@@ -294,6 +307,8 @@ class Interceptor:
             return web.Response(body=PAGE, content_type="text/html")
         if answer is Hostile.ENDLESS:
             return await _endless(request)
+        if answer is Hostile.HUGE:
+            return await _huge(request)
         if answer in BODIES:  # the call takes effect, and its answer is lost
             well = await self._well(request, body)
             return await _in_part(request, well, dripping=answer is Hostile.DRIPPING)
@@ -311,6 +326,8 @@ class Interceptor:
             status, content = self.labels.answer(asked)
             return Answer(status, json.dumps(content).encode(), {})
         kind = call_of(request, body).kind
+        if kind.endswith("events"):
+            return await self._of_events(kind, json.loads(body))
         elsewhere = KINDS[kind].wire is Wire.QUERY or kind.endswith(("queue", "rule", "CORS rules"))
         if elsewhere and self.emulator:
             return await self._forwarded(request, body, self.emulator)
@@ -319,7 +336,17 @@ class Interceptor:
         answer = await self._forwarded(request, body, self.cloud)
         if kind == "start job" and answer.status == 200:
             self.starts[json.loads(body)["Media"]["MediaFileUri"]] += 1
+            ended = event(TranscriptionJobName=json.loads(body)["TranscriptionJobName"])
+            asyncio.get_running_loop().call_later(_TOLD_SECONDS, self.events.send, ended)
         return answer
+
+    async def _of_events(self, kind: str, asked: dict[str, Any]) -> Answer:
+        if kind == "delete events":
+            answer = self.events.delete(asked)
+        else:
+            await asyncio.sleep(min(asked["WaitTimeSeconds"], _WAITED_SECONDS))
+            answer = self.events.receive()
+        return Answer(200, json.dumps(answer).encode(), {})
 
     def _of_the_account(self, request: web.BaseRequest, body: bytes) -> Answer:
         asked = Asked(
@@ -352,6 +379,15 @@ async def _endless(request: web.BaseRequest) -> web.StreamResponse:
     while time.monotonic() < until:
         await response.write(b" " * 2**14)
         await asyncio.sleep(0.001)
+    return response
+
+
+async def _huge(request: web.BaseRequest) -> web.StreamResponse:
+    """Bytes as fast as they are taken, more than any answer has."""
+    response = web.StreamResponse(headers={"Content-Type": "application/octet-stream"})
+    await response.prepare(request)
+    for _ in range(_HUGE // MIB):
+        await response.write(b" " * MIB)
     return response
 
 
