@@ -13,7 +13,7 @@ from pipeline.cli.flags import GROUND_TRUTH, with_settings
 from pipeline.cli.options import examples
 from pipeline.errors import BadSettings
 from pipeline.launch.event_loop import in_event_loop, interruptible
-from pipeline.terminal import answer, say
+from pipeline.terminal import CANNOT_RUN, answer, say
 
 if TYPE_CHECKING:
     from pipeline.config.schema import Config, LabelStudio
@@ -64,11 +64,17 @@ def command(
         answer(msgspec.json.encode(changes[0]))
     elif not quiet:
         typer.echo(_in_words(changes[0], server.ground_truth), err=True)
-    if doubt := changes[0].doubt:
-        say(_doubt_in_words(server, doubt))
-        raise typer.Exit(2)
-    if unread := changes[0].unread:
-        say(_unread_in_words(server, unread))
+    _end(server, changes[0])
+
+
+def _end(server: LabelStudio, changes: Changes) -> None:
+    """Say what is in doubt, a failure where nothing came, and which tasks could not be read."""
+    if changes.doubt:
+        say(_doubt_in_words(server, changes.doubt))
+        if not changes.given:
+            raise typer.Exit(CANNOT_RUN)
+    if changes.unread:
+        say(_unread_in_words(server, changes.unread))
         raise typer.Exit(1)
 
 
@@ -94,8 +100,8 @@ def _in_words(changes: Changes, path: str) -> str:
 
 def _doubt_in_words(chosen: LabelStudio, doubt: str) -> str:
     return (
-        f"Label Studio can't be trusted with project {chosen.project}: {doubt}. What "
-        f"{chosen.ground_truth} has of them stays. Pull again; if it is said again, ask the "
+        f"Nothing that Label Studio left out of project {chosen.project} is removed, as {doubt}. "
+        f"What {chosen.ground_truth} has of it stays. Pull again; if it is said again, ask the "
         "server's administrator, or whoever runs a proxy or a cache in between."
     )
 

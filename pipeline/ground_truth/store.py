@@ -61,7 +61,8 @@ class Changes(msgspec.Struct):
     """Counts of lines: how an update changed the file, and how many it has now.
 
     `unread` are the numbers of tasks that the server can't give out; their lines stay. `doubt` says
-    why what it leaves out was not removed either; "" where it gave out what it counts.
+    why what it leaves out was not removed either; "" where it gave out what it counts. `given` is
+    how many annotations it gave out.
     """
 
     added: int = 0
@@ -70,6 +71,7 @@ class Changes(msgspec.Struct):
     total: int = 0
     unread: list[int] = []
     doubt: str = ""
+    given: int = 0
 
     def count(self, old: list[bytes], new: list[bytes]) -> None:
         """Count what became of the lines of one unit; a line is known by its annotation."""
@@ -91,6 +93,7 @@ class Changes(msgspec.Struct):
             later.total,
             later.unread,
             later.doubt,
+            later.given,
         )
 
 

@@ -93,7 +93,7 @@ class Pulling:
             doubt = await self._doubt(whole=not since)
             every_task_put = not (since or self._unread or doubt)
             changes = update.commit(whole=self._url if every_task_put else "")
-        changes.unread, changes.doubt = self._unread, doubt
+        changes.unread, changes.doubt, changes.given = self._unread, doubt, self._put
         return changes
 
     async def is_complete(self) -> bool:

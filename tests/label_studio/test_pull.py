@@ -138,7 +138,7 @@ async def test_what_an_answer_leaves_out_is_not_gone(tmp_path, fault, whole):
 
 
 def test_annotations_that_are_counted_and_not_given_out_are_told(pulled):
-    """The command says what stays and why, and ends with 2."""
+    """Where nothing at all could be read the command says what stays and why, and ends with 2."""
     server, truth, command = pulled
     before = truth.read_bytes()
     server.listed, server.counted = {"tasks": [], "total": 0}, 600
@@ -149,6 +149,24 @@ def test_annotations_that_are_counted_and_not_given_out_are_told(pulled):
     assert json.loads(outcome.out)["removed"] == 0
     assert "it counts 600 annotations and gives out 0. What ground_truth.jsonl has" in outcome.err
     assert truth.read_bytes() == before
+
+
+@pytest.mark.parametrize("more", [(), ("--all",)])
+def test_counts_that_never_match_hold_back_removals_alone(pulled, more):
+    """What came is written, the two counts are told, and that is no failure of the pull."""
+    server, truth, command = pulled
+    server.tasks[1]["annotations"][0]["result"][0]["value"]["text"] = ["corrected"]
+    del server.tasks[3]
+    server.counted = 5
+
+    outcome = command("--json", *more)
+
+    assert outcome.code == 0
+    assert "as it counts 5 annotations and gives out 2." in outcome.err
+    changes = json.loads(outcome.out)
+    assert (changes["replaced"], changes["removed"], changes["total"]) == (1, 0, 3)
+    texts = [json.loads(line)["text"] for line in truth.read_bytes().splitlines()]
+    assert texts == ["corrected", "text 2", "text 3"]
 
 
 def test_a_server_that_ignores_the_filter_is_not_asked_for_ever(pulled):

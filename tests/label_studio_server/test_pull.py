@@ -99,7 +99,7 @@ class Project:
         """What the command says that it changed."""
         outcome: Outcome = self.run("pull", "--project", str(self.number), "--json", *more)
         assert (outcome.code, outcome.err) == (0, "")
-        return outcome.summary
+        return {name: count for name, count in outcome.summary.items() if name != "given"}
 
     def lines(self) -> list[dict[str, Any]]:
         """The lines of the ground truth."""
