@@ -14,16 +14,20 @@ import logging
 import os
 import sys
 from datetime import UTC, datetime
+from functools import cache
 
 from pipeline.text import redacted
-
-RUN_ID = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.urandom(3).hex()}"
-"""Names this run in its log, summary and heartbeat."""
 
 INFO, WARNING, ERROR = logging.INFO, logging.WARNING, logging.ERROR
 
 _LOG = logging.getLogger("transcribe_pipeline")
 _LOG.setLevel(logging.CRITICAL + 1)  # nothing, at no cost, until a log begins
+
+
+@cache
+def run_id() -> str:
+    """Names this run in its log, summary and heartbeat: the same for all of a process."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.urandom(3).hex()}"
 
 
 def begin_json(*, quiet: bool) -> None:
@@ -75,7 +79,7 @@ class _JsonLines(logging.Formatter):
             "time": moment(datetime.fromtimestamp(record.created, UTC)),
             "level": record.levelname.lower(),
             "event": record.msg,
-            "run_id": RUN_ID,
+            "run_id": run_id(),
             **facts,
         }
         return redacted(json.dumps(line, default=str))

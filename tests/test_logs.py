@@ -50,7 +50,7 @@ def test_an_event_is_one_object_with_its_moment_in_utc(capsys):
     (line,) = told(capsys)
     assert list(line) == [*HEAD, "recording", "job"]
     assert (line["level"], line["event"]) == ("warning", "recording.failed")
-    assert (line["recording"], line["run_id"]) == ("a.mp3", logs.RUN_ID)
+    assert (line["recording"], line["run_id"]) == ("a.mp3", logs.run_id())
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["time"])
 
 

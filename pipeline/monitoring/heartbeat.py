@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pipeline.logs import RUN_ID, moment
+from pipeline.logs import moment, run_id
 
 if TYPE_CHECKING:
     from pipeline.monitoring.snapshot import RunStatus
@@ -25,7 +25,7 @@ def heartbeat(status: RunStatus) -> bytes:
     run = status.take()
     beat = {
         "time": moment(datetime.now(UTC)),
-        "run_id": RUN_ID,
+        "run_id": run_id(),
         "pid": os.getpid(),
         "listed": run.listed,
         "in_flight": run.in_flight,

@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from pipeline import __version__
-from pipeline.logs import RUN_ID, moment
+from pipeline.logs import moment, run_id
 from pipeline.model import Cost  # noqa: TC001 # msgspec reads the annotation
 from pipeline.monitoring.snapshot import NO_FREE_SLOT, take_snapshot
 
@@ -166,7 +166,7 @@ def summarise(run: Run, end: RunEnd) -> Summary:
     snapshot, config, state = take_snapshot(run), run.config, run.tracker.state.reader
     ended, failures = datetime.now(UTC), _failures(state)
     return Summary(
-        run_id=RUN_ID,
+        run_id=run_id(),
         version=__version__,
         begun=moment(ended - timedelta(seconds=snapshot.seconds)),
         ended=moment(ended),

@@ -92,6 +92,15 @@ def test_everything_that_a_run_says_is_a_line_of_json(run, cloud):
     assert events[-1]["message"].startswith("Done in ")
 
 
+def test_each_run_has_a_name_of_its_own(run, cloud):
+    """`run_id` tells the lines of one run from those of the next."""
+    cloud().add(one="first")
+
+    names = {run("run", "s3://audio/", "--json").summary["run_id"] for _ in range(2)}
+
+    assert len(names) == 2
+
+
 def test_a_log_in_text_is_as_it_was(run, cloud):
     """Without it people are told in text, and no line of it is JSON."""
     cloud().add(one="first", bad="!Unsupported media format")
