@@ -6,6 +6,7 @@ of a second of CPU and not sixty. What a command imports, and when, is tested wi
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import gc
@@ -22,9 +23,10 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,8 +90,12 @@ def fork(listener: socket.socket, running: dict[int, socket.socket], ours: tuple
         signal.set_wakeup_fd(-1)
         for other in (*ours, client, *running.values()):
             other.close()
-        become(wanted, streams)
-        return True
+        code: Any = 0
+        try:
+            become(wanted, streams)
+        except SystemExit as ended:
+            code = ended.code
+        leave(code)
     for stream in streams:
         os.close(stream)
     running[pid] = client
@@ -121,6 +127,24 @@ def preload() -> None:
         session.create_client(name, "us-east-1", **keys)
     gc.collect()
     gc.freeze()
+
+
+def leave(code: Any) -> NoReturn:
+    """End this process as an interpreter does, but for what takes a twentieth of a second of CPU.
+
+    Threads are waited for, what is left over is destructed and the streams are flushed. Left out is
+    that every module is taken apart. Where something is wrong with code or streams, the interpreter
+    ends.
+    """
+    if code is None or isinstance(code, int):
+        threading._shutdown()  # type: ignore[attr-defined] # what the interpreter calls
+        atexit._run_exitfuncs()
+        gc.collect()
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit((code or 0) & 0xFF)
+    sys.exit(code)
 
 
 def _our_own() -> Iterator[str]:
