@@ -22,6 +22,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from pipeline.net import proxies
+from tests.support import service_models
 from tests.support.fork_server import Forked
 from tests.support.network import Authority
 from tests.support.signing import KEYS, presigned
@@ -40,6 +41,8 @@ collect_ignore = [] if sys.platform == "linux" else ["benchmarks"]
 # command would respect that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+service_models.read_once()
 
 # With CI set the examples are the same each time: what passes there passes again, and new examples
 # are found by those who can look at them.

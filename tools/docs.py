@@ -9,14 +9,16 @@ import os
 import re
 import shutil
 import subprocess
+from subprocess import PIPE
 from textwrap import dedent, indent
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.cli.app import app
 from pipeline.model import TaskKind
 from pipeline.tasks.labeling_config import labeling_config
 from tests.conftest import COMMAND, ROOT, clean_environment
 from tests.hostile.table import CALLS, COLUMNS, NEVER, USUAL, cell
+from tests.support.fork_server import Forked
 from tests.support.hostile_answers import Wire
 from tools import reference
 
@@ -46,13 +48,11 @@ _TABLE = re.compile(
 
 def help_text(command: str) -> str:
     """What `transcribe-pipeline COMMAND --help` prints on a terminal of 96 columns."""
-    return subprocess.run(
-        [COMMAND, *command.split(), "--help"],
-        env=clean_environment(COLUMNS="96"),
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
+    how: dict[str, Any] = {"cwd": ROOT, "env": clean_environment(COLUMNS="96")}
+    with Forked([COMMAND, *command.split(), "--help"], stdout=PIPE, text=True, **how) as process:
+        text, _ = process.communicate()
+    assert not process.returncode
+    return text
 
 
 def pages() -> list[Path]:
@@ -155,6 +155,7 @@ def main() -> None:
     """Print help texts, tables, labeling configurations and the demo into their pages."""
     SURVIVED.write_text(survived(SURVIVED.read_text(encoding="utf-8")), encoding="utf-8")
     helps = {name: help_text(name) for name in COMMANDS}
+    Forked.end_server()
     fresh = {f"help: {name}": text for name, text in helps.items()}
     fresh |= {f"config: {kind}": labeling_config(kind) for kind in TaskKind}
     fresh["demo"] = demo()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import functools
 import gc
 import importlib
 import json
@@ -108,19 +107,11 @@ def preload() -> None:
     for each in (*LIBRARIES, *_our_own()):
         importlib.import_module(each)
 
-    import botocore.loaders
     import botocore.session
 
-    load = botocore.loaders.JSONFileLoader.load_file
-    known: dict[str, Any] = {}
+    from tests.support import service_models
 
-    @functools.wraps(load)
-    def load_once(self: Any, file_path: str) -> Any:
-        if file_path not in known:
-            known[file_path] = load(self, file_path)
-        return known[file_path]
-
-    botocore.loaders.JSONFileLoader.load_file = load_once
+    service_models.read_once()
     session = botocore.session.Session()
     keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
     for name in SERVICES:
