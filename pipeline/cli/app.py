@@ -29,9 +29,17 @@ from pipeline.cli import (
     tasks_rebuild,
     vocabulary,
 )
+from pipeline.cli.options import examples
+
+_EXAMPLES = examples(
+    ("See what a bucket would take: hours, cost and time", "plan s3://bucket/calls/"),
+    ("Transcribe it; run it again for what is new", "run s3://bucket/calls/"),
+    ("Put the tasks into Label Studio", 'push --create "Calls 2026"'),
+)
 
 app = typer.Typer(
     name="transcribe-pipeline",
+    epilog=_EXAMPLES,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

@@ -38,7 +38,7 @@ Source = Annotated[
         metavar="SOURCE", help="Only the jobs of this bucket, s3://bucket/; else of all."
     ),
 ]
-Yes = Annotated[bool, typer.Option("--yes", help="Change it without asking.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 @with_settings(AWS)

@@ -103,7 +103,7 @@ def apply(
     show_key: Annotated[
         bool, typer.Option("--show-key", help="Print a new key on stdout as well.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Change it without asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     chosen: Config,
 ) -> None:
     """Create or correct users, role, policies and CORS.

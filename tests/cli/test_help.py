@@ -15,7 +15,7 @@ from pipeline.cli.app import app
 def test_every_command_is_listed_with_a_whole_sentence(group):
     """On a terminal of 80 columns no purpose is cut short."""
     shown = CliRunner().invoke(app, [*filter(None, [group]), "--help"], terminal_width=80).stdout
-    purposes = shown.partition("Commands:\n")[2].splitlines()
+    purposes = shown.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
 
     assert purposes
     assert [line for line in purposes if not line.endswith(".") or line.endswith("...")] == []
