@@ -31,7 +31,7 @@ def command(
     ] = 1,
     html: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write one page with plots, which needs nothing else."),
+        typer.Option(metavar="FILE", help="Write one HTML page with plots."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:

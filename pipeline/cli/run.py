@@ -75,7 +75,10 @@ def command(
     ] = False,
     rebuild_state: Annotated[
         bool,
-        typer.Option("--rebuild-state", help="Set a damaged state file aside, then the same."),
+        typer.Option(
+            "--rebuild-state",
+            help="Set a damaged state file aside first; else as --rebuild-output.",
+        ),
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what failed.")] = False,
     json: Annotated[

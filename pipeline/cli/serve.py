@@ -35,13 +35,13 @@ EXAMPLES = examples(
 )
 
 _Host = Annotated[
-    str, typer.Option(metavar="ADDRESS", help="Where it listens; another opens it to others.")
+    str, typer.Option(metavar="ADDRESS", help="Address to listen on; another opens it to others.")
 ]
 _KeysFromEnv = Annotated[
     bool,
     typer.Option(
         "--keys-from-env",
-        help="Demand the keys of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, not new ones.",
+        help="Use the keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, not new ones.",
     ),
 ]
 
@@ -50,10 +50,14 @@ def command(
     *,
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="What the bucket holds.")],
     port: Annotated[
-        int, typer.Option(metavar="N", help="0 takes a free one.", min=0, max=65_535)
+        int,
+        typer.Option(metavar="N", help="Port to listen on; 0 is a free one.", min=0, max=65_535),
     ] = 0,
     bucket: Annotated[
-        str, typer.Option(metavar="NAME", help="Its name. [default: FOLDER's, if it can be one]")
+        str,
+        typer.Option(
+            metavar="NAME", help="Name of the bucket. [default: FOLDER's, if it can be one]"
+        ),
     ] = "",
     slots: Annotated[int, typer.Option(metavar="N", help="Jobs at once.", min=1)] = 250,
     start_rate: Annotated[

@@ -27,12 +27,12 @@ class Aws(msgspec.Struct, frozen=True):
 
     profile: Annotated[str, Meta(description="Profile of the AWS credentials files.")] = ""
     region: Annotated[str, Meta(description="AWS region of the bucket and the jobs.")] = ""
-    endpoint_url: Annotated[
-        str, Meta(description="Where the services answer, instead of AWS itself.")
-    ] = ""
+    endpoint_url: Annotated[str, Meta(description="URL of the services, instead of AWS's own.")] = (
+        ""
+    )
     events: Annotated[
         str,
-        Meta(description="Queue that tells when jobs end, as `events setup` prints its URL."),
+        Meta(description="URL of the queue that `events setup` created."),
     ] = ""
 
 
@@ -42,9 +42,9 @@ class Input(msgspec.Struct, frozen=True):
     include: Annotated[
         list[str], Meta(description="Only keys that match one of these globs (* matches / too).")
     ] = msgspec.field(default_factory=list)
-    exclude: Annotated[list[str], Meta(description="No keys that match one of these globs.")] = (
-        msgspec.field(default_factory=list)
-    )
+    exclude: Annotated[
+        list[str], Meta(description="Leave out keys that match one of these globs.")
+    ] = msgspec.field(default_factory=list)
 
 
 class Output(msgspec.Struct, frozen=True):
@@ -163,7 +163,7 @@ class LabelStudio(msgspec.Struct, frozen=True):
         ),
     ] = 0.0
     ground_truth: Annotated[
-        str, Meta(description="What is known to be right, JSON Lines, a review a line.")
+        str, Meta(description="The ground truth: JSON Lines, a review per line.")
     ] = "ground_truth.jsonl"
 
 
@@ -179,9 +179,7 @@ class Monitoring(msgspec.Struct, frozen=True):
 
     log_format: Annotated[
         LogFormat,
-        Meta(
-            description="How the run tells what it does on stderr: text, or a JSON object a line."
-        ),
+        Meta(description="Log on stderr: text, or a JSON object per line."),
     ] = LogFormat.TEXT
     metrics_port: Annotated[
         int,
