@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.flags import FILES, with_settings
+from pipeline.cli.flags import AWS, FILES, with_settings
 from pipeline.cli.options import examples
 from pipeline.errors import BadSettings
 
@@ -37,7 +37,7 @@ class Format(StrEnum):
 _FOLDERS = {Format.JSON: Path("label-studio"), Format.JSONL_PARTS: Path("label-studio-parts")}
 
 
-@with_settings(FILES)
+@with_settings(FILES, AWS, on_s3=True)
 def command(
     *,
     chosen: Config,
@@ -67,7 +67,10 @@ def command(
 
     It takes only committed tasks, so it works beside a run. It prints the names of the files.
     """
-    tasks, state_path, folder = chosen.output_path, chosen.state_path, to or _FOLDERS[form]
+    from pipeline.launch.on_s3 import with_tasks_here
+
+    chosen, folder = with_tasks_here(chosen), to or _FOLDERS[form]
+    tasks, state_path = chosen.output_path, chosen.state_path
     if form is Format.JSON:
         _write_arrays(tasks, state_path, folder, worst_first=worst_first)
         return

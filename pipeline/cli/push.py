@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from pipeline.cli.end import End, end_by
-from pipeline.cli.flags import FILES, GROUND_TRUTH, Given, with_settings
+from pipeline.cli.flags import AWS, FILES, GROUND_TRUTH, Given, with_settings
 from pipeline.cli.options import examples
 from pipeline.errors import BadSettings, CannotRun
 from pipeline.launch.event_loop import in_event_loop, interruptible
@@ -46,7 +46,8 @@ EXAMPLES = examples(
     FILES,
     ("token_file", "review_below"),
     GROUND_TRUTH,
-    ("region", "endpoint_url"),
+    AWS,
+    on_s3=True,
 )
 def command(
     *,
@@ -83,12 +84,14 @@ def command(
     if create is not None and "project" in given:
         raise BadSettings("--project and --create name two projects", "Name one of them.")
     from pipeline.label_studio.push import Push, PushOptions
+    from pipeline.launch.on_s3 import with_tasks_here
     from pipeline.terminal import style_for
 
     if create is not None:  # its storage is to find the buckets where a run does
         from pipeline.aws.machine import with_defaults
 
         chosen = msgspec.structs.replace(chosen, aws=with_defaults(chosen.aws))
+    chosen = with_tasks_here(chosen)
     push = Push(
         PushOptions(chosen, create, again, switch_version, style_for(quiet=quiet)), os.environ
     )

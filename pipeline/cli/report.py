@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.flags import FILES, with_settings
+from pipeline.cli.flags import AWS, FILES, SHARDS, with_settings
 from pipeline.cli.options import examples, page_file
 from pipeline.launch.event_loop import in_event_loop
 from pipeline.terminal import say
@@ -26,7 +26,7 @@ EXAMPLES = examples(
 )  # fmt: skip
 
 
-@with_settings(FILES)
+@with_settings(FILES, SHARDS, AWS, on_s3=True)
 def command(
     *,
     chosen: Config,
@@ -47,13 +47,14 @@ def command(
     that were pushed are linked to their tasks.
     """
     from pipeline.html.page import write_page
+    from pipeline.launch.on_s3 import with_state_here
     from pipeline.report.page import page
     from pipeline.report.run_record import read_record
     from pipeline.state.reader import read_state
 
     kept = (chosen.output_path, chosen.state_path, chosen.failures_path)
     path = page_file(html or chosen.report_path, *kept)
-    with read_state(chosen.state_path) as opened:
+    with with_state_here(chosen) as here, read_state(here.state_path) as opened:
         record = read_record(opened, run, time.time())
     project, tasks = _tasks(chosen, record)
     write_page(path, page(record, tasks, project))

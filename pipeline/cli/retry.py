@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.flags import FILES, with_settings
+from pipeline.cli.flags import AWS, FILES, with_settings
 from pipeline.cli.options import examples
 from pipeline.errors import StateUnusable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pipeline.config.schema import Config
+    from pipeline.state.run_state import RunState
 
 NAME = "retry"
 EXAMPLES = examples(
@@ -23,7 +27,7 @@ EXAMPLES = examples(
 )
 
 
-@with_settings(FILES)
+@with_settings(FILES, AWS, on_s3=True)
 def command(
     *,
     chosen: Config,
@@ -41,21 +45,42 @@ def command(
     read, or the job did not end in time, the next run asks for the old job again, which costs
     nothing. The reasons are those that `run`, `status` and the failures file name.
     """
+    from pipeline.launch.on_s3 import change_states
     from pipeline.state.reader import read_state
     from pipeline.state.run_state import open_state
 
-    with read_state(chosen.state_path) as reader:  # a run's file must be there before it is locked
-        known = reader.failures.reasons()
-    unknown = sorted(set(reason or ()) - set(known))
+    put_back = Counter[str]()
+
+    def change(states: Sequence[RunState]) -> None:
+        _check(reason or (), [known for each in states for known in each.failures.reasons()])
+        for each in states:
+            anew, again = each.retry(reason or (), new_jobs=new_job)
+            put_back.update(anew=anew, again=again)
+
+    if chosen.s3_output:
+        change_states(chosen, change)
+    else:
+        with read_state(chosen.state_path):  # a run's file must be there before it is locked
+            pass
+        with open_state(chosen.state_path, "") as opened:
+            change([opened])
+    typer.echo(
+        f"{put_back.total():,} put back ({put_back['anew']:,} with a new job, "
+        f"{put_back['again']:,} with the one they have); run the same command as before.",
+        err=True,
+    )
+
+
+def _check(asked: Sequence[str], failed: Sequence[str]) -> None:
+    """Refuse a reason for which nothing has failed.
+
+    Raises:
+        StateUnusable: there is such a one.
+    """
+    known = sorted(set(failed))
+    unknown = sorted(set(asked) - set(known))
     if unknown:
         raise StateUnusable(
             f"Nothing failed for the reason {unknown[0]!r}",
             f"The reasons are: {', '.join(known)}." if known else "Nothing failed at all.",
         )
-    with open_state(chosen.state_path, "") as opened:
-        anew, again = opened.retry(reason or (), new_jobs=new_job)
-    typer.echo(
-        f"{anew + again:,} put back ({anew:,} with a new job, {again:,} with the one they have); "
-        "run the same command as before.",
-        err=True,
-    )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
-from pipeline.cli.flags import FILES, with_settings
+from pipeline.cli.flags import AWS, FILES, with_settings
 from pipeline.cli.options import examples
 from pipeline.errors import BadSettings
 from pipeline.terminal import answer
@@ -24,7 +25,7 @@ EXAMPLES = examples(
 _SECONDS = 2.0
 
 
-@with_settings(FILES)
+@with_settings(FILES, AWS, on_s3=True)
 def command(
     *,
     seconds: Annotated[
@@ -55,8 +56,27 @@ def command(
         )
     from pipeline.monitoring.status import follow, status
 
+    if chosen.s3_output:
+        _show_shards(chosen, watch=watch, json=json)
+        return
     path, show = chosen.state_path, answer if json else typer.echo
     if watch:
         follow(path, seconds or _SECONDS, show, json=json)
     else:
         show(status(path, json=json))
+
+
+def _show_shards(chosen: Config, *, watch: bool, json: bool) -> None:
+    if watch:
+        raise BadSettings(
+            f"--watch looks at a state file on this machine, and {chosen.output_name} is on S3",
+            "Leave it out, or name the run's state file with --state and no --output.",
+        )
+    from pipeline.launch.on_s3 import overview_of
+    from pipeline.s3_output.overview import lines
+
+    found = overview_of(chosen)
+    if json:
+        answer(msgspec.json.encode(found))
+    else:
+        typer.echo("\n".join(lines(found)))

@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from pipeline.aws.s3 import if_still
+from pipeline.aws.s3 import IF_ABSENT, if_still
 from pipeline.errors import OutputUnusable, StateUnusable
 from pipeline.files import writing
 from pipeline.logs import WARNING, event
@@ -32,43 +32,43 @@ _SPAN = 8 * 2**20
 _LEVEL = 1  # of gzip: a third of the size for a tenth of the time
 
 
-async def bring(s3: S3, place: S3Uri, lock: StateLock) -> None:
+async def bring(s3: S3, place: S3Uri, lock: StateLock) -> str:
     """Have the state file be as new as the copy, where that is another machine's.
 
     A state file whose lines are not all in a part is left alone, as is one that the copy was made
-    from. A copy that can't be read counts as lost.
+    from. A copy that can't be read counts as lost: its ETag is returned, else "".
 
     Raises:
         CannotRun: it may not be read, or the disk is full.
     """
     there = await s3.look_up(place)
     if there is None or not _is_wanted(lock.path, there.etag):
-        return
+        return ""
     with _folder_beside(lock.path) as folder:
-        packed, copy = folder / "packed", folder / "state"
-        await download(s3, place, packed)
+        copy = folder / "state"
         try:
-            await asyncio.to_thread(_unpack, packed, copy)
+            await fetch(s3, place, copy)
             set_checkpoint(copy, there.etag)
         except StateUnusable as error:
             event("checkpoint.unusable", WARNING, place=str(place), message=str(error))
-            return
+            return there.etag
         lock.create()
         await asyncio.to_thread(copy_state, copy, lock.path)
+    return ""
 
 
 def _is_wanted(path: Path, etag: str) -> bool:
     return not path.exists() or (checkpoint_of(path) != etag and not has_open_lines(path))
 
 
-async def save(s3: S3, place: S3Uri, path: Path, only: str = "") -> str | None:
+async def save(s3: S3, place: S3Uri, path: Path, only: str) -> str | None:
     """Put a copy of the state file there; its ETag, None where `only` is not what is there.
 
     Args:
         s3: the door to S3.
         place: of the copy.
         path: the state file, which may be in use.
-        only: the ETag of the copy that may be replaced; "" for any.
+        only: the ETag of the copy that may be replaced; "" where there is to be none yet.
 
     Raises:
         CannotRun: it can't be written.
@@ -76,7 +76,20 @@ async def save(s3: S3, place: S3Uri, path: Path, only: str = "") -> str | None:
     with _folder_beside(path) as folder:
         packed = folder / "packed"
         await asyncio.to_thread(_pack, path, packed)
-        return await s3.write(place, packed, if_still(only) if only else None)
+        return await s3.write(place, packed, if_still(only) if only else IF_ABSENT)
+
+
+async def fetch(s3: S3, place: S3Uri, to: Path) -> None:
+    """Write the state file that a copy is of.
+
+    Raises:
+        StateUnusable: the copy is damaged.
+        OutputUnusable: it was replaced meanwhile, or the disk is full.
+    """
+    packed = to.with_name(f"{to.name}.gz")
+    await download(s3, place, packed)
+    await asyncio.to_thread(_unpack, packed, to)
+    packed.unlink()
 
 
 async def download(s3: S3, place: S3Uri, to: Path) -> None:

@@ -60,13 +60,26 @@ def _unconditional(place: S3Uri, error: CannotRun | None = None) -> OutputUnusab
     )
 
 
-def _compare(place: S3Uri, content: bytes | None, ours: Description) -> None:
+async def described_source(s3: S3, place: S3Uri) -> str:
+    """The source that an output is of.
+
+    Raises:
+        OutputUnusable: nothing there says so.
+    """
+    return _described(place, await s3.read(place)).source
+
+
+def _described(place: S3Uri, content: bytes | None) -> Description:
     try:
-        theirs = msgspec.json.decode(content or b"", type=Description)
-    except msgspec.DecodeError as error:
+        return msgspec.json.decode(content or b"", type=Description)
+    except (msgspec.DecodeError, RecursionError) as error:
         raise OutputUnusable(
             f"{place} does not say what this output is of: {error}", "Name another --output."
         ) from error
+
+
+def _compare(place: S3Uri, content: bytes | None, ours: Description) -> None:
+    theirs = _described(place, content)
     for name, flag in _NAMES.items():
         there, asked = getattr(theirs, name), getattr(ours, name)
         if there != asked:

@@ -4,6 +4,7 @@ cluster.json                          source, kind and results: who disagrees is
 parts/s0003-of-0008/00000017.jsonl    tasks; written once and never changed
 state/s0003-of-0008.sqlite.gz         a copy of the state file, which may be lost
 summaries/s0003-of-0008.json          how the last run ended
+beats/s0003-of-0008.json              that a run goes on, every 30 s
 failures/s0003-of-0008.jsonl          the failed recordings, as the local file has them
 """
 
@@ -61,9 +62,24 @@ class Layout(NamedTuple):
         return self._at(f"state/{self.shard.name}.sqlite.gz")
 
     @property
+    def summaries(self) -> S3Uri:
+        """How the last run of each shard ended."""
+        return self._at("summaries/")
+
+    @property
     def summary(self) -> S3Uri:
         """How the last run ended."""
         return self._at(f"summaries/{self.shard.name}.json")
+
+    @property
+    def beats(self) -> S3Uri:
+        """What each shard that runs says of itself."""
+        return self._at("beats/")
+
+    @property
+    def beat(self) -> S3Uri:
+        """What this shard says of itself."""
+        return self._at(f"beats/{self.shard.name}.json")
 
     @property
     def failures(self) -> S3Uri:

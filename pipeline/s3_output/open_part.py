@@ -15,7 +15,7 @@ import orjson
 from pipeline.errors import OutputUnusable
 from pipeline.naming import parse_job_name
 from pipeline.stages.output_file import Output
-from pipeline.state.output import END, MENDING, digest_of
+from pipeline.state.output import MENDING
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -53,36 +53,28 @@ class OpenPart(Output):
 
     def sealed(self, part: Part, etag: str) -> None:
         """The open part is that part now: a new one begins."""
-        with self._state.output.checkpoint():
+        with self.checkpoint():
             self._state.parts.note(part.name, etag)
-            self._begin_at(0, b"", 0)
+            self._begin_anew()
         self._cut()
 
     def written_by(self, part: Part, etag: str, identities: Collection[bytes]) -> None:
         """Another run has sealed these recordings: their lines here are not wanted any more."""
         kept = b"".join(line for line in self._lines() if self._identity(line) not in identities)
-        state, end = self._state, self._state.facts.output_size
-        dropped = self.size - len(kept)
-        if kept and dropped:
-            self._cut()
-            self._append(kept)
-        with state.output.checkpoint():
-            fresh = state.parts.note_written(list(identities))
-            state.parts.note(part.name, etag)
-            if dropped:
-                self._begin_at(end if kept else 0, kept, fresh)
-            else:
-                lines = state.facts.output_lines + fresh
-                state.output.commit(end, lines, digest_of(self._end))
+        with self.checkpoint():
+            fresh = self._state.parts.note_written(list(identities))
+            self._state.parts.note(part.name, etag)
+            if not kept:
+                self._begin_anew()
+            elif len(kept) < self.size:
+                self._state.parts.open_at(self._state.facts.output_size)
+                self.extend(kept, 0)
+            self.extend(b"", fresh)
         self._cut()
 
-    def _begin_at(self, offset: int, content: bytes, more_lines: int) -> None:
-        """The open part is this content from there on; the output has so many lines more."""
-        state = self._state
-        self._end = (self._end + content)[-END:] if content else b""
-        state.parts.open_at(offset)
-        lines = state.facts.output_lines + more_lines
-        state.output.commit(offset + len(content), lines, digest_of(self._end))
+    def _begin_anew(self) -> None:
+        self._state.parts.open_at(0)
+        self.empty()
 
     def _lines(self) -> list[bytes]:
         return self.content().splitlines(keepends=True)

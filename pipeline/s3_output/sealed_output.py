@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager, closing, suppress
 from typing import TYPE_CHECKING
 
 from pipeline.aws.s3 import IF_ABSENT
-from pipeline.errors import CannotRun, OutputUnusable
+from pipeline.errors import CannotRun
 from pipeline.logs import WARNING, event
 from pipeline.naming import job_name_prefix
 from pipeline.net.bounds import LARGEST_ANSWER
@@ -25,6 +25,8 @@ from pipeline.s3_output.checkpoint import bring, save
 from pipeline.s3_output.claim import Description, claim
 from pipeline.s3_output.layout import Layout
 from pipeline.s3_output.open_part import OpenPart, identity_of
+from pipeline.s3_output.overview import beat
+from pipeline.s3_output.parts import check_numbers, check_unchanged, parts_there, taken_away
 from pipeline.stages.output_file import OutputFile
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
 _MEGABYTE = 1_000_000
 _SAVE_SECONDS = 1_800.0
+_BEAT_SECONDS = 30.0
 _AT_THE_END_SECONDS = 30.0
 """How long a run that is being ended may take to seal what it has; else the next one does."""
 
@@ -52,6 +55,7 @@ class SealedOutput(OutputFile):
         self.layout = Layout(config.s3_output, config.shard)
         self.name_prefix = job_name_prefix(config.transcribe.job_prefix, bucket)
         self.cluster = config.cluster
+        self._lost_copy = ""
 
     async def prepare(self, s3: S3, lock: StateLock, config: Config, source: str) -> None:
         """Before the state file is opened: whose output it is, and what another machine knows.
@@ -61,7 +65,7 @@ class SealedOutput(OutputFile):
         """
         ours = Description(source, config.tasks.kind, config.output.results, self.name_prefix)
         await claim(s3, self.layout.description, ours)
-        await bring(s3, self.layout.state, lock)
+        self._lost_copy = await bring(s3, self.layout.state, lock)
 
     async def publish(self, s3: S3, state: RunState, summary: bytes, failures: Path | None) -> None:
         """After a run: how it ended, and the state file's copy, for the other machines.
@@ -84,6 +88,8 @@ class SealedOutput(OutputFile):
             OutputUnusable: a part is missing or was changed, or the local file was.
             CannotRun: the parts can't be listed, read or written.
         """
+        if self._lost_copy:
+            state.parts.saved_as(self._lost_copy)
         with closing(SealingPart(self, state, s3)) as part:
             await part.take_up()
             try:
@@ -107,13 +113,15 @@ class SealingPart(OpenPart):
         self._most_seconds = output.cluster.seal_seconds
         self._next = 0
         self._sealed_at = self._saved_at = time.monotonic()
+        self._beat_at = -_BEAT_SECONDS
 
     async def take_up(self) -> None:
         """Read the parts that the state file does not know: their recordings are written."""
         layout, known = self._layout, self._state.parts.known()
-        there = await self._parts()
+        there = await parts_there(self._s3, layout)
         own = sorted(part for part in there if part.shard == layout.shard.name)
-        _check(layout, known, there, own)
+        check_numbers(layout, own)
+        check_unchanged(layout, known, there)
         self._next = len(own)
         foreign = sorted(part for part in there if layout.is_foreign(part))
         for part in (*own, *foreign):
@@ -122,6 +130,8 @@ class SealingPart(OpenPart):
 
     async def settle(self) -> None:
         """Seal the open part where it is large or old enough."""
+        if time.monotonic() >= self._beat_at + _BEAT_SECONDS:
+            await self._beat()
         due = time.monotonic() >= self._sealed_at + self._most_seconds
         if due or self.size >= self._most_bytes:
             await self.seal()
@@ -145,6 +155,12 @@ class SealingPart(OpenPart):
         if self._sealed_at >= self._saved_at + _SAVE_SECONDS:
             await self._save_state()
 
+    async def _beat(self) -> None:
+        self._beat_at = time.monotonic()
+        with suppress(CannotRun, TimeoutError):  # who can't be heard goes on all the same
+            async with asyncio.timeout(_BEAT_SECONDS / 10):
+                await self._s3.write(self._layout.beat, beat(self._state.facts.output_lines))
+
     async def _save_state(self) -> None:
         self._saved_at = time.monotonic()
         try:
@@ -152,20 +168,11 @@ class SealingPart(OpenPart):
         except CannotRun as error:  # another run reads the parts instead
             event("checkpoint.failed", WARNING, message=str(error))
 
-    async def _parts(self) -> dict[Part, str]:
-        """The ETag of every part that is there."""
-        found = {}
-        async for page in self._s3.pages(self._layout.parts):
-            for each in page:
-                if part := self._layout.part_of(each.key):
-                    found[part] = each.etag
-        return found
-
     async def _take(self, part: Part) -> None:
         place = self._layout.part(part)
         there = await self._s3.read_part(place, (0, LARGEST_ANSWER))
         if there is None:
-            raise _missing(str(place))
+            raise taken_away(str(place))
         content, _, etag = there
         identities = await asyncio.to_thread(self._identities, content)
         self.written_by(part, etag.strip('"'), identities)
@@ -185,34 +192,8 @@ async def save_state(s3: S3, layout: Layout, state: RunState) -> None:
         CannotRun: it can't be written.
     """
     if state.facts.output_size == state.parts.open_from:
-        etag = await save(s3, layout.state, state.path)
-        state.parts.saved_as(etag or "")
-
-
-def _check(layout: Layout, known: dict[str, str], there: dict[Part, str], own: list[Part]) -> None:
-    """Refuse parts that were changed or taken away: what they held would be written twice.
-
-    Raises:
-        OutputUnusable: so they were.
-    """
-    names = {part.name: etag for part, etag in there.items()}
-    for number, part in enumerate(own):
-        if part.number != number:
-            raise _missing(str(layout.part(layout.next_part(number))))
-    for name, etag in known.items():
-        place = f"{layout.parts}{name}"
-        if name not in names:
-            raise _missing(place)
-        if names[name] != etag:
-            raise OutputUnusable(
-                f"{place} is not what was written there: someone changed or replaced it",
-                "Put its earlier version back; parts are never changed.",
-            )
-
-
-def _missing(place: str) -> OutputUnusable:
-    return OutputUnusable(
-        f"{place} is missing: someone took it away",
-        "Put it back, or name another --output, which costs no job: the transcripts below "
-        "--results are read again.",
-    )
+        etag = await save(s3, layout.state, state.path, state.parts.checkpoint)
+        if etag is None:
+            event("checkpoint.kept", place=str(layout.state))  # another run's, or `retry`'s
+        else:
+            state.parts.saved_as(etag)

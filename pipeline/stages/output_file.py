@@ -162,24 +162,42 @@ class Output:
             OutputUnusable: the disk is full or the file can't be written; nothing is lost.
         """
         state = self._state
-        if not self._growing:
-            state.output.begin()
-            self._growing = True
-        self._cut()  # a commit that failed after its lines were written left them behind
-        with state.output.checkpoint():
+        with self.checkpoint():
             wanted = state.output.mark_written([line.job for line in lines])
             kept = [line for line, yes in zip(lines, wanted, strict=True) if yes]
             state.history.note_transcripts([(line.job, line.stats) for line in kept])
             content = b"".join(line.content for line in kept)
-            end = (self._end + content[-END:])[-END:]
-            self._append(content)
-            size, count = (
-                state.facts.output_size + len(content),
-                state.facts.output_lines + content.count(b"\n"),
-            )
-            state.output.commit(size, count, digest_of(end))
-        self._end = end
+            self.extend(content, content.count(b"\n"))
         return len(kept)
+
+    @contextmanager
+    def checkpoint(self) -> Iterator[None]:
+        """What is written and noted inside is one commit."""
+        if not self._growing:
+            self._state.output.begin()
+            self._growing = True
+        self._cut()  # a commit that failed after its lines were written left them behind
+        before = self._end
+        try:
+            with self._state.output.checkpoint():
+                yield
+        except BaseException:
+            self._end = before
+            raise
+
+    def extend(self, content: bytes, lines: int) -> None:
+        """Append whole lines, inside a checkpoint; the output has so many lines more."""
+        facts = self._state.facts
+        if content:
+            self._append(content)
+        self._end = (self._end + content)[-END:]
+        size, lines = facts.output_size + len(content), facts.output_lines + lines
+        self._state.output.commit(size, lines, digest_of(self._end))
+
+    def empty(self) -> None:
+        """Begin a new file, inside a checkpoint; the output still has the lines that it had."""
+        self._end = b""
+        self._state.output.commit(0, self._state.facts.output_lines, digest_of(b""))
 
     def _append(self, content: bytes) -> None:
         with output_errors(self._path):

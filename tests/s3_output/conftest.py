@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,13 @@ class OnS3:
         outcome = self.run(*self.command("--json", *flags))
         assert outcome.code in (0, 1, 3), outcome.err
         return outcome.summary
+
+    def wait_for(self, met: Callable[[], bool], seconds: float = 30) -> None:
+        """Wait until it is so."""
+        deadline = time.monotonic() + seconds
+        while not met():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
     def lose_the_disk(self) -> None:
         """Another machine goes on: nothing of the local files is left."""

@@ -1,0 +1,187 @@
+"""How far the shards of an output are, from what each has left beside its parts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from pipeline.config.shards import Shard
+from pipeline.errors import OutputUnusable
+from pipeline.s3_output.claim import described_source
+from pipeline.text import duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pipeline.aws.s3 import S3
+    from pipeline.naming import S3Uri
+    from pipeline.s3_output.layout import Layout
+
+SETTLED = (0, 1)
+"""The exit codes of a shard that is complete: each of its recordings is written, or failed."""
+
+_SILENT_SECONDS = 120.0
+"""A shard that runs is heard of every 30 s."""
+
+
+class ShardStatus(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How one shard's last run ended, or that it still runs; counts are of recordings.
+
+    `exit_code` is None where none ended yet, `seen_seconds` how long ago a run was heard of that
+    has not ended, None where it has. `tasks` are the lines of its parts as far as it has told.
+    """
+
+    shard: int
+    exit_code: int | None = None
+    stopped: str = ""
+    seen_seconds: float | None = None
+    tasks: int = 0
+    failed: int = 0
+    pending: int = 0
+
+    @property
+    def runs(self) -> bool:
+        """Whether it was heard of just now."""
+        return self.seen_seconds is not None and self.seen_seconds < _SILENT_SECONDS
+
+    @property
+    def complete(self) -> bool:
+        """Whether its last run settled all that it listed."""
+        return self.seen_seconds is None and self.exit_code in SETTLED
+
+
+class Overview(msgspec.Struct, frozen=True):
+    """All shards of an output; `incomplete` are the numbers of those to be run again."""
+
+    output: str
+    source: str
+    shards: tuple[ShardStatus, ...]
+    tasks: int
+    failed: int
+    pending: int
+    incomplete: tuple[int, ...]
+
+
+class _Counts(msgspec.Struct):
+    tasks: int = 0
+    failed: int = 0
+    pending: int = 0
+    in_flight: int = 0
+
+
+class _Told(msgspec.Struct):
+    """What of a summary counts here."""
+
+    ended: datetime
+    exit_code: int
+    counts: _Counts = msgspec.field(default_factory=_Counts)
+    stopped: str = ""
+
+
+class Beat(msgspec.Struct, frozen=True):
+    """What a shard that runs says of itself now and then."""
+
+    at: datetime
+    tasks: int
+
+
+async def overview(s3: S3, layout: Layout, now: datetime) -> Overview:
+    """Read what all shards have left.
+
+    Raises:
+        OutputUnusable: no run has left anything.
+    """
+    told = await _read_all(s3, layout.summaries, _Told)
+    beats = await _read_all(s3, layout.beats, Beat)
+    count = _newest_count(told, beats)
+    if not count:
+        raise OutputUnusable(
+            f"No run has left anything below {layout.output}", "Name the --output of a run."
+        )
+    shards = tuple(
+        _status(n, told.get(name), beats.get(name), now)
+        for n in range(count)
+        if (name := Shard(n, count).name)
+    )
+    return Overview(
+        str(layout.output),
+        await described_source(s3, layout.description),
+        shards,
+        sum(each.tasks for each in shards),
+        sum(each.failed for each in shards),
+        sum(each.pending for each in shards),
+        tuple(each.shard for each in shards if not each.complete and not each.runs),
+    )
+
+
+async def _read_all(s3: S3, folder: S3Uri, kind: type[Any]) -> dict[str, Any]:
+    """What can be read of the JSON files there, by shard; others may put anything there."""
+    found = {}
+    async for page in s3.pages(folder):
+        for each in page:
+            content = await s3.read(folder._replace(key=each.key))
+            name = each.key.removeprefix(folder.key).removesuffix(".json")
+            try:
+                found[name] = msgspec.json.decode(content or b"", type=kind)
+            except (msgspec.DecodeError, RecursionError):
+                continue
+    return found
+
+
+def _newest_count(told: dict[str, _Told], beats: dict[str, Beat]) -> int:
+    """Into how many shards the source was cut last; 0 where there is none."""
+    moments = {name: each.ended for name, each in told.items()}
+    for name, beat in beats.items():
+        moments[name] = max(beat.at, moments.get(name, beat.at))
+    counts = {name: int(name[-4:]) for name in moments if name[-4:].isdigit()}
+    return counts[max(counts, key=moments.__getitem__)] if counts else 0
+
+
+def _status(number: int, told: _Told | None, beat: Beat | None, now: datetime) -> ShardStatus:
+    seen = None
+    if beat and (told is None or beat.at > told.ended):
+        seen = max(0.0, round((now - beat.at).total_seconds(), 1))
+    counts = told.counts if told else _Counts()
+    return ShardStatus(
+        shard=number,
+        exit_code=told.exit_code if told else None,
+        stopped=told.stopped if told else "",
+        seen_seconds=seen,
+        tasks=beat.tasks if beat and seen is not None else counts.tasks,
+        failed=counts.failed,
+        pending=counts.pending + counts.in_flight,
+    )
+
+
+def lines(found: Overview) -> Iterator[str]:
+    """The overview as people read it."""
+    count = len(found.shards)
+    yield f"Source:    {found.source}"
+    yield f"Output:    {found.output}, {count:,} shard{'s' * (count != 1)}"
+    yield f"Tasks:     {found.tasks:,} written, {found.pending:,} pending, {found.failed:,} failed"
+    if running := [each for each in found.shards if each.runs]:
+        yield f"Running:   {', '.join(_seen(running))}"
+    if left := [each for each in found.shards if each.shard in found.incomplete]:
+        yield f"Not done:  {', '.join(map(_why, left))}"
+        again = ", ".join(f"--shard {each.shard}" for each in left)
+        yield f"Next:      run the same command again with --shards {count} and {again}"
+
+
+def _seen(shards: Iterable[ShardStatus]) -> Iterator[str]:
+    for each in shards:
+        yield f"{each.shard} (heard of {duration(each.seen_seconds or 0.0)} ago)"
+
+
+def _why(each: ShardStatus) -> str:
+    if each.seen_seconds is not None:
+        return f"{each.shard} (not heard of for {duration(each.seen_seconds)})"
+    if each.exit_code is None:
+        return f"{each.shard} (no run of it has ended)"
+    return f"{each.shard} (exit code {each.exit_code}{f', {each.stopped}' if each.stopped else ''})"
+
+
+def beat(tasks: int) -> bytes:
+    """What a run says of itself, as JSON."""
+    return msgspec.json.encode(Beat(datetime.now(UTC), tasks))
