@@ -48,14 +48,13 @@ class AccountChecks:
         self._permissions = Permissions(self._service("iam"), self._identity)
         self._listed = once(self._first_page)
         self._results = parse_s3_uri(config.output.results)
-        both = [each.bucket for each in (place, self._results) if each]
+        both = [each.bucket for each in (place, self._results, config.s3_output) if each]
         self._regions = {
             bucket: once(partial(buckets.region, s3, bucket, session.region, other))
             for bucket, other in zip(both, [*both[1:], both[0]] if both else (), strict=True)
         }
-        options = config.options
-        self._roles = {each.data_access_role for each in options}
-        self._tags = any(each.tags for each in options)
+        self._roles = {each.data_access_role for each in config.options}
+        self._tags = any(each.tags for each in config.options)
         prefix = config.transcribe.job_prefix
         self._name_prefix = job_name_prefix(prefix, place.bucket) if place else f"{prefix}-"
 
@@ -126,7 +125,12 @@ class AccountChecks:
             self._check("results bucket", self._regions[results.bucket]),
             self._check("results list", earlier_results, results.bucket),
             self._check("results write", writing, results.bucket),
+            *map(self._writing_parts, filter(None, [self._config.s3_output])),
         ]
+
+    def _writing_parts(self, output: S3Uri) -> Check:
+        trial = partial(buckets.conditional_writing, self._s3, output)
+        return self._check("output write", trial, output.bucket)
 
     async def _quotas(self) -> Finding:
         return await account.quotas(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pipeline.aws.bucket_regions import WrongRegion, look_at_the_other
+from pipeline.aws.s3 import IF_ABSENT
 from pipeline.aws.s3_listing import if_there
 from pipeline.doctor.findings import Finding, finding_of, ok, problem, skipped, warning
 from pipeline.errors import Denied, NoSuchSource, PipelineError, RecordingFailed
@@ -105,6 +107,24 @@ async def earlier_results(s3: S3, results: S3Uri, name_prefix: str) -> Finding:
     entries, following = await s3.list_page(names, {})
     found = "at least 1,000" if following else f"{len(entries):,}"
     return ok(f"{found} transcripts of earlier runs are below {results}.")
+
+
+async def conditional_writing(s3: S3, output: S3Uri) -> Finding:
+    """Whether the bucket keeps what is there from a second writer, as parts of tasks need it."""
+    place = trial_place(output)
+    with suppress(Denied):
+        await s3.delete(place)
+    await s3.write(place, _TRIAL, IF_ABSENT)
+    second = await s3.write(place, _TRIAL, IF_ABSENT)
+    with suppress(Denied):
+        await s3.delete(place)
+    if second is not None:
+        return problem(
+            f"s3://{output.bucket} does not heed If-None-Match: two runs could overwrite each "
+            "other's tasks.",
+            "Name a bucket that does, as S3 itself, or a file with --output.",
+        )
+    return ok(f"What is below {output} is never overwritten by a second run.")
 
 
 async def writing(s3: S3, results: S3Uri) -> Finding:

@@ -101,6 +101,7 @@ class Scope(msgspec.Struct, frozen=True):
     Args:
         sources: bucket and prefix of the recordings.
         results: the place of `--results`.
+        output: the place of `--output`, where that is on S3.
         job_prefix: what the names of all jobs begin with.
         role: ARN of the role with which the service queues jobs.
         recordings_key: ARN of the KMS key that the recordings are encrypted with.
@@ -118,6 +119,7 @@ class Scope(msgspec.Struct, frozen=True):
     owner: Owner
     sources: tuple[S3Uri, ...]
     results: S3Uri | None = None
+    output: S3Uri | None = None
     job_prefix: str = "transcribe-pipeline"
     role: str = ""
     recordings_key: str = ""
@@ -134,12 +136,13 @@ class Scope(msgspec.Struct, frozen=True):
 
 def caller_policy(scope: Scope) -> Document:
     """What whoever runs the program may do: each action that it uses, where it uses it."""
-    results = [as_folder(scope.results)] if scope.results else []
+    results, output = _folders(scope.results), _folders(scope.output)
     return _document(
-        *_listing(scope.owner, [*scope.sources, *scope.manifests, *results]),
+        *_listing(scope.owner, [*scope.sources, *scope.manifests, *results, *output]),
         _allow("ReadRecordings", ["s3:GetObject"], _objects(scope, *scope.sources)),
         _allow("ReadManifests", ["s3:GetObject"], _objects(scope, *scope.manifests)),
         _allow("Results", _of_results(scope), _objects(scope, *results)),
+        _allow("Output", ["s3:GetObject", "s3:PutObject"], _objects(scope, *output)),
         *_jobs(scope),
         *_keys(scope, _READ_KEY + _WRITE_KEY),
         _allow(
@@ -156,7 +159,7 @@ def caller_policy(scope: Scope) -> Document:
 
 def data_access_policy(scope: Scope) -> Document:
     """What the service may do in the role with which it queues jobs: read, and write results."""
-    results = [as_folder(scope.results)] if scope.results else []
+    results = _folders(scope.results)
     return _document(
         *_listing(scope.owner, scope.sources),
         _allow("ReadRecordings", ["s3:GetObject"], _objects(scope, *scope.sources)),
@@ -234,6 +237,10 @@ def _jobs(scope: Scope) -> Iterable[Statement | None]:
     yield _allow("OwnJobs", of_a_job, [ours])
 
 
+def _folders(place: S3Uri | None) -> list[S3Uri]:
+    return [as_folder(place)] if place else []
+
+
 def _of_results(scope: Scope) -> list[str]:
     deleting = ["s3:DeleteObject"] * scope.cleaning_results
     return [*deleting, "s3:GetObject", "s3:PutObject"]
@@ -247,10 +254,9 @@ def _checks(scope: Scope) -> Iterable[Statement | None]:
     itself = scope.owner.arn("iam", f"user/{scope.user or '${aws:username}'}")
     yield _allow("OwnRights", ["iam:SimulatePrincipalPolicy"], [itself, *_any(scope.role)])
     yield _allow("Trust", ["iam:GetRole"], _any(scope.role))
-    if scope.results:
-        trial = trial_place(scope.results)
-        place = f"{_bucket(scope.owner, trial.bucket)}/{_literal(trial.key)}"
-        yield _allow("TrialObject", ["s3:DeleteObject"], [place])
+    trials = [trial_place(each) for each in (scope.results, scope.output) if each]
+    places = [f"{_bucket(scope.owner, each.bucket)}/{_literal(each.key)}" for each in trials]
+    yield _allow("TrialObject", ["s3:DeleteObject"], places)
 
 
 def _keys(scope: Scope, of_results: list[str]) -> Iterable[Statement | None]:

@@ -54,6 +54,7 @@ class Rights:
             owner,
             tuple(_prefix(each, "--bucket") for each in self.bucket),
             _place(results) if results else None,
+            config.s3_output,
             config.transcribe.job_prefix,
             role=owner.role(role),
             recordings_key=owner.key(self.recordings_key),

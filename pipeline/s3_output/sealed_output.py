@@ -74,10 +74,7 @@ class SealedOutput(OutputFile):
             CannotRun: they can't be written; the next run does without.
         """
         await s3.write(self.layout.summary, summary)
-        if failures:
-            await s3.write(self.layout.failures, failures)
-        else:
-            await s3.delete(self.layout.failures)
+        await s3.write(self.layout.failures, failures or b"")
         await save_state(s3, self.layout, state)
 
     @asynccontextmanager

@@ -18,10 +18,13 @@ import yaml
 
 from pipeline.config.loading import resolve
 from pipeline.config.schema import SETTINGS
+from pipeline.config.shards import Shard
 from tests.conftest import COMMAND, ROOT, clean_environment
 
 DEPLOY = ROOT / "deploy"
 CRON_JOB = DEPLOY / "kubernetes" / "cronjob.yaml"
+ARRAY = DEPLOY / "kubernetes" / "array.yaml"
+SLURM = DEPLOY / "slurm" / "array.sbatch"
 DOCKERFILE = DEPLOY / "docker" / "Dockerfile"
 NIGHTLY = DEPLOY / "docker" / "nightly"
 SERVICE = DEPLOY / "systemd" / "transcribe-pipeline.service"
@@ -211,11 +214,48 @@ def installed_command(lines):
 
 
 @pytest.mark.parametrize("version", VERSIONS_OF_KUBERNETES)
-def test_the_cron_job_is_valid(version):
+@pytest.mark.parametrize("file", [CRON_JOB, ARRAY])
+def test_the_jobs_are_valid(file, version):
     """Every object is what the schemas of that version allow, without unknown fields."""
     tool = BIN / "kubernetes-validate"
 
-    assert checked(tool, "--strict", "--quiet", "--no-warn", "-k", version, CRON_JOB) == ""
+    assert checked(tool, "--strict", "--quiet", "--no-warn", "-k", version, file) == ""
+
+
+def test_each_pod_of_the_array_is_one_shard():
+    """As many pods as shards, and each knows its number by the variable that Kubernetes sets."""
+    job = yaml.safe_load(ARRAY.read_text("utf-8"))["spec"]
+    [container] = job["template"]["spec"]["containers"]
+    variables = {each["name"]: each["value"] for each in container["env"]}
+
+    shards = [
+        resolve({}, variables | {"JOB_COMPLETION_INDEX": str(n)}).shard
+        for n in range(job["completions"])
+    ]
+
+    assert shards == [Shard(n, job["completions"]) for n in range(job["completions"])]
+    assert job["parallelism"] == job["completions"] == job["maxFailedIndexes"]
+
+
+def test_each_task_of_the_slurm_array_does_its_shard(run, cloud, tmp_path):
+    """The script itself, once for each number: together they have written every recording once."""
+    service = cloud()
+    for n in range(8):
+        service.put(f"calls/{n}.mp3", f"number {n}")
+    script = tmp_path / "array.sbatch"
+    script.write_text(SLURM.read_text("utf-8").replace("//my-bucket/", "//audio/"))
+
+    for number in ("1", "2"):
+        task = {"SLURM_ARRAY_TASK_ID": number, "SLURM_ARRAY_TASK_COUNT": "2"}
+        disk = tmp_path / number
+        disk.mkdir()
+        env = run.env | task | {"SLURM_ARRAY_TASK_MIN": "1", "TMPDIR": str(disk)}
+        subprocess.run(["sh", script], env=env | {"AWS_REGION": ""}, check=True, timeout=60)
+
+    parts = (tmp_path / "audio" / "tasks" / "parts").rglob("*.jsonl")
+    lines = [line for part in parts for line in part.read_bytes().splitlines()]
+    assert len(lines) == 8
+    assert len({json.loads(line)["data"]["audio"] for line in lines}) == 8
 
 
 def objects_of_the_cron_job():

@@ -97,6 +97,16 @@ def test_check_deletes_its_own_object_alone():
     }
 
 
+def test_an_output_on_s3_is_written_and_never_deleted():
+    """Parts never change: the caller may list, read and write them below --output alone."""
+    document = caller_policy(Scope(OWNER, (CALLS,), PLAIN.results, S3Uri("tasks", "calls")))
+
+    assert "arn:aws:s3:::tasks/calls/*" in resources(document, "s3:PutObject")
+    assert "arn:aws:s3:::tasks/calls/*" in resources(document, "s3:GetObject")
+    assert "arn:aws:s3:::tasks" in resources(document, "s3:ListBucket")
+    assert "s3:DeleteObject" not in actions(document)
+
+
 def test_check_asks_about_the_user_and_the_role_alone():
     """Of others' rights nothing can be learned."""
     document = caller_policy(
@@ -125,6 +135,7 @@ def test_without_results_nothing_is_written():
             (KEY,),
             {"kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", *FAMILIES},
         ),
+        ("output", S3Uri("audio", "tasks/"), set()),
         ("queue", QUEUE, {"sqs:ReceiveMessage", "sqs:DeleteMessage"}),
         (
             "vocabularies",

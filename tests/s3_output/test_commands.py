@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 
 from tests.s3_output.conftest import FLAGS
+from tests.support.between import between
 
 OUTPUT = FLAGS[2:]
 
@@ -140,3 +141,25 @@ def test_a_command_that_looks_at_files_alone_says_so(run, command):
 
     assert outcome.code == 2
     assert "are on S3, where this command does not look" in outcome.err
+
+
+@pytest.mark.parametrize("heeds", [True, False])
+def test_check_tries_whether_the_bucket_keeps_what_is_there(on_s3, heeds):
+    """A second writer is refused by S3, and not by every store that speaks its language."""
+    runs = on_s3()
+    runs.add(1)
+
+    def reply(asked):
+        if not heeds:
+            asked.headers.pop("If-None-Match", "")
+        return asked.forward()
+
+    with between(runs.cloud, reply) as url:
+        runs.run.use(AWS_ENDPOINT_URL=url)
+        outcome = runs.run("check", "s3://audio/calls/", *FLAGS, "--json")
+
+    lines = {each["check"]: each for each in outcome.summary["lines"]}
+    line = lines["output write"]
+    assert line["verdict"] == ("ok" if heeds else "problem")
+    assert ("does not heed If-None-Match" in line["message"]) != heeds
+    assert not (runs.cloud.folder / "tasks" / ".transcribe-pipeline-check").exists()
