@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: install demo test test-hostile test-label-studio test-browser test-prometheus torture mutants bench check format docs site dist test-dist clean
+.PHONY: install demo test test-long test-all test-hostile test-label-studio test-browser test-prometheus torture mutants bench check format docs site dist test-dist clean
 
 install: .venv/installed
 
@@ -29,8 +29,15 @@ demo: install
 	@echo "Ended with 1, as it should: one recording is broken on purpose."
 	@$(BIN)/python -m tools.show_tasks demo/tasks.jsonl
 
+# Every rule at least once; `test-long` tries larger sizes and more examples of what has them.
 test: .venv/tests-installed
-	$(BIN)/python -m pytest --numprocesses 4 --dist loadgroup --quiet
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup --quiet --durations 10
+
+test-long: .venv/tests-installed
+	$(BIN)/python -m pytest -m "long or hypothesis" --hypothesis-profile full \
+		--numprocesses 3 --dist loadgroup --quiet --durations 10
+
+test-all: test test-long
 
 # Every command before every hostile answer of a service.
 test-hostile: .venv/tests-installed

@@ -45,12 +45,16 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 service_models.read_once()
 
 # With CI set the examples are the same each time: what passes there passes again, and new examples
-# are found by those who can look at them.
+# are found by those who can look at them. `make test-long` tries the profile `full`.
 hypothesis_settings.register_profile(
-    "suite",
+    "full",
     deadline=None,
     derandomize="CI" in os.environ,
-    suppress_health_check=[HealthCheck.too_slow],
+    stateful_step_count=40,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+hypothesis_settings.register_profile(
+    "suite", hypothesis_settings.get_profile("full"), max_examples=20
 )
 hypothesis_settings.load_profile("suite")
 
@@ -126,11 +130,12 @@ class Cli:
             "stderr": subprocess.PIPE,
         }
         command = [COMMAND, *map(str, arguments)]
-        if not through and not before_it_starts:
+        if through:
+            command = [sys.executable, "-c", through, *before, *command]
+        if not before_it_starts:
             return Forked(command, text=True, **how)
-        wrapper = [sys.executable, "-c", through, *before] if through else []
         return subprocess.Popen(
-            [*wrapper, *command],
+            command,
             text=True,
             preexec_fn=before_it_starts,  # noqa: PLW1509 # the suite starts no threads that lock
             **how,

@@ -11,7 +11,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import logs
@@ -72,7 +72,6 @@ def test_a_quiet_log_tells_what_failed(capsys):
     assert [line["level"] for line in told(capsys)] == ["warning", "error"]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(key=any_text, words=any_text)
 def test_no_key_forges_a_line(capsys, key, words):
     """Whatever a key or an answer holds, it is one line of ASCII, and reads back the same."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pipeline.model import Recording
@@ -19,8 +19,6 @@ from pipeline.naming import (
     place_of_result,
     result_place,
 )
-
-few = settings(max_examples=80, deadline=None)
 
 # Parts that could run into each other if they were only joined.
 texts = st.text('ab/"\\,[]\x00\x1f é🚆', max_size=8)
@@ -38,7 +36,6 @@ def name_of(bucket: str, key: str, etag: str, fingerprint: str, attempt: int = 1
     )
 
 
-@few
 @given(parts, parts, st.sets(st.integers(0, 3), min_size=1))
 def test_different_recordings_have_different_names(one, another, changed):
     """No two recordings that differ in bucket, key, etag or fingerprint have one job name."""
@@ -63,7 +60,6 @@ def test_the_same_file_name_in_two_folders_has_two_names():
     assert name_of("calls", "a/1.mp3", "9f86", "") != name_of("calls", "b/1.mp3", "9f86", "")
 
 
-@few
 @given(parts)
 def test_the_same_recording_has_the_same_name_again(one):
     """A name depends on nothing but the recording, so a second run computes it again."""
@@ -78,7 +74,6 @@ def test_a_name_of_an_earlier_run_is_still_computed():
     )
 
 
-@few
 @given(prefixes, texts, hashes, attempts)
 def test_every_name_is_one_the_service_takes(prefix, bucket, digest, attempt):
     """A job name is 1 to 200 of the characters 0-9 a-z A-Z . _ - whatever it is made from."""
@@ -87,7 +82,6 @@ def test_every_name_is_one_the_service_takes(prefix, bucket, digest, attempt):
     assert re.fullmatch(r"[0-9a-zA-Z._-]{1,200}", name)
 
 
-@few
 @given(hashes, attempts, attempts)
 def test_another_attempt_has_another_name(digest, one, other):
     """A failed name is never used again: two attempts have one name only if they are one."""
@@ -96,7 +90,6 @@ def test_another_attempt_has_another_name(digest, one, other):
     assert len({one, other}) == len(names)
 
 
-@few
 @given(parts, prefixes)
 def test_names_begin_with_their_group(one, prefix):
     """Listing by the group's tag finds every job of a bucket, and few of another."""
@@ -109,7 +102,6 @@ def test_names_begin_with_their_group(one, prefix):
     assert not name.startswith(job_name_prefix(prefix, f"{bucket}2"))
 
 
-@few
 @given(written_below, prefixes, hashes, attempts)
 def test_every_result_has_a_key_the_service_takes(prefix, job_prefix, digest, attempt):
     """The key of a result is valid as OutputKey, the longest settings included."""
@@ -128,7 +120,6 @@ def test_a_result_lies_below_the_prefix(prefix, key):
     assert S3Uri("results", key) == result_place(S3Uri("results", prefix), "n")
 
 
-@few
 @given(st.from_regex(r"[a-z0-9.-]{3,63}", fullmatch=True), st.text(max_size=20))
 def test_an_s3_uri_comes_back_byte_for_byte(bucket, key):
     """Nothing in a key is decoded, encoded or normalised on the way through a URI."""
@@ -158,7 +149,6 @@ def test_the_service_s_own_url_is_read_as_bucket_and_key(url, place):
     assert place == place_of_result(url)
 
 
-@few
 @given(prefixes, texts, hashes, attempts)
 def test_a_job_name_tells_what_it_was_made_of(prefix, bucket, digest, attempt):
     """Reading a name is the inverse of making it, whatever the prefix and the bucket."""
@@ -167,7 +157,6 @@ def test_a_job_name_tells_what_it_was_made_of(prefix, bucket, digest, attempt):
     assert parse_job_name(tag, job_name(tag, digest, attempt)) == (digest, attempt)
 
 
-@few
 @given(prefixes, texts, texts, hashes, attempts)
 def test_a_name_of_another_bucket_is_not_read(prefix, bucket, other, digest, attempt):
     """Results of other buckets below the same prefix belong to other state files."""
@@ -178,7 +167,6 @@ def test_a_name_of_another_bucket_is_not_read(prefix, bucket, other, digest, att
     assert parse_job_name(job_name_prefix(prefix, bucket), name) is None
 
 
-@few
 @given(st.text("0aFé-x_ \n٣²", max_size=40) | st.text(max_size=40))
 def test_a_name_that_was_not_made_here_is_not_read(text):
     """Any text after the tag is either the one name of what is read from it, or not read."""

@@ -6,14 +6,12 @@ from urllib.parse import quote_plus
 from xml.sax.saxutils import escape
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.aws.s3_responses import parse_listing
 from pipeline.errors import Unavailable
 from pipeline.model import SourceObject
-
-few = settings(max_examples=80, deadline=None)
 
 NAMESPACE = ' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 ODD_KEYS = (
@@ -66,7 +64,6 @@ def test_an_odd_key_comes_through_byte_for_byte(key):
     assert [keyed(key)] == entries
 
 
-@few
 @given(st.lists(keys, max_size=5), namespaces)
 def test_every_key_comes_through_byte_for_byte(names, namespace):
     """Any keys are read back as they are and in their order, with and without a namespace."""
@@ -77,7 +74,6 @@ def test_every_key_comes_through_byte_for_byte(names, namespace):
     assert expected == entries
 
 
-@few
 @given(st.integers(0, 5 * 2**40), st.sampled_from(["STANDARD", "GLACIER", ""]), namespaces)
 def test_size_and_storage_class_are_kept(size, storage, namespace):
     """An entry knows how large its object is and whether it is archived."""
@@ -146,7 +142,6 @@ def test_an_object_without_a_size_is_no_listing():
         parse_listing(body)
 
 
-@few
 @given(st.data())
 def test_a_listing_that_was_cut_short_is_no_listing(data):
     """An answer cut at any byte is asked for again, never taken for fewer objects."""

@@ -220,7 +220,17 @@ def test_the_thread_pool_really_works_at_the_synthetic_cloud(tmp_path):
     assert len({task["data"]["audio"] for task in tasks}) == 6
 
 
-@pytest.mark.parametrize("name", [name for name in BENCHMARKS if name != "long-jobs"])
+QUICK = ("help", "transcripts")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.long] * (name not in QUICK))
+        for name in BENCHMARKS
+        if name != "long-jobs"
+    ],
+)
 def test_each_benchmark_measures(name):
     """At a toy's size every benchmark still runs to its end and gives a figure for each row."""
     figures = list(BENCHMARKS[name].measure(BENCHMARKS[name].toy))

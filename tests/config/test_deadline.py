@@ -7,14 +7,10 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config.deadline import seconds_left, until
-
-few = settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
 
 BERLIN = ZoneInfo("Europe/Berlin")
 ZONES = ["Europe/Berlin", "America/St_Johns", "Asia/Kathmandu", "Australia/Lord_Howe", "UTC"]
@@ -114,7 +110,6 @@ def test_the_present_minute_is_tomorrow_s():
     assert hours("06:00Z", now - timedelta(seconds=1)) == pytest.approx(1 / 3600)
 
 
-@few
 @given(moments, times, st.sampled_from(ZONES))
 def test_the_moment_lies_ahead_and_shows_the_time(now, wanted, zone):
     """It comes within a day, and a clock of the zone then shows it, or it was skipped."""
@@ -128,7 +123,6 @@ def test_the_moment_lies_ahead_and_shows_the_time(now, wanted, zone):
     assert (shown.hour, shown.minute) == wanted or shown.utcoffset() != skipped
 
 
-@few
 @given(moments, times, st.sampled_from(ZONES))
 def test_the_machine_s_zone_is_a_zone_as_any(monkeypatch, now, wanted, zone):
     """A time without a zone is the same moment as with the machine's zone beside it."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config.loading import ENVIRONMENT, resolve
@@ -16,10 +16,6 @@ from pipeline.config.shards import NO_SHARD
 from pipeline.config.transcription import Transcribe
 from pipeline.errors import BadSettings
 from pipeline.naming import job_name, job_name_prefix, parse_s3_uri, result_place
-
-few = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
 
 words = st.text("abcxyz-_./é '\"\\,", min_size=1, max_size=12)
 rates = st.floats(0.001, 10_000)
@@ -183,7 +179,6 @@ def test_every_setting_is_tried():
     assert set(SETTINGS) == EVERY
 
 
-@few
 @given(chosen)
 def test_values_come_back_from_the_file(tmp_path, values):
     """Whatever valid value the file holds is what the run gets."""
@@ -192,7 +187,6 @@ def test_values_come_back_from_the_file(tmp_path, values):
     assert values == {name: value_of(config, name) for name in values}
 
 
-@few
 @given(chosen)
 def test_values_come_back_from_the_environment(values):
     """Whatever valid value a variable holds is what the run gets."""
@@ -201,7 +195,6 @@ def test_values_come_back_from_the_environment(values):
     assert values == {name: value_of(config, name) for name in values}
 
 
-@few
 @given(chosen)
 def test_values_come_back_from_flags(values):
     """Whatever valid value a flag holds is what the run gets."""
@@ -210,7 +203,6 @@ def test_values_come_back_from_flags(values):
     assert values == {name: value_of(config, name) for name in values}
 
 
-@few
 @given(chosen)
 def test_what_is_not_given_has_its_default(values):
     """Settings that nobody gave are as the code has them."""

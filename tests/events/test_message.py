@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.events.message import ended_job
 from pipeline.naming import parse_queue_url
 from tests.support.job_events import event
-
-few = settings(max_examples=80, deadline=None)
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -51,14 +49,12 @@ def test_what_is_no_such_event_names_none(body):
     assert ended_job(body) is None
 
 
-@few
 @given(st.text(st.characters(), max_size=200) | json_values.map(json.dumps))
 def test_a_message_may_hold_anything(body):
     """Whatever somebody puts into the queue is read without an error."""
     assert ended_job(body) is None
 
 
-@few
 @given(st.dictionaries(st.sampled_from([*event(), "detail"]), json_values))
 def test_an_event_may_hold_anything(changes):
     """An event with any of its parts replaced names its job, or none."""

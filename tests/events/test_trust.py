@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.events.trust import EventTrust, late, pause
 
-few = settings(max_examples=80, deadline=None)
 
-
-@few
 @given(st.none() | st.floats(0.01, 20_000))
 def test_receiving_waits_for_more_but_never_long(typical):
     """Between two Receive calls there are 2 seconds at most, a sixtieth of a job's time."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import OutputUnusable
@@ -265,7 +265,6 @@ def test_the_documents_show_a_line():
 tasks = st.dictionaries(st.integers(1, 6), st.sets(st.integers(1, 4)), max_size=5)
 
 
-@settings(max_examples=60)
 @given(rounds=st.lists(st.tuples(tasks, st.sets(st.integers(1, 6)), st.booleans()), max_size=5))
 def test_the_file_is_what_was_put_last(tmp_path_factory, rounds):
     """After any updates the file has each task's lines of the last time, and the counts agree."""

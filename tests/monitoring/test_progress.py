@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.logs import begin_json
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-few = settings(max_examples=100, deadline=None)
 
 SNAPSHOT = RunSnapshot(
     source="s3://calls/",
@@ -96,7 +95,6 @@ def test_a_duration_in_words(seconds, words):
     assert words == duration(seconds)
 
 
-@few
 @given(st.floats(0, 10**7))
 def test_a_duration_is_nearly_what_was_measured(seconds):
     """The words lie at most one of their smaller unit below the seconds, and never above."""
@@ -109,7 +107,6 @@ def test_a_duration_is_nearly_what_was_measured(seconds):
     assert told <= round(seconds) < told + below or told == round(seconds)
 
 
-@few
 @given(st.text(st.characters(exclude_categories=[]), max_size=20))
 def test_what_is_printed_is_one_harmless_line(text):
     """No key or message breaks a line, moves the cursor or is refused by a terminal."""

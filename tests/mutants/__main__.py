@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 LEAST_FOUND = 0.95
 _SECONDS = 300.0  # a fault that makes a test wait for ever is found
+_WHOLE = ("-m", "", "--hypothesis-profile", "full")
 _COPIED = ("pipeline", "tests", "docs", "deploy", "tools", "pyproject.toml", "README.md")
 
 
@@ -75,7 +76,7 @@ def tests_pass(tree: Path, tests: Iterable[str]) -> bool:
     environment = os.environ | {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1", "CI": "1"}
     try:
         ended = subprocess.run(
-            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests],
+            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *_WHOLE, *tests],
             cwd=tree,
             env=environment,
             stdout=subprocess.DEVNULL,

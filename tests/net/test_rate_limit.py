@@ -6,14 +6,12 @@ import math
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.net.concurrency import ConcurrencyLimit, FreeSlotEstimator
 from pipeline.net.rate_limit import RateLimiter
 from tests.support.account import Account, Customer
-
-few = settings(max_examples=80, deadline=None)
 
 rates = st.sampled_from([0.02, 0.05]) | st.floats(0.1, 500)  # the first lie below the floor
 pauses = st.lists(st.sampled_from([0.0, 0.0, 0.001, 0.05, 0.7, 3.0]), min_size=2, max_size=60)
@@ -54,21 +52,18 @@ def assert_never_faster(rate: float, turns: list[float], saved: float = 0) -> No
             assert last - first + 1 <= rate * (window + saved) + 1 + 1e-6
 
 
-@few
 @given(rates, pauses)
 def test_no_window_holds_more_turns_than_the_rate_allows(rate, waits):
     """Never more than rate * t + 1 turns lie in any t seconds, and those of half a second more."""
     assert_never_faster(rate, turns_of(RateLimiter(rate), waits), saved=0.5)
 
 
-@few
 @given(rates, pauses)
 def test_throttles_never_make_it_faster(rate, waits):
     """The ceiling holds for a throttled operation too, the slowest ones included."""
     assert_never_faster(rate, turns_of(RateLimiter(rate), waits, throttled=True))
 
 
-@few
 @given(rates, st.integers(2, 60))
 def test_the_rate_is_used_up(rate, calls):
     """Calls that all wait get exactly the rate, not less."""
@@ -159,7 +154,6 @@ def test_the_way_back_is_a_cubic_curve(seconds, part):
     assert pace.rate(10 + seconds) == pytest.approx(10 * part)
 
 
-@few
 @given(rates, st.lists(st.tuples(st.floats(0, 20), st.integers(0, 9)), max_size=30))
 def test_the_rate_is_never_above_the_ceiling_nor_nothing(rate, moments):
     """Whatever is throttled or accepted, the ceiling and a call in ten seconds are the bounds."""
@@ -172,7 +166,6 @@ def test_the_rate_is_never_above_the_ceiling_nor_nothing(rate, moments):
         assert min(0.1, rate) - 1e-9 <= pace.rate(now) <= rate
 
 
-@few
 @given(st.floats(0.1, 25), st.lists(st.floats(0, 20), max_size=30))
 def test_a_throttled_rate_recovers_to_the_ceiling_in_ten_minutes(rate, pauses):
     """Without throttles the usual ceiling is reached again, however low the rate had fallen."""
@@ -229,14 +222,12 @@ def play(slots: ConcurrencyLimit, moves: list[str]) -> float:
     return now
 
 
-@few
 @given(ceilings, steps)
 def test_never_more_slots_are_held_than_the_ceiling(ceiling, moves):
     """A slot is given within the ceiling only, and who gets none is told to wait for a while."""
     play(ConcurrencyLimit(ceiling), moves)
 
 
-@few
 @given(ceilings, steps)
 def test_after_refusals_every_slot_can_be_held_again(ceiling, moves):
     """Ten minutes after the last refusal starts that are accepted fill the ceiling at once."""
@@ -453,7 +444,6 @@ def test_a_starved_account_that_gets_slots_is_used():
     assert account.rate_between(220, 300) > 0.85 * 40 / 4
 
 
-@settings(max_examples=25, deadline=None)
 @given(
     st.floats(0.5, 50),
     st.integers(0, 120),

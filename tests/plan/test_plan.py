@@ -56,23 +56,26 @@ def test_bundled_recordings_are_planned_exactly(run, recordings):
 
 
 @pytest.mark.timeout(300)
-def test_two_thousand_recordings_of_skewed_lengths(run, tmp_path):
+@pytest.mark.parametrize(
+    ("count", "largest_error"), [(400, 1 / 3), pytest.param(2000, 1 / 4, marks=pytest.mark.long)]
+)
+def test_recordings_of_skewed_lengths(run, tmp_path, count, largest_error):
     """`--exact` is within 1 % of the truth, and a sample's error holds it."""
     folder = tmp_path / "made"
     folder.mkdir()
-    lengths = made.fill(folder, 2000, seed=3)
+    lengths = made.fill(folder, count, seed=3)
     truth = sum(lengths.values()) / 3600
 
     exact = plan(run, folder, "--exact")
-    sampled = plan(run, folder, "--sample", "300", "--seed", "5")
+    sampled = plan(run, folder, "--sample", str(count * 3 // 20), "--seed", "5")
 
     assert exact.hours.value == pytest.approx(truth, rel=0.01)
     assert exact.hours.error == 0
-    assert sampled.probed < 700 < exact.probed == 2000
-    assert 0 < abs(sampled.hours.value - truth) <= sampled.hours.error < truth / 4
+    assert sampled.probed < 0.45 * count < exact.probed == count
+    assert 0 < abs(sampled.hours.value - truth) <= sampled.hours.error < largest_error * truth
     assert abs(sampled.cost.value - exact.cost.value) <= sampled.cost.error
     assert exact.refused.keys() == {"too many channels", "not valid media"}
-    assert sum(each.seen for each in exact.refused.values()) > 20
+    assert sum(each.seen for each in exact.refused.values()) > count / 100
 
 
 def test_a_bucket_is_planned_over_the_wire(run, cloud):

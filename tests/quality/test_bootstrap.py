@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.quality.bootstrap import Recording, as_facts, as_text, judge
 from pipeline.quality.error_rate import Counts
 
-few = settings(max_examples=25, deadline=None)
 counts = st.builds(Counts, *(st.integers(0, 9) for _ in range(4)))
 
 
@@ -58,7 +57,6 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says():
     assert 180 <= held <= 199
 
 
-@few
 @given(st.lists(st.tuples(counts, counts), min_size=1, max_size=8))
 def test_the_change_lies_in_its_interval_and_the_same_figures_give_the_same_one(found):
     """Whatever the recordings; one without words of its own breaks nothing."""

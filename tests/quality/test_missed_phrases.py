@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.ground_truth.record import GroundTruth, Segment
 from pipeline.quality.missed_phrases import Missed, Pair, missed_phrases, pairs, reviews
 
-few = settings(max_examples=80, deadline=None)
 texts = st.lists(st.sampled_from(["the", "Bill,", "DynamoDB", "x", "la", "1"]), max_size=6).map(
     " ".join
 )
@@ -167,7 +166,6 @@ def test_a_text_that_moved_to_the_next_segment_is_not_missed():
     assert list(pairs([whole])) == [Pair("ask Kowalczyk again", "ask Kowalczyk again")]
 
 
-@few
 @given(st.lists(st.tuples(texts, texts), max_size=4), st.integers(1, 3))
 def test_every_phrase_was_missed_often_enough_and_more_than_it_was_right(found, least):
     """Whatever the texts, what is offered is what the evidence is for, and nothing twice."""
@@ -179,7 +177,6 @@ def test_every_phrase_was_missed_often_enough_and_more_than_it_was_right(found, 
     assert all(each.text in said for each in offered)
 
 
-@few
 @given(texts)
 def test_what_was_heard_right_offers_nothing(text):
     """Without an error there is no correction."""

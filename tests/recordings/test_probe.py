@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.failures import (
@@ -172,9 +172,6 @@ def test_sound_that_nobody_can_decode_is_told(tmp_path, codec):
     assert refused.value.reason == UNSUPPORTED
 
 
-@settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
 @given(st.sampled_from(["a.mp3", "a.m4a", "a.webm", "a.ogg", "a.flac", "a.wav"]), st.data())
 def test_damaged_files_end_in_a_length_or_a_reason(tmp_path, name, data):
     """A recording with any bytes changed, or cut anywhere, never ends in another error."""

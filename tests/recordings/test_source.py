@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config.schema import Input
@@ -20,7 +20,6 @@ from pipeline.recordings.selection import Selection, Skipped, tally_skipped
 if TYPE_CHECKING:
     from pathlib import Path
 
-few = settings(max_examples=80, deadline=None)
 
 EVERYTHING = Selection("", Input())
 ODD_NAMES = (
@@ -120,7 +119,6 @@ def test_the_smallest_and_the_largest_are_taken(size):
     assert EVERYTHING.why_skipped(entry(size=size)) is None
 
 
-@few
 @given(st.sampled_from(sorted(MEDIA_FORMATS)), st.data())
 def test_extensions_are_known_in_any_case(media_format, data):
     """.mp3, .MP3 and .Mp3 are the same extension, for every format of the service."""
@@ -176,7 +174,6 @@ def test_globs_choose(include, exclude, why):
     assert why == reason(Selection("", Input(include, exclude)), "calls/26/a.mp3")
 
 
-@few
 @given(st.text("ab*.?[]/\n", max_size=8))
 def test_a_key_is_matched_as_a_whole(key):
     """A glob without wildcards takes exactly the key that it spells."""

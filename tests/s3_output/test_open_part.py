@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import OutputUnusable
@@ -23,8 +23,6 @@ from tests.support.state_files import TAG, begun, running
 
 if TYPE_CHECKING:
     from pipeline.state.run_state import RunState
-
-few = settings(max_examples=30, deadline=None)
 
 
 def line_of(job) -> Line:
@@ -86,7 +84,6 @@ class Shard:
         """It dies."""
 
 
-@few
 @given(
     st.lists(
         st.one_of(

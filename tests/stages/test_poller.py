@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config.schema import Limits
@@ -20,10 +20,7 @@ from pipeline.state.reader import read_state
 from tests.support.owned_time import in_owned_time
 from tests.support.state_files import begun, running
 
-few = settings(max_examples=80, deadline=None)
 
-
-@few
 @given(st.floats(0.5, 7_200), st.integers(1, 200), st.integers(1, 200))
 def test_more_calls_a_look_mean_fewer_looks(typical, one, other):
     """The more a look costs the later is the next one, within a twentieth and a sixth."""
@@ -34,7 +31,6 @@ def test_more_calls_a_look_mean_fewer_looks(typical, one, other):
     assert max(0.2, typical / 20) <= sooner <= later <= max(0.2, typical / 6)
 
 
-@few
 @given(st.floats(0.5, 7_200), st.integers(1, 200))
 def test_the_end_of_the_night_is_waited_for_with_quick_looks(typical, calls):
     """When every recording has been started, looks are taken a sixtieth of a job's time apart."""
@@ -51,7 +47,6 @@ def test_while_no_job_has_ended_looks_become_rarer():
     assert next_look(first, Look(1), 10, None, ending=False) == pytest.approx(0.45)
 
 
-@few
 @given(st.floats(0.2, 100), st.integers(0, 200), st.none() | st.floats(0.1, 7_200), st.booleans())
 def test_no_look_is_sooner_than_a_fifth_of_a_second_nor_later_than_allowed(
     last, calls, typical, ending

@@ -12,7 +12,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import OutputUnusable, StateUnusable
@@ -23,8 +23,6 @@ from pipeline.stages.writer import forget_output, write
 from pipeline.state.reader import read_state
 from tests.support.owned_time import in_owned_time
 from tests.support.state_files import begun, listed, output_at, running
-
-few = settings(max_examples=25, deadline=None)
 
 # Starts 300 recordings, writes 100 short lines and then 200 long ones where only 1 MB may be.
 FULL_DISK = """
@@ -119,7 +117,6 @@ def test_the_next_run_appends(folder):
     assert (folder / "tasks.jsonl").read_bytes() == line(1) + line(2) + line(3)
 
 
-@few
 @given(st.lists(st.integers(1, 30), max_size=4), st.binary(max_size=50), st.booleans())
 def test_a_crash_after_the_last_commit_leaves_the_committed_lines(
     tmp_path_factory, batches, garbage, partial
@@ -137,7 +134,6 @@ def test_a_crash_after_the_last_commit_leaves_the_committed_lines(
     assert len(after.splitlines()) == sum(batches)
 
 
-@few
 @given(st.integers(0, 3 * len(line(100))))
 def test_a_crash_inside_a_checkpoint_leaves_the_committed_lines(tmp_path_factory, arrived):
     """A run that dies between the write and the commit, at any byte, has written nothing."""

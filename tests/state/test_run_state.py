@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import StateUnusable
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
     from pipeline.model import Job
     from pipeline.state.run_state import RunState
-
-few = settings(max_examples=40, deadline=None)
 
 
 @pytest.fixture(name="path")
@@ -612,7 +610,6 @@ def test_nothing_is_written_twice(state):
     assert state.output.mark_written(waiting) == [False]
 
 
-@few
 @given(st.lists(st.sampled_from(["claim", "start", "write", "fail", "release", "again"])))
 def test_every_recording_is_in_one_place_whatever_happens(tmp_path_factory, moves):
     """Over any moves and restarts no recording is lost and none is written twice."""

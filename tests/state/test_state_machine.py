@@ -373,5 +373,5 @@ class Runs(RuleBasedStateMachine):
         assert content == b"".join(self.lines)
 
 
-Runs.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+Runs.TestCase.settings = settings()
 TestRuns = Runs.TestCase

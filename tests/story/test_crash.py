@@ -12,7 +12,7 @@ RESULTS = ("--results", "s3://audio/t/")
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_run_killed_at_random_moments_is_completed_by_the_next(run, cloud, seed):
     """SIGKILL at random moments, again and again, loses no line and pays for no job twice."""
     service = cloud("--slots", "20", "--seconds", "0.3")

@@ -65,6 +65,7 @@ def test_identified_language_reaches_the_task(run, buckets):
     assert task["predictions"][0]["model_version"] == "amazon-transcribe/auto"
 
 
+@pytest.mark.long
 def test_listing_of_more_than_a_page_is_complete(run, buckets):
     """1,001 objects are two pages, and all of them are listed."""
     s3, audio, _ = buckets

@@ -164,7 +164,7 @@ def report_the_ended(running: dict[int, socket.socket]) -> None:
 
 
 def become(wanted: dict[str, Any], streams: list[int]) -> None:
-    """Be the program that is wanted: a module, or the command."""
+    """Be the program that is wanted: a module, a line of Python, or the command."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_IGN if wanted["nohup"] else signal.SIG_DFL)
@@ -189,6 +189,9 @@ def become(wanted: dict[str, Any], streams: list[int]) -> None:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
         return
     sys.modules["__main__"] = type(sys)("__main__")
+    if program := wanted["program"]:
+        exec(program, vars(sys.modules["__main__"]))  # a test's own, as of python -c
+        return
     from pipeline.cli import main
 
     main()
@@ -197,8 +200,9 @@ def become(wanted: dict[str, Any], streams: list[int]) -> None:
 class Forked(subprocess.Popen[str]):
     """A process that the fork server starts; otherwise as any `Popen`.
 
-    It takes `[command, *arguments]` or `[python, "-m", module, *arguments]`, with a folder and an
-    environment. One server serves all that a suite's process starts, and ends with it.
+    It takes `[command, *arguments]`, `[python, "-m", module, *arguments]` or
+    `[python, "-c", program, *arguments]`, with a folder and an environment. One server serves all
+    that a suite's process starts, and ends with it.
     """
 
     _server: ClassVar[tuple[subprocess.Popen[bytes], str] | None] = None
@@ -294,10 +298,11 @@ def _wanted(
 ) -> dict[str, Any]:
     mask = os.umask(0)
     os.umask(mask)
-    is_module = arguments[0] == sys.executable
+    how = arguments[1] if arguments[0] == sys.executable else ""
     return {
-        "module": arguments[2] if is_module else "",
-        "arguments": [str(each) for each in (arguments[2:] if is_module else arguments)],
+        "module": arguments[2] if how == "-m" else "",
+        "program": arguments[2] if how == "-c" else "",
+        "arguments": [str(each) for each in (arguments[2:] if how else arguments)],
         "cwd": str(folder),
         "env": dict(os.environ if environment is None else environment),
         "umask": mask,

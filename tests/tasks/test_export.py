@@ -9,7 +9,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import OutputUnusable, StateUnusable
@@ -20,10 +20,6 @@ from tests.support.state_files import begun, output_at, running
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-few = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
 
 
 @pytest.fixture(name="tasks")
@@ -107,7 +103,6 @@ def test_a_run_that_wrote_nothing_has_no_tasks(tmp_path):
         assert list(committed_lines(tmp_path / "none", tmp_path / "state")) == []
 
 
-@few
 @given(
     lines=st.lists(st.integers(0, 40).map(lambda n: b'"%s"' % (b"a" * n)), max_size=30),
     most_tasks=st.integers(1, 7),
@@ -185,7 +180,6 @@ def scored(number: int, score: float | None) -> bytes:
     return json.dumps({"data": {"number": number}, "predictions": predictions}).encode() + b"\n"
 
 
-@few
 @given(
     scores=st.lists(st.none() | st.sampled_from([0.0, 0.5, 0.97, 1.0]), max_size=40),
     run=st.integers(1, 50),

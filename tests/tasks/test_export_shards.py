@@ -7,7 +7,7 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import OutputUnusable
@@ -142,9 +142,6 @@ def test_a_folder_that_can_not_be_made_is_named(output):
         list(write_shards(output.tasks, output.state, output.tasks))
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
 @given(
     exports=st.lists(
         st.tuples(st.lists(st.integers(0, 60), max_size=6), st.integers(0, 9), st.booleans()),

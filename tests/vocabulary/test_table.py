@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import BadSettings
@@ -19,7 +19,6 @@ from pipeline.vocabulary.table import (
     row_for,
 )
 
-few = settings(max_examples=100, deadline=None)
 HEADER = "Phrase\tSoundsLike\tIPA\tDisplayAs"
 written = st.text("abXYZ0189 .,'&-\u2010é\t\n\x00ß電", max_size=20)
 cells = st.text("abcXYZ'", min_size=1, max_size=6)
@@ -90,7 +89,6 @@ def test_a_phrase_has_the_characters_of_its_language(text, language, phrase):
     assert (found.phrase if found else None) == phrase
 
 
-@few
 @given(written, st.sampled_from(["en-US", "de-DE", "ru-RU", "ar-SA", "hi-IN"]))
 def test_whatever_reviewers_write_makes_a_row_the_service_takes_or_none(text, language):
     """No text gives a row that the table's own check complains about."""
@@ -101,7 +99,6 @@ def test_whatever_reviewers_write_makes_a_row_the_service_takes_or_none(text, la
         assert parse_table(as_table([row])) == [row]
 
 
-@few
 @given(tables)
 def test_a_table_comes_back_as_it_was_written(table):
     """Also by the rules of the endpoint, which knows nothing of this module."""
@@ -136,7 +133,6 @@ def test_a_file_that_is_no_table_is_refused_in_a_sentence(content, said):
         parse_table(content)
 
 
-@few
 @given(tables, tables)
 def test_merging_keeps_every_row_of_people_and_adds_each_new_one_once(known, new):
     """Their rows come first, untouched; a second merge adds nothing."""
