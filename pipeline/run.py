@@ -28,7 +28,7 @@ from pipeline.stages.collector import Collectors
 from pipeline.stages.poller import Poller
 from pipeline.stages.producer import find_results, produce, take_over
 from pipeline.stages.starters import Starters
-from pipeline.stages.writer import forget_output, keep_to_one_kind, write
+from pipeline.stages.writer import LineQueue, forget_output, keep_to_one_kind, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from pipeline.config.schema import Config
     from pipeline.events.listener import Listener
     from pipeline.events.queue import EventQueue
-    from pipeline.model import Job, Line
+    from pipeline.model import Job
     from pipeline.naming import S3Uri
     from pipeline.net.retry import RateLimitedCall
     from pipeline.recordings.selection import Selection
@@ -153,7 +153,7 @@ class Run:
     ) -> None:
         config, tracker, transcriber = self.config, self.tracker, self.transcriber
         ended: asyncio.Queue[Job] = asyncio.Queue(_QUEUE)
-        lines: asyncio.Queue[Line] = asyncio.Queue(_QUEUE)
+        lines = LineQueue()
         tracker.resume()
         if budget:
             await budget.count(list(tracker.waiting.values()))

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 ENVIRONMENT = "TRANSCRIBE_PIPELINE_"
 _VARIABLES = "the environment"
+_LARGEST_FILE = 2**20
 # What is read elsewhere, and what Kubernetes sets for a service of the program's name.
 _OTHERS = re.compile(r"(config|traceback)$|(service|port)(_|$)")
 _IN_A_RULE = [name for name in Transcribe.__struct_fields__ if name not in OF_THE_RUN]
@@ -90,7 +91,11 @@ def _sharded(config: Config, environment: Mapping[str, str], complaints: list[st
 def _read(path: Path, complaints: list[str]) -> dict[str, Any]:
     """The file's content, or nothing and a complaint."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        with path.open("rb") as file:
+            content = file.read(_LARGEST_FILE + 1)
+        if len(content) <= _LARGEST_FILE:
+            return tomllib.loads(content.decode("utf-8-sig"))
+        complaints.append(f"The configuration file {path} is larger than 1 MiB.")
     except OSError as error:
         complaints.append(f"The configuration file {path} can't be read: {error.strerror}.")
     except RecursionError:

@@ -68,8 +68,8 @@ class OpenPart(Output):
                 self._begin_anew()
             elif len(kept) < self.size:
                 self._state.parts.open_at(self._state.facts.output_size)
-                self.extend(kept, 0)
-            self.extend(b"", fresh)
+                self.extend([kept], 0)
+            self.extend([], fresh)
         self._cut()
 
     def _begin_anew(self) -> None:

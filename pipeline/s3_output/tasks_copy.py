@@ -29,7 +29,7 @@ class TasksCopy(Output):
         """Append a part."""
         with self.checkpoint():
             self._state.parts.note(part.name, etag)
-            self.extend(content, content.count(b"\n"))
+            self.extend([content], content.count(b"\n"))
 
 
 async def bring_tasks(s3: S3, layout: Layout, path: Path, state_path: Path) -> None:

@@ -83,8 +83,10 @@ class Collectors:
         else:
             self._tracker.has_ended(job)
             self._bill(job, transcript)
-            await lines.put(self._line(job, transcript))
-            self._tracker.hand_over(job, silent=transcript.silent)
+            line, silent = self._line(job, transcript), transcript.silent
+            del transcript  # a line may have to wait, with its own bytes and no others
+            await lines.put(line)
+            self._tracker.hand_over(job, silent=silent)
             return self.refusals.on_read(job)
         return []
 
@@ -157,6 +159,8 @@ class Collectors:
                     raise
             else:
                 break
+            finally:
+                del document  # which may be large, before it is read again
         self._verify(job, transcript)
         return transcript
 

@@ -166,8 +166,7 @@ class Output:
             wanted = state.output.mark_written([line.job for line in lines])
             kept = [line for line, yes in zip(lines, wanted, strict=True) if yes]
             state.history.note_transcripts([(line.job, line.stats) for line in kept])
-            content = b"".join(line.content for line in kept)
-            self.extend(content, content.count(b"\n"))
+            self.extend([line.content for line in kept], len(kept))
         return len(kept)
 
     @contextmanager
@@ -185,13 +184,13 @@ class Output:
             self._end = before
             raise
 
-    def extend(self, content: bytes, lines: int) -> None:
+    def extend(self, contents: list[bytes], lines: int) -> None:
         """Append whole lines, inside a checkpoint; the output has so many lines more."""
         facts = self._state.facts
-        if content:
-            self._append(content)
-        self._end = (self._end + content)[-END:]
-        size, lines = facts.output_size + len(content), facts.output_lines + lines
+        if contents:
+            self._append(contents)
+        self._end = b"".join([self._end, *(each[-END:] for each in contents)])[-END:]
+        size, lines = facts.output_size + sum(map(len, contents)), facts.output_lines + lines
         self._state.output.commit(size, lines, digest_of(self._end))
 
     def empty(self) -> None:
@@ -199,10 +198,11 @@ class Output:
         self._end = b""
         self._state.output.commit(0, self._state.facts.output_lines, digest_of(b""))
 
-    def _append(self, content: bytes) -> None:
+    def _append(self, contents: list[bytes]) -> None:
         with output_errors(self._path):
             try:
-                _write_all(self._file, content)
+                for each in contents:
+                    _write_all(self._file, each)
                 os.fsync(self._file)
             except OSError:
                 self._cut()

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from pipeline.errors import StateUnusable
+from pipeline.net.bounds import HELD_LINES
 
 if TYPE_CHECKING:
     from pipeline.model import Line
@@ -14,7 +15,29 @@ if TYPE_CHECKING:
     from pipeline.state.run_state import RunState
 
 _MOST_LINES = 500
+_QUEUED = 64
 _SECONDS = 1.0
+
+
+class LineQueue(asyncio.Queue["Line"]):
+    """The lines on their way to the writer: bounded by their number, and by their bytes."""
+
+    def __init__(self) -> None:
+        super().__init__(_QUEUED)
+        self.held = 0
+
+    def full(self) -> bool:
+        """Whether the next one has to wait; one is always let in, however long it is."""
+        return self.held >= HELD_LINES or super().full()
+
+    def _put(self, item: Line) -> None:
+        super()._put(item)
+        self.held += len(item.content)
+
+    def _get(self) -> Line:
+        item: Line = super()._get()
+        self.held -= len(item.content)
+        return item
 
 
 def forget_output(file: OutputFile, state: RunState, *, results_exist: bool) -> None:
@@ -56,7 +79,7 @@ def refuse_another_kind(state: RunState, kind: str) -> None:
 
 
 async def write(output: Output, lines: asyncio.Queue[Line], tracker: JobTracker) -> None:
-    """Write until cancelled: a checkpoint every second, or every 500 lines; one at the end."""
+    """Write until cancelled: a checkpoint every second, 500 lines or 16 MiB; one at the end."""
     batch: list[Line] = []
     try:
         while True:
@@ -78,10 +101,12 @@ def _commit(output: Output, batch: list[Line], tracker: JobTracker) -> None:
 
 
 async def _fill(batch: list[Line], lines: asyncio.Queue[Line]) -> None:
-    """Gather lines for a second, or until there are 500."""
+    """Gather lines for a second, or until there are 500, or 16 MiB of them."""
+    held = 0
     try:
         async with asyncio.timeout(_SECONDS):
-            while len(batch) < _MOST_LINES:
+            while len(batch) < _MOST_LINES and held < HELD_LINES:
                 batch.append(await lines.get())
+                held += len(batch[-1].content)
     except TimeoutError:
         pass

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
         ToxicityDetection,
     )
 
+_MOST_SEGMENTS, _MOST_WORDS = 50_000, 200_000
+"""In four hours: three and a half a second, and fourteen. 12,000 words an hour are many."""
+_TOO_MANY = "The transcript has more words or segments than any recording."
+
 T = TypeVar("T")
 K = TypeVar("K", bound="Hashable")
 V = TypeVar("V")
@@ -49,12 +53,14 @@ def parse_transcript(document: bytes) -> Transcript:
         RecordingFailed: for the reason "broken transcript", in words that quote nothing of it:
             not JSON, no `results` or `transcripts`, an item neither spoken nor punctuation, a
             word or segment whose times are missing, negative, not finite or end before they
-            start, a confidence outside 0..1, words but no text, or a Call Analytics output.
+            start, a confidence outside 0..1, words but no text, more segments than any recording
+            has, or a Call Analytics output.
     """
     decoded = read_document(document)
     results = decoded.results
     if results is None:
         raise broken(_why_no_results(decoded))
+    _refuse_too_many(results)
     text = results.transcripts[0].transcript if results.transcripts else ""
     spoken = _spoken(results.items)
     if spoken and not text.strip():
@@ -70,6 +76,15 @@ def parse_transcript(document: bytes) -> Transcript:
         redacted=decoded.redacted,
         **_on_top(results),
     )
+
+
+def _refuse_too_many(results: Results) -> None:
+    """Refuse what is more than four hours of speech can have; the service takes no longer ones."""
+    segments = (results.audio_segments, results.toxicity_detection, results.segments)
+    if len(results.items) > _MOST_WORDS or any(
+        len(each or ()) > _MOST_SEGMENTS for each in segments
+    ):
+        raise broken(_TOO_MANY)
 
 
 def _on_top(results: Results) -> dict[str, Any]:
@@ -92,7 +107,7 @@ def _on_top(results: Results) -> dict[str, Any]:
 
 
 def _toxic(speech: ToxicityDetection) -> ToxicitySegment:
-    known = {name.lower(): each or 0.0 for name, each in speech.categories.items()}
+    known = {name.lower(): each or 0.0 for name, each in (speech.categories or {}).items()}
     return ToxicitySegment(speech.start_time, speech.end_time, speech.toxicity, known)
 
 
@@ -129,6 +144,8 @@ def _segments(
         texts = _texts(results.items)
         segments = _speaker_segments(results, spoken, confidences, texts)
         segments = segments or segments_of(_words(spoken, texts), text)
+    if len(segments) > _MOST_SEGMENTS:
+        raise broken(_TOO_MANY)
     return tuple(sorted(segments, key=attrgetter("start", "end")))
 
 

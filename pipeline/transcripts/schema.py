@@ -48,7 +48,7 @@ class Item(Span, gc=False, kw_only=True):
 
     type: Literal["pronunciation", "punctuation"]
     id: int = -1
-    alternatives: list[Alternative] = []
+    alternatives: tuple[Alternative, ...] = ()
     speaker_label: str | None = None
     channel_label: str | None = None
     language_code: str | None = None
@@ -79,7 +79,7 @@ class AudioSegment(Span, gc=False):
     """A segment of 2024 and later; `items` are the ids of what is said in it."""
 
     transcript: str = ""
-    items: list[int] = []
+    items: tuple[int, ...] = ()  # unlike an empty list, an empty tuple takes no memory
     speaker_label: str | None = None
     channel_label: str | None = None
     language_code: str | None = None
@@ -109,7 +109,7 @@ class ToxicityDetection(Struct, gc=False):
     """How toxic a stretch of speech is; other than all other figures these are numbers."""
 
     toxicity: _Share = 0.0
-    categories: dict[str, _Share | None] = {}
+    categories: dict[str, _Share | None] | None = None
     start_time: _Seconds = 0.0
     end_time: _Seconds = 0.0
 
@@ -125,7 +125,7 @@ class AlternativesSegment(Struct, gc=False):
 
     start_time: _Seconds = 0.0
     end_time: _Seconds = 0.0
-    alternatives: list[AlternativeTranscript] = []
+    alternatives: tuple[AlternativeTranscript, ...] = ()
 
 
 class Results(Struct, gc=False):

@@ -148,7 +148,7 @@ async def test_an_answer_of_more_than_any_call_asks_for_is_not_read():
     with between(None, lambda _: dense) as url, pytest.raises(AnswerTooLarge, match=match):
         await ask(url)
     async with endless() as url:
-        with pytest.raises(AnswerTooLarge, match="more than 64 MiB"):
+        with pytest.raises(AnswerTooLarge, match="more than 48 MiB"):
             await ask(url)
 
 

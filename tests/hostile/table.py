@@ -103,7 +103,7 @@ _SIGNED = "Signature expired: 20261128T100000Z is now earlier than"
 _OLD = "The security token included in the request is expired"
 _NO_ANSWER = {
     **dict.fromkeys(BODIES, Cell(2, (HOST, _AGAIN))),
-    Hostile.HUGE: Cell(2, (HOST, "answers with more than 64 MiB", "Check the address")),
+    Hostile.HUGE: Cell(2, (HOST, "answers with more than 48 MiB", "Check the address")),
     Hostile.PAGE: Cell(2, (HOST, "answers with a web page", "HTTPS_PROXY", _AGAIN)),
     **dict.fromkeys(
         REDIRECTS, Cell(2, (HOST, "redirects to http://localhost", "Check the address"))

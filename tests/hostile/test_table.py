@@ -10,23 +10,12 @@ from collections import Counter
 
 import pytest
 
+from tests.hostile.answers import begin, hostility, patience
 from tests.hostile.commands import COMMANDS
 from tests.hostile.table import ALONE, CALLS, COLUMNS, SERVES, UNUSUAL, cell
-from tests.hostile.world import IMPATIENT, RECORDINGS, SOON_TIRED, World
-from tests.support.hostile_answers import BODIES, REDIRECTS, Hostile
-from tests.support.interceptor import KINDS, Hostility, can_answer
+from tests.hostile.world import RECORDINGS, World
+from tests.support.interceptor import KINDS, can_answer
 from tools.docs import COMMANDS as NAMES
-
-ONE_OF_MANY = {
-    "find recording",
-    "read transcript",
-    "fetch transcript",
-    "read recording",
-    "start job",
-    "get job",
-    "find transcript",
-}
-"""Calls about one of many things, which may be gone while the others are there."""
 
 CELLS = [
     (command, kind, answer)
@@ -64,25 +53,6 @@ def world(tmp_path, request):
     shutil.rmtree(tmp_path, ignore_errors=True)
 
 
-def hostility(kind, answer):
-    """The calls that are answered so: where something is gone it is one, or for a moment.
-
-    A transcript that is too large is one too.
-    """
-    gone = answer is Hostile.GONE
-    for_a_moment = gone and kind in ("get job", "get vocabulary")
-    one = gone and kind in ONE_OF_MANY
-    one |= answer is Hostile.HUGE and kind in ("read transcript", "fetch transcript")
-    return Hostility(kind, answer, one=one, most=1 if for_a_moment else 10**6)
-
-
-def patience(answer):
-    """The settings that make a test quick: an answer that never ends is waited for in vain."""
-    if answer in (Hostile.ENDLESS, Hostile.DRIPPING):
-        return IMPATIENT
-    return SOON_TIRED if answer in BODIES or answer in REDIRECTS else {}
-
-
 def survives(world, command, kind, answer):
     """Assert that a command ends as its cell says, loses nothing, and is cured by the cure."""
     wanted, given = cell(command, kind, answer), COMMANDS[command]
@@ -111,14 +81,6 @@ def survives(world, command, kind, answer):
         if not command.startswith("clean"):
             assert objects <= world.objects()
         is_cured(world, given, wanted)
-
-
-def begin(world, given):
-    """What is there before the command."""
-    given.prepare(world)
-    if given.before:
-        assert world.run(*given.before).code == 0
-    world.interceptor.calls.clear()
 
 
 def is_cured(world, given, wanted):

@@ -14,6 +14,7 @@ import logging
 import os
 import shutil
 import sqlite3
+import subprocess
 import sys
 import threading
 import uuid
@@ -27,7 +28,7 @@ from aiohttp import web
 from pipeline.cli import main
 from pipeline.local import CloudOptions, local_cloud
 from pipeline.state.schema import Status
-from tests.conftest import Outcome, clean_environment, endpoint
+from tests.conftest import COMMAND, Outcome, clean_environment, endpoint
 from tests.support.interceptor import LABELS, Interceptor
 from tests.support.scripted_cloud import Scripted
 from tests.support.signing import KEYS
@@ -43,6 +44,14 @@ RESULTS = ("--results", "s3://audio/t/")
 FAST = {f"TRANSCRIBE_PIPELINE_{name}_RATE": "1000" for name in ("START", "GET", "LIST", "DELETE")}
 SOON_TIRED = {"TRANSCRIBE_PIPELINE_RETRY_SECONDS": "0.4"}
 IMPATIENT = SOON_TIRED | {"TRANSCRIBE_PIPELINE_ANSWER_SECONDS": "0.8"}
+_MEASURED = (
+    "import resource, subprocess, sys; "
+    "code = subprocess.call(sys.argv[1:]); "
+    "peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss; "
+    "print(peak, end='', file=sys.stderr); sys.exit(code)"
+)
+"""Between this process and the command, whose figure would be this one's until it has begun."""
+
 _COMMANDS_BETWEEN_COLLECTIONS = 8
 
 _commands = 0
@@ -128,6 +137,19 @@ class World:
         given = tuple(each.format(name=self.name) for each in arguments)
         with _process(self.folder, self._environment | environment, given):
             return _ended()
+
+    def peak(self, *arguments: str, **environment: str) -> tuple[Outcome, float]:
+        """Run a command to its end as a process of its own: the most memory that it took, in MB."""
+        ended = subprocess.run(
+            [sys.executable, "-c", _MEASURED, COMMAND, *arguments],
+            cwd=self.folder,
+            env=self._environment | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        err, _, kib = ended.stderr.rpartition("\n")
+        return Outcome(ended.returncode, ended.stdout, err), int(kib) * 1024 / 1e6
 
     def lines(self, name: str = "tasks.jsonl") -> list[bytes]:
         """The lines of a file, none where there is no such file."""

@@ -43,7 +43,7 @@ print(next(line.split()[1] for line in status if "VmHWM" in line))
     ],
 )
 def test_a_transcript_of_the_largest_size_is_read_in_300_megabytes(part, most, refused):
-    """Refused or taken: 64 MiB of the densest JSON take no more than that, the program with it."""
+    """Refused or taken: 48 MiB of the densest JSON take no more than that, the program with it."""
     command = [sys.executable, "-c", PROGRAM, part, str(LARGEST_ANSWER), str(most)]
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 from pipeline.errors import OutputUnusable, StateUnusable
 from pipeline.model import Line
+from pipeline.net.bounds import HELD_LINES
 from pipeline.stages.job_tracker import JobTracker
 from pipeline.stages.output_file import Output, OutputFile
-from pipeline.stages.writer import forget_output, write
+from pipeline.stages.writer import LineQueue, forget_output, write
 from pipeline.state.reader import read_state
 from tests.support.owned_time import in_owned_time
 from tests.support.state_files import begun, listed, output_at, running
@@ -512,6 +513,48 @@ def test_tasks_are_on_the_disk_before_they_are_committed(folder, monkeypatch):
 
     size = len(line(1) + line(2))
     assert (on_disk, committed(folder)) == ([(size, 0)], size)
+
+
+def test_few_long_lines_wait_for_the_writer(folder):
+    """Lines on their way are bounded by their bytes too: one that is too long waits alone."""
+
+    async def stage(lines: list[Line]) -> list[int]:
+        queue, held = LineQueue(), []
+        putting = [asyncio.create_task(queue.put(each)) for each in lines]
+        for _ in lines:
+            await asyncio.sleep(0)
+            held.append(queue.held)
+            await queue.get()
+        await asyncio.gather(*putting)
+        return [*held, queue.held]
+
+    with begun(folder / "state") as state:
+        jobs = running(state, "a", "b", "c", "d")
+        sizes = (HELD_LINES + 5, 7, HELD_LINES - 7, 1)
+        lines = [Line(job, bytes(size)) for job, size in zip(jobs, sizes, strict=True)]
+
+        assert asyncio.run(stage(lines)) == [HELD_LINES + 5, 7, HELD_LINES - 7, 1, 0]
+
+
+def test_long_lines_are_committed_at_once(folder):
+    """A checkpoint does not wait for a second where its lines take much memory."""
+
+    async def stage(tracker: JobTracker, output: Output, lines: list[Line]) -> int:
+        queue = LineQueue()
+        task = asyncio.create_task(write(output, queue, tracker))
+        for each in lines:
+            await queue.put(each)
+        await asyncio.sleep(0.1)
+        written = tracker.counters.written
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return written
+
+    with begun(folder / "state") as state:
+        jobs = running(state, "a", "b", "c")
+        lines = [Line(job, b" " * (HELD_LINES // 2) + b"\n") for job in jobs]
+        with closing(output_at(folder / "tasks.jsonl", state)) as output:
+            assert in_owned_time(stage(JobTracker(state, 9), output, lines)) == 2
 
 
 def test_a_line_is_committed_within_a_second(folder):

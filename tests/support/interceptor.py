@@ -25,6 +25,7 @@ from pipeline.local.store import TRANSCRIPTS, VOCABULARIES
 from pipeline.net.bounds import LARGEST_ANSWER, MIB
 from tests.support.amazon import Account
 from tests.support.between import Answer, Asked
+from tests.support.endless import BOMB, CHUNK
 from tests.support.hostile_answers import (
     BODIES,
     PAGE,
@@ -42,6 +43,8 @@ from tests.support.small_label_studio import SmallLabelStudio
 from tests.support.small_queue import SmallQueue
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.conftest import ScriptedCloud
 
 LABELS = "/labels"
@@ -231,7 +234,7 @@ class Hostility(NamedTuple):
     """Which calls are answered how: all of a kind, or of these the first `most`.
 
     With `one` they are those about the first subject that is asked for. Throttling ends after
-    `seconds`.
+    `seconds`; what is too large is small on the wire where it is `zipped`.
     """
 
     kind: str
@@ -239,6 +242,7 @@ class Hostility(NamedTuple):
     one: bool = False
     most: int = 1_000_000
     seconds: float = 0.15
+    zipped: bool = False
 
 
 class Interceptor:
@@ -251,6 +255,9 @@ class Interceptor:
         self.labels = SmallLabelStudio()
         self.account = Account(cast("ScriptedCloud", None))
         self.events = SmallQueue()
+        self.enlarged: Callable[[str, bytes], bytes] = lambda _, body: body
+        """Makes another body of what the service answers, by the kind of call."""
+
         self.calls: Counter[str] = Counter()
         self.hits = 0
         self.starts: Counter[str] = Counter()
@@ -279,10 +286,11 @@ class Interceptor:
         if self._hits(call):
             assert self.hostility
             with suppress(ConnectionError):  # who asked has enough of it
-                return await self._hostile(request, body, call.kind, self.hostility.answer)
+                return await self._hostile(request, body, self.hostility)
             return web.Response()
         well = await self._well(request, body)
-        return web.Response(status=well.status, body=well.body, headers=well.headers)
+        content = self.enlarged(call.kind, well.body or b"")
+        return web.Response(status=well.status, body=content, headers=well.headers)
 
     def _hits(self, call: Call) -> bool:
         wanted = self.hostility
@@ -297,9 +305,9 @@ class Interceptor:
         return not (wanted.answer is Hostile.THROTTLED and late)
 
     async def _hostile(
-        self, request: web.BaseRequest, body: bytes, kind: str, answer: Hostile
+        self, request: web.BaseRequest, body: bytes, hostility: Hostility
     ) -> web.StreamResponse:
-        about = KINDS[kind]
+        about, answer = KINDS[hostility.kind], hostility.answer
         if status := REDIRECTS.get(answer):
             headers = {"Location": f"{self.decoy}{request.raw_path}"}
             return web.Response(status=status, headers=headers)
@@ -308,7 +316,7 @@ class Interceptor:
         if answer is Hostile.ENDLESS:
             return await _endless(request)
         if answer is Hostile.HUGE:
-            return await _huge(request)
+            return await _huge(request, zipped=hostility.zipped)
         if answer in BODIES:  # the call takes effect, and its answer is lost
             well = await self._well(request, body)
             return await _in_part(request, well, dripping=answer is Hostile.DRIPPING)
@@ -382,12 +390,15 @@ async def _endless(request: web.BaseRequest) -> web.StreamResponse:
     return response
 
 
-async def _huge(request: web.BaseRequest) -> web.StreamResponse:
+async def _huge(request: web.BaseRequest, *, zipped: bool) -> web.StreamResponse:
     """Bytes as fast as they are taken, more than any answer has."""
-    response = web.StreamResponse(headers={"Content-Type": "application/octet-stream"})
+    headers = {"Content-Type": "application/octet-stream"}
+    if zipped:
+        headers["Content-Encoding"] = "gzip"
+    response = web.StreamResponse(headers=headers)
     await response.prepare(request)
     for _ in range(_HUGE // MIB):
-        await response.write(b" " * MIB)
+        await response.write(BOMB if zipped else CHUNK)
     return response
 
 
