@@ -52,6 +52,7 @@ class StartRefusals:
         self._held: list[Refusal] = []
         self._any_accepted = False
         self._tried: dict[str, int] = {}
+        self._stopped = False
 
     @property
     def held(self) -> int:
@@ -74,8 +75,12 @@ class StartRefusals:
         """The service does not take the recording, or none at all: what follows tells.
 
         Raises:
-            SystematicFailure: it takes none; the recordings are pending again.
+            SystematicFailure: it takes none; the recordings are pending again, and so are those
+                whose refusals were on their way.
         """
+        if self._stopped:
+            self._tracker.state.release(job)
+            return
         now, tries = asyncio.get_running_loop().time(), self._tried.pop(job.name, 0) + 1
         self._held.append(Refusal(job, reason, message, now, tries))
         if len(self._held) > ALL_ALIKE:
@@ -98,6 +103,7 @@ class StartRefusals:
         self._tracker.fail(refusal.job, refusal.reason, refusal.message)
 
     def _stop(self) -> None:
+        self._stopped = True
         for each in self._held:
             self._tracker.state.release(each.job)
         last = self._held[-1]

@@ -79,6 +79,17 @@ async def test_twenty_refusals_alike_stop_the_run(tmp_path, reason, accepted_bef
         assert (service.failed, service.tracker.state.recordings.counts().pending) == (0, 40)
 
 
+async def test_refusals_that_come_once_the_run_is_stopped_fail_nothing(tmp_path):
+    """Starts that were asked for before it stopped are answered after it: pending again as well."""
+    with starts(tmp_path) as service:
+        assert service.refuse(*[MEDIA_NOT_ACCESSIBLE] * 20)
+
+        late = service.refuse(*[MEDIA_NOT_ACCESSIBLE] * 20)
+
+        assert (late, service.failed) == ("", 0)
+        assert len(service.tracker.state.claim(40)) == 40
+
+
 async def test_two_in_the_same_unknown_words_stop_a_run_that_started_nothing(tmp_path):
     """An unknown refusal of the account is not paid for with a call for each recording."""
     with starts(tmp_path) as service:
