@@ -264,7 +264,7 @@ async def test_closing_takes_no_time_whatever_is_running(opened):
     with pytest.raises(Exception):  # noqa: B017, PT011 (cut off, in whatever words)
         await slow
 
-    assert taken < 1
+    assert taken < 10  # the answer would have come after 60
 
 
 def test_no_other_user_can_read_the_service_bucket():

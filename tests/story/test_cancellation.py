@@ -62,7 +62,7 @@ def test_run_that_waits_for_an_answer_stops_at_once(run, cloud, arrow):
     outcome = run("run", "s3://audio/", *RESULTS)
 
     assert (process.returncode, outcome.code) == (130, 1)
-    assert stopped_in < 2
+    assert stopped_in < 10  # the answer would have come after 30
     assert "Traceback" not in told
     assert len(run.tasks()) == len(run.texts()) == RECORDINGS
     assert set(service.counts()["created"].values()) == {1}

@@ -251,11 +251,11 @@ def test_interrupted_run_is_completed_by_the_next_one(run, cloud, number, code):
 
 def test_second_run_on_the_same_state_is_refused(run, cloud):
     """While a run holds the state file another one exits with 2 and says who holds it."""
-    cloud("--seconds", "30").add(one="first")
+    service = cloud("--seconds", "30")
+    service.add(one="first")
     with run.start("run", "s3://audio/") as process:
-        while not (run.folder / "tasks.jsonl.state.lock").exists():
-            time.sleep(0.02)
-        time.sleep(0.3)
+        while not service.counts()["created"]:
+            time.sleep(0.05)
         second = run("run", "s3://audio/")
         process.kill()
 
