@@ -7,13 +7,14 @@ import os
 import stat
 from contextlib import contextmanager, suppress
 from itertools import chain, count
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, BinaryIO
 
 from pipeline.errors import OutputUnusable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
 _ELSEWHERE = "Move it away, or name another file."
 
@@ -30,6 +31,24 @@ def unused(path: Path, companions: Iterable[str] = ()) -> Path:
         for each in candidates
         if not any(os.path.lexists(each.with_name(f"{each.name}{end}")) for end in ends)
     )
+
+
+def folds_names(folder: Path) -> bool:
+    """Whether names that differ in case, or in how an accent is written, are one file there.
+
+    Where nothing can be written that is not known, and False.
+    """
+    pairs = (
+        ("name", "NAME"),
+        ("\N{LATIN SMALL LETTER E WITH ACUTE}", "e\N{COMBINING ACUTE ACCENT}"),
+    )
+    try:
+        with TemporaryDirectory(dir=folder, prefix=".names-") as trial:
+            for one, _ in pairs:
+                (Path(trial) / one).touch()
+            return any((Path(trial) / other).exists() for _, other in pairs)
+    except OSError:
+        return False
 
 
 @contextmanager

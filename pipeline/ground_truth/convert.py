@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from typing import TYPE_CHECKING, Any
+from unicodedata import normalize
 from urllib.parse import quote, unquote
 
 import orjson
 
 from pipeline.errors import OutputUnusable
-from pipeline.files import replacing
+from pipeline.files import folds_names, replacing
 from pipeline.ground_truth.formats import Format
 from pipeline.ground_truth.record import REVIEWED, lines_of, opened_ground_truth
 from pipeline.ground_truth.subtitles import all_segments, speaker, srt, text_grid, vtt
@@ -78,8 +79,9 @@ def convert(
         yield from write_arrays((_text_task(line) for line in lines if line.text), folder)
     else:
         suffix, begins, written = _FILES[wanted]
+        names = FileNames(suffix, folds=folds_names(_existing(folder)))
         for line in lines:
-            path = folder / file_name(line.audio, suffix)
+            path = folder / names.of(line.audio)
             try:
                 with replacing(path, begins) as file:
                     file.write(written(line).encode("utf-8", "replace"))
@@ -97,6 +99,29 @@ def left_over(folder: Path, wanted: Format, written: Collection[Path]) -> list[P
     if wanted is Format.TEXT_TASKS:
         return later_exports(folder, max(written, default=None))
     return []
+
+
+class FileNames:
+    """The names of a folder's files, which are apart there too.
+
+    Where the folder `folds` names, so that `a.wav` and `A.wav` are one file, the second of two that
+    fall together ends in a hash. Lines of ground truth keep their order, so it stays the second.
+    """
+
+    def __init__(self, suffix: str, *, folds: bool) -> None:
+        self._suffix = suffix
+        self._folds = folds
+        self._taken: dict[str, str] = {}
+
+    def of(self, audio: str) -> str:
+        """The path below the folder for a recording."""
+        name = file_name(audio, self._suffix)
+        if not self._folds:
+            return name
+        folded = normalize("NFC", normalize("NFD", name).casefold())
+        if self._taken.setdefault(folded, audio) == audio:
+            return name
+        return f"{name.removesuffix(self._suffix)}{_hashed(audio)}{self._suffix}"
 
 
 def file_name(audio: str, suffix: str) -> str:
@@ -134,8 +159,16 @@ def _component(name: str) -> str:
     )
     if len(safe.encode()) <= _LONGEST_NAME:
         return safe
-    digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
-    return f"{safe.encode()[: _LONGEST_NAME - 18].decode(errors='ignore')}%~{digest}"
+    return safe.encode()[: _LONGEST_NAME - 18].decode(errors="ignore") + _hashed(name)
+
+
+def _hashed(text: str) -> str:
+    return f"%~{hashlib.blake2b(text.encode('utf-8', 'surrogatepass'), digest_size=8).hexdigest()}"
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that is there: the file system is the same."""
+    return next(each for each in (folder.absolute(), *folder.absolute().parents) if each.is_dir())
 
 
 def _write_manifest(lines: Iterable[GroundTruth], path: Path, recordings: str) -> Path:

@@ -6,6 +6,7 @@ import json
 import os
 from pathlib import Path, PurePosixPath
 from typing import Any
+from unicodedata import normalize
 
 import msgspec
 import pytest
@@ -14,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from praatio import textgrid
 
-from pipeline.ground_truth.convert import convert, file_name, one_each
+from pipeline.files import folds_names
+from pipeline.ground_truth.convert import FileNames, convert, file_name, one_each
 from pipeline.ground_truth.formats import Format
 from pipeline.ground_truth.record import AUTO, REVIEWED, GroundTruth, Segment
 from pipeline.ground_truth.subtitles import srt, text_grid, vtt
@@ -234,6 +236,43 @@ def test_two_keys_have_two_files(one, other):
         assert ".." not in name.parts
         assert not name.is_absolute()
         assert all(len(os.fsencode(part)) <= 213 and part.isprintable() for part in name.parts)
+
+
+CLASHING = [
+    "a.wav",
+    "A.wav",
+    "caf\u00e9",
+    "cafe\u0301",
+    "CAFE\u0301",
+    "d/a",
+    "D/A",
+    "D/b",
+    "stra\u00dfe",
+    "STRASSE",
+]
+
+
+@pytest.mark.parametrize(("folds", "hashed"), [(False, 0), (True, 5)])
+def test_names_that_fall_together_stay_apart(folds, hashed):
+    """Where case and accents make no difference the second file has another name, every time."""
+    names = FileNames(".srt", folds=folds)
+
+    once, again = ([names.of(f"s3://b/{key}") for key in CLASHING] for _ in range(2))
+
+    assert once == again
+    assert len({normalize("NFC", each).casefold() for each in once}) == (10 if folds else 5)
+    assert len(set(once)) == len(CLASHING)
+    assert sum("%~" in each for each in once) == hashed
+    assert once[0] == "b/a.wav.srt"
+
+
+def test_a_folder_is_asked_whether_it_folds_names(tmp_path):
+    """It is tried, as each folder of a file system may do otherwise, and nothing is left of it."""
+    (tmp_path / "A").touch()
+
+    assert folds_names(tmp_path) == (tmp_path / "a").exists()
+    assert not folds_names(tmp_path / "none")
+    assert [each.name for each in tmp_path.iterdir()] == ["A"]
 
 
 @pytest.fixture
