@@ -83,7 +83,7 @@ def _listing(body: bytes) -> tuple[ET.Element, str]:
     """The answer to ListObjectsV2 and the namespace that its tags are in."""
     try:
         root = ET.fromstring(body)  # noqa: S314 # expat bounds entity expansion since 2.4
-    except (ET.ParseError, ValueError) as error:
+    except Exception as error:  # its encoding may be unknown, or none that expat reads
         raise Unavailable(f"A listing can't be read: {error}.") from error
     if root.tag.rpartition("}")[2] != "ListBucketResult":
         raise Unavailable(f"A listing was asked for, but the answer is <{root.tag}>.")
@@ -132,7 +132,7 @@ def error_details(body: bytes) -> tuple[str, str, str]:
         return "", "", ""
     try:
         root = ET.fromstring(body)  # noqa: S314 # as above
-    except ET.ParseError:
+    except Exception:  # noqa: BLE001 # as above
         return "", "", ""
     return root.findtext("Code", ""), root.findtext("Message", ""), root.findtext("Region", "")
 

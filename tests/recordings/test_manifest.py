@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.config.schema import Input
 from pipeline.errors import BadSettings
@@ -346,6 +349,48 @@ async def test_a_folder_may_be_named_by_a_way_round(path):
     source = FolderSource(folder / ".." / "audio", "served")
 
     assert await source.look_up("a.mp3") is not None
+
+
+PIECES = (
+    *(
+        b"a.mp3",
+        b"s3://calls/b.mp3",
+        b"s3://other/c.mp3",
+        b"\n",
+        b"\r",
+        b"\r\n",
+        b",",
+        b'"',
+        b"\x00",
+    ),
+    *(
+        b'{"key":',
+        b'{"uri":"s3://calls/d.mp3"}',
+        b'"size":',
+        b"9" * 5000,
+        b"[" * 5000,
+        b"}",
+        b"\xff",
+    ),
+    *(b"key,etag,size\n", b"Bucket,Key\n", b"%ZZ", b"\xef\xbb\xbf", b"\xed\xa0\x80", b'"\\ud800"'),
+)
+
+
+@given(
+    st.lists(st.sampled_from(PIECES), max_size=10).map(b"".join) | st.binary(max_size=40),
+    st.sampled_from(["m.txt", "m.csv", "m.jsonl", "m.txt.gz", "m.csv.gz"]),
+    st.booleans(),
+)
+def test_no_manifest_breaks_its_reader(tmp_path_factory, content, name, whole):
+    """It names recordings, or is refused in a sentence that names it."""
+    path = tmp_path_factory.getbasetemp() / name
+    packed = gzip.compress(content) if whole and name.endswith("gz") else content
+    refused = ""
+    try:
+        asyncio.run(pages_of(path, packed))
+    except BadSettings as error:
+        refused = str(error)
+    assert not refused or name in refused
 
 
 async def refused_in_little_memory(path: Path, content: bytes) -> str:

@@ -7,16 +7,19 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pipeline.aws.s3_responses import parse_folders, parse_listing, url_denied
 from pipeline.config.loading import resolve
-from pipeline.errors import BadSettings, OutputUnusable, RecordingFailed
+from pipeline.errors import BadSettings, OutputUnusable, RecordingFailed, Unavailable
 from pipeline.events.message import ended_job
 from pipeline.ground_truth.record import read_ground_truth
 from pipeline.label_studio.task_lines import task_lines
 from pipeline.naming import place_of_result
+from pipeline.s3_output.open_part import identity_of
 from pipeline.transcripts.parsing import parse_transcript
+from pipeline.vocabulary.table import as_table, parse_table
 from tests.conftest import endpoint
 from tests.support.between import between
 
@@ -33,6 +36,15 @@ json_values = st.recursive(
     ),
     max_leaves=12,
 )
+PARTS_OF_XML = (
+    *(b"<ListBucketResult>", b"</ListBucketResult>", b"<Contents>", b"</Contents>", b"<Key>"),
+    *(b"</Key>", b"<Size>", b"</Size>", b"<Error>", b"</Error>", b"<Code>", b"</Code>", b"<a/>"),
+    *(b"<ETag>e</ETag>", b"<StorageClass>S</StorageClass>", b"9" * 5000, b"a%ZZ+%ed", b"\xff"),
+    *(b"<!DOCTYPE a [<!ENTITY b 'c'>]>", b"&b;", b"&#0;", b"<CommonPrefixes>", b"<Prefix>"),
+    *(b"<?xml version='1.0' encoding='%s'?>" % each for each in (b"x", b"utf-32", b"rot13")),
+    *(b"<NextContinuationToken>", b"\x00", b" "),
+)
+xml = st.lists(st.sampled_from(PARTS_OF_XML), max_size=12).map(b"".join) | st.binary(max_size=40)
 documents = json_values.map(lambda value: json.dumps(value).encode()) | st.just(DEEP)
 
 
@@ -43,11 +55,62 @@ def test_no_document_breaks_the_parser_of_transcripts(document):
         assert parse_transcript(document).job_name
 
 
+@given(xml)
+@example(b"<?xml version='1.0' encoding='x'?><Error/>")
+@example(b"<?xml version='1.0' encoding='utf-32'?><Error/>")
+@example(b"<?xml version='1.0' encoding='rot13'?><Error/>")
+def test_no_answer_of_s3_breaks_its_reader(body):
+    """A page is a listing, or none came; a refusal has a code, or names none."""
+    for parse in (parse_listing, parse_folders):
+        with suppress(Unavailable):
+            parse(body)
+    assert isinstance(url_denied(body).problem, str)
+
+
+@given(st.binary(max_size=60) | documents.map(lambda each: b"Key = " + each))
+def test_no_file_of_settings_breaks_its_reader(tmp_path_factory, content):
+    """Settings are taken, or refused in a sentence that names the file."""
+    path = tmp_path_factory.getbasetemp() / "night.toml"
+    path.write_bytes(content)
+    refused = ""
+    try:
+        resolve({}, {}, path)
+    except BadSettings as error:
+        refused = str(error)
+    assert not refused or "night.toml" in refused
+
+
+@given(st.binary(max_size=60) | st.binary().map(lambda each: as_table([]) + each))
+def test_no_table_breaks_its_reader(content):
+    """A vocabulary's table has rows, or is refused in a sentence."""
+    with suppress(BadSettings):
+        assert isinstance(parse_table(content), list)
+
+
+@given(documents | st.binary(max_size=40))
+def test_no_line_of_an_output_breaks_who_looks_whose_it_is(line):
+    """A line that somebody put there is of no recording."""
+    assert identity_of(line, "calls") == b""
+
+
 @given(documents)
 def test_no_document_breaks_the_reader_of_tasks(document):
     """A line is a task, or the output is told to be unusable, with the line's place."""
     with suppress(OutputUnusable):
         assert list(task_lines([document]))
+
+
+@given(documents | st.binary(max_size=40))
+def test_no_content_breaks_the_reader_of_ground_truth(tmp_path_factory, content):
+    """A file is read, or the sentence names it."""
+    path = tmp_path_factory.getbasetemp() / "truth.jsonl"
+    path.write_bytes(content + b"\n")
+    refused = ""
+    try:
+        list(read_ground_truth(path))
+    except OutputUnusable as error:
+        refused = str(error)
+    assert not refused or "truth.jsonl" in refused
 
 
 @pytest.mark.parametrize("line", [DEEP, b"[]", b"{}", b"1", b"\xff"])
