@@ -31,16 +31,22 @@ class EstimateTuning(msgspec.Struct, frozen=True):
     first_caution: float = 0.7  # in standard deviations of the jobs that are to end
     least_caution: float = 0.3  # a lucky hour does not make it careless
     most_caution: float = 4.0  # a bad hour does not stop it from guessing
-    warier: float = 1.2  # factor at a refused start; with `bolder` they balance at 3 in 100
-    bolder: float = 0.994  # factor at an accepted one
+    warier: float = 1.2  # factor at a refused start; with `bolder` they balance at 1.6 in 100
+    bolder: float = 0.997  # factor at an accepted one
 
 
 class ProbeTuning(msgspec.Struct, frozen=True):
     """When a `ConcurrencyLimit` asks for more than it found; chosen, see its tests."""
 
-    probe_starts: int = 100  # so one start in a hundred is risked
+    most_starts: int = 100  # between two tries: one start in a hundred is risked
+    eagerness: int = 6  # limit² / 6 starts are enough: who has few slots asks sooner than others
+    in_vain: int = 3  # so many tries in a row were refused: presumably no slot is to be had
+    least_starts: int = 20  # between two tries then: with few slots one start in twenty is risked
     probe_seconds: float = 600.0  # long jobs: not even a hundred starts come for hours
     starved_seconds: float = 10.0  # without any slot there is nothing to lose
+    at_once: int = 3  # more slots while each is accepted: some tens a second, of which few fail
+    yielded: int = 16  # part of the slots that is left to a neighbour: with 8 a fifth stay idle
+    settling_seconds: float = 1.0  # starts under way at a refusal say nothing new for so long
 
 
 _ESTIMATE = EstimateTuning()
@@ -53,13 +59,14 @@ class FreeSlotEstimator:
     Jobs end at the rate at which they did between the last looks. Of what is to be expected since
     the last one, a part of its square root is taken off, as chance has it: a part that grows by a
     fifth with each start that was refused because of the guess, and shrinks with each that was
-    not, so that about three starts in a hundred are refused, whatever the jobs are like.
+    not, so that three starts in two hundred are refused, whatever the jobs are like.
     """
 
     def __init__(self) -> None:
         self._rate = 0.0
         self._polled_at = -math.inf
         self._caution = _ESTIMATE.first_caution
+        self.seen = 0
         self._known = 0
         self._known_at = -math.inf
 
@@ -72,7 +79,7 @@ class FreeSlotEstimator:
             rate = ended / max(_ESTIMATE.shortest_poll, now - self._polled_at)
             self._rate += _ESTIMATE.learning * (rate - self._rate) if self._rate else rate
         self._polled_at = self._known_at = now
-        self._known = uncollected
+        self._known = self.seen = uncollected
 
     def on_event(self) -> None:
         """Ends are told when they happen: from now on none is expected, until a look shows some."""
@@ -81,6 +88,7 @@ class FreeSlotEstimator:
     def on_collected(self) -> None:
         """One of those that have ended is counted no longer."""
         self._known = max(0, self._known - 1)
+        self.seen = max(0, self.seen - 1)
 
     def on_refused_start(self, count: int, now: float, *, guessed: bool) -> None:
         """So many had ended, as a refused start has shown; fewer than was guessed or not."""
@@ -97,6 +105,10 @@ class FreeSlotEstimator:
         expected = self._rate * max(0.0, now - self._known_at) if self._rate else 0.0
         return self._known + max(0, math.floor(expected - self._caution * math.sqrt(expected)))
 
+    def average(self, now: float) -> float:
+        """How many have ended on average when no start has told anything since the last look."""
+        return self.seen + (self._rate * max(0.0, now - self._polled_at) if self._rate else 0.0)
+
     def until(self, count: int, now: float) -> float:
         """Seconds until so many will have ended, presumably."""
         more = count - self._known
@@ -112,9 +124,17 @@ class ConcurrencyLimit:
     The ceiling is what the user allows; the account may have fewer, and others use them too. A
     refused start sets the limit to what is really running. From then on a start is made when a job
     of ours has ended, or has presumably ended: waiting for the next look at the jobs would leave a
-    slot idle for half the time between two looks. After 100 accepted starts, or ten minutes, one
-    more slot is tried; where that is accepted two more, then four, and so on until the next
-    refusal, so that slots that others give back are taken within a few starts.
+    slot idle for half the time between two looks.
+
+    After as many accepted starts as a sixth of the limit's square, a hundred at most, and twenty at
+    least where three tries were in vain, or after ten minutes, one more is tried. Where more are
+    then running than the limit, and not just ended jobs replaced, the limit follows, and three more
+    are tried at once until the next refusal: slots that others give back are taken within seconds,
+    and few that are not free are asked for.
+
+    So runs that share an account come to even shares: who has few slots asks often, and who is
+    refused a slot in which a job of its own has certainly ended leaves a sixteenth of its own to
+    the neighbour that took it, as AIMD does (Chiu and Jain, 1989).
     """
 
     def __init__(self, ceiling: int) -> None:
@@ -122,26 +142,28 @@ class ConcurrencyLimit:
         self.limit = ceiling
         self.held = 0
         self._free = FreeSlotEstimator()
-        self._step = 0
+        self._ahead = 0
+        self._unanswered = 0
+        self._in_vain = 0
         self._accepted = 0
         self._refused_at = -math.inf
 
     def take(self, now: float) -> bool:
         """Hold one more slot if the limit allows it."""
         if self.full(now) and self._may_try(now):
-            self._step = self._step * 2 or 1
-            self.limit = min(self.ceiling, self.limit + self._step)
+            self._ahead = self._ahead * 2 or 1
             self._accepted = 0
         if self.full(now):
             return False
         self.held += 1
+        self._unanswered += 1
         return True
 
     def full(self, now: float) -> bool:
         """Whether every slot of the limit is in use, presumably; of the ceiling, for certain."""
         if self.limit >= self.ceiling or self.held >= self.ceiling:
             return self.held >= self.ceiling
-        return self.held - self._free.count(now) >= self.limit
+        return self.held - self._free.count(now) >= self.limit + self._ahead
 
     def take_anyway(self) -> None:
         """Count a job that already runs at the service, whatever the limit says."""
@@ -163,28 +185,43 @@ class ConcurrencyLimit:
     def not_started(self) -> None:
         """The start failed for another reason than the slots."""
         self.held -= 1
+        self._unanswered -= 1
 
-    def accepted(self) -> None:
+    def accepted(self, now: float) -> None:
         """The service took a start."""
+        self._unanswered -= 1
         self._accepted += 1
         self._free.on_accepted_start()
+        running = round(self.held - self._unanswered - self._free.average(now))
+        if self._ahead and running > self.limit:
+            self.limit = min(self.ceiling, running)
+            self._ahead, self._accepted = _PROBING.at_once, 0
+            self._in_vain = 0
 
     def refused(self, now: float) -> None:
         """The service has no free slot; the slot held for the refused start is given back."""
         self.held -= 1
-        guessed = self.limit < self.ceiling and self.held >= self.limit
-        self.limit = min(self.limit, self.held)
-        self._free.on_refused_start(self.held - self.limit, now, guessed=guessed)
-        self._step = 0
-        self._accepted = 0
+        self._unanswered -= 1
+        settled = now - self._refused_at > _PROBING.settling_seconds
+        running = max(0, self.held - self._free.seen)
+        if guessed := running >= self.limit:
+            ended = self.held - self.limit
+            self._in_vain += self._ahead > 0
+        else:
+            squeezed = settled and self.limit < self.ceiling
+            self.limit = running - (running // _PROBING.yielded if squeezed else 0)
+            ended = self._free.seen
+            self._in_vain = 0
+        self._free.on_refused_start(ended, now, guessed=guessed and not self._ahead)
+        self._ahead = self._accepted = 0
         self._refused_at = now
 
     def patience(self, now: float) -> float:
         """Seconds until one more may be tried though none is known to end; at the ceiling never."""
         if self.limit >= self.ceiling or self.held >= self.ceiling:
             return math.inf
-        ended = self._free.until(self.held - self.limit + 1, now)
-        return ended if self._step else min(ended, max(0.0, self._probe_at - now))
+        ended = self._free.until(self.held - self.limit - self._ahead + 1, now)
+        return ended if self._ahead else min(ended, max(0.0, self._probe_at - now))
 
     @property
     def _probe_at(self) -> float:
@@ -196,9 +233,9 @@ class ConcurrencyLimit:
     def _may_try(self, now: float) -> bool:
         if self.limit >= self.ceiling:
             return False
-        if self._accepted >= (self._step or _PROBING.probe_starts):
-            return True
-        return not self._step and now >= self._probe_at
+        least = 1 if self._in_vain < _PROBING.in_vain else _PROBING.least_starts
+        enough = min(_PROBING.most_starts, max(least, self.limit**2 // _PROBING.eagerness))
+        return self._accepted >= enough or (not self._ahead and now >= self._probe_at)
 
 
 class JobSlots:
@@ -253,7 +290,7 @@ class JobSlots:
             self.limit.not_started()
             self._freed.set()
             raise
-        self.limit.accepted()
+        self.limit.accepted(asyncio.get_running_loop().time())
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

@@ -19,6 +19,7 @@ class RateTuning(msgspec.Struct, frozen=True):
     proving_seconds: float = 5.0  # without a refusal for so long the rate allowed is believed
     window_seconds: float = 5.0  # what was accepted of late: long enough to count, short to follow
     settling_seconds: float = 1.0  # calls under way at a throttle say nothing new for so long
+    pause_seconds: float = 0.3  # after a throttle: the bucket is empty for all who share it
     caution: float = 0.05  # how far under the found rate it stays: refused calls stay under 3 %
     gentle_cut: float = 0.9  # at a throttle while few calls are made, which show no ceiling
     hardly_used: int = 200  # so many times fewer calls than the rate allows are few
@@ -40,9 +41,10 @@ class RateLimiter:
 
     The ceiling is what the user allows. A throttled call sets the rate a twentieth under what the
     service accepted during the last five seconds, at most once a second (the calls already under
-    way say nothing new). From there it follows a cubic curve, as TCP CUBIC (RFC 9438) does: back at
-    the found rate after 30 seconds, a twentieth above it after 60, and steeply upwards from then
-    on. So it stays near the ceiling it found, seldom asks for more, and follows when there is more.
+    way say nothing new), and the next call waits for a moment. From there it follows a cubic
+    curve, as TCP CUBIC (RFC 9438) does: back at the found rate after 30 seconds, a twentieth above
+    it after 60, and steeply upwards from then on. So it stays near the ceiling it found, seldom
+    asks for more, and follows when there is more.
 
     Throttles that come now and then whatever the rate is (less than a quarter of the calls) would
     so bring it down to nothing. They bring it down to half of what was found first.
@@ -86,6 +88,7 @@ class RateLimiter:
         and not the quota: the rate is lowered by a tenth only.
         """
         self._refused.append(now)
+        self._next_turn = max(self._next_turn, now + _TUNING.pause_seconds)
         if now - self._found_at < _TUNING.settling_seconds:
             return
         rate = self.rate(now)

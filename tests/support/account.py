@@ -15,15 +15,31 @@ from pipeline.stages.poller import Look, next_look
 from tests.support.owned_time import in_owned_time, now
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 _LATENCY = 0.05
 _SOONEST, _LONGEST = 0.2, 10.0
 
 
+class _Bucket:
+    """Calls that a quota allows: a second's worth of them is in hand at first."""
+
+    def __init__(self, rate: float) -> None:
+        self._tokens, self._counted_at = max(1.0, rate), 0.0
+
+    def take(self, rate: float) -> None:
+        """Take one call of those that have become free at this rate."""
+        most = max(1.0, rate)
+        self._tokens = min(most, self._tokens + (now() - self._counted_at) * rate)
+        self._counted_at = now()
+        if self._tokens < 1 - 1e-9:
+            raise Throttled("Rate exceeded")
+        self._tokens -= 1
+
+
 @dataclass
 class Account:
-    """Takes starts at a rate, with a second's worth in hand, while a slot is free.
+    """Takes starts and listings at a rate each, and starts only while a slot is free.
 
     `changes` are the quotas of later moments: (seconds, rate, slots). What is asked, and how it
     was answered, is kept by its moment.
@@ -33,14 +49,17 @@ class Account:
     slots: int
     job_seconds: tuple[float, float] = (2, 6)
     changes: Iterable[tuple[float, float, int]] = ()
+    list_rate: float = 1e6
+    seed: int = 7
     running: int = 0
     most_running: int = 0
     started_at: list[float] = field(default_factory=list)
     refused_at: list[float] = field(default_factory=list)
+    jobs: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._random = random.Random(7)
-        self._tokens, self._counted_at = max(1.0, self.rate), 0.0
+        self._random = random.Random(self.seed)
+        self._starts, self._lists = _Bucket(self.rate), _Bucket(self.list_rate)
 
     @property
     def calls(self) -> int:
@@ -67,6 +86,7 @@ class Account:
         self.running += 1
         self.most_running = max(self.most_running, self.running)
         seconds = self._random.uniform(*self.job_seconds)
+        self.jobs.append(seconds)
         asyncio.get_running_loop().call_later(seconds, self._end)
         await asyncio.sleep(_LATENCY / 2)
         return seconds
@@ -75,13 +95,17 @@ class Account:
         for moment, rate, slots in self.changes:
             if now() >= moment:
                 self.rate, self.slots = rate, slots
-        most = max(1.0, self.rate)
-        self._tokens = min(most, self._tokens + (now() - self._counted_at) * self.rate)
-        self._counted_at = now()
-        if self._tokens < 1 - 1e-9:
-            return Throttled("Rate exceeded")
-        self._tokens -= 1
+        try:
+            self._starts.take(self.rate)
+        except Throttled as error:
+            return error
         return NoFreeSlot("Too many jobs.") if self.running >= self.slots else None
+
+    async def list(self) -> None:
+        """One page of the jobs."""
+        await asyncio.sleep(_LATENCY / 2)
+        self._lists.take(self.list_rate)
+        await asyncio.sleep(_LATENCY / 2)
 
     def _end(self) -> None:
         self.running -= 1
@@ -92,6 +116,18 @@ class Account:
         return max(count / self.rate, count * typical / max(1, self.slots))
 
 
+def side_by_side(customers: Sequence[Customer], counts: Sequence[int]) -> float:
+    """Have each customer start so many jobs; returns the seconds until the last one has ended."""
+
+    async def all_of_them() -> float:
+        async with asyncio.TaskGroup() as together:
+            for customer, count in zip(customers, counts, strict=True):
+                together.create_task(customer.work(count))
+        return now()
+
+    return in_owned_time(all_of_them())
+
+
 @dataclass
 class Customer:
     """Starts jobs as the pipeline does: a pool, an operation with a pace, a gate of slots."""
@@ -100,22 +136,29 @@ class Customer:
     start_rate: float = 25
     max_in_flight: int = 250
     workers: int = 16
+    list_rate: float = 1e6
+    begins_at: float = 0
 
     def __post_init__(self) -> None:
         waiting = WaitTimes()
         self.gate = JobSlots(self.max_in_flight, waiting)
         self.operation = RateLimitedCall("Start", self.start_rate, waiting, slots=self.gate)
+        self.listing = RateLimitedCall("List", self.list_rate, waiting)
         self.most_held = 0
         self.looks = 0
+        self.started = 0
+        self.ended_at = 0.0
         self._in_flight: list[tuple[float, float]] = []
         self._all_started = False
         self._all_ended = asyncio.Event()
 
     def run(self, count: int, at_most: float = float("inf")) -> float:
         """Start so many jobs and wait for their ends; returns the seconds that took."""
-        return in_owned_time(self._run(count, at_most))
+        return in_owned_time(self.work(count, at_most))
 
-    async def _run(self, count: int, at_most: float) -> float:
+    async def work(self, count: int, at_most: float = float("inf")) -> float:
+        """The same within a loop that others share."""
+        await asyncio.sleep(self.begins_at)
         left = iter(range(count))
         looking = asyncio.create_task(self._look())
         try:
@@ -128,11 +171,13 @@ class Customer:
         except TimeoutError:
             pass
         looking.cancel()
-        return now()
+        self.ended_at = now()
+        return self.ended_at
 
     async def _work(self, left: Iterable[int]) -> None:
         for _ in left:
             begun, seconds = now(), await self._started()
+            self.started += 1
             self._all_ended.clear()
             self._in_flight.append((now() + seconds, now() + seconds - begun))
 
@@ -160,7 +205,8 @@ class Customer:
             calls = self.account.running // 100 + 1
             self.looks += calls
             ended = [each for each in self._in_flight if each[0] <= begun]
-            await asyncio.sleep(calls * _LATENCY)
+            for _ in range(calls):
+                await self.listing.call(self.account.list)
             self._in_flight = [each for each in self._in_flight if each not in ended]
             self.gate.on_poll(begun, len(ended), uncollected=len(ended))
             for _, seconds in ended:
