@@ -35,7 +35,8 @@ def main(names: Sequence[str]) -> int:
     tried = [each for each in chosen if not each.equivalent]
     with tempfile.TemporaryDirectory() as folder:
         tree = copied(Path(folder))
-        if not tests_pass(tree, sorted({test for each in tried for test in each.tests})):
+        all_tests = {test for each in tried for test in each.tests}
+        if not tests_pass(tree, sorted(all_tests), None):
             sys.stderr.write("The tests fail without any mutant.\n")
             return 2
         found = sum(_is_found(tree, each) for each in tried)
@@ -64,15 +65,18 @@ def _is_found(tree: Path, mutant: Mutant) -> bool:
     whole = path.read_text(encoding="utf-8")
     path.write_text(mutant.applied_to(whole), encoding="utf-8")
     try:
-        found = not tests_pass(tree, mutant.tests)
+        found = not tests_pass(tree, mutant.tests, _SECONDS)
     finally:
         path.write_text(whole, encoding="utf-8")
     _say(f"{'found' if found else 'LIVED'}  {mutant.name}: {mutant.breaks}")
     return found
 
 
-def tests_pass(tree: Path, tests: Iterable[str]) -> bool:
-    """Whether these tests of a tree pass; processes that they start are of that tree too."""
+def tests_pass(tree: Path, tests: Iterable[str], within: float | None) -> bool:
+    """Whether these tests of a tree pass, `within` so many seconds where it is not None.
+
+    Processes that they start are of that tree too.
+    """
     environment = os.environ | {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1", "CI": "1"}
     try:
         ended = subprocess.run(
@@ -80,7 +84,7 @@ def tests_pass(tree: Path, tests: Iterable[str]) -> bool:
             cwd=tree,
             env=environment,
             stdout=subprocess.DEVNULL,
-            timeout=_SECONDS,
+            timeout=within,
             check=False,
         )
     except subprocess.TimeoutExpired:
