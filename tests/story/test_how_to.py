@@ -116,6 +116,14 @@ def test_reviews_are_pulled_measured_and_converted_as_the_page_says(run, cloud):
     assert typed_there == ["pull", "quality", "convert"]
 
 
+def test_tasks_lie_on_s3_as_the_page_says(run, cloud):
+    """One run writes them there, a shard continues, and the status of all is told."""
+    cloud().add(one="first", two="second")
+
+    assert follow(run, commands("several-machines.md"), in_bucket) == ["run", "run", "status"]
+    assert run("status", "--output", "s3://audio/tasks/", "--json").code == 0
+
+
 def test_tasks_are_exported_as_the_page_says(run, cloud):
     """Both formats have the names that the page shows."""
     cloud().add(one="first")
@@ -165,5 +173,5 @@ def test_every_page_with_commands_has_its_test():
 
     assert pages == {
         *("events.md", "ground-truth.md", "label-studio.md", "monitoring.md", "vocabulary.md"),
-        "nightly-runs.md",
+        *("nightly-runs.md", "several-machines.md"),
     }

@@ -22,6 +22,7 @@ NOT_RUN = {
     "install -": "as above",
     "systemctl": "as above",
     "docker build": "it needs Docker; tests/deploy has the image's rules",
+    "sbatch": "it needs a cluster; tests/deploy runs the script's tasks",
     "kubectl": "it needs a cluster; tests/deploy holds the objects to Kubernetes' schemas",
     "aws cloudformation": "it needs an account; tests/deploy deploys the template to an emulator",
     "aws batch": "as above",
