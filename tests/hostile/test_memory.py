@@ -9,18 +9,25 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
+import subprocess
 import sys
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 
-from pipeline.net.bounds import LARGEST_ANSWER
+from pipeline.net.bounds import LARGEST_ANSWER, MIB
+from tests.conftest import COMMAND, clean_environment, endpoint
 from tests.hostile.answers import begin, hostility, patience
 from tests.hostile.commands import COMMANDS
 from tests.hostile.table import CALLS
 from tests.hostile.world import RESULTS, SOURCE, World
+from tests.support.endless import CHUNK
 from tests.support.hostile_answers import Hostile
 from tests.support.interceptor import Hostility, can_answer
+from tests.support.signing import presigned
 
 pytestmark = [
     pytest.mark.timeout(300),
@@ -175,3 +182,29 @@ def test_a_settings_file_without_end_is_not_read(world):
     assert outcome.code == 2
     assert "night.toml is larger than 1 MiB" in outcome.err
     assert peak < MOST
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST"])
+def test_what_is_sent_to_the_endpoint_is_not_held(world, method):
+    """`serve` writes an object to the disk as it comes, and takes no call of such a size."""
+    (world.folder / "bucket").mkdir()
+    command = (COMMAND, "serve", "bucket", "--bucket", "audio", "--port", "0", "--keys-from-env")
+    environment = clean_environment(**endpoint(""))
+    size = 400 * MIB
+    with subprocess.Popen(
+        command, cwd=world.folder, env=environment, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        url = process.stdout.readline().split()[-1]
+        path = f"{url}/audio/large.wav" if method == "PUT" else f"{url}/"
+        body = (CHUNK for _ in range(size // len(CHUNK)))
+        sent = Request(presigned(path, method), body, {"Content-Length": str(size)}, method=method)
+        with suppress(OSError):  # it is told before the end that this is no call
+            urlopen(sent).close()
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        process.terminate()
+
+    written = world.folder / "bucket" / "large.wav"
+    assert (written.stat().st_size if written.exists() else 0) == (size if method == "PUT" else 0)
+    kib = int(next(each.split()[1] for each in status.splitlines() if "VmHWM" in each))
+    assert kib * 1024 / 1e6 < MOST
