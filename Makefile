@@ -35,7 +35,7 @@ test: .venv/tests-installed
 
 test-long: .venv/tests-installed
 	$(BIN)/python -m pytest -m "long or hypothesis" --hypothesis-profile full \
-		--numprocesses 3 --dist loadgroup --quiet --durations 10
+		--timeout 600 --numprocesses 3 --dist loadgroup --quiet --durations 10
 
 test-all: test test-long
 
