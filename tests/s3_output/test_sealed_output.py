@@ -65,6 +65,7 @@ def test_killed_on_one_machine_after_the_other(on_s3):
     assert runs.lines() == Counter(dict.fromkeys(said, 1))
     assert summary["balance"]["written"] == 150
     assert runs.jobs_started_twice() == 0
+    assert len(runs.parts()) > 1  # or nobody had anything to take up
 
 
 def settings(runs, seconds: float) -> str:
@@ -90,13 +91,16 @@ def test_two_live_runs_of_one_shard_share_the_work(on_s3, tmp_path):
         runs.run.use(AWS_ENDPOINT_URL=url)
         other = tmp_path / "other"
         other.mkdir()
-        flags = ("--config", settings(runs, 0.3), "--json")
-        with runs.run.start(*runs.command(*flags)) as first:
+        flags = ("--config", settings(runs, 0.3), "--json", "--log-format", "json")
+        command = [word for word in runs.command(*flags) if word != "--quiet"]
+        with runs.run.start(*command) as first:
             runs.run.folder = other
-            second = runs.run(*runs.command(*flags))
-            out, _ = first.communicate(timeout=60)
+            second = runs.run(*command)
+            out, err = first.communicate(timeout=60)
 
     assert (first.returncode, second.code) == (0, 0), out + second.err
+    assert "part.taken_up" in err  # one was overtaken by the other, or by its own lost answer
+    assert "part.taken_up" in second.err
     assert runs.lines() == Counter(dict.fromkeys(said, 1))
     assert runs.jobs_started_twice() == 0
     assert second.summary["balance"]["tasks"] == second.summary["balance"]["contents"] == 120
