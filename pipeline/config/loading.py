@@ -31,7 +31,6 @@ _LARGEST_FILE = 2**20
 # What is read elsewhere, and what Kubernetes sets for a service of the program's name.
 _OTHERS = re.compile(r"(config|traceback)$|(service|port)(_|$)")
 _IN_A_RULE = [name for name in Transcribe.__struct_fields__ if name not in OF_THE_RUN]
-_OUTPUT_KEY = re.compile(r"[a-zA-Z0-9\-_.!*'()/]{0,850}")
 
 
 def resolve(
@@ -84,7 +83,8 @@ def _sharded(config: Config, environment: Mapping[str, str], complaints: list[st
     except BadSettings as error:
         complaints.append(str(error))
         return config
-    cluster = msgspec.structs.replace(cluster, shard=shard.number, shards=shard.count)
+    if shard:
+        cluster = msgspec.structs.replace(cluster, shard=shard.number, shards=shard.count)
     return msgspec.structs.replace(config, cluster=cluster)
 
 

@@ -25,7 +25,7 @@ MOST_SHARDS = 256
 
 _BATCH = ("AWS_BATCH_JOB_ARRAY_INDEX", "AWS_BATCH_JOB_ARRAY_SIZE")
 _KUBERNETES = "JOB_COMPLETION_INDEX"
-_SLURM = ("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_MIN", "SLURM_ARRAY_TASK_COUNT")
+_SLURM = "SLURM_ARRAY_TASK_ID"
 
 
 class Cluster(msgspec.Struct, frozen=True):
@@ -48,7 +48,7 @@ class Cluster(msgspec.Struct, frozen=True):
         Meta(gt=0, le=86_400, description="Seconds that tasks wait to be written to S3, at most."),
     ] = 300.0
     seal_megabytes: Annotated[
-        float, Meta(gt=0, le=64, description="Megabytes of tasks that are written at once.")
+        float, Meta(gt=0, le=32, description="Megabytes of tasks that are written at once.")
     ] = 8.0
 
 
@@ -73,8 +73,10 @@ class Shard:
         return amount // self.count + (self.number < amount % self.count)
 
 
-def shard_of(number: int, count: int, environment: Mapping[str, str]) -> Shard:
+def shard_of(number: int, count: int, environment: Mapping[str, str]) -> Shard | None:
     """The shard that a run is: as it is told, else as its scheduler numbers it.
+
+    None where nothing says which of several it is, as a command that looks at all need not know.
 
     Args:
         number: --shard, `NO_SHARD` where it was not given.
@@ -82,7 +84,7 @@ def shard_of(number: int, count: int, environment: Mapping[str, str]) -> Shard:
         environment: the process environment.
 
     Raises:
-        BadSettings: it can't be told which one of how many, or there is none of that number.
+        BadSettings: it can't be told of how many, or there is none of that number.
     """
     if number == NO_SHARD:
         number, size, variable = _numbered(environment)
@@ -98,11 +100,7 @@ def shard_of(number: int, count: int, environment: Mapping[str, str]) -> Shard:
             )
         count = count or size
     if number == NO_SHARD and count > 1:
-        raise BadSettings(
-            f"--shards is {count}, but nothing says which of them this run is",
-            f"Say it with --shard, 0 to {count - 1}; array jobs of AWS Batch, Kubernetes and SLURM "
-            "number them.",
-        )
+        return None
     shard = Shard(max(number, 0), count or 1)
     if shard.count > MOST_SHARDS:
         raise BadSettings(f"--shards is {shard.count}, but there can be {MOST_SHARDS} at most")
@@ -113,17 +111,31 @@ def shard_of(number: int, count: int, environment: Mapping[str, str]) -> Shard:
     return shard
 
 
+def refuse_unnamed_shard(cluster: Cluster) -> None:
+    """Refuse a command that is about one shard where nothing says which.
+
+    Raises:
+        BadSettings: so it is.
+    """
+    if cluster.shard == NO_SHARD and cluster.shards > 1:
+        raise BadSettings(
+            f"--shards is {cluster.shards}, but nothing says which of them this is",
+            f"Say it with --shard, 0 to {cluster.shards - 1}; array jobs of AWS Batch, Kubernetes "
+            "and SLURM number them.",
+        )
+
+
 def _numbered(environment: Mapping[str, str]) -> tuple[int, int, str]:
-    """The number and size that a scheduler gives, 0 where it gives no size; and the variable."""
+    """The number and size that a scheduler gives, 0 where it gives no size; and the variable.
+
+    SLURM's count is of the tasks that were submitted: of one that is run again it is 1.
+    """
     index, size = _BATCH
     if index in environment:
         return _number(environment, index), _number(environment, size), index
-    if _KUBERNETES in environment:
-        return _number(environment, _KUBERNETES), 0, _KUBERNETES
-    task, first, count = _SLURM
-    if task in environment:
-        number = _number(environment, task) - _number(environment, first)
-        return number, _number(environment, count), task
+    for variable in (_KUBERNETES, _SLURM):
+        if variable in environment:
+            return _number(environment, variable), 0, variable
     return NO_SHARD, 0, ""
 
 

@@ -109,9 +109,19 @@ async def earlier_results(s3: S3, results: S3Uri, name_prefix: str) -> Finding:
     return ok(f"{found} transcripts of earlier runs are below {results}.")
 
 
+async def _is_free(s3: S3, place: S3Uri) -> bool:
+    """Whether nothing is at the place of a trial, or what an earlier check wrote there."""
+    try:
+        return await if_there(s3, place, s3.read(place)) in (None, _TRIAL)
+    except RecordingFailed:
+        return False  # it is larger than any transcript
+
+
 async def conditional_writing(s3: S3, output: S3Uri) -> Finding:
     """Whether the bucket keeps what is there from a second writer, as parts of tasks need it."""
     place = trial_place(output)
+    if not await _is_free(s3, place):
+        return skipped(f"{place} is not what an earlier check wrote, so it is left as it is.")
     with suppress(Denied):
         await s3.delete(place)
     await s3.write(place, _TRIAL, IF_ABSENT)
@@ -135,11 +145,7 @@ async def writing(s3: S3, results: S3Uri) -> Finding:
     somebody else under this name is left as it is.
     """
     place = trial_place(results)
-    try:
-        there = await if_there(s3, place, s3.read(place))
-    except RecordingFailed:
-        there = b""  # it is larger than any transcript
-    if there not in (None, _TRIAL):
+    if not await _is_free(s3, place):
         return skipped(f"{place} is not what an earlier check wrote, so it is left as it is.")
     await s3.write(place, _TRIAL)
     if await s3.read(place) is None:

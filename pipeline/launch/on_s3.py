@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pipeline.config.shards import Shard
+from pipeline.config.shards import Shard, refuse_unnamed_shard
 from pipeline.launch.event_loop import in_event_loop
 from pipeline.launch.services import services
 from pipeline.naming import S3Uri
@@ -50,6 +50,7 @@ def with_state_here(config: Config) -> Iterator[Config]:
     if not config.s3_output:
         yield config
         return
+    refuse_unnamed_shard(config.cluster)
     with TemporaryDirectory() as folder:
         path = in_event_loop(_fetch(config, Path(folder)))
         yield msgspec.structs.replace(
@@ -97,13 +98,14 @@ async def _overview(config: Config) -> Overview:
 
 
 async def _change(config: Config, change: Callable[[Sequence[RunState]], None]) -> None:
-    from pipeline.s3_output.overview import overview
+    from pipeline.s3_output.overview import overview, refuse_running
     from pipeline.s3_output.states import fetch_state, put_back
     from pipeline.state.run_state import open_state
 
     async with _opened(config) as (s3, layout):
         found = await overview(s3, layout, datetime.now(UTC))
-        shards = [Shard(each.shard, len(found.shards)) for each in found.shards]
+        refuse_running(found)
+        shards = [Shard(each.shard, len(found.shards)) for each in found.shards if each.told]
         with TemporaryDirectory() as folder:
             copies = [
                 await fetch_state(s3, layout._replace(shard=each), Path(folder)) for each in shards

@@ -5,6 +5,7 @@ Heavy libraries are imported where they are used, so that a command that needs n
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -36,6 +37,11 @@ if TYPE_CHECKING:
     from pipeline.terminal import Style
 
 
+_SIGNALLED = 128
+_INTERRUPTED_SECONDS = 20.0
+"""How long a run that was told to end takes to tell other machines."""
+
+
 class RunOptions(NamedTuple):
     """What is to be done: the settings, the place of the recordings, how progress is told.
 
@@ -65,7 +71,7 @@ def complete(options: RunOptions) -> Summary:
 
     config = options.config
     uri, bucket = _checked_source(options)
-    if not options.rebuild_output and not config.state_path.exists():
+    if not (options.rebuild_output or config.s3_output or config.state_path.exists()):
         refuse_foreign_output(config.output_path, config.state_path)
     name_prefix = job_name_prefix(config.transcribe.job_prefix, bucket)
     with hold(config.state_path) as lock, _output(options, bucket) as output:
@@ -116,7 +122,7 @@ async def _prepare(options: RunOptions, output: OutputFile, lock: StateLock) -> 
     async with services(options.config, options.place, WaitTimes()) as (config, source, _, s3):
         if options.rebuild_state:
             output.set_aside()
-        await output.prepare(s3, lock, config, source.uri)
+        await output.prepare(s3, lock, config, source.uri, anew=options.rebuild_state)
 
 
 async def _with_services(options: RunOptions, state: RunState, output: OutputFile) -> Summary:
@@ -156,11 +162,13 @@ async def _published(run: Run, output: OutputFile, summary: Summary) -> Summary:
     from pipeline.monitoring.summary import with_note
 
     content, failures = msgspec.json.encode(summary), summary.files.failures
+    interrupted = summary.exit_code > _SIGNALLED
     try:
-        await output.publish(
-            run.s3, run.tracker.state, content, Path(failures) if failures else None
-        )
-    except CannotRun as error:
+        async with asyncio.timeout(_INTERRUPTED_SECONDS if interrupted else None):
+            await output.publish(
+                run.s3, run.tracker.state, content, Path(failures) if failures else None
+            )
+    except (CannotRun, TimeoutError) as error:
         say(str(error))
         summary = with_note(summary, f"Other machines are not told of this run's end: {error}")
     return summary

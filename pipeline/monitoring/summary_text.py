@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pipeline.failures import advice
 from pipeline.monitoring.snapshot import STARTS
 from pipeline.monitoring.summary import OVER_BUDGET
+from pipeline.naming import parse_s3_uri
 from pipeline.recordings.selection import tally_skipped
 from pipeline.terminal import program
 from pipeline.text import duration, printable, tally
@@ -142,6 +143,7 @@ def _next_step(s: Summary) -> str:
 def _command(verb: str, s: Summary) -> str:
     """A command on the files of this run, as a shell takes it."""
     words = [verb, "--output", s.files.output]
-    if s.files.state != f"{s.files.output}.state":
+    on_s3 = parse_s3_uri(s.files.output) is not None  # whose state files are there as well
+    if not on_s3 and s.files.state != f"{s.files.output}.state":
         words += ["--state", s.files.state]
     return f"{program()} {shlex.join(words)}"

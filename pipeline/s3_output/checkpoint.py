@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import os
 import shutil
 import zlib
 from contextlib import contextmanager
@@ -16,10 +17,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from pipeline.aws.s3 import IF_ABSENT, if_still
-from pipeline.errors import OutputUnusable, StateUnusable
+from pipeline.errors import NoSuchSource, OutputUnusable, StateUnusable
 from pipeline.files import writing
 from pipeline.logs import WARNING, event
-from pipeline.state.copies import checkpoint_of, copy_state, has_open_lines, set_checkpoint
+from pipeline.state.copies import adopt_copy, checkpoint_of, copy_state, has_open_lines, is_begun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +33,7 @@ _SPAN = 8 * 2**20
 _LEVEL = 1  # of gzip: a third of the size for a tenth of the time
 
 
-async def bring(s3: S3, place: S3Uri, lock: StateLock) -> str:
+async def bring(s3: S3, place: S3Uri, lock: StateLock, output: Path) -> str:
     """Have the state file be as new as the copy, where that is another machine's.
 
     A state file whose lines are not all in a part is left alone, as is one that the copy was made
@@ -47,8 +48,8 @@ async def bring(s3: S3, place: S3Uri, lock: StateLock) -> str:
     with _folder_beside(lock.path) as folder:
         copy = folder / "state"
         try:
-            await fetch(s3, place, copy)
-            set_checkpoint(copy, there.etag)
+            await fetch(s3, place, copy, there.etag)
+            await asyncio.to_thread(adopt_copy, copy, there.etag, _beside(lock.path, output))
         except StateUnusable as error:
             event("checkpoint.unusable", WARNING, place=str(place), message=str(error))
             return there.etag
@@ -57,8 +58,12 @@ async def bring(s3: S3, place: S3Uri, lock: StateLock) -> str:
     return ""
 
 
+def _beside(state: Path, output: Path) -> str:
+    return os.path.relpath(output, state.parent)
+
+
 def _is_wanted(path: Path, etag: str) -> bool:
-    return not path.exists() or (checkpoint_of(path) != etag and not has_open_lines(path))
+    return not is_begun(path) or (checkpoint_of(path) != etag and not has_open_lines(path))
 
 
 async def save(s3: S3, place: S3Uri, path: Path, only: str) -> str | None:
@@ -79,39 +84,50 @@ async def save(s3: S3, place: S3Uri, path: Path, only: str) -> str | None:
         return await s3.write(place, packed, if_still(only) if only else IF_ABSENT)
 
 
-async def fetch(s3: S3, place: S3Uri, to: Path) -> None:
-    """Write the state file that a copy is of.
+async def fetch(s3: S3, place: S3Uri, to: Path, etag: str) -> None:
+    """Write the state file that the copy of this ETag is of.
 
     Raises:
         StateUnusable: the copy is damaged.
         OutputUnusable: it was replaced meanwhile, or the disk is full.
     """
     packed = to.with_name(f"{to.name}.gz")
-    await download(s3, place, packed)
+    await download(s3, place, packed, etag)
     await asyncio.to_thread(_unpack, packed, to)
     packed.unlink()
 
 
-async def download(s3: S3, place: S3Uri, to: Path) -> None:
-    """Write an object to a file, a part at a time.
+async def download(s3: S3, place: S3Uri, to: Path, etag: str) -> None:
+    """Write the object of this ETag to a file, a part at a time.
 
     Raises:
         OutputUnusable: it was replaced meanwhile, or the disk is full.
     """
-    start, size, etag = 0, 1, ""
+    start, size = 0, 1
     with writing(to), to.open("xb") as file:
         while start < size:
-            part = await s3.read_part(place, (start, start + _SPAN - 1), etag)
-            if part is None:
-                raise OutputUnusable(f"{place} was taken away just now", "Run the command again.")
-            content, size, etag = part
+            content, size = await _span(s3, place, start, etag)
             file.write(content)
             start += len(content)
 
 
+async def _span(s3: S3, place: S3Uri, start: int, etag: str) -> tuple[bytes, int]:
+    try:
+        part = await s3.read_part(place, (start, start + _SPAN - 1), f'"{etag}"')
+    except NoSuchSource as error:
+        if not error.message.startswith("PreconditionFailed"):
+            raise
+        part = None
+    if part is None:
+        raise OutputUnusable(f"{place} was replaced just now", "Run the same command again.")
+    return part[0], part[1]
+
+
 @contextmanager
 def _folder_beside(path: Path) -> Iterator[Path]:
-    with TemporaryDirectory(dir=path.absolute().parent, prefix=f".{path.name}-") as folder:
+    place, name = path.absolute().parent, f".{path.name}-"
+    # Who is interrupted leaves while a thread may still write there.
+    with TemporaryDirectory(dir=place, prefix=name, ignore_cleanup_errors=True) as folder:
         yield Path(folder)
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pipeline.config.shards import Shard
     from pipeline.naming import S3Uri
 
+SHARD_NAME = re.compile(r"s\d{4}-of-\d{4}")
+
 _PART = re.compile(r"(s\d{4}-of-\d{4})/(\d{8})\.jsonl")
 
 

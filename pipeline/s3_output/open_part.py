@@ -15,7 +15,6 @@ import orjson
 from pipeline.errors import OutputUnusable
 from pipeline.naming import parse_job_name
 from pipeline.stages.output_file import Output
-from pipeline.state.output import MENDING
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -25,8 +24,8 @@ if TYPE_CHECKING:
     from pipeline.state.run_state import RunState
 
 _MENDING = (
-    "Put it back, or go on without it with --rebuild-state: what is sealed is taken up, and the "
-    "other transcripts are read again."
+    "Go on without it with --rebuild-state, which puts it aside: what is sealed is taken up, and "
+    "the other transcripts are read again."
 )
 
 
@@ -37,7 +36,7 @@ class OpenPart(Output):
         try:
             super().__init__(file, state)
         except OutputUnusable as error:
-            if error.advice == MENDING:
+            if "--rebuild-output" in error.advice:
                 raise OutputUnusable(error.problem, _MENDING) from error
             raise
         self._name_prefix = name_prefix
@@ -47,16 +46,24 @@ class OpenPart(Output):
         """Bytes that are in no part yet."""
         return self._state.facts.output_size - self._state.parts.open_from
 
-    def content(self) -> bytes:
-        """The lines that are in no part yet."""
-        return os.pread(self._file, self.size, self._state.parts.open_from)
+    def content(self, most: int | None = None) -> bytes:
+        """The lines that are in no part yet; at most so many bytes, but one line at least."""
+        begin = self._state.parts.open_from
+        whole = os.pread(self._file, self.size, begin)
+        if most is None or len(whole) <= most:
+            return whole
+        end = whole.rfind(b"\n", 0, most) + 1 or whole.index(b"\n") + 1
+        return whole[:end]
 
-    def sealed(self, part: Part, etag: str) -> None:
-        """The open part is that part now: a new one begins."""
+    def sealed(self, part: Part, etag: str, size: int) -> None:
+        """So many bytes of the open part are that part now: another one begins behind them."""
         with self.checkpoint():
             self._state.parts.note(part.name, etag)
-            self._begin_anew()
-        self._cut()
+            if size == self.size:
+                self._begin_anew()
+            else:
+                self._state.parts.open_at(self._state.parts.open_from + size)
+        self._cut_durably()
 
     def written_by(self, part: Part, etag: str, identities: Collection[bytes]) -> None:
         """Another run has sealed these recordings: their lines here are not wanted any more."""
@@ -70,6 +77,11 @@ class OpenPart(Output):
                 self._state.parts.open_at(self._state.facts.output_size)
                 self.extend([kept], 0)
             self.extend([], fresh)
+        self._cut_durably()
+
+    def _cut_durably(self) -> None:
+        """A power cut must not take back the commit by which the file became shorter."""
+        self._state.output.begin()
         self._cut()
 
     def _begin_anew(self) -> None:

@@ -10,6 +10,7 @@ import msgspec
 from pipeline.config.shards import Shard
 from pipeline.errors import OutputUnusable
 from pipeline.s3_output.claim import described_source
+from pipeline.s3_output.layout import SHARD_NAME
 from pipeline.text import duration
 
 if TYPE_CHECKING:
@@ -45,6 +46,11 @@ class ShardStatus(msgspec.Struct, frozen=True, omit_defaults=True):
     def runs(self) -> bool:
         """Whether it was heard of just now."""
         return self.seen_seconds is not None and self.seen_seconds < _SILENT_SECONDS
+
+    @property
+    def told(self) -> bool:
+        """Whether a run of it has ended, so that there is a copy of its state."""
+        return self.exit_code is not None
 
     @property
     def complete(self) -> bool:
@@ -123,6 +129,8 @@ async def _read_all(s3: S3, folder: S3Uri, kind: type[Any]) -> dict[str, Any]:
         for each in page:
             content = await s3.read(folder._replace(key=each.key))
             name = each.key.removeprefix(folder.key).removesuffix(".json")
+            if not SHARD_NAME.fullmatch(name):
+                continue
             try:
                 found[name] = msgspec.json.decode(content or b"", type=kind)
             except (msgspec.DecodeError, RecursionError):
@@ -135,8 +143,7 @@ def _newest_count(told: dict[str, _Told], beats: dict[str, Beat]) -> int:
     moments = {name: each.ended for name, each in told.items()}
     for name, beat in beats.items():
         moments[name] = max(beat.at, moments.get(name, beat.at))
-    counts = {name: int(name[-4:]) for name in moments if name[-4:].isdigit()}
-    return counts[max(counts, key=moments.__getitem__)] if counts else 0
+    return int(max(moments, key=moments.__getitem__)[-4:]) if moments else 0
 
 
 def _status(number: int, told: _Told | None, beat: Beat | None, now: datetime) -> ShardStatus:
@@ -153,6 +160,19 @@ def _status(number: int, told: _Told | None, beat: Beat | None, now: datetime) -
         failed=counts.failed,
         pending=counts.pending + counts.in_flight,
     )
+
+
+def refuse_running(found: Overview) -> None:
+    """Refuse to change states while a run works with one: it would not see the change.
+
+    Raises:
+        OutputUnusable: one was heard of just now.
+    """
+    if running := [str(each.shard) for each in found.shards if each.runs]:
+        raise OutputUnusable(
+            f"Runs of {found.output} go on: shard {', '.join(running)}",
+            "Wait until they have ended; one that was killed counts for two minutes.",
+        )
 
 
 def lines(found: Overview) -> Iterator[str]:
@@ -182,6 +202,27 @@ def _why(each: ShardStatus) -> str:
     return f"{each.shard} (exit code {each.exit_code}{f', {each.stopped}' if each.stopped else ''})"
 
 
-def beat(tasks: int) -> bytes:
-    """What a run says of itself, as JSON."""
-    return msgspec.json.encode(Beat(datetime.now(UTC), tasks))
+async def send_beat(s3: S3, layout: Layout, tasks: int) -> None:
+    """Say that a run of this shard goes on, and how many tasks it has."""
+    await s3.write(layout.beat, msgspec.json.encode(Beat(datetime.now(UTC), tasks)))
+
+
+async def refuse_beside_another_count(s3: S3, layout: Layout, now: datetime) -> None:
+    """Refuse to begin while a run goes on that cuts the source into another number of shards.
+
+    The two would not read each other's parts, and could write the same recording.
+
+    Raises:
+        OutputUnusable: one was heard of just now.
+    """
+    beats = await _read_all(s3, layout.beats, Beat)
+    told = await _read_all(s3, layout.summaries, _Told) if beats else {}
+    for name, each in sorted(beats.items()):
+        status = _status(0, told.get(name), each, now)
+        if status.runs and int(name[-4:]) != layout.shard.count:
+            raise OutputUnusable(
+                f"The shard {name} of {layout.output} was heard of "
+                f"{duration(status.seen_seconds or 0.0)} ago, and this run would cut the source "
+                f"into {layout.shard.count}",
+                "Wait until it has ended; one that was killed counts for two minutes.",
+            )

@@ -4,23 +4,48 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.errors import OutputUnusable
+from pipeline.errors import Deferred, OutputUnusable, ServiceUnreachable
+from pipeline.net.bounds import LARGEST_ANSWER
+from pipeline.stages.producer import to_the_end
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pipeline.aws.s3 import S3
+    from pipeline.naming import S3Uri
     from pipeline.s3_output.layout import Layout, Part
 
 
 async def parts_there(s3: S3, layout: Layout) -> dict[Part, str]:
     """The ETag of every part of every shard."""
     found = {}
-    async for page in s3.pages(layout.parts):
+    async for page in to_the_end(s3.pages(layout.parts)):
         for each in page:
             if part := layout.part_of(each.key):
                 found[part] = each.etag
     return found
+
+
+async def read_part(s3: S3, place: S3Uri) -> tuple[bytes, str]:
+    """The content of a part, and its ETag.
+
+    Raises:
+        OutputUnusable: it is not there.
+        ServiceUnreachable: S3 gives no answer.
+    """
+    try:
+        found = await s3.read_part(place, (0, LARGEST_ANSWER))
+    except Deferred as error:
+        raise ServiceUnreachable(
+            f"{error.problem}, while {place} was read",
+            "Run the same command again later, it goes on where it stopped.",
+            action=error.action,
+            message=error.message,
+        ) from error
+    if found is None:
+        raise taken_away(str(place))
+    content, _, etag = found
+    return content, etag.strip('"')
 
 
 def check_numbers(layout: Layout, own: Sequence[Part]) -> None:
@@ -48,7 +73,7 @@ def check_unchanged(layout: Layout, known: Mapping[str, str], there: Mapping[Par
         if names[name] != etag:
             raise OutputUnusable(
                 f"{place} is not what was written there: someone changed or replaced it",
-                "Put its earlier version back; parts are never changed.",
+                "Delete the newer version of it, so that what was written shows again.",
             )
 
 

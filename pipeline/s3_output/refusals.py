@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.config.shards import refuse_unnamed_shard
 from pipeline.errors import BadSettings
 from pipeline.naming import S3Uri
 
@@ -19,6 +20,7 @@ def refuse_unfit(config: Config, place: S3Uri | Path, *, anew: bool) -> None:
     Raises:
         BadSettings: so it is.
     """
+    refuse_unnamed_shard(config.cluster)
     if not isinstance(place, S3Uri):
         raise BadSettings(
             "The tasks of a folder can't be written to S3, where no other machine has the folder",

@@ -14,19 +14,19 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import asynccontextmanager, closing, suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pipeline.aws.s3 import IF_ABSENT
-from pipeline.errors import CannotRun
+from pipeline.errors import CannotRun, PipelineError
 from pipeline.logs import WARNING, event
 from pipeline.naming import job_name_prefix
-from pipeline.net.bounds import LARGEST_ANSWER
 from pipeline.s3_output.checkpoint import bring, save
 from pipeline.s3_output.claim import Description, claim
 from pipeline.s3_output.layout import Layout
 from pipeline.s3_output.open_part import OpenPart, identity_of
-from pipeline.s3_output.overview import beat
-from pipeline.s3_output.parts import check_numbers, check_unchanged, parts_there, taken_away
+from pipeline.s3_output.overview import refuse_beside_another_count, send_beat
+from pipeline.s3_output.parts import check_numbers, check_unchanged, parts_there, read_part
 from pipeline.stages.output_file import OutputFile
 
 if TYPE_CHECKING:
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 _MEGABYTE = 1_000_000
 _SAVE_SECONDS = 1_800.0
 _BEAT_SECONDS = 30.0
+_MOST_BYTES = 32 * _MEGABYTE
+"""Of a part, unless one line has more: it is read as one answer."""
+
 _AT_THE_END_SECONDS = 30.0
 """How long a run that is being ended may take to seal what it has; else the next one does."""
 
@@ -57,15 +60,25 @@ class SealedOutput(OutputFile):
         self.cluster = config.cluster
         self._lost_copy = ""
 
-    async def prepare(self, s3: S3, lock: StateLock, config: Config, source: str) -> None:
+    async def prepare(
+        self, s3: S3, lock: StateLock, config: Config, source: str, *, anew: bool
+    ) -> None:
         """Before the state file is opened: whose output it is, and what another machine knows.
+
+        A state file that is made `anew` is not made of the copy.
 
         Raises:
             CannotRun: it is of something else, or the bucket can't be used.
         """
         ours = Description(source, config.tasks.kind, config.output.results, self.name_prefix)
         await claim(s3, self.layout.description, ours)
-        self._lost_copy = await bring(s3, self.layout.state, lock)
+        await refuse_beside_another_count(s3, self.layout, datetime.now(UTC))
+        await send_beat(s3, self.layout, 0)
+        if anew:
+            there = await s3.look_up(self.layout.state)
+            self._lost_copy = there.etag if there else ""
+        else:
+            self._lost_copy = await bring(s3, self.layout.state, lock, self.path)
 
     async def publish(self, s3: S3, state: RunState, summary: bytes, failures: Path | None) -> None:
         """After a run: how it ended, and the state file's copy, for the other machines.
@@ -85,17 +98,21 @@ class SealedOutput(OutputFile):
             OutputUnusable: a part is missing or was changed, or the local file was.
             CannotRun: the parts can't be listed, read or written.
         """
+        state.parts.check_belongs(f"{self.layout.output} {self.layout.shard.name}")
         if self._lost_copy:
             state.parts.saved_as(self._lost_copy)
         with closing(SealingPart(self, state, s3)) as part:
-            await part.take_up()
+            beats = asyncio.create_task(_beat(s3, self.layout, state))
             try:
+                await part.take_up()
                 yield part
             except BaseException:
-                with suppress(CannotRun, TimeoutError):  # what ended the run is what is told
+                with suppress(PipelineError, TimeoutError):  # what ended the run is what is told
                     async with asyncio.timeout(_AT_THE_END_SECONDS):
                         await part.seal()
                 raise
+            finally:
+                beats.cancel()
             await part.seal()
 
 
@@ -110,7 +127,6 @@ class SealingPart(OpenPart):
         self._most_seconds = output.cluster.seal_seconds
         self._next = 0
         self._sealed_at = self._saved_at = time.monotonic()
-        self._beat_at = -_BEAT_SECONDS
 
     async def take_up(self) -> None:
         """Read the parts that the state file does not know: their recordings are written."""
@@ -127,8 +143,6 @@ class SealingPart(OpenPart):
 
     async def settle(self) -> None:
         """Seal the open part where it is large or old enough."""
-        if time.monotonic() >= self._beat_at + _BEAT_SECONDS:
-            await self._beat()
         due = time.monotonic() >= self._sealed_at + self._most_seconds
         if due or self.size >= self._most_bytes:
             await self.seal()
@@ -139,24 +153,18 @@ class SealingPart(OpenPart):
         Raises:
             CannotRun: it can't be written; the lines stay here, for the next run.
         """
-        while content := self.content():
+        while content := self.content(_MOST_BYTES):
             part = self._layout.next_part(self._next)
             etag = await self._s3.write(self._layout.part(part), content, IF_ABSENT)
             if etag is None:
                 await self._take(part)
             else:
-                self.sealed(part, etag)
+                self.sealed(part, etag, len(content))
                 event("part.sealed", part=part.name, bytes=len(content))
             self._next += 1
         self._sealed_at = time.monotonic()
         if self._sealed_at >= self._saved_at + _SAVE_SECONDS:
             await self._save_state()
-
-    async def _beat(self) -> None:
-        self._beat_at = time.monotonic()
-        with suppress(CannotRun, TimeoutError):  # who can't be heard goes on all the same
-            async with asyncio.timeout(_BEAT_SECONDS / 10):
-                await self._s3.write(self._layout.beat, beat(self._state.facts.output_lines))
 
     async def _save_state(self) -> None:
         self._saved_at = time.monotonic()
@@ -167,12 +175,9 @@ class SealingPart(OpenPart):
 
     async def _take(self, part: Part) -> None:
         place = self._layout.part(part)
-        there = await self._s3.read_part(place, (0, LARGEST_ANSWER))
-        if there is None:
-            raise taken_away(str(place))
-        content, _, etag = there
+        content, etag = await read_part(self._s3, place)
         identities = await asyncio.to_thread(self._identities, content)
-        self.written_by(part, etag.strip('"'), identities)
+        self.written_by(part, etag, identities)
         event("part.taken_up", part=part.name, recordings=len(identities))
 
     def _identities(self, content: bytes) -> set[bytes]:
@@ -180,6 +185,14 @@ class SealingPart(OpenPart):
         has = self._layout.shard.has
         found = (identity_of(line, self._name_prefix) for line in content.splitlines())
         return {each for each in found if each and has(each)}
+
+
+async def _beat(s3: S3, layout: Layout, state: RunState) -> None:
+    """Say now and then that the run goes on."""
+    while True:
+        with suppress(PipelineError):  # who can't be heard goes on all the same
+            await send_beat(s3, layout, state.facts.output_lines)
+        await asyncio.sleep(_BEAT_SECONDS)
 
 
 async def save_state(s3: S3, layout: Layout, state: RunState) -> None:

@@ -36,7 +36,7 @@ async def fetch_state(s3: S3, layout: Layout, folder: Path) -> StateCopy:
             "Name the --output of a run that has ended, with the --shards and --shard it had.",
         )
     path = folder / f"{layout.shard.name}.state"
-    await fetch(s3, layout.state, path)
+    await fetch(s3, layout.state, path, there.etag)
     return StateCopy(path, layout.state, there.etag)
 
 

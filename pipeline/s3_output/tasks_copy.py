@@ -6,12 +6,11 @@ by its size stays right.
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 from pipeline.errors import OutputUnusable
-from pipeline.net.bounds import LARGEST_ANSWER
-from pipeline.s3_output.parts import check_unchanged, parts_there, taken_away
+from pipeline.s3_output.parts import check_unchanged, parts_there, read_part
 from pipeline.stages.output_file import Output, OutputFile
 from pipeline.state.run_state import open_state
 
@@ -45,12 +44,13 @@ async def bring_tasks(s3: S3, layout: Layout, path: Path, state_path: Path) -> N
         raise OutputUnusable(
             f"There are no tasks below {layout.parts}", "Name the --output of a run that has ended."
         )
-    with open_state(state_path, "") as state, closing(TasksCopy(OutputFile(path), state)) as copy:
+    with ExitStack() as held:
+        state = held.enter_context(open_state(state_path, ""))
+        state.parts.check_belongs(f"{layout.output} (all shards)")
+        copy = held.enter_context(closing(TasksCopy(OutputFile(path), state)))
         known = state.parts.known()
         check_unchanged(layout, known, there)
         for part in sorted(there):
             if part.name not in known:
-                found = await s3.read_part(layout.part(part), (0, LARGEST_ANSWER))
-                if found is None:
-                    raise taken_away(str(layout.part(part)))
-                copy.add(part, there[part], found[0])
+                content, etag = await read_part(s3, layout.part(part))
+                copy.add(part, etag, content)

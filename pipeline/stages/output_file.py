@@ -66,7 +66,9 @@ class OutputFile:
                 )
         return self._handle
 
-    async def prepare(self, s3: S3, lock: StateLock, config: Config, source: str) -> None:
+    async def prepare(
+        self, s3: S3, lock: StateLock, config: Config, source: str, *, anew: bool
+    ) -> None:
         """What is to be done elsewhere before the state file is opened: nothing, for a file."""
 
     async def publish(self, s3: S3, state: RunState, summary: bytes, failures: Path | None) -> None:

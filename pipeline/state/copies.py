@@ -40,14 +40,30 @@ def checkpoint_of(path: Path) -> str:
         return Parts(database).checkpoint
 
 
-def set_checkpoint(path: Path, etag: str) -> None:
-    """Remember of a state file which copy on S3 it is.
+def adopt_copy(path: Path, etag: str, output: str) -> None:
+    """Make a copy that was saved on another machine this machine's own.
+
+    Args:
+        path: the copy, before it takes the place of the state file.
+        etag: of the copy on S3.
+        output: the local file, as a path relative to the state file. What is in it is of an
+            earlier run of this machine, and in no part.
 
     Raises:
         StateUnusable: it is no state file.
     """
     with closing(connect(path)) as database, database.transaction():
         Parts(database).saved_as(etag)
+        database.set_fact("output", output)
+        database.set_fact("output whole", 0)
+
+
+def is_begun(path: Path) -> bool:
+    """Whether there is a state file, and a run has come so far as to make its tables."""
+    if not path.exists():
+        return False
+    with translated(path), closing(sqlite3.connect(path, timeout=10)) as database:
+        return bool(database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
 
 
 def has_open_lines(path: Path) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from pipeline.errors import StateUnusable
 from pipeline.state.schema import Status
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 _SEALED = "open part begins at"
 _CHECKPOINT = "checkpoint"
+_OUTPUT = "parts of"
 
 
 _FIND = (
@@ -42,6 +44,22 @@ class Parts:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    def check_belongs(self, output: str) -> None:
+        """Refuse a file of another output on S3, or of another shard; a new one becomes its own.
+
+        Raises:
+            StateUnusable: so it is.
+        """
+        known = self._database.fact(_OUTPUT)
+        if known is None and not self._database.rows("SELECT 1 FROM recordings LIMIT 1"):
+            self._database.set_fact(_OUTPUT, output)
+        elif known != output:
+            raise StateUnusable(
+                f"The state file {self._database.path} belongs to "
+                f"{known or self._database.fact('output') or 'another output'}, not to {output}",
+                "Name another one with --state, or run the command in another folder.",
+            )
 
     def known(self) -> dict[str, str]:
         """The ETag of each part whose recordings are known to be written, by its name."""

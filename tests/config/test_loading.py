@@ -39,7 +39,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "shards": st.just(1),  # more are for an output on S3
     "shard": st.just(0),
     "seal_seconds": st.floats(0.001, 86_400),
-    "seal_megabytes": st.floats(0.001, 64),
+    "seal_megabytes": st.floats(0.001, 32),
     "max_in_flight": st.integers(1, 100_000),
     "start_rate": rates,
     "get_rate": rates,

@@ -43,8 +43,10 @@ def test_the_shares_of_an_amount_add_up(count, amount):
          Shard(3, 8)),
         (NO_SHARD, 8, {"AWS_BATCH_JOB_ARRAY_INDEX": "3"}, Shard(3, 8)),
         (NO_SHARD, 4, {"JOB_COMPLETION_INDEX": "0"}, Shard(0, 4)),
-        (NO_SHARD, 0, {"SLURM_ARRAY_TASK_ID": "7", "SLURM_ARRAY_TASK_MIN": "5",
-                       "SLURM_ARRAY_TASK_COUNT": "3"}, Shard(2, 3)),
+        (NO_SHARD, 4, {"SLURM_ARRAY_TASK_ID": "2"}, Shard(2, 4)),
+        (NO_SHARD, 4, {"SLURM_ARRAY_TASK_ID": "1", "SLURM_ARRAY_TASK_MIN": "1",
+                       "SLURM_ARRAY_TASK_COUNT": "1"}, Shard(1, 4)),  # run again alone
+        (NO_SHARD, 4, {}, None),
         (1, 2, {"AWS_BATCH_JOB_ARRAY_INDEX": "3", "AWS_BATCH_JOB_ARRAY_SIZE": "8"}, Shard(1, 2)),
     ],
 )  # fmt: skip
@@ -63,7 +65,8 @@ def test_a_run_is_the_shard_that_it_is_told_or_that_its_scheduler_numbers(
         (NO_SHARD, 0, {"AWS_BATCH_JOB_ARRAY_INDEX": "3"}, "nothing says how many there are"),
         (NO_SHARD, 4, {"AWS_BATCH_JOB_ARRAY_INDEX": "3", "AWS_BATCH_JOB_ARRAY_SIZE": "8"},
          "--shards is 4, but the array of AWS_BATCH_JOB_ARRAY_INDEX has 8."),
-        (NO_SHARD, 4, {}, "nothing says which of them this run is"),
+        (NO_SHARD, 0, {"SLURM_ARRAY_TASK_ID": "1", "SLURM_ARRAY_TASK_COUNT": "4"},
+         "nothing says how many there are"),
         (4, 4, {}, "--shard is 4, but of 4 the last one is 3"),
         (1, 0, {}, "--shard is 1, but of 1 the last one is 0"),
         (NO_SHARD, 4, {"JOB_COMPLETION_INDEX": "4"}, "--shard is 4, but of 4 the last one is 3"),

@@ -245,11 +245,11 @@ def test_each_task_of_the_slurm_array_does_its_shard(run, cloud, tmp_path):
     script = tmp_path / "array.sbatch"
     script.write_text(SLURM.read_text("utf-8").replace("//my-bucket/", "//audio/"))
 
-    for number in ("1", "2"):
-        task = {"SLURM_ARRAY_TASK_ID": number, "SLURM_ARRAY_TASK_COUNT": "2"}
+    for number in ("0", "1", "2", "3"):
+        task = {"SLURM_ARRAY_TASK_ID": number, "SLURM_ARRAY_TASK_COUNT": "1"}
         disk = tmp_path / number
         disk.mkdir()
-        env = run.env | task | {"SLURM_ARRAY_TASK_MIN": "1", "TMPDIR": str(disk)}
+        env = run.env | task | {"SLURM_ARRAY_TASK_MIN": number, "TMPDIR": str(disk)}
         subprocess.run(["sh", script], env=env | {"AWS_REGION": ""}, check=True, timeout=60)
 
     parts = (tmp_path / "audio" / "tasks" / "parts").rglob("*.jsonl")

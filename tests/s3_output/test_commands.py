@@ -56,12 +56,14 @@ def test_tasks_are_exported_and_each_later_part_is_added(on_s3):
     runs = on_s3()
     said = runs.add(5)
     runs()
+    said_next = runs.run(*[word for word in runs.command() if word != "--quiet"]).err
     first = runs.run("export", *OUTPUT, "--format", "jsonl-parts")
     said |= runs.add(3, begin=5)
     runs()
 
     second = runs.run("export", *OUTPUT, "--format", "jsonl-parts")
 
+    assert "export --output s3://audio/tasks/ makes the file" in said_next
     assert (first.code, second.code) == (0, 0), first.err + second.err
     exported = [runs.run.tasks(name) for name in (first.out.strip(), second.out.strip())]
     assert [len(each) for each in exported] == [5, 3]

@@ -70,7 +70,7 @@ class Shard:
     def seal(self, _: RunState, part: OpenPart, number: int) -> None:
         """The open part becomes a part."""
         self.sealed += names_in(part.content())
-        part.sealed(Part("s0000-of-0001", number), "e")
+        part.sealed(Part("s0000-of-0001", number), "e", part.size)
         self.held = []
 
     def others(self, _: RunState, part: OpenPart, which: set[int]) -> None:
@@ -107,6 +107,23 @@ def test_each_recording_is_in_one_part(steps):
 def identity(name: str) -> bytes:
     """The identity in a job's name."""
     return identity_of(orjson.dumps({"data": {"job_id": name}}), TAG)
+
+
+def test_what_is_more_than_a_part_may_have_becomes_two(tmp_path):
+    """Cut where a line ends: each part is read as one answer. One line is never cut."""
+    with begun(tmp_path / "state") as state, closing(opened(tmp_path, state)) as part:
+        jobs = running(state, "a.mp3", "b.mp3", "c.mp3")
+        lines = [line_of(job) for job in jobs]
+        part.write(lines)
+        first = part.content(len(lines[0].content) * 2 + 5)
+        part.sealed(Part("s0000-of-0001", 0), "e", len(first))
+        second = part.content(1)
+        part.sealed(Part("s0000-of-0001", 1), "e", len(second))
+
+        assert names_in(first) == [job.name for job in jobs[:2]]
+        assert names_in(second) == [jobs[2].name]
+        assert part.size == 0
+        assert state.facts.output_lines == 3
 
 
 def test_what_another_run_has_sealed_counts_as_written(tmp_path):

@@ -1,0 +1,122 @@
+"""What befalls machines and files of an output on S3: each goes on, or says what helps."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+
+from tests.s3_output.conftest import FLAGS
+
+OUTPUT = FLAGS[2:]
+STATE = "tasks.s0000-of-0001.jsonl.state"
+
+
+def test_a_run_of_another_number_of_shards_waits_for_those_that_go_on(on_s3):
+    """They read no part of each other: who begins beside one is refused, and starts nothing."""
+    runs = on_s3("--seconds", "60")
+    runs.add(3)
+    beat = runs.cloud.folder / "tasks" / "beats" / "s0000-of-0001.json"
+
+    with runs.run.start(*runs.command()) as process:
+        runs.wait_for(beat.exists)
+        outcome = runs.run(*runs.command("--shards", "2", "--shard", "0"))
+        retried = runs.run("retry", *OUTPUT)
+        process.kill()
+    told = json.loads(beat.read_text()) | {"at": "2026-01-01T00:00:00Z"}
+    beat.write_text(json.dumps(told))
+    with runs.run.start(*runs.command("--shards", "2", "--shard", "0")) as process:
+        runs.wait_for(beat.with_name("s0000-of-0002.json").exists)
+        process.kill()
+
+    assert outcome.code == 2
+    assert "The shard s0000-of-0001 of s3://audio/tasks/ was heard of" in outcome.err
+    assert "counts for two minutes" in outcome.err
+    assert retried.code == 2
+    assert "Runs of s3://audio/tasks/ go on: shard 0" in retried.err
+
+
+def test_a_state_file_belongs_to_one_shard_of_one_output(on_s3):
+    """Named for another one it would have jobs of recordings that are not this shard's."""
+    runs = on_s3()
+    runs.add(6)
+    runs("--state", "mine", "--shards", "2", "--shard", "0")
+
+    outcome = runs.run(*runs.command("--state", "mine", "--shards", "2", "--shard", "1"))
+    local = runs.run("run", "s3://audio/calls/", *FLAGS[:2])
+    other = runs.run(*runs.command("--state", "tasks.jsonl.state"))
+
+    assert outcome.code == 2
+    assert "belongs to s3://audio/tasks/ s0000-of-0002, not to s3://audio/tasks/" in outcome.err
+    assert local.code == 0
+    assert (other.code, "belongs to tasks.jsonl" in other.err) == (2, True)
+
+
+def test_two_outputs_of_one_name_are_told_apart(on_s3):
+    """Their files here have one name: the second is refused instead of taken for the first."""
+    runs = on_s3()
+    runs.add(2)
+    runs()
+
+    outcome = runs.run(
+        "run", "s3://audio/calls/", *FLAGS[:2], "--output", "s3://audio/other/tasks/"
+    )
+
+    assert outcome.code == 2
+    assert "belongs to s3://audio/tasks/ s0000-of-0001, not to s3://audio/other/tasks/" in (
+        outcome.err
+    )
+    assert "run the command in another folder" in outcome.err
+
+
+def test_a_run_that_died_before_it_had_a_state_is_begun_again(on_s3):
+    """An empty file is what is left of one that was killed while it brought the copy here."""
+    runs = on_s3()
+    said = runs.add(4)
+    runs()
+    runs.lose_the_disk()
+    (runs.run.folder / STATE).touch()
+
+    summary = runs()
+
+    assert summary["counts"]["started"] == 0
+    assert runs.lines() == Counter(dict.fromkeys(said, 1))
+
+
+def test_a_machine_that_comes_back_takes_up_what_another_has_finished(on_s3, tmp_path):
+    """What it had half written of a task is in no part, and is cut away."""
+    runs = on_s3()
+    said = runs.add(4)
+    runs()
+    kept = tmp_path / "kept"
+    shutil.copytree(runs.run.folder, kept)
+    runs.lose_the_disk()
+    said |= runs.add(4, begin=4)
+    runs()
+    runs.lose_the_disk()
+    shutil.copytree(kept, runs.run.folder, dirs_exist_ok=True)
+    with (runs.run.folder / "tasks.s0000-of-0001.jsonl").open("ab") as file:
+        file.write(b'{"data": {"audio": "s3')
+
+    summary = runs()
+
+    assert summary["counts"]["started"] == 0
+    assert summary["balance"]["tasks"] == 8
+    assert runs.lines() == Counter(dict.fromkeys(said, 1))
+
+
+def test_a_state_that_is_made_anew_is_not_made_of_the_copy(on_s3):
+    """The copy may be what is damaged: the parts alone say what is written."""
+    runs = on_s3()
+    said = runs.add(4)
+    runs()
+    (runs.run.folder / STATE).write_bytes(b"SQLite format 3\0" + bytes(5000))
+
+    refused = runs.run(*runs.command())
+    summary = runs("--rebuild-state")
+
+    assert (refused.code, "--rebuild-state" in refused.err) == (2, True)
+    assert summary["counts"]["started"] == 0
+    assert summary["balance"]["written"] == 4
+    assert runs.lines() == Counter(dict.fromkeys(said, 1))
+    assert (runs.run.folder / f"{STATE}.damaged").exists()
