@@ -176,6 +176,10 @@ def _check_ours(db: sqlite3.Connection, path: Path, *, may_write: bool, may_crea
     if empty and application == 0 and may_create:
         db.execute("PRAGMA journal_mode = WAL")
         db.executescript(f"BEGIN; {NEW} COMMIT;")
+    elif empty and application == 0:
+        raise StateUnusable(
+            f"There is nothing in the state file {path} yet", "Look again once its run has begun."
+        )
     elif application != APPLICATION_ID:
         raise StateUnusable(
             f"{path} is an SQLite file of another program", "Name another state file with --state."

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from pipeline.errors import StateUnusable
 from pipeline.monitoring.status import (
     Rate,
     Recordings,
@@ -36,7 +37,11 @@ from pipeline.monitoring.status import (
 from pipeline.monitoring.summary import Counts, Failures, Files, Limits, RunFacts
 from pipeline.state.history import Sample
 from pipeline.state.lock import hold, is_held
+from pipeline.state.reader import read_state
 from tests.conftest import COMMAND
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 REPORT = StatusReport(
     source="s3://calls/",
@@ -208,11 +213,30 @@ def test_the_view_fits_a_narrow_terminal():
 # The command
 
 
+def has_begun(path: Path) -> bool:
+    """Whether a run works with the state file, and it can be read."""
+    try:
+        with read_state(path) as state:
+            return is_held(path) and state.facts.run > 0
+    except StateUnusable:
+        return False
+
+
+def test_a_state_file_with_nothing_in_it_is_not_called_another_programs(run):
+    """As it is for a moment when a run begins: it says what helps."""
+    (run.folder / "tasks.jsonl.state").touch()
+
+    outcome = run("status")
+
+    assert outcome.code == 2
+    assert "There is nothing in the state file tasks.jsonl.state yet" in outcome.err
+
+
 def test_a_watch_ends_with_the_run(run, cloud):
     """Beside a run there is a line per look, and at its end its exit code."""
     cloud("--seconds", "2").add(one="first", bad="!Unsupported media format")
     with run.start("run", "s3://audio/", "--quiet") as process:
-        wait_until(lambda: is_held(run.folder / "tasks.jsonl.state"))
+        wait_until(lambda: has_begun(run.folder / "tasks.jsonl.state"))
 
         watched = run("status", "--watch", "0.2")
         process.communicate(timeout=60)
@@ -266,7 +290,7 @@ def test_a_watch_tells_that_a_run_was_killed(run, cloud):
     cloud("--seconds", "60").add(one="first")
     state = run.folder / "tasks.jsonl.state"
     with run.start("run", "s3://audio/", "--quiet") as process:
-        wait_until(lambda: is_held(state))
+        wait_until(lambda: has_begun(state))
         with run.start("status", "--watch", "0.2") as watch:
             assert watch.stdout is not None
             watch.stdout.readline()
