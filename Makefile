@@ -41,7 +41,7 @@ test-all: test test-long
 
 # Every command before every hostile answer of a service.
 test-hostile: .venv/tests-installed
-	$(BIN)/python -m pytest -m hostile tests/hostile --numprocesses 4 --dist worksteal --quiet
+	$(BIN)/python -m pytest -m hostile tests/hostile --numprocesses 6 --dist worksteal --quiet
 
 # A real Label Studio; its data directory is made once, as a first start takes half a minute.
 .venv-label-studio/installed: tests/label_studio.txt tests/label_studio_server/server.py .venv/tests-installed

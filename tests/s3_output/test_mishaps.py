@@ -7,6 +7,7 @@ import shutil
 from collections import Counter
 
 from tests.s3_output.conftest import FLAGS
+from tests.support.between import between, refusal
 
 OUTPUT = FLAGS[2:]
 STATE = "tasks.s0000-of-0001.jsonl.state"
@@ -120,3 +121,30 @@ def test_a_state_that_is_made_anew_is_not_made_of_the_copy(on_s3):
     assert summary["balance"]["written"] == 4
     assert runs.lines() == Counter(dict.fromkeys(said, 1))
     assert (runs.run.folder / f"{STATE}.damaged").exists()
+
+
+def test_a_right_to_write_that_is_taken_away_stops_the_run_and_loses_nothing(on_s3):
+    """It ends with S3's own words; once the right is back, what waits here is sealed."""
+    runs = on_s3()
+    said = runs.add(6)
+    denied = [True]
+
+    def reply(asked):
+        if denied and asked.method == "PUT" and "/tasks/parts/" in asked.path:
+            return refusal(asked, "AccessDenied", "No rights today", 403)
+        return asked.forward()
+
+    with between(runs.cloud, reply) as url:
+        runs.run.use(AWS_ENDPOINT_URL=url)
+        outcome = runs.run(*runs.command())
+        sealed = runs.parts()
+        denied.clear()
+        summary = runs()
+
+    assert outcome.code == 2
+    assert "s3:PutObject on s3://audio is not allowed" in outcome.err
+    assert "No rights today" in outcome.err
+    assert sealed == {}
+    assert summary["counts"]["started"] == 0
+    assert runs.lines() == Counter(dict.fromkeys(said, 1))
+    assert runs.jobs_started_twice() == 0
