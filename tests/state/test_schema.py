@@ -141,7 +141,7 @@ def test_cleaning_makes_no_state_file(tmp_path):
     empty = tmp_path / "x"
     empty.touch()
 
-    with pytest.raises(StateUnusable, match="another program"), open_for_cleaning(empty):
+    with pytest.raises(StateUnusable, match="nothing in the state file"), open_for_cleaning(empty):
         pass
 
     assert [(each.name, each.stat().st_size) for each in tmp_path.iterdir()] == [("x", 0)]
