@@ -32,8 +32,8 @@ if TYPE_CHECKING:
         ToxicityDetection,
     )
 
-_MOST_SEGMENTS, _MOST_WORDS = 50_000, 200_000
-"""In four hours: three and a half a second, and fourteen. 12,000 words an hour are many."""
+_MOST_SEGMENTS, _MOST_WORDS = 40_000, 200_000
+"""In four hours: nearly three a second, and fourteen. 12,000 words an hour are many."""
 _TOO_MANY = "The transcript has more words or segments than any recording."
 
 T = TypeVar("T")

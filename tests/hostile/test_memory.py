@@ -123,7 +123,7 @@ EMPTY: dict[str, Any] = {"transcripts": []}
 LARGE = {
     "of a long text": ("transcript", words(1000, 24_000)),
     "of many words": ("transcript", words(120_000, 100)),
-    "of the most segments": ("segments", words(50_000, 350)),
+    "of the most segments": ("segments", words(40_000, 450)),
     "of more segments than there are": ("segments", words(199_000, 20)),
     "of more words than there are": ("segments", words(300_000, 20)),
     "of empty segments": ("segments", EMPTY | {"audio_segments": [{}] * 990_000}),
