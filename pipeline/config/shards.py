@@ -6,6 +6,7 @@ Kubernetes' indexed jobs and SLURM.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,7 +53,10 @@ class Cluster(msgspec.Struct, frozen=True):
     ] = 8.0
 
 
-@dataclass(frozen=True)
+_NAME = re.compile(r"s(\d{4})-of-(\d{4})")
+
+
+@dataclass(frozen=True, order=True)
 class Shard:
     """One of `count` parts of a source, `number` from 0."""
 
@@ -71,6 +75,13 @@ class Shard:
     def share(self, amount: int) -> int:
         """Its part of an amount that all shards have together; the parts add up to it."""
         return amount // self.count + (self.number < amount % self.count)
+
+
+def parse_shard(name: str) -> Shard | None:
+    """The shard of this name; None where it is no name of one."""
+    found = _NAME.fullmatch(name)
+    shard = Shard(int(found[1]), int(found[2])) if found else None
+    return shard if shard and shard.number < shard.count <= MOST_SHARDS else None
 
 
 def shard_of(number: int, count: int, environment: Mapping[str, str]) -> Shard | None:

@@ -14,6 +14,7 @@ from pipeline.config.shards import Shard, refuse_unnamed_shard
 from pipeline.launch.event_loop import in_event_loop
 from pipeline.launch.services import services
 from pipeline.naming import S3Uri
+from pipeline.net.retry import never_deferred
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -124,7 +125,8 @@ async def _opened(config: Config) -> AsyncIterator[tuple[S3, Layout]]:
     assert config.s3_output is not None
     place = S3Uri(config.s3_output.bucket, "")
     async with services(config, place, WaitTimes()) as (_, _, _, s3):
-        yield s3, Layout(config.s3_output, config.shard)
+        with never_deferred("the output was looked at"):
+            yield s3, Layout(config.s3_output, config.shard)
 
 
 def _name(output: S3Uri) -> str:

@@ -14,13 +14,14 @@ import msgspec
 
 from pipeline import __version__
 from pipeline.config.schema import Monitoring
-from pipeline.errors import CannotRun
+from pipeline.errors import CannotRun, PipelineError
 from pipeline.extras import require
 from pipeline.launch.ending import ended
 from pipeline.launch.event_loop import in_event_loop
 from pipeline.launch.services import services
 from pipeline.logs import event
 from pipeline.naming import S3Uri, job_name_prefix
+from pipeline.net.retry import never_deferred
 from pipeline.terminal import CANNOT_RUN, say
 
 if TYPE_CHECKING:
@@ -122,7 +123,8 @@ async def _prepare(options: RunOptions, output: OutputFile, lock: StateLock) -> 
     async with services(options.config, options.place, WaitTimes()) as (config, source, _, s3):
         if options.rebuild_state:
             output.set_aside()
-        await output.prepare(s3, lock, config, source.uri, anew=options.rebuild_state)
+        with never_deferred("the output was looked at"):
+            await output.prepare(s3, lock, config, source.uri, anew=options.rebuild_state)
 
 
 async def _with_services(options: RunOptions, state: RunState, output: OutputFile) -> Summary:
@@ -168,7 +170,7 @@ async def _published(run: Run, output: OutputFile, summary: Summary) -> Summary:
             await output.publish(
                 run.s3, run.tracker.state, content, Path(failures) if failures else None
             )
-    except (CannotRun, TimeoutError) as error:
+    except (PipelineError, TimeoutError) as error:
         say(str(error))
         summary = with_note(summary, f"Other machines are not told of this run's end: {error}")
     return summary

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 import tenacity
@@ -19,7 +20,7 @@ from pipeline.errors import (
 from pipeline.net.rate_limit import RateLimiter
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from pipeline.net.concurrency import JobSlots
     from pipeline.net.wait_times import WaitTimes
@@ -184,3 +185,21 @@ class _Patience:
     def _time_left(self, now: float) -> float:
         failed_at = now if self._failed_at is None else self._failed_at
         return self._seconds - (now - failed_at - self.held_back)
+
+
+@contextmanager
+def never_deferred(doing: str) -> Iterator[None]:
+    """No recording is behind the calls inside, which could be left to the next run as one may.
+
+    Raises:
+        ServiceUnreachable: one of them was given up, while `doing`.
+    """
+    try:
+        yield
+    except Deferred as error:
+        raise ServiceUnreachable(
+            f"{error.problem}, while {doing}",
+            "Run the same command again later, it goes on where it stopped.",
+            action=error.action,
+            message=error.message,
+        ) from error

@@ -8,6 +8,7 @@ import msgspec
 
 from pipeline.aws.s3 import IF_ABSENT
 from pipeline.errors import CannotRun, OutputUnusable
+from pipeline.s3_output.json_file import read_json
 
 if TYPE_CHECKING:
     from pipeline.aws.s3 import S3
@@ -42,7 +43,7 @@ async def claim(s3: S3, place: S3Uri, ours: Description) -> None:
         if error.message.startswith("NotImplemented"):
             raise _unconditional(place, error) from error
         raise
-    _compare(place, await s3.read(place), ours)
+    _compare(place, await _described(s3, place), ours)
 
 
 async def _try_condition(s3: S3, place: S3Uri, content: bytes) -> None:
@@ -66,20 +67,25 @@ async def described_source(s3: S3, place: S3Uri) -> str:
     Raises:
         OutputUnusable: nothing there says so.
     """
-    return _described(place, await s3.read(place)).source
+    return (await _described(s3, place)).source
 
 
-def _described(place: S3Uri, content: bytes | None) -> Description:
-    try:
-        return msgspec.json.decode(content or b"", type=Description)
-    except (msgspec.DecodeError, RecursionError) as error:
+async def _described(s3: S3, place: S3Uri) -> Description:
+    found = await read_json(s3, place, Description)
+    if found is None:
         raise OutputUnusable(
-            f"{place} does not say what this output is of: {error}", "Name another --output."
-        ) from error
+            f"{place}, which says what this output is of, is missing: someone took it away",
+            "Run the same `run` command again, which writes it anew.",
+        )
+    return found
 
 
-def _compare(place: S3Uri, content: bytes | None, ours: Description) -> None:
-    theirs = _described(place, content)
+def _compare(place: S3Uri, theirs: Description, ours: Description) -> None:
+    if theirs.format != _FORMAT:
+        raise OutputUnusable(
+            f"{place} has format {theirs.format}; this version reads format {_FORMAT}",
+            "Use the version that wrote it, or name another --output.",
+        )
     for name, flag in _NAMES.items():
         there, asked = getattr(theirs, name), getattr(ours, name)
         if there != asked:
@@ -87,8 +93,3 @@ def _compare(place: S3Uri, content: bytes | None, ours: Description) -> None:
                 f"The output of {place} is of {flag} {there}, not {asked}",
                 "Name another --output, or ask for what it is of.",
             )
-    if theirs.format != _FORMAT:
-        raise OutputUnusable(
-            f"{place} has format {theirs.format}; this version reads format {_FORMAT}",
-            "Use the version that wrote it, or name another --output.",
-        )

@@ -13,25 +13,24 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from pipeline.config.shards import Shard, parse_shard
+
 if TYPE_CHECKING:
-    from pipeline.config.shards import Shard
     from pipeline.naming import S3Uri
 
-SHARD_NAME = re.compile(r"s\d{4}-of-\d{4}")
-
-_PART = re.compile(r"(s\d{4}-of-\d{4})/(\d{8})\.jsonl")
+_PART = re.compile(r"([^/]+)/(\d{8})\.jsonl")
 
 
 class Part(NamedTuple):
     """One part: the shard that wrote it, and its number there, from 0."""
 
-    shard: str
+    shard: Shard
     number: int
 
     @property
     def name(self) -> str:
         """Its name below `parts/`."""
-        return f"{self.shard}/{self.number:08}.jsonl"
+        return f"{self.shard.name}/{self.number:08}.jsonl"
 
 
 class Layout(NamedTuple):
@@ -56,7 +55,7 @@ class Layout(NamedTuple):
 
     def next_part(self, number: int) -> Part:
         """The part of this shard that has this number."""
-        return Part(self.shard.name, number)
+        return Part(self.shard, number)
 
     @property
     def state(self) -> S3Uri:
@@ -91,14 +90,15 @@ class Layout(NamedTuple):
     def part_of(self, key: str) -> Part | None:
         """The part that has this key; None for an object that is none."""
         found = _PART.fullmatch(key.removeprefix(self.parts.key))
-        return Part(found[1], int(found[2])) if found else None
+        shard = parse_shard(found[1]) if found else None
+        return Part(shard, int(found[2])) if found and shard else None
 
     def is_foreign(self, part: Part) -> bool:
         """Whether it may hold recordings of this shard though another one wrote it.
 
         Shards of one count share nothing; those of another count cut the source elsewhere.
         """
-        return part.shard[-4:] != f"{self.shard.count:04}"
+        return part.shard.count != self.shard.count
 
     def _at(self, name: str) -> S3Uri:
         return self.output._replace(key=f"{self.output.key}{name}")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import msgspec
 
-from pipeline.config.shards import Shard
+from pipeline.config.shards import Shard, parse_shard
 from pipeline.errors import OutputUnusable
+from pipeline.monitoring.snapshot import SETTLED
 from pipeline.s3_output.claim import described_source
-from pipeline.s3_output.layout import SHARD_NAME
+from pipeline.s3_output.json_file import read_json
 from pipeline.text import duration
 
 if TYPE_CHECKING:
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
     from pipeline.naming import S3Uri
     from pipeline.s3_output.layout import Layout
 
-SETTLED = (0, 1)
-"""The exit codes of a shard that is complete: each of its recordings is written, or failed."""
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+
+T = TypeVar("T")
 
 _SILENT_SECONDS = 120.0
 """A shard that runs is heard of every 30 s."""
@@ -80,7 +82,7 @@ class _Counts(msgspec.Struct):
 class _Told(msgspec.Struct):
     """What of a summary counts here."""
 
-    ended: datetime
+    ended: Moment
     exit_code: int
     counts: _Counts = msgspec.field(default_factory=_Counts)
     stopped: str = ""
@@ -89,7 +91,7 @@ class _Told(msgspec.Struct):
 class Beat(msgspec.Struct, frozen=True):
     """What a shard that runs says of itself now and then."""
 
-    at: datetime
+    at: Moment
     tasks: int
 
 
@@ -106,11 +108,8 @@ async def overview(s3: S3, layout: Layout, now: datetime) -> Overview:
         raise OutputUnusable(
             f"No run has left anything below {layout.output}", "Name the --output of a run."
         )
-    shards = tuple(
-        _status(n, told.get(name), beats.get(name), now)
-        for n in range(count)
-        if (name := Shard(n, count).name)
-    )
+    wanted = [Shard(number, count) for number in range(count)]
+    shards = tuple(_status(each, told.get(each), beats.get(each), now) for each in wanted)
     return Overview(
         str(layout.output),
         await described_source(s3, layout.description),
@@ -122,37 +121,37 @@ async def overview(s3: S3, layout: Layout, now: datetime) -> Overview:
     )
 
 
-async def _read_all(s3: S3, folder: S3Uri, kind: type[Any]) -> dict[str, Any]:
-    """What can be read of the JSON files there, by shard; others may put anything there."""
+async def _read_all(s3: S3, folder: S3Uri, kind: type[T]) -> dict[Shard, T]:
+    """What the files there say, by shard; what has another name is nothing of a run's.
+
+    Raises:
+        OutputUnusable: one can't be read.
+    """
     found = {}
     async for page in s3.pages(folder):
         for each in page:
-            content = await s3.read(folder._replace(key=each.key))
-            name = each.key.removeprefix(folder.key).removesuffix(".json")
-            if not SHARD_NAME.fullmatch(name):
-                continue
-            try:
-                found[name] = msgspec.json.decode(content or b"", type=kind)
-            except (msgspec.DecodeError, RecursionError):
-                continue
+            shard = parse_shard(each.key.removeprefix(folder.key).removesuffix(".json"))
+            said = await read_json(s3, folder._replace(key=each.key), kind) if shard else None
+            if shard and said:
+                found[shard] = said
     return found
 
 
-def _newest_count(told: dict[str, _Told], beats: dict[str, Beat]) -> int:
+def _newest_count(told: dict[Shard, _Told], beats: dict[Shard, Beat]) -> int:
     """Into how many shards the source was cut last; 0 where there is none."""
-    moments = {name: each.ended for name, each in told.items()}
-    for name, beat in beats.items():
-        moments[name] = max(beat.at, moments.get(name, beat.at))
-    return int(max(moments, key=moments.__getitem__)[-4:]) if moments else 0
+    moments = {shard: each.ended for shard, each in told.items()}
+    for shard, beat in beats.items():
+        moments[shard] = max(beat.at, moments.get(shard, beat.at))
+    return max(moments, key=moments.__getitem__).count if moments else 0
 
 
-def _status(number: int, told: _Told | None, beat: Beat | None, now: datetime) -> ShardStatus:
+def _status(shard: Shard, told: _Told | None, beat: Beat | None, now: datetime) -> ShardStatus:
     seen = None
     if beat and (told is None or beat.at > told.ended):
         seen = max(0.0, round((now - beat.at).total_seconds(), 1))
     counts = told.counts if told else _Counts()
     return ShardStatus(
-        shard=number,
+        shard=shard.number,
         exit_code=told.exit_code if told else None,
         stopped=told.stopped if told else "",
         seen_seconds=seen,
@@ -217,11 +216,11 @@ async def refuse_beside_another_count(s3: S3, layout: Layout, now: datetime) -> 
     """
     beats = await _read_all(s3, layout.beats, Beat)
     told = await _read_all(s3, layout.summaries, _Told) if beats else {}
-    for name, each in sorted(beats.items()):
-        status = _status(0, told.get(name), each, now)
-        if status.runs and int(name[-4:]) != layout.shard.count:
+    for shard, each in sorted(beats.items()):
+        status = _status(shard, told.get(shard), each, now)
+        if status.runs and shard.count != layout.shard.count:
             raise OutputUnusable(
-                f"The shard {name} of {layout.output} was heard of "
+                f"The shard {shard.name} of {layout.output} was heard of "
                 f"{duration(status.seen_seconds or 0.0)} ago, and this run would cut the source "
                 f"into {layout.shard.count}",
                 "Wait until it has ended; one that was killed counts for two minutes.",

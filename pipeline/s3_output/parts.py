@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.errors import Deferred, OutputUnusable, ServiceUnreachable
+from pipeline.errors import OutputUnusable
 from pipeline.net.bounds import LARGEST_ANSWER
-from pipeline.stages.producer import to_the_end
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 async def parts_there(s3: S3, layout: Layout) -> dict[Part, str]:
     """The ETag of every part of every shard."""
     found = {}
-    async for page in to_the_end(s3.pages(layout.parts)):
+    async for page in s3.pages(layout.parts):
         for each in page:
             if part := layout.part_of(each.key):
                 found[part] = each.etag
@@ -31,17 +30,8 @@ async def read_part(s3: S3, place: S3Uri) -> tuple[bytes, str]:
 
     Raises:
         OutputUnusable: it is not there.
-        ServiceUnreachable: S3 gives no answer.
     """
-    try:
-        found = await s3.read_part(place, (0, LARGEST_ANSWER))
-    except Deferred as error:
-        raise ServiceUnreachable(
-            f"{error.problem}, while {place} was read",
-            "Run the same command again later, it goes on where it stopped.",
-            action=error.action,
-            message=error.message,
-        ) from error
+    found = await s3.read_part(place, (0, LARGEST_ANSWER))
     if found is None:
         raise taken_away(str(place))
     content, _, etag = found

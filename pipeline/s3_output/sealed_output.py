@@ -18,9 +18,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pipeline.aws.s3 import IF_ABSENT
-from pipeline.errors import CannotRun, PipelineError
+from pipeline.errors import PipelineError
 from pipeline.logs import WARNING, event
 from pipeline.naming import job_name_prefix
+from pipeline.net.retry import never_deferred
 from pipeline.s3_output.checkpoint import bring, save
 from pipeline.s3_output.claim import Description, claim
 from pipeline.s3_output.layout import Layout
@@ -104,7 +105,8 @@ class SealedOutput(OutputFile):
         with closing(SealingPart(self, state, s3)) as part:
             beats = asyncio.create_task(_beat(s3, self.layout, state))
             try:
-                await part.take_up()
+                with never_deferred("the parts were read"):
+                    await part.take_up()
                 yield part
             except BaseException:
                 with suppress(PipelineError, TimeoutError):  # what ended the run is what is told
@@ -132,7 +134,7 @@ class SealingPart(OpenPart):
         """Read the parts that the state file does not know: their recordings are written."""
         layout, known = self._layout, self._state.parts.known()
         there = await parts_there(self._s3, layout)
-        own = sorted(part for part in there if part.shard == layout.shard.name)
+        own = sorted(part for part in there if part.shard == layout.shard)
         check_numbers(layout, own)
         check_unchanged(layout, known, there)
         self._next = len(own)
@@ -153,24 +155,27 @@ class SealingPart(OpenPart):
         Raises:
             CannotRun: it can't be written; the lines stay here, for the next run.
         """
-        while content := self.content(_MOST_BYTES):
-            part = self._layout.next_part(self._next)
-            etag = await self._s3.write(self._layout.part(part), content, IF_ABSENT)
-            if etag is None:
-                await self._take(part)
-            else:
-                self.sealed(part, etag, len(content))
-                event("part.sealed", part=part.name, bytes=len(content))
-            self._next += 1
+        with never_deferred("tasks were written to S3"):
+            while content := self.content(_MOST_BYTES):
+                await self._seal(self._layout.next_part(self._next), content)
+                self._next += 1
         self._sealed_at = time.monotonic()
         if self._sealed_at >= self._saved_at + _SAVE_SECONDS:
             await self._save_state()
+
+    async def _seal(self, part: Part, content: bytes) -> None:
+        etag = await self._s3.write(self._layout.part(part), content, IF_ABSENT)
+        if etag is None:
+            await self._take(part)
+        else:
+            self.sealed(part, etag, len(content))
+            event("part.sealed", part=part.name, bytes=len(content))
 
     async def _save_state(self) -> None:
         self._saved_at = time.monotonic()
         try:
             await save_state(self._s3, self._layout, self._state)
-        except CannotRun as error:  # another run reads the parts instead
+        except PipelineError as error:  # another run reads the parts instead
             event("checkpoint.failed", WARNING, message=str(error))
 
     async def _take(self, part: Part) -> None:

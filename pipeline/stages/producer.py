@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from pipeline.errors import Deferred, Denied, ServiceUnreachable
+from pipeline.errors import Denied
 from pipeline.logs import event
 from pipeline.model import Recording
 from pipeline.naming import REDACTED, as_folder, parse_job_name, result_place
+from pipeline.net.retry import never_deferred
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -101,16 +102,9 @@ async def to_the_end(pages: AsyncIterator[list[SourceObject]]) -> AsyncIterator[
     Raises:
         ServiceUnreachable: one of several calls at once was given up.
     """
-    try:
+    with never_deferred("the source was listed"):
         async for page in pages:
             yield page
-    except Deferred as error:
-        raise ServiceUnreachable(
-            f"{error.problem}, while the source was listed",
-            "Run the same command again later, it goes on where it stopped.",
-            action=error.action,
-            message=error.message,
-        ) from error
 
 
 def _recordings(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config.loading import resolve
-from pipeline.config.shards import MOST_SHARDS, NO_SHARD, Shard, shard_of
+from pipeline.config.shards import MOST_SHARDS, NO_SHARD, Shard, parse_shard, shard_of
 from pipeline.errors import BadSettings
 
 counts = st.integers(1, MOST_SHARDS)
@@ -17,6 +17,15 @@ counts = st.integers(1, MOST_SHARDS)
 def test_every_recording_is_in_one_shard(count, identity):
     """Whatever the number of shards, one has it and the others have not."""
     assert sum(Shard(n, count).has(identity) for n in range(count)) == 1
+
+
+@given(counts, st.integers(0, MOST_SHARDS - 1))
+def test_a_shard_is_told_by_its_name(count, number):
+    """What lies in the bucket under its name is its own; another name is nobody's."""
+    name = Shard(number, count).name
+
+    assert parse_shard(name) == (Shard(number, count) if number < count else None)
+    assert parse_shard(f"{name}x") is None
 
 
 @given(counts)

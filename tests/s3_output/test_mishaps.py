@@ -6,6 +6,8 @@ import json
 import shutil
 from collections import Counter
 
+import pytest
+
 from tests.s3_output.conftest import FLAGS
 from tests.support.between import between, refusal
 
@@ -148,3 +150,55 @@ def test_a_right_to_write_that_is_taken_away_stops_the_run_and_loses_nothing(on_
     assert summary["counts"]["started"] == 0
     assert runs.lines() == Counter(dict.fromkeys(said, 1))
     assert runs.jobs_started_twice() == 0
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"no json", b"[]", b'{"at": "2026-01-01T00:00:00", "tasks": 1}', b"[" * 100_000],
+)
+@pytest.mark.parametrize("command", ["run", "status"])
+def test_what_is_no_word_of_a_run_is_not_taken_for_silence(on_s3, command, content):
+    """A beat that can't be read may be of a run that goes on: its place is named."""
+    runs = on_s3()
+    runs.add(1)
+    runs()
+    beat = runs.cloud.folder / "tasks" / "beats" / "s0000-of-0002.json"
+    beat.write_bytes(content)
+
+    outcome = runs.run(*(runs.command() if command == "run" else ("status", *OUTPUT)))
+
+    assert outcome.code == 2
+    assert "s3://audio/tasks/beats/s0000-of-0002.json is not what a run writes there" in outcome.err
+    assert "Take it away if it is nobody's" in outcome.err
+
+
+def test_what_others_put_beside_the_files_of_runs_is_left_alone(on_s3):
+    """A name that no run gives its files says nothing, whatever stands in it."""
+    runs = on_s3()
+    runs.add(1)
+    runs()
+    for name in ("notes.json", "s0003-of-0002.json", "s0000-of-9999.json", "s0000-of-0000.json"):
+        (runs.cloud.folder / "tasks" / "beats" / name).write_bytes(b"mine")
+        (runs.cloud.folder / "tasks" / "summaries" / name).write_bytes(b"mine")
+
+    outcome = runs.run("status", *OUTPUT)
+
+    assert (outcome.code, runs()["exit_code"]) == (0, 0), outcome.err
+    assert "s3://audio/tasks/, 1 shard\n" in outcome.out
+
+
+def test_a_description_that_is_gone_is_told_and_written_anew(on_s3):
+    """Missing is not damaged: the next run of the source writes it again."""
+    runs = on_s3()
+    runs.add(1)
+    runs()
+    description = runs.cloud.folder / "tasks" / "cluster.json"
+    before = description.read_bytes()
+    description.unlink()
+
+    outcome = runs.run("status", *OUTPUT)
+    runs()
+
+    assert outcome.code == 2
+    assert "cluster.json, which says what this output is of, is missing" in outcome.err
+    assert description.read_bytes() == before

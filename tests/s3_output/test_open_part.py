@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.config.shards import Shard
 from pipeline.errors import OutputUnusable
 from pipeline.model import Line
 from pipeline.naming import job_name
@@ -39,8 +40,11 @@ def names_in(content: bytes) -> list[str]:
     return [orjson.loads(line)["data"]["job_id"] for line in content.splitlines()]
 
 
+SHARD = Shard(0, 1)
+
+
 @dataclass
-class Shard:
+class ShardFiles:
     """A shard's files, and what is to be true of them."""
 
     folder: Path
@@ -70,13 +74,13 @@ class Shard:
     def seal(self, _: RunState, part: OpenPart, number: int) -> None:
         """The open part becomes a part."""
         self.sealed += names_in(part.content())
-        part.sealed(Part("s0000-of-0001", number), "e", part.size)
+        part.sealed(Part(SHARD, number), "e", part.size)
         self.held = []
 
     def others(self, _: RunState, part: OpenPart, which: set[int]) -> None:
         """Another run has sealed some of them."""
         theirs = [name for n, name in enumerate(self.held) if n in which]
-        part.written_by(Part("s0000-of-0001", 9), "e", set(map(identity, theirs)))
+        part.written_by(Part(SHARD, 9), "e", set(map(identity, theirs)))
         self.sealed += theirs
         self.held = [name for name in self.held if name not in theirs]
 
@@ -98,7 +102,7 @@ class Shard:
 def test_each_recording_is_in_one_part(steps):
     """Write, seal, be overtaken, be killed in any order: no line is lost or there twice."""
     with TemporaryDirectory() as folder:
-        shard = Shard(Path(folder))
+        shard = ShardFiles(Path(folder))
         for what, value in steps:
             shard.step(what, value)
         assert len(shard.sealed) == len(set(shard.sealed))
@@ -116,9 +120,9 @@ def test_what_is_more_than_a_part_may_have_becomes_two(tmp_path):
         lines = [line_of(job) for job in jobs]
         part.write(lines)
         first = part.content(len(lines[0].content) * 2 + 5)
-        part.sealed(Part("s0000-of-0001", 0), "e", len(first))
+        part.sealed(Part(SHARD, 0), "e", len(first))
         second = part.content(1)
-        part.sealed(Part("s0000-of-0001", 1), "e", len(second))
+        part.sealed(Part(SHARD, 1), "e", len(second))
 
         assert names_in(first) == [job.name for job in jobs[:2]]
         assert names_in(second) == [jobs[2].name]
@@ -132,7 +136,7 @@ def test_what_another_run_has_sealed_counts_as_written(tmp_path):
         jobs = running(state, "a.mp3", "b.mp3")
         later = identity(job_name(TAG, bytes(16), 1))
 
-        part.written_by(Part("s0000-of-0001", 0), "e", {jobs[0].identity, later})
+        part.written_by(Part(SHARD, 0), "e", {jobs[0].identity, later})
 
         assert part.write([line_of(job) for job in jobs]) == 1
         assert names_in(part.content()) == [jobs[1].name]
