@@ -22,7 +22,7 @@ _PROGRAM = "transcribe-pipeline"
 
 EXTRAS = {
     "local": ("pocketsphinx",),
-    "review": ("jiwer", "praatio", "webvtt"),
+    "review": ("jiwer", "praatio"),
 }
 """The modules of each extra, as they are imported."""
 

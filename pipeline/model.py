@@ -114,7 +114,8 @@ class Alternatives(msgspec.Struct, frozen=True, gc=False):
 class Segment(msgspec.Struct, frozen=True, gc=False):
     """A stretch of speech of one speaker, channel and language; `start` and `end` in seconds.
 
-    `confidence` is the mean, 0..1, over its words that have one; None where none has.
+    `confidence` is the mean, 0..1, over its words that have one; None where none has. `words` are
+    there where they were asked for, by their start.
     """
 
     text: str
@@ -124,6 +125,7 @@ class Segment(msgspec.Struct, frozen=True, gc=False):
     channel: str | None = None
     language: str | None = None
     confidence: float | None = None
+    words: tuple[Word, ...] = ()
 
 
 class Transcript(msgspec.Struct, frozen=True, gc=False):

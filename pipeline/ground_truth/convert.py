@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any
-from unicodedata import normalize
-from urllib.parse import quote, unquote
 
 import orjson
 
@@ -15,16 +12,13 @@ from pipeline.ground_truth.formats import Format
 from pipeline.ground_truth.record import REVIEWED, lines_of, opened_ground_truth
 from pipeline.ground_truth.subtitles import all_segments, speaker, srt, text_grid, vtt
 from pipeline.tasks.export import later_exports, write_arrays
+from pipeline.transcripts.file_names import FileNames
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
     from pipeline.ground_truth.record import GroundTruth
-
-_LONGEST_NAME = 200
-"""Bytes of a folder's name; file systems take 255, and the format's suffix is added."""
-
 
 _FILES = {
     Format.SRT: (".srt", b"1\n", srt),
@@ -99,71 +93,6 @@ def left_over(folder: Path, wanted: Format, written: Collection[Path]) -> list[P
     if wanted is Format.TEXT_TASKS:
         return later_exports(folder, max(written, default=None))
     return []
-
-
-class FileNames:
-    """The names of a folder's files, which are apart there too.
-
-    Where the folder `folds` names, so that `a.wav` and `A.wav` are one file, the second of two that
-    fall together ends in a hash. Lines of ground truth keep their order, so it stays the second.
-    """
-
-    def __init__(self, suffix: str, *, folds: bool) -> None:
-        self._suffix = suffix
-        self._folds = folds
-        self._taken: dict[str, str] = {}
-
-    def of(self, audio: str) -> str:
-        """The path below the folder for a recording."""
-        name = file_name(audio, self._suffix)
-        if not self._folds:
-            return name
-        folded = normalize("NFC", normalize("NFD", name).casefold())
-        if self._taken.setdefault(folded, audio) == audio:
-            return name
-        return f"{name.removesuffix(self._suffix)}{_hashed(audio)}{self._suffix}"
-
-
-def file_name(audio: str, suffix: str) -> str:
-    """A path below a folder for a recording: another for every URI, and never out of the folder.
-
-    It reads as the URI does, with its bucket; what is in no bucket lies below its scheme. What a
-    file's name can't be or shouldn't is written as in URLs (%0A), and a name too long ends in a
-    hash. No folder is named as a file is: one that ends as files do is written with %2E.
-    """
-    scheme, found, rest = audio.partition("://")
-    path = rest if found else audio
-    if scheme == "file":
-        path = unquote(rest).removeprefix("/")
-    *folders, name = path.split("/")
-    below = [] if scheme == "s3" else [f"{_component(scheme if found else '')}%3A"]
-    return "/".join(
-        [*below, *(_folder(each, suffix) for each in folders), _component(name) + suffix]
-    )
-
-
-def _folder(name: str, suffix: str) -> str:
-    """A folder's name, which ends neither as files do, nor as what is yet to become a file."""
-    safe = _component(name)
-    if safe.lower().endswith((suffix.lower(), ".part", ".", " ")):
-        place = max(safe.rfind("."), safe.rfind(" ") if safe.endswith(" ") else -1)
-        return f"{safe[:place]}%{ord(safe[place]):02X}{safe[place + 1 :]}"
-    return safe
-
-
-def _component(name: str) -> str:
-    if name in ("", ".", ".."):
-        return "%2E" * len(name) or "%"
-    safe = "".join(
-        c if c.isprintable() and c not in "%\\" else quote(c, errors="surrogatepass") for c in name
-    )
-    if len(safe.encode()) <= _LONGEST_NAME:
-        return safe
-    return safe.encode()[: _LONGEST_NAME - 18].decode(errors="ignore") + _hashed(name)
-
-
-def _hashed(text: str) -> str:
-    return f"%~{hashlib.blake2b(text.encode('utf-8', 'surrogatepass'), digest_size=8).hexdigest()}"
 
 
 def _existing(folder: Path) -> Path:

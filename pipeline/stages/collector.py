@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import count
 from typing import TYPE_CHECKING
 
 from pipeline.config.pricing import items_of
@@ -12,19 +11,18 @@ from pipeline.errors import (
     RecordingFailed,
     ServiceUnreachable,
 )
-from pipeline.failures import BROKEN_TRANSCRIPT, LOST, NEVER_ENDED, UNREADABLE
-from pipeline.model import Job, JobSettings, Line, Transcript, TranscriptStats
+from pipeline.failures import LOST, NEVER_ENDED, UNREADABLE
+from pipeline.model import JobSettings, Line, TranscriptStats
 from pipeline.stages.result_refusals import ResultRefusals
 from pipeline.stages.results import (
-    NOT_REDACTED,
     FaultAtTheService,
     ResultDenied,
     Results,
     StillRunning,
 )
+from pipeline.stages.transcript_reader import TranscriptReader
 from pipeline.tasks.builder import TaskBuilder
 from pipeline.text import duration
-from pipeline.transcripts.parsing import parse_transcript
 
 if TYPE_CHECKING:
     import asyncio
@@ -33,9 +31,9 @@ if TYPE_CHECKING:
     from pipeline.errors import Denied
     from pipeline.jobs.client import Transcriber
     from pipeline.jobs.rules import JobRules
+    from pipeline.model import Job, Transcript
     from pipeline.stages.job_tracker import JobTracker
 
-_READINGS = 3
 _RESTARTS = 3
 _NEW_NAMES = 2
 
@@ -52,8 +50,9 @@ class Collectors:
         config = job_rules.config
         self._tracker = tracker
         self._source = job_rules.source
-        self._results = Results(tracker, transcriber, s3, job_rules)
-        self.refusals = ResultRefusals(self._results, tracker.state.recordings)
+        results = Results(tracker.state.facts, transcriber, s3, job_rules)
+        self._reader = TranscriptReader(results, job_rules)
+        self.refusals = ResultRefusals(results, tracker.state.recordings)
         self._job_rules = job_rules
         self._tasks = TaskBuilder(config.tasks.kind, config.model_version)
 
@@ -67,7 +66,7 @@ class Collectors:
     async def _collect(self, job: Job, lines: asyncio.Queue[Line]) -> list[Job]:
         """Collect one job; return those that are to be read again now that it could be read."""
         try:
-            transcript = await self._transcript(job)
+            transcript = await self._reader.read(job)
         except StillRunning as still:
             self._wait_on(job, still)
         except ResultDenied as denied:
@@ -141,37 +140,3 @@ class Collectors:
                 f"The service keeps forgetting the job {job.name}",
                 "Run the same command again later; it goes on where it stopped.",
             )
-
-    async def _transcript(self, job: Job) -> Transcript:
-        """Locate and fetch the job's result, parse it, and verify that it is this job's.
-
-        Raises:
-            StillRunning: it has not finished.
-            JobMissing: the service does not know it and there is no result.
-            RecordingFailed: there is no usable transcript and there will be none.
-        """
-        for reading in count(1):
-            document = await self._results.fetch(job)
-            try:
-                transcript = _parsed(document, job)
-            except RecordingFailed:
-                if reading == _READINGS:  # it may have been cut short on the way
-                    raise
-            else:
-                break
-            finally:
-                del document  # which may be large, before it is read again
-        self._verify(job, transcript)
-        return transcript
-
-    def _verify(self, job: Job, transcript: Transcript) -> None:
-        if transcript.job_name != job.name:
-            raise RecordingFailed(BROKEN_TRANSCRIPT, "It is the transcript of another job.")
-        settings = self._job_rules.known_of(job)
-        if settings and settings.redacted and transcript.redacted is False:
-            raise RecordingFailed(BROKEN_TRANSCRIPT, NOT_REDACTED)
-
-
-def _parsed(document: bytes | None, job: Job) -> Transcript:
-    """The transcript of a document; one without a word where the service has none to give."""
-    return Transcript(job.name, "") if document is None else parse_transcript(document)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pipeline.jobs.rules import JobRules
     from pipeline.model import Job
     from pipeline.naming import S3Uri
-    from pipeline.stages.job_tracker import JobTracker
+    from pipeline.state.facts import Facts
 
 _MOST_RENEWALS = 8
 _MOST_TRIES = 2
@@ -55,10 +55,8 @@ class ResultDenied(Exception):
 class Results:
     """Locates the result of a job, and fetches it."""
 
-    def __init__(
-        self, tracker: JobTracker, transcriber: Transcriber, s3: S3, job_rules: JobRules
-    ) -> None:
-        self._facts = tracker.state.facts
+    def __init__(self, facts: Facts, transcriber: Transcriber, s3: S3, job_rules: JobRules) -> None:
+        self._facts = facts
         self._transcriber = transcriber
         self._s3 = s3
         self._job_rules = job_rules

@@ -6,29 +6,30 @@ What the service added over the years is read where it is and made up for elsewh
     channel of a word    on the item, else joined by its times and content with `channel_labels`
     segments             `audio_segments`, else `speaker_labels.segments`, else cut from the words
 
-An hour of speech is 10,000 items, so nothing is made of each that the segments do not need.
+An hour of speech is 10,000 items, so nothing is made of each that the segments do not need, unless
+the words are asked for.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from itertools import accumulate, chain, pairwise
+from itertools import chain
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pipeline.model import Alternatives, Segment, ToxicitySegment, Transcript, Word
+from pipeline.transcripts.joining import groups_of, hand_out
 from pipeline.transcripts.schema import NULL, broken, read_document, read_labels
 from pipeline.transcripts.segmentation import mean, segments_of
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Sequence
 
     from pipeline.transcripts.schema import (
         Document,
         Item,
         Results,
         Span,
-        SpeakerSegment,
         ToxicityDetection,
     )
 
@@ -37,12 +38,10 @@ _MOST_SEGMENTS, _MOST_WORDS = 40_000, 200_000
 _TOO_MANY = "The transcript has more words or segments than any recording."
 
 T = TypeVar("T")
-K = TypeVar("K", bound="Hashable")
-V = TypeVar("V")
 
 
-def parse_transcript(document: bytes) -> Transcript:
-    """Read one output file of a standard transcription job, of whatever year.
+def parse_transcript(document: bytes, *, words: bool = False) -> Transcript:
+    """Read one output file of a standard transcription job, of whatever year; `words` or not.
 
     Times are seconds, confidences 0..1. The segments are the service's own where these hold every
     word, and have their words' mean confidence; one without a word is left out. An item without
@@ -69,7 +68,7 @@ def parse_transcript(document: bytes) -> Transcript:
     return Transcript(
         job_name=decoded.job_name,
         text=text,
-        segments=_segments(results, spoken, confidences, text),
+        segments=_segments(results, _Spoken(spoken, confidences, words), text),
         word_count=len(spoken),
         confidence=mean(confidences),
         languages=_languages(results),
@@ -129,29 +128,39 @@ def _spoken(items: Sequence[Item]) -> list[Item]:
     return spoken
 
 
-def _segments(
-    results: Results,
-    spoken: Sequence[Item],
-    confidences: Sequence[float | None],
-    text: str,
-) -> tuple[Segment, ...]:
+class _Spoken(NamedTuple):
+    """The items that are words, the confidence of each, and whether segments are to hold them."""
+
+    items: Sequence[Item]
+    confidences: Sequence[float | None]
+    wanted: bool
+
+    def words(self, texts: Sequence[str], numbers: Sequence[int]) -> tuple[Word, ...]:
+        """Some of the words, by their start, where they are wanted."""
+        if not self.wanted:
+            return ()
+        picked = _words(_pick(self.items, numbers), _pick(texts, numbers))
+        return tuple(sorted(picked, key=attrgetter("start")))
+
+
+def _segments(results: Results, spoken: _Spoken, text: str) -> tuple[Segment, ...]:
     """Every word in one segment, by the segments' start."""
-    if not spoken:  # a text without times is still to be seen
+    if not spoken.items:  # a text without times is still to be seen
         return (Segment(text, 0.0, 0.0),) if text.strip() else ()
-    segments = _audio_segments(results, spoken, confidences)
+    segments = _audio_segments(results, spoken)
     if not segments:
-        _join_channels(spoken, results)
+        _join_channels(spoken.items, results)
         texts = _texts(results.items)
-        segments = _speaker_segments(results, spoken, confidences, texts)
-        segments = segments or segments_of(_words(spoken, texts), text)
+        segments = _speaker_segments(results, spoken, texts)
+        segments = segments or segments_of(
+            _words(spoken.items, texts), text, hold_words=spoken.wanted
+        )
     if len(segments) > _MOST_SEGMENTS:
         raise broken(_TOO_MANY)
     return tuple(sorted(segments, key=attrgetter("start", "end")))
 
 
-def _audio_segments(
-    results: Results, spoken: Sequence[Item], confidences: Sequence[float | None]
-) -> list[Segment]:
+def _audio_segments(results: Results, spoken: _Spoken) -> list[Segment]:
     """The service's segments of 2024 and later; none unless they hold every item once."""
     given = results.audio_segments or ()
     everything = list(range(len(results.items)))
@@ -162,10 +171,11 @@ def _audio_segments(
         return []
     if results.speaker_labels != NULL and not any(s.speaker_label for s in given):
         return []
-    words = [item.id for item in spoken]
-    numbers = [_word_numbers(segment.items, words) for segment in given]
+    ids = [item.id for item in spoken.items]
+    numbers = [_word_numbers(segment.items, ids) for segment in given]
     if any(each and not s.transcript.strip() for s, each in zip(given, numbers, strict=True)):
         return []
+    texts = _texts(results.items) if spoken.wanted else ()
     return [
         Segment(
             s.transcript,
@@ -173,7 +183,8 @@ def _audio_segments(
             s.speaker_label or None,
             s.channel_label or None,
             s.language_code,
-            mean(_pick(confidences, each)),
+            mean(_pick(spoken.confidences, each)),
+            spoken.words(texts, each),
         )
         for s, each in zip(given, numbers, strict=True)
         if each
@@ -231,20 +242,16 @@ def _words(spoken: Sequence[Item], texts: Sequence[str]) -> list[Word]:
     ]
 
 
-def _speaker_segments(
-    results: Results,
-    spoken: Sequence[Item],
-    confidences: Sequence[float | None],
-    texts: Sequence[str],
-) -> list[Segment]:
+def _speaker_segments(results: Results, spoken: _Spoken, texts: Sequence[str]) -> list[Segment]:
     """The segments of before 2024; none unless they hold every word, which then has its speaker."""
     if results.speaker_labels == NULL:
         return []
     given = read_labels(results.speaker_labels).segments
-    groups = _groups(spoken, given)
-    if sum(map(len, groups)) < len(spoken) or spoken[0].channel_label:
+    items = spoken.items
+    groups = groups_of(items, given)
+    if sum(map(len, groups)) < len(items) or items[0].channel_label:
         for each, group in zip(given, groups, strict=True):
-            for item in _pick(spoken, group):
+            for item in _pick(items, group):
                 item.speaker_label = item.speaker_label or each.speaker_label
         return []
     return [
@@ -252,28 +259,12 @@ def _speaker_segments(
             " ".join(_pick(texts, group)),
             *_bounds(each),
             each.speaker_label or None,
-            confidence=mean(_pick(confidences, group)),
+            confidence=mean(_pick(spoken.confidences, group)),
+            words=spoken.words(texts, group),
         )
         for each, group in zip(given, groups, strict=True)
         if group
     ]
-
-
-def _groups(spoken: Sequence[Item], given: Sequence[SpeakerSegment]) -> Sequence[Sequence[int]]:
-    """The numbers of the words that each segment lists, joined by their times."""
-    listed = [word for each in given for word in each.items]
-    starts, ends = [item.start_time for item in spoken], [item.end_time for item in spoken]
-    if starts == [each.start_time for each in listed] and ends == [
-        each.end_time for each in listed
-    ]:
-        bounds = accumulate([len(each.items) for each in given], initial=0)
-        return [range(*each) for each in pairwise(bounds)]
-    labelled = [((s.start_time, s.end_time), n) for n, each in enumerate(given) for s in each.items]
-    groups: list[list[int]] = [[] for _ in given]
-    for number, place in enumerate(_hand_out(list(zip(starts, ends, strict=True)), labelled)):
-        if place is not None:
-            groups[place].append(number)
-    return groups
 
 
 def _join_channels(spoken: Sequence[Item], results: Results) -> None:
@@ -282,7 +273,7 @@ def _join_channels(spoken: Sequence[Item], results: Results) -> None:
         return
     channels = read_labels(results.channel_labels).channels
     copies = [(_face(item), c.channel_label) for c in channels for item in _spoken(c.items)]
-    labels = _hand_out([_face(item) for item in spoken], copies)
+    labels = hand_out([_face(item) for item in spoken], copies)
     for item, label in zip(spoken, labels, strict=True):
         item.channel_label = label
 
@@ -290,17 +281,6 @@ def _join_channels(spoken: Sequence[Item], results: Results) -> None:
 def _face(item: Item) -> tuple[float, float, str]:
     # Two people may start and stop at once; if they even say the same, either may be either.
     return item.start_time, item.end_time, item.alternatives[0].content
-
-
-def _hand_out(keys: Sequence[K], labelled: Sequence[tuple[K, V]]) -> list[V | None]:
-    """Give each key its label, None without one; equal keys take theirs in order."""
-    single = dict(labelled)
-    if len(single) == len(labelled):  # every real file but those with words at the same moment
-        return [single.get(key) for key in keys]
-    left: dict[K, list[V]] = {}
-    for key, label in reversed(labelled):
-        left.setdefault(key, []).append(label)
-    return [labels.pop() if (labels := left.get(key)) else single.get(key) for key in keys]
 
 
 def _bounds(span: Span) -> tuple[float, float]:

@@ -25,12 +25,13 @@ LONGEST = 30.0
 _SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？", "｡", "؟", "۔", "।")  # noqa: RUF001 # as the service writes them
 
 
-def segments_of(words: Sequence[Word], text: str) -> list[Segment]:
+def segments_of(words: Sequence[Word], text: str, *, hold_words: bool = False) -> list[Segment]:
     """Put every word into one segment; each is of one channel and one speaker.
 
     Args:
         words: in the document's order, which may jump between channels.
         text: the service's own, which tells whether the language sets spaces between words.
+        hold_words: whether the segments hold their words.
 
     Returns:
         The segments, channel by channel, each channel's by their start.
@@ -40,7 +41,7 @@ def segments_of(words: Sequence[Word], text: str) -> list[Segment]:
     for word in words:
         channels.setdefault(word.channel, []).append(word)
     return [
-        _segment(part, space)
+        _segment(part, space, tuple(part) if hold_words else ())
         for spoken in channels.values()
         for part in _cut(sorted(spoken, key=attrgetter("start")))
     ]
@@ -71,7 +72,7 @@ def _cut(words: list[Word]) -> Iterator[list[Word]]:
     yield part
 
 
-def _segment(words: list[Word], space: str) -> Segment:
+def _segment(words: list[Word], space: str, held: tuple[Word, ...]) -> Segment:
     first = words[0]
     return Segment(
         space.join([word.text for word in words]),
@@ -81,4 +82,5 @@ def _segment(words: list[Word], space: str) -> Segment:
         first.channel,
         first.language,
         mean([word.confidence for word in words]),
+        held,
     )

@@ -116,16 +116,16 @@ def test_it_brings_its_settings_file(installed):
 
 
 def test_only_rooms_of_an_extra_need_one(installed):
-    """Whatever else is imported is there: only recogniser, error rates and formats are not."""
+    """Whatever else is imported is there: only recogniser, error rates and TextGrid are not."""
     lacking = dict(line.split() for line in installed.start("python", "-c", IMPORT_ALL).out.splitlines())
 
-    assert set(lacking.values()) == {"pocketsphinx", "jiwer", "webvtt"}
+    assert set(lacking.values()) == {"pocketsphinx", "jiwer", "praatio"}
     assert {name for name, lacks in lacking.items() if lacks == "pocketsphinx"} == {
         "pipeline.local.speech"
     }
     assert {name.split(".")[1] for name, lacks in lacking.items() if lacks != "pocketsphinx"} == {
         "quality",
-        "ground_truth",
+        "transcripts",
     }
 
 
@@ -137,7 +137,7 @@ def test_only_rooms_of_an_extra_need_one(installed):
         (("plan", "."), "pocketsphinx", "local"),
         (("quality",), "jiwer", "review"),
         (("vocabulary", "build"), "jiwer", "review"),
-        (("convert", "srt"), "webvtt", "review"),
+        (("convert", "textgrid"), "praatio", "review"),
     ],
 )
 def test_a_command_whose_extra_is_missing_says_what_installs_it(

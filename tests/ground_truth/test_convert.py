@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from praatio import textgrid
 
 from pipeline.files import folds_names
-from pipeline.ground_truth.convert import FileNames, convert, file_name, one_each
+from pipeline.ground_truth.convert import convert, one_each
 from pipeline.ground_truth.formats import Format
 from pipeline.ground_truth.record import AUTO, REVIEWED, GroundTruth, Segment
 from pipeline.ground_truth.subtitles import srt, text_grid, vtt
+from pipeline.transcripts.file_names import FileNames, file_name
 
 
 def segment(start: float, end: float, text: str, speaker: str | None = "spk_0") -> Segment:
@@ -80,7 +81,16 @@ def test_hours_are_counted():
 def test_silence_has_no_subtitles():
     """Segments without a text are no subtitles, and a silent recording is a file without any."""
     assert vtt(line(segment(0, 1, " "))) == "WEBVTT\n"
-    assert srt(line(text="")) == "\n"
+    assert srt(line(text="")) == ""
+
+
+def test_silence_is_converted_twice(tmp_path):
+    """A file of ours in which nobody speaks is replaced as any other is."""
+    silent = line(text="")
+
+    assert list(convert([silent], Format.SRT, tmp_path)) == list(
+        convert([silent], Format.SRT, tmp_path)
+    )
 
 
 def test_a_grid_has_a_tier_per_speaker(tmp_path):

@@ -171,7 +171,7 @@ async def test_a_transcript_of_an_earlier_run_that_may_not_be_read_is_lost_if_ab
     async with collecting(tmp_path, reply) as run:
         run.tracker.state.begin(SOURCE, "s3://earlier/t/")
         with pytest.raises(ResultDenied if is_there else RecordingFailed) as told:
-            await run.collectors._results.fetch(run.job)
+            await run.collectors._reader.read(run.job)
 
     lost = "The job is complete, but its transcript is not there."
     assert (lost in str(told.value)) is not is_there

@@ -1,0 +1,64 @@
+"""The transcript of a job that has ended: located and fetched, parsed, and verified, once each."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING
+
+from pipeline.errors import RecordingFailed
+from pipeline.failures import BROKEN_TRANSCRIPT
+from pipeline.model import Transcript
+from pipeline.stages.results import NOT_REDACTED
+from pipeline.transcripts.parsing import parse_transcript
+
+if TYPE_CHECKING:
+    from pipeline.jobs.rules import JobRules
+    from pipeline.model import Job
+    from pipeline.stages.results import Results
+
+_READINGS = 3
+
+
+class TranscriptReader:
+    """Reads transcripts, with their words or without."""
+
+    def __init__(self, results: Results, job_rules: JobRules, *, words: bool = False) -> None:
+        self._results = results
+        self._job_rules = job_rules
+        self._words = words
+
+    async def read(self, job: Job) -> Transcript:
+        """Locate and fetch the job's result, parse it, and verify that it is this job's.
+
+        Raises:
+            StillRunning: it has not finished.
+            JobMissing: the service does not know it and there is no result.
+            RecordingFailed: there is no usable transcript and there will be none.
+            ResultDenied: there may be one, but it is not ours to read.
+        """
+        for reading in count(1):
+            document = await self._results.fetch(job)
+            try:
+                transcript = self._parsed(document, job)
+            except RecordingFailed:
+                if reading == _READINGS:  # it may have been cut short on the way
+                    raise
+            else:
+                break
+            finally:
+                del document  # which may be large, before it is read again
+        self._verify(job, transcript)
+        return transcript
+
+    def _parsed(self, document: bytes | None, job: Job) -> Transcript:
+        """The transcript of a document; one without a word where the service has none to give."""
+        if document is None:
+            return Transcript(job.name, "")
+        return parse_transcript(document, words=self._words)
+
+    def _verify(self, job: Job, transcript: Transcript) -> None:
+        if transcript.job_name != job.name:
+            raise RecordingFailed(BROKEN_TRANSCRIPT, "It is the transcript of another job.")
+        settings = self._job_rules.known_of(job)
+        if settings and settings.redacted and transcript.redacted is False:
+            raise RecordingFailed(BROKEN_TRANSCRIPT, NOT_REDACTED)
