@@ -11,8 +11,15 @@ import typer
 from pipeline.cli.flags import AWS, FILES, with_settings
 from pipeline.cli.options import examples
 from pipeline.errors import BadSettings
-from pipeline.jobs.cleanup_text import Ended, as_facts, as_lines, consequences, names_of_due
-from pipeline.launch.clean import clean
+from pipeline.jobs.cleanup_text import (
+    Ended,
+    Wanted,
+    as_facts,
+    as_lines,
+    consequences,
+    names_of_due,
+)
+from pipeline.launch.clean import clean, opened_for_cleaning
 from pipeline.launch.event_loop import in_event_loop
 from pipeline.terminal import CANNOT_RUN, answer, confirm, say
 
@@ -40,7 +47,7 @@ EXAMPLES = examples(
 )
 
 
-@with_settings(FILES, ("until", "max_hours"), AWS)
+@with_settings(FILES, ("until", "max_hours"), AWS, on_s3=True)
 def command(
     *,
     older_than: Annotated[
@@ -73,20 +80,18 @@ def command(
     delete; 3 --until or --max-hours ended it; 130 or 143 interrupted. After 1, 3, 130 and 143 the
     same command continues.
     """
-    from pipeline.state.cleanup import Cleaning, open_for_cleaning
+    from pipeline.state.cleanup import Cleaning
     from pipeline.terminal import counted, style_for
 
     what = Cleaning(time.time() - _age(older_than), results_too)
-    with open_for_cleaning(chosen.state_path) as opened:
-        if opened.loses_transcripts(what):
-            opened.check_output()
-        count = opened.count_due(what)
+    with opened_for_cleaning(chosen, what) as opened:
+        count = sum(each.count_due(what) for each in opened)
         if dry_run:
             typer.echo("".join(f"{line}\n" for line in names_of_due(opened, what)), nl=False)
         if not quiet or not (yes or dry_run):
-            rate = chosen.limits.delete_rate
-            said = consequences(opened, what, count, older_than, rate)
-            typer.echo("\n".join(said), err=True)
+            named = str(chosen.s3_output or chosen.state_path)
+            wanted = Wanted(what, named, older_than, chosen.limits.delete_rate)
+            typer.echo("\n".join(consequences(opened, wanted, count)), err=True)
         if dry_run:
             return
         if count:

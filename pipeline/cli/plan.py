@@ -49,7 +49,9 @@ class Wish(NamedTuple):
     style: Style
 
 
-@with_settings(FILES, JOBS, SELECTION, ("max_in_flight", "start_rate", "list_parallel"), AWS)
+@with_settings(
+    FILES, JOBS, SELECTION, ("max_in_flight", "start_rate", "list_parallel"), AWS, on_s3=True
+)
 def command(
     *,
     source: Annotated[
@@ -73,7 +75,8 @@ def command(
 
     It starts nothing. It reads the headers of a random sample of what is to be transcribed, a part
     or two of each file, so hours and cost have an error: the truth is within it 99 times in 100.
-    The state file says what earlier runs have done. Budgets are not applied.
+    The state file says what earlier runs have done, or what they left below an --output on S3: then
+    it is a plan of all shards together. Budgets are not applied.
     """
     from pipeline.plan.text_report import as_text
     from pipeline.recordings.manifest_file import parse_place
@@ -94,8 +97,9 @@ def command(
 
 async def _make(wish: Wish, plans: list[Plan]) -> None:
     """Add the plan to the list."""
+    from pipeline.launch.on_s3 import known_of_earlier_runs
     from pipeline.net.wait_times import WaitTimes
-    from pipeline.plan.planning import make_plan
+    from pipeline.plan.planning import Probing, make_plan
     from pipeline.plan.sampling import Sample
     from pipeline.recordings.manifest import named_by
     from pipeline.terminal import counted
@@ -103,5 +107,6 @@ async def _make(wish: Wish, plans: list[Plan]) -> None:
     async with services(wish.config, wish.place, WaitTimes()) as (config, whole, _, s3):
         source = named_by(wish.manifest, whole, s3) if wish.manifest else whole
         with counted(wish.style, wish.sample or None, "probed") as tell:
-            sample = Sample(wish.sample, wish.seed)
-            plans.append(await make_plan(config, source, s3, sample, tell))
+            probing = Probing(Sample(wish.sample, wish.seed), tell)
+            async with known_of_earlier_runs(config, source, s3) as earlier:
+                plans.append(await make_plan(config, source, s3, earlier, probing))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.flags import AWS, with_settings
+from pipeline.cli.flags import AWS, FILES, with_settings
 from pipeline.cli.options import examples, report
 from pipeline.launch.run import RunOptions, complete
 
@@ -18,26 +18,21 @@ EXAMPLES = examples(
     ("Write tasks.segments.jsonl beside tasks.jsonl", "tasks rebuild --task segments"),
     (
         "From another run's results, into a file of another name",
-        "tasks rebuild --task segments --state calls.jsonl.state --output regions.jsonl",
+        "tasks rebuild --task segments --output calls.jsonl --to regions.jsonl",
     ),
     ("Every night, behind the run: only what is new is added", "tasks rebuild --task segments -q"),
 )
 
 
-@with_settings(
-    ("state", "kind", "results"),
-    AWS,
-    ("log_format",),
-    state=typer.Option(
-        metavar="FILE", help="The state file of the run. [default: tasks.jsonl.state]"
-    ),
-)
+@with_settings(FILES, ("kind", "results"), AWS, ("log_format",), on_s3=True)
 def command(
     *,
     chosen: Config,
-    output: Annotated[
+    to: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="The new tasks. [default: the run's name with KIND]"),
+        typer.Option(
+            "--to", metavar="FILE", help="The new tasks. [default: the run's name with KIND]"
+        ),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what failed.")] = False,
     json: Annotated[
@@ -46,21 +41,21 @@ def command(
 ) -> None:
     """Write a run's tasks as another kind, without new jobs.
 
-    For every recording that the run of --state has written, it reads the transcript where it is
+    For every recording that the run of --output has written, it reads the transcript where it is
     stored: below --results, else with the service, which keeps it for 90 days. The new tasks have a
     state file of their own (FILE.state): run it again and it adds only what is new, or continues
-    where it was interrupted. It only reads the run's own files.
+    where it was interrupted. It only reads the run's own files, or the parts of an output on S3.
     """
-    from pipeline.state.reader import read_state
+    from pipeline.launch.on_s3 import with_written_here
     from pipeline.tasks.rebuild import settings_of_rebuild, source_of_rebuild
     from pipeline.terminal import style_for
 
-    with read_state(chosen.state_path) as earlier:
+    with with_written_here(chosen) as written:
         options = RunOptions(
-            settings_of_rebuild(chosen, output, earlier),
-            source_of_rebuild(chosen, earlier),
+            settings_of_rebuild(chosen, to, written),
+            source_of_rebuild(chosen, written.state),
             style_for(quiet=quiet),
-            earlier=earlier,
+            earlier=written.state,
         )
         code = report(complete(options), quiet=quiet, json=json)
     raise typer.Exit(code)

@@ -68,9 +68,14 @@ class Shard:
         """What its objects are called by."""
         return f"s{self.number:04}-of-{self.count:04}"
 
+    @classmethod
+    def of(cls, identity: bytes, count: int) -> Shard:
+        """Which of so many the recording of this identity is in."""
+        return cls(identity[0] * count // MOST_SHARDS, count)
+
     def has(self, identity: bytes) -> bool:
         """Whether the recording of this identity is in it."""
-        return identity[0] * self.count // MOST_SHARDS == self.number
+        return Shard.of(identity, self.count).number == self.number
 
     def share(self, amount: int) -> int:
         """Its part of an amount that all shards have together; the parts add up to it."""

@@ -22,13 +22,15 @@ from pipeline.model import JobStatus
 from pipeline.naming import places_of_results
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pipeline.aws.s3 import S3
     from pipeline.config.schema import Budget
     from pipeline.jobs.client import JobRecord, Transcriber
     from pipeline.naming import S3Uri
     from pipeline.state.cleanup import Cleaning, Cleanup, Due
+
+    _Queue = asyncio.Queue[tuple[Cleanup, Due] | None]
 
 _AGE = re.compile(r"([0-9]{1,5})([hdw])")
 _SECONDS = {"h": 3600, "d": 86_400, "w": 604_800}
@@ -74,20 +76,19 @@ class Cleaned(msgspec.Struct):
 class Cleaner:
     """Deletes what is due, several jobs at once."""
 
-    def __init__(  # two services, a state file, and what is wanted of them
+    def __init__(  # two services, the state files of a run, and what is wanted of them
         self,
-        state: Cleanup,
+        states: Sequence[Cleanup],
         transcriber: Transcriber,
         s3: S3,
         what: Cleaning,
         told: Callable[[int], None],
     ) -> None:
-        self._state = state
+        self._states = states
         self._transcriber = transcriber
         self._s3 = s3
         self._what = what
         self._told = told
-        self._places = state.facts.result_places() if what.results_too else []
         self._seen = 0
         self.cleaned = Cleaned()
 
@@ -98,7 +99,7 @@ class Cleaner:
             CannotRun: the service can't be reached, or does not allow it; what was done is noted.
             BudgetSpent: so it is after `--until` or `--max-hours`.
         """
-        queue: asyncio.Queue[Due | None] = asyncio.Queue(_AT_ONCE)
+        queue: _Queue = asyncio.Queue(_AT_ONCE)
         try:
             async with asyncio.TaskGroup() as group:
                 deadline = group.create_task(stop_in_time(budget))
@@ -109,54 +110,57 @@ class Cleaner:
         except BaseExceptionGroup as failed:
             raise first_of(failed) from failed
 
-    async def _feed(self, queue: asyncio.Queue[Due | None]) -> None:
-        for page in self._state.due(self._what):
-            for each in page:
-                await queue.put(each)
-            await asyncio.sleep(0)
+    async def _feed(self, queue: _Queue) -> None:
+        for state in self._states:
+            for page in state.due(self._what):
+                for each in page:
+                    await queue.put((state, each))
+                await asyncio.sleep(0)
         for _ in range(_AT_ONCE):
             await queue.put(None)
 
-    async def _work(self, queue: asyncio.Queue[Due | None]) -> None:
-        while due := await queue.get():
+    async def _work(self, queue: _Queue) -> None:
+        while one := await queue.get():
+            state, due = one
             try:
-                if await self._clean(due):
-                    self._state.note_cleaned(due, results_too=self._what.results_too)
+                if await self._clean(state, due):
+                    state.note_cleaned(due, results_too=self._what.results_too)
             except Deferred:
                 self.cleaned.deferred += 1
             self._seen += 1
             self._told(self._seen)
 
-    async def _clean(self, due: Due) -> bool:
+    async def _clean(self, state: Cleanup, due: Due) -> bool:
         """Delete the records of all attempts; False where one was left alone."""
         whole = True
+        places = state.facts.result_places() if self._what.results_too else []
         for attempt in range(1, (due.attempt or _ATTEMPTS) + 1):
-            name = self._state.name_of(due.identity, attempt)
-            left = None if due.forgotten else await self._forget(name, due)
+            name = state.name_of(due.identity, attempt)
+            left = None if due.forgotten else await self._forget(name, due, state.bucket)
             if left:
                 self.cleaned.left[left] = self.cleaned.left.get(left, 0) + 1
                 whole = False
                 continue
-            for place in self._places:
+            for place in places:
                 await self._delete_results(place, name)
         return whole
 
-    async def _forget(self, name: str, due: Due) -> Left | None:
+    async def _forget(self, name: str, due: Due, bucket: str) -> Left | None:
         """Have the service forget one job, or say why not."""
         try:
             record = await self._transcriber.get(name)
         except JobMissing:
             self.cleaned.gone += bool(due.key)
             return None
-        if left := self._why_left(record, due):
+        if left := self._why_left(record, due, bucket):
             return left
         with suppress(JobMissing):  # by a call of ours whose answer was lost
             await self._transcriber.delete(name)
         self.cleaned.deleted += 1
         return None
 
-    def _why_left(self, record: JobRecord, due: Due) -> Left | None:
-        media = f"s3://{self._state.bucket}/{due.key}"
+    def _why_left(self, record: JobRecord, due: Due, bucket: str) -> Left | None:
+        media = f"s3://{bucket}/{due.key}"
         ours = record.media_uri == media if due.key else record.media_uri.startswith(media)
         if not ours:
             return Left.OTHER_MEDIA

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -9,10 +10,22 @@ import msgspec
 from pipeline.text import duration, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from pipeline.jobs.cleanup import Cleaned
     from pipeline.state.cleanup import Cleaning, Cleanup
+
+
+class Wanted(NamedTuple):
+    """Which jobs: those of the runs of `output` that are of this age, as it was asked for.
+
+    `rate` is how many are deleted a second.
+    """
+
+    what: Cleaning
+    output: str
+    age: str
+    rate: float
 
 
 class Ended(NamedTuple):
@@ -27,17 +40,16 @@ class Ended(NamedTuple):
     advice: str = ""
 
 
-def consequences(
-    state: Cleanup, what: Cleaning, count: int, age: str, rate: float
-) -> Iterator[str]:
+def consequences(states: Sequence[Cleanup], wanted: Wanted, count: int) -> Iterator[str]:
     """What is to be deleted, how long that takes, and what can't be done any more afterwards."""
-    places = list(map(str, state.facts.result_places()))
+    what, age, rate = wanted.what, wanted.age, wanted.rate
+    places = list(dict.fromkeys(str(p) for each in states for p in each.facts.result_places()))
     if not count:
-        yield f"Nothing to delete: no job of {state.path} ended more than {age} ago and is left."
+        yield f"Nothing to delete: no job of {wanted.output} ended more than {age} ago and is left."
         return
     yield (
         f"To be deleted: the service's job records of {count:,} recordings of "
-        f"s3://{state.bucket}, written more than {age} ago or replaced since; that takes "
+        f"s3://{states[0].bucket}, written more than {age} ago or replaced since; that takes "
         f"{duration(count / rate)} at {rate:g} a second."
     )
     if what.results_too and places:
@@ -47,7 +59,7 @@ def consequences(
             f"Their transcripts below {', '.join(places)} stay: a lost state file can be rebuilt "
             "from them."
         )
-    if state.loses_transcripts(what):
+    if any(each.loses_transcripts(what) for each in states):
         yield (
             "Transcripts that are deleted are gone for `tasks rebuild` and --rebuild-output; and "
             "should the state file be lost, the next run transcribes and pays for these "
@@ -55,10 +67,10 @@ def consequences(
         )
 
 
-def names_of_due(state: Cleanup, what: Cleaning) -> Iterator[str]:
+def names_of_due(states: Sequence[Cleanup], what: Cleaning) -> Iterator[str]:
     """The jobs that would be deleted, and whose they are; what the service knows is not asked."""
-    for page in state.due(what):
-        for due in page:
+    for state in states:
+        for due in chain.from_iterable(state.due(what)):
             of = f"s3://{state.bucket}/{due.key}" if due.key else "earlier content or settings"
             for attempt in range(1, (due.attempt or 1) + 1):
                 yield f"{state.name_of(due.identity, attempt)}  {printable(of)}"

@@ -21,9 +21,15 @@ if TYPE_CHECKING:
 
     from pipeline.aws.s3 import S3
     from pipeline.config.schema import Config
+    from pipeline.plan.forecast import Earlier
+    from pipeline.recordings.source import Source
     from pipeline.s3_output.layout import Layout
     from pipeline.s3_output.overview import Overview
+    from pipeline.s3_output.states import StateCopy
+    from pipeline.s3_output.written_tasks import Origin
+    from pipeline.state.cleanup import Cleaning, Cleanup
     from pipeline.state.run_state import RunState
+    from pipeline.tasks.rebuild import Written
 
 
 def with_tasks_here(config: Config) -> Config:
@@ -59,6 +65,51 @@ def with_state_here(config: Config) -> Iterator[Config]:
         )
 
 
+@contextmanager
+def with_written_here(config: Config) -> Iterator[Written]:
+    """What a run has written: its state file; of an output on S3 what all parts say of it.
+
+    Raises:
+        CannotRun: it can't be read, or was changed.
+    """
+    from pipeline.state.reader import read_state
+    from pipeline.tasks.rebuild import Written, written_by_run
+
+    if not config.s3_output:
+        with read_state(config.state_path) as read:
+            yield written_by_run(config, read)
+        return
+    from pipeline.s3_output.written_tasks import note_written
+    from pipeline.state.run_state import open_state
+    from pipeline.tasks.export import committed_lines
+
+    here = with_tasks_here(config)
+    origin = in_event_loop(_origin(config))
+    prefix, tasks = origin.description.prefix, Path(f"{_name(config.s3_output)}.jsonl")
+    with TemporaryDirectory() as folder, open_state(Path(folder) / "state", prefix) as state:
+        note_written(state, origin, committed_lines(here.output_path, here.state_path))
+        yield Written(state.reader, tasks, (here.output_path, here.state_path))
+
+
+@asynccontextmanager
+async def known_of_earlier_runs(config: Config, source: Source, s3: S3) -> AsyncIterator[Earlier]:
+    """What earlier runs have done, for a plan; of all shards where the output is on S3.
+
+    Raises:
+        CannotRun: it is another source's, or can't be read.
+    """
+    if config.s3_output:
+        from pipeline.s3_output.earlier_runs import earlier_runs as on_s3
+
+        async with on_s3(s3, config.s3_output, config, source) as earlier:
+            yield earlier
+        return
+    from pipeline.plan.planning import earlier_runs
+
+    async with earlier_runs(config, source, s3) as earlier:
+        yield earlier
+
+
 def overview_of(config: Config) -> Overview:
     """How far the shards are.
 
@@ -77,6 +128,59 @@ def change_states(config: Config, change: Callable[[Sequence[RunState]], None]) 
     in_event_loop(_change(config, change))
 
 
+@contextmanager
+def states_to_clean(config: Config, what: Cleaning) -> Iterator[list[Cleanup]]:
+    """The states of all shards, on this machine; those that were changed are put back at the end.
+
+    Raises:
+        CannotRun: a shard runs, a part is missing or was changed, or a state can't be read or
+            written.
+    """
+    from pipeline.state.cleanup import open_for_cleaning
+
+    with TemporaryDirectory() as folder:
+        copies = in_event_loop(_copies_to_clean(config, Path(folder)))
+        with ExitStack() as opened:
+            states = [opened.enter_context(open_for_cleaning(each.path)) for each in copies]
+            before = [each.count_due(what) for each in states]
+            yield states
+            left = [each.count_due(what) for each in states]
+        each = zip(copies, before, left, strict=True)
+        in_event_loop(_put_back(config, [copy for copy, was, now in each if now != was]))
+
+
+async def _copies_to_clean(config: Config, folder: Path) -> list[StateCopy]:
+    from pipeline.s3_output.parts import parts_there, unknown_parts
+    from pipeline.state.run_state import open_state
+
+    async with _opened(config) as (s3, layout):
+        copies = await _copies(s3, layout, folder)
+        there = await parts_there(s3, layout)
+        for each in copies:
+            with open_state(each.path, "") as state:
+                unknown_parts(each.layout, state.parts.known(), there)
+        return copies
+
+
+async def _put_back(config: Config, copies: Sequence[StateCopy]) -> None:
+    from pipeline.s3_output.states import put_back
+
+    async with _opened(config) as (s3, _):
+        for each in copies:
+            await put_back(s3, each)
+
+
+async def _copies(s3: S3, layout: Layout, folder: Path) -> list[StateCopy]:
+    """The states of all shards, none of which may run."""
+    from pipeline.s3_output.overview import overview, refuse_running
+    from pipeline.s3_output.states import fetch_state
+
+    found = await overview(s3, layout, datetime.now(UTC))
+    refuse_running(found)
+    shards = [Shard(each.shard, len(found.shards)) for each in found.shards if each.told]
+    return [await fetch_state(s3, layout._replace(shard=each), folder) for each in shards]
+
+
 async def _bring(config: Config, here: Config) -> None:
     from pipeline.s3_output.tasks_copy import bring_tasks
 
@@ -91,6 +195,13 @@ async def _fetch(config: Config, folder: Path) -> Path:
         return (await fetch_state(s3, layout, folder)).path
 
 
+async def _origin(config: Config) -> Origin:
+    from pipeline.s3_output.written_tasks import read_origin
+
+    async with _opened(config) as (s3, layout):
+        return await read_origin(s3, layout)
+
+
 async def _overview(config: Config) -> Overview:
     from pipeline.s3_output.overview import overview
 
@@ -99,18 +210,12 @@ async def _overview(config: Config) -> Overview:
 
 
 async def _change(config: Config, change: Callable[[Sequence[RunState]], None]) -> None:
-    from pipeline.s3_output.overview import overview, refuse_running
-    from pipeline.s3_output.states import fetch_state, put_back
+    from pipeline.s3_output.states import put_back
     from pipeline.state.run_state import open_state
 
     async with _opened(config) as (s3, layout):
-        found = await overview(s3, layout, datetime.now(UTC))
-        refuse_running(found)
-        shards = [Shard(each.shard, len(found.shards)) for each in found.shards if each.told]
         with TemporaryDirectory() as folder:
-            copies = [
-                await fetch_state(s3, layout._replace(shard=each), Path(folder)) for each in shards
-            ]
+            copies = await _copies(s3, layout, Path(folder))
             with ExitStack() as opened:
                 change([opened.enter_context(open_state(each.path, "")) for each in copies])
             for each in copies:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from pipeline.config.pricing import Prices
     from pipeline.config.schema import Config
     from pipeline.plan.sampling import Sample
-    from pipeline.state.reader import StateReader
+    from pipeline.plan.survey import Standings
+    from pipeline.state.statistics import JobTimes
 
 DEFAULT_SLOTS = 250
 """Jobs at once that an account has unless its quota (L-6F7AB1C9) was raised."""
@@ -41,6 +42,20 @@ _JOBS_OF_A_CALL = 100
 # Measured on transcripts of 40 seconds to an hour, with keys of 50 characters.
 _TASK_BYTES = {TaskKind.TRANSCRIPT: (450, 13), TaskKind.SEGMENTS: (700, 41)}
 _ENOUGH_LINES = 20
+
+
+class Earlier(NamedTuple):
+    """What earlier runs have done; `state` is what that is known from.
+
+    `standings` tells what a run would do with recordings, `job_times` how long their jobs took,
+    and of their `lines` there are so many `bytes`.
+    """
+
+    state: str
+    standings: Standings
+    job_times: JobTimes
+    lines: int = 0
+    bytes: int = 0
 
 
 class CountEstimate(msgspec.Struct, frozen=True):
@@ -112,14 +127,14 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 def forecast(
-    survey: Survey, config: Config, state: StateReader, listing: Mapping[str, int], source: str
+    survey: Survey, config: Config, earlier: Earlier, listing: Mapping[str, int], source: str
 ) -> Plan:
     """What a run over what was surveyed would do.
 
     Args:
         survey: a complete one.
         config: of the run, with the prices that hold.
-        state: what earlier runs have done.
+        earlier: what earlier runs have done.
         listing: the calls that listing took, by operation.
         source: its URI.
     """
@@ -128,7 +143,7 @@ def forecast(
     run_time = _run_time(survey, config)
     return Plan(
         source=source,
-        state=str(config.state_path),
+        state=earlier.state,
         listed=survey.listed,
         skipped=dict(survey.skipped.by_reason),
         not_audio=dict(survey.skipped.not_audio),
@@ -153,7 +168,7 @@ def forecast(
         unknown_prices=[item.value for item in unknown_prices(billed, config.prices)],
         run_time=run_time,
         calls=_calls(survey, config, run_time, listing),
-        tasks=_tasks(survey, config, state),
+        tasks=_tasks(survey, config, earlier),
     )
 
 
@@ -234,11 +249,11 @@ def _count(sample: Sample, fact: str) -> CountEstimate:
     return CountEstimate(round(sample.count(fact)), round(sample.in_sample(fact)))
 
 
-def _tasks(survey: Survey, config: Config, state: StateReader) -> Tasks:
+def _tasks(survey: Survey, config: Config, earlier: Earlier) -> Tasks:
     """The lines to come, as long as those before them, or as such lines are."""
     count = _lines(survey)
-    if state.facts.output_lines >= _ENOUGH_LINES:
-        size = state.facts.output_size / state.facts.output_lines * count
+    if earlier.lines >= _ENOUGH_LINES:
+        size = earlier.bytes / earlier.lines * count
     else:
         base, more = _TASK_BYTES[config.tasks.kind]
         jobs = survey.standings[Standing.TO_START]

@@ -25,7 +25,7 @@ from pipeline.stages.producer import to_the_end
 from pipeline.state.recordings import Standing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from pipeline.jobs.rules import JobRules
     from pipeline.model import SourceObject
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from pipeline.recordings.prober import MediaProber
     from pipeline.recordings.selection import Selection
     from pipeline.recordings.source import Source
-    from pipeline.state.reader import StateReader
+
+    Standings = Callable[[Sequence[tuple[Recording, bytes]]], list[Standing]]
 
 SECONDS = "seconds of audio"
 BILLED = "billed seconds"
@@ -76,7 +77,7 @@ class Survey:
     async def complete(
         self,
         source: Source,
-        state: StateReader,
+        standings: Standings,
         prober: MediaProber,
         on_probed: Callable[[int], None],
     ) -> None:
@@ -84,7 +85,7 @@ class Survey:
 
         Args:
             source: where the recordings are.
-            state: what earlier runs have done.
+            standings: tells what a run would do with recordings.
             prober: probes recordings of the source.
             on_probed: called with how many were probed so far.
 
@@ -92,7 +93,7 @@ class Survey:
             CannotRun: the source can't be listed, or none of its recordings may be read.
         """
         async for page in to_the_end(source.pages()):
-            new = self._sift(page, state)
+            new = self._sift(page, standings)
             if self.exact:
                 await self._probe_all(new, prober)
                 on_probed(self.sample.probed)
@@ -104,7 +105,7 @@ class Survey:
             raise self._denied
 
     def _sift(
-        self, page: list[SourceObject], state: StateReader
+        self, page: list[SourceObject], standings: Standings
     ) -> list[tuple[Stratum, Recording]]:
         """Count what a page holds; what a run would start has a stratum."""
         job_rules = self._job_rules
@@ -117,13 +118,11 @@ class Survey:
         self.listed += len(page)
         self.recordings += len(recordings)
         self.bytes += sum(each.size for each in recordings)
-        standings = state.recordings.standings(
-            [(each, job_rules.identity(each)) for each in recordings]
-        )
-        self.standings.update(standings)
+        found = standings([(each, job_rules.identity(each)) for each in recordings])
+        self.standings.update(found)
         new = [
             each
-            for each, standing in zip(recordings, standings, strict=True)
+            for each, standing in zip(recordings, found, strict=True)
             if standing is Standing.TO_START
         ]
         self.bytes_to_start += sum(each.size for each in new)

@@ -60,6 +60,7 @@ def trial_settings(config: Config, version: Version, to: Path) -> Config:
         transcribe=replace(config.transcribe, job_prefix=prefix),
         rules=tuple(rules),
         budget=type(config.budget)(),
+        cluster=type(config.cluster)(),
     )
 
 

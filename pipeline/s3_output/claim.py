@@ -43,7 +43,17 @@ async def claim(s3: S3, place: S3Uri, ours: Description) -> None:
         if error.message.startswith("NotImplemented"):
             raise _unconditional(place, error) from error
         raise
-    _compare(place, await _described(s3, place), ours)
+    _refuse_another(place, await described(s3, place), ours)
+
+
+async def compare(s3: S3, place: S3Uri, ours: Description) -> None:
+    """Look whether the output is of what is asked for, or of nothing yet.
+
+    Raises:
+        OutputUnusable: it is of something else.
+    """
+    if theirs := await read_json(s3, place, Description):
+        _refuse_another(place, theirs, ours)
 
 
 async def _try_condition(s3: S3, place: S3Uri, content: bytes) -> None:
@@ -61,16 +71,12 @@ def _unconditional(place: S3Uri, error: CannotRun | None = None) -> OutputUnusab
     )
 
 
-async def described_source(s3: S3, place: S3Uri) -> str:
-    """The source that an output is of.
+async def described(s3: S3, place: S3Uri) -> Description:
+    """What an output is of.
 
     Raises:
         OutputUnusable: nothing there says so.
     """
-    return (await _described(s3, place)).source
-
-
-async def _described(s3: S3, place: S3Uri) -> Description:
     found = await read_json(s3, place, Description)
     if found is None:
         raise OutputUnusable(
@@ -80,7 +86,7 @@ async def _described(s3: S3, place: S3Uri) -> Description:
     return found
 
 
-def _compare(place: S3Uri, theirs: Description, ours: Description) -> None:
+def _refuse_another(place: S3Uri, theirs: Description, ours: Description) -> None:
     if theirs.format != _FORMAT:
         raise OutputUnusable(
             f"{place} has format {theirs.format}; this version reads format {_FORMAT}",

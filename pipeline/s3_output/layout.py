@@ -63,6 +63,11 @@ class Layout(NamedTuple):
         return self._at(f"state/{self.shard.name}.sqlite.gz")
 
     @property
+    def states(self) -> S3Uri:
+        """The copies of the state files of all shards."""
+        return self._at("state/")
+
+    @property
     def summaries(self) -> S3Uri:
         """How the last run of each shard ended."""
         return self._at("summaries/")

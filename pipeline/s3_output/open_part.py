@@ -17,7 +17,7 @@ from pipeline.naming import parse_job_name
 from pipeline.stages.output_file import Output
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from pipeline.s3_output.layout import Part
     from pipeline.stages.output_file import OutputFile
@@ -65,12 +65,16 @@ class OpenPart(Output):
                 self._state.parts.open_at(self._state.parts.open_from + size)
         self._cut_durably()
 
-    def written_by(self, part: Part, etag: str, identities: Collection[bytes]) -> None:
-        """Another run has sealed these recordings: their lines here are not wanted any more."""
+    def written_by(self, parts: Mapping[Part, str], identities: Collection[bytes]) -> None:
+        """Another run has sealed these recordings: their lines here are not wanted any more.
+
+        `parts` are the ETags of the parts that they are in.
+        """
         kept = b"".join(line for line in self._lines() if self._identity(line) not in identities)
         with self.checkpoint():
             fresh = self._state.parts.note_written(list(identities))
-            self._state.parts.note(part.name, etag)
+            for part, etag in parts.items():
+                self._state.parts.note(part.name, etag)
             if not kept:
                 self._begin_anew()
             elif len(kept) < self.size:
@@ -93,6 +97,12 @@ class OpenPart(Output):
 
     def _identity(self, line: bytes) -> bytes:
         return identity_of(line, self._name_prefix)
+
+
+def identities_of(content: bytes, name_prefix: str) -> set[bytes]:
+    """Whose tasks of this source a part has."""
+    found = (identity_of(line, name_prefix) for line in content.splitlines())
+    return set(filter(None, found))
 
 
 def identity_of(line: bytes, name_prefix: str) -> bytes:

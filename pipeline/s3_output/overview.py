@@ -10,7 +10,7 @@ import msgspec
 from pipeline.config.shards import Shard, parse_shard
 from pipeline.errors import OutputUnusable
 from pipeline.monitoring.snapshot import SETTLED
-from pipeline.s3_output.claim import described_source
+from pipeline.s3_output.claim import described
 from pipeline.s3_output.json_file import read_json
 from pipeline.text import duration
 
@@ -112,7 +112,7 @@ async def overview(s3: S3, layout: Layout, now: datetime) -> Overview:
     shards = tuple(_status(each, told.get(each), beats.get(each), now) for each in wanted)
     return Overview(
         str(layout.output),
-        await described_source(s3, layout.description),
+        (await described(s3, layout.description)).source,
         shards,
         sum(each.tasks for each in shards),
         sum(each.failed for each in shards),
@@ -135,6 +135,12 @@ async def _read_all(s3: S3, folder: S3Uri, kind: type[T]) -> dict[Shard, T]:
             if shard and said:
                 found[shard] = said
     return found
+
+
+async def shard_count(s3: S3, layout: Layout) -> int:
+    """Into how many shards the source was cut last; 0 where no run has left anything."""
+    told = await _read_all(s3, layout.summaries, _Told)
+    return _newest_count(told, await _read_all(s3, layout.beats, Beat))
 
 
 def _newest_count(told: dict[Shard, _Told], beats: dict[Shard, Beat]) -> int:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from pipeline.errors import OutputUnusable
 from pipeline.net.bounds import LARGEST_ANSWER
+from pipeline.s3_output.open_part import identities_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from pipeline.aws.s3 import S3
     from pipeline.naming import S3Uri
     from pipeline.s3_output.layout import Layout, Part
+
+_AT_ONCE = 100_000
+"""Recordings that are looked for at once: each time the state is gone through from end to end."""
 
 
 async def parts_there(s3: S3, layout: Layout) -> dict[Part, str]:
@@ -38,7 +43,42 @@ async def read_part(s3: S3, place: S3Uri) -> tuple[bytes, str]:
     return content, etag.strip('"')
 
 
-def check_numbers(layout: Layout, own: Sequence[Part]) -> None:
+async def tasks_in(
+    s3: S3, layout: Layout, parts: Sequence[Part], name_prefix: str
+) -> AsyncIterator[tuple[dict[Part, str], set[bytes]]]:
+    """The recordings that parts have tasks of, some parts at a time, with these parts' ETags.
+
+    Raises:
+        OutputUnusable: a part is not there.
+    """
+    etags: dict[Part, str] = {}
+    found: set[bytes] = set()
+    for part in parts:
+        content, etags[part] = await read_part(s3, layout.part(part))
+        found |= await asyncio.to_thread(identities_of, content, name_prefix)
+        if len(found) >= _AT_ONCE:
+            yield etags, found
+            etags, found = {}, set()
+    if etags:
+        yield etags, found
+
+
+def unknown_parts(
+    layout: Layout, known: Mapping[str, str], there: Mapping[Part, str]
+) -> list[Part]:
+    """The parts that may hold recordings of this shard, and that its state does not know.
+
+    Raises:
+        OutputUnusable: one of the shard's own is missing, or a known one was changed.
+    """
+    own = sorted(part for part in there if part.shard == layout.shard)
+    foreign = sorted(part for part in there if layout.is_foreign(part))
+    _check_numbers(layout, own)
+    check_unchanged(layout, known, there)
+    return [part for part in (*own, *foreign) if part.name not in known]
+
+
+def _check_numbers(layout: Layout, own: Sequence[Part]) -> None:
     """Refuse a shard's parts, in their order, where a number is missing: it was taken away.
 
     Raises:

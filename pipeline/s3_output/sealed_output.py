@@ -25,13 +25,13 @@ from pipeline.net.retry import never_deferred
 from pipeline.s3_output.checkpoint import bring, save
 from pipeline.s3_output.claim import Description, claim
 from pipeline.s3_output.layout import Layout
-from pipeline.s3_output.open_part import OpenPart, identity_of
+from pipeline.s3_output.open_part import OpenPart
 from pipeline.s3_output.overview import refuse_beside_another_count, send_beat
-from pipeline.s3_output.parts import check_numbers, check_unchanged, parts_there, read_part
+from pipeline.s3_output.parts import parts_there, tasks_in, unknown_parts
 from pipeline.stages.output_file import OutputFile
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
     from pipeline.aws.s3 import S3
@@ -132,16 +132,10 @@ class SealingPart(OpenPart):
 
     async def take_up(self) -> None:
         """Read the parts that the state file does not know: their recordings are written."""
-        layout, known = self._layout, self._state.parts.known()
-        there = await parts_there(self._s3, layout)
-        own = sorted(part for part in there if part.shard == layout.shard)
-        check_numbers(layout, own)
-        check_unchanged(layout, known, there)
-        self._next = len(own)
-        foreign = sorted(part for part in there if layout.is_foreign(part))
-        for part in (*own, *foreign):
-            if part.name not in known:
-                await self._take(part)
+        there = await parts_there(self._s3, self._layout)
+        unknown = unknown_parts(self._layout, self._state.parts.known(), there)
+        self._next = sum(part.shard == self._layout.shard for part in there)
+        await self._take(unknown)
 
     async def settle(self) -> None:
         """Seal the open part where it is large or old enough."""
@@ -166,7 +160,7 @@ class SealingPart(OpenPart):
     async def _seal(self, part: Part, content: bytes) -> None:
         etag = await self._s3.write(self._layout.part(part), content, IF_ABSENT)
         if etag is None:
-            await self._take(part)
+            await self._take([part])
         else:
             self.sealed(part, etag, len(content))
             event("part.sealed", part=part.name, bytes=len(content))
@@ -178,18 +172,12 @@ class SealingPart(OpenPart):
         except PipelineError as error:  # another run reads the parts instead
             event("checkpoint.failed", WARNING, message=str(error))
 
-    async def _take(self, part: Part) -> None:
-        place = self._layout.part(part)
-        content, etag = await read_part(self._s3, place)
-        identities = await asyncio.to_thread(self._identities, content)
-        self.written_by(part, etag, identities)
-        event("part.taken_up", part=part.name, recordings=len(identities))
-
-    def _identities(self, content: bytes) -> set[bytes]:
-        """Whose recordings of this shard a part has."""
-        has = self._layout.shard.has
-        found = (identity_of(line, self._name_prefix) for line in content.splitlines())
-        return {each for each in found if each and has(each)}
+    async def _take(self, parts: Sequence[Part]) -> None:
+        """What others have written of this shard's recordings is written."""
+        async for etags, found in tasks_in(self._s3, self._layout, parts, self._name_prefix):
+            identities = set(filter(self._layout.shard.has, found))
+            self.written_by(etags, identities)
+            event("part.taken_up", parts=[each.name for each in etags], recordings=len(identities))
 
 
 async def _beat(s3: S3, layout: Layout, state: RunState) -> None:

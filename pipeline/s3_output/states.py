@@ -11,15 +11,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.aws.s3 import S3
-    from pipeline.naming import S3Uri
     from pipeline.s3_output.layout import Layout
 
 
 class StateCopy(NamedTuple):
-    """A state file on this machine that is a copy of the one at `place`, which had this ETag."""
+    """A state file on this machine that is a copy of a shard's, which had this ETag."""
 
     path: Path
-    place: S3Uri
+    layout: Layout
     etag: str
 
 
@@ -37,7 +36,7 @@ async def fetch_state(s3: S3, layout: Layout, folder: Path) -> StateCopy:
         )
     path = folder / f"{layout.shard.name}.state"
     await fetch(s3, layout.state, path, there.etag)
-    return StateCopy(path, layout.state, there.etag)
+    return StateCopy(path, layout, there.etag)
 
 
 async def put_back(s3: S3, copy: StateCopy) -> None:
@@ -46,8 +45,9 @@ async def put_back(s3: S3, copy: StateCopy) -> None:
     Raises:
         OutputUnusable: a run has saved another one meanwhile; nothing was changed.
     """
-    if await save(s3, copy.place, copy.path, copy.etag) is None:
+    place = copy.layout.state
+    if await save(s3, place, copy.path, copy.etag) is None:
         raise OutputUnusable(
-            f"A run has saved its state at {copy.place} meanwhile, so nothing was changed there",
+            f"A run has saved its state at {place} meanwhile, so nothing was changed there",
             "Wait until it has ended, and run the command again.",
         )

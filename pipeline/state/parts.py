@@ -9,9 +9,13 @@ from pipeline.errors import StateUnusable
 from pipeline.state.schema import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
+    from pipeline.model import Recording
     from pipeline.state.database import Database
+
+    Written = tuple[Recording, bytes, int]
+    """A recording, the identity of its content and settings, and which attempt was written."""
 
 _SEALED = "open part begins at"
 _CHECKPOINT = "checkpoint"
@@ -37,6 +41,13 @@ _MARK = (
     "changed = ? WHERE row IN (SELECT row FROM temp.sealed)"
 )
 _REMEMBER = "INSERT INTO previous_identities SELECT identity FROM temp.sealed WHERE row IS NULL"
+_ADD = f"""
+INSERT INTO recordings (key, etag, size, identity, attempt, status, last_run, changed)
+VALUES (?, ?, ?, ?, ?, {Status.WRITTEN:d}, 0, ?)
+ON CONFLICT (key) DO UPDATE SET
+    etag = excluded.etag, size = excluded.size, identity = excluded.identity,
+    attempt = excluded.attempt
+"""
 
 
 class Parts:
@@ -93,6 +104,15 @@ class Parts:
             self._database.change(_MARK, time.time())
             self._database.change(_REMEMBER)
         return fresh
+
+    def note_tasks(self, written: Iterable[Written]) -> None:
+        """Recordings of a new state file have their line in a part, whatever was noted of them."""
+        now = time.time()
+        rows = (
+            (each.key, each.etag, each.size, identity, attempt, now)
+            for each, identity, attempt in written
+        )
+        self._database.change_each(_ADD, rows)
 
     @property
     def checkpoint(self) -> str:

@@ -72,7 +72,7 @@ class Recordings:
                 return Standing(status)
             if known == identity:
                 return Standing.FOUND if result else Standing.TO_START
-            if known and identity in written:
+            if identity in written:
                 return Standing.WRITTEN
             return Standing.FOUND if identity in found else Standing.TO_START
 

@@ -2,33 +2,55 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from pipeline.config.shards import Cluster
 from pipeline.errors import BadSettings
 from pipeline.files import same_file
 from pipeline.naming import S3Uri, job_name_prefix, parse_s3_uri
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pipeline.config.schema import Config
     from pipeline.state.reader import StateReader
 
 
-def settings_of_rebuild(config: Config, output: str | None, earlier: StateReader) -> Config:
+class Written(NamedTuple):
+    """What a run has written: what its state knows, the name of its tasks, its own files."""
+
+    state: StateReader
+    tasks: Path
+    own: tuple[Path, ...]
+
+
+def written_by_run(config: Config, state: StateReader) -> Written:
+    """What the run of this state file has written into its output."""
+    tasks = config.state_path.parent / (state.facts.value("output") or "tasks.jsonl")
+    return Written(state, tasks, (config.state_path, tasks))
+
+
+def settings_of_rebuild(config: Config, to: str | None, written: Written) -> Config:
     """The settings for the new tasks: a file and a state of their own, the run's other facts.
 
     Args:
-        config: with the run's state file.
-        output: the new file; None for the run's name with the kind in it.
-        earlier: what the run's state file knows.
+        config: with the run's output.
+        to: the new file; None for the run's name with the kind in it.
+        written: what the run has written.
 
     Raises:
-        BadSettings: they would take the place of the run's own.
+        BadSettings: they would take the place of the run's own, or be no file.
     """
-    kind = config.tasks.kind
-    run_output = config.state_path.parent / (earlier.facts.value("output") or "tasks.jsonl")
-    path = output or str(run_output.with_suffix(f".{kind}{run_output.suffix}"))
+    kind, earlier = config.tasks.kind, written.state
+    path = to or str(written.tasks.with_suffix(f".{kind}{written.tasks.suffix}"))
+    if parse_s3_uri(path):
+        raise BadSettings(
+            f"--to {path} is on S3, and the tasks are written into a file",
+            "Name a file. `run SOURCE --output s3://bucket/prefix/` with the same --results writes "
+            "tasks to S3 from the transcripts that are there, and starts no job for them.",
+        )
     replace = msgspec.structs.replace
     places = earlier.facts.result_places()
     results = config.output.results or (str(places[0]) if len(places) == 1 else "")
@@ -37,11 +59,12 @@ def settings_of_rebuild(config: Config, output: str | None, earlier: StateReader
         config,
         output=replace(config.output, output=path, state="", results=results),
         tasks=replace(config.tasks, model_version=model),
+        cluster=Cluster(),
     )
-    own, made = (config.state_path, run_output), (new.state_path, new.output_path)
-    if any(same_file(one, other) for one in own for other in made):
+    made = (new.state_path, new.output_path)
+    if any(same_file(one, other) for one in written.own for other in made):
         raise BadSettings(
-            f"--output {path} is the run's own",
+            f"--to {path} is the run's own",
             f"Name another one, or write it anew as {kind} with "
             f"`run SOURCE --rebuild-output --task {kind}`.",
         )

@@ -404,6 +404,18 @@ def test_compare_says_in_a_sentence_what_it_lacks(run, cloud, arguments, said):
     assert said in outcome.err
 
 
+def test_compare_beside_an_output_on_s3_keeps_its_tasks_in_a_file(run, cloud):
+    """What it measures stands in files of its own, whatever the settings of the runs say."""
+    service = trial(run, cloud)
+    run.use(TRANSCRIBE_PIPELINE_OUTPUT="s3://audio/tasks/", TRANSCRIBE_PIPELINE_SHARDS="4")
+
+    outcome = run(*COMPARE, "--sample", "0", "--yes", "--json")
+
+    assert outcome.code == 0, outcome.err
+    assert outcome.summary["recordings"] == 7
+    assert not (service.folder / "tasks").exists()
+
+
 def test_recordings_that_fail_are_left_out_of_the_comparison(run, cloud):
     """What can't be transcribed again is told, and the others are compared."""
     service = trial(run, cloud)

@@ -13,6 +13,7 @@ from pipeline.jobs.rules import JobRules
 from pipeline.model import SourceObject
 from pipeline.plan.forecast import Plan, forecast
 from pipeline.plan.job_duration import JobDuration
+from pipeline.plan.planning import known_from
 from pipeline.plan.sampling import Sample
 from pipeline.plan.survey import Survey
 from pipeline.recordings.folder import FolderSource
@@ -33,8 +34,9 @@ async def planned(folder: Path, source: Any, **settings: Any) -> Plan:
     survey = Survey(Selection("", Input()), rules, JobDuration(60.0, 0.25), Sample(0))
     with begun(folder / "state") as state:
         async with open_prober(source, 2) as prober:
-            await survey.complete(source, state.reader, prober, lambda _: None)
-        return forecast(survey, config, state.reader, {}, source.uri)
+            earlier = known_from("state", state.reader)
+            await survey.complete(source, earlier.standings, prober, lambda _: None)
+        return forecast(survey, config, earlier, {}, source.uri)
 
 
 async def test_a_run_lasts_until_its_last_job_has_ended(tmp_path):

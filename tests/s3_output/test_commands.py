@@ -124,7 +124,17 @@ def test_a_report_is_made_of_one_shard(on_s3):
     assert "s3://audio/tasks/" in (runs.run.folder / outcome.out.strip()).read_text()
 
 
-@pytest.mark.parametrize("command", [("status",), ("export",), ("retry",), ("report",)])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("status",),
+        ("export",),
+        ("retry",),
+        ("report",),
+        ("clean", "--older-than", "1d"),
+        ("tasks", "rebuild"),
+    ],
+)
 def test_an_output_that_nobody_wrote_is_told(on_s3, command):
     """A slip in the address ends in a sentence, not in an empty answer."""
     runs = on_s3()
@@ -134,15 +144,6 @@ def test_an_output_that_nobody_wrote_is_told(on_s3, command):
     assert outcome.code == 2
     assert "s3://audio/other/" in outcome.err
     assert "--output" in outcome.err
-
-
-@pytest.mark.parametrize("command", [("clean", "--older-than", "1d"), ("plan", "s3://audio/")])
-def test_a_command_that_looks_at_files_alone_says_so(run, command):
-    """It never takes the address for the name of a file."""
-    outcome = run(*command, *OUTPUT)
-
-    assert outcome.code == 2
-    assert "are on S3, where this command does not look" in outcome.err
 
 
 @pytest.mark.parametrize("heeds", [True, False])

@@ -80,7 +80,7 @@ class ShardFiles:
     def others(self, _: RunState, part: OpenPart, which: set[int]) -> None:
         """Another run has sealed some of them."""
         theirs = [name for n, name in enumerate(self.held) if n in which]
-        part.written_by(Part(SHARD, 9), "e", set(map(identity, theirs)))
+        part.written_by({Part(SHARD, 9): "e"}, set(map(identity, theirs)))
         self.sealed += theirs
         self.held = [name for name in self.held if name not in theirs]
 
@@ -136,7 +136,7 @@ def test_what_another_run_has_sealed_counts_as_written(tmp_path):
         jobs = running(state, "a.mp3", "b.mp3")
         later = identity(job_name(TAG, bytes(16), 1))
 
-        part.written_by(Part(SHARD, 0), "e", {jobs[0].identity, later})
+        part.written_by({Part(SHARD, 0): "e"}, {jobs[0].identity, later})
 
         assert part.write([line_of(job) for job in jobs]) == 1
         assert names_in(part.content()) == [jobs[1].name]

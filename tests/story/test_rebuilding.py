@@ -177,7 +177,7 @@ def test_the_runs_own_files_are_not_written_to(run, cloud, own):
     run("run", "s3://audio/")
     before = (run.folder / "tasks.jsonl").read_bytes()
 
-    outcome = rebuilt(run, "--output", own)
+    outcome = rebuilt(run, "--to", own)
 
     assert outcome.code == 2
     assert "--rebuild-output --task segments" in outcome.err

@@ -1,0 +1,114 @@
+"""What parts say of the recordings that they have tasks of, for `tasks rebuild`."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from pipeline.errors import StateUnusable
+from pipeline.model import Recording
+from pipeline.naming import parse_job_name, parse_s3_uri
+from pipeline.s3_output.checkpoint import fetch
+from pipeline.s3_output.claim import described
+from pipeline.state.reader import read_state
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipeline.aws.s3 import S3
+    from pipeline.s3_output.claim import Description
+    from pipeline.s3_output.layout import Layout
+    from pipeline.state.parts import Written
+    from pipeline.state.run_state import RunState
+
+_AT_ONCE = 10_000
+
+
+class _Data(msgspec.Struct, gc=False):
+    audio: str
+    job_id: str
+
+
+class _Meta(msgspec.Struct, gc=False):
+    etag: str
+    size: int
+
+
+class _Prediction(msgspec.Struct, gc=False):
+    model_version: str = ""
+
+
+class _Task(msgspec.Struct, gc=False):
+    data: _Data
+    meta: _Meta
+    predictions: list[_Prediction] = []
+
+
+_TASK = msgspec.json.Decoder(_Task)
+
+
+class Origin(NamedTuple):
+    """What the tasks were made of; `fingerprints` are of the settings of their jobs."""
+
+    description: Description
+    fingerprints: list[str]
+
+
+async def read_origin(s3: S3, layout: Layout) -> Origin:
+    """Read what the output is of, and what the copies of all states know of the jobs' settings.
+
+    A copy that is lost or damaged leaves them to today's settings.
+
+    Raises:
+        OutputUnusable: nothing says what the output is of, or it can't be read.
+    """
+    description = await described(s3, layout.description)
+    fingerprints: dict[str, None] = {}
+    async for page in s3.pages(layout.states):
+        for each in page:
+            with suppress(StateUnusable), TemporaryDirectory() as folder:
+                path = Path(folder) / "copy"
+                await fetch(s3, layout.states._replace(key=each.key), path, each.etag)
+                with read_state(path) as state:
+                    fingerprints |= dict.fromkeys(state.facts.earlier_fingerprints())
+    return Origin(description, list(fingerprints))
+
+
+def note_written(state: RunState, origin: Origin, lines: Iterator[bytes]) -> None:
+    """Have a new state file be that of a run which has written these tasks.
+
+    Of a recording that was written more than once the last one counts.
+
+    Args:
+        state: the new state file.
+        origin: what the tasks were made of.
+        lines: the tasks; what is none of this source's is passed over.
+    """
+    of = origin.description
+    state.begin(of.source, of.results)
+    state.facts.remember_fingerprints(origin.fingerprints)
+    model_version = ""
+    while some := list(islice(lines, _AT_ONCE)):
+        tasks = [task for line in some if (task := _decoded(line))]
+        state.parts.note_tasks(filter(None, (_written(task, of.prefix) for task in tasks)))
+        for task in tasks[-1:]:
+            model_version = task.predictions[0].model_version if task.predictions else ""
+    state.output.describe(of.kind, model_version)
+
+
+def _decoded(line: bytes) -> _Task | None:
+    try:
+        return _TASK.decode(line)
+    except Exception:  # noqa: BLE001 # anybody may have put it there
+        return None
+
+
+def _written(task: _Task, name_prefix: str) -> Written | None:
+    place, job = parse_s3_uri(task.data.audio), parse_job_name(name_prefix, task.data.job_id)
+    recording = place and Recording(place.key, task.meta.etag, task.meta.size)
+    return (recording, *job) if recording and job else None

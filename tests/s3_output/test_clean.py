@@ -1,0 +1,112 @@
+"""`clean` over an output on S3: the states of all shards, and never beside a run."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.s3_output.conftest import FLAGS
+from tests.support.between import between
+
+CLEAN = ("clean", *FLAGS[2:], "--older-than", "0h", "--yes")
+SHARDS = [("--shards", "2", "--shard", str(n)) for n in range(2)]
+
+
+@pytest.fixture
+def written(on_s3):
+    """Two shards have written eight recordings, and nothing of them is on this machine."""
+    runs = on_s3()
+    runs.add(8)
+    for each in SHARDS:
+        runs(*each)
+    runs.lose_the_disk()
+    return runs
+
+
+def transcripts(runs) -> int:
+    """How many transcripts are below --results."""
+    return len(list((runs.cloud.folder / "results").glob("*.json")))
+
+
+def test_the_jobs_of_all_shards_are_deleted_once(written):
+    """What was deleted is noted in the copies: another machine asks for nothing again."""
+    first = written.run(*CLEAN, "--json").summary
+    written.lose_the_disk()
+    second = written.run(*CLEAN, "--json").summary
+
+    assert (first["deleted"], first["exit_code"]) == (8, 0)
+    assert (second["deleted"], second["gone"], second["calls"]) == (0, 0, {})
+    assert transcripts(written) == 8
+    assert [written(*each)["counts"]["started"] for each in SHARDS] == [0, 0]
+
+
+def test_a_look_first_names_the_jobs_and_changes_nothing(written):
+    """The names of all shards' jobs, and what it means; the copies stay as they are."""
+    copies = sorted((written.cloud.folder / "tasks" / "state").iterdir())
+    before = [each.read_bytes() for each in copies]
+
+    outcome = written.run(*CLEAN, "--dry-run")
+
+    assert outcome.code == 0
+    assert len(outcome.out.splitlines()) == 8
+    assert "job records of 8 recordings of s3://audio" in outcome.err
+    assert [each.read_bytes() for each in copies] == before
+
+
+def test_transcripts_are_deleted_where_their_tasks_are_in_parts(written):
+    """With --results-too the tasks are all that is left, and they are looked at first."""
+    outcome = written.run(*CLEAN, "--results-too", "--json")
+
+    assert outcome.code == 0, outcome.err
+    assert outcome.summary["results"] == 8
+    assert transcripts(written) == 0
+    assert written.lines().total() == 8
+
+
+@pytest.mark.parametrize("harm", ["taken away", "edited"])
+def test_no_transcript_is_deleted_whose_part_was_touched(written, harm):
+    """It would be the only copy: nothing is deleted, at the service or in the bucket."""
+    part = written.cloud.folder / "tasks" / "parts" / "s0001-of-0002" / "00000000.jsonl"
+    part.unlink() if harm == "taken away" else part.write_text("{}\n")
+
+    outcome = written.run(*CLEAN, "--results-too")
+
+    assert outcome.code == 2
+    assert f"{part.name} is" in outcome.err
+    assert transcripts(written) == 8
+    assert "DeleteTranscriptionJob" not in written.cloud.counts()["calls"]
+
+
+def test_nothing_is_cleaned_beside_a_run(written):
+    """A run would not see the change, and would save over it."""
+    beat = written.cloud.folder / "tasks" / "beats" / "s0001-of-0002.json"
+    summary = written.cloud.folder / "tasks" / "summaries" / beat.name
+    ended = json.loads(summary.read_text())["ended"]
+    beat.write_text(json.dumps(json.loads(beat.read_text()) | {"at": ended.replace("20", "21", 1)}))
+
+    outcome = written.run(*CLEAN)
+
+    assert outcome.code == 2
+    assert "Runs of s3://audio/tasks/ go on: shard 1" in outcome.err
+    assert "DeleteTranscriptionJob" not in written.cloud.counts()["calls"]
+
+
+def test_a_run_that_saves_its_state_meanwhile_is_not_overwritten(written):
+    """The jobs are gone, and the run's copy is what stands; the next clean finds them gone."""
+    copy = written.cloud.folder / "tasks" / "state" / "s0001-of-0002.sqlite.gz"
+
+    def saves(asked):
+        if "DeleteTranscriptionJob" in asked.headers.get("X-Amz-Target", ""):
+            copy.write_bytes(copy.read_bytes() + bytes(8))
+        return asked.forward()
+
+    with between(written.cloud, saves) as url:
+        written.run.use(AWS_ENDPOINT_URL=url)
+        outcome = written.run(*CLEAN)
+        again = written.run(*CLEAN, "--json").summary
+
+    assert outcome.code == 2
+    assert "has saved its state at s3://audio/tasks/state/s0001-of-0002.sqlite.gz" in outcome.err
+    assert again["deleted"] == 0
+    assert again["gone"] > 0

@@ -1,0 +1,88 @@
+"""`tasks rebuild` over an output on S3: another kind in a file; the parts stay as they are."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from tests.s3_output.conftest import FLAGS
+
+REBUILD = ("tasks", "rebuild", *FLAGS[2:], "--task", "segments", "--json")
+
+
+def audio_of(runs, name="tasks.segments.jsonl"):
+    """How many lines the new file has of each recording."""
+    return Counter(task["data"]["audio"] for task in runs.run.tasks(name))
+
+
+def test_the_tasks_of_all_shards_are_made_into_a_file_of_another_kind(on_s3):
+    """On a machine that ran nothing: no job is started, no part is changed."""
+    runs = on_s3()
+    said = runs.add(8)
+    for n in range(2):
+        runs("--shards", "2", "--shard", str(n))
+    parts, starts = runs.parts(), runs.cloud.counts()["calls"]["StartTranscriptionJob"]
+    runs.lose_the_disk()
+
+    outcome = runs.run(*REBUILD)
+
+    assert outcome.code == 0, outcome.err
+    assert audio_of(runs) == Counter(dict.fromkeys(said, 1))
+    [task] = [each for each in runs.run.tasks("tasks.segments.jsonl") if "/7.mp3" in str(each)]
+    texts = [
+        one["value"]["text"] for one in task["predictions"][0]["result"] if one["type"] != "labels"
+    ]
+    assert texts == [["number 7"]]
+    assert task["predictions"][0]["model_version"] == "amazon-transcribe/en-US"
+    assert runs.parts() == parts
+    assert runs.cloud.counts()["calls"]["StartTranscriptionJob"] == starts
+
+
+def test_what_is_new_is_added_and_what_changed_is_written_again(on_s3):
+    """The same command behind every run; of a changed recording the newest content is added."""
+    runs = on_s3()
+    runs.add(4)
+    runs()
+    runs.run(*REBUILD, "--to", "new.jsonl")
+    before = (runs.run.folder / "new.jsonl").read_bytes()
+    runs.add(2, begin=4)
+    runs.cloud.put("calls/0.mp3", "said anew")
+    runs()
+
+    summary = runs.run(*REBUILD, "--to", "new.jsonl").summary
+
+    assert summary["counts"]["written"] == 3
+    assert (runs.run.folder / "new.jsonl").read_bytes().startswith(before)
+    assert audio_of(runs, "new.jsonl")["s3://audio/calls/0.mp3"] == 2
+    assert "said anew" in str(runs.run.tasks("new.jsonl")[4:])
+
+
+def test_the_states_may_be_lost(on_s3):
+    """The parts alone say what is written, with the attempt that was."""
+    runs = on_s3()
+    runs.add(3)
+    runs.cloud.put("calls/bad.mp3", "!Unsupported media format")
+    runs()
+    runs.run("retry", *FLAGS[2:])
+    runs.cloud.put("calls/bad.mp3", "good now")
+    runs()
+    for copy in (runs.cloud.folder / "tasks" / "state").iterdir():
+        copy.write_bytes(b"no gzip")
+    runs.lose_the_disk()
+
+    outcome = runs.run(*REBUILD)
+
+    assert outcome.code == 0, outcome.err
+    assert audio_of(runs).total() == 4
+
+
+def test_the_new_tasks_are_a_file(on_s3):
+    """On S3 a run makes them, and the sentence says how."""
+    runs = on_s3()
+    runs.add(1)
+    runs()
+
+    outcome = runs.run(*REBUILD, "--to", "s3://audio/segments/")
+
+    assert outcome.code == 2
+    assert "--to s3://audio/segments/ is on S3" in outcome.err
+    assert "run SOURCE --output s3://bucket/prefix/" in outcome.err
