@@ -57,16 +57,20 @@ DIAGONAL = [
 HUGE = [
     (command, kind)
     for command, kinds in CALLS.items()
-    if not COMMANDS[command].emulated and command not in ("run, resumed", "retry, then run")
+    if command not in ("run, resumed", "retry, then run")
     for kind in kinds
     if can_answer(kind, Hostile.HUGE)
 ]
 
 
 @pytest.fixture
-def world(tmp_path):
+def world(tmp_path, request):
     """An account with recordings and an empty folder to work in."""
-    made = World(tmp_path, "")
+    command = getattr(request.node, "callspec", None) and request.node.callspec.params.get(
+        "command"
+    )
+    emulated = command and COMMANDS[command].emulated
+    made = World(tmp_path, request.getfixturevalue("ministack") if emulated else "")
     yield made
     shutil.rmtree(tmp_path, ignore_errors=True)
 

@@ -134,14 +134,13 @@ class World:
 
     def run(self, *arguments: str, **environment: str) -> Outcome:
         """Run a command to its end."""
-        given = tuple(each.format(name=self.name) for each in arguments)
-        with _process(self.folder, self._environment | environment, given):
+        with _process(self.folder, self._environment | environment, self._named(arguments)):
             return _ended()
 
     def peak(self, *arguments: str, **environment: str) -> tuple[Outcome, float]:
         """Run a command to its end as a process of its own: the most memory that it took, in MB."""
         ended = subprocess.run(
-            [sys.executable, "-c", _MEASURED, COMMAND, *arguments],
+            [sys.executable, "-c", _MEASURED, COMMAND, *self._named(arguments)],
             cwd=self.folder,
             env=self._environment | environment,
             capture_output=True,
@@ -150,6 +149,9 @@ class World:
         )
         err, _, kib = ended.stderr.rpartition("\n")
         return Outcome(ended.returncode, ended.stdout, err), int(kib) * 1024 / 1e6
+
+    def _named(self, arguments: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(each.format(name=self.name) for each in arguments)
 
     def lines(self, name: str = "tasks.jsonl") -> list[bytes]:
         """The lines of a file, none where there is no such file."""
