@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from botocore import exceptions as boto
 from botocore.parsers import ResponseParserError
 
+from pipeline.aws.answer import not_of_the_service
 from pipeline.aws.clock import CLOCK_STEP, clock_fault
 from pipeline.errors import (
     BadSettings,
@@ -195,11 +196,7 @@ def _without_an_answer(error: Exception, operation: str) -> PipelineError:
     if own and not isinstance(error, ResponseParserError):
         return BadSettings(f"{operation} can't be called: {error}", action=operation)
     # What the parser says has the whole answer in it, which may be anyone's page.
-    return Unavailable(
-        f"{operation}: the answer is not the service's ({type(error).__name__}); is there a proxy "
-        "in between?",
-        action=operation,
-    )
+    return not_of_the_service(operation, f"it can't be parsed ({type(error).__name__})")
 
 
 def meaning(operation: str, code: str, message: str) -> PipelineError:

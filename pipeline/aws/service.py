@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore import xform_name
 
+from pipeline.aws.answer import Answer, answer_of
 from pipeline.aws.error_codes import translated
-from pipeline.errors import ServiceUnreachable
 from pipeline.net.retry import RateLimitedCall
 
 if TYPE_CHECKING:
@@ -20,29 +20,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-NOT_TRANSCRIBE = "The answer is not Amazon Transcribe's; is there a proxy in between?"
 _RATE = 10.0
 _IAM_PREFIXES = {"service-quotas": "servicequotas"}
 _IAM_NAMES = {"GetBucketCors": "GetBucketCORS", "PutBucketCors": "PutBucketCORS"}
-
-
-class Answer(dict[str, Any]):
-    """An answer; a member that every answer of the service has, and this one has not, is an error.
-
-    Whoever answers in the service's place may well write JSON or XML, so this is where it shows.
-    """
-
-    def __init__(self, content: dict[str, Any], action: str) -> None:
-        super().__init__(content)
-        self._action = action
-
-    def __missing__(self, member: str) -> NoReturn:
-        raise ServiceUnreachable(
-            f"The answer to {self._action} is not the service's: it has no {member}",
-            "A proxy or the login page of a network may answer in its place: check HTTPS_PROXY "
-            "and the address.",
-            action=self._action,
-        )
 
 
 class Service:
@@ -80,8 +60,8 @@ class Service:
             self._calls[name] = made
         return self._calls[name]
 
-    async def call(self, operation: str, **request: Any) -> dict[str, Any]:
-        """The answer to one call.
+    async def call(self, operation: str, **request: Any) -> Answer:
+        """The answer to one call; a member that is read and not there is `ServiceUnreachable`.
 
         Args:
             operation: as the service's API spells it: `GetRole`.
@@ -94,24 +74,25 @@ class Service:
             BadSettings: it refuses what was asked for, in its own words.
             ServiceUnreachable: it gave no usable answer for too long.
         """
-        action = iam_action(self._name, operation)
-        return await self.parsed(operation, request, lambda answer: Answer(answer, action))
+        return await self.parsed(operation, request, lambda answer: answer)
 
     async def parsed(
-        self, operation: str, request: dict[str, Any], parse: Callable[[dict[str, Any]], T]
+        self, operation: str, request: dict[str, Any], parse: Callable[[Answer], T]
     ) -> T:
         """The answer to one call, parsed; `parse` raises `Unavailable` for one that is no answer.
 
         Raises:
             PipelineError: as `call`.
         """
+        action = iam_action(self._name, operation)
 
         async def attempt() -> T:
             client = await self._session.client(self._name)
-            with translated(iam_action(self._name, operation)):
+            with translated(action):
                 async with asyncio.timeout(self._seconds_for(request)):
                     answer = await getattr(client, xform_name(operation))(**request)
-                return parse(answer)
+                shape = client.meta.service_model.operation_model(operation).output_shape
+                return parse(answer_of(answer, shape, action) if shape else Answer({}, action))
 
         return await self.operation(operation).call(attempt)
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from pipeline.aws.service import NOT_TRANSCRIBE, Service
-from pipeline.errors import Unavailable
+from pipeline.aws.answer import not_of_the_service
+from pipeline.aws.service import Service
 from pipeline.model import JobStatus
 from pipeline.net.paging import Pages
 from pipeline.text import storable
@@ -17,6 +17,7 @@ from pipeline.text import storable
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from pipeline.aws.answer import Answer
     from pipeline.aws.session import Session
     from pipeline.config.schema import Limits
     from pipeline.net.concurrency import JobSlots
@@ -103,22 +104,22 @@ class Transcriber:
             token = {"NextToken": pages.following(following)}
 
 
-def _job_names(answer: dict[str, Any]) -> tuple[list[str], str | None]:
+def _job_names(answer: Answer) -> tuple[list[str], str | None]:
     """The names of a page of jobs, and the token of the next one."""
-    if "TranscriptionJobSummaries" not in answer:
-        raise Unavailable(NOT_TRANSCRIBE)
-    names = [job["TranscriptionJobName"] for job in answer["TranscriptionJobSummaries"]]
-    return names, answer.get("NextToken")
+    jobs = answer.get("TranscriptionJobSummaries")
+    if jobs is None or not all("TranscriptionJobName" in job for job in jobs):
+        raise not_of_the_service(answer.action, "it lacks the jobs' names")
+    return [job["TranscriptionJobName"] for job in jobs], answer.get("NextToken")
 
 
-def _job_record(answer: dict[str, Any]) -> JobRecord:
-    job = answer.get("TranscriptionJob") or {}
+def _job_record(answer: Answer) -> JobRecord:
+    job = answer.get("TranscriptionJob", {})
     if job.get("TranscriptionJobStatus") not in set(JobStatus):
-        raise Unavailable(NOT_TRANSCRIBE)
-    transcript = job.get("Transcript") or {}
+        raise not_of_the_service(answer.action, "it lacks the job's status")
+    transcript = job.get("Transcript", {})
     return JobRecord(
         status=JobStatus(job["TranscriptionJobStatus"]),
-        media_uri=(job.get("Media") or {}).get("MediaFileUri", ""),
+        media_uri=job.get("Media", {}).get("MediaFileUri", ""),
         transcript_uri=transcript.get("RedactedTranscriptFileUri")
         or transcript.get("TranscriptFileUri"),
         redacted="RedactedTranscriptFileUri" in transcript,
@@ -128,7 +129,7 @@ def _job_record(answer: dict[str, Any]) -> JobRecord:
     )
 
 
-def _age(job: dict[str, Any], answer: dict[str, Any]) -> float | None:
+def _age(job: Answer, answer: Answer) -> float | None:
     begun = job.get("StartTime") or job.get("CreationTime")
     date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
     try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from pipeline.model import Job, TranscriptStats
     from pipeline.state.database import Database
     from pipeline.state.facts import Facts
-
-T = TypeVar("T")
 
 RUNS_WITH_SAMPLES = 60
 """Of earlier runs only their summaries are kept: 600 samples take 0.1 MB."""
@@ -145,24 +143,27 @@ class History:
         )
 
     def past_runs(self) -> list[PastRun]:
-        """The runs of this state file, the first one first; none where none was remembered."""
+        """The runs of this state file that can be read, the first one first."""
         query = "SELECT run, begun, ended, settings, summary FROM runs ORDER BY run"
-        return [
-            PastRun(run, begun, ended, _decoded(settings, Settings), summary and summary.encode())
-            for run, begun, ended, settings, summary in history_rows(self._database, query)
-        ]
+        found = (_past_run(row) for row in history_rows(self._database, query))
+        return [each for each in found if each]
 
     def samples(self, run: int) -> list[Sample]:
         """How the run stood over time; a thousand samples at most."""
         query = "SELECT facts FROM samples WHERE run = ? ORDER BY number"
-        with suppress(msgspec.ValidationError):
+        with suppress(Exception):  # whatever foreign text does to its reader
             rows = history_rows(self._database, query, run)
-            return [_decoded(facts, Sample) for (facts,) in rows]
+            return [msgspec.json.decode(facts, type=Sample) for (facts,) in rows]
         return []
 
 
-def _decoded(text: str, kind: type[T]) -> T:
-    return msgspec.json.decode(text, type=kind)
+def _past_run(row: Sequence[Any]) -> PastRun | None:
+    run, begun, ended, settings, summary = row
+    with suppress(Exception):  # whatever foreign text does to its reader
+        said = summary and summary.encode()
+        known = msgspec.json.decode(settings, type=Settings)
+        return msgspec.convert((run, begun, ended, known, said), PastRun, builtin_types=(bytes,))
+    return None
 
 
 def history_rows(database: Database, query: str, *values: object) -> Sequence[Any]:

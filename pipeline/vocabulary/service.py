@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
 
-from pipeline.aws.service import NOT_TRANSCRIBE, Service
+from pipeline.aws.answer import not_of_the_service
+from pipeline.aws.service import Service
 from pipeline.errors import (
     BadSettings,
     RecordingFailed,
     ServiceUnreachable,
-    Unavailable,
     VocabularyMissing,
     VocabularyTaken,
 )
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from pipeline.aws.answer import Answer
     from pipeline.aws.s3 import S3
     from pipeline.aws.session import Session
     from pipeline.config.schema import Config
@@ -187,9 +188,9 @@ class Vocabularies:
             return False
 
 
-def _described(answer: dict[str, Any]) -> Description:
+def _described(answer: Answer) -> Description:
     if answer.get("VocabularyState") not in set(VocabularyState):
-        raise Unavailable(NOT_TRANSCRIBE)
+        raise not_of_the_service(answer.action, "it lacks the vocabulary's state")
     return Description(
         VocabularyState(answer["VocabularyState"]),
         answer.get("LanguageCode", ""),

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
+from pathlib import Path
 from textwrap import dedent
 
 import pytest
 from botocore import exceptions as boto
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pipeline.aws.credentials import HeldCredentials, Profile, credentials_error, profile_of
 from pipeline.aws.machine import machine_session
@@ -16,6 +20,7 @@ from pipeline.config.schema import Aws
 from pipeline.errors import CannotRun, Denied, Expired, NoAccess, Unavailable
 from tests.conftest import clean_environment
 from tests.support.between import Answer, between
+from tests.support.transcripts import json_values
 
 PROFILES = {
     "sso": """
@@ -197,3 +202,23 @@ async def test_a_role_s_keys_are_fetched_over_our_connections(machine, monkeypat
         held = HeldCredentials(await session.get_credentials(), profile_of(session))
         with pytest.raises(Unavailable, match=f"{url} answers with a web page .HTTP status 403."):
             await held.get_frozen_credentials()
+
+
+KEYS = st.sampled_from(["Version", "AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"])
+PRINTED = (
+    st.dictionaries(KEYS, st.sampled_from([1, "1", "2026-11-28T10:00:00Z"]) | json_values)
+    | json_values
+).map(json.dumps).map(str.encode) | st.binary(max_size=20)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(PRINTED, st.sampled_from([0, 1]))
+async def test_whatever_a_program_prints_as_keys_ends_in_a_sentence(machine, printed, code):
+    """Any JSON, any bytes: there are keys, or it is said why not, and what was printed never is."""
+    folder = Path(machine["HOME"])
+    (folder / "printed").write_bytes(printed)
+    config = f"[profile any]\ncredential_process = sh -c 'cat {folder}/printed; exit {code}'\n"
+    (folder / "config").write_text(config)
+    with suppress(NoAccess):
+        async with connect(Aws(region="eu-central-1", profile="any"), 1):
+            pass

@@ -88,7 +88,7 @@ async def test_an_answer_that_can_not_be_read_is_not_the_service_s(body):
     with between(None, lambda _: Answer(200, body, {})) as url:
         said = await refusal(url, "sts", "get_caller_identity")
 
-    assert said.startswith("asking: the answer is not the service's (")
+    assert said.startswith("The answer to asking is not the service's: it can't be parsed (")
 
 
 async def test_the_bundle_of_the_environment_is_trusted(authority, monkeypatch):

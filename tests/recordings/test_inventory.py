@@ -6,19 +6,26 @@ import csv
 import gzip
 import hashlib
 import io
+import json
 import tracemalloc
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.errors import PipelineError
 from pipeline.model import SourceObject
 from pipeline.naming import S3Uri
-from pipeline.recordings.inventory import columns_of, entries_of
+from pipeline.recordings.bucket import S3Source
+from pipeline.recordings.inventory import InventorySource, columns_of, entries_of
+from pipeline.recordings.manifest_file import UNREADABLE
 from tests.support.inventories import DAY, SCHEMA, part, put_inventory, row
+from tests.support.transcripts import json_values
 
 if TYPE_CHECKING:
+    from pipeline.aws.s3 import S3
     from tests.conftest import ScriptedCloud
 
 PLACE = S3Uri("audio", "")
@@ -267,3 +274,45 @@ def test_a_part_without_end_is_refused_before_it_is_held(content, words):
         tracemalloc.stop()
 
     assert peak < 30 * 10**6
+
+
+ROWS = st.lists(st.lists(st.text(max_size=4), max_size=10).map(",".join), max_size=3).map(
+    lambda rows: gzip.compress("\n".join(rows).encode("utf-8", "surrogatepass"))
+)
+NAMED = st.fixed_dictionaries(
+    {},
+    optional={
+        "sourceBucket": st.just("audio") | json_values,
+        "fileFormat": st.just("CSV") | json_values,
+        "fileSchema": st.just(SCHEMA) | json_values,
+        "files": st.lists(
+            st.fixed_dictionaries({"key": json_values}, optional={"MD5checksum": json_values})
+            | st.fixed_dictionaries({"key": st.just("data/p.csv.gz"), "MD5checksum": json_values})
+            | json_values,
+            max_size=2,
+        )
+        | json_values,
+    },
+)
+
+
+@given(NAMED.map(json.dumps).map(str.encode) | st.binary(max_size=20), st.binary(max_size=40))
+async def test_what_others_wrote_as_an_inventory_ends_in_a_sentence(tmp_path_factory, said, packed):
+    """Any JSON for a manifest, any bytes for a part: it is read, or one sentence says why not."""
+    folder = tmp_path_factory.mktemp("inventory")
+    (folder / "data").mkdir()
+    (folder / "manifest.json").write_bytes(said)
+    (folder / "data" / "p.csv.gz").write_bytes(packed)
+    nowhere = cast("S3", None)
+    source = InventorySource(folder / "manifest.json", S3Source(PLACE, nowhere), nowhere)
+
+    with suppress(PipelineError):
+        async for page in source.pages():
+            assert all(isinstance(each, SourceObject) for each in page)
+
+
+@given(st.text(max_size=80) | st.just(SCHEMA), st.binary(max_size=120) | ROWS)
+def test_any_part_is_read_or_refused(schema, content):
+    """Columns in any order and number, rows of any shape, gzip or not."""
+    with suppress(PipelineError, ValueError, *UNREADABLE):
+        read(content, schema)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing, suppress
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.model import Line, TranscriptStats
 from pipeline.state.history import (
@@ -16,7 +19,16 @@ from pipeline.state.history import (
 )
 from pipeline.state.reader import read_state
 from tests.support.state_files import begun, by_hand, listed, output_at, running, written
+from tests.support.transcripts import json_values
 
+written_by_others = (
+    st.text(max_size=8)
+    | st.binary(max_size=8)
+    | st.floats()
+    | st.integers(-(2**63), 2**63 - 1)
+    | json_values.map(json.dumps)
+    | st.just("[" * 100_000)
+)
 TABLES = ("runs", "samples", "transcripts")
 
 
@@ -198,3 +210,24 @@ def test_how_a_run_ended_is_said_once(tmp_path):
         state.history.end_run(b'{"exit_code":0}')
 
         assert [each.exit_code for each in state.history.past_runs()] == [2]
+
+
+@given(st.sampled_from(["settings", "summary", "begun", "ended", "facts"]), written_by_others)
+def test_what_others_wrote_into_the_history_is_no_run(tmp_path_factory, column, value):
+    """Text of any kind, numbers and bytes for text: the other runs are still told of."""
+    path = tmp_path_factory.mktemp("state") / "state"
+    with begun(path) as state:
+        state.history.begin_run(Settings())
+        state.history.add_sample(1, Sample(at=1.0))
+    with begun(path) as state:
+        state.history.begin_run(Settings(source="s3://calls/"))
+    table = "samples" if column == "facts" else "runs"
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(f"UPDATE {table} SET {column} = ? WHERE run = 1", (value,))
+
+    with read_state(path) as state:
+        runs = state.history.past_runs()
+        samples = state.history.samples(1)
+    assert runs[-1].settings.source == "s3://calls/"
+    assert [each.exit_code for each in runs][-1] is None
+    assert all(isinstance(each.at, int | float) for each in samples)
