@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,8 @@ from pipeline.ground_truth.formats import Format  # noqa: TC001 # typer reads th
 from pipeline.terminal import say
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pipeline.config.schema import Config
 
 _NAMED = 3
@@ -58,9 +61,10 @@ def command(
 
     It has every segment of every recording. nemo is a manifest with an entry for each segment; srt
     and vtt are subtitles; textgrid is Praat's, with a tier for each speaker; text-tasks are tasks
-    on the reviewed text, for another Label Studio project (entities, sentiment). Of several reviews
-    of a recording the newest counts. It prints the names of the files, and names those that an
-    earlier convert left in FOLDER. It deletes nothing.
+    on the reviewed text, for another Label Studio project (entities, sentiment). nemo and
+    text-tasks leave out what reviewers marked as unusable. Of several reviews of a recording the
+    newest counts. It prints the names of the files, and names those that an earlier convert left in
+    FOLDER. It deletes nothing.
     """
     path = Path(chosen.label_studio.ground_truth)
     from pipeline.ground_truth.convert import convert, left_over, one_each
@@ -71,8 +75,9 @@ def command(
         lines = (line for line in lines if line.source == REVIEWED)
     folder = to or Path(wanted)
     written = set()
+    left_out: Counter[str] = Counter()
     failed = []
-    for made in convert(lines, wanted, folder, recordings):
+    for made in convert(lines, wanted, folder, recordings, left_out):
         if isinstance(made, OutputUnusable):
             failed.append(made)
             continue
@@ -80,14 +85,24 @@ def command(
         written.add(made)
     if not written and not failed:
         typer.echo(f"There is nothing to convert in {path} yet.", err=True)
-    if left := left_over(folder, wanted, written):
-        typer.echo(
-            f"{len(left):,} files in {folder} are of an earlier convert and not part of this one: "
-            f"{', '.join(map(str, left[:_NAMED]))}{', …' * (len(left) > _NAMED)}",
-            err=True,
-        )
+    for sentence in _notes(left_out, left_over(folder, wanted, written), folder):
+        typer.echo(sentence, err=True)
     if failed:
         for error in failed[:_NAMED]:
             say(str(error))
         say(f"{len(failed):,} of {len(failed) + len(written):,} files could not be written.")
         raise typer.Exit(1)
+
+
+def _notes(left_out: Counter[str], left: list[Path], folder: Path) -> Iterator[str]:
+    """What this convert left out, and what an earlier one left in the folder, in sentences."""
+    if left_out.total():
+        yield (
+            f"Left out, as reviewers marked them as unusable: {left_out['recordings']:,} "
+            f"recordings, and {left_out['segments']:,} segments of others."
+        )
+    if left:
+        yield (
+            f"{len(left):,} files in {folder} are of an earlier convert and not part of this one: "
+            f"{', '.join(map(str, left[:_NAMED]))}{', …' * (len(left) > _NAMED)}"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -11,6 +12,7 @@ from pipeline.files import folds_names, replacing
 from pipeline.ground_truth.formats import Format
 from pipeline.ground_truth.record import REVIEWED, lines_of, opened_ground_truth
 from pipeline.ground_truth.subtitles import all_segments, speaker, srt, text_grid, vtt
+from pipeline.ground_truth.unusable import trainable, without_marks
 from pipeline.tasks.export import later_exports, write_arrays
 from pipeline.transcripts.file_names import FileNames
 
@@ -49,7 +51,11 @@ def one_each(path: Path) -> Iterator[GroundTruth]:
 
 
 def convert(
-    lines: Iterable[GroundTruth], wanted: Format, folder: Path, recordings: str = ""
+    lines: Iterable[GroundTruth],
+    wanted: Format,
+    folder: Path,
+    recordings: str = "",
+    left_out: Counter[str] | None = None,
 ) -> Iterator[Path | OutputUnusable]:
     """Write the lines in a format below `folder`, mode 0600; yield the paths.
 
@@ -63,10 +69,13 @@ def convert(
         wanted: the format.
         folder: where to write.
         recordings: a folder that holds what the bucket holds, for the paths in a manifest.
+        left_out: gets the counts of what is unusable; subtitles and grids have that too.
 
     Raises:
         OutputUnusable: a file of all recordings can't be written.
     """
+    if wanted not in _FILES:
+        lines = trainable(lines, Counter() if left_out is None else left_out)
     if wanted is Format.NEMO:
         yield _write_manifest(lines, folder / "manifest.jsonl", recordings)
     elif wanted is Format.TEXT_TASKS:
@@ -115,7 +124,7 @@ def _manifest_entries(line: GroundTruth, recordings: str) -> Iterator[dict[str, 
             "audio_filepath": _local(line.audio, recordings),
             "offset": segment.start,
             "duration": round(segment.end - segment.start, 3),
-            "text": " ".join(segment.text.split()),
+            "text": " ".join(without_marks(segment.text).split()),
             "speaker": speaker(segment) or None,
             "lang": line.language,
             "source": line.source,

@@ -23,6 +23,9 @@ AUTO: Literal["auto"] = "auto"
 LONGEST = 1_000_000
 """Seconds: no recording has a region later than that."""
 
+Controls = dict[str, tuple[str, ...]]
+"""What the reviewer chose or wrote in controls of a team's own, by the controls' names."""
+
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=LONGEST)]
 
 
@@ -32,6 +35,7 @@ class Segment(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     `predicted` is the text of the prediction's region of the same id, None where the reviewer drew
     the region; `predicted_speaker` is its speaker, only where the reviewer changed it. `channel` is
     the audio's, from 0. `score` is the region's confidence, 0..1, where the prediction has one.
+    `controls` are what other controls say of the region.
     """
 
     start: Seconds
@@ -42,6 +46,12 @@ class Segment(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     predicted: str | None = None
     predicted_speaker: str | None = None
     score: float | None = None
+    controls: Controls = {}
+
+    @property
+    def is_speech(self) -> bool:
+        """Whether it has a speaker or a text, or was predicted."""
+        return bool(self.speaker or self.text) or self.predicted is not None
 
     @property
     def who(self) -> str:
@@ -58,8 +68,9 @@ class GroundTruth(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     there was no prediction. `segments` is empty where the task is one box of text; `deleted` holds
     the prediction's regions that the reviewer removed, their text as `predicted`. `duration` is in
     seconds. `reviewer` is the address or number of who submitted it, `seconds_spent` what Label
-    Studio measured. `project` is the project's URL; `annotation_uid` the annotation's name
-    everywhere, whatever the server is called; `updated_at` the server's words for when the
+    Studio measured. `controls` are what other controls say of the whole. `project` is the project's
+    URL; `annotation_uid` the annotation's name everywhere, whatever the server is called;
+    `updated_at` the server's words for when the
     annotation was last saved.
     """
 
@@ -76,6 +87,7 @@ class GroundTruth(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     model_version: str | None = None
     reviewer: str | None = None
     seconds_spent: float | None = None
+    controls: Controls = {}
     project: str = ""
     task_id: int = 0
     annotation_id: int = 0

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def all_segments(line: GroundTruth) -> tuple[Segment, ...]:
     """The segments, or the whole recording as one; one of unknown length ends where it begins."""
     whole = Segment(start=0.0, end=line.duration or 0.0, text=line.text)
-    return line.segments or (whole,)
+    return tuple(each for each in line.segments if each.is_speech) or (whole,)
 
 
 def srt(line: GroundTruth) -> str:

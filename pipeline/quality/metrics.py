@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pipeline.ground_truth.record import REVIEWED, GroundTruth, Segment
+from pipeline.ground_truth.unusable import usable
 from pipeline.quality.calibration import (
     Calibration,
     Checked,
@@ -58,8 +59,8 @@ class Quality(msgspec.Struct, frozen=True):
     """Every figure.
 
     `groups` are by language, speaker, prefix, score and reviewer; `confusions` the most frequent
-    first, with how often they were made. `auto` and `unpredicted` count the lines that are no part
-    of the figures.
+    first, with how often they were made. `auto`, `unpredicted` and `unusable` count the lines that
+    are no part of the figures, `unusable_segments` the segments of other lines.
     """
 
     total: QualityStats
@@ -70,6 +71,8 @@ class Quality(msgspec.Struct, frozen=True):
     curve: list[Point]
     auto: int
     unpredicted: int
+    unusable: int = 0
+    unusable_segments: int = 0
 
 
 def measure(lines: Iterable[GroundTruth], depth: int = 1) -> Quality:
@@ -103,7 +106,7 @@ class _Sums:
         }
         self._confusions: Counter[Confusion] = Counter()
         self._checked: list[Checked] = []
-        self._auto = self._unpredicted = 0
+        self._auto = self._unpredicted = self._unusable = self._unusable_segments = 0
 
     def add(self, line: GroundTruth) -> None:
         """Count one line."""
@@ -111,8 +114,12 @@ class _Sums:
             self._auto += 1
         elif line.predicted is None:
             self._unpredicted += 1
+        elif kept := usable(line):
+            spoken = sum(each.is_speech for each in line.segments)
+            self._unusable_segments += spoken - len(kept.segments)
+            self._add_review(kept, compare(kept.text, kept.predicted or "", kept.language))
         else:
-            self._add_review(line, compare(line.text, line.predicted, line.language))
+            self._unusable += 1
 
     def _add_review(self, line: GroundTruth, compared: Comparison) -> None:
         units = compared.units
@@ -145,6 +152,8 @@ class _Sums:
             curve=curve(self._checked),
             auto=self._auto,
             unpredicted=self._unpredicted,
+            unusable=self._unusable,
+            unusable_segments=self._unusable_segments,
         )
 
 

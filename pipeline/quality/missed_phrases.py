@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import jiwer
 
 from pipeline.ground_truth.record import REVIEWED
+from pipeline.ground_truth.unusable import usable, without_marks
 from pipeline.quality.normalise import has_words, normalised
 
 if TYPE_CHECKING:
@@ -65,11 +66,14 @@ class _Phrase:
 
 
 def reviews(lines: Iterable[GroundTruth], language: str) -> dict[str, GroundTruth]:
-    """By audio, the newest review in a language that has a prediction to compare it with."""
+    """By audio, the newest review in a language that has a prediction to compare it with.
+
+    What reviewers marked as unusable is left out.
+    """
     found: dict[str, GroundTruth] = {}
-    for line in lines:
-        usable = line.source == REVIEWED and line.predicted is not None
-        if usable and line.language in {None, language}:
+    for each in lines:
+        line = usable(each) if each.source == REVIEWED and each.predicted is not None else None
+        if line and line.language in {None, language}:
             found[line.audio] = max(found.get(line.audio, line), line, key=_saved)
     return found
 
@@ -144,7 +148,7 @@ class _Compared:
     """One pair, aligned at the least number of errors."""
 
     def __init__(self, pair: Pair, language: str) -> None:
-        self._tokens = pair.reference.split()
+        self._tokens = without_marks(pair.reference).split()
         self._reference = list(_words(self._tokens, language))
         self._hypothesis = normalised(pair.hypothesis, language).split()
         said = " ".join(word.text for word in self._reference)

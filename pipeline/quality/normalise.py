@@ -2,6 +2,7 @@
 
 For every language, in this order:
 
+0. Marks in square brackets (`[unintelligible]`, `[noise]`) are dropped: they are no words.
 1. Unicode's compatibility form (NFKC) and full case folding; in Turkish and Azerbaijani with their
    own pairs of i. So full-width letters, ligatures and capitals are no errors, and ß is ss.
 2. Invisible characters (category Cf: joiners, marks of direction) are dropped.
@@ -21,6 +22,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from pipeline.ground_truth.unusable import without_marks
+
 NO_SPACES = frozenset({"zh", "yue", "ja", "th", "lo", "km", "my"})
 """The languages, as the first part of their code, that put no spaces between words."""
 
@@ -39,7 +42,7 @@ def has_words(language: str | None) -> bool:
 
 def normalised(text: str, language: str | None) -> str:
     """The text as it is compared: words with one space between them, or characters without any."""
-    text = unicodedata.normalize("NFC", text).translate(_APOSTROPHES)
+    text = unicodedata.normalize("NFC", without_marks(text)).translate(_APOSTROPHES)
     if _code(language) in _DOTTED:
         text = text.translate(_TURKIC)
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())

@@ -71,6 +71,11 @@ def left_out(quality: Quality) -> Iterator[str]:
         yield f"Not counted: {quality.auto:,} taken without a review (auto)"
     if quality.unpredicted:
         yield f"Not counted: {quality.unpredicted:,} reviewed without a prediction"
+    if quality.unusable or quality.unusable_segments:
+        yield (
+            f"Not counted: {quality.unusable:,} marked as unusable, and "
+            f"{quality.unusable_segments:,} segments of others"
+        )
 
 
 def advice(threshold: Threshold | None) -> str:

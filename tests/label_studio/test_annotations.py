@@ -275,13 +275,13 @@ json_values = st.recursive(
 results = st.lists(
     json_values
     | st.fixed_dictionaries(
-        {"from_name": st.sampled_from(["speaker", "text", "transcription", "language"])},
+        {"from_name": st.sampled_from(["speaker", "text", "transcription", "language", "issue"])},
         optional={
             "id": json_values,
             "score": json_values,
             "value": json_values
             | st.dictionaries(
-                st.sampled_from(["start", "end", "text", "labels", "choices", "channel"]),
+                st.sampled_from(["start", "end", "text", "labels", "choices", "channel", "rating"]),
                 json_values,
             ),
         },
@@ -296,6 +296,53 @@ def test_whatever_the_server_returns_is_one_whole_line(said, heard, more):
 
     assert msgspec.json.decode(msgspec.json.encode(line), type=GroundTruth) == line
     assert all(0 <= each.start <= each.end for each in (*line.segments, *line.deleted))
+
+
+def of_control(name: str, value: dict[str, Any], region: str = "own") -> dict[str, Any]:
+    """What a control of a team's own says."""
+    return {"id": region, "from_name": name, "to_name": "audio", "value": value}
+
+
+def test_what_a_team_adds_to_the_screen_is_kept_by_name():
+    """Choices, notes, ratings and paths: with their region, or with the whole recording."""
+    line = only(
+        [
+            of_control("issue", {"start": 0, "end": 1, "choices": ["crosstalk", "noise"]}, "a"),
+            *region("a", 0, 1, "one"),
+            *region("b", 1, 2, "two"),
+            of_control("issue", {"choices": ["unintelligible"]}, "b"),
+            of_control("verdict", {"choices": ["clear"]}),
+            of_control("note", {"text": ["ask Anna"]}),
+            of_control("note", {"text": ["again"]}),
+            of_control("stars", {"rating": 4}),
+            of_control("topic", {"taxonomy": [["call", "order"], ["call", "refund"]]}),
+            {"type": "relation", "from_id": "a", "to_id": "b"},
+        ]
+    )
+
+    assert [each.controls for each in line.segments] == [
+        {"issue": ("crosstalk", "noise")},
+        {"issue": ("unintelligible",)},
+    ]
+    assert line.controls == {
+        "verdict": ("clear",),
+        "note": ("ask Anna", "again"),
+        "stars": ("4",),
+        "topic": ("call / order", "call / refund"),
+    }
+    assert line.text == "one two"
+
+
+def test_a_region_of_another_control_is_kept_beside_the_text():
+    """A noise that a reviewer drew has its time and its label, and takes no word from the text."""
+    noise = of_control("noise", {"start": 3, "end": 4, "channel": 1, "labels": ["door"]})
+
+    line = only([*box("hello"), noise])
+
+    assert line.text == "hello"
+    assert line.segments == (
+        Segment(start=3.0, end=4.0, channel=1, text="", controls={"noise": ("door",)}),
+    )
 
 
 def test_a_line_has_the_language_of_its_task_under_any_model_version():
