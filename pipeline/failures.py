@@ -63,7 +63,8 @@ _ADVICE = {
     TOO_SHORT: "The service takes recordings of half a second and more.",
     TOO_LARGE: "Split or re-encode the recording; the service takes 2 GB.",
     UNSUPPORTED: "Convert it to FLAC, WAV or MP3.",
-    FORMAT_MISMATCH: "Give the file the extension of what it holds.",
+    FORMAT_MISMATCH: "Give the file the extension of what it holds, or set media_format = "
+    "'detect' for it in [[rules]]; then `retry`.",
     SAMPLE_RATE: "Convert it to between 8 and 48 kHz.",
     TOO_MANY_CHANNELS: "Mix it down to one or two channels.",
     NOT_VALID: "Listen to the file; it is damaged or no audio.",

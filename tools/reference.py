@@ -110,6 +110,8 @@ def _default(meaning: str, value: Any) -> str:
         return said[1]
     if isinstance(value, str):
         return f'`"{value}"`' if value else ""
+    if isinstance(value, dict) and value:
+        return "`" + ", ".join(f"{name} = {word}" for name, word in value.items()) + "`"
     return (
         f"`{str(value).lower() if isinstance(value, bool) else value}`"
         if value not in ({}, [])

@@ -14,7 +14,7 @@ from pipeline.files import same_file
 from pipeline.naming import parse_queue_url, parse_s3_uri
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from pipeline.config.schema import Config
 
@@ -29,6 +29,7 @@ def disagreements(config: Config) -> Iterator[str]:
     yield from _bad_events(config.aws.events)
     yield from job_complaints(config.transcribe, config.output.results)
     yield from _bad_globs(config)
+    yield from _bad_extensions(config.input.extensions)
     yield from _bad_output(config)
     yield from _bad_monitoring(config)
     yield from _bad_prices(config)
@@ -68,6 +69,12 @@ def _bad_globs(config: Config) -> Iterator[str]:
     for name, globs in (("include", config.input.include), ("exclude", config.input.exclude)):
         if any(not each.strip() for each in globs):
             yield f"{name} has an empty glob, which matches no key: write one, or leave {name} out."
+
+
+def _bad_extensions(extensions: Iterable[str]) -> Iterator[str]:
+    for each in extensions:
+        if each != each.lower().strip().rpartition(".")[2] or not each:
+            yield f"extensions has {each!r}: write it as in opus = 'ogg', small and without a dot."
 
 
 def _bad_output(config: Config) -> Iterator[str]:

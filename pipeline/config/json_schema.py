@@ -26,6 +26,9 @@ def json_schema() -> dict[str, Any]:
     names = {struct.__name__: section for section, struct in SECTIONS.items()}
     _, parts = msgspec.json.schema_components(SECTIONS.values(), ref_template="#/$defs/{name}")
     sections = {names[part]: _closed(schema) for part, schema in parts.items() if part in names}
+    for section, schema in sections.items():  # msgspec leaves out those of a factory
+        for name, setting in schema["properties"].items():
+            setting.setdefault("default", msgspec.to_builtins(getattr(SECTIONS[section](), name)))
     return {
         "$schema": _DIALECT,
         "title": "Settings of transcribe-pipeline",

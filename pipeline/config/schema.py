@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, get_type_hints
+from typing import Annotated, Literal, get_type_hints
 
 import msgspec
 from msgspec import Meta
 
 from pipeline.config.pricing import Prices
 from pipeline.config.shards import NO_SHARD, Cluster, Shard
-from pipeline.config.transcription import Transcribe
+from pipeline.config.transcription import EXTENSIONS, MediaFormat, Transcribe
 from pipeline.model import TaskKind
 from pipeline.naming import S3Uri, as_folder, parse_s3_uri
 
@@ -45,6 +45,10 @@ class Input(msgspec.Struct, frozen=True):
     exclude: Annotated[
         list[str], Meta(description="Leave out keys that match one of these globs.")
     ] = msgspec.field(default_factory=list)
+    extensions: Annotated[
+        dict[str, Literal[MediaFormat, "detect"]],
+        Meta(description="Further extensions of recordings, and the format that each stands for."),
+    ] = msgspec.field(default_factory=lambda: dict(EXTENSIONS))
 
 
 class Output(msgspec.Struct, frozen=True):

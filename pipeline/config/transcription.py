@@ -33,7 +33,18 @@ WITHOUT_EFFECT = OF_THE_RUN | {
 """Settings that change nothing of what the service hears or writes down."""
 
 MediaFormat = Literal["mp3", "mp4", "wav", "flac", "ogg", "amr", "webm", "m4a"]
-"""The service's names of what it takes; they stand here alone."""
+"""The service's names of what it takes, which are extensions too; they stand here alone."""
+
+EXTENSIONS: dict[str, MediaFormat] = {
+    "m4b": "m4a",
+    "mpeg": "mp3",
+    "mpga": "mp3",
+    "oga": "ogg",
+    "opus": "ogg",
+    "wave": "wav",
+    "weba": "webm",
+}
+"""Other extensions that people give to the same containers."""
 
 Names = dict[str, str]
 

@@ -227,7 +227,7 @@ class AccountChecks:
 
     def _recordings(self) -> buckets.Recordings:
         assert self._place
-        return buckets.Recordings(self._place, self._config.input, self._listed)
+        return buckets.Recordings(self._place, self._config, self._listed)
 
     async def _first_page(self) -> buckets.Listing:
         assert self._place

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from pipeline.aws.s3 import S3
-    from pipeline.config.schema import Input
+    from pipeline.config.schema import Config
     from pipeline.model import SourceObject
 
 Listing = tuple["list[SourceObject]", "str | None"]
@@ -48,10 +48,11 @@ class Recordings:
     """What the source's first page holds; `listed` is asked once for both lines."""
 
     def __init__(
-        self, place: S3Uri, chosen: Input, listed: Callable[[], Awaitable[Listing]]
+        self, place: S3Uri, config: Config, listed: Callable[[], Awaitable[Listing]]
     ) -> None:
         self._place = place
-        self._selection = Selection(place.key, chosen)
+        named = bool(config.transcribe.media_format)
+        self._selection = Selection(place.key, config.input, lambda _: named)
         self._listed = listed
 
     async def listing(self) -> Finding:

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline.config.transcription import AUTO, DETECT, MULTIPLE
+from pipeline.config.transcription import AUTO, MULTIPLE
 from pipeline.naming import parse_s3_uri, result_place
-from pipeline.recordings.formats import certain_format
 
 if TYPE_CHECKING:
     from pipeline.config.transcription import Transcribe
     from pipeline.model import Job
 
 
-def start_request(job: Job, media_uri: str, options: Transcribe, results: str) -> dict[str, Any]:
-    """The StartTranscriptionJob request of a job, as botocore takes it; only what is set. Pure."""
+def start_request(
+    job: Job, media_uri: str, media_format: str, options: Transcribe, results: str
+) -> dict[str, Any]:
+    """The StartTranscriptionJob request of a job, as botocore takes it; only what is set. Pure.
+
+    Of a `media_format` "" nothing is said, and the service looks for itself.
+    """
     place = parse_s3_uri(results)
     result = result_place(place, job.name) if place else None
     request = {
         "TranscriptionJobName": job.name,
         "Media": {"MediaFileUri": media_uri},
         **_language(options),
-        **_media(job, options),
+        "MediaFormat": media_format,
+        "MediaSampleRateHertz": options.sample_rate,
         "Settings": _settings(options),
         "ModelSettings": _set(LanguageModelName=options.language_model),
         "ContentRedaction": _redaction(options),
@@ -58,20 +63,6 @@ def _language(options: Transcribe) -> dict[str, Any]:
             code: _set(**{name: names.get(code) for name, names in named.items()})
             for code in sorted(set().union(*named.values()))
         },
-    }
-
-
-def named_format(key: str, options: Transcribe) -> str:
-    """The format that the service is told; "" where it looks for itself."""
-    wanted = options.media_format or certain_format(key)
-    return wanted if wanted and wanted != DETECT else ""
-
-
-def _media(job: Job, options: Transcribe) -> dict[str, Any]:
-    """What is said of the file; where the service looks for itself, nothing."""
-    return {
-        "MediaFormat": named_format(job.recording.key, options),
-        "MediaSampleRateHertz": options.sample_rate,
     }
 
 

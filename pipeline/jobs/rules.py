@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from pipeline.config.transcription import IDENTIFIED, parse_fingerprint
+from pipeline.config.transcription import DETECT, IDENTIFIED, parse_fingerprint
 from pipeline.jobs.request import start_request
 from pipeline.model import JobSettings
 from pipeline.naming import identity, parse_s3_uri, result_place, subtitle_place
+from pipeline.recordings.formats import certain_format, known_extensions
 from pipeline.recordings.selection import folder_of, pattern
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class JobRules:
         self._bucket = source.bucket
         self._results = parse_s3_uri(config.output.results)
         self._folder = folder_of(place.key) if place else ""
+        self._extensions = known_extensions(config.input.extensions)
         self._all = config.options
         self._fingerprints = [options.fingerprint for options in self._all]
         self._before = [each for each in before if each not in self._fingerprints]
@@ -59,7 +61,17 @@ class JobRules:
 
     def request(self, job: Job, media_uri: str) -> dict[str, Any]:
         """The request that starts a job."""
-        return start_request(job, media_uri, self.of(job.recording.key), self.config.output.results)
+        key, results = job.recording.key, self.config.output.results
+        return start_request(job, media_uri, self.named_format(key), self.of(key), results)
+
+    def named_format(self, key: str) -> str:
+        """The format that the service is told; "" where it looks for itself."""
+        wanted = self.of(key).media_format or certain_format(key, self._extensions)
+        return wanted if wanted and wanted != DETECT else ""
+
+    def takes_bare(self, key: str) -> bool:
+        """Whether a key without an extension is a recording's: somebody has said that it is."""
+        return self.source.names_each or bool(self.of(key).media_format)
 
     def identity(self, recording: Recording) -> bytes:
         """The identity of the recording's job."""

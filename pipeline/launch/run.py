@@ -211,7 +211,7 @@ async def _watched(run: Run, options: RunOptions, output: OutputFile) -> Summary
     from pipeline.recordings.selection import Selection
 
     base = options.place.key if isinstance(options.place, S3Uri) else ""
-    selection = Selection(base, run.config.input)
+    selection = Selection(base, run.config.input, run.job_rules.takes_bare)
     rebuild = options.rebuild_output and not run.config.s3_output
     work = partial(run.complete, output, selection, rebuild=rebuild)
     if options.earlier:

@@ -52,8 +52,8 @@ async def make_plan(
         CannotRun: the source can't be listed or read.
     """
     place = parse_s3_uri(source.uri)
-    selection = Selection(place.key if place else "", config.input)
     job_rules = JobRules(config, source)
+    selection = Selection(place.key if place else "", config.input, job_rules.takes_bare)
     async with open_prober(source, config.limits.collectors) as prober:
         survey = Survey(selection, job_rules, fitted(earlier.job_times), probing.sample)
         await survey.complete(source, earlier.standings, prober, probing.on_probed)

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 from pipeline.config.pricing import billed_seconds, items_of
 from pipeline.errors import Deferred, Denied, first_of
 from pipeline.failures import GONE
-from pipeline.jobs.request import named_format
 from pipeline.model import Recording
 from pipeline.recordings.probe import DOUBTFUL, Unreadable, why_refused
 from pipeline.recordings.selection import Skipped
@@ -152,7 +151,7 @@ class Survey:
         except Deferred:
             return  # as if it had not been chosen
         self._any_read = True
-        named = named_format(recording.key, self._job_rules.of(recording.key))
+        named = self._job_rules.named_format(recording.key)
         facts = {SECONDS: sound.seconds}
         if reason := why_refused(sound, named):
             facts[f"{REFUSED}{reason}"] = 1

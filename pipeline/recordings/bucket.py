@@ -16,6 +16,7 @@ class S3Source:
     """`s3://bucket/prefix`."""
 
     jobs_last = True
+    names_each = False
 
     def __init__(self, place: S3Uri, s3: S3) -> None:
         self.uri = str(place)

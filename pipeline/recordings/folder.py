@@ -30,6 +30,7 @@ class FolderSource:
     """A folder on this machine, which the local endpoint serves as the bucket `served_as`."""
 
     jobs_last = False
+    names_each = False
 
     def __init__(self, folder: Path, served_as: str) -> None:
         self.uri = folder.as_uri()

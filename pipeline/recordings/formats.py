@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from pipeline.config.transcription import MediaFormat
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 MEDIA_FORMATS = frozenset(get_args(MediaFormat))
-"""The service's `MediaFormat` values, which are also the extensions that are taken."""
+"""The service's `MediaFormat` values, which are also extensions that are taken."""
 
 _CERTAIN = MEDIA_FORMATS - {"mp4", "m4a"}  # one container: the service may detect the other name
 LARGEST = 2 * 2**30
@@ -20,10 +23,15 @@ def extension(key: str) -> str:
     return found.lower() if stem else ""
 
 
-def certain_format(key: str) -> str | None:
-    """The service's MediaFormat where the extension says it for certain.
+def known_extensions(further: Mapping[str, str]) -> dict[str, str]:
+    """The extensions that are taken, each with the format that it stands for."""
+    return {each: each for each in MEDIA_FORMATS} | dict(further)
+
+
+def certain_format(key: str, known: Mapping[str, str]) -> str | None:
+    """The service's MediaFormat where the extension, of those known, says it for certain.
 
     A wrong one fails the job, and none lets the service look for itself.
     """
-    found = extension(key)
+    found = known.get(extension(key))
     return found if found in _CERTAIN else None

@@ -61,6 +61,8 @@ class ManifestSource(NamedRecordings):
     Each recording is looked up, but for one whose `etag` and `size` are given too.
     """
 
+    names_each = True
+
     def __init__(self, place: S3Uri | Path, source: Source, s3: S3) -> None:
         super().__init__(source)
         self._place = place

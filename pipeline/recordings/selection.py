@@ -10,12 +10,12 @@ from collections import Counter
 from fnmatch import translate
 from typing import TYPE_CHECKING
 
-from pipeline.recordings.formats import LARGEST, MEDIA_FORMATS, extension
+from pipeline.recordings.formats import LARGEST, extension, known_extensions
 from pipeline.recordings.source import UNUSABLE
 from pipeline.text import tally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from pipeline.config.schema import Input
     from pipeline.model import SourceObject
@@ -38,10 +38,17 @@ def pattern(globs: Iterable[str]) -> str:
 
 
 class Selection:
-    """Which entries are taken; globs are matched against the path below the source."""
+    """Which entries are taken; globs are matched against the path below the source.
 
-    def __init__(self, base: str, chosen: Input) -> None:
+    `takes_bare` tells which keys without an extension are recordings; by default none is.
+    """
+
+    def __init__(
+        self, base: str, chosen: Input, takes_bare: Callable[[str], bool] = lambda _: False
+    ) -> None:
         self._base = folder_of(base)
+        self._extensions = known_extensions(chosen.extensions)
+        self._takes_bare = takes_bare
         self._include = _any_of(chosen.include)
         self._exclude = _any_of(chosen.exclude)
 
@@ -56,7 +63,13 @@ class Selection:
             return "not included"
         if self._exclude and self._exclude.match(path):
             return "excluded"
+        if not self._is_media(entry.key):
+            return _NOT_AUDIO
         return _why_unusable(entry)
+
+    def _is_media(self, key: str) -> bool:
+        found = extension(key)
+        return found in self._extensions if found else self._takes_bare(key)
 
 
 class Skipped:
@@ -86,8 +99,6 @@ def tally_skipped(by_reason: Mapping[str, int], not_audio: Mapping[str, int]) ->
 
 
 def _why_unusable(entry: SourceObject) -> str | None:
-    if extension(entry.key) not in MEDIA_FORMATS:
-        return _NOT_AUDIO
     if entry.size == 0:
         return "empty object"
     if entry.size > LARGEST:

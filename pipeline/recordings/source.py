@@ -33,6 +33,10 @@ class Source(Protocol):
     def jobs_last(self) -> bool:
         """Whether the service still knows a job when the run is over."""
 
+    @property
+    def names_each(self) -> bool:
+        """Whether somebody has named each of its objects, so that its extension tells less."""
+
     def media_uri(self, key: str) -> str:
         """How the service is told of a recording."""
 
@@ -54,6 +58,8 @@ class Source(Protocol):
 
 class NamedRecordings:
     """What a file names of another source: its state file, job names and tasks are the same."""
+
+    names_each = False
 
     def __init__(self, source: Source) -> None:
         self.uri = source.uri

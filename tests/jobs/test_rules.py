@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import pytest
 from botocore.serialize import create_serializer
@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from pipeline.config.loading import resolve
 from pipeline.config.schema import Config, Input, Rule
-from pipeline.config.transcription import WITHOUT_EFFECT, Transcribe
-from pipeline.jobs.request import start_request
+from pipeline.config.transcription import WITHOUT_EFFECT, MediaFormat, Transcribe
+from pipeline.errors import BadSettings
 from pipeline.jobs.rules import JobRules
 from pipeline.model import Job, JobSettings, Recording, SourceObject
 from pipeline.naming import S3Uri, identity
@@ -34,8 +34,9 @@ MODEL = Session().get_service_model("transcribe").operation_model("StartTranscri
 
 def request_for(key: str = "a b+ü.MP3", **flags: Any) -> dict[str, Any]:
     job = Job(7, b"\x0a", "calls-0a1b2c3d-4e", Recording(key, "9f86", 7))
-    config = resolve(flags, {})
-    return start_request(job, f"s3://calls/{key}", config.transcribe, config.output.results)
+    place = S3Uri("calls", "")
+    rules = JobRules(resolve(flags, {}), S3Source(place, cast("Any", None)))
+    return rules.request(job, f"s3://calls/{key}")
 
 
 def leaves(shape: Any, path: str = "") -> Iterator[str]:
@@ -155,11 +156,39 @@ def test_one_language_selector_is_sent(language, selector):
         ("a.m4a", {}, None),
         ("a.m4a", {"media_format": "m4a"}, "m4a"),
         ("a.wav", {"media_format": "detect"}, None),
+        ("a.opus", {}, "ogg"),
+        ("a.m4b", {}, None),
+        ("a.snd", {"extensions": {"snd": "wav"}}, "wav"),
+        ("a.wav", {"extensions": {"wav": "detect"}}, None),
+        ("a", {}, None),
+        ("a", {"media_format": "flac"}, "flac"),
     ],
 )
 def test_an_uncertain_format_is_left_to_the_service(key, flags, sent):
     """A MediaFormat that does not match fails the job, so only a certain or a named one is sent."""
     assert request_for(key, **flags).get("MediaFormat") == sent
+
+
+def test_a_key_without_extension_needs_a_word_of_its_format():
+    """It is a recording where `media_format` is set for it, in a rule or for all, else not."""
+    rules = job_rules(Rule(["raw/*"], Transcribe(media_format="detect")))
+
+    assert rules.takes_bare("raw/0a1b")
+    assert not rules.takes_bare("0a1b")
+
+
+@pytest.mark.parametrize("name", [".opus", "OPUS", "a.opus", "", " opus"])
+def test_an_extension_of_the_settings_is_one_that_a_key_can_have(name):
+    """One with a dot or a capital letter matches no key, and is refused with how to write it."""
+    with pytest.raises(BadSettings, match=r"extensions has .* small and without a dot"):
+        resolve({"extensions": {name: "ogg"}}, {})
+
+
+def test_the_formats_are_those_of_the_services_model():
+    """The service's enumeration and ours are the same words."""
+    enum = MODEL.input_shape.members["MediaFormat"].enum
+
+    assert set(get_args(MediaFormat)) == set(enum)
 
 
 @pytest.mark.parametrize(

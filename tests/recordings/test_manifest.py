@@ -35,6 +35,7 @@ class Bucket:
     uri = "s3://calls/2026/"
     bucket = "calls"
     jobs_last = True
+    names_each = False
 
     def media_uri(self, key: str) -> str:
         """The object's URI."""

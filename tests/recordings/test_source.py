@@ -11,10 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config.schema import Input
+from pipeline.config.transcription import EXTENSIONS
 from pipeline.errors import NoSuchSource
 from pipeline.model import SourceObject
 from pipeline.recordings.folder import FolderSource, walk
-from pipeline.recordings.formats import LARGEST, MEDIA_FORMATS, certain_format, extension
+from pipeline.recordings.formats import (
+    LARGEST,
+    MEDIA_FORMATS,
+    certain_format,
+    extension,
+    known_extensions,
+)
 from pipeline.recordings.selection import Selection, Skipped, tally_skipped
 
 if TYPE_CHECKING:
@@ -130,11 +137,39 @@ def test_extensions_are_known_in_any_case(media_format, data):
 
 @pytest.mark.parametrize(
     ("key", "media_format"),
-    [("a.MP3", "mp3"), ("a.wav", "wav"), ("a.mp4", None), ("a.m4a", None), ("a.txt", None)],
+    [
+        *[("a.MP3", "mp3"), ("a.wav", "wav"), ("a.mp4", None), ("a.m4a", None), ("a.txt", None)],
+        *[("a.opus", "ogg"), ("a.WAVE", "wav"), ("a.mpga", "mp3"), ("a.m4b", None)],
+    ],
 )
 def test_only_a_certain_format_is_told(key, media_format):
     """Where an extension stands for several containers the service looks for itself."""
-    assert media_format == certain_format(key)
+    assert media_format == certain_format(key, known_extensions(EXTENSIONS))
+
+
+@pytest.mark.parametrize("key", [f"a.{each}" for each in EXTENSIONS])
+def test_other_extensions_of_the_same_containers_are_taken(key):
+    """What people call .opus, .oga, .mpga or .wave is a recording, as .ogg, .mp3 or .wav is."""
+    assert reason(EVERYTHING, key) is None
+    assert reason(EVERYTHING, key.upper()) is None
+
+
+def test_extensions_are_a_setting():
+    """The table in the settings takes the place of the usual one; the service's own names stay."""
+    selection = Selection("", Input(extensions={"snd": "wav"}))
+
+    assert reason(selection, "a.snd") is None
+    assert reason(selection, "a.opus") == "not audio"
+    assert reason(selection, "a.ogg") is None
+
+
+def test_a_key_without_extension_is_a_recording_where_somebody_says_so():
+    """Without its name to go by, a key is taken where it is named or its format is, else not."""
+    selection = Selection("", Input(), lambda key: key.startswith("calls/"))
+
+    assert reason(selection, "calls/0a1b") is None
+    assert reason(selection, "calls/a.txt") == "not audio"
+    assert reason(selection, "0a1b") == "not audio"
 
 
 def test_globs_are_relative_to_the_source():
