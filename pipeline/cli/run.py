@@ -71,7 +71,7 @@ def command(
     manifest: ManifestFile = None,
     rebuild_output: Annotated[
         bool,
-        typer.Option("--rebuild-output", help="Write every task anew, from existing results."),
+        typer.Option("--rebuild-output", help="Rewrite every task, from existing results."),
     ] = False,
     rebuild_state: Annotated[
         bool,

@@ -200,7 +200,7 @@ class Monitoring(msgspec.Struct, frozen=True):
         str, Meta(description="The same metrics as a file for node_exporter, NAME.prom.")
     ] = ""
     heartbeat_file: Annotated[
-        str, Meta(description="File that is written anew every 5 s while the run is alive.")
+        str, Meta(description="File that is rewritten every 5 s while the run is alive.")
     ] = ""
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _MOST = 20
 """So many are asked for: each costs a call or two, and thirty a second are allowed."""
 _ADVICE = (
-    "A run fails such a recording alone; `transcribe-pipeline retry` then transcribes it anew, "
+    "A run fails such a recording alone; `transcribe-pipeline retry` then transcribes it again, "
     "which is paid for."
 )
 

@@ -96,7 +96,7 @@ def task_lines(lines: Iterable[bytes], after: int = 0) -> Iterator[TaskLine]:
             raise OutputUnusable(
                 f"The output's task at byte {begin:,} has no data.job_id, by which it could be "
                 "looked up",
-                "Write the tasks anew with `transcribe-pipeline run SOURCE --rebuild-output`.",
+                "Rewrite the tasks with `transcribe-pipeline run SOURCE --rebuild-output`.",
             )
         yield TaskLine(line, end, job_id, task.data, task.predictions)
 

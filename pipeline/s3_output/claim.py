@@ -81,7 +81,7 @@ async def described(s3: S3, place: S3Uri) -> Description:
     if found is None:
         raise OutputUnusable(
             f"{place}, which says what this output is of, is missing: someone took it away",
-            "Run the same `run` command again, which writes it anew.",
+            "Run the same `run` command again, which rewrites it.",
         )
     return found
 

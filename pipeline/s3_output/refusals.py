@@ -33,7 +33,7 @@ def refuse_unfit(config: Config, place: S3Uri | Path, *, anew: bool) -> None:
         )
     if anew:
         raise BadSettings(
-            "What is sealed on S3 is never written anew",
+            "What is sealed on S3 is never rewritten",
             "Name another --output: the tasks are made from the transcripts that exist.",
         )
     if config.aws.events and config.shard.count > 1:

@@ -232,7 +232,7 @@ def refuse_foreign_output(path: Path, state: Path) -> None:
         raise OutputUnusable(
             f"{path} exists already, and the state file {state} knows nothing of it",
             "Move it away, name another one with --output, name the state file that belongs to it "
-            "with --state, or write it anew with --rebuild-output.",
+            "with --state, or rewrite it with --rebuild-output.",
         )
 
 

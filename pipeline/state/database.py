@@ -228,7 +228,7 @@ def translated(path: Path) -> Iterator[None]:
     except sqlite3.DatabaseError as error:
         raise StateUnusable(
             f"{path} is not a state file, or it is damaged ({error})",
-            "Name another one with --state, or set it aside and begin anew with --rebuild-state: "
+            "Name another one with --state, or set it aside and begin again with --rebuild-state: "
             "jobs that were started are found again by their names.",
         ) from error
     except (OverflowError, UnicodeError) as error:  # SQLite holds 64 bits, and UTF-8

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 END = 4096
 """How many bytes of the output's end the state file remembers, by their digest."""
-MENDING = "Put it back, or write it anew from the results with --rebuild-output."
+MENDING = "Put it back, or rewrite it from the results with --rebuild-output."
 
 _MARK_WRITTEN = f"""
 UPDATE recordings SET status = {Status.WRITTEN:d}, changed = ?
@@ -49,7 +49,7 @@ class OutputState:
         return self._database.fact("output whole") is not None
 
     def forget(self, *, results_exist: bool) -> None:
-        """Every task is to be written anew, from the results where they still exist."""
+        """Every task is to be rewritten, from the results where they still exist."""
         existing = "attempt" if results_exist else "0"
         with self._database.transaction():
             self._database.change(

@@ -97,7 +97,7 @@ def _refuse_foreign(shards: list[Shard], output: Path, ledger: Path) -> None:
     start = shards[-2].end if shards[1:] else 0
     if _digest_of(output, start, shards[-1].end) != shards[-1].digest:
         raise OutputUnusable(
-            f"{output} is not what {ledger} says was exported: it was written anew, or is another "
+            f"{output} is not what {ledger} says was exported: it was rewritten, or is another "
             "run's",
             "Export it into another folder with --to, for a new project.",
         )

@@ -65,7 +65,7 @@ def settings_of_rebuild(config: Config, to: str | None, written: Written) -> Con
     if any(same_file(one, other) for one in written.own for other in made):
         raise BadSettings(
             f"--to {path} is the run's own",
-            f"Name another one, or write it anew as {kind} with "
+            f"Name another one, or rewrite it as {kind} with "
             f"`run SOURCE --rebuild-output --task {kind}`.",
         )
     return new

@@ -69,7 +69,7 @@ def test_build_writes_a_table_of_what_was_corrected_repeatedly(run):
 
 
 def test_build_leaves_rows_that_people_edited_as_they_are(run):
-    """Their rows stay first, in their order; what they wrote of a phrase is not written anew."""
+    """Their rows stay first, in their order; what they wrote of a phrase is not rewritten."""
     write_reviews(run, [review(str(n), "Marrakesh, via DynamoDB", "mary cash via x") for n in "ab"])
     edited = ["zebra\t\t\tZebra", "marrakesh\tma-ra-kesh\t\tMarrakesh!"]
     write_table(run, *edited)

@@ -243,7 +243,7 @@ def test_a_bucket_without_conditional_writes_is_refused(on_s3, heeds):
     [
         (("recordings/", *FLAGS[2:]), "no other machine has the folder"),
         (("s3://audio/", "--output", "s3://audio/tasks/"), "--results s3://bucket/prefix/"),
-        (("s3://audio/", *FLAGS, "--rebuild-output"), "is never written anew"),
+        (("s3://audio/", *FLAGS, "--rebuild-output"), "is never rewritten"),
         (("s3://audio/", *FLAGS, "--shards", "4"), "--shard, 0 to 3"),
         (("s3://audio/", *FLAGS, "--shards", "4", "--shard", "4"), "the last one is 3"),
         (("s3://audio/", "--shards", "4", "--shard", "1"), "through S3 alone"),

@@ -66,7 +66,7 @@ main()
 
 
 def test_half_a_line_left_by_a_crash_is_cut_off(run, cloud):
-    """What follows the committed size is of an interrupted run and is written anew."""
+    """What follows the committed size is of an interrupted run and is rewritten."""
     service = cloud()
     service.add(one="first")
     run("run", "s3://audio/")
