@@ -63,11 +63,12 @@ def command(
     and vtt are subtitles; textgrid is Praat's, with a tier for each speaker; text-tasks are tasks
     on the reviewed text, for another Label Studio project (entities, sentiment). nemo and
     text-tasks leave out what reviewers marked as unusable. Of several reviews of a recording the
-    newest counts. It prints the names of the files, and names those that an earlier convert left in
-    FOLDER. It deletes nothing.
+    one with Label Studio's star counts, else the newest. It prints the names of the files, and
+    names those that an earlier convert left in FOLDER. It deletes nothing.
     """
     path = Path(chosen.label_studio.ground_truth)
-    from pipeline.ground_truth.convert import convert, left_over, one_each
+    from pipeline.ground_truth.choice import one_each
+    from pipeline.ground_truth.convert import convert, left_over
     from pipeline.ground_truth.record import REVIEWED
 
     lines = one_each(path)

@@ -29,6 +29,14 @@ def command(
     depth: Annotated[
         int, typer.Option(min=0, metavar="N", help="How many folders of a key are its prefix.")
     ] = 1,
+    min_pace: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            metavar="X",
+            help="Leave out reviews that took less than X times the recording's length.",
+        ),
+    ] = 0.0,
     html: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write one HTML page with plots."),
@@ -40,13 +48,14 @@ def command(
     It shows word and character error rates, in total and by language, speaker, prefix, score and
     reviewer; what was substituted, inserted and deleted; the most frequent confusions; how well the
     scores are calibrated; and the score below which 95 % of the errors were. Only reviews count,
-    not what became ground truth without one.
+    not what became ground truth without one, and of several reviews of a recording the one that
+    `convert` takes. It also shows how long each reviewer took, and how many reviews took less time
+    than the recording lasts.
     """
     path = Path(chosen.label_studio.ground_truth)
-    from pipeline.ground_truth.record import read_ground_truth
-    from pipeline.quality.metrics import as_facts, measure
+    from pipeline.quality.metrics import as_facts, measure_file
 
-    quality = measure(read_ground_truth(path), depth)
+    quality = measure_file(path, depth, min_pace)
     if html:
         from pipeline.html.page import write_page
         from pipeline.quality.html_report import page

@@ -1,4 +1,4 @@
-"""The ground truth in the formats of other tools; one review for each recording, the newest."""
+"""The ground truth in the formats of other tools, from one line for each recording."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import orjson
 from pipeline.errors import OutputUnusable
 from pipeline.files import folds_names, replacing
 from pipeline.ground_truth.formats import Format
-from pipeline.ground_truth.record import REVIEWED, lines_of, opened_ground_truth
 from pipeline.ground_truth.subtitles import all_segments, speaker, srt, text_grid, vtt
 from pipeline.ground_truth.unusable import trainable, without_marks
 from pipeline.tasks.export import later_exports, write_arrays
@@ -27,27 +26,6 @@ _FILES = {
     Format.VTT: (".vtt", b"WEBVTT", vtt),
     Format.TEXTGRID: (".TextGrid", b'File type = "ooTextFile"', text_grid),
 }
-
-
-def one_each(path: Path) -> Iterator[GroundTruth]:
-    """One line for each recording: of its reviews that saved last, without any its `auto` line.
-
-    A recording has several where several people or projects reviewed it, or its content changed.
-
-    Raises:
-        OutputUnusable: as of `read_ground_truth`.
-    """
-    best: dict[str, tuple[bool, str, int, int]] = {}
-    with opened_ground_truth(path) as file:
-        for place, line in enumerate(lines_of(file, path)):
-            rank = (line.source == REVIEWED, line.updated_at, line.annotation_id, place)
-            recording = line.audio or f"{line.project} {line.task_id}"
-            best[recording] = max(best.get(recording, rank), rank)
-        chosen = {place for *_, place in best.values()}
-        file.seek(0)
-        for place, line in enumerate(lines_of(file, path)):
-            if place in chosen:
-                yield line
 
 
 def convert(

@@ -68,10 +68,10 @@ class GroundTruth(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     there was no prediction. `segments` is empty where the task is one box of text; `deleted` holds
     the prediction's regions that the reviewer removed, their text as `predicted`. `duration` is in
     seconds. `reviewer` is the address or number of who submitted it, `seconds_spent` what Label
-    Studio measured. `controls` are what other controls say of the whole. `project` is the project's
-    URL; `annotation_uid` the annotation's name everywhere, whatever the server is called;
-    `updated_at` the server's words for when the
-    annotation was last saved.
+    Studio measured. `controls` are what other controls say of the whole; `starred` is
+    an annotation with Label Studio's star, its "ground truth". `project` is the project's URL;
+    `annotation_uid` the annotation's name everywhere, whatever the server is called; `updated_at`
+    the server's words for when the annotation was last saved.
     """
 
     audio: str
@@ -88,6 +88,7 @@ class GroundTruth(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     reviewer: str | None = None
     seconds_spent: float | None = None
     controls: Controls = {}
+    starred: bool = False
     project: str = ""
     task_id: int = 0
     annotation_id: int = 0

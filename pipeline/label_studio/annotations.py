@@ -93,6 +93,7 @@ def _review(
         reviewer=_reviewer(annotation.get("completed_by"), people),
         seconds_spent=finite(annotation.get("lead_time")),
         controls=content.controls,
+        starred=annotation.get("ground_truth") is True,
         project=project,
         task_id=_number(task),
         annotation_id=_number(annotation),

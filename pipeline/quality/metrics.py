@@ -1,8 +1,8 @@
 """Lines of ground truth ─► figures of how good the predictions were; pure.
 
 Only reviews count: `auto` lines are predictions that nobody has heard, and a review without a
-prediction has nothing to be compared with. Where several people reviewed a recording, each review
-counts.
+prediction has nothing to be compared with. Where several people or projects reviewed a recording,
+the review counts that `convert` takes; the pace is that of all reviews.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec.structs import replace
 
-from pipeline.ground_truth.record import REVIEWED, GroundTruth, Segment
+from pipeline.ground_truth.choice import one_each
+from pipeline.ground_truth.record import REVIEWED, GroundTruth, Segment, read_ground_truth
 from pipeline.ground_truth.unusable import usable
 from pipeline.quality.calibration import (
     Calibration,
@@ -25,11 +27,12 @@ from pipeline.quality.calibration import (
     threshold,
 )
 from pipeline.quality.error_rate import Comparison, Confusion, Counts, compare
+from pipeline.quality.pace import UNKNOWN, Pace, is_quicker, paces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
-UNKNOWN = "unknown"
 _MOST_CONFUSIONS = 50
 
 
@@ -60,7 +63,9 @@ class Quality(msgspec.Struct, frozen=True):
 
     `groups` are by language, speaker, prefix, score and reviewer; `confusions` the most frequent
     first, with how often they were made. `auto`, `unpredicted` and `unusable` count the lines that
-    are no part of the figures, `unusable_segments` the segments of other lines.
+    are no part of the figures, `unusable_segments` the segments of other lines; `superseded` the
+    reviews in whose place another of the recording counts, `quick` those that took too little time.
+    `pace` is by reviewer.
     """
 
     total: QualityStats
@@ -73,6 +78,38 @@ class Quality(msgspec.Struct, frozen=True):
     unpredicted: int
     unusable: int = 0
     unusable_segments: int = 0
+    superseded: int = 0
+    quick: int = 0
+    pace: dict[str, Pace] = {}
+
+
+def measure_file(path: Path, depth: int = 1, least_pace: float = 0.0) -> Quality:
+    """Measure one review for each recording of a ground truth, and the pace of all.
+
+    Args:
+        path: the ground truth.
+        depth: how many folders of a key are its prefix.
+        least_pace: reviews that took less than so many times the recording's length are left out.
+
+    Raises:
+        OutputUnusable: as of `read_ground_truth`.
+    """
+
+    def counts(line: GroundTruth) -> bool:
+        """A review with nothing to compare it with takes no other one's place."""
+        is_measured = line.source != REVIEWED or line.predicted is not None
+        return is_measured and not is_quicker(line, least_pace)
+
+    quality = measure(one_each(path, counts), depth)
+    quick = unpredicted = 0
+    for line in read_ground_truth(path):
+        quick += is_quicker(line, least_pace)
+        unpredicted += not counts(line) and not is_quicker(line, least_pace)
+    pace = paces(read_ground_truth(path))
+    left_out = quick + unpredicted + quality.unusable
+    superseded = sum(e.reviews for e in pace.values()) - left_out - quality.total.reviews
+    more = {"pace": pace, "quick": quick, "unpredicted": unpredicted, "superseded": superseded}
+    return replace(quality, **more)
 
 
 def measure(lines: Iterable[GroundTruth], depth: int = 1) -> Quality:
@@ -189,6 +226,7 @@ def as_facts(quality: Quality) -> dict[str, Any]:
         name: {key: _facts(stats) for key, stats in group.items()}
         for name, group in quality.groups.items()
     }
+    facts["pace"] = {name: each.facts() for name, each in quality.pace.items()}
     facts["confusions"] = [
         {"said": words.reference, "heard": words.hypothesis, "count": count}
         for words, count in quality.confusions

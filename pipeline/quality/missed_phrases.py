@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import jiwer
 
+from pipeline.ground_truth.choice import rank
 from pipeline.ground_truth.record import REVIEWED
 from pipeline.ground_truth.unusable import usable, without_marks
 from pipeline.quality.normalise import has_words, normalised
@@ -66,20 +67,17 @@ class _Phrase:
 
 
 def reviews(lines: Iterable[GroundTruth], language: str) -> dict[str, GroundTruth]:
-    """By audio, the newest review in a language that has a prediction to compare it with.
+    """By audio, the review that counts of those in a language that have a prediction.
 
     What reviewers marked as unusable is left out.
     """
     found: dict[str, GroundTruth] = {}
-    for each in lines:
-        line = usable(each) if each.source == REVIEWED and each.predicted is not None else None
-        if line and line.language in {None, language}:
-            found[line.audio] = max(found.get(line.audio, line), line, key=_saved)
-    return found
-
-
-def _saved(line: GroundTruth) -> tuple[str, int]:
-    return line.updated_at or "", line.annotation_id or 0
+    for line in lines:
+        fits = line.source == REVIEWED and line.predicted is not None
+        if fits and line.language in {None, language}:
+            found[line.audio] = max(found.get(line.audio, line), line, key=rank)
+    left = ((audio, usable(line)) for audio, line in found.items())
+    return {audio: line for audio, line in left if line}
 
 
 def pairs(found: Iterable[GroundTruth]) -> Iterator[Pair]:

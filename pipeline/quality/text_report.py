@@ -33,6 +33,9 @@ def in_words(quality: Quality) -> Iterator[str]:
             )
             if len(group) > MOST_ROWS:
                 yield f"  and {len(group) - MOST_ROWS:,} more: --json has them all"
+    if quality.pace:
+        yield ""
+        yield from _table(PACE, pace(quality))
     if quality.confusions:
         yield ""
         yield from _table(("Said", "heard", "times"), confusions(quality)[:MOST_ROWS])
@@ -42,6 +45,7 @@ def in_words(quality: Quality) -> Iterator[str]:
     yield advice(quality.threshold)
 
 
+PACE = ("Pace of", "reviews", "audio h", "spent h", "h per audio h", "shorter than audio")
 HEADINGS = ("reviews", "WER", "CER", "substituted", "inserted", "deleted")
 CALIBRATION = ("Score", "reviews", "mean score", "right", "unchanged")
 
@@ -71,6 +75,10 @@ def left_out(quality: Quality) -> Iterator[str]:
         yield f"Not counted: {quality.auto:,} taken without a review (auto)"
     if quality.unpredicted:
         yield f"Not counted: {quality.unpredicted:,} reviewed without a prediction"
+    if quality.superseded:
+        yield f"Not counted: {quality.superseded:,} in whose place another of the recording counts"
+    if quality.quick:
+        yield f"Not counted: {quality.quick:,} reviewed in too little time (--min-pace)"
     if quality.unusable or quality.unusable_segments:
         yield (
             f"Not counted: {quality.unusable:,} marked as unusable, and "
@@ -110,6 +118,22 @@ def row(name: str, stats: QualityStats) -> tuple[str, ...]:
         percent(stats.characters.rate),
         *(f"{count:,}" for count in (units.substitutions, units.insertions, units.deletions)),
     )
+
+
+def pace(quality: Quality) -> list[tuple[str, ...]]:
+    """Each reviewer under PACE, those with the most reviews first."""
+    by_size = sorted(quality.pace.items(), key=lambda item: (-item[1].reviews, item[0]))
+    return [
+        (
+            printable(name),
+            f"{each.reviews:,}",
+            f"{each.audio / 3_600_000:,.1f}",
+            f"{each.spent / 3_600_000:,.1f}",
+            "-" if each.ratio is None else f"{each.ratio:.1f}",
+            f"{each.unheard:,}",
+        )
+        for name, each in by_size
+    ]
 
 
 def confusions(quality: Quality) -> list[tuple[str, ...]]:

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from praatio import textgrid
 
 from pipeline.files import folds_names
-from pipeline.ground_truth.convert import convert, one_each
+from pipeline.ground_truth.choice import one_each
+from pipeline.ground_truth.convert import convert
 from pipeline.ground_truth.formats import Format
 from pipeline.ground_truth.record import AUTO, REVIEWED, GroundTruth, Segment
 from pipeline.ground_truth.subtitles import srt, text_grid, vtt
@@ -304,6 +305,14 @@ def test_the_newest_of_several_reviews_is_taken(texts_of):
         line(text="second", task_id=1, annotation_id=2, updated_at="2026-11-01"),
         line(text="other", task_id=2, annotation_id=3, audio="s3://b/b.mp3"),
     ) == ["first", "other"]
+
+
+def test_a_starred_review_is_taken_before_all_others(texts_of):
+    """Who gave a review Label Studio's star said which one is true, whoever saved another later."""
+    assert texts_of(
+        line(text="starred", annotation_id=1, updated_at="2026-11-01", starred=True),
+        line(text="later", annotation_id=2, updated_at="2026-11-02"),
+    ) == ["starred"]
 
 
 def test_a_recording_of_two_projects_is_taken_once(texts_of):

@@ -184,6 +184,13 @@ def test_skipped_tasks_and_drafts_are_no_reviews():
     assert reviews(skipped, URL, {}) == []
 
 
+def test_the_star_is_kept():
+    """An annotation that someone made the ground truth is known for it."""
+    assert only(box("a"), ground_truth=True).starred
+    assert not only(box("a"), ground_truth=False).starred
+    assert not only(box("a")).starred
+
+
 def test_each_reviewer_has_a_line():
     """Several annotations of a task are a line each, in the order in which they were made."""
     several = task(box("one"))

@@ -178,6 +178,50 @@ def test_a_later_correction_replaces_the_earlier(project):
     assert [line["text"] for line in calls.lines()] == ["second", "other"]
 
 
+def test_a_star_that_was_given_later_wins(project, run):
+    """A is starred after both were pulled: the next pull sees it, and `convert` writes A, not B."""
+    calls = project(TRANSCRIPT, box("one"))
+    starred = calls.submit(0, box("said by A"))
+    calls.submit(0, box("said by B"))
+    calls.pull()
+
+    calls.server.call("PATCH", f"annotations/{starred}/", {"ground_truth": True})
+
+    assert calls.pull() == changes(replaced=1, total=2)
+    run("convert", "srt")
+    assert "said by A" in (run.folder / "srt/b/calls/0.mp3.srt").read_text("utf-8")
+
+
+def test_what_a_teams_own_controls_say_comes_back(project, run):
+    """An issue of a region and a verdict of the whole; the region that has one trains nothing."""
+    own = (
+        '<Choices name="issue" toName="audio" perRegion="true" choice="multiple">'
+        '<Choice value="unintelligible"/><Choice value="crosstalk"/></Choices>'
+        '<Choices name="verdict" toName="audio"><Choice value="clear"/>'
+        '<Choice value="unusable"/></Choices></View>'
+    )
+    calls = project(SEGMENTS.replace("</View>", own), regions("one", "blah", "three"))
+    about = {"to_name": "audio", "type": "choices"}
+    issue = about | {"id": "seg-00001", "from_name": "issue"}
+    marks = [
+        issue | {"value": {"start": 1.0, "end": 2.0, "choices": ["unintelligible"]}},
+        about | {"id": "v", "from_name": "verdict", "value": {"choices": ["clear"]}},
+    ]
+    calls.submit(0, [*regions("one", "blah", "three"), *marks])
+    calls.pull()
+
+    [line] = calls.lines()
+    assert line["controls"] == {"verdict": ["clear"]}
+    assert [each.get("controls") for each in line["segments"]] == [
+        None,
+        {"issue": ["unintelligible"]},
+        None,
+    ]
+    run("convert", "nemo")
+    entries = (run.folder / "nemo" / "manifest.jsonl").read_bytes().splitlines()
+    assert [json.loads(each)["text"] for each in entries] == ["one", "three"]
+
+
 def test_every_segment_comes_back(project, run):
     """A task of thirty segments of two speakers has thirty in the ground truth; WER 1 of 60."""
     heard = [f"number {n}" for n in range(30)]

@@ -146,6 +146,14 @@ def test_reviews_are_held_against_predictions(lines, expected):
     assert [(each.text, each.predicted) for each in found] == expected
 
 
+def test_the_star_wins_over_what_was_saved_later():
+    """Vocabularies learn from the review that `convert` writes."""
+    starred = line("starred", "heard", updated_at="2026-11-01", starred=True)
+    later = line("later", "heard", updated_at="2026-11-02")
+
+    assert list(reviews([starred, later], "en-US").values()) == [starred]
+
+
 def test_segments_are_compared_one_by_one_while_they_belong_together():
     """Where the reviewer drew or deleted one, the whole texts are compared."""
     kept = Segment(start=0, end=1, text="a", predicted="b")

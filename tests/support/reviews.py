@@ -22,8 +22,14 @@ def review(said: str, heard: str | None, **more: Any) -> GroundTruth:
 # into silence; the fourth is what nobody reviewed.
 THREE = [
     review("The cat sat down.", "the hat sat down", reviewer="anna"),
-    review("we met at the old house", "oh we met at old house", reviewer="ben", score=0.8),
+    review(
+        "we met at the old house",
+        "oh we met at old house",
+        reviewer="ben",
+        score=0.8,
+        audio="s3://b/calls/d.mp3",
+    ),
     review("", "hm hm", reviewer="ben", score=0.3, audio="s3://b/other/b.mp3"),
     GroundTruth(audio="s3://b/calls/c.mp3", source=AUTO, text="never heard", score=0.99),
-    review("no prediction", None),
+    review("no prediction", None, audio="s3://b/calls/e.mp3"),
 ]

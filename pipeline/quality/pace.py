@@ -1,0 +1,74 @@
+"""How long reviewers took for what they reviewed; pure.
+
+The time is what Label Studio measured while the task was open (`seconds_spent`). Whoever takes less
+time than the recording lasts can't have heard all of it, unless the player ran faster. The length
+is known up to the end of the last segment, so a silence at the end makes nobody too quick.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from pipeline.ground_truth.record import REVIEWED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pipeline.ground_truth.record import GroundTruth
+
+UNKNOWN = "unknown"
+
+
+class Pace(msgspec.Struct):
+    """What one reviewer did; the times in milliseconds, of the reviews of which both are known.
+
+    `timed` counts these, and `unheard` those of them that took less time than the recording lasts.
+    """
+
+    reviews: int = 0
+    timed: int = 0
+    audio: int = 0
+    spent: int = 0
+    unheard: int = 0
+
+    def add(self, line: GroundTruth) -> None:
+        """Count one review."""
+        self.reviews += 1
+        if line.duration and line.seconds_spent is not None:
+            self.timed += 1
+            self.audio += round(line.duration * 1000)
+            self.spent += round(line.seconds_spent * 1000)
+            self.unheard += is_quicker(line, 1.0)
+
+    @property
+    def ratio(self) -> float | None:
+        """Hours of work for an hour of audio; None where no time is known."""
+        return self.spent / self.audio if self.audio else None
+
+    def facts(self) -> dict[str, Any]:
+        """The figures as `--json` prints them."""
+        return {
+            "reviews": self.reviews,
+            "timed": self.timed,
+            "audio_hours": self.audio / 3_600_000,
+            "spent_hours": self.spent / 3_600_000,
+            "hours_per_audio_hour": self.ratio,
+            "unheard": self.unheard,
+        }
+
+
+def is_quicker(line: GroundTruth, least: float) -> bool:
+    """Whether a review took less than `least` times the recording's length, as far as is known."""
+    known = line.seconds_spent is not None and line.source == REVIEWED
+    return known and (line.seconds_spent or 0.0) < least * (line.duration or 0.0)
+
+
+def paces(lines: Iterable[GroundTruth]) -> dict[str, Pace]:
+    """The pace of each reviewer, by name."""
+    found: dict[str, Pace] = {}
+    for line in lines:
+        if line.source == REVIEWED:
+            found.setdefault(line.reviewer or UNKNOWN, Pace()).add(line)
+    return dict(sorted(found.items()))
