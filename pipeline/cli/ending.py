@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, cast
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 import typer
@@ -80,10 +81,16 @@ def _end_of(arguments: Sequence[str]) -> End:
         return end_by(unknown)
 
 
+@cache
+def command_line() -> Any:
+    """Every command with its flags, as typer makes them of the functions: a click group."""
+    return get_command(app)
+
+
 def _invoked(arguments: Sequence[str]) -> End:
     """Run a command as typer does, which takes a closed pipe for exit code 1."""
     try:
-        with get_command(app).make_context(_PROGRAM, list(arguments)) as context:
+        with command_line().make_context(_PROGRAM, list(arguments)) as context:
             context.command.invoke(context)
     except typer.Exit as end:
         return End(end.exit_code, "interrupted" if end.exit_code in _SIGNALS else "")

@@ -103,19 +103,27 @@ def fork(listener: socket.socket, running: dict[int, socket.socket], ours: tuple
 
 
 def preload() -> None:
-    """Import everything, and read the models of the services once for all processes."""
+    """Import everything, and read once for all processes what is the same in each.
+
+    That is the models of the services, the authorities that are trusted, and the commands' flags.
+    """
     for each in (*LIBRARIES, *_our_own()):
         importlib.import_module(each)
 
-    import botocore.session
+    import boto3.session
 
+    from pipeline.aws.http_session import trusted
+    from pipeline.cli.ending import command_line
+    from pipeline.net.http import trusting
     from tests.support import service_models
 
     service_models.read_once()
-    session = botocore.session.Session()
+    session = boto3.session.Session()
     keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
     for name in SERVICES:
-        session.create_client(name, "us-east-1", **keys)
+        session.client(name, "us-east-1", **keys)
+    trusting(trusted(os.environ.get("REQUESTS_CA_BUNDLE")))
+    command_line()
     gc.collect()
     gc.freeze()
 

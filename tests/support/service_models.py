@@ -23,3 +23,14 @@ def read_once() -> None:
         return known[file_path]
 
     botocore.loaders.JSONFileLoader.load_file = load_once
+    listed = botocore.loaders.Loader.list_available_services
+    names: dict[tuple[str, ...], Any] = {}
+
+    @functools.wraps(listed)
+    def list_once(self: Any, type_name: str) -> Any:
+        of = (type_name, *self.search_paths)
+        if of not in names:
+            names[of] = listed(self, type_name)
+        return names[of]
+
+    botocore.loaders.Loader.list_available_services = list_once
