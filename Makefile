@@ -29,6 +29,9 @@ demo: install
 	@echo "Ended with 1, as it should: one recording is broken on purpose."
 	@$(BIN)/python -m tools.show_tasks demo/tasks.jsonl
 
+# Compiled once for all processes of the tests and kept, though the environment may ask for neither.
+test test-long test-hostile: export PYTHONDONTWRITEBYTECODE :=
+
 # Every rule at least once; `test-long` tries larger sizes and more examples of what has them.
 test: .venv/tests-installed
 	$(BIN)/python -m pytest --numprocesses 4 --dist loadgroup --quiet --durations 10
