@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -38,6 +39,11 @@ COMMAND = str(Path(sys.executable).with_name("transcribe-pipeline"))
 
 # The benchmarks hold processes to cores and read /proc.
 collect_ignore = [] if sys.platform == "linux" else ["benchmarks"]
+
+# Where there is room in memory, an fsync of one test does not wait for the disk of all.
+MEMORY = Path("/dev/shm")  # pytest makes folders of its own in it
+if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 4 * 2**30:
+    os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 
 # Who is started by nohup or in a script's background inherits that signals are ignored, and the
 # command would respect that.
