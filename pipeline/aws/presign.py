@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _SECONDS = 900
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+_READING = ("GET", "HEAD")
+_PAYS = {"x-amz-request-payer": "requester"}  # in a signed URL it is part of the query
 _ALGORITHM = "AWS4-HMAC-SHA256"
 
 
@@ -69,6 +71,8 @@ class Presigner:
         """
         credentials = await self._session.credentials.get_frozen_credentials()
         base = self._buckets.get(place.bucket) or await self._base(place.bucket)
+        if self._session.requester_pays and method in _READING:
+            query = {**query, **_PAYS}
         call = Call(method, f"{base}/{quote(place.key, safe='/~')}", query, headers or {})
         return signed(call, credentials, self._session.s3.meta.region_name, datetime.now(UTC))
 

@@ -114,8 +114,13 @@ def _size(text: str) -> int:
 
 
 def parse_head(key: str, headers: Mapping[str, str]) -> SourceObject:
-    """The facts of an object as HeadObject's headers have them."""
+    """The facts of an object as HeadObject's headers have them.
+
+    One that is restored from an archive is read as any other, whatever its storage class.
+    """
     storage, etag = headers.get("x-amz-storage-class", ""), headers.get("ETag", "")
+    if 'ongoing-request="false"' in headers.get("x-amz-restore", ""):
+        storage = ""
     return SourceObject(key, etag.strip('"'), _size(headers.get("Content-Length", "0")), storage)
 
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.config.prefix import refuse_pattern
+from pipeline.config.prefix import refuse_arn, refuse_pattern
 from pipeline.errors import BadSettings, NoSuchSource
 from pipeline.naming import S3Uri, parse_s3_uri
 
@@ -34,6 +34,7 @@ def parse_source(source: str, config: Config) -> S3Uri | Path:
     if not source:
         raise BadSettings("SOURCE is empty", _NAME_ONE)
     if not Path(source).is_dir():  # a folder may have any name
+        refuse_arn(source, "SOURCE")
         refuse_pattern(source, "SOURCE", include=True)
     place = parse_s3_uri(source)
     if place is not None:

@@ -30,6 +30,10 @@ class Aws(msgspec.Struct, frozen=True):
     endpoint_url: Annotated[str, Meta(description="URL of the services, instead of AWS's own.")] = (
         ""
     )
+    requester_pays: Annotated[
+        bool,
+        Meta(description="Whether you pay for reading a bucket that asks its readers to."),
+    ] = False
     events: Annotated[
         str,
         Meta(description="URL of the queue that `events setup` created."),

@@ -11,6 +11,7 @@ from pipeline.aws.s3_listing import if_there
 from pipeline.doctor.findings import Finding, finding_of, ok, problem, skipped, warning
 from pipeline.errors import Denied, NoSuchSource, PipelineError, RecordingFailed
 from pipeline.naming import S3Uri, result_place, trial_place
+from pipeline.recordings.formats import UNPLAYED, extension
 from pipeline.recordings.selection import Selection
 
 if TYPE_CHECKING:
@@ -65,8 +66,15 @@ class Recordings:
                 "end.",
             )
         which = f"the first {len(entries):,}" if following else f"{len(entries):,}"
-        taken = sum(self._selection.why_skipped(entry) is None for entry in entries)
+        keys = [entry.key for entry in entries if self._selection.why_skipped(entry) is None]
+        taken = len(keys)
         message = f"{taken:,} of {which} objects below {self._place} are recordings."
+        if mute := sum(extension(key) in UNPLAYED for key in keys):
+            return warning(
+                f"{message} {mute:,} are AMR, which browsers do not play.",
+                "Reviewers in Label Studio will hear nothing of them: for a review, put copies in "
+                "MP3 or FLAC there.",
+            )
         return (
             ok(message)
             if taken

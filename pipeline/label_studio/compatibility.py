@@ -9,6 +9,7 @@ import msgspec
 
 from pipeline.model import TaskKind
 from pipeline.naming import parse_s3_uri
+from pipeline.recordings.formats import UNPLAYED, extension
 from pipeline.tasks.labeling_config import labeling_config
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class Survey(msgspec.Struct):
     `controls` are (name, type, the object's name); `values` the labels and choices used of each
     control; `keys` the keys that the data of every task has; `versions` the model versions and
     `version` the last one; `buckets` those of the recordings; `unplayable` counts audio that a
-    browser can't load.
+    browser can't load, `mute` audio that it loads and can't play.
     """
 
     tasks: int = 0
@@ -37,6 +38,7 @@ class Survey(msgspec.Struct):
     version: str = ""
     buckets: set[str] = msgspec.field(default_factory=set)
     unplayable: int = 0
+    mute: int = 0
 
     def add(self, line: TaskLine) -> None:
         """Take a task into account."""
@@ -47,6 +49,7 @@ class Survey(msgspec.Struct):
         if place := parse_s3_uri(audio):
             self.buckets.add(place.bucket)
         self.unplayable += audio.startswith("file:")
+        self.mute += extension(audio) in UNPLAYED
         for prediction in line.predictions:
             self.version = prediction.model_version
             self.versions.add(self.version)

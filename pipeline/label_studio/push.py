@@ -167,6 +167,12 @@ class Push:
                 f"{survey.unplayable:,} recordings lie in a folder of this machine (file://), "
                 "which browsers do not play. Put them into a bucket to have them heard."
             )
+        if survey.mute:
+            advice.append(
+                f"{survey.mute:,} recordings are AMR, which browsers do not play: reviewers see "
+                "their text and hear nothing. Put a copy in MP3 or FLAC into the bucket, and run "
+                "over that."
+            )
         for bucket in await projects.missing_storages(client, project, survey):
             why = ""
             if self._title:

@@ -20,7 +20,7 @@ from pipeline.failures import GONE
 from pipeline.model import Recording
 from pipeline.recordings.probe import DOUBTFUL, Unreadable, why_refused
 from pipeline.recordings.selection import Skipped
-from pipeline.stages.producer import to_the_end
+from pipeline.stages.producer import to_the_end, with_restored
 from pipeline.state.recordings import Standing
 
 if TYPE_CHECKING:
@@ -91,7 +91,8 @@ class Survey:
         Raises:
             CannotRun: the source can't be listed, or none of its recordings may be read.
         """
-        async for page in to_the_end(source.pages()):
+        async for listed in to_the_end(source.pages()):
+            page = await with_restored(listed, self._selection, self._job_rules, standings)
             new = self._sift(page, standings)
             if self.exact:
                 await self._probe_all(new, prober)

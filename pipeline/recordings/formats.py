@@ -13,6 +13,9 @@ MEDIA_FORMATS = frozenset(get_args(MediaFormat))
 """The service's `MediaFormat` values, which are also extensions that are taken."""
 
 _CERTAIN = MEDIA_FORMATS - {"mp4", "m4a"}  # one container: the service may detect the other name
+UNPLAYED = frozenset({"amr"})
+"""Extensions of recordings that the service takes and no browser plays."""
+
 LARGEST = 2 * 2**30
 """Bytes; the service's limit for one file."""
 

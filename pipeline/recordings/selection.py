@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from pipeline.config.schema import Input
     from pipeline.model import SourceObject
 
-_ARCHIVED = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+ARCHIVED = "archived in Glacier"
+ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 _NOT_AUDIO = "not audio"
 _MOST_EXTENSIONS = 1_000
 _LONGEST_EXTENSION = 12
@@ -103,8 +104,8 @@ def _why_unusable(entry: SourceObject) -> str | None:
         return "empty object"
     if entry.size > LARGEST:
         return "over 2 GB"
-    if entry.storage in _ARCHIVED:
-        return "archived in Glacier"
+    if entry.storage in ARCHIVES:
+        return ARCHIVED
     return None
 
 

@@ -10,9 +10,11 @@ from pipeline.logs import event
 from pipeline.model import Recording
 from pipeline.naming import REDACTED, as_folder, parse_job_name, result_place
 from pipeline.net.retry import never_deferred
+from pipeline.recordings.selection import ARCHIVED, ARCHIVES
+from pipeline.state.recordings import Standing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
     from pipeline.aws.s3 import S3
     from pipeline.jobs.rules import JobRules
@@ -26,13 +28,19 @@ if TYPE_CHECKING:
     from pipeline.state.reader import StateReader
     from pipeline.state.run_state import RunState
 
+    Standings = Callable[[Sequence[tuple[Recording, bytes]]], list[Standing]]
+
+_AT_ONCE = 100
+"""Objects that are looked at at once."""
+
 
 async def produce(
     source: Source, selection: Selection, job_rules: JobRules, tracker: JobTracker
 ) -> None:
     """Insert every recording of the source, page by page; count what is skipped, by reason."""
     counters = tracker.counters
-    async for page in to_the_end(source.pages()):
+    async for listed in to_the_end(source.pages()):
+        page = await with_restored(listed, selection, job_rules, tracker.state.recordings.standings)
         recordings = list(_recordings(page, selection, tracker))
         tracker.state.add((each, job_rules.identity(each)) for each in recordings)
         _count(counters, len(page), tracker.state.note_listed([each.key for each in recordings]))
@@ -105,6 +113,39 @@ async def to_the_end(pages: AsyncIterator[list[SourceObject]]) -> AsyncIterator[
     with never_deferred("the source was listed"):
         async for page in pages:
             yield page
+
+
+async def with_restored(
+    page: list[SourceObject], selection: Selection, job_rules: JobRules, standings: Standings
+) -> list[SourceObject]:
+    """The page, in which archived recordings that were restored are readable ones.
+
+    A listing does not tell, so each that a run would start is asked about; no other is.
+    """
+    archived = [
+        n
+        for n, each in enumerate(page)
+        if each.storage in ARCHIVES and selection.why_skipped(each) == ARCHIVED
+    ]
+    if not archived:
+        return page
+    page = list(page)
+    recordings = [Recording(*page[n][:3]) for n in archived]
+    found = standings([(each, job_rules.identity(each)) for each in recordings])
+    asked = [n for n, each in zip(archived, found, strict=True) if each is Standing.TO_START]
+    with never_deferred("archived recordings were looked at"):
+        for some in (asked[n : n + _AT_ONCE] for n in range(0, len(asked), _AT_ONCE)):
+            looked_up = (_as_it_is(page[n], job_rules.source) for n in some)
+            for n, entry in zip(some, await asyncio.gather(*looked_up), strict=True):
+                page[n] = entry
+    return page
+
+
+async def _as_it_is(entry: SourceObject, source: Source) -> SourceObject:
+    try:
+        return await source.look_up(entry.key) or entry
+    except Denied:
+        return entry
 
 
 def _recordings(

@@ -63,10 +63,26 @@ async def test_an_endpoint_of_ones_own_has_the_bucket_in_the_path():
     assert url.startswith("http://127.0.0.1:9/my-bucket")
 
 
+@pytest.mark.parametrize(("method", "pays"), [("GET", True), ("HEAD", True), ("PUT", False)])
+async def test_whoever_pays_for_reading_says_so_in_every_signed_url(method, pays):
+    """A Requester Pays bucket refuses a read without the word; writing is to our own buckets."""
+    said = []
+    for requester_pays in (True, False):
+        settings = Aws(region="us-east-1", requester_pays=requester_pays)
+        async with connect(settings, 1, ("key", "secret")) as session:
+            url = await Presigner(session).url(method, S3Uri("calls", "a.mp3"), {})
+        said.append(dict(parse_qsl(urlsplit(url).query)).get("x-amz-request-payer"))
+
+    assert said == ["requester" if pays else None, None]
+
+
 @given(
     st.sampled_from(["GET", "HEAD", "PUT"]),
     st.text(st.characters(exclude_categories=["Cs"]), min_size=1),
-    st.dictionaries(st.sampled_from(["prefix", "list-type", "start-after"]), st.text(min_size=1)),
+    st.dictionaries(
+        st.sampled_from(["prefix", "list-type", "start-after", "x-amz-request-payer"]),
+        st.text(min_size=1),
+    ),
     st.sampled_from([{}, {"If-None-Match": "*"}, {"If-Match": '"abc"'}]),
     st.sampled_from([None, "a/token+of=sts"]),
 )

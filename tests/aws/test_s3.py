@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.aws.s3_responses import parse_listing
+from pipeline.aws.s3_responses import parse_head, parse_listing
 from pipeline.errors import Unavailable
 from pipeline.model import SourceObject
 
@@ -82,6 +82,23 @@ def test_size_and_storage_class_are_kept(size, storage, namespace):
     entries, _ = parse_listing(listing([expected], namespace=namespace))
 
     assert [expected] == entries
+
+
+@pytest.mark.parametrize(
+    ("restore", "storage"),
+    [
+        (None, "GLACIER"),
+        ('ongoing-request="true"', "GLACIER"),
+        ('ongoing-request="false", expiry-date="Fri, 21 Dec 2029 00:00:00 GMT"', ""),
+    ],
+)
+def test_an_object_that_is_restored_is_archived_no_longer(restore, storage):
+    """HeadObject says of an archived object whether there is a copy that may be read."""
+    headers = {"ETag": '"9f86"', "Content-Length": "7", "x-amz-storage-class": "GLACIER"}
+    if restore:
+        headers["x-amz-restore"] = restore
+
+    assert parse_head("a.mp3", headers) == SourceObject("a.mp3", "9f86", 7, storage)
 
 
 @pytest.mark.parametrize(

@@ -252,6 +252,19 @@ def test_a_source_without_recordings_is_a_warning(check, account, source, senten
     assert lines_of(outcome)["source list"]["message"] == sentence
 
 
+def test_recordings_that_no_browser_plays_are_told_before_the_night(check, account):
+    """The service takes AMR, and reviewers would sit before a player that stays silent."""
+    with account() as made:
+        made.service.put("phone/a.amr", "silent to reviewers")
+        made.service.put("phone/b.mp3", "heard")
+
+        outcome = check("s3://audio/phone/", "--json")
+
+    line = lines_of(outcome)["source list"]
+    assert (outcome.code, verdicts_of(outcome)["source list"]) == (0, "warning")
+    assert line["message"].endswith("1 are AMR, which browsers do not play.")
+
+
 ROLE = "arn:aws:iam::123456789012:role/teams/queue"
 KEY = "arn:aws:kms:us-east-1:123456789012:key/1"
 

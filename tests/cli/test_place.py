@@ -44,3 +44,28 @@ def test_a_prefix_may_hold_what_no_pattern_needs(tmp_path, monkeypatch):
 
     assert parse_source("s3://b/[2026]/", Config()) == S3Uri("b", "[2026]/")
     assert parse_source("what?", Config()) == tmp_path / "what?"
+
+
+@pytest.mark.parametrize(
+    ("source", "advice"),
+    [
+        ("arn:aws:s3:eu-central-1:123456789012:accesspoint/calls", "s3://ALIAS/prefix/"),
+        ("s3://arn:aws:s3:eu-central-1:123456789012:accesspoint:calls/2026/", "in -s3alias"),
+        ("arn:aws:s3:::calls/2026/", "Write it as s3://calls/2026/"),
+        ("arn:aws:s3::123456789012:accesspoint/mfzwi23gnjvgw.mrap", "Name a bucket in the region"),
+        ("arn:aws:s3-object-lambda:eu-central-1:1:accesspoint/x", "Name a bucket in the region"),
+    ],
+)
+def test_an_arn_as_source_is_told_how_to_name_it(source, advice):
+    """No ARN is listed by: a bucket has its name, an access point its alias."""
+    with pytest.raises(BadSettings, match=r"SOURCE '.*' is an ARN") as refused:
+        parse_source(source, Config())
+
+    assert advice in str(refused.value)
+
+
+def test_the_alias_of_an_access_point_is_a_bucket():
+    """An alias stands wherever a bucket's name does."""
+    alias = "calls-gb1kxvqnqx2wpkgm4s3u3mwspa2gguse1a-s3alias"
+
+    assert parse_source(f"s3://{alias}/2026/", Config()) == S3Uri(alias, "2026/")

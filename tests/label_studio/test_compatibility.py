@@ -121,6 +121,15 @@ def test_survey_tells_buckets_from_folders():
     assert (survey.tasks, survey.buckets, survey.unplayable) == (2, {"calls"}, 1)
 
 
+def test_survey_counts_what_no_browser_plays():
+    """AMR is fetched and stays silent, whatever its letter case."""
+    survey = Survey()
+    for key in ("a.amr", "b.AMR", "c.mp3"):
+        survey.add(TaskLine(b"", 0, "k", {"audio": f"s3://calls/{key}"}, []))
+
+    assert (survey.mute, survey.unplayable) == (2, 0)
+
+
 def test_storage_row_carries_no_secret():
     """The server uses credentials of its own; only the region and endpoint are told to it."""
     plain = storage_settings(12, "calls", Aws())

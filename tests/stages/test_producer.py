@@ -11,14 +11,14 @@ from pipeline.aws.s3 import open_s3
 from pipeline.aws.session import connect
 from pipeline.config.loading import resolve
 from pipeline.config.schema import Aws, Input, Limits
-from pipeline.errors import Deferred, ServiceUnreachable
+from pipeline.errors import Deferred, Denied, ServiceUnreachable
 from pipeline.jobs.rules import JobRules
 from pipeline.model import SourceObject
 from pipeline.naming import S3Uri
 from pipeline.net.wait_times import WaitTimes
 from pipeline.recordings.selection import Selection
 from pipeline.stages.job_tracker import JobTracker
-from pipeline.stages.producer import find_results, produce, to_the_end
+from pipeline.stages.producer import find_results, produce, to_the_end, with_restored
 from tests.support.between import Answer, Asked, between
 from tests.support.state_files import TAG, begun
 
@@ -74,6 +74,53 @@ async def test_what_is_skipped_was_listed_and_others_have_their_turn(tmp_path):
 
         assert (tracker.counters.listed, state.recordings.counts().pending) == (3, 2)
         assert source.turns_before_the_second > 0
+
+
+class Archive:
+    """A source of which some recordings are archived, and say so when they are asked."""
+
+    uri, bucket, names_each = "s3://calls/", "calls", False
+
+    def __init__(self, **storage: str) -> None:
+        self.asked: list[str] = []
+        self._storage = storage
+
+    async def pages(self) -> AsyncIterator[list[SourceObject]]:
+        """All are listed as archived; one of them is excluded, and one no recording."""
+        keys = [f"{name}.mp3" for name in self._storage]
+        yield [SourceObject(key, "1", 7, "GLACIER") for key in [*keys, "a.txt", "no.wav"]]
+
+    async def look_up(self, key: str) -> SourceObject | None:
+        """What HeadObject says."""
+        self.asked.append(key)
+        storage = self._storage[key.removesuffix(".mp3")]
+        if storage == "denied":
+            raise Denied("It may not be read")
+        return None if storage == "gone" else SourceObject(key, "1", 7, storage)
+
+
+async def test_a_restored_recording_is_taken_and_only_archived_ones_are_asked_about(tmp_path):
+    """HeadObject is asked of archived recordings that a run would start; of a written one not."""
+    source = Archive(here="", there="GLACIER", denied="denied", gone="gone")
+    rules = JobRules(resolve({}, {}), cast("Any", source))
+    selection = Selection("", Input(exclude=["no.*"]))
+    with begun(tmp_path / "state") as state:
+        tracker = JobTracker(state, 9)
+        await produce(cast("Any", source), selection, rules, tracker)
+        job = state.claim(1)[0]
+        state.started(job)
+        assert state.output.mark_written([job]) == [True]
+        again = await with_restored(
+            [SourceObject("here.mp3", "1", 7, "GLACIER")],
+            selection,
+            rules,
+            state.recordings.standings,
+        )
+
+    assert source.asked == ["here.mp3", "there.mp3", "denied.mp3", "gone.mp3"]
+    assert job.recording.key == "here.mp3"
+    assert tracker.counters.skipped == {"archived in Glacier": 3, "not audio": 1, "excluded": 1}
+    assert again[0].storage == "GLACIER"
 
 
 async def test_results_are_listed_once_and_their_bucket_is_looked_at_ever_after(tmp_path):
