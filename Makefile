@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: install demo test test-long test-all test-hostile test-label-studio test-browser test-prometheus torture mutants bench check format docs site dist test-dist clean
+.PHONY: install demo test test-long test-all test-hostile test-label-studio test-browser test-prometheus test-cluster torture mutants bench check format docs site dist test-dist clean
 
 install: .venv/installed
 
@@ -77,6 +77,14 @@ test-browser: .venv-label-studio/installed .venv/browser-installed .venv/docs-in
 # prometheus and prometheus-node-exporter) and to Grafana's types (npm).
 test-prometheus: .venv-prometheus/installed .venv/tests-installed
 	$(BIN)/python -m pytest -m prometheus tests/prometheus --quiet
+
+.venv/cluster-installed: .venv/tests-installed
+	$(PIP) --editable '.[ray]'
+	@touch $@
+
+# Three nodes of a Ray cluster on loopback addresses (Linux), killed, stopped and without their head.
+test-cluster: .venv/cluster-installed
+	$(BIN)/python -m pytest -m cluster tests/cluster --quiet
 
 # A quarter of an hour: 2,000 recordings through kills and faults; prints the figures of docs/torture.md.
 torture: .venv/tests-installed

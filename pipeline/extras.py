@@ -22,6 +22,7 @@ _PROGRAM = "transcribe-pipeline"
 
 EXTRAS = {
     "local": ("pocketsphinx",),
+    "ray": ("ray",),
     "review": ("jiwer", "praatio"),
 }
 """The modules of each extra, as they are imported."""

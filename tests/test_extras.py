@@ -34,6 +34,7 @@ def test_the_line_is_for_what_installed_the_command(tmp_path, left, line):
 def test_an_extra_that_is_there_already_stays_in_the_line(monkeypatch):
     """Tools such as uv make the environment anew: what the line leaves out would be gone."""
     monkeypatch.setitem(EXTRAS, "review", ("no_such_module",))
+    monkeypatch.setitem(EXTRAS, "ray", ("no_such_module_either",))
 
     error = missing_extra("no_such_module")
 
@@ -60,7 +61,7 @@ def test_what_is_installed_is_what_the_tests_ran_with():
     pins = dict(re.findall(r"^([\w.-]+)==([^;\s]+)", lines, re.MULTILINE))
     pinned = {canonicalize_name(name): Version(version) for name, version in pins.items()}
 
-    for text in (*project["dependencies"], *extras["local"], *extras["review"]):
+    for text in (*project["dependencies"], *(each for extra in EXTRAS for each in extras[extra])):
         needed = Requirement(text)
         tried = pinned[canonicalize_name(needed.name)]
         assert tried in needed.specifier, text

@@ -28,6 +28,7 @@ FILES = ("output", "state")
 JOBS = ("results", "language", "kind", "vocabulary")
 SELECTION = ("include", "exclude")
 SHARDS = ("shards", "shard")
+ENGINE = ("engine", "ray_address")
 LIMITS = ("max_in_flight", "start_rate", "workers", "list_parallel")
 AWS = ("profile", "region", "endpoint_url")
 EVENTS = ("events",)
@@ -48,6 +49,8 @@ _METAVARS = {
     "results": "S3URI",
     "language": "CODE",
     "kind": "KIND",
+    "engine": "local|ray",
+    "ray_address": "ADDRESS",
     "log_format": "text|json",
     "until": "TIME",
     "max_cost": "AMOUNT",

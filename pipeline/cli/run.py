@@ -9,6 +9,7 @@ import typer
 from pipeline.cli.flags import (
     AWS,
     BUDGET,
+    ENGINE,
     EVENTS,
     FILES,
     JOBS,
@@ -20,7 +21,8 @@ from pipeline.cli.flags import (
 )
 from pipeline.cli.options import ManifestFile, examples, report
 from pipeline.cli.place import parse_source
-from pipeline.launch.run import RunOptions, complete
+from pipeline.config.shards import Engine
+from pipeline.launch.run import RunOptions
 
 if TYPE_CHECKING:
     from pipeline.config.schema import Config
@@ -57,11 +59,17 @@ EXAMPLES = examples(
         "On a machine that may die, or as the third of eight: the tasks in parts on S3",
         "run s3://b/calls/ --results s3://b/t/ --output s3://b/tasks/ --shards 8 --shard 2",
     ),
+    (
+        "All eight shards on a Ray cluster, from one of its machines",
+        "run s3://b/calls/ --results s3://b/t/ --output s3://b/tasks/ --shards 8 --engine ray",
+    ),
     ("From cron: no progress, the facts as one line of JSON", "run s3://bucket/ --quiet --json"),
 )
 
 
-@with_settings(FILES, JOBS, SELECTION, LIMITS, AWS, EVENTS, BUDGET, MONITORING, SHARDS, on_s3=True)
+@with_settings(
+    FILES, JOBS, SELECTION, LIMITS, AWS, EVENTS, BUDGET, MONITORING, SHARDS, ENGINE, on_s3=True
+)
 def command(
     *,
     source: Annotated[
@@ -107,4 +115,8 @@ def command(
         rebuild_state=rebuild_state,
         monitoring=chosen.monitoring,
     )
+    if chosen.cluster.engine is Engine.RAY:
+        from pipeline.launch.on_ray.driver import complete_on_ray as complete
+    else:
+        from pipeline.launch.run import complete
     raise typer.Exit(report(complete(options), quiet=quiet, json=json))

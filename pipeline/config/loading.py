@@ -15,7 +15,7 @@ import msgspec
 
 from pipeline.config.disagreements import disagreements
 from pipeline.config.schema import RULES, SECTIONS, SETTINGS, Config, Rule
-from pipeline.config.shards import shard_of
+from pipeline.config.shards import Engine, shard_of
 from pipeline.config.transcription import OF_THE_RUN, Transcribe
 from pipeline.config.transcription_rules import complaints as job_complaints
 from pipeline.config.transcription_rules import inherited
@@ -79,7 +79,8 @@ def _sharded(config: Config, environment: Mapping[str, str], complaints: list[st
             )
         return config
     try:
-        shard = shard_of(cluster.shard, cluster.shards, environment)
+        numbered = {} if cluster.engine is Engine.RAY else environment  # whose shards are all
+        shard = shard_of(cluster.shard, cluster.shards, numbered)
     except BadSettings as error:
         complaints.append(str(error))
         return config

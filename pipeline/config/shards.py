@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -29,6 +30,13 @@ _KUBERNETES = "JOB_COMPLETION_INDEX"
 _SLURM = "SLURM_ARRAY_TASK_ID"
 
 
+class Engine(StrEnum):
+    """What runs the shards of a source."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
 class Cluster(msgspec.Struct, frozen=True):
     """How several runs share one source; for an output on S3."""
 
@@ -44,6 +52,17 @@ class Cluster(msgspec.Struct, frozen=True):
             description="Which of them this run is, from 0. [default: as an array job numbers it]",
         ),
     ] = NO_SHARD
+    engine: Annotated[
+        Engine,
+        Meta(description="Where shards run: local, this one here; ray, all on a Ray cluster."),
+    ] = Engine.LOCAL
+    ray_address: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="Head of the Ray cluster, HOST:PORT; auto is that of this machine.",
+        ),
+    ] = "auto"
     seal_seconds: Annotated[
         float,
         Meta(gt=0, le=86_400, description="Seconds that tasks wait to be written to S3, at most."),

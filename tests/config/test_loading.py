@@ -38,6 +38,8 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "job_prefix": st.from_regex(r"[0-9a-zA-Z._-]{1,100}", fullmatch=True),
     "shards": st.just(1),  # more are for an output on S3
     "shard": st.just(0),
+    "engine": st.sampled_from(["local", "ray"]),
+    "ray_address": words,
     "seal_seconds": st.floats(0.001, 86_400),
     "seal_megabytes": st.floats(0.001, 32),
     "requester_pays": st.just(value=True),

@@ -24,6 +24,8 @@ NOT_RUN = {
     "docker build": "it needs Docker; tests/deploy has the image's rules",
     "sbatch": "it needs a cluster; tests/deploy runs the script's tasks",
     "kubectl": "it needs a cluster; tests/deploy holds the objects to Kubernetes' schemas",
+    "pip install 'transcribe-pipeline[ray]'": "tests/dist installs the wheel",
+    "transcribe-pipeline run --engine ray": "it needs a cluster; tests/cluster has one",
     "aws cloudformation": "it needs an account; tests/deploy deploys the template to an emulator",
     "aws batch": "as above",
 }

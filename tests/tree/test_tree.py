@@ -35,6 +35,7 @@ OTHER_FOLDERS = {
     "dist",
     "label_studio_server",
     "browser",
+    "cluster",
     "prometheus",
     "mutants",
 }

@@ -1,0 +1,203 @@
+"""The driver: starts every shard on the cluster, waits for them, and tells how they ended."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from pipeline.config.deadline import stop_in_time
+from pipeline.config.schema import Monitoring
+from pipeline.config.shards import Engine
+from pipeline.errors import BadSettings, CannotRun, PipelineError, first_of
+from pipeline.extras import require
+from pipeline.launch.ending import ended
+from pipeline.launch.event_loop import in_event_loop
+from pipeline.launch.on_ray.cluster import Interrupted, connected
+from pipeline.launch.on_ray.merged import INTERRUPTED, Command, ShardEnd, merged
+from pipeline.launch.on_ray.shard_task import ShardRun
+from pipeline.launch.services import services
+from pipeline.logs import event
+from pipeline.naming import S3Uri
+from pipeline.net.retry import never_deferred
+from pipeline.net.wait_times import WaitTimes
+from pipeline.s3_output.layout import Layout
+from pipeline.s3_output.overview import overview
+from pipeline.s3_output.refusals import refuse_unfit
+from pipeline.terminal import CANNOT_RUN, Style, counted, tell
+
+if TYPE_CHECKING:
+    from pipeline.launch.on_ray.cluster import RayCluster
+    from pipeline.launch.run import RunOptions
+    from pipeline.monitoring.summary import Summary
+
+_SEAL_SECONDS = 120.0
+"""How long shards that are to end may take to tell so: each has 30 s to seal and 20 s to tell."""
+
+_LOOK_SECONDS = 10.0
+
+replace = msgspec.structs.replace
+
+
+def complete_on_ray(options: RunOptions) -> Summary:
+    """Run every shard of the source on a Ray cluster; the summary of all of them.
+
+    Raises:
+        MissingExtra: Ray is not installed.
+        CannotRun: the run is not one for a cluster, or no cluster takes it.
+    """
+    shards = shards_of(options)
+    require("ray")
+    with connected(options.config.cluster.ray_address) as cluster:
+        return in_event_loop(_Driver(cluster, options, shards).complete())
+
+
+def shards_of(options: RunOptions) -> list[ShardRun]:
+    """What each shard is to do; pure.
+
+    The driver keeps the time, as a shard that is begun again would have all of it once more.
+
+    Raises:
+        BadSettings: other machines can't do what is asked for.
+    """
+    config, manifest = options.config, options.manifest
+    _refuse_unfit(options)
+    for_nodes = replace(
+        config,
+        budget=replace(config.budget, until="", max_hours=0.0),
+        monitoring=Monitoring(log_format=config.monitoring.log_format),
+    )
+    return [
+        ShardRun(
+            replace(
+                for_nodes,
+                cluster=replace(
+                    config.cluster, shards=config.shard.count, shard=number, engine=Engine.LOCAL
+                ),
+            ),
+            str(options.place),
+            str(manifest or ""),
+            options.rebuild_state,
+        )
+        for number in range(config.shard.count)
+    ]
+
+
+def _refuse_unfit(options: RunOptions) -> None:
+    config = options.config
+    if not config.s3_output:
+        raise BadSettings(
+            f"The tasks of {config.output_name} would be on whichever node wrote them",
+            "With --engine ray name a place on S3 with --output s3://bucket/prefix/.",
+        )
+    one = replace(config, cluster=replace(config.cluster, shard=0))
+    refuse_unfit(one, options.place, anew=options.rebuild_output and not options.rebuild_state)
+    if config.cluster.shard >= 0:
+        raise BadSettings("--engine ray starts every shard itself", "Leave --shard out.")
+    if options.manifest and not isinstance(options.manifest, S3Uri):
+        raise BadSettings(
+            f"{options.manifest} is on this machine, where the nodes do not find it",
+            "Copy it to S3, and name it there with --manifest s3://bucket/key.",
+        )
+    if config.output.state or _watched_here(config.monitoring):
+        raise BadSettings(
+            "--state, --metrics-port, --metrics-file and --heartbeat-file are of one run on one "
+            "machine, and with --engine ray there is one for each shard",
+            "Leave them out; `status --output` shows all shards.",
+        )
+
+
+def _watched_here(monitoring: Monitoring) -> bool:
+    return bool(monitoring.metrics_port or monitoring.metrics_file or monitoring.heartbeat_file)
+
+
+class _Driver:
+    """The shards of one command on a cluster, and how they ended so far."""
+
+    def __init__(self, cluster: RayCluster, options: RunOptions, shards: list[ShardRun]) -> None:
+        self._cluster = cluster
+        self._options = options
+        self._shards = shards
+        self._ends: list[ShardEnd | None] = [None] * len(shards)
+
+    async def complete(self) -> Summary:
+        """Start every shard, and wait until all have ended or must end."""
+        config = self._options.config
+        begun = datetime.now(UTC)
+        end = await ended(self._work)
+        command = Command(str(self._options.place), config.output_name, begun, datetime.now(UTC))
+        return merged(command, self._ends, end)
+
+    async def _work(self) -> None:
+        budget = self._options.config.budget
+        tasks = self._cluster.start(
+            [msgspec.json.encode(each) for each in self._shards],
+            # What a dead node had spent of them nobody knows: rather less than was allowed.
+            again=not (budget.limit or budget.max_cost),
+        )
+        waiting = [
+            asyncio.create_task(self._wait_for(number, task)) for number, task in enumerate(tasks)
+        ]
+        try:
+            await self._until_ended(waiting)
+        except BaseException:
+            await self._end_early(waiting)
+            raise
+
+    async def _until_ended(self, waiting: list[asyncio.Task[None]]) -> None:
+        """Wait for the shards; the time may be over before, or the head gone."""
+        budget = self._options.config.budget
+        try:
+            async with asyncio.TaskGroup() as group:
+                beside = (self._cluster.watch_head(), stop_in_time(budget), self._show_progress())
+                others = [group.create_task(each) for each in beside]
+                await asyncio.wait(waiting)
+                for each in others:
+                    each.cancel()
+        except BaseExceptionGroup as errors:
+            raise first_of(errors) from errors
+
+    async def _end_early(self, waiting: list[asyncio.Task[None]]) -> None:
+        """Have the shards seal what they have, and wait for them."""
+        if self._tells:
+            tell(self._options.style, "Ending: the shards write what they have collected.")
+        self._cluster.cancel()
+        await asyncio.wait(waiting, timeout=_SEAL_SECONDS)
+        for each in waiting:
+            each.cancel()
+
+    async def _wait_for(self, number: int, task: Any) -> None:
+        try:
+            end = msgspec.json.decode(await self._cluster.answer_of(task), type=ShardEnd)
+        except Interrupted:
+            end = ShardEnd(INTERRUPTED)
+        except CannotRun as error:
+            end = ShardEnd(CANNOT_RUN, None, error.problem, error.advice)
+        self._ends[number] = end
+        event("shard.ended", shard=number, exit_code=end.exit_code)
+        if self._tells:
+            ended_so_far = sum(each is not None for each in self._ends)
+            tell(
+                self._options.style,
+                f"Shard {number} has ended with exit code {end.exit_code}, "
+                f"{ended_so_far} of {len(self._ends)} have.",
+            )
+
+    async def _show_progress(self) -> None:
+        """Show how many tasks all shards have; that they can't be counted stops nothing."""
+        config = self._options.config
+        assert config.s3_output is not None
+        layout, what = Layout(config.s3_output, config.shard), f"tasks of {len(self._ends)} shards"
+        with suppress(PipelineError), counted(self._options.style, None, what) as show:
+            async with services(config, self._options.place, WaitTimes()) as (_, _, _, s3):
+                while True:
+                    with suppress(PipelineError), never_deferred("the output was looked at"):
+                        show((await overview(s3, layout, datetime.now(UTC))).tasks)
+                    await asyncio.sleep(_LOOK_SECONDS)
+
+    @property
+    def _tells(self) -> bool:
+        return self._options.style in (Style.BAR, Style.LINES)

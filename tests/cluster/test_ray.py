@@ -1,0 +1,119 @@
+"""Shards as tasks of a Ray cluster, whose nodes die, stop and lose their head."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+
+import pytest
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
+
+SLOTS = ("--slots", "480")
+
+
+def summary_of(process):
+    """The summary of a command that has ended, and what it said."""
+    out, err = process.communicate(timeout=120)
+    assert out, (process.returncode, err)
+    return json.loads(out), err
+
+
+def test_a_node_that_dies_costs_no_recording_and_no_second_job(on_ray):
+    """The shards of the node that had most of them go on elsewhere."""
+    runs = on_ray(*SLOTS)
+    wanted = runs.add(480, seconds=15)
+
+    with runs.run.start(*runs.command()) as process:
+        _, *others = runs.wait_for(process, tasks=100)
+        node = runs.cluster.nodes[1 + others.index(max(others))]
+        held = max(others)
+        node.kill()
+        summary, err = summary_of(process)
+
+    assert held > 0
+    assert (process.returncode, summary["exit_code"]) == (0, 0), err
+    assert runs.lines() == wanted
+    assert runs.started_twice() == 0
+    assert summary["balance"]["listed"] == summary["balance"]["written"] == 480
+    assert "6 of 6 have" in err
+
+
+def test_ctrl_c_at_the_driver_seals_what_was_collected(on_ray):
+    """Each shard ends as a run of its own does, and the same command goes on."""
+    runs = on_ray(*SLOTS)
+    wanted = runs.add(240, seconds=10)
+
+    with runs.run.start(*runs.command()) as process:
+        runs.wait_for(process, tasks=60)
+        process.send_signal(signal.SIGINT)
+        summary, err = summary_of(process)
+    sealed = runs.lines().total()
+    with runs.run.start(*runs.command()) as process:
+        rest, _ = summary_of(process)
+
+    assert summary["exit_code"] == 130, err
+    assert summary["counts"]["written"] == summary["counts"]["tasks"] == sealed < 240
+    assert "notes" not in summary
+    assert (rest["exit_code"], rest["counts"]["written"]) == (0, 240 - sealed)
+    assert runs.lines() == wanted
+    assert runs.started_twice() == 0
+
+
+def test_a_node_that_stops_and_comes_back_writes_nothing_twice(on_ray):
+    """Its shards began again elsewhere meanwhile: both may go on, and share the work."""
+    runs = on_ray(*SLOTS)
+    wanted = runs.add(240, seconds=40)
+
+    with runs.run.start(*runs.command()) as process:
+        held = runs.wait_for(process, tasks=30)
+        stopped = runs.cluster.nodes[-1]
+        stopped.signal(signal.SIGSTOP)
+        runs.wait_until(process, lambda: sum(runs.shards()[:2]) == 6)
+        stopped.signal(signal.SIGCONT)
+        summary, err = summary_of(process)
+
+    assert held[-1] > 0
+    assert summary["exit_code"] == 0, err
+    assert runs.lines() == wanted
+    assert runs.started_twice() == 0
+
+
+def test_a_head_that_is_gone_ends_the_command_with_a_sentence(on_ray):
+    """Nothing can be started again without it; on a new cluster the same command goes on."""
+    runs = on_ray(*SLOTS)
+    wanted = runs.add(240, seconds=60)
+
+    with runs.run.start(*runs.command()) as process:
+        runs.wait_for(process, tasks=20)
+        begun = time.monotonic()
+        runs.cluster.nodes[0].kill()
+        summary, err = summary_of(process)
+        seconds = time.monotonic() - begun
+    runs.cluster.restore()
+    with runs.run.start(*runs.command()) as process:
+        rest, _ = summary_of(process)
+
+    assert (process.returncode, summary["exit_code"]) == (0, 2)
+    assert seconds < 60, seconds
+    assert f"The head of the Ray cluster at {runs.cluster.address}"[:40] in err
+    assert "has not answered for" in summary["problem"]
+    assert rest["exit_code"] == 0
+    assert runs.lines() == wanted
+    assert runs.started_twice() == 0
+
+
+def test_a_cluster_that_asks_for_a_token_takes_no_one_without_it(on_ray):
+    """Who has none, or another one, is told in a sentence where it is set."""
+    runs = on_ray()
+    token = runs.run.env.pop("RAY_AUTH_TOKEN")
+    without = runs.run(*runs.command())
+    runs.run.use(RAY_AUTH_TOKEN=token[::-1])
+    wrong = runs.run(*runs.command())
+
+    for outcome in (without, wrong):
+        assert outcome.code == 2
+        assert "takes no work from here" in outcome.err
+        assert "RAY_AUTH_TOKEN" in outcome.err
+        assert "Traceback" not in outcome.err
