@@ -209,26 +209,45 @@ def test_the_state_is_on_a_file_system_of_the_images_user(deployed, aws):
     assert kept == {"Recordings", "Results", "State", "Log"}
 
 
+def chosen(value: Any, size: int) -> Any:
+    """What is left of a part of the template where so many runs share the source."""
+    if isinstance(value, list):
+        parts = [chosen(each, size) for each in value]
+        return [each for each in parts if each != {"Ref": "AWS::NoValue"}]
+    if not isinstance(value, dict):
+        return value
+    if "Fn::If" in value:
+        condition, yes, no = value["Fn::If"]
+        holds = {"One": size == 1, "Array": size > 1}
+        return chosen(yes if holds.get(condition, False) else no, size)
+    parts = {name: chosen(each, size) for name, each in value.items()}
+    return {name: each for name, each in parts.items() if each != {"Ref": "AWS::NoValue"}}
+
+
 def as_api(value: Any) -> Any:
     """A resource's properties as the service's API spells them; functions become their names."""
     if isinstance(value, list):
-        return [as_api(each) for each in value if "Fn::If" not in each]
+        return [as_api(each) for each in value]
     if not isinstance(value, dict):
         return value
     if len(value) == 1 and (name := next(iter(value))).startswith(("Fn::", "Ref")):
-        return ["subnet-1", "subnet-2"] if value[name] == "Subnets" else f"arn:aws:x:::{name}"
+        of = {"Subnets": ["subnet-1", "subnet-2"], "ArraySize": "4"}
+        return of.get(str(value[name]), f"arn:aws:x:::{name}")
     return {
         name if "-" in name else name[0].lower() + name[1:]: as_api(each)
         for name, each in value.items()
     }
 
 
-def test_the_batch_resources_are_what_batch_takes(aws):
+@pytest.mark.parametrize("size", [1, 4])
+def test_the_batch_resources_are_what_batch_takes(aws, size):
     """Compute environment, queue, job and the schedule's call pass botocore's model and the API."""
     batch, suffix = aws("batch"), uuid.uuid4().hex[:8]
-    resources = template()["Resources"]
+    resources = chosen(template()["Resources"], size)
     compute, queue, night = (as_api(resources[name]["Properties"]) for name in BATCH)
     del compute["replaceComputeEnvironment"]  # CloudFormation's own
+    most = compute["computeResources"]
+    most["maxvCpus"] = size if most["maxvCpus"] == "4" else 0
 
     made = batch.create_compute_environment(computeEnvironmentName=f"c-{suffix}", **compute)
     [order] = queue["computeEnvironmentOrder"]
@@ -236,17 +255,66 @@ def test_the_batch_resources_are_what_batch_takes(aws):
     queues = batch.create_job_queue(jobQueueName=f"q-{suffix}", **queue)
     definition = batch.register_job_definition(jobDefinitionName=f"n-{suffix}", **night)
     begin = resources["Begin"]["Properties"]["Target"]["Input"]["Fn::Sub"]
-    begin = begin.replace("${Queue}", queues["jobQueueArn"])
+    begin = begin.replace("${Queue}", queues["jobQueueArn"]).replace("${ArraySize}", str(size))
     begin = begin.replace("${Night}", definition["jobDefinitionArn"])
-    job = batch.submit_job(
-        **{name[0].lower() + name[1:]: v for name, v in json.loads(begin).items()}
-    )
+    asked = json.loads(begin, object_hook=lambda o: {k[0].lower() + k[1:]: v for k, v in o.items()})
+    job = batch.submit_job(**asked)
 
     assert job["jobName"] == "night"
-    assert night["retryStrategy"]["attempts"] == 3
-    assert compute["computeResources"]["maxvCpus"] == 1
+    assert asked.get("arrayProperties") == (None if size == 1 else {"size": 4})
     vcpus = [each["value"] for each in night["containerProperties"]["resourceRequirements"]]
     assert vcpus == ["1", "2048"]  # two nights at once don't fit in
+    assert most["maxvCpus"] == size
+    assert ("volumes" in night["containerProperties"]) == (size == 1)
+
+
+def test_a_night_that_cannot_run_is_not_tried_again():
+    """Exit code 2 is settings, rights or a full disk; whatever else ended it goes on."""
+    strategy = template()["Resources"]["Night"]["Properties"]["RetryStrategy"]
+
+    assert strategy["Attempts"] == 3
+    assert strategy["EvaluateOnExit"] == [
+        {"OnExitCode": "2", "Action": "EXIT"},
+        {"OnReason": "*", "Action": "RETRY"},
+    ]
+
+
+def test_the_runs_of_an_array_share_the_source(deployed, aws, ministack, run):
+    """Each child of the array writes its part to S3, with the rights that `iam policy` prints."""
+    outputs, ids = deployed(RecordingsPrefix="calls/", ArraySize="2")
+    bucket = outputs["RecordingsUri"].split("/")[2]
+    for n in range(6):
+        aws("s3").put_object(Bucket=bucket, Key=f"calls/{n}.mp3", Body=b"x")
+    settings = by_default() | endpoint(ministack) | {
+        "TRANSCRIBE_PIPELINE_RESULTS": outputs["ResultsUri"],
+        "TRANSCRIBE_PIPELINE_OUTPUT": outputs["TasksUri"],
+        "TRANSCRIBE_PIPELINE_SHARDS": "2",
+        "PATH": f"{BIN}:{os.environ['PATH']}",
+    }  # fmt: skip
+    written = 0
+
+    for n in range(2):
+        child = settings | {"AWS_BATCH_JOB_ARRAY_INDEX": str(n)}
+        night = subprocess.run(
+            [NIGHTLY, outputs["RecordingsUri"]], cwd=run.folder, env=clean_environment(**child),
+            text=True, capture_output=True, check=False,
+        )  # fmt: skip
+        assert night.returncode == 0, night.stderr
+        written += json.loads(night.stdout)["counts"]["written"]
+    printed = run(
+        *("iam", "policy", "--account", ACCOUNT, "--region", "us-east-1"),
+        *("--bucket", outputs["RecordingsUri"], "--results", outputs["ResultsUri"]),
+        *("--output", outputs["TasksUri"]),
+    )
+
+    found = aws("iam").get_role_policy(RoleName=ids["JobRole"], PolicyName="transcribe-pipeline")
+    assert written == 6
+    assert canonical(found["PolicyDocument"]) == canonical(json.loads(printed.out))
+    assert aws("iam").list_role_policies(RoleName=ids["JobRole"])["PolicyNames"] == [
+        "transcribe-pipeline"
+    ]
+    assert not {"State", "StateAccess", "Events", "Ended"} & set(ids)
+    assert outputs["BeginNow"].endswith("Night --array-properties size=2")
 
 
 def test_the_jobs_rights_are_what_iam_policy_prints(deployed, aws, run):
@@ -288,4 +356,4 @@ def test_the_jobs_environment_is_the_programs_own_settings():
     settings = {each.removeprefix("TRANSCRIBE_PIPELINE_").lower() for each in texts}
 
     assert settings - {"aws_region", "label_studio_url"} <= set(SETTINGS)
-    assert len(texts) == 9
+    assert len(texts) == 11
