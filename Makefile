@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: install demo test test-long test-all test-hostile test-label-studio test-browser test-prometheus test-cluster torture mutants bench check format docs site dist test-dist clean
+.PHONY: install demo test test-long test-all test-hostile test-label-studio test-browser test-prometheus test-airflow test-cluster torture mutants bench check format docs site dist test-dist clean
 
 install: .venv/installed
 
@@ -86,6 +86,17 @@ test-prometheus: .venv-prometheus/installed .venv/tests-installed
 test-cluster: .venv/cluster-installed
 	$(BIN)/python -m pytest -m cluster tests/cluster --quiet
 
+# A real Airflow with the providers of the two DAGs (520 MB, a minute).
+.venv-airflow/installed: tests/airflow.txt .venv/tests-installed
+	$(PYTHON) -m venv .venv-airflow
+	.venv-airflow/bin/python -m pip install --quiet --disable-pip-version-check \
+		--requirement tests/airflow.txt
+	@touch $@
+
+# The DAGs of deploy/airflow in that Airflow.
+test-airflow: .venv-airflow/installed
+	$(BIN)/python -m pytest -m airflow tests/airflow --quiet
+
 # A quarter of an hour: 2,000 recordings through kills and faults; prints the figures of docs/torture.md.
 torture: .venv/tests-installed
 	$(BIN)/python -m tests.torture
@@ -150,4 +161,4 @@ test-dist: dist .venv-dist/installed
 	$(BIN)/python -m pytest -m dist tests/dist --quiet
 
 clean:
-	rm -rf dist .venv .venv-ministack .venv-label-studio .venv-prometheus .venv-dist demo screenshots site site-source .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf dist .venv .venv-ministack .venv-label-studio .venv-prometheus .venv-airflow .venv-dist demo screenshots site site-source .pytest_cache .mypy_cache .ruff_cache .hypothesis

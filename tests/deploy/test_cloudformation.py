@@ -220,8 +220,8 @@ def chosen(value: Any, size: int) -> Any:
         condition, yes, no = value["Fn::If"]
         holds = {"One": size == 1, "Array": size > 1}
         return chosen(yes if holds.get(condition, False) else no, size)
-    parts = {name: chosen(each, size) for name, each in value.items()}
-    return {name: each for name, each in parts.items() if each != {"Ref": "AWS::NoValue"}}
+    named = {name: chosen(each, size) for name, each in value.items()}
+    return {name: each for name, each in named.items() if each != {"Ref": "AWS::NoValue"}}
 
 
 def as_api(value: Any) -> Any:

@@ -130,16 +130,18 @@ def test_a_night_that_did_its_work_is_a_success(night, code, ends_with):
     assert night.calls() == ["run s3://calls/ --limit 9 --quiet --json", *did_its_work]
 
 
-@pytest.mark.parametrize(("code", "push"), [(0, 0), (1, 0), (3, 1), (2, 0), (143, 0)])
-def test_a_night_ends_with_the_runs_own_code_where_that_is_asked_for(night, code, push):
-    """What is behind the run is done all the same, and changes the code only where it can't run."""
-    url = "https://labels.example.com"
-    asked = {"NIGHTLY_EXIT_CODES": "run", "LABEL_STUDIO_URL": url}
-    process = night("s3://calls/", RUN=str(code), PUSH=str(push), **asked)
+@pytest.mark.parametrize(
+    ("named", "code", "ends_with"),
+    [("3", 3, 3), ("3", 1, 0), ("1 3", 1, 1), ("1 3", 0, 0), ("1 3", 2, 2), ("13", 3, 0)],
+)
+def test_a_night_ends_with_the_runs_own_code_where_it_is_named(night, named, code, ends_with):
+    """What is behind the run is done all the same; a night that can't run ends as ever."""
+    asked = {"NIGHTLY_EXIT_CODES": named, "LABEL_STUDIO_URL": "https://labels.example.com"}
+    process = night("s3://calls/", RUN=str(code), PUSH="1", **asked)
     process.communicate(timeout=10)
 
-    assert process.returncode == code
-    assert len(night.calls()) == (3 if code in (0, 1, 3) else 1)
+    assert process.returncode == ends_with
+    assert len(night.calls()) == (1 if code == 2 else 3)
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ OTHER_FOLDERS = {
     "benchmarks",
     "deploy",
     "dist",
+    "airflow",
     "label_studio_server",
     "browser",
     "cluster",
