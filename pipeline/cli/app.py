@@ -27,6 +27,7 @@ from pipeline.cli import (
     serve,
     status,
     tasks_rebuild,
+    transcripts,
     vocabulary,
 )
 from pipeline.cli.options import examples
@@ -51,8 +52,8 @@ _tasks.command(tasks_rebuild.NAME, epilog=tasks_rebuild.EXAMPLES)(tasks_rebuild.
 app.add_typer(_tasks, name="tasks")
 
 _COMMANDS = (
-    *(run, plan, check, status, report, retry, labeling_config, export),
-    *(push, pull, quality, convert, compare, clean, serve),
+    *(run, plan, check, status, report, retry, transcripts),
+    *(labeling_config, export, push, pull, quality, convert, compare, clean, serve),
 )
 
 for _command in _COMMANDS:

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import CannotRun, OutputUnusable, StateOutdated, StateUnusable
-from pipeline.state.schema import APPLICATION_ID, FORMAT, HISTORY, MIGRATION, NEW
+from pipeline.state.schema import APPLICATION_ID, MIGRATION, STATE, Schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -29,8 +29,15 @@ COMPANIONS = ("-wal", "-shm")
 class Database:
     """The open file. What is `later` is written with the next transaction or before a reading."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, held: ExitStack) -> None:
+    def __init__(
+        self,
+        path: Path,
+        connection: sqlite3.Connection,
+        held: ExitStack,
+        schema: Schema = STATE,
+    ) -> None:
         self.path = path
+        self._schema = schema
         self._connection = connection
         self._held = held
         self._later: list[tuple[str, Sequence[object]]] = []
@@ -40,7 +47,7 @@ class Database:
         """The rows that a query finds."""
         with suppress(CannotRun):  # a full disk is told by whoever has to write
             self.flush()
-        with translated(self.path):
+        with translated(self.path, self._schema):
             return self._connection.execute(query, values).fetchall()
 
     def fact(self, name: str) -> Any:
@@ -83,7 +90,7 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """One transaction; inside another one it is part of it."""
-        with translated(self.path):
+        with translated(self.path, self._schema):
             if self._connection.in_transaction:
                 self._execute_later()
                 yield
@@ -108,7 +115,7 @@ class Database:
     @contextmanager
     def durably(self) -> Iterator[None]:
         """What is committed inside outlives a power cut."""
-        with translated(self.path):
+        with translated(self.path, self._schema):
             self._connection.execute("PRAGMA synchronous = FULL")
             yield
             self._connection.execute("PRAGMA synchronous = NORMAL")
@@ -131,18 +138,21 @@ def is_of_another_program(path: Path) -> bool:
     return bool(application != APPLICATION_ID and tables)
 
 
-def connect(path: Path, *, read_only: bool = False, may_create: bool = False) -> Database:
-    """Open the file, checked to be ours; one of an earlier format is brought up to date.
+def connect(
+    path: Path, *, read_only: bool = False, may_create: bool = False, schema: Schema = STATE
+) -> Database:
+    """Open the file, checked to be ours; a state file of an earlier format is brought up to date.
 
     A reader too opens it for writing where it may, or it would leave SQLite's companions behind.
     """
-    with translated(path), ExitStack() as held:
+    with translated(path, schema), ExitStack() as held:
         uri = _to_read(path, held) if read_only else _uri(path, "mode=rw")
         db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=10)
         held.callback(db.close)
-        _check_ours(db, path, may_write=not read_only, may_create=may_create)
+        _make(db, schema, may_create=may_create)
+        _check_ours(db, path, schema, may_write=not read_only)
         db.execute(f"PRAGMA query_only = {int(read_only)}")
-        return Database(path, db, held.pop_all())
+        return Database(path, db, held.pop_all(), schema)
 
 
 def _uri(path: Path, mode: str) -> str:
@@ -169,30 +179,41 @@ def _to_read(path: Path, held: ExitStack) -> str:
     return _uri(copy, "mode=rw")
 
 
-def _check_ours(db: sqlite3.Connection, path: Path, *, may_write: bool, may_create: bool) -> None:
+def _make(db: sqlite3.Connection, schema: Schema, *, may_create: bool) -> None:
+    """Make the tables of a file that has nothing in it."""
+    if may_create and _is_blank(db):
+        db.execute("PRAGMA journal_mode = WAL")
+        db.executescript(f"BEGIN; {schema.new} COMMIT;")
+
+
+def _is_blank(db: sqlite3.Connection) -> bool:
+    application = db.execute("PRAGMA application_id").fetchone()[0]
+    tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    return not application and not tables
+
+
+def _check_ours(db: sqlite3.Connection, path: Path, schema: Schema, *, may_write: bool) -> None:
     application = db.execute("PRAGMA application_id").fetchone()[0]
     version = db.execute("PRAGMA user_version").fetchone()[0]
-    empty = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
-    if empty and application == 0 and may_create:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.executescript(f"BEGIN; {NEW} COMMIT;")
-    elif empty and application == 0:
+    if _is_blank(db):
         raise StateUnusable(
-            f"There is nothing in the state file {path} yet", "Look again once its run has begun."
+            f"There is nothing in the {schema.called} {path} yet",
+            "Look again once its run has begun.",
         )
-    elif application != APPLICATION_ID:
+    if application != schema.application_id:
         raise StateUnusable(
             f"{path} is an SQLite file of another program", "Name another state file with --state."
         )
-    elif version == 1:
+    if version == 1 and schema is STATE:
         _migrate(db, path, may_write=may_write)
-    elif version != FORMAT:
+    elif version != schema.format:
         raise StateUnusable(
-            f"The state file {path} has format {version}; this version reads format {FORMAT}",
+            f"The {schema.called} {path} has format {version}; this version reads format "
+            f"{schema.format}",
             "Use the version that wrote it, or name another one with --state.",
         )
     if may_write:
-        db.executescript(HISTORY)
+        db.executescript(schema.later)
     db.execute("PRAGMA synchronous = NORMAL")
     db.execute("PRAGMA wal_autocheckpoint = 250")  # 1 MB: each takes 30 ms; 1,000 would take 80
 
@@ -217,19 +238,17 @@ def _migrate(db: sqlite3.Connection, path: Path, *, may_write: bool) -> None:
 
 
 @contextmanager
-def translated(path: Path) -> Iterator[None]:
+def translated(path: Path, schema: Schema = STATE) -> Iterator[None]:
     """Turn what SQLite and the file system say into one sentence with the next step."""
     try:
         yield
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
             raise _disk_full(path) from error
-        raise StateUnusable(f"The state file {path} can't be used: {error}") from error
+        raise StateUnusable(f"The {schema.called} {path} can't be used: {error}") from error
     except sqlite3.DatabaseError as error:
         raise StateUnusable(
-            f"{path} is not a state file, or it is damaged ({error})",
-            "Name another one with --state, or set it aside and begin again with --rebuild-state: "
-            "jobs that were started are found again by their names.",
+            f"{path} is not a {schema.called}, or it is damaged ({error})", schema.mending
         ) from error
     except (OverflowError, UnicodeError) as error:  # SQLite holds 64 bits, and UTF-8
         raise StateUnusable(f"A value can't be stored in {path}: {error}") from error
@@ -237,7 +256,7 @@ def translated(path: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise _disk_full(path) from error
         raise StateUnusable(
-            f"The state file {path} can't be opened: {error.strerror}",
+            f"The {schema.called} {path} can't be opened: {error.strerror}",
             "Name another place with --output or --state.",
         ) from error
 

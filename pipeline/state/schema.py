@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import NamedTuple
 
 APPLICATION_ID = 0x74727370  # "trsp"
 FORMAT = 2
+
+
+class Schema(NamedTuple):
+    """What a file of ours holds: its marks, what makes a new one, what each one gets when opened.
+
+    `called` is what people know it as, `mending` what helps where it is damaged.
+    """
+
+    application_id: int
+    format: int
+    new: str
+    later: str
+    called: str
+    mending: str
 
 
 class Status(IntEnum):
@@ -89,6 +104,16 @@ CREATE TABLE IF NOT EXISTS cleaned (
     PRIMARY KEY (identity, attempt)
 ) WITHOUT ROWID;
 """
+
+STATE = Schema(
+    APPLICATION_ID,
+    FORMAT,
+    NEW,
+    HISTORY,
+    "state file",
+    "Name another one with --state, or set it aside and begin again with --rebuild-state: "
+    "jobs that were started are found again by their names.",
+)
 
 # A file whose runs kept no history yet gets its tables first. Samples counted by other names.
 MIGRATION = f"""

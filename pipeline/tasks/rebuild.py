@@ -52,12 +52,11 @@ def settings_of_rebuild(config: Config, to: str | None, written: Written) -> Con
             "tasks to S3 from the transcripts that are there, and starts no job for them.",
         )
     replace = msgspec.structs.replace
-    places = earlier.facts.result_places()
-    results = config.output.results or (str(places[0]) if len(places) == 1 else "")
+    config = with_results(config, earlier)
     model = config.tasks.model_version or earlier.facts.value("output model version") or ""
     new = replace(
         config,
-        output=replace(config.output, output=path, state="", results=results),
+        output=replace(config.output, output=path, state=""),
         tasks=replace(config.tasks, model_version=model),
         cluster=Cluster(),
     )
@@ -77,18 +76,36 @@ def source_of_rebuild(config: Config, earlier: StateReader) -> S3Uri:
     Raises:
         BadSettings: it was a folder, or its jobs have other names than these settings give.
     """
-    uri = earlier.facts.value("source") or ""
-    place = parse_s3_uri(uri)
-    if place is None:
-        raise BadSettings(
-            f"The run of {config.state_path} read {uri or 'nothing yet'}: only a bucket's "
-            "transcripts are kept",
-            "Run the folder again, with another --task and --output.",
-        )
+    place = bucket_of(earlier, "Run the folder again, with another --task and --output.")
     if earlier.name_prefix != job_name_prefix(config.transcribe.job_prefix, place.bucket):
         raise BadSettings(
             f"The jobs of {config.state_path} are named {earlier.name_prefix}..., and these "
             "settings name them otherwise",
             "Put job_prefix back to what the run had.",
+        )
+    return place
+
+
+def with_results(config: Config, earlier: StateReader) -> Config:
+    """The settings with the place where the run's transcripts are, unless they name another."""
+    places = earlier.facts.result_places()
+    results = config.output.results or (str(places[0]) if len(places) == 1 else "")
+    replace = msgspec.structs.replace
+    return replace(config, output=replace(config.output, results=results))
+
+
+def bucket_of(earlier: StateReader, advice: str) -> S3Uri:
+    """The bucket that the run listed.
+
+    Raises:
+        BadSettings: it was a folder, and `advice` says what to do then.
+    """
+    uri = earlier.facts.value("source") or ""
+    place = parse_s3_uri(uri)
+    if place is None:
+        raise BadSettings(
+            f"The run of {earlier.path} read {uri or 'nothing yet'}: only a bucket's transcripts "
+            "are kept",
+            advice,
         )
     return place

@@ -33,9 +33,38 @@ class FileNames:
     def of(self, audio: str) -> str:
         """The path below the folder for a recording."""
         name = file_name(audio, self._suffix)
-        if not self._folds or self._taken.setdefault(folded(name), audio) == audio:
+        if not self._folds or self._taken.setdefault(_folded(name), audio) == audio:
             return name
-        return second_name(name.removesuffix(self._suffix), audio) + self._suffix
+        return f"{name.removesuffix(self._suffix)}{_hashed(audio)}{self._suffix}"
+
+
+class Stems:
+    """The names of recordings in a folder, without the suffixes of their files.
+
+    They read as the keys do, without an extension of recordings, so that two keys may fall
+    together; the second then ends in a hash. `suffixes` are of all files that may lie there.
+    """
+
+    def __init__(
+        self, extensions: Collection[str], suffixes: Collection[str], *, folds: bool
+    ) -> None:
+        self._extensions = extensions
+        self._suffixes = suffixes
+        self._folds = folds
+
+    def first(self, key: str) -> str:
+        """The path below the folder, of which another recording may have the same."""
+        stem, _, extension = key.rpartition(".")
+        whole = stem and not stem.endswith("/") and extension.lower() in self._extensions
+        return _path(stem if whole else key, self._suffixes)
+
+    def second(self, key: str) -> str:
+        """The path that no other recording has."""
+        return f"{self.first(key)}{_hashed(key)}"
+
+    def known_as(self, name: str) -> str:
+        """The same for all names that are one file there."""
+        return _folded(name) if self._folds else name
 
 
 def file_name(audio: str, suffix: str) -> str:
@@ -51,27 +80,7 @@ def file_name(audio: str, suffix: str) -> str:
     return f"{below}{_path(path, (suffix,))}{suffix}"
 
 
-def stem_of(key: str, extensions: Collection[str], suffixes: Collection[str]) -> str:
-    """A path below a folder for the recording of a key, without the suffix that is to follow.
-
-    It reads as the key does, without an extension of recordings: two keys may have one stem.
-
-    Args:
-        key: of the recording.
-        extensions: of recordings, without the dot.
-        suffixes: of all files that may lie in the folder, in lower case.
-    """
-    stem, dot, extension = key.rpartition(".")
-    whole = stem and not stem.endswith("/") and extension.lower() in extensions
-    return _path(stem if dot and whole else key, suffixes)
-
-
-def second_name(stem: str, of: str) -> str:
-    """The name of the second of two that fall together, by what it is of."""
-    return f"{stem}{_hashed(of)}"
-
-
-def folded(name: str) -> str:
+def _folded(name: str) -> str:
     """The same for all names that are one file where names are folded."""
     return normalize("NFC", normalize("NFD", name).casefold())
 

@@ -123,6 +123,13 @@ def has_each_task_once(world: World) -> bool:
     return sorted(held) == sorted(AUDIO)
 
 
+def has_each_text(world: World) -> bool:
+    """Each recording has its text in a file."""
+    return {path.name for path in (world.folder / "texts/calls").iterdir()} == {
+        f"{name}.txt" for name in "abc"
+    }
+
+
 def has_the_correction(world: World) -> bool:
     """The ground truth has each review once, the corrected one as it is now."""
     lines = [json.loads(each) for each in world.lines("ground_truth.jsonl")]
@@ -194,6 +201,15 @@ COMMANDS: dict[str, Command] = {
         lambda world: world.tasks("tasks.segments.jsonl") == dict.fromkeys(AUDIO, 1),
         output="tasks.segments.jsonl",
         retried=False,
+    ),
+    "transcripts": Command(("transcripts", "--to", "texts/"), written, has_each_text),
+    "transcripts --to s3": Command(
+        ("transcripts", "--to", "s3://audio/texts/", "--format", "srt"),
+        kept,
+        lambda world: (
+            {each.replace("calls/", "texts/calls/").replace("wav", "srt") for each in RECORDINGS}
+            <= world.objects()
+        ),
     ),
     "vocabulary apply": Command(
         ("vocabulary", "apply", "words.txt", "--name", VOCABULARY, "--upload", "s3://audio/v/"),

@@ -38,6 +38,8 @@ CALLS: dict[str, tuple[str, ...]] = {
     "clean": ("get job", "delete job"),
     "clean --results-too": ("get job", "delete job", "find transcript", "delete object"),
     "tasks rebuild": ("get job", "fetch transcript"),
+    "transcripts": ("get job", "fetch transcript"),
+    "transcripts --to s3": ("read transcript", "write object"),
     "vocabulary apply": ("get vocabulary", "write object", "make vocabulary"),
     "compare": (
         *("get vocabulary", "find recording", "start job", "list jobs", "get job"),
@@ -193,6 +195,14 @@ UNUSUAL: dict[tuple[str, str, Hostile], Cell] = {
     **{("push", "import", answer): Cell(0, ("3 pushed",)) for answer in _LOST},
     ("pull", "people", Hostile.DENIED): Cell(0),
     ("tasks rebuild", "get job", Hostile.GONE): _ONE_FAILS,
+    **{
+        (command, kind, answer): Cell(1, ("Left without a file: 1 of them",))
+        for command, kind, answer in (
+            *(("transcripts", kind, Hostile.GONE) for kind in ("get job", "fetch transcript")),
+            ("transcripts", "fetch transcript", Hostile.HUGE),
+            *(("transcripts --to s3", "read transcript", a) for a in (Hostile.GONE, Hostile.HUGE)),
+        )
+    },
     **{
         ("*", kind, answer): Cell(2, (KINDS[kind].action, "another region", "--region"))
         for kind in _CORS

@@ -124,6 +124,14 @@ def test_tasks_lie_on_s3_as_the_page_says(run, cloud):
     assert run("status", "--output", "s3://audio/tasks/", "--json").code == 0
 
 
+def test_transcripts_are_written_as_the_page_says(run, cloud):
+    """Files of two formats, none twice, and then into the bucket."""
+    cloud().add(one="first", two="second")
+
+    assert follow(run, commands("transcripts.md"), in_bucket) == ["run", *["transcripts"] * 3]
+    assert (run.folder / "texts/one.srt").exists()
+
+
 def test_tasks_are_exported_as_the_page_says(run, cloud):
     """Both formats have the names that the page shows."""
     cloud().add(one="first")
@@ -173,5 +181,5 @@ def test_every_page_with_commands_has_its_test():
 
     assert pages == {
         *("events.md", "ground-truth.md", "label-studio.md", "monitoring.md", "vocabulary.md"),
-        *("nightly-runs.md", "several-machines.md"),
+        *("nightly-runs.md", "several-machines.md", "transcripts.md"),
     }

@@ -1,0 +1,179 @@
+"""`transcripts`: a file for each recording, in the formats that people and tools read."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from pipeline.cli.flags import AWS, FILES, FlagGroup, with_settings
+from pipeline.cli.options import examples
+from pipeline.errors import BadSettings
+from pipeline.launch.event_loop import in_event_loop
+from pipeline.naming import S3Uri, parse_s3_uri
+from pipeline.terminal import CANNOT_RUN, answer, say
+from pipeline.text import duration, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipeline.config.schema import Config
+    from pipeline.launch.transcripts import Ended, Wanted
+    from pipeline.state.reader import StateReader
+
+NAME = "transcripts"
+EXAMPLES = examples(
+    (
+        "Text and subtitles of every recording, at the place of its key below texts/",
+        "transcripts --to texts/ --format txt,srt",
+    ),
+    (
+        "Every night behind the run, into a bucket: only what is new is written",
+        "transcripts --to s3://my-bucket/texts/ --format json -q",
+    ),
+    (
+        "Subtitles for a phone: one line of 32 characters",
+        "transcripts --to phone/ --format vtt --line-length 32 --lines 1",
+    ),
+)
+_NAMED = 20
+
+
+@dataclass(frozen=True)
+class LayoutFlags(FlagGroup):
+    """How subtitles are laid out."""
+
+    line_length: Annotated[
+        int, typer.Option(metavar="N", min=10, max=200, help="srt, vtt: characters of a line.")
+    ] = 42
+    lines: Annotated[
+        int, typer.Option(metavar="N", min=1, max=4, help="srt, vtt: lines shown at once.")
+    ] = 2
+    reading_speed: Annotated[
+        float,
+        typer.Option(metavar="N", min=5, max=50, help="srt, vtt: characters read in a second."),
+    ] = 20.0
+
+
+@with_settings(FILES, ("results",), AWS, on_s3=True)
+def command(
+    *,
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            metavar="PLACE",
+            help="Where the files are written: a folder, or s3://bucket/prefix/.",
+            show_default=False,
+        ),
+    ],
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="LIST",
+            help="Some of txt, srt, vtt, csv, json, rttm, ctm, textgrid; with commas.",
+        ),
+    ] = "txt",
+    layout: LayoutFlags,
+    again: Annotated[
+        bool, typer.Option("--again", help="Write what is written already as well.")
+    ] = False,
+    chosen: Config,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what is wrong.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
+) -> None:
+    """Write the transcripts as text, subtitles or tables.
+
+    There is a file for each recording and format. It reads every transcript that the run has
+    written where it is stored, below --results, else with the service, which keeps it for 90
+    days. No job is started. calls/a.mp3 becomes calls/a.txt. What was written once is left
+    alone, also where you moved it away: a list of it is kept beside the state file
+    (STATE.transcripts). It works beside a run, and continues where it was interrupted. It
+    replaces only what it wrote itself, and deletes nothing.
+
+    Exit codes: 0 every file is written; 1 some recordings lack one; 2 it can't read or write; 130
+    or 143 interrupted. After 1, 130 and 143 the same command continues.
+    """
+    from pipeline.launch.on_s3 import with_written_here
+    from pipeline.launch.transcripts import Wanted
+    from pipeline.transcripts.captions import Layout
+    from pipeline.transcripts.formats import TranscriptFormat, parse_formats
+
+    formats = parse_formats(form)
+    if TranscriptFormat.TEXTGRID in formats:  # before anything is read
+        import pipeline.transcripts.praat  # noqa: F401 # of an extra
+
+    laid_out = Layout(layout.line_length, layout.lines, layout.reading_speed)
+    wanted = Wanted(_place(to), formats, laid_out, again)
+    with with_written_here(chosen) as run:
+        ended = _written(chosen, run.state, wanted, quiet=quiet)
+    raise typer.Exit(_report(ended, to, quiet=quiet, json=json))
+
+
+def _place(text: str) -> S3Uri | Path:
+    """A prefix in a bucket, or a folder.
+
+    Raises:
+        BadSettings: it is neither.
+    """
+    place = parse_s3_uri(text)
+    if place is None and (not text or "://" in text):
+        raise BadSettings(
+            f"--to {text!r} is no folder and no place on S3",
+            "Name a folder or s3://bucket/prefix/.",
+        )
+    return place or Path(text)
+
+
+def _written(chosen: Config, state: StateReader, wanted: Wanted, *, quiet: bool) -> Ended:
+    from pipeline.launch.transcripts import write_transcripts
+    from pipeline.stages.stored_transcripts import Told
+    from pipeline.state.transcript_ledger import ledger_path, open_ledger
+    from pipeline.terminal import counted, style_for
+
+    named = 0
+
+    def tell(key: str, why: str) -> None:
+        nonlocal named
+        named += 1
+        if named <= _NAMED:
+            say(f"{key}: {why}")
+
+    with ExitStack() as opened:
+        ledger = opened.enter_context(open_ledger(ledger_path(chosen.state_path)))
+        count = opened.enter_context(counted(style_for(quiet=quiet), None, "recordings"))
+        work = write_transcripts(chosen, state, ledger, wanted, Told(count, tell))
+        return in_event_loop(work)
+
+
+def _report(ended: Ended, to: str, *, quiet: bool, json: bool) -> int:
+    """Print what was done where it is wanted; return the exit code."""
+    if ended.exit_code == CANNOT_RUN:
+        say(ended.stopped)
+    if json:
+        answer(msgspec.json.encode({**ended._asdict(), "seconds": round(ended.seconds, 3)}))
+    elif not quiet or ended.exit_code == 1:
+        typer.echo("\n".join(_sentences(ended, printable(to))), err=True)
+    return ended.exit_code
+
+
+def _sentences(ended: Ended, to: str) -> Iterator[str]:
+    done = "Stopped" if ended.stopped else "Done"
+    yield (
+        f"{done} in {duration(ended.seconds)}: {ended.written:,} files written below {to}, of "
+        f"{ended.recordings:,} recordings."
+    )
+    if not ended.recordings and not ended.stopped:
+        yield (
+            f"Nothing is new: {ended.known:,} files were written before; --again writes them anew."
+        )
+    if ended.failed:
+        why = ", ".join(f"{count:,} {reason}" for reason, count in ended.failed.items())
+        yield f"Left without a file: {sum(ended.failed.values()):,} of them ({why})."
+    if ended.exit_code:
+        yield "Next: the same command again; it goes on where it stopped."

@@ -1,0 +1,101 @@
+"""`transcripts` from its settings to its end: files from the results that runs have written."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from pipeline.launch.ending import ended
+from pipeline.launch.services import services
+from pipeline.tasks.rebuild import bucket_of, with_results
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.aws.s3 import S3
+    from pipeline.config.schema import Config
+    from pipeline.naming import S3Uri
+    from pipeline.stages.stored_transcripts import Told
+    from pipeline.stages.transcript_places import Place
+    from pipeline.state.database import Database
+    from pipeline.state.reader import StateReader
+    from pipeline.transcripts.captions import Layout
+    from pipeline.transcripts.formats import TranscriptFormat
+
+
+_OF_A_FOLDER = "`export` writes the tasks of a folder's recordings as files."
+
+
+class Wanted(NamedTuple):
+    """Which files are wanted, and where; `again` writes those that are written as well."""
+
+    to: S3Uri | Path
+    formats: tuple[TranscriptFormat, ...]
+    layout: Layout
+    again: bool = False
+
+
+class Ended(NamedTuple):
+    """What was done in how many seconds, and how it ended.
+
+    `written` counts files that were not there as they are now, `known` all that are noted below
+    the place, `failed` recordings that lack one, by the class of the reason.
+    """
+
+    recordings: int
+    written: int
+    known: int
+    failed: dict[str, int]
+    calls: dict[str, int]
+    seconds: float
+    exit_code: int = 0
+    stopped: str = ""
+    problem: str = ""
+    advice: str = ""
+
+
+async def write_transcripts(
+    config: Config, state: StateReader, ledger: Database, wanted: Wanted, told: Told
+) -> Ended:
+    """Write the files that are due, until it is done or must end.
+
+    Raises:
+        BadSettings: the run read a folder.
+        CannotRun: the services can't be reached.
+    """
+    from pipeline.jobs.client import Transcriber
+    from pipeline.jobs.rules import JobRules
+    from pipeline.net.concurrency import JobSlots
+    from pipeline.net.wait_times import WaitTimes
+    from pipeline.recordings.formats import known_extensions
+    from pipeline.stages.results import Results
+    from pipeline.stages.stored_transcripts import StoredTranscripts
+    from pipeline.stages.transcript_files import TranscriptFiles
+
+    waiting, begun = WaitTimes(), time.monotonic()
+    config, bucket = with_results(config, state), bucket_of(state, _OF_A_FOLDER)
+    extensions = known_extensions(config.input.extensions)
+    async with services(config, bucket, waiting) as (_, source, session, s3):
+        place = _place(wanted.to, s3)
+        files = TranscriptFiles(place, ledger, wanted.formats, wanted.layout, extensions)
+        if wanted.again:
+            files.ledger.forget()
+        transcriber = Transcriber(session, config.limits, waiting, JobSlots(1, waiting))
+        rules = JobRules(config, source, state.facts.earlier_fingerprints())
+        results = Results(state.facts, transcriber, s3, rules)
+        stored = StoredTranscripts(state.recordings, results, rules, files, told)
+        end = await ended(partial(stored.write, config.limits.collectors))
+        known = files.ledger.written()
+    if not end.exit_code and stored.failed:
+        end = end._replace(exit_code=1)
+    operations = (*transcriber.operations, *s3.operations)
+    calls = {each.name: each.calls for each in operations if each.calls}
+    counts = stored.seen, files.written, known, dict(stored.failed), calls
+    return Ended(*counts, time.monotonic() - begun, *end)
+
+
+def _place(to: S3Uri | Path, s3: S3) -> Place:
+    from pipeline.stages.transcript_places import BucketPlace, FolderPlace
+
+    return BucketPlace(to, s3) if isinstance(to, tuple) else FolderPlace(to)

@@ -1,0 +1,68 @@
+"""The files of transcripts: which are due, and how they are written, each once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.errors import OutputUnusable
+from pipeline.stages.transcript_places import stops_all
+from pipeline.state.transcript_ledger import TranscriptLedger
+from pipeline.transcripts.file_names import Stems
+from pipeline.transcripts.formats import LAID_OUT, SUFFIXES, TranscriptFormat
+from pipeline.transcripts.render import Transcribed, render
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from pipeline.model import Job
+    from pipeline.stages.transcript_places import Place
+    from pipeline.state.database import Database
+    from pipeline.state.transcript_ledger import Due
+    from pipeline.transcripts.captions import Layout
+
+
+class TranscriptFiles:
+    """Files of some formats below one place; `written` counts those that were not there yet.
+
+    They are called as their recordings, without one of these `extensions`.
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        ledger: Database,
+        formats: Sequence[TranscriptFormat],
+        layout: Layout,
+        extensions: Collection[str],
+    ) -> None:
+        self._place = place
+        self._layout = layout
+        self._formats = {str(each): layout.name if each in LAID_OUT else "" for each in formats}
+        names = Stems(extensions, SUFFIXES, folds=place.folds)
+        self.ledger = TranscriptLedger(ledger, place.name, names)
+        self.written = 0
+
+    def due(self, jobs: Sequence[Job]) -> list[Due]:
+        """The recordings of which a file is not written yet, or of another job."""
+        return self.ledger.due(jobs, self._formats)
+
+    async def write(self, due: Due, of: Transcribed) -> list[OutputUnusable]:
+        """Write the recording's files; why some of them could not be.
+
+        Raises:
+            CannotRun: nothing can be written there.
+        """
+        refused = []
+        for name, known in due.formats.items():
+            wanted = TranscriptFormat(name)
+            content = render(wanted, of, self._layout)
+            try:
+                put = await self._place.put(f"{due.name}{wanted.suffix}", content, known)
+            except OutputUnusable as error:
+                if stops_all(error):
+                    raise
+                refused.append(error)
+                continue
+            self.ledger.note(due, name, self._formats[name], put.tag)
+            self.written += put.is_new
+        return refused

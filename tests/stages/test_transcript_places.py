@@ -1,0 +1,70 @@
+"""Files of transcripts in a folder: ours are replaced, others stay."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+import pytest
+
+from pipeline.errors import OutputUnusable
+from pipeline.stages.transcript_places import FolderPlace, stops_all
+
+
+@pytest.fixture
+def place(tmp_path):
+    """An empty folder, which is made."""
+    return FolderPlace(tmp_path / "texts" / "here")
+
+
+async def test_a_file_is_written_once(place, tmp_path):
+    """What says the same is left as it is, and known by the same tag."""
+    first = await place.put("calls/a.txt", b"hello\n", None)
+    written = (tmp_path / "texts/here/calls/a.txt").stat()
+    again = await place.put("calls/a.txt", b"hello\n", None)
+
+    assert (first.is_new, again.is_new, again.tag) == (True, False, first.tag)
+    assert (tmp_path / "texts/here/calls/a.txt").stat() == written
+    assert written.st_mode & 0o777 == 0o600
+
+
+async def test_ours_is_replaced_and_another_s_is_not(place, tmp_path):
+    """Only what is just as we wrote it is ours; an empty file has nothing to lose."""
+    path = tmp_path / "texts/here/a.txt"
+    (path.parent / "empty.txt").touch()
+    ours = await place.put("a.txt", b"one\n", None)
+    assert (await place.put("a.txt", b"two\n", ours.tag)).is_new
+    assert (await place.put("empty.txt", b"two\n", None)).is_new
+    path.write_bytes(b"mine\n")
+
+    for known in (None, ours.tag):
+        with pytest.raises(OutputUnusable, match=r"a\.txt holds something else already") as told:
+            await place.put("a.txt", b"three\n", known)
+        assert not stops_all(told.value)
+
+    assert path.read_bytes() == b"mine\n"
+
+
+async def test_a_folder_in_its_place_is_told_alone(place, tmp_path):
+    """It keeps one file from being written, and no other."""
+    (tmp_path / "texts/here/a.txt").mkdir()
+
+    with pytest.raises(OutputUnusable, match="Is a directory") as told:
+        await place.put("a.txt", b"x", None)
+
+    assert not stops_all(told.value)
+
+
+async def test_a_full_disk_stops_all(place, monkeypatch):
+    """Nothing else could be written either."""
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("os.fsync", full)
+
+    with pytest.raises(OutputUnusable, match="No space left") as told:
+        await place.put("a.txt", b"x", None)
+
+    assert stops_all(told.value)
+    assert not list(place._folder.iterdir())

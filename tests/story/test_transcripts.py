@@ -1,0 +1,295 @@
+"""Transcripts as files, from the results that a run has written."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import endpoint
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import Cli, Outcome, ScriptedCloud
+
+RESULTS = ("--results", "s3://audio/transcripts/")
+ALL = "txt,srt,vtt,csv,json,rttm,ctm,textgrid"
+SUFFIXES = ("txt", "srt", "vtt", "csv", "json", "rttm", "ctm", "TextGrid")
+LEDGER = "tasks.jsonl.state.transcripts"
+
+
+def transcripts(run: Cli, *more: str, to: str = "texts/", formats: str = "txt,srt") -> Outcome:
+    """The command with its answer in JSON."""
+    return run("transcripts", "--to", to, "--format", formats, "--json", *more)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def moments(folder: Path) -> dict[str, int]:
+    """When every file below a folder was written."""
+    return {path.name: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+def starts(service: ScriptedCloud) -> int:
+    """How many jobs were started, or tried to be."""
+    found: int = service.counts()["calls"].get("StartTranscriptionJob", 0)
+    return found
+
+
+@pytest.mark.parametrize("results", [RESULTS, ()], ids=["own bucket", "service bucket"])
+def test_every_recording_has_its_file_in_each_format(run, cloud, results):
+    """Files of the owner alone at the place of each key, from what is stored, without a job."""
+    service = cloud()
+    service.put("calls/2026/a.mp3", "hello there")
+    service.add(b="second", silent="")
+    run("run", "s3://audio/", *results)
+    before = starts(service)
+
+    outcome = transcripts(run, formats=ALL)
+
+    written = contents(run.folder / "texts")
+    stems = ("calls/2026/a", "b", "silent")
+    assert (outcome.code, outcome.summary["written"]) == (0, 24)
+    assert set(written) == {f"{stem}.{suffix}" for stem in stems for suffix in SUFFIXES}
+    assert written["calls/2026/a.txt"] == b"hello there\n"
+    assert json.loads(written["calls/2026/a.json"])["audio"] == "s3://audio/calls/2026/a.mp3"
+    assert {
+        path.stat().st_mode & 0o777 for path in (run.folder / "texts").rglob("*") if path.is_file()
+    } == {0o600}
+    assert starts(service) == before
+
+
+def test_a_second_call_writes_what_is_new_and_nothing_else(run, cloud):
+    """A new recording and a changed one get their files; whatever is written costs no call."""
+    service = cloud()
+    service.add(one="first", two="second")
+    run("run", "s3://audio/", *RESULTS)
+    transcripts(run)
+    before = moments(run.folder / "texts")
+
+    nothing = transcripts(run)
+    service.add(two="changed", three="third")
+    run("run", "s3://audio/", *RESULTS)
+    outcome = transcripts(run)
+
+    after = moments(run.folder / "texts")
+    assert (nothing.code, nothing.summary["recordings"], nothing.summary["known"]) == (0, 0, 4)
+    assert not any(nothing.summary["calls"].values())
+    assert (outcome.code, outcome.summary["recordings"], outcome.summary["written"]) == (0, 2, 4)
+    assert after["one.txt"] == before["one.txt"]
+    assert (run.folder / "texts/two.txt").read_text() == "changed\n"
+
+
+@pytest.mark.parametrize("place", ["texts/", "s3://audio/texts"])
+def test_a_call_killed_at_any_moment_is_completed_by_the_next(run, cloud, tmp_path, place):
+    """However often it is killed, the files are those of a call that nobody disturbed."""
+    service = cloud()
+    service.add(**{f"rec{n}": f"number {n}" for n in range(60)})
+    run("run", "s3://audio/", *RESULTS)
+    transcripts(run, to="whole/")
+    when = random.Random(1)
+    for _ in range(3):
+        with run.start("transcripts", "--to", place, "--format", "txt,srt") as process:
+            time.sleep(when.uniform(0.2, 0.5))
+            process.kill()
+
+    outcome = transcripts(run, to=place)
+
+    written = contents((run.folder if place == "texts/" else tmp_path / "audio") / "texts")
+    assert (outcome.code, outcome.summary["known"]) == (0, 120)
+    assert written == contents(run.folder / "whole")
+
+
+@pytest.mark.parametrize("place", ["texts/", "s3://audio/texts/"])
+def test_a_lost_ledger_costs_reading_and_no_file(run, cloud, tmp_path, place):
+    """What is there says the same, so it stays as it is and is known again."""
+    cloud().add(one="first", two="second")
+    run("run", "s3://audio/", *RESULTS)
+    transcripts(run, to=place)
+    folder = (run.folder if place == "texts/" else tmp_path / "audio") / "texts"
+    before = moments(folder)
+    (run.folder / LEDGER).unlink()
+
+    outcome = transcripts(run, to=place)
+
+    assert (outcome.code, outcome.summary["written"], outcome.summary["known"]) == (0, 0, 4)
+    assert moments(folder) == before
+
+
+@pytest.mark.parametrize("place", ["texts/", "s3://audio/texts/"])
+def test_what_is_not_ours_is_told_and_stays(run, cloud, tmp_path, place):
+    """Somebody's file is in nobody's place; the others are written, and it once it is moved."""
+    cloud().add(one="first", two="second")
+    run("run", "s3://audio/", *RESULTS)
+    folder = (run.folder if place == "texts/" else tmp_path / "audio") / "texts"
+    folder.mkdir()
+    (folder / "one.txt").write_text("mine")
+
+    refused = transcripts(run, to=place)
+    stayed = contents(folder)
+    (folder / "one.txt").unlink()
+    outcome = transcripts(run, to=place)
+
+    assert (refused.code, refused.summary["failed"]) == (1, {"file not written": 1})
+    assert "one.mp3:" in refused.err
+    assert "holds something else already" in refused.err
+    assert stayed["one.txt"] == b"mine"
+    assert set(stayed) == {"one.txt", "one.srt", "two.txt", "two.srt"}
+    assert (outcome.code, outcome.summary["written"]) == (0, 1)
+    assert contents(folder)["one.txt"] == b"first\n"
+
+
+def test_what_was_edited_since_is_not_overwritten(run, cloud):
+    """A file of ours that somebody corrected is theirs."""
+    service = cloud()
+    service.add(one="first")
+    run("run", "s3://audio/", *RESULTS)
+    transcripts(run)
+    (run.folder / "texts/one.txt").write_text("corrected\n")
+    service.add(one="second take")
+    run("run", "s3://audio/", *RESULTS)
+
+    outcome = transcripts(run)
+
+    assert outcome.code == 1
+    assert (run.folder / "texts/one.txt").read_text() == "corrected\n"
+    assert "second take" in (run.folder / "texts/one.srt").read_text()
+
+
+def test_two_recordings_of_one_name_have_two_files(run, cloud):
+    """The second ends in a hash, today and whenever it is written again."""
+    service = cloud()
+    service.put("a.mp3", "first")
+    service.put("a.wav", "second")
+    run("run", "s3://audio/", *RESULTS)
+
+    transcripts(run, formats="txt")
+    written = contents(run.folder / "texts")
+    shutil.rmtree(run.folder / "texts")
+    transcripts(run, "--again", formats="txt")
+
+    assert sorted(written.values()) == [b"first\n", b"second\n"]
+    assert {name.partition("%~")[0].removesuffix(".txt") for name in written} == {"a"}
+    assert contents(run.folder / "texts") == written
+
+
+def test_a_result_that_is_gone_is_told_and_the_others_are_written(run, cloud, tmp_path):
+    """One recording lacks its file, with the reason; it gets it once the result is back."""
+    cloud().add(one="first", two="second")
+    run("run", "s3://audio/", *RESULTS)
+    job = next(each["data"]["job_id"] for each in run.tasks() if "one" in each["data"]["audio"])
+    result = tmp_path / "audio" / "transcripts" / f"{job}.json"
+    content = result.read_bytes()
+    result.write_bytes(content.replace(job.encode(), b"another"))
+
+    changed = transcripts(run)
+    result.write_bytes(content)
+    outcome = transcripts(run)
+
+    assert (changed.code, changed.summary["failed"]) == (1, {"broken transcript": 1})
+    assert "one.mp3: It is the transcript of another job." in changed.err
+    assert (outcome.code, outcome.summary["written"]) == (0, 2)
+    assert len(contents(run.folder / "texts")) == 4
+
+
+def test_a_service_that_knows_no_job_is_told(run, cloud):
+    """After 90 days the service forgets; that costs no job."""
+    cloud().add(one="first", two="second")
+    run("run", "s3://audio/")
+    another = cloud()
+
+    outcome = run("transcripts", "--to", "texts/")
+
+    assert outcome.code == 1
+    assert "Left without a file: 2 of them (2 job or transcript lost)." in outcome.err
+    assert starts(another) == 0
+
+
+def test_files_are_written_from_every_shard_of_an_output_on_s3(run, cloud):
+    """Where tasks are sealed on S3 one call on any machine finds the transcripts of all shards."""
+    cloud().add(**{f"rec{n}": f"number {n}" for n in range(8)})
+    on_s3 = ("--output", "s3://audio/tasks/", *RESULTS)
+    for shard in ("0", "1"):
+        run("run", "s3://audio/", *on_s3, "--shards", "2", "--shard", shard)
+    for path in run.folder.iterdir():
+        path.unlink()  # as on another machine
+
+    outcome = transcripts(run, "--output", "s3://audio/tasks/", formats="txt")
+    again = transcripts(run, "--output", "s3://audio/tasks/", formats="txt")
+
+    assert (outcome.code, again.summary["recordings"]) == (0, 0)
+    assert contents(run.folder / "texts") == {
+        f"rec{n}.txt": f"number {n}\n".encode() for n in range(8)
+    }
+
+
+def test_subtitles_are_laid_out_as_asked_for_and_anew_when_that_changes(run, cloud):
+    """Another layout is another file, and the text is left alone."""
+    cloud().add(one="the quick brown fox jumps over the lazy dog and runs away into the wood")
+    run("run", "s3://audio/", *RESULTS)
+    transcripts(run)
+
+    outcome = transcripts(run, "--line-length", "20", "--lines", "1")
+
+    lines = (run.folder / "texts/one.srt").read_text().split("\n")[2::4]
+    assert (outcome.code, outcome.summary["written"]) == (0, 1)
+    assert len(lines) > 3
+    assert max(map(len, lines)) <= 20
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--to", "out/", "--format", "txt,docx"), "There is no format 'docx' of transcripts"),
+        (("--to", "https://x/y"), "is no folder and no place on S3"),
+        (("--to", ""), "is no folder and no place on S3"),
+        (("--to", "tasks.jsonl"), "can't be written"),
+        (("--to", "out/", "--state", "rubbish"), "rubbish is not a state file"),
+    ],
+)
+def test_what_can_not_be_meant_is_refused(run, cloud, arguments, says):
+    """A wrong place, format or state is told before anything is read."""
+    cloud().add(one="first")
+    run("run", "s3://audio/")
+    (run.folder / "rubbish").write_bytes(b"no database" * 200)
+
+    outcome = run("transcripts", *arguments)
+
+    assert outcome.code == 2
+    assert says in outcome.err
+    assert not (run.folder / "out").exists()
+
+
+def test_a_folders_transcripts_are_not_kept(run, recordings):
+    """It is said once, instead of recording by recording."""
+    run("run", recordings, "--include", "calls/invoice.wav")
+
+    outcome = transcripts(run)
+
+    assert outcome.code == 2
+    assert "only a bucket's transcripts are kept" in outcome.err
+
+
+def test_the_next_run_is_not_disturbed(run, cloud):
+    """Where the files lie among the recordings the next run takes none of them for one."""
+    service = cloud()
+    service.add(one="first")
+    run("run", "s3://audio/")
+    run.use(**endpoint(service.url))
+    transcripts(run, to="s3://audio/", formats=ALL)
+
+    outcome = run("run", "s3://audio/", "--json")
+
+    assert (outcome.code, outcome.counts["started"]) == (0, 0)
