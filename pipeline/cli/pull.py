@@ -73,6 +73,8 @@ def _end(server: LabelStudio, changes: Changes) -> None:
         say(_doubt_in_words(server, changes.doubt))
         if not changes.given:
             raise typer.Exit(CANNOT_RUN)
+    if changes.empty:
+        say(_empty_in_words(server, changes.empty))
     if changes.unread:
         say(_unread_in_words(server, changes.unread))
         raise typer.Exit(1)
@@ -106,10 +108,21 @@ def _doubt_in_words(chosen: LabelStudio, doubt: str) -> str:
     )
 
 
+def _numbers(tasks: list[int]) -> str:
+    return ", ".join(map(str, tasks[:_SHOWN])) + (", ..." if len(tasks) > _SHOWN else "")
+
+
+def _empty_in_words(chosen: LabelStudio, empty: list[int]) -> str:
+    return (
+        f"{len(empty):,} of project {chosen.project}'s tasks have an empty review, though words "
+        f"were heard in the recording ({_numbers(empty)}). Open them there: where someone speaks, "
+        "write it down or delete the annotation; then pull again."
+    )
+
+
 def _unread_in_words(chosen: LabelStudio, unread: list[int]) -> str:
-    numbers = ", ".join(map(str, unread[:_SHOWN])) + (", ..." if len(unread) > _SHOWN else "")
     return (
         f"Label Studio can't give out {len(unread):,} of project {chosen.project}'s tasks "
-        f"({numbers}); what {chosen.ground_truth} has of them stays. Open them there: a text with "
-        "a character that is none (half an emoji) is the usual cause; then pull again."
+        f"({_numbers(unread)}); what {chosen.ground_truth} has of them stays. Open them there: a "
+        "text with a character that is none (half an emoji) is the usual cause; then pull again."
     )

@@ -62,9 +62,9 @@ def command(
     again: Annotated[
         bool, typer.Option("--again", help="Look every task up, also those pushed before.")
     ] = False,
-    switch_version: Annotated[
+    reviewed_too: Annotated[
         bool,
-        typer.Option("--switch-version", help="Let the project show a new model_version."),
+        typer.Option("--reviewed-too", help="Give reviewed tasks new predictions too."),
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what is wrong.")] = False,
     json: Annotated[
@@ -75,8 +75,12 @@ def command(
 
     Each task is there once, with its prediction. Only committed tasks are sent, so it works beside
     a run. Push again and it sends only what is new. Kill it, or lose OUTPUT.pushed, and no task is
-    there twice: it looks every task up by its data.job_id before it sends it. What was deleted in
-    the project stays deleted, unless you give --again.
+    there twice: it looks every task up before it sends it. What was deleted in the project stays
+    deleted, unless you give --again.
+
+    A recording has one task. When its recordings were transcribed again, with another language or
+    other settings, the tasks that are there get the new predictions. Reviewed ones are left alone,
+    unless you give --reviewed-too.
 
     Exit codes: 0 every task is there; 1 the server refused some, the others are there; 2 it can't
     push, or can't go on; 130 or 143 interrupted. After 2, 130 and 143 the same command continues.
@@ -93,7 +97,7 @@ def command(
         chosen = msgspec.structs.replace(chosen, aws=with_defaults(chosen.aws))
     chosen = with_tasks_here(chosen)
     push = Push(
-        PushOptions(chosen, create, again, switch_version, style_for(quiet=quiet)), os.environ
+        PushOptions(chosen, create, again, reviewed_too, style_for(quiet=quiet)), os.environ
     )
     try:
         received = in_event_loop(interruptible(push.complete))
@@ -131,6 +135,13 @@ def _lines(report: PushReport) -> Iterator[str]:
     made = "New project" if report.created else "Project"
     yield f"{made} {report.project}: {report.address}"
     yield f"Tasks:   {report.sent:,} pushed, {report.there:,} were there already"
+    if report.renewed:
+        yield f"Renewed: {report.renewed:,} of recordings that were there have the new prediction"
+    if report.reviewed:
+        yield (
+            f"Kept:    {report.reviewed:,} of recordings that are reviewed stay as they are "
+            "(--reviewed-too gives them the new prediction)"
+        )
     if report.good:
         yield f"Taken:   {report.good:,} as they are, into {report.ground_truth}"
     if report.refused:

@@ -10,7 +10,7 @@ from pipeline.doctor.findings import Finding, ok, problem, skipped, warning
 from pipeline.doctor.runner import Check, constant, once
 from pipeline.errors import PipelineError
 from pipeline.label_studio.compatibility import Survey, misfits
-from pipeline.label_studio.projects import new_version, storage_advice
+from pipeline.label_studio.projects import storage_advice
 from pipeline.label_studio.task_lines import task_lines
 from pipeline.model import Job, Recording, Segment, Transcript
 from pipeline.net.http import request
@@ -62,13 +62,6 @@ class LabelStudioChecks:
                 f"{self._address} is not made for the tasks: {'; '.join(unfit)}.",
                 "Give it what `transcribe-pipeline labeling-config` prints (Settings, Labeling "
                 "Interface), or have a project made with `push --create TITLE`.",
-            )
-        if new_version(project, survey):
-            return problem(
-                f"{self._address} shows predictions of {project.model_version}, and a run writes "
-                f"{survey.version}: `push` refuses them.",
-                "Name them as before with model_version in [tasks], or push once with "
-                "--switch-version.",
             )
         return ok(f"{self._address} ({project.title}) is made for the tasks.")
 

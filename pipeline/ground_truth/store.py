@@ -62,7 +62,8 @@ class Changes(msgspec.Struct):
 
     `unread` are the numbers of tasks that the server can't give out; their lines stay. `doubt` says
     why what it leaves out was not removed either; "" where it gave out what it counts. `given` is
-    how many annotations it gave out.
+    how many annotations it gave out. `empty` are the numbers of tasks with a review that says
+    nothing where words were heard, of those that were given out.
     """
 
     added: int = 0
@@ -72,6 +73,7 @@ class Changes(msgspec.Struct):
     unread: list[int] = []
     doubt: str = ""
     given: int = 0
+    empty: list[int] = []
 
     def count(self, old: list[bytes], new: list[bytes]) -> None:
         """Count what became of the lines of one unit; a line is known by its annotation."""
@@ -94,6 +96,7 @@ class Changes(msgspec.Struct):
             later.unread,
             later.doubt,
             later.given,
+            later.empty,
         )
 
 

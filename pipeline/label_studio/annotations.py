@@ -48,6 +48,13 @@ def reviews(task: Mapping[str, Any], project: str, people: Mapping[int, str]) ->
     ]
 
 
+def says_nothing(task: Mapping[str, Any], line: GroundTruth) -> bool:
+    """Whether a review is empty where words were heard, as when the editor opened empty."""
+    data = task.get("data")
+    words = data.get("word_count") if isinstance(data, dict) else None
+    return not line.text and bool((line.predicted or "").strip() or finite(words))
+
+
 def unreviewed(task: Mapping[str, Any]) -> GroundTruth:
     """The `auto` line of a task of ours, from its first prediction."""
     prediction = next(dicts(task.get("predictions")), {})
@@ -109,7 +116,7 @@ def _about(
     """What a line says of its recording and of the prediction."""
     data = task.get("data")
     data = data if isinstance(data, dict) else {}
-    model = as_str(prediction.get("model_version"))
+    model = as_str(data.get("model_version")) or as_str(prediction.get("model_version"))
     named = _LANGUAGE_AT_END.search(model or "")
     return {
         "audio": as_str(data.get("audio")) or "",

@@ -113,7 +113,7 @@ class Client:
 
     async def project(self, number: int) -> Project:
         """A project by its number."""
-        return await self._get(Project, f"projects/{number}/")
+        return await self.get(Project, f"projects/{number}/")
 
     async def projects_titled(self, title: str) -> list[Project]:
         """The projects that have just this title, the oldest first."""
@@ -121,7 +121,7 @@ class Client:
         pages = Pages(f"The list of projects at {self.url}")
         found: list[Project] = []
         for number in count(1):
-            page = await self._get(_ProjectPage, "projects/", query | {"page": str(number)})
+            page = await self.get(_ProjectPage, "projects/", query | {"page": str(number)})
             found += [each for each in page.results if each.title == title]
             if not page.next:
                 break
@@ -132,11 +132,6 @@ class Client:
         """A new project with a labeling configuration."""
         body = {"title": title, "label_config": label_config}
         return await self._post(Project, "projects/", msgspec.json.encode(body))
-
-    async def show_version(self, project: int, model_version: str) -> Project:
-        """Let "Label All Tasks" show this version; the project must have predictions of it."""
-        body = msgspec.json.encode({"model_version": model_version})
-        return self._decoded(Project, await self.ask("PATCH", f"projects/{project}/", None, body))
 
     async def import_tasks(self, project: int, tasks: Sequence[bytes]) -> Imported:
         """Add tasks, each a JSON object: all of them or none.
@@ -162,7 +157,7 @@ class Client:
         The ids travel in the address, of which the server reads 16 KB: see `query_size`.
         """
         query = _tasks_query(project, "id,data,total_predictions", job_id_filter(job_ids))
-        page = await self._get(Page[TaskRow], "tasks", query)
+        page = await self.get(Page[TaskRow], "tasks", query)
         if not {row.data.job_id for row in page.tasks} <= set(job_ids):
             raise untrusted(self.url, "it gives out other tasks than were asked for")
         if len(page.tasks) < min(page.total, _PAGE):
@@ -179,7 +174,7 @@ class Client:
                 task whose annotation was deleted; "" is all with an annotation.
         """
         query = _tasks_query(project, "id,total_annotations", changed_filter(after, since))
-        page = await self._get(Page[Changed], "tasks", query)
+        page = await self.get(Page[Changed], "tasks", query)
         numbers = [after, *(task.id for task in page.tasks)]
         if any(later <= earlier for earlier, later in pairwise(numbers)):
             raise untrusted(self.url, f"after task {after} it gives out others than those behind")
@@ -190,29 +185,30 @@ class Client:
     async def annotated_tasks(self, project: int, ids: Sequence[int]) -> list[dict[str, Any]]:
         """Tasks with annotations, each of which carries the prediction that it began from."""
         query = [("exportType", "JSON"), *(("ids[]", str(each)) for each in ids)]
-        found = await self._get(list[dict[str, Any]], f"projects/{project}/export", query)
+        found = await self.get(list[dict[str, Any]], f"projects/{project}/export", query)
         if any(task.get("id") not in list(ids) for task in found):
             raise untrusted(self.url, "it exports other tasks than were asked for")
         return found
 
     async def people(self) -> dict[int, str]:
         """The addresses of the organization's people by their number."""
-        people = await self._get(list[_Person], "users/")
+        people = await self.get(list[_Person], "users/")
         return {each.id: each.email for each in people if each.email}
 
     async def whoami(self) -> str:
         """The address of the user whom the token is of."""
-        return (await self._get(_Person, "current-user/whoami")).email
+        return (await self.get(_Person, "current-user/whoami")).email
 
     async def storages(self, project: int) -> list[Storage]:
         """The S3 source storages of a project."""
-        return await self._get(list[Storage], "storages/s3", {"project": str(project)})
+        return await self.get(list[Storage], "storages/s3", {"project": str(project)})
 
     async def create_storage(self, settings: dict[str, Any]) -> Storage:
         """A new S3 source storage; the server tries to reach the bucket."""
         return await self._post(Storage, "storages/s3", msgspec.json.encode(settings))
 
-    async def _get(self, kind: type[T], path: str, query: Query | None = None) -> T:
+    async def get(self, kind: type[T], path: str, query: Query | None = None) -> T:
+        """What a GET below `/api/` answers; raises as `ask` does."""
         return self._decoded(kind, await self.ask("GET", path, query))
 
     async def _post(self, kind: type[T], path: str, body: bytes) -> T:

@@ -17,15 +17,15 @@ import orjson
 
 from pipeline.errors import CannotRun, TasksRefused, Throttled, Unavailable
 from pipeline.label_studio.push_ledger import project_key
-from pipeline.label_studio.task_lines import batches
+from pipeline.label_studio.task_lines import batches, named
 from pipeline.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable
 
-    from pipeline.label_studio.client import Client
     from pipeline.label_studio.push_ledger import Place, PushLedger
-    from pipeline.label_studio.schema import Project, TaskRow
+    from pipeline.label_studio.rounds import EarlierTasks
+    from pipeline.label_studio.schema import TaskRow
     from pipeline.label_studio.task_lines import TaskLine
 
 _SETTLING_SECONDS = 100.0
@@ -41,13 +41,16 @@ _ENOUGH_REFUSED = 20
 class PushStats(msgspec.Struct):
     """Counts of tasks.
 
-    `sent` are new in the project, `there` were in it already, `mended` lacked their prediction,
+    `sent` are new in the project, `there` were in it already, `renewed` are of an earlier round and
+    have the new prediction, `reviewed` are of one and stay, `mended` lacked their prediction,
     `doubled` stand in it more than once, and `good` were not for review. `refused` ones the server
     does not take; `refusals` says of the first twenty which they are, and why.
     """
 
     sent: int = 0
     there: int = 0
+    renewed: int = 0
+    reviewed: int = 0
     mended: int = 0
     doubled: int = 0
     good: int = 0
@@ -57,15 +60,18 @@ class PushStats(msgspec.Struct):
     @property
     def done(self) -> int:
         """How many tasks are settled."""
-        return self.sent + self.there + self.good + self.refused
+        settled = self.sent + self.there + self.renewed + self.reviewed
+        return settled + self.good + self.refused
 
 
 class Deliveries:
     """The way of one output into one project."""
 
     def __init__(
-        self, client: Client, project: Project, ledger: PushLedger, place: Place, stats: PushStats
+        self, earlier: EarlierTasks, ledger: PushLedger, place: Place, stats: PushStats
     ) -> None:
+        client, project = earlier.client, earlier.project
+        self._earlier = earlier
         self._client = client
         self._project = project
         self._ledger = ledger
@@ -87,15 +93,15 @@ class Deliveries:
         Raises:
             CannotRun: the server takes no task, or does not answer; the next push goes on.
         """
+        before = self.stats.done
         waiting = batches(self._for_review(lines))
         while (batch := await asyncio.to_thread(next, waiting, None)) is not None:
             delivery = _Delivery(batch, tell)
             await self._client.retried(self._deliver, delivery)
-            self.stats.there += len(delivery.there_before)
-            self.stats.refused += len(delivery.refused)
-            self.stats.sent += len(batch) - len(delivery.there_before | delivery.refused)
-            self._keep(size=batch[-1].end, sent_at=0.0)
-            show(self.stats.done)
+            delivery.count(self.stats)
+            tasks = self._place.tasks + len(batch) - len(delivery.refused)
+            self._keep(size=batch[-1].end, tasks=tasks, sent_at=0.0)
+            show(self.stats.done - before)
 
     def _for_review(self, lines: Iterable[TaskLine]) -> Iterable[TaskLine]:
         threshold = self._place.review_below
@@ -112,6 +118,7 @@ class Deliveries:
         if missing and self._place.sent_at:
             found = await self._settled(delivery)
             missing = delivery.without(found)
+        missing = await self._earlier.renew(missing, delivery.renewed, delivery.kept)
         if missing and not await self._sent(delivery, missing):
             found = await self._look_up(delivery)
         await self._mend(delivery.batch, found)
@@ -186,12 +193,15 @@ class Deliveries:
         self._keep(sent_at=time.time())
         try:
             answer = await self._client.import_tasks(
-                self._project.id, [line.content for line in lines]
+                self._project.id, [self._content(line) for line in lines]
             )
         except (CannotRun, Throttled):  # nothing was taken: it may be sent again at once
             self._keep(sent_at=0.0)
             raise
         return answer.prediction_count == sum(len(line.predictions) for line in lines)
+
+    def _content(self, line: TaskLine) -> bytes:
+        return named(line, self._project.model_version or "")
 
     async def _mend(self, batch: list[TaskLine], found: dict[str, TaskRow]) -> None:
         """Add the predictions that tasks lack which are there."""
@@ -200,7 +210,7 @@ class Deliveries:
             for line in batch
             if line.job_id in found and found[line.job_id].total_predictions == 0
         ]
-        wanted = [each for task, line in bare for each in _predictions(task, line)]
+        wanted = [each for task, line in bare for each in _predictions(task, self._content(line))]
         if not wanted:
             return
         added = await self._client.import_predictions(self._project.id, wanted)
@@ -223,7 +233,8 @@ def unsettled(sent_at: float, now: float) -> bool:
 class _Delivery:
     """A batch on its way, by job ids.
 
-    `there_before` are those that the first look found, `known` these and what was taken since, and
+    `there_before` are those that the first look found, `known` these and what was taken since,
+    `renewed` those whose recordings had a task, `kept` those whose recordings are reviewed, and
     `refused` those that the server does not take.
     """
 
@@ -233,7 +244,18 @@ class _Delivery:
         self.looked_up = False
         self.there_before: set[str] = set()
         self.known: set[str] = set()
+        self.renewed: set[str] = set()
+        self.kept: set[str] = set()
         self.refused: set[str] = set()
+
+    def count(self, stats: PushStats) -> None:
+        """Add what became of the batch."""
+        others = self.there_before | self.renewed | self.kept | self.refused
+        stats.there += len(self.there_before - self.renewed)
+        stats.renewed += len(self.renewed)
+        stats.reviewed += len(self.kept)
+        stats.refused += len(self.refused)
+        stats.sent += len(self.batch) - len(others)
 
     def without(self, found: Container[str]) -> list[TaskLine]:
         """The tasks that are to be sent."""
@@ -244,6 +266,6 @@ class _Delivery:
         ]
 
 
-def _predictions(task: int, line: TaskLine) -> list[dict[str, Any]]:
-    found = orjson.loads(line.content).get("predictions", [])
+def _predictions(task: int, content: bytes) -> list[dict[str, Any]]:
+    found = orjson.loads(content).get("predictions", [])
     return [{"task": task, **prediction} for prediction in found]

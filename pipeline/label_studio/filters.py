@@ -14,6 +14,11 @@ def job_id_filter(job_ids: Sequence[str]) -> str:
     return _filter(("data.job_id", "in_list", "List", list(job_ids)))
 
 
+def audio_filter(audio: Sequence[str]) -> str:
+    """The Data Manager's filter for tasks by the URIs of their recordings."""
+    return _filter(("data.audio", "in_list", "List", list(audio)))
+
+
 def changed_filter(after: int, since: str) -> str:
     """The Data Manager's filter for what `changed_tasks` looks for."""
     changed = ("updated_at", "greater", "Datetime", since)

@@ -76,28 +76,6 @@ def check_fit(address: str, project: Project, survey: Survey) -> None:
         )
 
 
-def new_version(project: Project, survey: Survey) -> str:
-    """The model version that the project would have to show instead of its own; "" for none.
-
-    Label Studio (1.23) remembers that of a project's first predictions, and shows no other one
-    under "Label All Tasks": the editor opens empty.
-    """
-    shown = project.model_version
-    return survey.version if shown and survey.tasks and shown not in survey.versions else ""
-
-
-def version_refused(address: str, project: Project, survey: Survey) -> TasksRefused:
-    """The refusal of tasks whose predictions the project does not show."""
-    return TasksRefused(
-        f"The project {address} shows predictions of {project.model_version}, and these tasks have "
-        f'{", ".join(sorted(survey.versions))}: "Label All Tasks" would open empty editors for '
-        "them. Nothing was sent",
-        "Push into a project of their own, name the predictions as before with model_version in "
-        "[tasks], or let the project show the new ones from now on with --switch-version (then the "
-        "editors of the older tasks open empty there).",
-    )
-
-
 async def missing_storages(client: Client, project: Project, survey: Survey) -> list[str]:
     """The buckets of the recordings that reviewers could not hear in this project."""
     if not survey.buckets:

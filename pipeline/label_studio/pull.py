@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.errors import Denied, ServiceUnreachable, Unavailable
 from pipeline.ground_truth.store import standing, updating
-from pipeline.label_studio.annotations import reviews
+from pipeline.label_studio.annotations import reviews, says_nothing
 from pipeline.terminal import counted
 
 if TYPE_CHECKING:
@@ -79,13 +79,14 @@ class Pulling:
         self._expected: int | None = None
         self._unread: list[int] = []
         self._withheld: list[int] = []
+        self._empty: list[int] = []
         self._put = 0
 
     async def take(self, *, whole: bool) -> Changes:
         """Take what changed since the newest line of the file, or everything."""
         people = await self._people()
         self._expected = await self._annotations()
-        self._unread, self._withheld, self._put = [], [], 0
+        self._unread, self._withheld, self._empty, self._put = [], [], [], 0
         with updating(self._path) as update:
             have = standing(self._path, self._url)
             since = "" if whole else _earlier(have.updated_at)
@@ -94,6 +95,7 @@ class Pulling:
             every_task_put = not (since or self._unread or doubt)
             changes = update.commit(whole=self._url if every_task_put else "")
         changes.unread, changes.doubt, changes.given = self._unread, doubt, self._put
+        changes.empty = self._empty
         return changes
 
     async def is_complete(self) -> bool:
@@ -141,6 +143,8 @@ class Pulling:
         if annotated := [each for each in counts if counts[each]]:
             for task in await self._annotated(annotated):
                 lines = reviews(task, self._url, people)
+                if any(says_nothing(task, line) for line in lines):
+                    self._empty.append(task["id"])
                 if len(lines) >= counts[task["id"]]:
                     found[task["id"]] = lines
                 await asyncio.sleep(0)  # a task of 1,000 segments takes 20 ms

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,6 +25,7 @@ from pipeline.label_studio.client import connected
 from pipeline.label_studio.compatibility import Survey, label_config_for
 from pipeline.label_studio.delivery import Deliveries, PushStats
 from pipeline.label_studio.push_ledger import Place, opened_ledger, project_key
+from pipeline.label_studio.rounds import EarlierTasks
 from pipeline.label_studio.task_lines import task_lines
 from pipeline.label_studio.token import address, read_token
 from pipeline.tasks.export import committed_lines
@@ -45,14 +46,14 @@ class PushOptions(NamedTuple):
     """What is to be done.
 
     `create` is the title of a project to make, None when its number is in the settings; `again`
-    looks every task up, also those that were pushed before; `switch_version` lets the project show
-    the predictions of a model version that it did not have.
+    looks every task up, also those that were pushed before; `reviewed_too` gives new predictions
+    also to tasks that were reviewed in an earlier round.
     """
 
     config: Config
     create: str | None
     again: bool
-    switch_version: bool
+    reviewed_too: bool
     style: Style
 
 
@@ -97,7 +98,7 @@ class Push:
         with opened_ledger(self._config.output_path) as ledger:
             async with connected(self._url, self._token, self._config.limits) as client:
                 project = await self._found(client)
-                place = self._place(ledger, project)
+                place = await asyncio.to_thread(self._place, ledger, project)
                 survey = await asyncio.to_thread(self._survey, place)
                 if not project and survey.tasks:
                     project = await self._created(client, survey)
@@ -115,7 +116,16 @@ class Push:
         if not project:
             return Place(review_below=below)
         kept = ledger.place(project_key(self._address(project), project.created_at), below)
-        return msgspec.structs.replace(kept, size=0) if self._options.again else kept
+        if self._options.again:
+            return msgspec.structs.replace(kept, size=0, tasks=0)
+        return kept if kept.tasks else msgspec.structs.replace(kept, tasks=self._tasks_at(kept))
+
+    def _tasks_at(self, place: Place) -> int:
+        """How many tasks were pushed before a place that does not say so itself."""
+        below = place.review_below
+        lines = self._tasks(0) if place.size else iter(())
+        pushed = takewhile(lambda line: line.end <= place.size, lines)
+        return sum(not below or line.score < below for line in pushed)
 
     def _survey(self, place: Place) -> Survey:
         """What the tasks from there on need."""
@@ -138,30 +148,24 @@ class Push:
     ) -> None:
         self.report.project, self.report.address = project.id, self._address(project)
         projects.check_fit(self._address(project), project, survey)
-        new_version = projects.new_version(project, survey)
-        if new_version and not self._options.switch_version:
-            raise projects.version_refused(self._address(project), project, survey)
         self.report.advice += await self._advice(client, project, survey)
         await asyncio.to_thread(self._keep_good, place, survey.tasks)
-        deliveries = Deliveries(client, project, ledger, place, self.report)
+        shown = msgspec.structs.replace(
+            project, model_version=project.model_version or survey.version
+        )
+        earlier = EarlierTasks(client, shown, reviewed_too=self._options.reviewed_too)
+        self.report.there = place.tasks
+        deliveries = Deliveries(earlier, ledger, place, self.report)
         with counted(self._options.style, survey.tasks, "tasks") as show:
             await deliveries.complete(
                 islice(self._tasks(place.size), survey.tasks),
                 show,
                 partial(tell, self._options.style),
             )
-        if new_version:
-            await client.retried(client.show_version, project.id, new_version)
 
     async def _advice(self, client: Client, project: Project, survey: Survey) -> list[str]:
         """What stands in the reviewers' way; the storage of a project of ours is added here."""
         advice = []
-        others = sorted(survey.versions - {project.model_version or survey.version})
-        if others:
-            advice.append(
-                f'"Label All Tasks" will open empty editors for the tasks of {", ".join(others)}: '
-                "a project shows one model version there."
-            )
         if survey.unplayable:
             advice.append(
                 f"{survey.unplayable:,} recordings lie in a folder of this machine (file://), "

@@ -26,13 +26,15 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
     """How far a project has the tasks of an output.
 
     `size` is in bytes of the output, `digest` that of what stands before; `review_below` is the
-    score that tasks were chosen by. `sent_at` is when a batch was sent whose answer has not come
-    (seconds since the epoch), 0 when there is none.
+    score that tasks were chosen by, `tasks` how many of them the project has (0 in a ledger of an
+    earlier version). `sent_at` is when a batch was sent whose answer has not come (seconds since
+    the epoch), 0 when there is none.
     """
 
     size: int = 0
     digest: str = ""
     review_below: float = 0.0
+    tasks: int = 0
     sent_at: float = 0.0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -52,6 +52,15 @@ class TaskRow(msgspec.Struct, frozen=True):
     id: int
     data: TaskData
     total_predictions: int
+
+
+class RecordingRow(msgspec.Struct, frozen=True):
+    """A task as the server has it, by its recording."""
+
+    id: int
+    data: dict[str, Any]
+    total_annotations: int
+    meta: dict[str, Any] = {}
 
 
 class Changed(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 import msgspec
+import orjson
 
 from pipeline.errors import OutputUnusable
 
@@ -52,12 +53,14 @@ class Prediction(msgspec.Struct, frozen=True, gc=False):
 class _Task(msgspec.Struct, frozen=True):
     data: dict[str, Any]
     predictions: list[Prediction] = []
+    meta: dict[str, Any] = {}
 
 
 class TaskLine(NamedTuple):
     """One line of the output: `content` without its newline, `end` the offset in bytes behind it.
 
-    `job_id` is the key by which Label Studio is asked whether it has the task.
+    `job_id` is the key by which Label Studio is asked whether it has the task; `etag` is that of
+    the recording's content, "" where it is not known.
     """
 
     content: bytes
@@ -65,6 +68,13 @@ class TaskLine(NamedTuple):
     job_id: str
     data: dict[str, Any]
     predictions: list[Prediction]
+    etag: str = ""
+
+    @property
+    def recording(self) -> str:
+        """What it is a task of: the audio with its content, or where there is none the job."""
+        audio = self.data.get("audio")
+        return f"{audio} {self.etag}" if isinstance(audio, str) else self.job_id
 
     @property
     def score(self) -> float:
@@ -98,23 +108,44 @@ def task_lines(lines: Iterable[bytes], after: int = 0) -> Iterator[TaskLine]:
                 "looked up",
                 "Rewrite the tasks with `transcribe-pipeline run SOURCE --rebuild-output`.",
             )
-        yield TaskLine(line, end, job_id, task.data, task.predictions)
+        etag = str(task.meta.get("etag") or "")
+        yield TaskLine(line, end, job_id, task.data, task.predictions, etag)
+
+
+def named(line: TaskLine, model_version: str) -> bytes:
+    """The task with its predictions under the one name that a project shows; "" leaves their own.
+
+    Label Studio (1.23) shows the predictions of one model version under "Label All Tasks", and for
+    every other task opens an empty editor. The name that they had goes into `data.model_version`.
+    """
+    own = {each.model_version for each in line.predictions}
+    if not model_version or own <= {model_version}:
+        return line.content
+    task = orjson.loads(line.content)
+    task["data"]["model_version"] = line.predictions[0].model_version
+    for prediction in task["predictions"]:
+        prediction["model_version"] = model_version
+    return orjson.dumps(task)
 
 
 def batches(lines: Iterable[TaskLine]) -> Iterator[list[TaskLine]]:
     """Lines to be sent together: bounded by count, bytes, and the length of the question for them.
 
-    A line that is over a bound by itself is a batch of its own.
+    A line that is over a bound by itself is a batch of its own. A recording is in a batch once: its
+    second task finds the first one at the server.
     """
     batch: list[TaskLine] = []
+    recordings: set[str] = set()
     size = query = _BRACKETS
     for line in lines:
         more, longer = len(line.content) + _COMMA, id_length(line.job_id)
         full = len(batch) == MOST_TASKS or size + more > MOST_BYTES or query + longer > MOST_QUERY
-        if batch and full:
+        if batch and (full or line.recording in recordings):
             yield batch
             batch, size, query = [], _BRACKETS, _BRACKETS
+            recordings.clear()
         batch.append(line)
+        recordings.add(line.recording)
         size += more
         query += longer
     if batch:

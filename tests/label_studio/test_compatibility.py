@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import msgspec
 import pytest
 
 from pipeline.config.schema import Aws, Config, Tasks
 from pipeline.config.transcription import Transcribe
 from pipeline.doctor.label_studio import sample
 from pipeline.label_studio.compatibility import Survey, label_config_for, misfits
-from pipeline.label_studio.projects import new_version, storage_settings
+from pipeline.label_studio.projects import storage_settings
 from pipeline.label_studio.schema import Control, Project
 from pipeline.label_studio.task_lines import Prediction, Result, TaskLine, Value
 from pipeline.model import TaskKind
@@ -92,25 +91,6 @@ def test_new_project_has_the_configuration_of_the_kind():
     """Tasks with speakers are tasks of segments."""
     assert label_config_for(surveyed()) == labeling_config(TaskKind.TRANSCRIPT)
     assert label_config_for(surveyed(speakers=[])) == labeling_config(TaskKind.SEGMENTS)
-
-
-@pytest.mark.parametrize(
-    ("shown", "versions", "new"),
-    [
-        ("", ["a"], ""),
-        (None, ["a"], ""),
-        ("a", ["a"], ""),
-        ("a", ["b"], "b"),
-        ("a", ["b", "a"], ""),
-    ],
-)
-def test_version_that_a_project_would_not_show_is_found(shown, versions, new):
-    """A project that has no predictions yet takes any, another one its own."""
-    survey = surveyed(version=versions[0])
-    for version in versions[1:]:
-        survey.add(TaskLine(b"", 0, "k", {}, [Prediction(model_version=version)]))
-
-    assert new_version(msgspec.structs.replace(PROJECT, model_version=shown), survey) == new
 
 
 def test_survey_tells_buckets_from_folders():

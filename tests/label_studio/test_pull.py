@@ -98,6 +98,36 @@ def test_an_annotation_that_was_deleted_is_removed(pulled):
     assert [json.loads(line)["task_id"] for line in truth.read_bytes().splitlines()] == [1]
 
 
+@pytest.mark.parametrize(
+    ("text", "predicted", "words", "told"),
+    [
+        ("", "hello there", None, True),
+        ("", None, 3, True),
+        (" ", None, 3, True),
+        ("", "", 0, False),
+        ("", None, None, False),
+        ("hello", None, 3, False),
+    ],
+)
+def test_an_empty_review_of_a_recording_with_speech_is_told(pulled, text, predicted, words, told):
+    """Submit in an editor that opened empty is a review without a word: it is named, and kept."""
+    server, truth, command = pulled
+    [annotation] = server.tasks[2]["annotations"]
+    about = {"from_name": "transcription", "type": "textarea"}
+    annotation["result"] = [about | {"value": {"text": [text]}}]
+    annotation["updated_at"] = "2026-11-24T12:00:00Z"
+    if predicted is not None:
+        annotation["prediction"] = {"result": [about | {"value": {"text": [predicted]}}]}
+    server.tasks[2]["data"]["word_count"] = words
+
+    outcome = command()
+
+    assert outcome.code == 0
+    assert ("1 of project 1's tasks have an empty review" in outcome.err) == told
+    assert ("(2). Open them there" in outcome.err) == told
+    assert len(truth.read_bytes().splitlines()) == 3
+
+
 FAULTS = [
     {"listed": {"tasks": [], "total": 0}, "counted": 600},
     {"listed": {"tasks": [], "total": 3}},

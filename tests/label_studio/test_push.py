@@ -2,8 +2,64 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
+
+import pytest
+
+from tests.label_studio_server.outputs import add_tasks, many
+from tests.support.between import Answer, between
+from tests.support.small_label_studio import PROJECT, TOKEN, Request, SmallLabelStudio
+
+
+@pytest.fixture
+def labels(run):
+    """A server with a project, which the commands of a test use."""
+    labels = SmallLabelStudio()
+
+    def reply(asked):
+        status, content = labels.answer(Request.of(asked.method, asked.path, asked.body))
+        return Answer(status, json.dumps(content).encode(), {})
+
+    with between(None, reply) as url:
+        run.use(LABEL_STUDIO_URL=url, LABEL_STUDIO_API_KEY=TOKEN)
+        yield labels
+
+
+@pytest.mark.parametrize("ledger", ["of this version", "of an earlier one"])
+def test_what_was_pushed_before_is_counted(run, labels, ledger):
+    """Three were there already, also where the ledger was written before it had that count."""
+    add_tasks(run.folder, many(3))
+    assert "3 pushed, 0 were there already" in run("push", "--project", PROJECT).err
+    add_tasks(run.folder, many(1, of="late"))
+    path = run.folder / "tasks.jsonl.pushed"
+    places = json.loads(path.read_bytes())
+    assert [place.pop("tasks") for place in places.values()] == [3]
+    if ledger == "of an earlier one":
+        path.write_text(json.dumps(places))
+
+    outcome = run("push", "--project", PROJECT)
+    again = run("push", "--project", PROJECT, "--again")
+
+    assert "1 pushed, 3 were there already" in outcome.err
+    assert "0 pushed, 4 were there already" in again.err
+    assert len(labels.tasks) == 4
+
+
+def test_a_recording_that_is_reviewed_is_said_to_stay(run, labels):
+    """A second round says what it left alone, and how to have it otherwise."""
+    add_tasks(run.folder, many(1))
+    run("push", "--project", PROJECT)
+    labels.review(labels.tasks[0], "as it was said")
+    (run.folder / "second").mkdir()
+    add_tasks(run.folder / "second", many(1), model="amazon-transcribe/de-DE", settings="de")
+
+    outcome = run("push", "--project", PROJECT, "--output", "second/tasks.jsonl")
+
+    assert outcome.code == 0
+    assert "Kept:    1 of recordings that are reviewed stay as they are" in outcome.err
+    assert len(labels.tasks) == 1
 
 
 def test_a_push_that_is_interrupted_at_once_knows_of_no_tasks(run):

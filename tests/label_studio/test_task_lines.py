@@ -57,11 +57,24 @@ def test_batches_keep_under_the_bounds(lines):
 @given(st.lists(st.integers(2, 900), max_size=300))
 def test_two_batches_are_not_one(sizes):
     """A batch is as large as it can be: the first line of the next one had no place in it."""
-    found = list(batches([TaskLine(b"x" * size * 100, 0, "j", {}, []) for size in sizes]))
+    found = list(
+        batches([TaskLine(b"x" * size * 100, 0, str(n), {}, []) for n, size in enumerate(sizes)])
+    )
 
     for batch, after in pairwise(found):
         size = 2 + sum(len(each.content) + 1 for each in [*batch, after[0]])
         assert len(batch) == MOST_TASKS or size > MOST_BYTES
+
+
+def test_a_batch_has_a_recording_once():
+    """The second task of a recording is looked for when the first one has arrived."""
+    contents = [line("a"), line("b", meta={"etag": "2"}), line("c"), line("d")]
+
+    assert [[each.job_id for each in batch] for batch in batches(task_lines(contents))] == [
+        ["a", "b"],
+        ["c"],
+        ["d"],
+    ]
 
 
 def test_lines_know_where_they_end():

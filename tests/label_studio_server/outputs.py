@@ -22,17 +22,20 @@ def add_tasks(
     texts: Mapping[str, str],
     model: str = MODEL,
     heard: Callable[[str], Transcript] | None = None,
+    settings: str = "",
 ) -> None:
     """Append a task for each recording, a key with its text, to `tasks.jsonl`."""
     transcripts = {key: (heard or transcript)(text) for key, text in texts.items()}
-    add_transcripts(folder, transcripts, TaskBuilder(TaskKind.TRANSCRIPT, model))
+    add_transcripts(folder, transcripts, TaskBuilder(TaskKind.TRANSCRIPT, model), settings)
 
 
-def add_transcripts(folder: Path, heard: Mapping[str, Transcript], builder: TaskBuilder) -> None:
+def add_transcripts(
+    folder: Path, heard: Mapping[str, Transcript], builder: TaskBuilder, settings: str = ""
+) -> None:
     """Append a task for each recording, a key with what was heard, to `tasks.jsonl`."""
     with begun(folder / "tasks.jsonl.state") as state:
         recordings = [Recording(key, "1", 7) for key in heard]
-        state.add([(each, identity("calls", each, "")) for each in recordings])
+        state.add([(each, identity("calls", each, settings)) for each in recordings])
         jobs = state.claim(len(heard) + 1)
         for job in jobs:
             state.started(job)

@@ -79,7 +79,7 @@ def test_tasks_of_the_demo_are_there_once_however_often_they_are_pushed(
     (run.folder / "tasks.jsonl.pushed").unlink()
     reports.append(report_of(push("--create", title, "--json")))
 
-    assert [(each["sent"], each["there"]) for each in reports] == [(16, 0), (0, 0), (0, 16)]
+    assert [(each["sent"], each["there"]) for each in reports] == [(16, 0), (0, 16), (0, 16)]
     assert [each["created"] for each in reports] == [True, False, False]
     pushed = label_studio.tasks(reports[0]["project"])
     assert [task["predictions"][0]["result"] for task in pushed] == [
@@ -544,21 +544,93 @@ def test_project_for_other_tasks_is_refused_before_anything_is_sent(run, push, l
     assert label_studio.tasks(other) == []
 
 
-def test_another_model_version_is_refused(run, push, label_studio, project):
-    """Predictions that "Label All Tasks" would not show are not sent until someone decides."""
+def second_round(folder, texts):
+    """The output and state of another run over the same recordings, in another language."""
+    folder.mkdir()
+    add_tasks(folder, texts, model="amazon-transcribe/de-DE", settings="de")
+    return "--output", f"{folder.name}/tasks.jsonl"
+
+
+def test_a_second_round_leaves_thirty_tasks_of_thirty_recordings(run, push, label_studio, project):
+    """New predictions go onto the tasks that are there; reviewed ones stay, none opens empty."""
+    add_tasks(run.folder, many(30))
+    push("--project", project)
+    before = label_studio.tasks(project)
+    for task in before[:2]:
+        label_studio.annotate(task["id"], task["predictions"][0]["result"])
+    texts = {key: f"zweite Runde {text}" for key, text in many(30).items()}
+    output = second_round(run.folder / "second", texts)
+
+    report = report_of(push("--project", project, *output, "--json"))
+    again = report_of(push("--project", project, *output, "--again", "--json"))
+
+    after = label_studio.tasks(project)
+    counts = [(each["sent"], each["renewed"], each["reviewed"]) for each in (report, again)]
+    assert counts == [(0, 28, 2), (0, 0, 2)]
+    assert [each["id"] for each in after] == [each["id"] for each in before]
+    assert texts_in(label_studio, project) == texts | dict(list(many(30).items())[:2])
+    shown = label_studio.call("GET", f"projects/{project}/")["model_version"]
+    assert {each["predictions"][0]["model_version"] for each in after} == {shown}
+    opened = label_studio.call("GET", f"projects/{project}/next")
+    assert text_of(opened["predictions"][0]) == texts[opened["data"]["audio"].split("/")[-1]]
+    label_studio.annotate(opened["id"], opened["predictions"][0]["result"])
+    run("pull", "--project", project)
+    versions = {line["task_id"]: line["model_version"] for line in run.tasks("ground_truth.jsonl")}
+    assert versions == dict.fromkeys(
+        [before[0]["id"], before[1]["id"]], "amazon-transcribe/en-US"
+    ) | {opened["id"]: "amazon-transcribe/de-DE"}
+
+
+def test_a_reviewer_who_has_a_task_open_in_a_second_round_can_submit(
+    run, push, label_studio, project
+):
+    """A prediction keeps its number, by which an annotation names the one that it began from."""
     add_tasks(run.folder, many(1))
     push("--project", project)
-    add_tasks(run.folder, many(1, of="new"), model="amazon-transcribe/de-DE")
+    [opened] = label_studio.tasks(project)
+    push(
+        "--project",
+        project,
+        *second_round(run.folder / "second", {"recording number-00000.mp3": "x"}),
+    )
 
-    refused = push("--project", project)
-    before = len(label_studio.tasks(project))
-    taken = push("--project", project, "--switch-version")
+    begun = opened["predictions"][0]
+    label_studio.annotate(opened["id"], begun["result"], parent_prediction=begun["id"])
 
-    shown = label_studio.call("GET", f"projects/{project}/")["model_version"]
-    assert (refused.code, before) == (2, 1)
-    assert "of amazon-transcribe/en-US, and these tasks have amazon-transcribe/de-DE" in refused.err
-    assert taken.code == 0, taken.err
-    assert (len(label_studio.tasks(project)), shown) == (2, "amazon-transcribe/de-DE")
+    [task] = label_studio.tasks(project)
+    assert (task["total_annotations"], text_of(task["predictions"][0])) == (1, "x")
+
+
+def test_reviewed_tasks_get_new_predictions_when_asked_for(run, push, label_studio, project):
+    """With --reviewed-too; their annotation and what it was corrected from stay."""
+    add_tasks(run.folder, many(1))
+    push("--project", project)
+    [task] = label_studio.tasks(project)
+    begun = task["predictions"][0]
+    label_studio.annotate(task["id"], begun["result"], parent_prediction=begun["id"])
+    output = second_round(run.folder / "second", {"recording number-00000.mp3": "new"})
+
+    report = report_of(push("--project", project, *output, "--reviewed-too", "--json"))
+
+    [task] = label_studio.tasks(project)
+    assert (report["renewed"], text_of(task["predictions"][0])) == (1, "new")
+    run("pull", "--project", project)
+    assert [each["predicted"] for each in run.tasks("ground_truth.jsonl")] == ["recording number 0"]
+
+
+def test_recordings_of_another_round_open_filled(run, push, label_studio, project):
+    """A project shows one model version: what is new has it, and its own in the data."""
+    add_tasks(run.folder, many(1))
+    push("--project", project)
+    push("--project", project, *second_round(run.folder / "second", many(1, of="new")))
+
+    for task in label_studio.tasks(project):
+        opened = label_studio.call("GET", f"projects/{project}/next")
+        assert opened["id"] == task["id"]
+        assert len(opened["predictions"]) == 1
+        label_studio.annotate(opened["id"], opened["predictions"][0]["result"])
+    [_, new] = label_studio.tasks(project)
+    assert new["data"]["model_version"] == "amazon-transcribe/de-DE"
 
 
 @pytest.mark.parametrize(

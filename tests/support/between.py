@@ -118,7 +118,7 @@ def between(service: ScriptedCloud | None, reply: Callable[[Asked], Answer]) -> 
             if self.command != "HEAD":  # its answer has a length, and no body
                 self.wfile.write(body)
 
-        do_POST = do_HEAD = do_PUT = do_DELETE = do_GET  # noqa: N815 # http.server asks for these names
+        do_POST = do_HEAD = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 # http.server asks for these names
 
         def log_message(self, *_):
             pass

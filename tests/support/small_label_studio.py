@@ -125,6 +125,7 @@ class SmallLabelStudio:
             {
                 "id": each["id"],
                 "data": each["data"],
+                "meta": each.get("meta", {}),
                 "total_predictions": len(each["predictions"]),
                 "total_annotations": len(each["annotations"]),
             }
@@ -140,7 +141,7 @@ class SmallLabelStudio:
 def _meets(task: dict[str, Any], condition: dict[str, Any]) -> bool:
     column = condition["filter"].removeprefix("filter:tasks:")
     value = condition["value"]
-    if column == "data.job_id":
-        return task["data"]["job_id"] in value
+    if column.startswith("data."):
+        return task["data"][column.removeprefix("data.")] in value
     known = {"total_annotations": len(task["annotations"])} | task
     return bool(known[column] > value)
