@@ -189,6 +189,10 @@ class S3:
         """
         return await self.read_calls.call(partial(self._requests.get_part, place, span, etag))
 
+    async def read_aged(self, place: S3Uri, most: int) -> tuple[bytes, float] | None:
+        """The first bytes of an object, and its age in seconds by S3's clock; as `read_part`."""
+        return await self.read_calls.call(partial(self._requests.get_aged, place, most))
+
     async def write(
         self, place: S3Uri, content: bytes | Path, only: dict[str, str] | None = None
     ) -> str | None:

@@ -18,6 +18,7 @@ from pipeline.aws.s3_responses import (
     head_error,
     no_bucket,
     of_the_object,
+    parse_age,
     unexpected,
 )
 from pipeline.errors import Denied, NoAccess, PipelineError, Throttled, Unavailable
@@ -67,6 +68,19 @@ class SignedRequests:
         if size and not body:
             raise Unavailable(f"An empty answer was given for {place}.")
         return body, size, answered.get("ETag", etag)
+
+    async def get_aged(self, place: S3Uri, most: int) -> tuple[bytes, float] | None:
+        """The first bytes of an object and its age in seconds; None where there is none."""
+        status, body, answered = await self.ask(
+            "GET", place, None, {"Range": f"bytes=0-{most - 1}"}
+        )
+        if status == HTTPStatus.NOT_FOUND:
+            return None
+        if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:  # it is empty
+            return b"", parse_age(answered)
+        if status not in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
+            raise self.refusal("s3:GetObject", place, body, answered)
+        return body[:most], parse_age(answered)
 
     async def put(
         self, place: S3Uri, content: bytes | Path, only: dict[str, str] | None

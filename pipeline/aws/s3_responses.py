@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from email.utils import mktime_tz, parsedate_tz
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 from xml.etree import ElementTree as ET
@@ -122,6 +124,14 @@ def parse_head(key: str, headers: Mapping[str, str]) -> SourceObject:
     if 'ongoing-request="false"' in headers.get("x-amz-restore", ""):
         storage = ""
     return SourceObject(key, etag.strip('"'), _size(headers.get("Content-Length", "0")), storage)
+
+
+def parse_age(headers: Mapping[str, str]) -> float:
+    """Seconds since the object was written, by S3's own clock; infinite where it does not say."""
+    now, written = (parsedate_tz(headers.get(name, "")) for name in ("Date", "Last-Modified"))
+    if now is None or written is None:
+        return math.inf
+    return max(0.0, mktime_tz(now) - mktime_tz(written))
 
 
 def head_error(status: int) -> bytes:

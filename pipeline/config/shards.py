@@ -70,6 +70,14 @@ class Cluster(msgspec.Struct, frozen=True):
     seal_megabytes: Annotated[
         float, Meta(gt=0, le=32, description="Megabytes of tasks that are written at once.")
     ] = 8.0
+    beat_seconds: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=30,
+            description="Seconds until shards hear of each other again, at most.",
+        ),
+    ] = 30.0
 
 
 _NAME = re.compile(r"s(\d{4})-of-(\d{4})")

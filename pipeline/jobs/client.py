@@ -62,6 +62,11 @@ class Transcriber:
         """Every operation, for its counts of calls."""
         return self._service.operations
 
+    @property
+    def rated_calls(self) -> tuple[RateLimitedCall, ...]:
+        """The operations whose rates the user bounds."""
+        return self.start_calls, self.get_calls, self.list_calls, self.delete_calls
+
     async def start(self, request: dict[str, Any]) -> JobStatus:
         """Start a job in a slot of its own; return the status it begins with.
 

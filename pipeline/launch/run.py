@@ -155,6 +155,7 @@ async def _with_services(options: RunOptions, state: RunState, output: OutputFil
             state=str(config.state_path),
         )
         run = Run(config, source, tracker, session, s3)
+        output.share_limits(tracker, run.transcriber.rated_calls)
         summary = _recorded(run, await _watched(run, options, output))
         return await _published(run, output, summary) if config.s3_output else summary
 

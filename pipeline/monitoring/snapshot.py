@@ -76,7 +76,7 @@ def take_snapshot(run: Run) -> RunSnapshot:
         in_flight=len(tracker.waiting),
         oldest_seconds=tracker.clock.oldest_seconds(tracker.waiting),
         slots_held=slots.limit.held,
-        slots_found=slots.limit.limit,
+        slots_found=slots.limit.found,
         slots_allowed=slots.limit.ceiling,
         waits={limit: round(each, 3) for limit, each in tracker.waits.seconds().items()},
         calls={each.name: each.calls for each in run.operations},

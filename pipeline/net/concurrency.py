@@ -1,8 +1,7 @@
 """How many jobs may be in flight at once: a limit that finds the account's own, and its slots.
 
-Other users of the account take slots and give them back, and quotas differ. `ConcurrencyLimit` and
-`FreeSlotEstimator` are arithmetic that takes the clock's reading (seconds, monotonic); `JobSlots`
-is what tasks wait at.
+Other users of the account take slots and give them back, and quotas differ. `ConcurrencyLimit` is
+arithmetic that takes the clock's reading (seconds, monotonic); `JobSlots` is what tasks wait at.
 """
 
 from __future__ import annotations
@@ -15,24 +14,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pipeline.errors import NoFreeSlot
+from pipeline.net.free_slots import FreeSlotEstimator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipeline.net.wait_times import WaitTimes
-
-
-class EstimateTuning(msgspec.Struct, frozen=True):
-    """The constants of a `FreeSlotEstimator`; chosen with the simulated accounts of its tests."""
-
-    learning: float = 0.4  # the last poll's weight in the rate at which jobs end
-    shortest_poll: float = 0.05  # seconds: two polls closer together tell no rate
-    shortest_wait: float = 0.01  # seconds: a start is tried no oftener while it waits for an end
-    first_caution: float = 0.7  # in standard deviations of the jobs that are to end
-    least_caution: float = 0.3  # a lucky hour does not make it careless
-    most_caution: float = 4.0  # a bad hour does not stop it from guessing
-    warier: float = 1.2  # factor at a refused start; with `bolder` they balance at 1.6 in 100
-    bolder: float = 0.997  # factor at an accepted one
 
 
 class ProbeTuning(msgspec.Struct, frozen=True):
@@ -47,75 +34,21 @@ class ProbeTuning(msgspec.Struct, frozen=True):
     at_once: int = 3  # more slots while each is accepted: some tens a second, of which few fail
     yielded: int = 16  # part of the slots that is left to a neighbour: with 8 a fifth stay idle
     settling_seconds: float = 1.0  # starts under way at a refusal say nothing new for so long
+    of_all: int = 2  # so many times more starts of all runs that share: a slot may be free for now
 
 
-_ESTIMATE = EstimateTuning()
-_PROBING = ProbeTuning()
+class Sharers(msgspec.Struct, frozen=True):
+    """Runs that share the slots of an account, and know of each other.
 
-
-class FreeSlotEstimator:
-    """How many of our jobs have ended though no look at them has shown it yet; a cautious guess.
-
-    Jobs end at the rate at which they did between the last looks. Of what is to be expected since
-    the last one, a part of its square root is taken off, as chance has it: a part that grows by a
-    fifth with each start that was refused because of the guess, and shrinks with each that was
-    not, so that three starts in two hundred are refused, whatever the jobs are like.
+    `slots` are the account's, as far as all have found. One of the runs tries for all whether there
+    are more: for it `tries_for` is how many they are, 0 for the others.
     """
 
-    def __init__(self) -> None:
-        self._rate = 0.0
-        self._polled_at = -math.inf
-        self._caution = _ESTIMATE.first_caution
-        self.seen = 0
-        self._known = 0
-        self._known_at = -math.inf
+    slots: int
+    tries_for: int
 
-    def on_poll(self, now: float, ended: int, uncollected: int) -> None:
-        """A look that began at `now` has shown that so many have ended since the last one.
 
-        `uncollected` are these and those of earlier looks that are still counted as running.
-        """
-        if self._polled_at > -math.inf:
-            rate = ended / max(_ESTIMATE.shortest_poll, now - self._polled_at)
-            self._rate += _ESTIMATE.learning * (rate - self._rate) if self._rate else rate
-        self._polled_at = self._known_at = now
-        self._known = self.seen = uncollected
-
-    def on_event(self) -> None:
-        """Ends are told when they happen: from now on none is expected, until a look shows some."""
-        self._rate = 0.0
-
-    def on_collected(self) -> None:
-        """One of those that have ended is counted no longer."""
-        self._known = max(0, self._known - 1)
-        self.seen = max(0, self.seen - 1)
-
-    def on_refused_start(self, count: int, now: float, *, guessed: bool) -> None:
-        """So many had ended, as a refused start has shown; fewer than was guessed or not."""
-        self._known, self._known_at = count, now
-        if guessed:
-            self._caution = min(_ESTIMATE.most_caution, self._caution * _ESTIMATE.warier)
-
-    def on_accepted_start(self) -> None:
-        """A start was not refused."""
-        self._caution = max(_ESTIMATE.least_caution, self._caution * _ESTIMATE.bolder)
-
-    def count(self, now: float) -> int:
-        """How many have ended, presumably."""
-        expected = self._rate * max(0.0, now - self._known_at) if self._rate else 0.0
-        return self._known + max(0, math.floor(expected - self._caution * math.sqrt(expected)))
-
-    def average(self, now: float) -> float:
-        """How many have ended on average when no start has told anything since the last look."""
-        return self.seen + (self._rate * max(0.0, now - self._polled_at) if self._rate else 0.0)
-
-    def until(self, count: int, now: float) -> float:
-        """Seconds until so many will have ended, presumably."""
-        more = count - self._known
-        if more <= 0 or not self._rate:
-            return 0.0 if more <= 0 else math.inf
-        root = (self._caution + math.sqrt(self._caution**2 + 4 * more)) / 2
-        return max(_ESTIMATE.shortest_wait, self._known_at + root**2 / self._rate - now)
+_PROBING = ProbeTuning()
 
 
 class ConcurrencyLimit:
@@ -134,13 +67,15 @@ class ConcurrencyLimit:
 
     So runs that share an account come to even shares: who has few slots asks often, and who is
     refused a slot in which a job of its own has certainly ended leaves a sixteenth of its own to
-    the neighbour that took it, as AIMD does (Chiu and Jain, 1989).
+    the neighbour that took it, as AIMD does (Chiu and Jain, 1989). Runs that know of each other are
+    told their shares instead, and ask as seldom as one would that had all of their slots.
     """
 
     def __init__(self, ceiling: int) -> None:
         self.ceiling = ceiling
         self.limit = ceiling
         self.held = 0
+        self._sharers: Sharers | None = None
         self._free = FreeSlotEstimator()
         self._ahead = 0
         self._unanswered = 0
@@ -164,6 +99,21 @@ class ConcurrencyLimit:
         if self.limit >= self.ceiling or self.held >= self.ceiling:
             return self.held >= self.ceiling
         return self.held - self._free.count(now) >= self.limit + self._ahead
+
+    def on_share(self, ceiling: int, limit: int, sharers: Sharers | None) -> None:
+        """The account was divided anew: what this run may have, and has; None where it is alone."""
+        self.ceiling = ceiling
+        self.limit = max(0, min(limit, ceiling))
+        self._sharers = sharers
+
+    @property
+    def found(self) -> int:
+        """How many slots the account has, as far as was found."""
+        return self._sharers.slots if self._sharers else self.limit
+
+    def running(self, now: float) -> int:
+        """How many jobs presumably still run."""
+        return max(0, self.held - self._free.count(now))
 
     def take_anyway(self) -> None:
         """Count a job that already runs at the service, whatever the limit says."""
@@ -234,8 +184,11 @@ class ConcurrencyLimit:
         if self.limit >= self.ceiling:
             return False
         least = 1 if self._in_vain < _PROBING.in_vain else _PROBING.least_starts
-        enough = min(_PROBING.most_starts, max(least, self.limit**2 // _PROBING.eagerness))
-        return self._accepted >= enough or (not self._ahead and now >= self._probe_at)
+        enough = min(_PROBING.most_starts, max(least, self.found**2 // _PROBING.eagerness))
+        starts = self._accepted
+        if self._sharers:
+            starts = starts * self._sharers.tries_for // _PROBING.of_all
+        return starts >= enough or (not self._ahead and now >= self._probe_at)
 
 
 class JobSlots:
@@ -254,6 +207,11 @@ class JobSlots:
             self._freed.clear()
             with self._waiting.on("slots"):
                 await _wait(self._freed, self.limit.patience(clock()))
+
+    def on_share(self, ceiling: int, limit: int, sharers: Sharers | None) -> None:
+        """The account was divided anew among the runs that share it."""
+        self.limit.on_share(ceiling, limit, sharers)
+        self._freed.set()
 
     def adopt(self) -> None:
         """Count a job that already runs."""

@@ -60,6 +60,13 @@ class RateLimiter:
         self._refused: deque[float] = deque()
         self._proven = 0.0
 
+    def on_ceiling(self, ceiling: float) -> None:
+        """Runs that know of each other have divided the rate anew, and so what was found of it."""
+        by = ceiling / self.ceiling
+        self.ceiling = ceiling
+        self._found *= by
+        self._proven *= by
+
     def rate(self, now: float) -> float:
         """Calls per second that are made at the moment `now`."""
         bend = ((now - self._found_at) / _TUNING.plateau_seconds - 1) ** 3

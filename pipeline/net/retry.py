@@ -61,9 +61,14 @@ class RateLimitedCall:
         self.refused = 0
         self.retry_seconds = _SECONDS
         self._answered_at = _NEVER
+        self._most = rate
         self._rate = RateLimiter(rate)
         self._waiting = waiting
         self._queue = asyncio.Lock()
+
+    def on_share(self, runs: int) -> None:
+        """So many runs share the rate that the user allows."""
+        self._rate.on_ceiling(self._most / runs)
 
     async def call(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Make the call when its turn has come, again after a throttle or a fault.

@@ -24,10 +24,22 @@ async def read_json(s3: S3, place: S3Uri, kind: type[T]) -> T | None:
         OutputUnusable: it does not say what a run writes there.
     """
     found = await s3.read_part(place, (0, _LARGEST - 1))
-    if found is None:
-        return None
+    return None if found is None else _decoded(place, found[0], kind)
+
+
+async def read_aged_json(s3: S3, place: S3Uri, kind: type[T]) -> tuple[T, float] | None:
+    """What a file says, and how many seconds ago it was written; None where there is none.
+
+    Raises:
+        OutputUnusable: it does not say what a run writes there.
+    """
+    found = await s3.read_aged(place, _LARGEST)
+    return None if found is None else (_decoded(place, found[0], kind), found[1])
+
+
+def _decoded(place: S3Uri, content: bytes, kind: type[T]) -> T:
     try:
-        return msgspec.json.decode(found[0], type=kind)
+        return msgspec.json.decode(content, type=kind)
     except Exception as error:  # whatever foreign text does to its reader
         raise OutputUnusable(
             f"{place} is not what a run writes there: {error}",

@@ -4,7 +4,7 @@ cluster.json                          source, kind and results: who disagrees is
 parts/s0003-of-0008/00000017.jsonl    tasks; written once and never changed
 state/s0003-of-0008.sqlite.gz         a copy of the state file, which may be lost
 summaries/s0003-of-0008.json          how the last run ended
-beats/s0003-of-0008.json              that a run goes on, every 30 s
+beats/s0003-of-0008.json              that a run goes on, and its share of the account
 failures/s0003-of-0008.jsonl          the failed recordings, as the local file has them
 """
 
@@ -86,6 +86,10 @@ class Layout(NamedTuple):
     def beat(self) -> S3Uri:
         """What this shard says of itself."""
         return self._at(f"beats/{self.shard.name}.json")
+
+    def shard_of_beat(self, key: str) -> Shard | None:
+        """The shard whose beat has this key; None for an object that is none."""
+        return parse_shard(key.removeprefix(self.beats.key).removesuffix(".json"))
 
     @property
     def failures(self) -> S3Uri:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import msgspec
@@ -12,6 +12,7 @@ from pipeline.errors import OutputUnusable
 from pipeline.monitoring.snapshot import SETTLED
 from pipeline.s3_output.claim import described
 from pipeline.s3_output.json_file import read_json
+from pipeline.s3_output.shares import Claim
 from pipeline.text import duration
 
 if TYPE_CHECKING:
@@ -89,10 +90,12 @@ class _Told(msgspec.Struct):
 
 
 class Beat(msgspec.Struct, frozen=True):
-    """What a shard that runs says of itself now and then."""
+    """What a shard that runs says of itself now and then: the next time in `every` seconds."""
 
     at: Moment
     tasks: int
+    every: Annotated[float, msgspec.Meta(gt=0, le=3_600)] = 30.0
+    claim: Claim = Claim()
 
 
 async def overview(s3: S3, layout: Layout, now: datetime) -> Overview:
@@ -207,9 +210,9 @@ def _why(each: ShardStatus) -> str:
     return f"{each.shard} (exit code {each.exit_code}{f', {each.stopped}' if each.stopped else ''})"
 
 
-async def send_beat(s3: S3, layout: Layout, tasks: int) -> None:
-    """Say that a run of this shard goes on, and how many tasks it has."""
-    await s3.write(layout.beat, msgspec.json.encode(Beat(datetime.now(UTC), tasks)))
+async def send_beat(s3: S3, layout: Layout, beat: Beat) -> None:
+    """Say that a run of this shard goes on, how many tasks it has, and what of the account."""
+    await s3.write(layout.beat, msgspec.json.encode(beat))
 
 
 async def refuse_beside_another_count(s3: S3, layout: Layout, now: datetime) -> None:

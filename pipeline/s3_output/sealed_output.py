@@ -22,12 +22,15 @@ from pipeline.errors import PipelineError
 from pipeline.logs import WARNING, event
 from pipeline.naming import job_name_prefix
 from pipeline.net.retry import never_deferred
+from pipeline.s3_output.account_share import AccountShare
+from pipeline.s3_output.beats import Beats
 from pipeline.s3_output.checkpoint import bring, save
 from pipeline.s3_output.claim import Description, claim
 from pipeline.s3_output.layout import Layout
 from pipeline.s3_output.open_part import OpenPart
-from pipeline.s3_output.overview import refuse_beside_another_count, send_beat
+from pipeline.s3_output.overview import Beat, refuse_beside_another_count, send_beat
 from pipeline.s3_output.parts import parts_there, tasks_in, unknown_parts
+from pipeline.s3_output.shares import Claim
 from pipeline.stages.output_file import OutputFile
 
 if TYPE_CHECKING:
@@ -36,13 +39,14 @@ if TYPE_CHECKING:
 
     from pipeline.aws.s3 import S3
     from pipeline.config.schema import Config
+    from pipeline.net.retry import RateLimitedCall
     from pipeline.s3_output.layout import Part
+    from pipeline.stages.job_tracker import JobTracker
     from pipeline.state.lock import StateLock
     from pipeline.state.run_state import RunState
 
 _MEGABYTE = 1_000_000
 _SAVE_SECONDS = 1_800.0
-_BEAT_SECONDS = 30.0
 _MOST_BYTES = 32 * _MEGABYTE
 """Of a part, unless one line has more: it is read as one answer."""
 
@@ -74,12 +78,18 @@ class SealedOutput(OutputFile):
         ours = Description(source, config.tasks.kind, config.output.results, self.name_prefix)
         await claim(s3, self.layout.description, ours)
         await refuse_beside_another_count(s3, self.layout, datetime.now(UTC))
-        await send_beat(s3, self.layout, 0)
+        wanted = Claim(wanted=config.most_in_flight)
+        await send_beat(s3, self.layout, Beat(datetime.now(UTC), 0, claim=wanted))
         if anew:
             there = await s3.look_up(self.layout.state)
             self._lost_copy = there.etag if there else ""
         else:
             self._lost_copy = await bring(s3, self.layout.state, lock, self.path)
+
+    def share_limits(self, tracker: JobTracker, calls: Sequence[RateLimitedCall]) -> None:
+        """Which limits of a run are the account's, for all shards together."""
+        self._tracker = tracker
+        self._share = AccountShare(self.layout.shard, tracker.slots, calls)
 
     async def publish(self, s3: S3, state: RunState, summary: bytes, failures: Path | None) -> None:
         """After a run: how it ended, and the state file's copy, for the other machines.
@@ -102,8 +112,13 @@ class SealedOutput(OutputFile):
         state.parts.check_belongs(f"{self.layout.output} {self.layout.shard.name}")
         if self._lost_copy:
             state.parts.saved_as(self._lost_copy)
+        beats = Beats(s3, self.layout, self._tracker, self._share, self.cluster.beat_seconds)
+        async with beats.going_on(), self._sealed_at_last(state, s3) as part:
+            yield part
+
+    @asynccontextmanager
+    async def _sealed_at_last(self, state: RunState, s3: S3) -> AsyncIterator[SealingPart]:
         with closing(SealingPart(self, state, s3)) as part:
-            beats = asyncio.create_task(_beat(s3, self.layout, state))
             try:
                 with never_deferred("the parts were read"):
                     await part.take_up()
@@ -113,8 +128,6 @@ class SealedOutput(OutputFile):
                     async with asyncio.timeout(_AT_THE_END_SECONDS):
                         await part.seal()
                 raise
-            finally:
-                beats.cancel()
             await part.seal()
 
 
@@ -178,14 +191,6 @@ class SealingPart(OpenPart):
             identities = set(filter(self._layout.shard.has, found))
             self.written_by(etags, identities)
             event("part.taken_up", parts=[each.name for each in etags], recordings=len(identities))
-
-
-async def _beat(s3: S3, layout: Layout, state: RunState) -> None:
-    """Say now and then that the run goes on."""
-    while True:
-        with suppress(PipelineError):  # who can't be heard goes on all the same
-            await send_beat(s3, layout, state.facts.output_lines)
-        await asyncio.sleep(_BEAT_SECONDS)
 
 
 async def save_state(s3: S3, layout: Layout, state: RunState) -> None:

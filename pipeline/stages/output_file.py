@@ -17,12 +17,14 @@ from pipeline.files import flock, unused
 from pipeline.state.output import END, MENDING, checked_end, digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterator, Sequence
     from pathlib import Path
 
     from pipeline.aws.s3 import S3
     from pipeline.config.schema import Config
     from pipeline.model import Line
+    from pipeline.net.retry import RateLimitedCall
+    from pipeline.stages.job_tracker import JobTracker
     from pipeline.state.lock import StateLock
     from pipeline.state.run_state import RunState
 
@@ -70,6 +72,9 @@ class OutputFile:
         self, s3: S3, lock: StateLock, config: Config, source: str, *, anew: bool
     ) -> None:
         """What is to be done elsewhere before the state file is opened: nothing, for a file."""
+
+    def share_limits(self, tracker: JobTracker, calls: Sequence[RateLimitedCall]) -> None:
+        """What a run shares with others that have a part of the output: nothing, for a file."""
 
     async def publish(self, s3: S3, state: RunState, summary: bytes, failures: Path | None) -> None:
         """What is to be done elsewhere after a run: nothing, for a file."""

@@ -39,7 +39,7 @@ class PendingJobs:
             self._none_left = not self._claimed
             if self._claimed:
                 break
-            if not self._open and self._no_more_come:
+            if not self._open and self.no_more_come:
                 return None
             changed = self._changed
             await changed.wait()
@@ -83,7 +83,13 @@ class PendingJobs:
     @property
     def ending(self) -> bool:
         """Whether every recording has been started, so that the run waits for jobs alone."""
-        return self._none_left and self._no_more_come
+        return self._none_left and self.no_more_come
+
+    @property
+    def wanted(self) -> int:
+        """How many jobs are open, or wait to be started, as far as is known."""
+        left = self._state.recordings.pending()
+        return self._open + (left if self._starts_left is None else min(left, self._starts_left))
 
     @property
     def spent(self) -> bool:
@@ -91,5 +97,6 @@ class PendingJobs:
         return self._starts_left == 0
 
     @property
-    def _no_more_come(self) -> bool:
+    def no_more_come(self) -> bool:
+        """Whether all that this run will start is known."""
         return self._counters.listing_done or self.spent

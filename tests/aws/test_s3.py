@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from urllib.parse import quote_plus
 from xml.sax.saxutils import escape
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.aws.s3_responses import parse_head, parse_listing
+from pipeline.aws.s3_responses import parse_age, parse_head, parse_listing
 from pipeline.errors import Unavailable
 from pipeline.model import SourceObject
 
@@ -198,3 +199,30 @@ def test_a_hostile_listing_expands_no_entities():
 
     with pytest.raises(Unavailable):
         parse_listing(body)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        (
+            {
+                "Date": "Sat, 28 Nov 2026 18:00:30 GMT",
+                "Last-Modified": "Sat, 28 Nov 2026 17:59:00 GMT",
+            },
+            90,
+        ),
+        (
+            {
+                "Date": "Sat, 28 Nov 2026 18:00:00 -0000",
+                "Last-Modified": "Sat, 28 Nov 2026 18:00:02 GMT",
+            },
+            0,
+        ),
+        ({"Date": "Sat, 28 Nov 2026 18:00:30 GMT"}, math.inf),
+        ({"Date": "now", "Last-Modified": "Sat, 28 Nov 2026 17:59:00 GMT"}, math.inf),
+        ({}, math.inf),
+    ],
+)
+def test_the_age_of_an_object_is_by_the_clock_of_who_answers(headers, seconds):
+    """This machine's clock has no part in it; who says nothing has nothing that is new."""
+    assert parse_age(headers) == seconds

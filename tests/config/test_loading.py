@@ -43,6 +43,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "seal_seconds": st.floats(0.001, 86_400),
     "seal_megabytes": st.floats(0.001, 32),
     "requester_pays": st.just(value=True),
+    "beat_seconds": st.floats(0.001, 30),
     "extensions": st.dictionaries(
         st.from_regex("[a-z0-9]{1,9}", fullmatch=True),
         st.sampled_from(["ogg", "detect"]),

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.net.concurrency import ConcurrencyLimit, FreeSlotEstimator
+from pipeline.net.concurrency import ConcurrencyLimit, Sharers
+from pipeline.net.free_slots import FreeSlotEstimator
 from pipeline.net.rate_limit import RateLimiter
 from tests.support.account import Account, Customer
 
@@ -657,3 +658,49 @@ def test_starts_that_are_accepted_make_it_bolder():
 
     # 100 are expected, and of their root 3.6 times is taken off, or three tenths.
     assert (wary, seen.count(20.0)) == (63, 97)
+
+
+def test_a_limit_that_a_refusal_lowered_follows_its_share():
+    """What others leave is had at once, not found again one by one."""
+    slots = refused_at(4)
+
+    slots.on_share(100, 20, Sharers(60, tries_for=0))
+    taken = starts_taken(slots, 1, rounds=1)
+
+    assert (slots.held, taken) == (20, [16])
+    assert slots.found == 60
+    slots.on_share(10, 10, Sharers(60, tries_for=0))
+    assert not slots.take(1)
+
+
+def test_of_runs_that_share_an_account_one_asks_for_more_as_seldom_as_a_run_alone():
+    """Eight of five slots: after a quarter of the starts that one of forty would wait for."""
+    slots, others = refused_at(5), refused_at(5)
+    slots.on_share(100, 5, Sharers(40, tries_for=8))
+    others.on_share(100, 5, Sharers(40, tries_for=0))
+
+    def starts(limit: ConcurrencyLimit, most: int) -> int:
+        for count in range(most):
+            if limit.take(1):
+                return count
+            limit.ended()
+            limit.take(1)
+            limit.accepted(1)
+        return most
+
+    assert starts(slots, 200) == 100 * 2 / 8
+    assert starts(others, 200) == 200
+
+
+def test_a_rate_that_is_divided_anew_takes_what_was_found_along():
+    """Half of the shards have ended: the rate doubles, as far under the allowed one as before."""
+    limiter = RateLimiter(10.0)
+    for n in range(25):
+        limiter.accepted(n / 5)
+    limiter.throttled(5.0)
+    found = limiter.rate(5.0)
+
+    limiter.on_ceiling(20.0)
+
+    assert limiter.rate(5.0) == pytest.approx(2 * found)
+    assert limiter.ceiling == 20.0

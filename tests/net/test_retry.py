@@ -77,6 +77,22 @@ def test_calls_keep_the_pace():
     assert service.called_at == pytest.approx([n / 10 for n in range(21)])
 
 
+def test_runs_that_share_a_rate_have_an_even_part_of_it():
+    """Five of them: each makes a fifth of the calls in a second, and all once it is alone."""
+    service = Service("yes")
+
+    async def calling() -> None:
+        operation = RateLimitedCall("Get", 10, WaitTimes())
+        for runs in (5, 1):
+            operation.on_share(runs)
+            for _ in range(5):
+                await operation.call(service)
+
+    in_owned_time(calling())
+
+    assert service.called_at == pytest.approx([0, 0.5, 1, 1.5, 2, 2.5, 2.6, 2.7, 2.8, 2.9])
+
+
 def test_a_throttled_call_is_made_again_and_counted():
     """A throttle is retried, and the operation tells how many calls were refused."""
     service = Service(Throttled(), Throttled(), "yes")

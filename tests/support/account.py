@@ -101,11 +101,13 @@ class Account:
             return error
         return NoFreeSlot("Too many jobs.") if self.running >= self.slots else None
 
-    async def list(self) -> None:
-        """One page of the jobs."""
+    async def list(self) -> float:
+        """One page of the jobs; returns the moment that it shows."""
         await asyncio.sleep(_LATENCY / 2)
         self._lists.take(self.list_rate)
+        shown = now()
         await asyncio.sleep(_LATENCY / 2)
+        return shown
 
     def _end(self) -> None:
         self.running -= 1
@@ -176,10 +178,10 @@ class Customer:
 
     async def _work(self, left: Iterable[int]) -> None:
         for _ in left:
-            begun, seconds = now(), await self._started()
+            seconds = await self._started()
             self.started += 1
             self._all_ended.clear()
-            self._in_flight.append((now() + seconds, now() + seconds - begun))
+            self._in_flight.append((now() + seconds, seconds))
 
     async def _started(self) -> float:
         while True:
@@ -204,9 +206,9 @@ class Customer:
                 continue
             calls = self.account.running // 100 + 1
             self.looks += calls
-            ended = [each for each in self._in_flight if each[0] <= begun]
-            for _ in range(calls):
-                await self.listing.call(self.account.list)
+            there = list(self._in_flight)
+            shown = min([await self.listing.call(self.account.list) for _ in range(calls)])
+            ended = [each for each in there if each[0] <= shown]
             self._in_flight = [each for each in self._in_flight if each not in ended]
             self.gate.on_poll(begun, len(ended), uncollected=len(ended))
             for _, seconds in ended:

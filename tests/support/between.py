@@ -77,8 +77,8 @@ class Asked:
             answer = connection.getresponse()
             body = answer.read().replace(self.service.url.encode(), self.own_url.encode())
             kept = {"Content-Type": answer.headers["Content-Type"] or "text/plain"}
-            if tag := answer.headers["ETag"]:
-                kept["ETag"] = tag
+            of_the_object = ("ETag", "Last-Modified")
+            kept |= {name: answer.headers[name] for name in of_the_object if answer.headers[name]}
             return Answer(answer.status, body, kept)
         finally:
             connection.close()

@@ -1,0 +1,110 @@
+"""What a shard that runs tells now and then, and hears of the others; so they share the account.
+
+How old a beat is tells S3's own clock: those of the machines may differ by minutes. One that can't
+be read or written changes nothing: the run keeps the share it has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from pipeline.errors import PipelineError
+from pipeline.logs import WARNING, event
+from pipeline.s3_output.json_file import read_aged_json
+from pipeline.s3_output.overview import Beat, send_beat
+from pipeline.s3_output.shares import Claim
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from pipeline.aws.s3 import S3
+    from pipeline.naming import S3Uri
+    from pipeline.s3_output.account_share import AccountShare
+    from pipeline.s3_output.layout import Layout
+    from pipeline.stages.job_tracker import JobTracker
+
+_SOONEST = 1.0  # seconds between two beats, at least; the first ones come sooner than later ones
+_OF_A_JOB = 0.5  # part of a typical job's time: within it slots change hands
+_MISSED = 4  # so many beats that are not heard, and some seconds more: the run goes on no longer
+_LATE_SECONDS = 10.0
+_LAST_WORD_SECONDS = 5.0
+_UNHEARD = (
+    "The shards could not hear of each other for a while: meanwhile each kept its share of the "
+    "account's limits."
+)
+
+
+class Beats:
+    """The beats of one run; `most_seconds` is the longest time between two."""
+
+    def __init__(
+        self, s3: S3, layout: Layout, tracker: JobTracker, share: AccountShare, most_seconds: float
+    ) -> None:
+        self._s3 = s3
+        self._layout = layout
+        self._tracker = tracker
+        self._share = share
+        self._most_seconds = most_seconds
+
+    @asynccontextmanager
+    async def going_on(self) -> AsyncIterator[None]:
+        """Beat until the end of what is inside; the last one gives the slots back."""
+        await self._try_to_beat()
+        beating = asyncio.create_task(self._beat_on())
+        try:
+            yield
+        finally:
+            beating.cancel()
+            await asyncio.wait([beating])
+            with suppress(PipelineError, TimeoutError):  # silence tells the same a little later
+                async with asyncio.timeout(_LAST_WORD_SECONDS):
+                    await self._tell(Claim(held=self._tracker.slots.limit.held))
+
+    async def _beat_on(self) -> None:
+        seconds = _SOONEST
+        while True:
+            await asyncio.sleep(min(seconds, self._every))
+            seconds *= 2
+            await self._try_to_beat()
+
+    async def _try_to_beat(self) -> None:
+        try:
+            self._share.take(self._claim(), await self._others())
+            await self._tell(self._claim())
+        except PipelineError as error:
+            event("beat.failed", WARNING, message=str(error))
+            self._tracker.note(_UNHEARD)
+
+    def _claim(self) -> Claim:
+        pending, started = self._tracker.pending, self._tracker.counters.started
+        return self._share.claim(pending.wanted, started, listing=not pending.no_more_come)
+
+    @property
+    def _every(self) -> float:
+        """Seconds until the next beat: as long as it takes for a part of the slots to be free."""
+        typical = self._tracker.clock.typical_seconds or self._most_seconds / _OF_A_JOB
+        return min(self._most_seconds, max(_SOONEST, typical * _OF_A_JOB))
+
+    async def _tell(self, claim: Claim) -> None:
+        tasks = self._tracker.state.facts.output_lines
+        await send_beat(self._s3, self._layout, Beat(datetime.now(UTC), tasks, self._every, claim))
+
+    async def _others(self) -> dict[int, Claim]:
+        """What the other shards that go on have told, by their numbers."""
+        own = self._layout.shard
+        places: dict[int, S3Uri] = {}
+        async for page in self._s3.pages(self._layout.beats):
+            for each in page:
+                shard = self._layout.shard_of_beat(each.key)
+                if shard and shard.count == own.count and shard != own:
+                    places[shard.number] = self._layout.beats._replace(key=each.key)
+        told = await asyncio.gather(*(read_aged_json(self._s3, at, Beat) for at in places.values()))
+        heard = zip(places, told, strict=True)
+        return {number: each[0].claim for number, each in heard if each and _goes_on(*each)}
+
+
+def _goes_on(beat: Beat, age: float) -> bool:
+    return age < _MISSED * beat.every + _LATE_SECONDS

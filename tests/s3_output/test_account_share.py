@@ -1,0 +1,136 @@
+"""Shards on one account that hear of each other: nobody leads, and together they are as one run."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from statistics import mean
+
+import pytest
+
+from benchmarks.schedule import list_schedule
+from pipeline.local import Quotas
+from tests.support.account import Account, side_by_side
+from tests.support.shards import by_chance, shards_of, watched
+
+SLOTS = 48
+
+
+def account_of(seed: int, slots: int = SLOTS, **more) -> Account:
+    """Jobs of 2 to 6 seconds, 100 starts and 20 listings a second."""
+    random.seed(seed)
+    return Account(rate=100, slots=slots, list_rate=20, seed=seed, **more)
+
+
+def shared(seed: int, believed: int, every: float, apart: float) -> tuple[float, float]:
+    """The makespan of 960 recordings with eight shards, ÷ the best; refused starts."""
+    account = account_of(seed)
+    begins = [0.0, *(random.uniform(0, apart) for _ in range(7))]
+    seconds = side_by_side(shards_of(account, begins, believed, every), by_chance(960, 8))
+    best = list_schedule(account.jobs, Quotas(slots=SLOTS, start=account.rate))
+    return seconds / best, account.refused_share()
+
+
+@pytest.mark.parametrize(
+    ("believed", "every", "apart", "most", "refused"),
+    [
+        (SLOTS, 2, 0, 1.12, 0.01),
+        (SLOTS, 2, 10, 1.20, 0.02),
+        (3 * SLOTS, 2, 0, 1.20, 0.05),
+        (3 * SLOTS, 2, 10, 1.20, 0.06),
+        (1_000, 2, 10, 1.20, 0.06),
+        (SLOTS, 30, 0, 1.20, 0.01),
+    ],
+)
+def test_eight_shards_use_the_account_nearly_as_well_as_one_run(
+    believed, every, apart, most, refused
+):
+    """Whatever they are told of its quota, and whether they begin together or seconds apart."""
+    found = [shared(seed, believed, every, apart) for seed in range(3)]
+
+    assert mean(ratio for ratio, _ in found) < most
+    assert mean(share for _, share in found) < refused
+
+
+def share_between(account: Account, begin: float, end: float) -> float:
+    """Which part of the account's slots was in use, as jobs take four seconds."""
+    return account.rate_between(begin, end) * 4 / account.slots
+
+
+def test_what_the_shards_may_have_is_never_more_than_the_user_allows():
+    """`--max-in-flight` is of all: they never hold more together, whoever ends or begins."""
+    account = account_of(1, slots=1_000)
+    begins = [0.0, 0.0, 0.3, 12.0, 31.0]
+    side_by_side(shards_of(account, begins, 40, 2), [80, 150, 80, 150, 150])
+
+    assert account.most_running == 40
+    assert not account.refused_at
+
+
+def test_a_shard_that_begins_late_has_its_part_within_seconds():
+    """It takes what the others give back, and few of its starts are refused."""
+    account = account_of(2)
+    runs = shards_of(account, [0, 0, 0, 30], believed=SLOTS, every=2)
+
+    async def look() -> None:
+        await asyncio.sleep(44)
+        before = [each.started for each in runs]
+        await asyncio.sleep(40)
+        parts = [each.started - then for each, then in zip(runs, before, strict=True)]
+        assert min(parts) > 0.85 * max(parts)
+
+    watched(runs, look())
+    assert account.refused_share() < 0.03
+
+
+def test_the_slots_of_a_shard_that_ends_are_the_others_within_seconds():
+    """Its last beat gives them back."""
+    account = account_of(3)
+    first, *_ = runs = shards_of(account, [0, 0, 0], believed=SLOTS, every=2)
+    side_by_side(runs, [150, 700, 700])
+
+    assert share_between(account, first.ended_at + 5, first.ended_at + 30) > 0.88
+
+
+@pytest.mark.parametrize("believed", [SLOTS, 3 * SLOTS])
+def test_a_shard_that_stands_still_is_missed_and_comes_back(believed):
+    """Two minutes of silence: the others have its slots meanwhile, and it has its part again."""
+    account = account_of(4)
+    runs = shards_of(account, [0, 0, 0], believed=believed, every=2)
+
+    async def look() -> None:
+        await asyncio.sleep(30)
+        await runs[0].stop_for(120)
+        await asyncio.sleep(20)
+        before = [each.started for each in runs]
+        await asyncio.sleep(40)
+        parts = [each.started - then for each, then in zip(runs, before, strict=True)]
+        assert min(parts) > 0.7 * max(parts)
+
+    watched(runs, look())
+    assert share_between(account, 60, 150) > 0.85
+    assert account.refused_share() < 0.06
+
+
+@pytest.mark.parametrize(("before", "after"), [(24, 48), (48, 24)])
+def test_an_account_that_changes_is_followed_by_all(before, after):
+    """One of the shards asks for more now and then; a refusal of any of them counts for all."""
+    account = account_of(5, slots=before, changes=[(40, 100, after)])
+    runs = shards_of(account, [0.5 * n for n in range(8)], believed=1_000, every=2)
+
+    watched(runs, asyncio.sleep(160))
+
+    assert share_between(account, 100, 160) > 0.8
+    assert account.refused_share(since=60) < 0.07
+
+
+def test_with_fewer_slots_than_shards_each_has_its_turn():
+    """Three slots for eight shards: they go round, and hardly a start is refused."""
+    account = account_of(6, slots=3)
+    runs = shards_of(account, [0] * 8, believed=3, every=2)
+
+    watched(runs, asyncio.sleep(240))
+
+    assert min(each.started for each in runs) > 0.6 * max(each.started for each in runs)
+    assert account.most_running == 3
+    assert not account.refused_at
