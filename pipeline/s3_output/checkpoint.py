@@ -7,17 +7,18 @@ while no line is open, so that all it calls written is in a part.
 from __future__ import annotations
 
 import asyncio
+import filecmp
 import gzip
 import os
 import shutil
 import zlib
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from pipeline.aws.s3 import IF_ABSENT, if_still
-from pipeline.errors import NoSuchSource, OutputUnusable, StateUnusable
+from pipeline.errors import NoSuchSource, OutputUnusable, PipelineError, StateUnusable
 from pipeline.files import writing
 from pipeline.logs import WARNING, event
 from pipeline.state.copies import adopt_copy, checkpoint_of, copy_state, has_open_lines, is_begun
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from pipeline.aws.s3 import S3
     from pipeline.naming import S3Uri
     from pipeline.state.lock import StateLock
+    from pipeline.state.run_state import RunState
 
 _SPAN = 8 * 2**20
 _LEVEL = 1  # of gzip: a third of the size for a tenth of the time
@@ -66,22 +68,102 @@ def _is_wanted(path: Path, etag: str) -> bool:
     return not is_begun(path) or (checkpoint_of(path) != etag and not has_open_lines(path))
 
 
+class Copies:
+    """The copies that a run makes of its state file, each only where none is under way.
+
+    Only copying it holds the run up. It is packed and sent meanwhile: a million recordings take a
+    second to copy and four to pack.
+    """
+
+    def __init__(self, s3: S3, place: S3Uri, state: RunState) -> None:
+        self._s3 = s3
+        self._place = place
+        self._state = state
+        self._sending: asyncio.Task[None] | None = None
+
+    async def begin(self) -> None:
+        """Copy the state file as it is now, and send the copy while the run goes on.
+
+        What can't be written is told; another run reads the parts instead.
+        """
+        if (self._sending and not self._sending.done()) or self._has_open_lines():
+            return
+        held = ExitStack()
+        folder = held.enter_context(_folder_beside(self._state.path))
+        try:
+            await asyncio.to_thread(copy_state, self._state.path, folder / "copy")
+        except BaseException as error:
+            held.close()
+            if not isinstance(error, PipelineError):
+                raise
+            event("checkpoint.failed", WARNING, message=str(error))
+        else:
+            self._sending = asyncio.create_task(self._behind(folder, held))
+
+    async def finish(self) -> None:
+        """Have S3 hold the state file as it is at the end, once no other copy is under way.
+
+        Raises:
+            CannotRun: it can't be written.
+        """
+        if self._sending:
+            await self._sending
+        if not self._has_open_lines():
+            with _folder_beside(self._state.path) as folder:
+                await asyncio.to_thread(copy_state, self._state.path, folder / "copy")
+                await self._send(folder)
+
+    def _has_open_lines(self) -> bool:
+        return self._state.facts.output_size > self._state.parts.open_from
+
+    async def _behind(self, folder: Path, held: ExitStack) -> None:
+        with held:
+            try:
+                await self._send(folder)
+            except PipelineError as error:
+                event("checkpoint.failed", WARNING, message=str(error))
+
+    async def _send(self, folder: Path) -> None:
+        etag = await _send(self._s3, self._place, folder, self._state.parts.checkpoint)
+        if etag is None:
+            event("checkpoint.kept", place=str(self._place))  # another run's, or `retry`'s
+        else:
+            self._state.parts.saved_as(etag)
+
+
 async def save(s3: S3, place: S3Uri, path: Path, only: str) -> str | None:
     """Put a copy of the state file there; its ETag, None where `only` is not what is there.
 
     Args:
         s3: the door to S3.
         place: of the copy.
-        path: the state file, which may be in use.
+        path: the state file.
         only: the ETag of the copy that may be replaced; "" where there is to be none yet.
 
     Raises:
         CannotRun: it can't be written.
     """
     with _folder_beside(path) as folder:
-        packed = folder / "packed"
-        await asyncio.to_thread(_pack, path, packed)
-        return await s3.write(place, packed, if_still(only) if only else IF_ABSENT)
+        await asyncio.to_thread(copy_state, path, folder / "copy")
+        return await _send(s3, place, folder, only)
+
+
+async def _send(s3: S3, place: S3Uri, folder: Path, only: str) -> str | None:
+    packed = folder / "packed"
+    await asyncio.to_thread(_pack, folder / "copy", packed)
+    etag = await s3.write(place, packed, if_still(only) if only else IF_ABSENT)
+    return etag or await _own_etag(s3, place, packed)
+
+
+async def _own_etag(s3: S3, place: S3Uri, packed: Path) -> str | None:
+    """The ETag of what is there where that is this very copy: the answer to its PUT was lost."""
+    there = await s3.look_up(place)
+    if there is None or there.size != _size(packed):
+        return None
+    read = packed.with_name("there")
+    await download(s3, place, read, there.etag)
+    same = await asyncio.to_thread(filecmp.cmp, packed, read, shallow=False)
+    return there.etag if same else None
 
 
 async def fetch(s3: S3, place: S3Uri, to: Path, etag: str) -> None:
@@ -131,9 +213,11 @@ def _folder_beside(path: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _pack(path: Path, to: Path) -> None:
-    copy = to.with_name("copy")
-    copy_state(path, copy)
+def _size(path: Path) -> int:
+    return path.stat().st_size
+
+
+def _pack(copy: Path, to: Path) -> None:
     with writing(to), copy.open("rb") as source, gzip.open(to, "wb", _LEVEL) as target:
         shutil.copyfileobj(source, target)
     copy.unlink()

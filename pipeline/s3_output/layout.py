@@ -102,12 +102,12 @@ class Layout(NamedTuple):
         shard = parse_shard(found[1]) if found else None
         return Part(shard, int(found[2])) if found and shard else None
 
-    def is_foreign(self, part: Part) -> bool:
-        """Whether it may hold recordings of this shard though another one wrote it.
+    def concerns(self, part: Part) -> bool:
+        """Whether it may hold recordings of this shard.
 
         Shards of one count share nothing; those of another count cut the source elsewhere.
         """
-        return part.shard.count != self.shard.count
+        return part.shard == self.shard or part.shard.count != self.shard.count
 
     def _at(self, name: str) -> S3Uri:
         return self.output._replace(key=f"{self.output.key}{name}")

@@ -20,12 +20,13 @@ _AT_ONCE = 100_000
 """Recordings that are looked for at once: each time the state is gone through from end to end."""
 
 
-async def parts_there(s3: S3, layout: Layout) -> dict[Part, str]:
-    """The ETag of every part of every shard."""
+async def parts_there(s3: S3, layout: Layout, *, of_shard: bool = False) -> dict[Part, str]:
+    """The ETag of every part of every shard, or of those that this shard has to know."""
     found = {}
     async for page in s3.pages(layout.parts):
         for each in page:
-            if part := layout.part_of(each.key):
+            part = layout.part_of(each.key)
+            if part and (not of_shard or layout.concerns(part)):
                 found[part] = each.etag
     return found
 
@@ -72,10 +73,11 @@ def unknown_parts(
         OutputUnusable: one of the shard's own is missing, or a known one was changed.
     """
     own = sorted(part for part in there if part.shard == layout.shard)
-    foreign = sorted(part for part in there if layout.is_foreign(part))
+    foreign = sorted(part for part in there if part.shard != layout.shard)
     _check_numbers(layout, own)
     check_unchanged(layout, known, there)
-    return [part for part in (*own, *foreign) if part.name not in known]
+    unknown = (part for part in (*own, *foreign) if part.name not in known)
+    return list(filter(layout.concerns, unknown))
 
 
 def _check_numbers(layout: Layout, own: Sequence[Part]) -> None:

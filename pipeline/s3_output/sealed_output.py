@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING
 
 from pipeline.aws.s3 import IF_ABSENT
 from pipeline.errors import PipelineError
-from pipeline.logs import WARNING, event
+from pipeline.logs import event
 from pipeline.naming import job_name_prefix
 from pipeline.net.retry import never_deferred
 from pipeline.s3_output.account_share import AccountShare
 from pipeline.s3_output.beats import Beats
-from pipeline.s3_output.checkpoint import bring, save
+from pipeline.s3_output.checkpoint import Copies, bring
 from pipeline.s3_output.claim import Description, claim
 from pipeline.s3_output.layout import Layout
 from pipeline.s3_output.open_part import OpenPart
@@ -64,6 +64,7 @@ class SealedOutput(OutputFile):
         self.name_prefix = job_name_prefix(config.transcribe.job_prefix, bucket)
         self.cluster = config.cluster
         self._lost_copy = ""
+        self._copies: Copies | None = None
 
     async def prepare(
         self, s3: S3, lock: StateLock, config: Config, source: str, *, anew: bool
@@ -99,7 +100,7 @@ class SealedOutput(OutputFile):
         """
         await s3.write(self.layout.summary, summary)
         await s3.write(self.layout.failures, failures or b"")
-        await save_state(s3, self.layout, state)
+        await (self._copies or Copies(s3, self.layout.state, state)).finish()
 
     @asynccontextmanager
     async def writing(self, state: RunState, s3: S3) -> AsyncIterator[SealingPart]:
@@ -112,13 +113,16 @@ class SealedOutput(OutputFile):
         state.parts.check_belongs(f"{self.layout.output} {self.layout.shard.name}")
         if self._lost_copy:
             state.parts.saved_as(self._lost_copy)
+        self._copies = Copies(s3, self.layout.state, state)
         beats = Beats(s3, self.layout, self._tracker, self._share, self.cluster.beat_seconds)
-        async with beats.going_on(), self._sealed_at_last(state, s3) as part:
+        async with beats.going_on(), self._sealed_at_last(state, s3, self._copies) as part:
             yield part
 
     @asynccontextmanager
-    async def _sealed_at_last(self, state: RunState, s3: S3) -> AsyncIterator[SealingPart]:
-        with closing(SealingPart(self, state, s3)) as part:
+    async def _sealed_at_last(
+        self, state: RunState, s3: S3, copies: Copies
+    ) -> AsyncIterator[SealingPart]:
+        with closing(SealingPart(self, state, s3, copies)) as part:
             try:
                 with never_deferred("the parts were read"):
                     await part.take_up()
@@ -134,10 +138,11 @@ class SealedOutput(OutputFile):
 class SealingPart(OpenPart):
     """The open part of a run, which becomes the next part after some time or at some size."""
 
-    def __init__(self, output: SealedOutput, state: RunState, s3: S3) -> None:
+    def __init__(self, output: SealedOutput, state: RunState, s3: S3, copies: Copies) -> None:
         super().__init__(output, state, output.name_prefix)
         self._layout = output.layout
         self._s3 = s3
+        self._copies = copies
         self._most_bytes = output.cluster.seal_megabytes * _MEGABYTE
         self._most_seconds = output.cluster.seal_seconds
         self._next = 0
@@ -145,7 +150,7 @@ class SealingPart(OpenPart):
 
     async def take_up(self) -> None:
         """Read the parts that the state file does not know: their recordings are written."""
-        there = await parts_there(self._s3, self._layout)
+        there = await parts_there(self._s3, self._layout, of_shard=True)
         unknown = unknown_parts(self._layout, self._state.parts.known(), there)
         self._next = sum(part.shard == self._layout.shard for part in there)
         await self._take(unknown)
@@ -168,7 +173,8 @@ class SealingPart(OpenPart):
                 self._next += 1
         self._sealed_at = time.monotonic()
         if self._sealed_at >= self._saved_at + _SAVE_SECONDS:
-            await self._save_state()
+            self._saved_at = self._sealed_at
+            await self._copies.begin()
 
     async def _seal(self, part: Part, content: bytes) -> None:
         etag = await self._s3.write(self._layout.part(part), content, IF_ABSENT)
@@ -178,30 +184,9 @@ class SealingPart(OpenPart):
             self.sealed(part, etag, len(content))
             event("part.sealed", part=part.name, bytes=len(content))
 
-    async def _save_state(self) -> None:
-        self._saved_at = time.monotonic()
-        try:
-            await save_state(self._s3, self._layout, self._state)
-        except PipelineError as error:  # another run reads the parts instead
-            event("checkpoint.failed", WARNING, message=str(error))
-
     async def _take(self, parts: Sequence[Part]) -> None:
         """What others have written of this shard's recordings is written."""
         async for etags, found in tasks_in(self._s3, self._layout, parts, self._name_prefix):
             identities = set(filter(self._layout.shard.has, found))
             self.written_by(etags, identities)
             event("part.taken_up", parts=[each.name for each in etags], recordings=len(identities))
-
-
-async def save_state(s3: S3, layout: Layout, state: RunState) -> None:
-    """Keep a copy of the state file beside the parts, as long as no line is open.
-
-    Raises:
-        CannotRun: it can't be written.
-    """
-    if state.facts.output_size == state.parts.open_from:
-        etag = await save(s3, layout.state, state.path, state.parts.checkpoint)
-        if etag is None:
-            event("checkpoint.kept", place=str(layout.state))  # another run's, or `retry`'s
-        else:
-            state.parts.saved_as(etag)

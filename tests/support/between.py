@@ -77,7 +77,9 @@ class Asked:
             answer = connection.getresponse()
             body = answer.read().replace(self.service.url.encode(), self.own_url.encode())
             kept = {"Content-Type": answer.headers["Content-Type"] or "text/plain"}
-            of_the_object = ("ETag", "Last-Modified")
+            of_the_object = ["ETag", "Last-Modified"]
+            if self.method == "HEAD":  # as the answer has no body
+                of_the_object.append("Content-Length")
             kept |= {name: answer.headers[name] for name in of_the_object if answer.headers[name]}
             return Answer(answer.status, body, kept)
         finally:
@@ -112,7 +114,7 @@ def between(service: ScriptedCloud | None, reply: Callable[[Asked], Answer]) -> 
                 return
             self.send_response_only(status)
             headers = {"Date": self.date_time_string()} | headers
-            for name, value in (headers | {"Content-Length": str(len(body))}).items():
+            for name, value in ({"Content-Length": str(len(body))} | headers).items():
                 self.send_header(name, value)
             self.end_headers()
             if self.command != "HEAD":  # its answer has a length, and no body
