@@ -249,6 +249,9 @@ def test_each_pod_of_the_array_is_one_shard():
 
     assert shards == [Shard(n, job["completions"]) for n in range(job["completions"])]
     assert job["parallelism"] == job["completions"] == job["maxFailedIndexes"]
+    fails = [each for each in job["podFailurePolicy"]["rules"] if each["action"] == "FailIndex"]
+    assert [each["onExitCodes"]["values"] for each in fails] == [[2]]  # the others go on
+    assert job["backoffLimitPerIndex"] == 3
 
 
 def test_each_task_of_the_slurm_array_does_its_shard(run, cloud, tmp_path):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import resource
 import shutil
+import signal
 from collections import Counter
 
 import pytest
@@ -202,3 +204,47 @@ def test_a_description_that_is_gone_is_told_and_written_anew(on_s3):
     assert outcome.code == 2
     assert "cluster.json, which says what this output is of, is missing" in outcome.err
     assert description.read_bytes() == before
+
+
+def test_a_full_disk_on_one_machine_is_no_loss(on_s3):
+    """It ends with 2 and says what helps; what was transcribed is sealed, and another goes on."""
+    runs = on_s3()
+    for n in range(40):
+        runs.cloud.put(f"calls/{n}.mp3", "word " * 4_000)
+
+    def small_disk():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
+
+    stopped = runs.run(*runs.command(), before_it_starts=small_disk)
+    sealed = runs.lines()
+    runs.lose_the_disk()
+    summary = runs()
+
+    assert stopped.code == 2
+    assert "Make space and run the same command again" in stopped.err
+    assert 0 < sealed.total() < 40
+    assert summary["balance"]["written"] == 40
+    assert runs.lines() == Counter({f"s3://audio/calls/{n}.mp3": 1 for n in range(40)})
+    assert runs.jobs_started_twice() == 0
+
+
+def test_a_machine_that_stood_still_doubles_nothing_when_it_comes_back(on_s3, tmp_path):
+    """Another has finished its shard meanwhile: it drops what it has open, and ends well."""
+    runs = on_s3("--slots", "10", "--seconds", "0.3")
+    said = runs.add(40)
+    other = tmp_path / "other"
+    other.mkdir()
+
+    with runs.run.start(*runs.command()) as first:
+        collected = runs.run.folder / "tasks.s0000-of-0001.jsonl"
+        runs.wait_for(lambda: collected.exists() and collected.read_bytes().count(b"\n") > 3)
+        first.send_signal(signal.SIGSTOP)
+        runs.run.folder = other
+        second = runs()
+        sealed = runs.lines()
+        first.send_signal(signal.SIGCONT)
+        _, err = first.communicate(timeout=30)
+
+    assert (first.returncode, second["exit_code"]) == (0, 0), err
+    assert sealed == runs.lines() == Counter(dict.fromkeys(said, 1))
+    assert runs.jobs_started_twice() == 0
