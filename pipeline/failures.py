@@ -51,7 +51,8 @@ _CLASSES = (
 _ADVICE = {
     MEDIA_NOT_ACCESSIBLE: "Allow s3:GetObject there, in the region of the jobs; then `retry`.",
     GONE: "It was deleted since it was listed; there is nothing to do.",
-    NO_SPEECH: "Name the language with --language.",
+    NO_SPEECH: "Set fallback_language in [transcribe]; `retry` then has it transcribed in that "
+    "language.",
     BROKEN_TRANSCRIPT: "Put it back with `transcribe-pipeline retry`; that pays for it again.",
     OTHER_MEDIA: "Put it back with `transcribe-pipeline retry`: its next job has another name.",
     OTHER_PLACE: "Delete this state file and run with the --results of that job, or use `retry`.",

@@ -37,7 +37,8 @@ class Job(msgspec.Struct, frozen=True, gc=False):
 
     `row` is the recording's row in the state file, `identity` and `attempt` (from 1) are what the
     name was computed from, `name` is the job's name at the service. `result_exists` tells
-    that its result is there already, so that it must not be started.
+    that its result is there already, so that it must not be started. `language` is the one that it
+    is given because it could not be identified, "" where the settings hold.
     """
 
     row: int
@@ -46,6 +47,7 @@ class Job(msgspec.Struct, frozen=True, gc=False):
     recording: Recording
     attempt: int = 1
     result_exists: bool = False
+    language: str = ""
 
 
 class JobSettings(msgspec.Struct, frozen=True, gc=False):

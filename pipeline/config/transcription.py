@@ -25,6 +25,7 @@ OF_THE_RUN = frozenset({"data_access_role", "job_prefix"})
 
 WITHOUT_EFFECT = OF_THE_RUN | {
     "encryption_context",
+    "fallback_language",  # it is of another job of the same recording
     "kms_key",
     "media_format",
     "sample_rate",
@@ -59,6 +60,10 @@ class Transcribe(msgspec.Struct, frozen=True):
     language_options: Annotated[
         list[str], Meta(description="Languages to choose from when identifying, two or more.")
     ] = msgspec.field(default_factory=list)
+    fallback_language: Annotated[
+        str,
+        Meta(description="Language of recordings with too little speech to identify theirs by."),
+    ] = ""
     vocabulary: Annotated[
         str, Meta(description="Custom vocabulary of that language, as `vocabulary apply` names it.")
     ] = ""
@@ -128,6 +133,23 @@ class Transcribe(msgspec.Struct, frozen=True):
     def identifies(self) -> bool:
         """Whether the service is to find out which language is spoken."""
         return self.language in IDENTIFIED
+
+    def in_language(self, code: str) -> Transcribe:
+        """The same settings where the language is given, with what is named for that language."""
+        word_filter = self.vocabulary_filters.get(code, "")
+        return msgspec.structs.replace(
+            self,
+            language=code,
+            language_options=[],
+            fallback_language="",
+            vocabulary=self.vocabularies.get(code, ""),
+            vocabularies={},
+            vocabulary_filter=word_filter,
+            vocabulary_filters={},
+            vocabulary_filter_method=self.vocabulary_filter_method if word_filter else "",
+            language_model=self.language_models.get(code, ""),
+            language_models={},
+        )
 
     @property
     def fingerprint(self) -> str:

@@ -50,6 +50,7 @@ _BY_LANGUAGE = {
 def complaints(options: Transcribe, results: str) -> Iterator[str]:
     """What is wrong with the options, and what can't go together; `results` is where they go."""
     yield from _languages(options)
+    yield from _fallback(options.fallback_language)
     yield from _of_a_language(options)
     yield from _filters(options)
     yield from _counts(options)
@@ -104,6 +105,11 @@ def _languages(options: Transcribe) -> Iterator[str]:
             )
     if choices and len(set(choices)) < max(_FEWEST, len(choices)):
         yield "language_options: name two or more different languages, or none."
+
+
+def _fallback(code: str) -> Iterator[str]:
+    if code and not _LANGUAGE.fullmatch(code):
+        yield f"fallback_language = {code!r}: not a language code. Write it as en-US."
 
 
 def _of_a_language(options: Transcribe) -> Iterator[str]:

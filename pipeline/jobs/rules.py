@@ -62,7 +62,13 @@ class JobRules:
     def request(self, job: Job, media_uri: str) -> dict[str, Any]:
         """The request that starts a job."""
         key, results = job.recording.key, self.config.output.results
-        return start_request(job, media_uri, self.named_format(key), self.of(key), results)
+        options = self.of(key).in_language(job.language) if job.language else self.of(key)
+        return start_request(job, media_uri, self.named_format(key), options, results)
+
+    def fallback_language(self, job: Job) -> str:
+        """The language for a recording whose own could not be identified; "" for none."""
+        options = self.of(job.recording.key)
+        return options.fallback_language if options.identifies and not job.language else ""
 
     def named_format(self, key: str) -> str:
         """The format that the service is told; "" where it looks for itself."""
@@ -85,7 +91,8 @@ class JobRules:
         recording = job.recording
         for each in (self._fingerprints[self._number(recording.key)], *self._before):
             if identity(self._bucket, recording, each) == job.identity:
-                return _job_settings(parse_fingerprint(each), self._results, job.name)
+                known = _job_settings(parse_fingerprint(each), self._results, job.name)
+                return msgspec.structs.replace(known, language=job.language or known.language)
         return None
 
     def _number(self, key: str) -> int:

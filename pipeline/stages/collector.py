@@ -11,7 +11,7 @@ from pipeline.errors import (
     RecordingFailed,
     ServiceUnreachable,
 )
-from pipeline.failures import LOST, NEVER_ENDED, UNREADABLE
+from pipeline.failures import LOST, NEVER_ENDED, NO_SPEECH, UNREADABLE
 from pipeline.model import JobSettings, Line, TranscriptStats
 from pipeline.stages.result_refusals import ResultRefusals
 from pipeline.stages.results import (
@@ -76,7 +76,7 @@ class Collectors:
         except FaultAtTheService as error:
             self._try_again(job, error)
         except RecordingFailed as error:
-            self._tracker.fail(job, error.reason, error.message)
+            self._fail_or_name_language(job, error)
         except Deferred:
             self._tracker.defer(job)
         else:
@@ -128,6 +128,14 @@ class Collectors:
         """Give a job that the service spoilt a new name, twice at most; none to one found done."""
         if job.attempt <= _NEW_NAMES and not job.result_exists:
             self._tracker.try_again(job)
+        else:
+            self._tracker.fail(job, error.reason, error.message)
+
+    def _fail_or_name_language(self, job: Job, error: RecordingFailed) -> None:
+        """Fail the recording, unless it only wants a language that the settings have for it."""
+        language = self._job_rules.fallback_language(job) if error.reason == NO_SPEECH else ""
+        if language and not job.result_exists:
+            self._tracker.try_again(job, language=language)
         else:
             self._tracker.fail(job, error.reason, error.message)
 

@@ -156,9 +156,12 @@ class JobTracker:
         event("recording.deferred", WARNING, **_names(job))
         self._close(job)
 
-    def try_again(self, job: Job) -> None:
-        """The job failed for no fault of the recording: it is pending under a new name."""
-        self.state.try_again(job)
+    def try_again(self, job: Job, *, language: str = "") -> None:
+        """The job failed for no fault of the recording: it is pending under a new name.
+
+        `language` is given to its next job, where it could not be identified.
+        """
+        self.state.try_again(job, language=language)
         event("job.replaced", WARNING, **_names(job))
         self._reopen(job)
 

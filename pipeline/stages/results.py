@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.aws.s3_listing import may_exist
 from pipeline.errors import Denied, JobMissing, RecordingFailed
-from pipeline.failures import FAULT, LOST, NO_SPEECH, OTHER_PLACE, classify
+from pipeline.failures import FAULT, LOST, OTHER_PLACE, classify
 from pipeline.model import JobStatus
 from pipeline.naming import parse_s3_uri, place_of_result, places_of_results, result_place
 
@@ -62,8 +62,8 @@ class Results:
         self._job_rules = job_rules
         self._place = parse_s3_uri(job_rules.config.output.results)
 
-    async def fetch(self, job: Job) -> bytes | None:
-        """The document of a job that has ended; None for a silent recording.
+    async def fetch(self, job: Job) -> bytes:
+        """The document of a job that has ended.
 
         Raises:
             StillRunning: it has not ended.
@@ -115,7 +115,7 @@ class Results:
         kinds = [settings.redacted] if settings else [True, False]
         return [result_place(self._place, job.name, redacted=each) for each in kinds]
 
-    async def _from_record(self, job: Job) -> bytes | None:
+    async def _from_record(self, job: Job) -> bytes:
         """Ask the service how the job ended, and read what it then names.
 
         A presigned URL of its own lives 15 minutes, so that a refusal may be an old URL's: a new
@@ -130,13 +130,12 @@ class Results:
                     raise
         raise AssertionError  # it counts for ever
 
-    async def _as_recorded(self, job: Job) -> bytes | None:
+    async def _as_recorded(self, job: Job) -> bytes:
         record = await self._transcriber.get(job.name)
         if record.status in (JobStatus.QUEUED, JobStatus.IN_PROGRESS):
             raise StillRunning(queued=record.status is JobStatus.QUEUED, age=record.age)
         if record.status is JobStatus.FAILED:
-            _raise_unless_silent(record)
-            return None
+            raise _failure(record)
         document = await self._handed_out(job, record)
         if document is None:  # the job may have ended after its place was looked at
             document = await self._own_result(job)
@@ -183,10 +182,8 @@ async def _or_denied(reading: Awaitable[bytes | None]) -> bytes | None:
         raise ResultDenied(error) from error
 
 
-def _raise_unless_silent(record: JobRecord) -> None:
-    """A job failed; without speech to identify the language by, that is silence, no error."""
+def _failure(record: JobRecord) -> RecordingFailed:
+    """Why a job failed. Too little speech to identify the language by is no silence."""
     reason = classify(record.failure)
-    if reason == FAULT:
-        raise FaultAtTheService(reason, record.failure)
-    if reason != NO_SPEECH:
-        raise RecordingFailed(reason, record.failure)
+    kind = FaultAtTheService if reason == FAULT else RecordingFailed
+    return kind(reason, record.failure)

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import RecordingFailed
 from pipeline.failures import BROKEN_TRANSCRIPT
-from pipeline.model import Transcript
 from pipeline.stages.results import NOT_REDACTED
 from pipeline.transcripts.parsing import parse_transcript
 
 if TYPE_CHECKING:
     from pipeline.jobs.rules import JobRules
-    from pipeline.model import Job
+    from pipeline.model import Job, Transcript
     from pipeline.stages.results import Results
 
 _READINGS = 3
@@ -39,7 +38,7 @@ class TranscriptReader:
         for reading in count(1):
             document = await self._results.fetch(job)
             try:
-                transcript = self._parsed(document, job)
+                transcript = parse_transcript(document, words=self._words)
             except RecordingFailed:
                 if reading == _READINGS:  # it may have been cut short on the way
                     raise
@@ -49,12 +48,6 @@ class TranscriptReader:
                 del document  # which may be large, before it is read again
         self._verify(job, transcript)
         return transcript
-
-    def _parsed(self, document: bytes | None, job: Job) -> Transcript:
-        """The transcript of a document; one without a word where the service has none to give."""
-        if document is None:
-            return Transcript(job.name, "")
-        return parse_transcript(document, words=self._words)
 
     def _verify(self, job: Job, transcript: Transcript) -> None:
         if transcript.job_name != job.name:

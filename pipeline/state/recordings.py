@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pipeline.failures import NO_SPEECH
 from pipeline.model import Job, Recording
 from pipeline.naming import job_name
 from pipeline.state.schema import Status
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
     from pipeline.state.database import Database
     from pipeline.state.facts import Facts
 
-JOB_COLUMNS = "row, identity, attempt, existing_attempt, key, etag, size"
+JOB_COLUMNS = (
+    "row, identity, attempt, existing_attempt, key, etag, size, "
+    f"iif(reason = '{NO_SPEECH}' AND status != {Status.FAILED:d}, message, '')"
+)
 PAGE = 1000
 
 
@@ -159,7 +163,7 @@ class Recordings:
 
     def job(self, row: Sequence[Any]) -> Job:
         """The job that the JOB_COLUMNS of a row are of."""
-        number, identity, attempt, existing, key, etag, size = row
+        number, identity, attempt, existing, key, etag, size, language = row
         name = job_name(self._name_prefix, identity, attempt)
         recording = Recording(key, etag, size)
-        return Job(number, identity, name, recording, attempt, result_exists=bool(existing))
+        return Job(number, identity, name, recording, attempt, bool(existing), language or "")

@@ -6,7 +6,7 @@ import time
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
-from pipeline.failures import KEPT_JOBS
+from pipeline.failures import KEPT_JOBS, NO_SPEECH
 from pipeline.state.database import connect
 from pipeline.state.listing import Listing
 from pipeline.state.lock import hold
@@ -158,6 +158,11 @@ class RunState:
                 f"WHERE status = {Status.PENDING:d} AND existing_attempt = 0 "
                 "AND r.identity = recordings.identity"
             )
+            self._database.change_each(
+                f"UPDATE recordings SET reason = '{NO_SPEECH}', message = ? "
+                f"WHERE identity = ? AND status = {Status.PENDING:d}",
+                ((job.language, job.identity) for job in written if job.language),
+            )
         return touched
 
     def retry(self, reasons: Sequence[str], *, new_jobs: bool = False) -> tuple[int, int]:
@@ -209,9 +214,16 @@ class RunState:
         """The service does not know the job: it is pending again."""
         self._change(job, _PENDING_AGAIN)
 
-    def try_again(self, job: Job) -> None:
-        """The job failed for no fault of the recording: it is pending under a new name."""
-        self._change(job, f"{_PENDING_AGAIN}, attempt = attempt + 1, existing_attempt = 0")
+    def try_again(self, job: Job, *, language: str = "") -> None:
+        """The job failed for no fault of the recording: it is pending under a new name.
+
+        With a `language` that job and those after it are given it instead of having it identified.
+        """
+        anew = f"{_PENDING_AGAIN}, attempt = attempt + 1, existing_attempt = 0"
+        if language:
+            self._change(job, f"{anew}, reason = ?, message = ?", NO_SPEECH, language)
+        else:
+            self._change(job, anew)
 
     def failed(self, job: Job, reason: str, message: str) -> None:
         """The recording ends without a task, for this class of reason, in the service's words."""

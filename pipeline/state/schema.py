@@ -34,7 +34,9 @@ class Status(IntEnum):
 
 
 # A recording's `last_run` is the newest run whose selection took it; `existing_attempt` is the
-# attempt whose result was found before anything was started, 0 where there was none.
+# attempt whose result was found before anything was started, 0 where there was none. `reason` and
+# `message` are those of a failure; of a recording that has not failed `reason` says that its
+# language could not be identified, and `message` is the language that its job is given instead.
 _RECORDINGS = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE recordings (

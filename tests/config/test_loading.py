@@ -106,6 +106,7 @@ OF_IDENTIFIED: dict[str, st.SearchStrategy[Any]] = {
     "vocabulary_filters": by_language,
     "vocabulary_filter_method": st.sampled_from(["remove", "mask", "tag"]),
     "language_models": by_language,
+    "fallback_language": st.just("en-US"),
 }
 WITH_RESULTS: dict[str, st.SearchStrategy[Any]] = {
     "results": VALUES.pop("results"),

@@ -23,6 +23,7 @@ INVALID: list[tuple[dict[str, Any], str]] = [
         IDENTIFY | {"language_options": ["en-US", "fr-FR", "en-US"]},
         "two or more different languages",
     ),
+    (IDENTIFY | {"fallback_language": "auto"}, "fallback_language = 'auto': not a language code"),
     (IDENTIFY | {"language_options": ["en-US", "french"]}, "'french' is not a language code"),
     (IDENTIFY | {"language_options": ["en-US", "sv-SE"]}, "sv-SE can't be identified"),
     ({"language": "multiple", "language_options": ["en-US", "cy-WL"]}, "Use language = 'auto'"),

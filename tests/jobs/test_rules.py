@@ -253,6 +253,26 @@ def job_rules(*rules: Rule, source: str = "", before: tuple[str, ...] = ()) -> J
     return JobRules(Config(rules=rules), place, before)
 
 
+def test_a_job_that_is_given_its_language_has_what_is_named_for_that_language():
+    """The request names one language, its vocabulary and filter, and nothing of the others."""
+    options = Transcribe(**EVERY_OPTION[2])
+    rules = JobRules(Config(transcribe=options), S3Source(S3Uri("calls", ""), cast("Any", None)))
+    recording = Recording("a.mp3", "1", 7)
+    job = Job(1, rules.identity(recording), "n", recording, 2, language="fr-FR")
+
+    request = rules.request(job, "s3://calls/a.mp3")
+
+    assert request["LanguageCode"] == "fr-FR"
+    assert request["Settings"] == {
+        "VocabularyName": "calls-fr",
+        "VocabularyFilterName": "rude-fr",
+        "VocabularyFilterMethod": "tag",
+    }
+    assert not {"IdentifyLanguage", "LanguageOptions", "LanguageIdSettings"} & set(request)
+    assert rules.known_of(job) == JobSettings("fr-FR")
+    assert rules.fallback_language(job) == ""
+
+
 def test_the_first_rule_that_matches_is_the_only_one():
     """Of two rules that match, the later one is not looked at; without one the base holds."""
     rules = job_rules(Rule(["fr/**", "?.mp3"], FRENCH), Rule(["**"], LAST))

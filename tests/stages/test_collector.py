@@ -6,6 +6,9 @@ import json
 import sqlite3
 from contextlib import closing
 
+import pytest
+
+from pipeline.failures import NO_SPEECH, advice
 from tests.conftest import endpoint
 from tests.support.between import between, refusal
 
@@ -27,16 +30,72 @@ def test_transcript_of_another_job_is_not_taken(run, cloud):
     assert run.tasks() == []
 
 
-def test_silence_under_language_identification_is_a_silent_task(run, cloud):
-    """The service fails a silent job that has to identify the language; for us it is silence."""
+def test_too_little_speech_to_identify_the_language_by_is_no_silence(run, cloud):
+    """The service heard nobody long enough, which is not nobody: it fails, and says what helps."""
     cloud().add(quiet="")
 
     outcome = run("run", "s3://audio/", "--language", "auto", "--json")
-    [task] = run.tasks()
+    [failure] = run.failures()
 
-    assert (outcome.code, outcome.counts["silent"]) == (0, 1)
-    assert task["meta"]["silent"] is True
-    assert task["predictions"][0]["score"] == 0
+    assert (outcome.code, outcome.counts["silent"], run.tasks()) == (1, 0, [])
+    assert failure["reason"] == NO_SPEECH
+    assert failure["message"].startswith("Your audio file must have a speech segment long enough")
+    assert failure["advice"] == advice(NO_SPEECH)
+
+
+def test_a_fallback_language_is_given_where_none_could_be_identified(run, cloud):
+    """`retry` after the setting makes one job more, in that language; later runs start nothing."""
+    service = cloud()
+    service.add(quiet="", clear="words enough")
+    run("run", "s3://audio/", "--language", "auto")
+    run.use(TRANSCRIBE_PIPELINE_FALLBACK_LANGUAGE="en-GB")
+
+    retried = run("retry")
+    outcome = run("run", "s3://audio/", "--language", "auto", "--json")
+    again = run("run", "s3://audio/", "--language", "auto", "--json")
+    rebuilt = run("tasks", "rebuild", "--task", "segments", "--json")
+
+    told = {task["data"]["audio"][11:-4]: task["data"]["language"] for task in run.tasks()}
+    assert (retried.code, outcome.code, outcome.counts["silent"]) == (0, 0, 1)
+    assert told == {"quiet": "en-GB", "clear": "en-US"}
+    assert (again.counts["started"], len(run.tasks())) == (0, 2)
+    assert set(service.counts()["created"].values()) == {1}
+    assert rebuilt.code == 0, rebuilt.err
+    assert sorted(task["data"]["language"] for task in run.tasks("tasks.segments.jsonl")) == [
+        "en-GB",
+        "en-US",
+    ]
+
+
+@pytest.mark.parametrize("forwarded", [False, True], ids=["before the start", "after it"])
+def test_a_run_killed_around_the_job_in_the_fallback_language_pays_for_it_once(
+    run, cloud, forwarded
+):
+    """Whether or not the service took the job, the next run goes on with the same name."""
+    service = cloud()
+    service.add(quiet="")
+    run.use(TRANSCRIBE_PIPELINE_FALLBACK_LANGUAGE="en-GB")
+    command = ("run", "s3://audio/", "--language", "auto")
+
+    def reply(asked):
+        if asked.operation == "StartTranscriptionJob" and b"LanguageCode" in asked.body:
+            answer = asked.forward() if forwarded else None
+            process.kill()
+            process.wait()
+            return answer or refusal(asked, "InternalFailureException", "gone")
+        return asked.forward()
+
+    with between(service, reply) as url:
+        run.use(**endpoint(url))
+        process = run.start(*command)
+        with process:
+            process.communicate(timeout=30)
+    run.use(**endpoint(service.url), TRANSCRIBE_PIPELINE_FALLBACK_LANGUAGE="fr-FR")
+    outcome = run(*command, "--json")
+
+    assert outcome.code == 0, outcome.err
+    assert [task["data"]["language"] for task in run.tasks()] == ["en-GB"]
+    assert list(service.counts()["created"].values()) == [1, 1]
 
 
 def test_transcript_that_is_gone_fails_its_recording_alone(run, cloud):

@@ -569,6 +569,27 @@ def test_a_second_attempt_is_found_under_its_own_name(path):
         assert [again.name for again in state.claim(9)] == [job.name]
 
 
+def test_a_language_that_was_named_for_a_job_is_remembered_until_its_content_changes(path):
+    """Neither a kill nor the task's writing forgets it; a new content has its language found."""
+    with begun(path) as state:
+        state.try_again(*running(state, "a.mp3"), language="en-GB")
+
+    with begun(path) as state:
+        (job,) = running(state, "a.mp3")
+        state.output.mark_written([job])
+        [[known]] = state.recordings.written()
+
+    with begun(path) as state:
+        state.add([(Recording("a.mp3", "new", 1), b"another identity")])
+        (changed,) = state.claim(9)
+
+    assert [(each.attempt, each.language) for each in (job, known, changed)] == [
+        (2, "en-GB"),
+        (2, "en-GB"),
+        (1, ""),
+    ]
+
+
 # The checkpoint
 
 

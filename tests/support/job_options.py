@@ -38,6 +38,7 @@ EVERY_OPTION: tuple[dict[str, Any], ...] = (
         "vocabulary_filters": {"fr-FR": "rude-fr"},
         "vocabulary_filter_method": "tag",
         "language_models": {"en-US": "support"},
+        "fallback_language": "en-US",
     },
     {"language": "multiple", "language_options": ["en-US", "fr-FR"]},
 )
