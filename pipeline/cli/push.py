@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -19,7 +20,7 @@ from pipeline.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.config.schema import Config
+    from pipeline.config.schema import Aws, Config
     from pipeline.label_studio.push import PushReport
 
 NAME = "push"
@@ -91,14 +92,10 @@ def command(
     from pipeline.launch.on_s3 import with_tasks_here
     from pipeline.terminal import style_for
 
-    if create is not None:  # its storage is to find the buckets where a run does
-        from pipeline.aws.machine import with_defaults
-
-        chosen = msgspec.structs.replace(chosen, aws=with_defaults(chosen.aws))
     chosen = with_tasks_here(chosen)
-    push = Push(
-        PushOptions(chosen, create, again, reviewed_too, style_for(quiet=quiet)), os.environ
-    )
+    style = style_for(quiet=quiet)
+    options = PushOptions(chosen, create, again, reviewed_too, style, partial(_aws, chosen.aws))
+    push = Push(options, os.environ)
     try:
         received = in_event_loop(interruptible(push.complete))
     except CannotRun as error:
@@ -113,6 +110,13 @@ def command(
         say("interrupted; the same command goes on.")
         raise typer.Exit(128 + received)
     raise typer.Exit(SOME_REFUSED if push.report.refused else 0)
+
+
+def _aws(settings: Aws) -> Aws:
+    """Where a storage is to find the buckets: where a run does, by the environment too."""
+    from pipeline.aws.machine import with_defaults
+
+    return with_defaults(settings)
 
 
 def _show(report: PushReport, end: End, *, quiet: bool, json: bool) -> None:

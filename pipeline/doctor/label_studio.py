@@ -10,7 +10,7 @@ from pipeline.doctor.findings import Finding, ok, problem, skipped, warning
 from pipeline.doctor.runner import Check, constant, once
 from pipeline.errors import PipelineError
 from pipeline.label_studio.compatibility import Survey, misfits
-from pipeline.label_studio.projects import storage_advice
+from pipeline.label_studio.playback import storage_advice
 from pipeline.label_studio.task_lines import task_lines
 from pipeline.model import Job, Recording, Segment, Transcript
 from pipeline.net.http import request

@@ -1,14 +1,13 @@
-"""The project that the tasks go to: found, made, and given the recordings to play."""
+"""The project that the tasks go to: found, made, and looked at whether it fits."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pipeline.errors import BadSettings, CannotRun, TasksRefused, Unavailable
+from pipeline.errors import BadSettings, TasksRefused
 from pipeline.label_studio.compatibility import misfits
 
 if TYPE_CHECKING:
-    from pipeline.config.schema import Aws
     from pipeline.label_studio.client import Client
     from pipeline.label_studio.compatibility import Survey
     from pipeline.label_studio.schema import Project
@@ -74,50 +73,3 @@ def check_fit(address: str, project: Project, survey: Survey) -> None:
             "prints it; Settings, Labeling Interface), or have a project made with --create "
             "TITLE.",
         )
-
-
-async def missing_storages(client: Client, project: Project, survey: Survey) -> list[str]:
-    """The buckets of the recordings that reviewers could not hear in this project."""
-    if not survey.buckets:
-        return []
-    known = await client.retried(client.storages, project.id)
-    return sorted(survey.buckets - {each.bucket for each in known})
-
-
-async def add_storage(client: Client, project: Project, bucket: str, aws: Aws) -> str:
-    """Give the project a source storage for a bucket, to play from; why that failed, or "".
-
-    It is never to be synced: a sync would make tasks of the objects. The server reads the bucket
-    with credentials of its own, and passes the audio on itself: no CORS rule is needed so.
-    """
-    try:
-        await client.create_storage(storage_settings(project.id, bucket, aws))
-    except (Unavailable, CannotRun) as error:
-        return error.problem  # what helps here is said by `storage_advice`
-    return ""
-
-
-def storage_settings(project: int, bucket: str, aws: Aws) -> dict[str, Any]:
-    """The row that lets `s3://` audio of a bucket be played (1.23); the filter matches no key."""
-    settings = {
-        "project": project,
-        "title": "Recordings to play: do not sync",
-        "bucket": bucket,
-        "regex_filter": "^$",
-        "use_blob_urls": False,
-        "presign": False,
-    }
-    more = {"region_name": aws.region, "s3_endpoint": aws.endpoint_url}
-    return settings | {name: value for name, value in more.items() if value}
-
-
-def storage_advice(address: str, bucket: str, why: str) -> str:
-    """What has to be done before reviewers of a project hear the recordings of a bucket."""
-    server = address.partition("/projects/")[0]
-    return (
-        f"Reviewers can't hear s3://{bucket} yet: the project has no source storage for it"
-        f"{f' ({why})' if why else ''}. Add one at {address}/settings/storage, with credentials "
-        "that may read the bucket, and do not sync it. With pre-signed URLs the bucket needs a "
-        f"CORS rule that allows GET from {server}; with the proxy option it needs none. For an "
-        "endpoint in a private network the server must run with SSRF_PROTECTION_ENABLED=false."
-    )

@@ -24,6 +24,7 @@ from pipeline.label_studio.annotations import unreviewed
 from pipeline.label_studio.client import connected
 from pipeline.label_studio.compatibility import Survey, label_config_for
 from pipeline.label_studio.delivery import Deliveries, PushStats
+from pipeline.label_studio.playback import playback_advice
 from pipeline.label_studio.push_ledger import Place, opened_ledger, project_key
 from pipeline.label_studio.rounds import EarlierTasks
 from pipeline.label_studio.task_lines import task_lines
@@ -32,9 +33,9 @@ from pipeline.tasks.export import committed_lines
 from pipeline.terminal import counted, tell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-    from pipeline.config.schema import Config
+    from pipeline.config.schema import Aws, Config
     from pipeline.label_studio.client import Client
     from pipeline.label_studio.push_ledger import PushLedger
     from pipeline.label_studio.schema import Project
@@ -47,7 +48,8 @@ class PushOptions(NamedTuple):
 
     `create` is the title of a project to make, None when its number is in the settings; `again`
     looks every task up, also those that were pushed before; `reviewed_too` gives new predictions
-    also to tasks that were reviewed in an earlier round.
+    also to tasks that were reviewed in an earlier round. `aws` says where the server is to find the
+    buckets.
     """
 
     config: Config
@@ -55,6 +57,7 @@ class PushOptions(NamedTuple):
     again: bool
     reviewed_too: bool
     style: Style
+    aws: Callable[[], Aws]
 
 
 class PushReport(PushStats):
@@ -118,14 +121,17 @@ class Push:
         kept = ledger.place(project_key(self._address(project), project.created_at), below)
         if self._options.again:
             return msgspec.structs.replace(kept, size=0, tasks=0)
-        return kept if kept.tasks else msgspec.structs.replace(kept, tasks=self._tasks_at(kept))
+        return kept if kept.tasks else self._counted(kept)
 
-    def _tasks_at(self, place: Place) -> int:
-        """How many tasks were pushed before a place that does not say so itself."""
-        below = place.review_below
+    def _counted(self, place: Place) -> Place:
+        """The place with what was pushed before it, where it does not say so itself."""
+        survey, below = Survey(), place.review_below
         lines = self._tasks(0) if place.size else iter(())
-        pushed = takewhile(lambda line: line.end <= place.size, lines)
-        return sum(not below or line.score < below for line in pushed)
+        for line in takewhile(lambda line: line.end <= place.size, lines):
+            if not below or line.score < below:
+                survey.add(line)
+        buckets = tuple(sorted(survey.buckets))
+        return msgspec.structs.replace(place, tasks=survey.tasks, buckets=buckets)
 
     def _survey(self, place: Place) -> Survey:
         """What the tasks from there on need."""
@@ -148,7 +154,13 @@ class Push:
     ) -> None:
         self.report.project, self.report.address = project.id, self._address(project)
         projects.check_fit(self._address(project), project, survey)
-        self.report.advice += await self._advice(client, project, survey)
+        buckets = tuple(sorted({*place.buckets, *survey.buckets}))
+        made = place.made or bool(self._title)
+        place = msgspec.structs.replace(place, buckets=buckets, made=made)
+        ledger.keep(project_key(self._address(project), project.created_at), place)
+        aws = self._options.aws if made else None
+        self.report.advice += _folder_advice(survey)
+        self.report.advice += await playback_advice(client, project, buckets, aws)
         await asyncio.to_thread(self._keep_good, place, survey.tasks)
         shown = msgspec.structs.replace(
             project, model_version=project.model_version or survey.version
@@ -163,28 +175,6 @@ class Push:
                 partial(tell, self._options.style),
             )
 
-    async def _advice(self, client: Client, project: Project, survey: Survey) -> list[str]:
-        """What stands in the reviewers' way; the storage of a project of ours is added here."""
-        advice = []
-        if survey.unplayable:
-            advice.append(
-                f"{survey.unplayable:,} recordings lie in a folder of this machine (file://), "
-                "which browsers do not play. Put them into a bucket to have them heard."
-            )
-        if survey.mute:
-            advice.append(
-                f"{survey.mute:,} recordings are AMR, which browsers do not play: reviewers see "
-                "their text and hear nothing. Put a copy in MP3 or FLAC into the bucket, and run "
-                "over that."
-            )
-        for bucket in await projects.missing_storages(client, project, survey):
-            why = ""
-            if self._title:
-                why = await projects.add_storage(client, project, bucket, self._config.aws)
-            if why or not self._title:
-                advice.append(projects.storage_advice(self._address(project), bucket, why))
-        return advice
-
     def _keep_good(self, place: Place, most: int) -> None:
         """Put what needs no review into the ground truth."""
         if not place.review_below:
@@ -197,3 +187,14 @@ class Push:
 
     def _address(self, project: Project) -> str:
         return f"{self._url}/projects/{project.id}"
+
+
+def _folder_advice(survey: Survey) -> list[str]:
+    """Where recordings lie that no browser plays."""
+    if not survey.unplayable:
+        return []
+    sentence = (
+        f"{survey.unplayable:,} recordings lie in a folder of this machine (file://), "
+        "which browsers do not play. Put them into a bucket to have them heard."
+    )
+    return [sentence]

@@ -27,14 +27,17 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `size` is in bytes of the output, `digest` that of what stands before; `review_below` is the
     score that tasks were chosen by, `tasks` how many of them the project has (0 in a ledger of an
-    earlier version). `sent_at` is when a batch was sent whose answer has not come (seconds since
-    the epoch), 0 when there is none.
+    earlier version), `buckets` those of their recordings. `made` is a project whose storages are
+    this program's to add. `sent_at` is when a batch was sent whose answer has not come (seconds
+    since the epoch), 0 when there is none.
     """
 
     size: int = 0
     digest: str = ""
     review_below: float = 0.0
     tasks: int = 0
+    buckets: tuple[str, ...] = ()
+    made: bool = False
     sent_at: float = 0.0
 
 
@@ -64,7 +67,7 @@ class PushLedger:
         as_left = place.digest == self._digest(place.size) and place.review_below == review_below
         if as_left:
             return place
-        return Place(review_below=review_below, sent_at=place.sent_at)
+        return Place(review_below=review_below, made=place.made, sent_at=place.sent_at)
 
     def keep(self, project: str, place: Place) -> None:
         """Remember a place, durably.

@@ -83,3 +83,6 @@ class Storage(msgspec.Struct, frozen=True):
     id: int
     bucket: str | None = None
     presign: bool = False
+    title: str | None = None
+    region_name: str | None = None
+    s3_endpoint: str | None = None

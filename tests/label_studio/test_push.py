@@ -10,7 +10,7 @@ import pytest
 
 from tests.label_studio_server.outputs import add_tasks, many
 from tests.support.between import Answer, between
-from tests.support.small_label_studio import PROJECT, TOKEN, Request, SmallLabelStudio
+from tests.support.small_label_studio import PROJECT, TITLE, TOKEN, Request, SmallLabelStudio
 
 
 @pytest.fixture
@@ -60,6 +60,75 @@ def test_a_recording_that_is_reviewed_is_said_to_stay(run, labels):
     assert outcome.code == 0
     assert "Kept:    1 of recordings that are reviewed stay as they are" in outcome.err
     assert len(labels.tasks) == 1
+
+
+def test_playback_that_failed_is_repaired_by_a_later_push(run, labels):
+    """Once the server can read the bucket, the next push adds the storage, with nothing to send."""
+    labels.storages, labels.reads = [], False
+    add_tasks(run.folder, many(1))
+
+    deaf = [run("push", "--create", TITLE).err for _ in range(2)]
+    labels.reads = True
+    heard = [run("push", "--create", TITLE).err for _ in range(2)]
+
+    assert ["Reviewers can't hear s3://calls yet" in each for each in deaf] == [True, True]
+    assert "Forbidden" in deaf[1]
+    assert ["Reviewers" in each for each in heard] == [False, False]
+    assert [each["bucket"] for each in labels.storages] == ["calls"]
+
+
+def test_playback_of_a_project_of_ours_is_repaired_by_its_number(run, labels):
+    """The nightly push names the number of the project that an earlier one filled by its title."""
+    labels.storages = []
+    add_tasks(run.folder, many(1))
+    run("push", "--create", TITLE)
+    labels.storages = []
+
+    assert "Reviewers" not in run("push", "--project", PROJECT).err
+    assert [each["bucket"] for each in labels.storages] == ["calls"]
+
+
+@pytest.mark.parametrize("ledger", ["of this version", "of an earlier one"])
+def test_playback_of_a_project_of_someone_else_is_only_looked_at(run, labels, ledger):
+    """Every push says that the bucket can't be heard; the storages are the owner's."""
+    labels.storages = []
+    add_tasks(run.folder, many(1))
+    run("push", "--project", PROJECT)
+    path = run.folder / "tasks.jsonl.pushed"
+    if ledger == "of an earlier one":
+        places = json.loads(path.read_bytes())
+        of_then = {"size", "digest", "review_below", "sent_at"}
+        path.write_text(
+            json.dumps({k: {n: p[n] for n in p if n in of_then} for k, p in places.items()})
+        )
+
+    assert "Reviewers can't hear s3://calls yet" in run("push", "--project", PROJECT).err
+    assert labels.storages == []
+
+
+def test_a_bucket_that_the_server_cannot_read_any_more_is_told(run, labels):
+    """A storage that push has made is tried on every push."""
+    labels.storages = []
+    add_tasks(run.folder, many(1))
+    run("push", "--create", TITLE)
+    labels.reads = False
+
+    said = run("push", "--create", TITLE).err
+
+    assert "Reviewers can't hear s3://calls: Label Studio can't read it" in said
+    assert "iam policy --document label-studio" in said
+
+
+def test_a_storage_is_where_the_run_finds_the_bucket(run, labels):
+    """The environment's region and endpoint count as in a run."""
+    labels.storages = []
+    add_tasks(run.folder, many(1))
+    run.use(AWS_REGION="eu-west-1", AWS_ENDPOINT_URL="http://s3.of.ours:9000")
+
+    run("push", "--create", TITLE)
+
+    [row] = labels.storages
+    assert (row["region_name"], row["s3_endpoint"]) == ("eu-west-1", "http://s3.of.ours:9000")
 
 
 def test_a_push_that_is_interrupted_at_once_knows_of_no_tasks(run):

@@ -77,6 +77,31 @@ def test_storage_row_makes_no_tasks_when_someone_syncs_it(run, hearing):
     assert len(hearing.tasks(project)) == len(KEYS)
 
 
+def test_playback_is_repaired_when_the_server_is_mended(run, ministack, hearing, tmp_path):
+    """A server without access is named by every push; once it has access, the next one repairs."""
+    access = s3_access(ministack)
+    deaf = from_seed(tmp_path / "deaf", SSRF_PROTECTION_ENABLED="false")
+    run.use(LABEL_STUDIO_URL=deaf.url, LABEL_STUDIO_API_KEY=deaf.token)
+    add_tasks(run.folder, KEYS)
+    deaf.start()
+    first, second = (run("push", "--create", "Calls", "--json").summary for _ in range(2))
+    deaf.stop()
+    deaf.more = access
+    deaf.start()
+    mended = run("push", "--create", "Calls", "--json").summary
+    sounds = [sound_of(deaf, task) for task in deaf.tasks(mended["project"])]
+    deaf.stop()
+    deaf.more = access | {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
+    deaf.start()
+    lost = run("push", "--project", mended["project"], "--json").summary
+    deaf.stop()
+
+    assert [len(each["advice"]) for each in (first, second, mended)] == [1, 1, 0]
+    assert "can't hear s3://calls yet" in second["advice"][0]
+    assert sorted(sounds) == sorted(f"sound of {key}".encode() for key in KEYS)
+    assert "Label Studio can't read it" in lost["advice"][0]
+
+
 def test_server_without_access_to_the_bucket_is_named_with_what_to_do(run, label_studio):
     """The tasks are pushed all the same; the advice says what reviewers need to hear them."""
     add_tasks(run.folder, KEYS)

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PROJECT = 1
+TITLE = "Calls"
 TOKEN = "0" * 40
+_UNREADABLE = (400, {"status_code": 400, "detail": "Can't connect to S3 bucket: Forbidden"})
 _MADE = datetime(2026, 11, 1, tzinfo=UTC)
 _CONTROLS = {
     "transcription": {"type": "TextArea", "to_name": ["audio"]},
@@ -51,16 +53,23 @@ class Request(NamedTuple):
             f"projects/{PROJECT}/export": "export",
             "tasks": "tasks",
             "users/": "people",
+            "projects/": "projects",
             "storages/s3": "storages",
+            "storages/s3/validate": "validate",
             "current-user/whoami": "whoami",
         }
         return names[self.path]
 
 
 class SmallLabelStudio:
-    """One project, its tasks and what reviewers saved in them."""
+    """One project, its tasks and what reviewers saved in them.
+
+    `storages` are those of the project; `reads` says whether the server can read the buckets.
+    """
 
     def __init__(self) -> None:
+        self.storages: list[dict[str, Any]] = [{"id": 1, "bucket": "audio", "presign": False}]
+        self.reads = True
         self.tasks: list[dict[str, Any]] = []
         self._moment = _MADE
 
@@ -72,7 +81,12 @@ class SmallLabelStudio:
             "export": self._export,
             "tasks": self._found,
             "people": lambda _: (200, [{"id": 1, "email": "anna@example.com"}]),
-            "storages": lambda _: (200, [{"id": 1, "bucket": "audio", "presign": False}]),
+            "projects": lambda _: (
+                200,
+                {"results": [{"id": PROJECT, "title": TITLE}], "next": None},
+            ),
+            "storages": self._stored,
+            "validate": lambda _: (200, {}) if self.reads else _UNREADABLE,
             "whoami": lambda _: (200, {"id": 1, "email": "anna@example.com"}),
         }
         return answers[request.call](request)
@@ -117,6 +131,14 @@ class SmallLabelStudio:
             self.tasks[-1]["id"] = number
         sent = len(json.loads(request.body))
         return 201, {"task_count": sent, "prediction_count": sent}
+
+    def _stored(self, request: Request) -> tuple[int, Any]:
+        if request.method == "GET":
+            return 200, self.storages
+        if not self.reads:
+            return _UNREADABLE
+        self.storages.append({"id": len(self.storages) + 1} | json.loads(request.body))
+        return 201, self.storages[-1]
 
     def _found(self, request: Request) -> tuple[int, Any]:
         filters = json.loads(request.query["query"][0])["filters"]["items"]
