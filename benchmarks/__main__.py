@@ -14,7 +14,15 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from benchmarks import listing, makespan, results, startup, throughput, transcripts
+from benchmarks import (
+    listing,
+    makespan,
+    results,
+    startup,
+    throughput,
+    transcript_files,
+    transcripts,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -37,6 +45,7 @@ BENCHMARKS = {
     "throughput": Benchmark(throughput.measure, throughput.FULL, throughput.TOY),
     "listing": Benchmark(listing.measure, listing.FULL, listing.TOY),
     "transcripts": Benchmark(transcripts.measure, transcripts.FULL, transcripts.TOY),
+    "files": Benchmark(transcript_files.measure, transcript_files.FULL, transcript_files.TOY),
     "help": Benchmark(startup.measure, startup.FULL, startup.TOY),
 }
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+_RESULTS = ("--results", "s3://audio/transcripts/", "--quiet", "--json")
 CORES = sorted(os.sched_getaffinity(0))
 """What this machine lets us use; the client is held to the first, the cloud to the last."""
 
@@ -73,16 +74,17 @@ class Place:
 
     def begin(self, *options: str) -> subprocess.Popen[str]:
         """Start a watched run over the whole bucket, without waiting for it."""
-        results = ("--results", "s3://audio/transcripts/")
-        return self.start(
-            "watched", "facts.json", "run", "s3://audio/", *results, "--quiet", "--json", *options
-        )
+        return self.start("watched", "facts.json", "run", "s3://audio/", *_RESULTS, *options)
 
     def finish(self, process: subprocess.Popen[str]) -> Ran:
         """Wait for a run that was begun."""
         out, _ = process.communicate()
         facts = json.loads((self.folder / "facts.json").read_bytes())
         return Ran(json.loads(out), **facts)
+
+    def watch(self, *command: str) -> Ran:
+        """A watched command of another kind."""
+        return self.finish(self.start("watched", "facts.json", *command, "--quiet", "--json"))
 
     def run(self, *options: str) -> Ran:
         """A watched run over the whole bucket."""

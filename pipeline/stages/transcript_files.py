@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.errors import OutputUnusable
-from pipeline.stages.transcript_places import stops_all
+from pipeline.stages.transcript_places import File
 from pipeline.state.transcript_ledger import TranscriptLedger
 from pipeline.transcripts.file_names import Stems
 from pipeline.transcripts.formats import LAID_OUT, SUFFIXES, TranscriptFormat
@@ -52,17 +52,17 @@ class TranscriptFiles:
         Raises:
             CannotRun: nothing can be written there.
         """
+        files = [self._file(due, each, of) for each in due.formats]
         refused = []
-        for name, known in due.formats.items():
-            wanted = TranscriptFormat(name)
-            content = render(wanted, of, self._layout)
-            try:
-                put = await self._place.put(f"{due.name}{wanted.suffix}", content, known)
-            except OutputUnusable as error:
-                if stops_all(error):
-                    raise
-                refused.append(error)
+        for wanted, put in zip(due.formats, await self._place.put(files), strict=True):
+            if isinstance(put, OutputUnusable):
+                refused.append(put)
                 continue
-            self.ledger.note(due, name, self._formats[name], put.tag)
+            self.ledger.note(due, wanted, self._formats[wanted], put.tag)
             self.written += put.is_new
         return refused
+
+    def _file(self, due: Due, name: str, of: Transcribed) -> File:
+        wanted = TranscriptFormat(name)
+        content = render(wanted, of, self._layout)
+        return File(f"{due.name}{wanted.suffix}", content, due.formats[name])

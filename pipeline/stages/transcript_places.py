@@ -17,12 +17,21 @@ from pipeline.files import folds_names, replacing, writing
 from pipeline.naming import S3Uri, as_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from pipeline.aws.s3 import S3
 
 _LONGEST_KEY = 1024
 _OF_THE_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
+
+
+class File(NamedTuple):
+    """A file that is wanted; `known` is the tag of what an earlier call wrote, None for nothing."""
+
+    name: str
+    content: bytes
+    known: str | None = None
 
 
 class Put(NamedTuple):
@@ -38,11 +47,10 @@ class Place(Protocol):
     name: str
     folds: bool
 
-    async def put(self, name: str, content: bytes, known: str | None) -> Put:
-        """Have a file hold this content; `known` is the tag of what an earlier call wrote.
+    async def put(self, files: Sequence[File]) -> list[Put | OutputUnusable]:
+        """Have these files there, in their order; an error for one that alone can't be.
 
         Raises:
-            OutputUnusable: something else is there, or this file alone can't be written.
             CannotRun: nothing can be written there.
         """
 
@@ -57,14 +65,22 @@ class FolderPlace:
         self.name = str(folder.resolve())
         self.folds = folds_names(folder)
 
-    async def put(self, name: str, content: bytes, known: str | None) -> Put:
+    async def put(self, files: Sequence[File]) -> list[Put | OutputUnusable]:
         """As of `Place`; the tag is a digest of the content."""
-        return await asyncio.to_thread(self._put, self._folder / name, content, known)
+        return await asyncio.to_thread(lambda: [self._put(each) for each in files])
 
-    def _put(self, path: Path, content: bytes, known: str | None) -> Put:
+    def _put(self, file: File) -> Put | OutputUnusable:
+        try:
+            return self._replaced(self._folder / file.name, file.content, file.known)
+        except OutputUnusable as error:
+            cause = error.__cause__
+            if isinstance(cause, OSError) and cause.errno in _OF_THE_DISK:
+                raise
+            return error
+
+    def _replaced(self, path: Path, content: bytes, known: str | None) -> Put:
         tag = _digest(content)
-        with writing(path):
-            found = path.read_bytes() if path.is_file() else b""
+        found = _read(path)
         if found and found == content:
             return Put(tag, is_new=False)
         if found and _digest(found) != known:
@@ -84,9 +100,13 @@ class BucketPlace:
         self._s3 = s3
         self.name = str(self._place)
 
-    async def put(self, name: str, content: bytes, known: str | None) -> Put:
+    async def put(self, files: Sequence[File]) -> list[Put | OutputUnusable]:
         """As of `Place`; the tag is the object's ETag."""
-        place = self._place._replace(key=f"{self._place.key}{name}")
+        return [await self._put(each) for each in files]
+
+    async def _put(self, file: File) -> Put | OutputUnusable:
+        content, known = file.content, file.known
+        place = self._place._replace(key=f"{self._place.key}{file.name}")
         if len(place.key.encode()) > _LONGEST_KEY:
             raise OutputUnusable(
                 f"{place} is a longer name than S3 takes", "Choose a shorter --to."
@@ -103,13 +123,16 @@ class BucketPlace:
                 return Put(there.etag, is_new=False)
             if found is not None:
                 break
-        raise _somebody_s(str(place))
+        return _somebody_s(str(place))
 
 
-def stops_all(error: OutputUnusable) -> bool:
-    """Whether a file that can't be written tells that none can: the disk is full or failing."""
-    cause = error.__cause__
-    return isinstance(cause, OSError) and cause.errno in _OF_THE_DISK
+def _read(path: Path) -> bytes:
+    """What a file holds; nothing where there is none."""
+    with writing(path):
+        try:
+            return path.read_bytes() if path.stat().st_size else b""
+        except FileNotFoundError:
+            return b""
 
 
 def _digest(content: bytes) -> str:

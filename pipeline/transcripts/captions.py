@@ -7,7 +7,7 @@ times, so a caption begins with its first word.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -42,7 +42,7 @@ class Layout(msgspec.Struct, frozen=True):
         return f"{self.line_length}x{self.lines}@{self.reading_speed:g}"
 
 
-class _Token(NamedTuple):
+class _Token(msgspec.Struct, gc=False):
     """A word with its times; `space` tells whether the language sets one before it here."""
 
     text: str
@@ -70,7 +70,7 @@ def captions_of(transcript: Transcript, layout: Layout, *, named: bool = False) 
         if named and name != before and tokens:
             first, *rest = tokens
             label = _Token(f"{name}:", first.start, first.start)
-            tokens = [label, first._replace(space=True), *rest]
+            tokens = [label, _Token(first.text, first.start, first.end), *rest]
         before = name
         captions += (each._replace(speaker=name) for each in _cut(tokens, layout))
     return _one_at_a_time(sorted(captions), layout)
@@ -87,10 +87,13 @@ def _tokens(segment: Segment, layout: Layout) -> list[_Token]:
     tokens, text, place = [], segment.text, 0
     for word in segment.words:
         found = text.find(word.text, place)
-        gap = text[place:found] if found >= 0 else " "
-        for number, part in enumerate(word.text.split()):
-            tokens.append(_Token(part, word.start, word.end, bool(number or gap)))
+        space = found != place
         place = found + len(word.text) if found >= 0 else place
+        if word.text.isprintable() and " " not in word.text:
+            tokens.append(_Token(word.text, word.start, word.end, space))
+            continue
+        for number, part in enumerate(word.text.split()):
+            tokens.append(_Token(part, word.start, word.end, bool(number) or space))
     return tokens
 
 
@@ -110,36 +113,28 @@ def _spread(segment: Segment, layout: Layout) -> list[_Token]:
 def _cut(tokens: Sequence[_Token], layout: Layout) -> Iterator[Caption]:
     """Cut where the lines are full, after a sentence that fills one, or after seven seconds."""
     lines: list[str] = []
+    line = ""
     start = end = 0.0
     for token in tokens:
-        if lines and (
-            not _fits(lines, token, layout)
+        fits = line and len(line) + token.space + len(token.text) <= layout.line_length
+        if line and (
+            not (fits or len(lines) + 1 < layout.lines)
             or token.end - start > _LONGEST
-            or (len(lines) > 1 and lines[-1].endswith(_SENTENCE_ENDS))
+            or (lines and line.endswith(_SENTENCE_ENDS))
         ):
-            yield Caption(start, end, "\n".join(lines))
-            lines = []
-        if not lines:
-            start, end = token.start, token.end
-        _append(lines, token, layout)
+            yield Caption(start, end, "\n".join([*lines, line]))
+            lines, line, fits = [], "", False
+        if fits:
+            line += f" {token.text}" if token.space else token.text
+        else:
+            if line:
+                lines.append(line)
+            else:
+                start = end = token.start
+            line = token.text
         end = max(end, token.end)
-    if lines:
-        yield Caption(start, end, "\n".join(lines))
-
-
-def _fits(lines: Sequence[str], token: _Token, layout: Layout) -> bool:
-    return len(lines) < layout.lines or _fits_line(lines[-1], token, layout)
-
-
-def _fits_line(line: str, token: _Token, layout: Layout) -> bool:
-    return len(line) + token.space + len(token.text) <= layout.line_length
-
-
-def _append(lines: list[str], token: _Token, layout: Layout) -> None:
-    if lines and _fits_line(lines[-1], token, layout):
-        lines[-1] += " " * token.space + token.text
-    else:
-        lines.append(token.text)
+    if line:
+        yield Caption(start, end, "\n".join([*lines, line]))
 
 
 def _one_at_a_time(captions: Sequence[Caption], layout: Layout) -> list[Caption]:

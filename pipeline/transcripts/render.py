@@ -126,8 +126,9 @@ def _word(word: Word) -> dict[str, Any]:
 
 def _rttm(of: Transcribed, _: Layout) -> str:
     """NIST's Rich Transcription Time Marked: a line for each segment, with who speaks."""
+    name = _file_id(of)
     return "".join(
-        f"SPEAKER {_file_id(of)} {_channel(each)} {each.start:.3f} {each.end - each.start:.3f} "
+        f"SPEAKER {name} {_channel(each)} {each.start:.3f} {each.end - each.start:.3f} "
         f"{_NOTHING} {_NOTHING} {_field(who(each) or 'speech')} {_NOTHING} {_NOTHING}\n"
         for each in of.transcript.segments
     )
@@ -139,8 +140,9 @@ def _ctm(of: Transcribed, _: Layout) -> str:
         ((_channel(each), word) for each in of.transcript.segments for word in each.words),
         key=lambda pair: (pair[0], pair[1].start),
     )
+    name = _file_id(of)
     return "".join(
-        f"{_file_id(of)} {channel} {word.start:.3f} {word.end - word.start:.3f} "
+        f"{name} {channel} {word.start:.3f} {word.end - word.start:.3f} "
         f"{_field(word.text)}{'' if word.confidence is None else f' {word.confidence:.4f}'}\n"
         for channel, word in words
     )
@@ -187,5 +189,7 @@ def _channel(segment: Segment) -> int:
 
 def _field(text: str) -> str:
     """Text as one field of a line of fields: white space as in URLs, and no comment."""
+    if text.isprintable() and " " not in text and text[:1] not in ("", ";"):
+        return text
     safe = "".join(quote(c) if c.isspace() or not c.isprintable() else c for c in text)
     return f"%3B{safe[1:]}" if safe.startswith(";") else safe or _NOTHING

@@ -36,7 +36,7 @@ def vtt(captions: Iterable[Caption]) -> str:
 
 def one_block(text: str) -> str:
     """The text without empty lines and white space at the ends: they would end a caption."""
-    return "\n".join(words for line in text.splitlines() if (words := " ".join(line.split())))
+    return "\n".join([words for line in text.splitlines() if (words := " ".join(line.split()))])
 
 
 def _said(caption: Caption) -> str:
