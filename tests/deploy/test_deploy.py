@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from tests.conftest import COMMAND, ROOT, clean_environment
 DEPLOY = ROOT / "deploy"
 CRON_JOB = DEPLOY / "kubernetes" / "cronjob.yaml"
 ARRAY = DEPLOY / "kubernetes" / "array.yaml"
+RAY = DEPLOY / "ray" / "submit.sh"
 SLURM = DEPLOY / "slurm" / "array.sbatch"
 DOCKERFILE = DEPLOY / "docker" / "Dockerfile"
 NIGHTLY = DEPLOY / "docker" / "nightly"
@@ -273,6 +275,28 @@ def test_each_task_of_the_slurm_array_does_its_shard(run, cloud, tmp_path):
     lines = [line for part in parts for line in part.read_bytes().splitlines()]
     assert len(lines) == 8
     assert len({json.loads(line)["data"]["audio"] for line in lines}) == 8
+
+
+@pytest.mark.parametrize(("code", "of_the_job"), [(0, 0), (1, 0), (3, 0), (2, 2), (143, 143)])
+def test_the_ray_job_fails_only_where_the_command_can_not_go_on(tmp_path, code, of_the_job):
+    """Ray knows two ends: what the script submits turns the codes of a run into them."""
+    for name, does in (
+        ("ray", 'while [ "$1" != -- ]; do shift; done; shift; exec "$@"'),
+        ("transcribe-pipeline", f'echo "$@"; exit {code}'),
+    ):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n")
+        (tmp_path / name).chmod(0o755)
+    env = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    job = subprocess.run(["sh", RAY], env=env, capture_output=True, text=True, check=False)
+
+    command, source, *words = job.stdout.split()
+    flags = {f"TRANSCRIBE_PIPELINE_{name[2:].upper()}": value for name, value in pairwise(words)}
+    chosen = resolve(
+        {}, {name: each for name, each in flags.items() if name[20:].lower() in SETTINGS}
+    )
+    assert job.returncode == of_the_job
+    assert (command, source) == ("run", "s3://my-bucket/calls/")
+    assert (chosen.cluster.engine, chosen.shard.count) == ("ray", 4)
 
 
 def objects_of_the_cron_job():

@@ -26,6 +26,7 @@ NOT_RUN = {
     "kubectl": "it needs a cluster; tests/deploy holds the objects to Kubernetes' schemas",
     "pip install 'transcribe-pipeline[ray]'": "tests/dist installs the wheel",
     "transcribe-pipeline run --engine ray": "it needs a cluster; tests/cluster has one",
+    "RAY_ADDRESS=": "it needs a cluster; tests/deploy runs what it submits",
     "aws cloudformation": "it needs an account; tests/deploy deploys the template to an emulator",
     "aws batch": "as above",
 }
