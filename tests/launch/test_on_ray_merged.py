@@ -51,6 +51,7 @@ def test_the_parts_of_all_shards_add_up():
     assert summary.cost == Cost(0.75, "USD", 90, "2026-10")
     assert summary.stages["start"] == StageTotal(1_203, 482.0)
     assert summary.failures == FAILURES
+    assert summary.limits == SUMMARY.limits  # the account's, which they share
     assert summary.seconds == 90.0
     assert summary.files.failures == "s3://b/tasks/failures/"
     assert summary.notes == ("a note",)

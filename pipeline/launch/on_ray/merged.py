@@ -92,7 +92,7 @@ def merged(command: Command, shards: Sequence[ShardEnd | None], end: RunEnd) -> 
         **end._asdict(),
         counts=_added(Counts(), [each.counts for each in facts]),
         balance=_added(Balance(0, 0, 0, 0, 0), [each.balance for each in facts]),
-        limits=_added(Limits(0, 0, 0.0), [each.limits for each in facts]),
+        limits=_limits([each.limits for each in facts]),
         waits=_by_name((each.waits for each in facts), max),
         calls=_by_name((each.calls for each in facts), sum),
         refused=_by_name((each.refused for each in facts), sum),
@@ -148,6 +148,15 @@ def _added(first: S, others: Iterable[S]) -> S:
                 dict(Counter(value) + Counter(more)) if isinstance(value, dict) else value + more
             )
     return msgspec.structs.replace(first, **values)
+
+
+def _limits(found: Sequence[Limits]) -> Limits:
+    """Those of the account, which all shards share; who came last may not have heard of all."""
+    return Limits(
+        max((each.max_in_flight for each in found), default=0),
+        max((each.slots_found for each in found), default=0),
+        max((each.start_rate for each in found), default=0.0),
+    )
 
 
 def _by_name(tables: Iterable[dict[str, T]], together: Callable[[list[T]], T]) -> dict[str, T]:
