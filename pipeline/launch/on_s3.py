@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, asynccontextmanager, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -175,7 +174,7 @@ async def _copies(s3: S3, layout: Layout, folder: Path) -> list[StateCopy]:
     from pipeline.s3_output.overview import overview, refuse_running
     from pipeline.s3_output.states import fetch_state
 
-    found = await overview(s3, layout, datetime.now(UTC))
+    found = await overview(s3, layout)
     refuse_running(found)
     shards = [Shard(each.shard, len(found.shards)) for each in found.shards if each.told]
     return [await fetch_state(s3, layout._replace(shard=each), folder) for each in shards]
@@ -206,7 +205,7 @@ async def _overview(config: Config) -> Overview:
     from pipeline.s3_output.overview import overview
 
     async with _opened(config) as (s3, layout):
-        return await overview(s3, layout, datetime.now(UTC))
+        return await overview(s3, layout)
 
 
 async def _change(config: Config, change: Callable[[Sequence[RunState]], None]) -> None:

@@ -37,6 +37,32 @@ _UNHEARD = (
 )
 
 
+@asynccontextmanager
+async def heard_of(s3: S3, layout: Layout, claim: Claim, every: float) -> AsyncIterator[None]:
+    """Tell that a run is about to begin, and tell it again for as long as what is inside takes.
+
+    Raises:
+        CannotRun: the first beat can't be written.
+    """
+
+    async def tell() -> None:
+        await send_beat(s3, layout, Beat(datetime.now(UTC), 0, claim=claim))
+
+    async def tell_on() -> None:
+        while True:
+            await asyncio.sleep(every)
+            with suppress(PipelineError):  # the next one may be heard
+                await tell()
+
+    await tell()
+    telling = asyncio.create_task(tell_on())
+    try:
+        yield
+    finally:
+        telling.cancel()
+        await asyncio.wait([telling])
+
+
 class Beats:
     """The beats of one run; `most_seconds` is the longest time between two."""
 

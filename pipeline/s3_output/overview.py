@@ -1,9 +1,14 @@
-"""How far the shards of an output are, from what each has left beside its parts."""
+"""How far the shards of an output are, from what each has left beside its parts.
+
+When something was left tells S3's own clock: those of the machines may differ by minutes.
+"""
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Generic, TypeVar
 
 import msgspec
 
@@ -11,12 +16,12 @@ from pipeline.config.shards import Shard, parse_shard
 from pipeline.errors import OutputUnusable
 from pipeline.monitoring.snapshot import SETTLED
 from pipeline.s3_output.claim import described
-from pipeline.s3_output.json_file import read_json
+from pipeline.s3_output.json_file import read_aged_json
 from pipeline.s3_output.shares import Claim
 from pipeline.text import duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pipeline.aws.s3 import S3
     from pipeline.naming import S3Uri
@@ -27,7 +32,18 @@ Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 T = TypeVar("T")
 
 _SILENT_SECONDS = 120.0
-"""A shard that runs is heard of every 30 s."""
+"""A shard that runs is heard of every 30 s, or sooner."""
+
+_WITHIN_SECONDS = 2.0
+"""S3 tells moments in whole seconds; a run's last beat comes right before its summary."""
+
+
+@dataclass(frozen=True)
+class _Left(Generic[T]):
+    """What a file says, and when it was written, by the monotonic clock of this machine."""
+
+    said: T
+    moment: float
 
 
 class ShardStatus(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -83,7 +99,6 @@ class _Counts(msgspec.Struct):
 class _Told(msgspec.Struct):
     """What of a summary counts here."""
 
-    ended: Moment
     exit_code: int
     counts: _Counts = msgspec.field(default_factory=_Counts)
     stopped: str = ""
@@ -98,21 +113,20 @@ class Beat(msgspec.Struct, frozen=True):
     claim: Claim = Claim()
 
 
-async def overview(s3: S3, layout: Layout, now: datetime) -> Overview:
+async def overview(s3: S3, layout: Layout) -> Overview:
     """Read what all shards have left.
 
     Raises:
         OutputUnusable: no run has left anything.
     """
-    told = await _read_all(s3, layout.summaries, _Told)
-    beats = await _read_all(s3, layout.beats, Beat)
+    told, beats = await _read_left(s3, layout)
     count = _newest_count(told, beats)
     if not count:
         raise OutputUnusable(
             f"No run has left anything below {layout.output}", "Name the --output of a run."
         )
     wanted = [Shard(number, count) for number in range(count)]
-    shards = tuple(_status(each, told.get(each), beats.get(each), now) for each in wanted)
+    shards = tuple(_status(each, told.get(each), beats.get(each)) for each in wanted)
     return Overview(
         str(layout.output),
         (await described(s3, layout.description)).source,
@@ -124,7 +138,14 @@ async def overview(s3: S3, layout: Layout, now: datetime) -> Overview:
     )
 
 
-async def _read_all(s3: S3, folder: S3Uri, kind: type[T]) -> dict[Shard, T]:
+async def _read_left(
+    s3: S3, layout: Layout
+) -> tuple[dict[Shard, _Left[_Told]], dict[Shard, _Left[Beat]]]:
+    told = await _read_all(s3, layout.summaries, _Told)
+    return told, await _read_all(s3, layout.beats, Beat)
+
+
+async def _read_all(s3: S3, folder: S3Uri, kind: type[T]) -> dict[Shard, _Left[T]]:
     """What the files there say, by shard; what has another name is nothing of a run's.
 
     Raises:
@@ -134,37 +155,36 @@ async def _read_all(s3: S3, folder: S3Uri, kind: type[T]) -> dict[Shard, T]:
     async for page in s3.pages(folder):
         for each in page:
             shard = parse_shard(each.key.removeprefix(folder.key).removesuffix(".json"))
-            said = await read_json(s3, folder._replace(key=each.key), kind) if shard else None
-            if shard and said:
-                found[shard] = said
+            place = folder._replace(key=each.key)
+            left = await read_aged_json(s3, place, kind) if shard else None
+            if shard and left:
+                found[shard] = _Left(left[0], time.monotonic() - left[1])
     return found
 
 
 async def shard_count(s3: S3, layout: Layout) -> int:
     """Into how many shards the source was cut last; 0 where no run has left anything."""
-    told = await _read_all(s3, layout.summaries, _Told)
-    return _newest_count(told, await _read_all(s3, layout.beats, Beat))
+    return _newest_count(*await _read_left(s3, layout))
 
 
-def _newest_count(told: dict[Shard, _Told], beats: dict[Shard, Beat]) -> int:
+def _newest_count(told: Mapping[Shard, _Left[_Told]], beats: Mapping[Shard, _Left[Beat]]) -> int:
     """Into how many shards the source was cut last; 0 where there is none."""
-    moments = {shard: each.ended for shard, each in told.items()}
-    for shard, beat in beats.items():
-        moments[shard] = max(beat.at, moments.get(shard, beat.at))
-    return max(moments, key=moments.__getitem__).count if moments else 0
+    moments = [(each.moment, shard.count) for left in (told, beats) for shard, each in left.items()]
+    return max(moments)[1] if moments else 0
 
 
-def _status(shard: Shard, told: _Told | None, beat: Beat | None, now: datetime) -> ShardStatus:
+def _status(shard: Shard, told: _Left[_Told] | None, beat: _Left[Beat] | None) -> ShardStatus:
     seen = None
-    if beat and (told is None or beat.at > told.ended):
-        seen = max(0.0, round((now - beat.at).total_seconds(), 1))
-    counts = told.counts if told else _Counts()
+    if beat and (told is None or beat.moment > told.moment + _WITHIN_SECONDS):
+        seen = max(0.0, round(time.monotonic() - beat.moment, 1))
+    ended = told.said if told else None
+    counts = ended.counts if ended else _Counts()
     return ShardStatus(
         shard=shard.number,
-        exit_code=told.exit_code if told else None,
-        stopped=told.stopped if told else "",
+        exit_code=ended.exit_code if ended else None,
+        stopped=ended.stopped if ended else "",
         seen_seconds=seen,
-        tasks=beat.tasks if beat and seen is not None else counts.tasks,
+        tasks=beat.said.tasks if beat and seen is not None else counts.tasks,
         failed=counts.failed,
         pending=counts.pending + counts.in_flight,
     )
@@ -215,7 +235,7 @@ async def send_beat(s3: S3, layout: Layout, beat: Beat) -> None:
     await s3.write(layout.beat, msgspec.json.encode(beat))
 
 
-async def refuse_beside_another_count(s3: S3, layout: Layout, now: datetime) -> None:
+async def refuse_beside_another_count(s3: S3, layout: Layout) -> None:
     """Refuse to begin while a run goes on that cuts the source into another number of shards.
 
     The two would not read each other's parts, and could write the same recording.
@@ -226,7 +246,7 @@ async def refuse_beside_another_count(s3: S3, layout: Layout, now: datetime) -> 
     beats = await _read_all(s3, layout.beats, Beat)
     told = await _read_all(s3, layout.summaries, _Told) if beats else {}
     for shard, each in sorted(beats.items()):
-        status = _status(shard, told.get(shard), each, now)
+        status = _status(shard, told.get(shard), each)
         if status.runs and shard.count != layout.shard.count:
             raise OutputUnusable(
                 f"The shard {shard.name} of {layout.output} was heard of "

@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import asynccontextmanager, closing, suppress
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pipeline.aws.s3 import IF_ABSENT
@@ -23,12 +22,12 @@ from pipeline.logs import event
 from pipeline.naming import job_name_prefix
 from pipeline.net.retry import never_deferred
 from pipeline.s3_output.account_share import AccountShare
-from pipeline.s3_output.beats import Beats
+from pipeline.s3_output.beats import Beats, heard_of
 from pipeline.s3_output.checkpoint import Copies, bring
 from pipeline.s3_output.claim import Description, claim
 from pipeline.s3_output.layout import Layout
 from pipeline.s3_output.open_part import OpenPart
-from pipeline.s3_output.overview import Beat, refuse_beside_another_count, send_beat
+from pipeline.s3_output.overview import refuse_beside_another_count
 from pipeline.s3_output.parts import parts_there, tasks_in, unknown_parts
 from pipeline.s3_output.shares import Claim
 from pipeline.stages.output_file import OutputFile
@@ -78,14 +77,14 @@ class SealedOutput(OutputFile):
         """
         ours = Description(source, config.tasks.kind, config.output.results, self.name_prefix)
         await claim(s3, self.layout.description, ours)
-        await refuse_beside_another_count(s3, self.layout, datetime.now(UTC))
+        await refuse_beside_another_count(s3, self.layout)
         wanted = Claim(wanted=config.most_in_flight)
-        await send_beat(s3, self.layout, Beat(datetime.now(UTC), 0, claim=wanted))
-        if anew:
-            there = await s3.look_up(self.layout.state)
-            self._lost_copy = there.etag if there else ""
-        else:
-            self._lost_copy = await bring(s3, self.layout.state, lock, self.path)
+        async with heard_of(s3, self.layout, wanted, self.cluster.beat_seconds):
+            if anew:
+                there = await s3.look_up(self.layout.state)
+                self._lost_copy = there.etag if there else ""
+            else:
+                self._lost_copy = await bring(s3, self.layout.state, lock, self.path)
 
     def share_limits(self, tracker: JobTracker, calls: Sequence[RateLimitedCall]) -> None:
         """Which limits of a run are the account's, for all shards together."""

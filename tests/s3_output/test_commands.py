@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 
 import pytest
@@ -43,7 +44,7 @@ def test_status_shows_a_run_that_goes_on_and_one_that_died(on_s3):
         runs.wait_for(beat.exists)
         running = json.loads(runs.run("status", *OUTPUT, "--json").out)
         process.kill()
-    beat.write_text(json.dumps(json.loads(beat.read_text()) | {"at": "2026-01-01T00:00:00Z"}))
+    os.utime(beat, (0, 0))
     dead = json.loads(runs.run("status", *OUTPUT, "--json").out)
 
     assert running["incomplete"] == []

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import shutil
 import signal
+import time
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -28,8 +31,7 @@ def test_a_run_of_another_number_of_shards_waits_for_those_that_go_on(on_s3):
         outcome = runs.run(*runs.command("--shards", "2", "--shard", "0"))
         retried = runs.run("retry", *OUTPUT)
         process.kill()
-    told = json.loads(beat.read_text()) | {"at": "2026-01-01T00:00:00Z"}
-    beat.write_text(json.dumps(told))
+    os.utime(beat, (0, 0))
     with runs.run.start(*runs.command("--shards", "2", "--shard", "0")) as process:
         runs.wait_for(beat.with_name("s0000-of-0002.json").exists)
         process.kill()
@@ -39,6 +41,52 @@ def test_a_run_of_another_number_of_shards_waits_for_those_that_go_on(on_s3):
     assert "counts for two minutes" in outcome.err
     assert retried.code == 2
     assert "Runs of s3://audio/tasks/ go on: shard 0" in retried.err
+
+
+def test_a_run_is_heard_of_while_it_brings_a_large_state(on_s3):
+    """Until the copy is here others must not take the run for one that is dead."""
+    runs = on_s3()
+    runs.add(1)
+    runs()
+    runs.lose_the_disk()
+    beats = []
+
+    def slow(asked):
+        if asked.method == "PUT" and "/tasks/beats/" in asked.path:
+            beats.append(time.monotonic())
+        if asked.method == "GET" and "/tasks/state/" in asked.path:
+            time.sleep(0.7)
+            beats.append(0.0)  # it is here
+        return asked.forward()
+
+    (runs.run.folder / "often.toml").write_text("[cluster]\nbeat_seconds = 0.2\n")
+    with between(runs.cloud, slow) as url:
+        runs.run.use(AWS_ENDPOINT_URL=url)
+        runs("--config", "often.toml")
+
+    assert beats.index(0.0) >= 3
+
+
+@pytest.mark.parametrize("clock", [-3_600, 3_600], ids=["slow", "fast"])
+def test_clocks_that_differ_change_nothing(on_s3, clock):
+    """How old a beat is tells S3, also of a machine whose clock is an hour off."""
+    runs = on_s3()
+    runs.add(1)
+    runs("--shards", "2", "--shard", "0")
+    tasks = runs.cloud.folder / "tasks"
+    beat, summary = (tasks / name / "s0000-of-0002.json" for name in ("beats", "summaries"))
+    at = datetime.now(UTC) + timedelta(seconds=clock)
+    beat.write_text(json.dumps(json.loads(beat.read_text()) | {"at": at.isoformat()}))
+    os.utime(summary, (time.time() - 60,) * 2)
+
+    beside = runs.run(*runs.command())
+    os.utime(beat, (time.time() - 55,) * 2)
+    os.utime(summary, (time.time() - 50,) * 2)
+    ended = runs()
+
+    assert beside.code == 2
+    assert "The shard s0000-of-0002 of s3://audio/tasks/ was heard of" in beside.err
+    assert ended["exit_code"] == 0
 
 
 def test_a_state_file_belongs_to_one_shard_of_one_output(on_s3):

@@ -195,7 +195,7 @@ class _Driver:
             async with services(config, self._options.place, WaitTimes()) as (_, _, _, s3):
                 while True:
                     with suppress(PipelineError), never_deferred("the output was looked at"):
-                        show((await overview(s3, layout, datetime.now(UTC))).tasks)
+                        show((await overview(s3, layout)).tasks)
                     await asyncio.sleep(_LOOK_SECONDS)
 
     @property
