@@ -104,6 +104,7 @@ def _manifest_entries(line: GroundTruth, recordings: str) -> Iterator[dict[str, 
             "duration": round(segment.end - segment.start, 3),
             "text": " ".join(without_marks(segment.text).split()),
             "speaker": speaker(segment) or None,
+            "channel": segment.channel,
             "lang": line.language,
             "source": line.source,
         }

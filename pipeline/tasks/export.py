@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 import struct
 from itertools import chain, groupby, islice, pairwise, repeat
 from tempfile import TemporaryFile
@@ -35,11 +36,19 @@ class _Prediction(msgspec.Struct):
     score: float = 0.0
 
 
+class _Meta(msgspec.Struct):
+    silent: bool = False
+
+
 class _Task(msgspec.Struct):
     predictions: list[_Prediction] = []
+    meta: _Meta = msgspec.field(default_factory=_Meta)
 
     @property
     def score(self) -> float:
+        """That of its prediction; where nobody speaks there is nothing to be uncertain of."""
+        if self.meta.silent:
+            return math.inf
         return max(0.0, min((each.score for each in self.predictions), default=0.0))
 
 

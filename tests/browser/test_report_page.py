@@ -20,7 +20,7 @@ from pipeline.state.history import Sample
 from pipeline.state.reader import read_state
 from tests.browser.chromium import open_chromium, prefer, resize
 from tests.conftest import ROOT
-from tests.support.reviews import THREE
+from tests.support.reviews import THREE, review
 from tests.support.runs import BEGUN, HOUR, a_run, an_hour, end, fail, hear, run_begun, sampled
 
 if TYPE_CHECKING:
@@ -171,6 +171,20 @@ def test_a_page_can_be_read_wherever_it_is(browser, shown, content, size, scheme
     assert len(contrasts) > 20
     assert [each for each in contrasts if each[0] < LEAST_CONTRAST] == []
     assert browser.get_log("browser") == []
+
+
+def test_names_in_a_table_can_be_read_on_a_phone(browser, shown):
+    """The first column is wider than a letter, however long the names are."""
+    long = review("one", "two", reviewer="a.very.long.name@subsidiary.example.com")
+    shown(quality_page(measure([long])), PHONE)
+
+    widths = browser.execute_script(
+        "return [...document.querySelectorAll('td:first-child')].map("
+        "each => each.getBoundingClientRect().width)"
+    )
+
+    assert len(widths) > 5
+    assert min(widths) >= 100
 
 
 def take_picture(browser: Chrome, name: str) -> None:

@@ -179,6 +179,15 @@ def test_a_manifest_has_an_entry_for_each_segment(tmp_path):
     ]
 
 
+def test_a_manifest_names_the_channel(tmp_path):
+    """A segment of one channel of two can be cut from that channel."""
+    right = Segment(start=0, end=1, text="on the right", speaker="ch_1", channel=1)
+    [path] = convert([line(right)], Format.NEMO, tmp_path)
+    assert isinstance(path, Path)
+
+    assert json.loads(path.read_bytes())["channel"] == 1
+
+
 def test_a_manifest_names_the_bucket_unless_told_otherwise(tmp_path):
     """Without a folder of recordings the audio is the URI itself."""
     [path] = convert([WHOLE], Format.NEMO, tmp_path)

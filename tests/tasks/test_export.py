@@ -225,6 +225,17 @@ def test_the_command_writes_the_worst_first(run, cloud):
     assert scores == sorted(scores)
 
 
+def test_recordings_without_speech_are_not_the_least_certain(run, cloud):
+    """Nobody has anything to correct in them, so they are last, though their score is 0."""
+    cloud().add(silent="", spoken="some words")
+    run("run", "s3://audio/")
+
+    outcome = run("export", "--worst-first")
+
+    [array] = read([run.folder / line for line in outcome.out.splitlines()])
+    assert [task["data"]["word_count"] for task in array] == [2, 0]
+
+
 def test_a_score_below_nothing_sorts_as_nothing(tmp_path):
     """Whatever a model says of itself, its tasks stay in the order of the file among such ones."""
     with begun(tmp_path / "state") as state:
