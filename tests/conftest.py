@@ -291,7 +291,7 @@ def emulator(folder: Path, **environment: str) -> Iterator[str]:
     )
     url = f"http://127.0.0.1:{port}"
     try:
-        _wait_for(f"{url}/_ministack/health")
+        wait_for(f"{url}/_ministack/health")
         yield url
     finally:
         end(process)
@@ -321,7 +321,8 @@ def free_port() -> int:
             return port
 
 
-def _wait_for(url: str, seconds: float = 30) -> None:
+def wait_for(url: str, seconds: float = 30) -> None:
+    """Wait until a server answers."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:

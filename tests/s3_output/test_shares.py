@@ -102,6 +102,15 @@ def test_with_fewer_slots_than_runs_each_has_its_turn(data, runs):
     assert sum(started.values()) == runs * total
 
 
+def test_a_slot_that_does_not_divide_stays_where_it_is():
+    """It would be idle each time that it moved to who has started less."""
+    before = {n: Claim(held=5 + (n == 0), wanted=100, started=10) for n in range(3)}
+    later = {n: Claim(held=5 + (n == 0), wanted=100, started=20 - n) for n in range(3)}
+
+    assert [share_of(n, before, 16) for n in range(3)] == [6, 5, 5]
+    assert [share_of(n, later, 16) for n in range(3)] == [6, 5, 5]
+
+
 def told(*found: tuple[int, int], round_: int = 0, **more: int) -> list[Claim]:
     """Runs that have told what they found of what they were given."""
     return [
