@@ -24,12 +24,16 @@ class Recording(msgspec.Struct, frozen=True, gc=False):
 
 
 class SourceObject(NamedTuple):
-    """One line of a listing; `storage` is S3's storage class, or what a folder has instead."""
+    """One line of a listing; `storage` is S3's storage class, or what a folder has instead.
+
+    `metadata` is what a manifest says of it, a JSON object, b"" for nothing.
+    """
 
     key: str
     etag: str
     size: int
     storage: str = ""
+    metadata: bytes = b""
 
 
 class Job(msgspec.Struct, frozen=True, gc=False):

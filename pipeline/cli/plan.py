@@ -105,7 +105,7 @@ async def _make(wish: Wish, plans: list[Plan]) -> None:
     from pipeline.terminal import counted
 
     async with services(wish.config, wish.place, WaitTimes()) as (config, whole, _, s3):
-        source = named_by(wish.manifest, whole, s3) if wish.manifest else whole
+        source = named_by(wish.manifest, whole, s3, config.metadata) if wish.manifest else whole
         with counted(wish.style, wish.sample or None, "probed") as tell:
             probing = Probing(Sample(wish.sample, wish.seed), tell)
             async with known_of_earlier_runs(config, source, s3) as earlier:

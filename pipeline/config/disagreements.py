@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.config.deadline import seconds_left
+from pipeline.config.metadata import complaints as bad_metadata
 from pipeline.config.pricing import items_of, parse_tiers, unknown_prices
 from pipeline.config.transcription_rules import complaints as job_complaints
 from pipeline.files import same_file
@@ -30,6 +31,7 @@ def disagreements(config: Config) -> Iterator[str]:
     yield from job_complaints(config.transcribe, config.output.results)
     yield from _bad_globs(config)
     yield from _bad_extensions(config.input.extensions)
+    yield from bad_metadata(config.metadata)
     yield from _bad_output(config)
     yield from _bad_monitoring(config)
     yield from _bad_prices(config)

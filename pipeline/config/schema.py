@@ -13,6 +13,7 @@ from typing import Annotated, Literal, get_type_hints
 import msgspec
 from msgspec import Meta
 
+from pipeline.config.metadata import Metadata
 from pipeline.config.pricing import Prices
 from pipeline.config.shards import NO_SHARD, Cluster, Shard
 from pipeline.config.transcription import EXTENSIONS, MediaFormat, Transcribe
@@ -230,6 +231,7 @@ class Config(msgspec.Struct, frozen=True):
     budget: Budget = Budget()
     prices: Prices = Prices()
     tasks: Tasks = Tasks()
+    metadata: Metadata = Metadata()
     label_studio: LabelStudio = LabelStudio()
     monitoring: Monitoring = Monitoring()
     rules: tuple[Rule, ...] = ()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal, TypeVar
 
 import msgspec
 
+from pipeline.config.metadata import Values  # noqa: TC001 # msgspec reads the annotation
 from pipeline.errors import OutputUnusable
 
 if TYPE_CHECKING:
@@ -68,8 +69,9 @@ class GroundTruth(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     there was no prediction. `segments` is empty where the task is one box of text; `deleted` holds
     the prediction's regions that the reviewer removed, their text as `predicted`. `duration` is in
     seconds. `reviewer` is the address or number of who submitted it, `seconds_spent` what Label
-    Studio measured. `controls` are what other controls say of the whole; `starred` is
-    an annotation with Label Studio's star, its "ground truth". `project` is the project's URL;
+    Studio measured. `controls` are what other controls say of the whole; `metadata` what else the
+    task says of its recording, under names that are not ours; `starred` is an annotation with Label
+    Studio's star, its "ground truth". `project` is the project's URL;
     `annotation_uid` the annotation's name everywhere, whatever the server is called; `updated_at`
     the server's words for when the annotation was last saved.
     """
@@ -88,6 +90,7 @@ class GroundTruth(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     reviewer: str | None = None
     seconds_spent: float | None = None
     controls: Controls = {}
+    metadata: Values = {}
     starred: bool = False
     project: str = ""
     task_id: int = 0

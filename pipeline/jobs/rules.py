@@ -95,10 +95,14 @@ class JobRules:
                 return msgspec.structs.replace(known, language=job.language or known.language)
         return None
 
+    def path(self, key: str) -> str:
+        """The path of a key below the source, by which rules and patterns match."""
+        return key.removeprefix(self._folder)
+
     def _number(self, key: str) -> int:
         if self._rules is None:
             return -1
-        found = self._rules.match(key.removeprefix(self._folder))
+        found = self._rules.match(self.path(key))
         return found.lastindex - 1 if found and found.lastindex else -1
 
 

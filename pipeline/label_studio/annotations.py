@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import orjson
 
+from pipeline.config.metadata import others
 from pipeline.ground_truth.record import AUTO, REVIEWED, GroundTruth, Segment
 from pipeline.label_studio.results import (
     Content,
@@ -123,6 +124,7 @@ def _about(
         "job_id": as_str(data.get("job_id")) or "",
         "language": content.language or as_str(data.get("language")) or (named and named[1]),
         "duration": seconds(data.get("duration")),
+        "metadata": others(data),
         "score": finite(prediction.get("score")),
         "model_version": model,
     }

@@ -14,7 +14,7 @@ import msgspec
 
 from pipeline import __version__
 from pipeline.config.schema import Monitoring
-from pipeline.errors import CannotRun, PipelineError
+from pipeline.errors import BadSettings, CannotRun, PipelineError
 from pipeline.extras import require
 from pipeline.launch.ending import ended
 from pipeline.launch.event_loop import in_event_loop
@@ -95,6 +95,11 @@ def complete(options: RunOptions) -> Summary:
 def _checked_source(options: RunOptions) -> tuple[str, str]:
     """The source and its bucket, before there is a state file of a run that can't begin."""
     config, place = options.config, options.place
+    if config.metadata.source == "manifest" and not (options.manifest or options.earlier):
+        raise BadSettings(
+            "source = 'manifest' in [metadata], and no manifest is named",
+            "Name it with --manifest.",
+        )
     if config.s3_output:
         from pipeline.s3_output.refusals import refuse_unfit
 
@@ -140,7 +145,8 @@ async def _with_services(options: RunOptions, state: RunState, output: OutputFil
         session,
         s3,
     ):
-        source = named_by(options.manifest, whole, s3) if options.manifest else whole
+        named = options.manifest
+        source = named_by(named, whole, s3, config.metadata) if named else whole
         if config.shard.count > 1:
             from pipeline.s3_output.shard_source import ShardSource
 

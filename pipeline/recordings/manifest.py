@@ -10,8 +10,10 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import unquote_plus
 
+import msgspec
 import orjson
 
+from pipeline.config.metadata import Metadata, Unusable, packed
 from pipeline.errors import BadSettings
 from pipeline.model import SourceObject
 from pipeline.recordings.folder import FolderSource
@@ -40,14 +42,29 @@ _PAGE = 200
 _BATCH_OPERATIONS = ["bucket", "key", "versionid"]
 
 
-def named_by(place: S3Uri | Path, source: Source, s3: S3) -> Source:
-    """The recordings of `source` that the manifest at `place` names.
+_NO_METADATA = Metadata()
+_OF_THE_MANIFEST = frozenset(
+    {"bucket", "etag", "key", "reason", "size", "storageclass", "uri", "versionid"}
+)
+"""Columns that say which object is named, and whether it is there."""
+
+
+def named_by(
+    place: S3Uri | Path, source: Source, s3: S3, metadata: Metadata = _NO_METADATA
+) -> Source:
+    """The recordings of `source` that the manifest at `place` names, with their `metadata`.
 
     Raises:
-        BadSettings: an inventory is named for a folder.
+        BadSettings: an inventory is named for a folder, or for metadata.
     """
-    kind = InventorySource if is_inventory(place) else ManifestSource
-    return kind(place, source, s3)
+    if not is_inventory(place):
+        return ManifestSource(place, source, s3, metadata)
+    if metadata.source == "manifest":
+        raise BadSettings(
+            f"source = 'manifest' in [metadata]: the inventory {place} has no columns of yours",
+            "Name a table (.csv) or JSON Lines with --manifest, or leave source out.",
+        )
+    return InventorySource(place, source, s3)
 
 
 class ManifestSource(NamedRecordings):
@@ -61,11 +78,13 @@ class ManifestSource(NamedRecordings):
     Each recording is looked up, but for one whose `etag` and `size` are given too.
     """
 
-    names_each = True
-
-    def __init__(self, place: S3Uri | Path, source: Source, s3: S3) -> None:
+    def __init__(
+        self, place: S3Uri | Path, source: Source, s3: S3, metadata: Metadata = _NO_METADATA
+    ) -> None:
         super().__init__(source)
         self._place = place
+        self._metadata = metadata
+        self.names_each = True
         self._s3 = s3
         # A file's facts cost no call, and only looking them up keeps inside the folder.
         self._believes = not isinstance(source, FolderSource)
@@ -90,7 +109,8 @@ class ManifestSource(NamedRecordings):
     async def _completed(self, entry: SourceObject) -> SourceObject:
         if entry.etag:
             return entry
-        return await self.look_up(entry.key) or entry._replace(storage=MISSING)
+        found = await self.look_up(entry.key) or entry._replace(storage=MISSING)
+        return found._replace(metadata=entry.metadata)
 
     def _entries(self, file: BinaryIO) -> Iterator[SourceObject]:
         """What the lines name; without an etag where it is yet to be looked up."""
@@ -99,7 +119,22 @@ class ManifestSource(NamedRecordings):
             file = cast("BinaryIO", gzip.GzipFile(fileobj=file))
         lines = _rows if name.removesuffix(".gz").endswith(".csv") else _lines
         for number, facts in lines(file):
-            yield self._entry(f"Line {number} of {self._place}", facts)
+            line = f"Line {number} of {self._place}"
+            entry = self._entry(line, {_plain(name): value for name, value in facts.items()})
+            yield entry._replace(metadata=self._packed(line, facts))
+
+    def _packed(self, line: str, facts: dict[str, Any]) -> bytes:
+        """What a line says of the recording beside its name."""
+        if self._metadata.source != "manifest":
+            return b""
+        others = {n: value for n, value in facts.items() if _plain(n) not in _OF_THE_MANIFEST}
+        try:
+            return msgspec.json.encode(packed(others, self._metadata.columns))
+        except Unusable as error:
+            raise BadSettings(
+                f"{line} has metadata that is not taken: {error}",
+                "Name the columns that you want in [metadata] columns, or rename them.",
+            ) from error
 
     def _entry(self, line: str, facts: dict[str, Any]) -> SourceObject:
         given = [
@@ -134,10 +169,10 @@ def _facts(line: str) -> dict[str, Any]:
     if not line.startswith("{"):
         return {"uri" if "://" in line else "key": line}
     try:
-        facts = orjson.loads(line)
+        facts: dict[str, Any] = orjson.loads(line)
     except Exception:  # noqa: BLE001 # whatever foreign text does to its reader
         return {}
-    return {_plain(name): value for name, value in facts.items()}
+    return facts
 
 
 def _rows(file: BinaryIO) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -146,8 +181,8 @@ def _rows(file: BinaryIO) -> Iterator[tuple[int, dict[str, Any]]]:
         lines = Lines(text)
         reader = csv.reader(lines, strict=True)
         first = next(reader, [])
-        names = [_plain(name) for name in first]
-        if "key" in names or "uri" in names:
+        names = [name.strip() for name in first]
+        if {"key", "uri"} & set(map(_plain, names)):
             rows: Iterator[list[str]] = reader
         else:
             names = _BATCH_OPERATIONS

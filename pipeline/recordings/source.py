@@ -59,9 +59,8 @@ class Source(Protocol):
 class NamedRecordings:
     """What a file names of another source: its state file, job names and tasks are the same."""
 
-    names_each = False
-
     def __init__(self, source: Source) -> None:
+        self.names_each = source.names_each
         self.uri = source.uri
         self.bucket = source.bucket
         self.jobs_last = source.jobs_last

@@ -13,6 +13,7 @@ from pipeline.errors import (
 )
 from pipeline.failures import LOST, NEVER_ENDED, NO_SPEECH, UNREADABLE
 from pipeline.model import JobSettings, Line, TranscriptStats
+from pipeline.stages.metadata_reader import MetadataReader
 from pipeline.stages.result_refusals import ResultRefusals
 from pipeline.stages.results import (
     FaultAtTheService,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from pipeline.aws.s3 import S3
+    from pipeline.config.metadata import Values
     from pipeline.errors import Denied
     from pipeline.jobs.client import Transcriber
     from pipeline.jobs.rules import JobRules
@@ -54,6 +56,7 @@ class Collectors:
         self._reader = TranscriptReader(results, job_rules)
         self.refusals = ResultRefusals(results, tracker.state.recordings)
         self._job_rules = job_rules
+        self._metadata = MetadataReader(tracker, job_rules)
         self._tasks = TaskBuilder(config.tasks.kind, config.model_version)
 
     async def work(self, finished: asyncio.Queue[Job], lines: asyncio.Queue[Line]) -> None:
@@ -67,6 +70,7 @@ class Collectors:
         """Collect one job; return those that are to be read again now that it could be read."""
         try:
             transcript = await self._reader.read(job)
+            metadata = await self._metadata.of(job)
         except StillRunning as still:
             self._wait_on(job, still)
         except ResultDenied as denied:
@@ -82,7 +86,7 @@ class Collectors:
         else:
             self._tracker.has_ended(job)
             self._bill(job, transcript)
-            line, silent = self._line(job, transcript), transcript.silent
+            line, silent = self._line(job, transcript, metadata), transcript.silent
             del transcript  # a line may have to wait, with its own bytes and no others
             await lines.put(line)
             self._tracker.hand_over(job, silent=silent)
@@ -117,12 +121,13 @@ class Collectors:
             seconds = self._tracker.audio_seconds.get(job.name, transcript.duration)
             self._tracker.counters.bill(seconds, items)
 
-    def _line(self, job: Job, transcript: Transcript) -> Line:
+    def _line(self, job: Job, transcript: Transcript, metadata: Values) -> Line:
         audio = self._source.audio_uri(job.recording.key)
         took = self._tracker.clock.seconds_since_start(job.name)
         stats = TranscriptStats(transcript.confidence, transcript.duration, took)
         settings = self._job_rules.known_of(job) or JobSettings()
-        return Line(job, self._tasks.line(audio, job, transcript, settings), stats)
+        line = self._tasks.line(audio, job, transcript, settings, metadata)
+        return Line(job, line, stats)
 
     def _try_again(self, job: Job, error: FaultAtTheService) -> None:
         """Give a job that the service spoilt a new name, twice at most; none to one found done."""

@@ -42,11 +42,20 @@ async def produce(
     async for listed in to_the_end(source.pages()):
         page = await with_restored(listed, selection, job_rules, tracker.state.recordings.standings)
         recordings = list(_recordings(page, selection, tracker))
-        tracker.state.add((each, job_rules.identity(each)) for each in recordings)
+        with tracker.state.metadata.page():
+            tracker.state.add((each, job_rules.identity(each)) for each in recordings)
+            tracker.counters.retold += tracker.state.metadata.note(
+                [(each.key, each.metadata) for each in page if each.metadata]
+            )
         _count(counters, len(page), tracker.state.note_listed([each.key for each in recordings]))
         tracker.pending.wake()
         await asyncio.sleep(0)  # the next page may be there: its 40 ms are not to follow at once
     tracker.state.facts.note_skipped(counters.skipped, counters.not_audio)
+    if retold := tracker.counters.retold:
+        tracker.note(
+            f"The metadata of {retold:,} recordings has changed since their tasks were written. "
+            "--rebuild-output writes these anew, without new jobs."
+        )
     event("listing.ended", listed=counters.listed, skipped=dict(counters.skipped))
     counters.listing_done = True
     tracker.pending.wake()
@@ -55,7 +64,11 @@ async def produce(
 async def take_over(earlier: StateReader, tracker: JobTracker) -> None:
     """Insert every recording that an earlier run has written, to be written from its result."""
     for page in earlier.recordings.written():
-        tracker.state.take_over(page)
+        keys = {job.row: job.recording.key for job in page}
+        with tracker.state.metadata.page():
+            tracker.state.take_over(page)
+            found = earlier.metadata.of_rows(keys)
+            tracker.state.metadata.note([(keys[row], facts) for row, facts in found])
         noted = tracker.state.note_listed([job.recording.key for job in page])
         _count(tracker.counters, len(page), noted)
         tracker.pending.wake()
@@ -143,7 +156,8 @@ async def with_restored(
 
 async def _as_it_is(entry: SourceObject, source: Source) -> SourceObject:
     try:
-        return await source.look_up(entry.key) or entry
+        found = await source.look_up(entry.key) or entry
+        return found._replace(metadata=entry.metadata)
     except Denied:
         return entry
 

@@ -10,6 +10,7 @@ from pipeline.state.database import connect
 from pipeline.state.facts import Facts
 from pipeline.state.failures import Failures
 from pipeline.state.history import History
+from pipeline.state.metadata import MetadataState
 from pipeline.state.recordings import Recordings
 from pipeline.state.statistics import Statistics
 
@@ -33,6 +34,7 @@ class StateReader:
         self.recordings = Recordings(database, self.facts, self.name_prefix)
         self.failures = Failures(database, self.recordings)
         self.history = History(database, self.facts)
+        self.metadata = MetadataState(database)
         self.statistics = Statistics(database, self.recordings)
         self._database = database
 

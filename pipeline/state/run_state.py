@@ -83,6 +83,7 @@ class RunState:
         self.recordings = reader.recordings
         self.failures = reader.failures
         self.history = reader.history
+        self.metadata = reader.metadata
         self.statistics = reader.statistics
         self.output = OutputState(database)
         self.parts = Parts(database)

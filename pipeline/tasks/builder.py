@@ -38,9 +38,12 @@ from pipeline.model import JobSettings, TaskKind
 from pipeline.tasks.labeling_config import AUDIO, LANGUAGE, SPEAKER, TEXT, TRANSCRIPTION
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pipeline.model import Job, Segment, Transcript
 
 _NOTHING_KNOWN = JobSettings()
+_NO_METADATA: Mapping[str, Any] = {}
 _SPEECH = "speech"
 _COLOURS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#17becf")
 
@@ -65,17 +68,24 @@ class TaskBuilder:
         self._model_version = model_version
 
     def line(
-        self, audio: str, job: Job, transcript: Transcript, settings: JobSettings = _NOTHING_KNOWN
+        self,
+        audio: str,
+        job: Job,
+        transcript: Transcript,
+        settings: JobSettings = _NOTHING_KNOWN,
+        metadata: Mapping[str, Any] = _NO_METADATA,
     ) -> bytes:
         r"""Build the task of one recording: JSON in UTF-8, no line end inside, "\n" at its end.
 
         `audio` is the source's own URI and comes back unchanged. Texts are the service's own; a
-        silent recording has the text "" or no segment, the score 0 and `meta.silent`.
+        silent recording has the text "" or no segment, the score 0 and `meta.silent`. `metadata`
+        stands in `data` under its own names, none of which is in `TASK_NAMES`.
         """
         segments = self._kind is TaskKind.SEGMENTS
         data: dict[str, Any] = {"audio": audio, "job_id": job.name, **_facts(transcript, settings)}
         if segments:
             data["speakers"] = _speakers(transcript)
+        data |= metadata
         result = _regions(transcript) if segments else [_text_area(transcript)]
         if transcript.languages:
             choice = {"choices": [transcript.languages[0]]}

@@ -132,6 +132,27 @@ def test_transcripts_are_written_as_the_page_says(run, cloud):
     assert (run.folder / "texts/one.srt").exists()
 
 
+def test_metadata_is_carried_along_as_the_page_says(run, cloud):
+    """The page's own settings and table make the task that it shows, and the key tells the rest."""
+    page = (HOW_TO / "metadata.md").read_text(encoding="utf-8")
+    settings, table = (
+        re.search(f"```{kind}\n(.*?)```", page, re.DOTALL) for kind in ("toml", "csv")
+    )
+    assert settings
+    assert table
+    (run.folder / "night.toml").write_text(settings[1], encoding="utf-8")
+    (run.folder / "calls.csv").write_text(table[1].replace("calls/", ""), encoding="utf-8")
+    service = cloud()
+    service.put("meier/2026-11-28/0001.mp3", "first")
+    service.put("sato/2026-11-28/0002.mp3", "second")
+
+    assert follow(run, commands("metadata.md"), in_bucket) == ["run", "run"]
+    tasks = {task["data"]["agent"]: json.dumps(task["data"]) for task in run.tasks()}
+    shown = re.findall(r'`("agent": .*?)` in its', page, re.DOTALL)
+    assert [each in tasks["meier"] for each in shown] == [True]
+    assert set(tasks) == {"meier", "sato"}
+
+
 def test_tasks_are_exported_as_the_page_says(run, cloud):
     """Both formats have the names that the page shows."""
     cloud().add(one="first")
@@ -181,5 +202,5 @@ def test_every_page_with_commands_has_its_test():
 
     assert pages == {
         *("events.md", "ground-truth.md", "label-studio.md", "monitoring.md", "vocabulary.md"),
-        *("nightly-runs.md", "several-machines.md", "transcripts.md"),
+        *("metadata.md", "nightly-runs.md", "several-machines.md", "transcripts.md"),
     }

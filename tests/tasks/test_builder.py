@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.config.metadata import TASK_NAMES
 from pipeline.model import (
     Alternatives,
     Job,
@@ -244,6 +245,19 @@ def test_speech_that_is_not_toxic_at_all_says_so():
 
     assert task(harmless)["data"]["toxicity"] == 0
     assert "toxicity" not in task(SPOKEN)["data"]
+
+
+def test_metadata_stands_beside_what_is_ours():
+    """Every name of ours is one that metadata is refused for; what is given comes back as it is."""
+    builder = TaskBuilder(TaskKind.SEGMENTS, "m")
+    asked = JobSettings("en-US", subtitles=("s3://t/n.vtt",), redacted_transcript="s3://t/n.json")
+    toxic = msgspec.structs.replace(SPOKEN, toxicity=(ToxicitySegment(0.0, 1.0, 0.5, {}),))
+
+    ours = json.loads(builder.line("a", JOB, toxic, asked))["data"]
+    data = json.loads(builder.line("a", JOB, toxic, asked, {"agent": "Ü", "n": 7}))["data"]
+
+    assert ours.keys() <= TASK_NAMES
+    assert data == ours | {"agent": "Ü", "n": 7}
 
 
 def test_reviewers_are_not_led_to_what_was_redacted():

@@ -1,0 +1,104 @@
+"""The metadata of a recording when its line is built: of its key, the state file, or a sidecar.
+
+What a manifest says stands in the state file, as a manifest can only be read from its beginning;
+what lies beside a recording is read anew for its line. So a kill loses neither.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from pipeline.config.metadata import MOST_BYTES, KeyPattern, Unusable, packed, shown
+from pipeline.errors import Denied
+from pipeline.recordings.formats import extension
+from pipeline.text import printable
+
+if TYPE_CHECKING:
+    from pipeline.config.metadata import Values
+    from pipeline.jobs.rules import JobRules
+    from pipeline.model import Job
+    from pipeline.stages.job_tracker import JobTracker
+
+_SIDECAR = ".json"
+
+
+class MetadataReader:
+    """Reads what the settings name; what is wrong with it is told, and fails no recording."""
+
+    def __init__(self, tracker: JobTracker, job_rules: JobRules) -> None:
+        self._chosen = job_rules.config.metadata
+        self._pattern = KeyPattern(self._chosen.key_pattern)
+        self._tracker = tracker
+        self._job_rules = job_rules
+        self._told: set[str] = set()
+
+    async def of(self, job: Job) -> Values:
+        """What a task shows of the recording's metadata.
+
+        Raises:
+            Deferred: the service gave no usable answer for too long.
+            CannotRun: no call can succeed.
+        """
+        key = job.recording.key
+        values = self._pattern.values(self._job_rules.path(key))
+        if self._chosen.source == "manifest":
+            values |= self._tracker.state.metadata.of(job.row)
+        elif self._chosen.source == "sidecar":
+            values |= await self._beside(key)
+        found = shown(values)
+        if left := values.keys() - found.keys():
+            self._tell(
+                "address",
+                f"{min(left)} of {printable(key)} is the address of a storage, which Label Studio "
+                "would open for reviewers: such metadata is left out of the tasks.",
+            )
+        return found
+
+    async def _beside(self, key: str) -> Values:
+        name = sidecar_of(key)
+        try:
+            content = await self._job_rules.source.read_part(name, 0, MOST_BYTES)
+            return _parsed(content, self._chosen.columns)
+        except Unusable as error:
+            kind, why = str(error).partition(",")[0], str(error)
+        except Denied as error:
+            kind, why = "denied", error.message or error.problem
+        self._tell(
+            kind,
+            f"The metadata in {printable(name)} is left out: {why}. Others may be as well; once "
+            "that is mended, --rebuild-output writes the tasks with it, without new jobs.",
+        )
+        return {}
+
+    def _tell(self, kind: str, sentence: str) -> None:
+        """Say it of the first one of its kind: there may be a million."""
+        if kind not in self._told:
+            self._told.add(kind)
+            self._tracker.note(sentence)
+
+
+def sidecar_of(key: str) -> str:
+    """The file beside a recording that says more of it: `a.json` of `a.mp3`."""
+    found = extension(key)
+    return (key[: -len(found) - 1] if found else key) + _SIDECAR
+
+
+def _parsed(content: bytes | None, columns: list[str]) -> Values:
+    """The metadata of a sidecar.
+
+    Raises:
+        Unusable: there is none that can be taken.
+    """
+    if content is None:
+        raise Unusable("there is no such file")
+    if len(content) > MOST_BYTES:
+        raise Unusable(f"it is larger than the {MOST_BYTES:,} bytes that are taken at most")
+    try:
+        found: Any = orjson.loads(content)
+    except Exception as error:  # whatever foreign text does to its reader
+        raise Unusable("it is not JSON") from error
+    if not isinstance(found, dict):
+        raise Unusable("it is no JSON object")
+    return packed(found, columns)

@@ -1,0 +1,60 @@
+"""The metadata of recordings, as the listing that named them had it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from pipeline.state.schema import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from contextlib import AbstractContextManager
+
+    from pipeline.state.database import Database
+
+# Of rows that are written what changes is counted, of others not.
+_NOTE = f"""
+INSERT INTO metadata (row, facts)
+SELECT row, ?2 FROM recordings WHERE key = ?1 AND status {{}} {Status.WRITTEN:d}
+ON CONFLICT (row) DO UPDATE SET facts = excluded.facts WHERE facts != excluded.facts
+"""
+
+
+class MetadataState:
+    """What is remembered of each recording beside its job; JSON objects as text."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def page(self) -> AbstractContextManager[None]:
+        """Recordings and their metadata inside it are one commit, so that none lacks its own."""
+        return self._database.transaction()
+
+    def note(self, facts: Sequence[tuple[str, bytes]]) -> int:
+        """Remember the metadata of recordings that are there, by key.
+
+        Returns:
+            How many of those that are written had another or none: their tasks have it too.
+        """
+        rows = [(key, each.decode()) for key, each in facts]
+        with self.page():
+            changed = self._database.change_each(_NOTE.format("="), rows)
+            self._database.change_each(_NOTE.format("!="), rows)
+        return changed
+
+    def of(self, row: int) -> dict[str, Any]:
+        """The metadata of a recording by its row; empty where it has none."""
+        found = dict(self.of_rows([row]))
+        facts: dict[str, Any] = orjson.loads(found.get(row, b"{}"))
+        return facts
+
+    def of_rows(self, rows: Iterable[int]) -> list[tuple[int, bytes]]:
+        """The metadata of these recordings, of those that have some."""
+        if not self._database.rows("SELECT 1 FROM sqlite_master WHERE name = 'metadata'"):
+            return []  # of an earlier version
+        wanted = list(rows)
+        marks = ", ".join("?" * len(wanted))
+        query = f"SELECT row, facts FROM metadata WHERE row IN ({marks})"
+        return [(row, facts.encode()) for row, facts in self._database.rows(query, *wanted)]

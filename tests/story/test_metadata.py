@@ -1,0 +1,123 @@
+"""Metadata of recordings, from where it stands to where it is filtered by."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+
+def told(run, name="tasks.jsonl"):
+    """What each task says beside what is ours, by the recording's name."""
+    return {
+        task["data"]["audio"].rpartition("/")[2]: {
+            key: value for key, value in task["data"].items() if key in ("agent", "day", "score")
+        }
+        for task in run.tasks(name)
+    }
+
+
+def settings(run, text):
+    (run.folder / "night.toml").write_text(f"[metadata]\n{text}", encoding="utf-8")
+    return "--config", "night.toml"
+
+
+def test_a_manifest_and_the_key_tell_what_tasks_are_filtered_by(run, cloud):
+    """Columns keep their types, the path is read, and a change of them alone starts no job."""
+    service = cloud()
+    service.put("2026-11-27/one.mp3", "first")
+    service.put("2026-11-28/two.mp3", "second")
+    named = run.folder / "calls.jsonl"
+    rows = [
+        {"key": "2026-11-27/one.mp3", "agent": "Ü. Meier", "score": 7.5},
+        {"key": "2026-11-28/two.mp3", "agent": "s3://secret/x", "score": 3},
+    ]
+    named.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    command = (
+        *("run", "s3://audio/", "--manifest", "calls.jsonl", "--json"),
+        *settings(run, 'source = "manifest"\nkey_pattern = "{day:%Y-%m-%d}/"'),
+    )
+
+    first = run(*command)
+    before = told(run)
+    rows[0]["score"] = 8.5
+    named.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    changed = run(*command)
+    after = told(run)
+    rebuilt = run(*command, "--rebuild-output")
+    segments = run("tasks", "rebuild", "--task", "segments", *command[-2:])
+
+    assert (
+        before
+        == after
+        == {
+            "one.mp3": {"agent": "Ü. Meier", "day": "2026-11-27", "score": 7.5},
+            "two.mp3": {"day": "2026-11-28", "score": 3},
+        }
+    )
+    assert "agent of 2026-11-28/two.mp3 is the address of a storage" in first.err + first.out
+    assert changed.counts["started"] == rebuilt.counts["started"] == 0
+    assert "The metadata of 1 recordings has changed" in changed.out
+    assert told(run)["one.mp3"]["score"] == 8.5
+    assert (segments.code, told(run, "tasks.segments.jsonl")) == (0, told(run))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("calls.csv", "key,duration\none.mp3,9\n", "its column 'duration' is named like a part"),
+        (
+            "calls.csv",
+            f"key,{','.join(f'c{n}' for n in range(200))}\none.mp3,{'1,' * 199}1\n",
+            "Line 2 of calls.csv has metadata that is not taken: it has 200 columns",
+        ),
+        ("calls.csv", 'key,agent\n"one.mp3,x\n', "calls.csv can't be read: it is not CSV"),
+        ("calls.jsonl", "{\n", "Line 1 of calls.jsonl names no uri and no key"),
+        ("", "", "no manifest is named"),
+        ("missing.csv", None, "missing.csv can't be read: No such file"),
+    ],
+)
+def test_a_manifest_whose_metadata_is_not_taken_is_refused_before_anything_is_paid(
+    run, cloud, name, content, said
+):
+    """One sentence that says where and what; no job is started."""
+    service = cloud()
+    service.add(one="first")
+    if content is not None and name:
+        (run.folder / name).write_text(content, encoding="utf-8")
+    manifest = ("--manifest", name) if name else ()
+
+    outcome = run("run", "s3://audio/", *manifest, *settings(run, 'source = "manifest"'))
+
+    assert outcome.code == 2
+    assert said in outcome.err
+    assert service.counts()["created"] == {}
+
+
+def test_a_sidecar_tells_of_the_recording_beside_it_and_a_bad_one_fails_nobody(run, cloud):
+    """Each recording has its task; what is missing, malformed or huge is told once for its kind."""
+    service = cloud()
+    service.add(good="first", gone="second", bad="third", huge="fourth", ours="fifth")
+    for name, content in {
+        "good": json.dumps({"agent": "x", "score": 3, "more": {"a": 1}}),
+        "bad": "{",
+        "huge": json.dumps({"agent": "y" * 10**6}),
+        "ours": json.dumps({"job_id": "mine"}),
+    }.items():
+        (service.folder / f"{name}.json").write_text(content, encoding="utf-8")
+
+    outcome = run("run", "s3://audio/", "--json", *settings(run, 'source = "sidecar"'))
+
+    nothing: dict[str, object] = {}
+    assert outcome.code == 0
+    assert told(run) == {
+        "good.mp3": {"agent": "x", "score": 3},
+        **dict.fromkeys(("gone.mp3", "bad.mp3", "huge.mp3", "ours.mp3"), nothing),
+    }
+    for said in (
+        "gone.json is left out: there is no such file",
+        "bad.json is left out: it is not JSON",
+        "huge.json is left out: it is larger than the 16,384 bytes",
+        "ours.json is left out: its column 'job_id' is named like a part of every task",
+    ):
+        assert said in outcome.out
