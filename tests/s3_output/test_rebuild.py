@@ -19,7 +19,7 @@ def test_the_tasks_of_all_shards_are_made_into_a_file_of_another_kind(on_s3):
     runs = on_s3()
     said = runs.add(8)
     for n in range(2):
-        runs("--shards", "2", "--shard", str(n))
+        runs("--shards", "2", "--shard", str(n), "--language", "en-GB")
     parts, starts = runs.parts(), runs.cloud.counts()["calls"]["StartTranscriptionJob"]
     runs.lose_the_disk()
 
@@ -32,7 +32,8 @@ def test_the_tasks_of_all_shards_are_made_into_a_file_of_another_kind(on_s3):
         one["value"]["text"] for one in task["predictions"][0]["result"] if one["type"] != "labels"
     ]
     assert texts == [["number 7"]]
-    assert task["predictions"][0]["model_version"] == "amazon-transcribe/en-US"
+    assert task["predictions"][0]["model_version"] == "amazon-transcribe/en-GB"
+    assert task["data"]["language"] == "en-GB"  # as the jobs' settings were, not today's
     assert runs.parts() == parts
     assert runs.cloud.counts()["calls"]["StartTranscriptionJob"] == starts
 
