@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 FILES = ("output", "state")
+TRANSCRIPTS = ("transcripts", "transcript_format")
 JOBS = ("results", "language", "kind", "vocabulary")
 SELECTION = ("include", "exclude")
 SHARDS = ("shards", "shard")
@@ -47,6 +48,8 @@ _METAVARS = {
     **dict.fromkeys(("profile", "region", "vocabulary"), "NAME"),
     **dict.fromkeys(("include", "exclude"), "GLOB"),
     "results": "S3URI",
+    "transcripts": "PLACE",
+    "transcript_format": "LIST",
     "language": "CODE",
     "kind": "KIND",
     "engine": "local|ray",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from pipeline.config.schema import Config
     from pipeline.config.transcription import Transcribe
+    from pipeline.transcripts.formats import TranscriptFormat
 
 _NAME_ONE = "Name a bucket as s3://bucket/prefix, or a folder."
 _OF_A_BUCKET = ("max_speakers", "redaction", "toxicity", "kms_key", "subtitles")
@@ -81,3 +82,25 @@ def _not_of_a_folder(options: Transcribe) -> Iterator[str]:
             f"{', '.join(found)} goes with a bucket: the recognizer for folders keeps none. "
             "`serve` keeps vocabularies."
         )
+
+
+def parse_transcripts(config: Config) -> tuple[S3Uri | Path, tuple[TranscriptFormat, ...]]:
+    """Where transcripts are written as files, and in which formats.
+
+    Raises:
+        BadSettings: it is no place, or a format is unknown.
+        MissingExtra: a format needs a package that is not installed.
+    """
+    from pipeline.transcripts.formats import TranscriptFormat, parse_formats
+
+    text = config.output.transcripts
+    place = parse_s3_uri(text)
+    if place is None and (not text or "://" in text):
+        raise BadSettings(
+            f"{text!r} is no folder and no place on S3, so no transcript can be written there",
+            "Name a folder or s3://bucket/prefix/.",
+        )
+    formats = parse_formats(config.output.transcript_format)
+    if TranscriptFormat.TEXTGRID in formats:
+        import pipeline.transcripts.praat  # noqa: F401 # tells at once when it is not installed
+    return place or Path(text), formats

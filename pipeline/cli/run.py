@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,15 +18,19 @@ from pipeline.cli.flags import (
     MONITORING,
     SELECTION,
     SHARDS,
+    TRANSCRIPTS,
     with_settings,
 )
 from pipeline.cli.options import ManifestFile, examples, report
-from pipeline.cli.place import parse_source
+from pipeline.cli.place import parse_source, parse_transcripts
 from pipeline.config.shards import Engine
+from pipeline.errors import BadSettings
 from pipeline.launch.run import RunOptions
 
 if TYPE_CHECKING:
     from pipeline.config.schema import Config
+    from pipeline.launch.transcripts import Wanted
+    from pipeline.naming import S3Uri
 
 NAME = "run"
 EXAMPLES = examples(
@@ -35,6 +40,10 @@ EXAMPLES = examples(
         "run s3://bucket/calls/ --results s3://bucket/transcripts/",
     ),
     ("Go on after an interruption: the same command again", "run s3://bucket/calls/"),
+    (
+        "Write each transcript as text and subtitles too",
+        "run s3://bucket/calls/ --transcripts texts/ --transcript-format txt,srt",
+    ),
     (
         "Take only this year's MP3 files, in whatever language they are",
         "run s3://bucket/calls/ --include '2026/*.mp3' --language auto",
@@ -68,7 +77,18 @@ EXAMPLES = examples(
 
 
 @with_settings(
-    FILES, JOBS, SELECTION, LIMITS, AWS, EVENTS, BUDGET, MONITORING, SHARDS, ENGINE, on_s3=True
+    FILES,
+    JOBS,
+    TRANSCRIPTS,
+    SELECTION,
+    LIMITS,
+    AWS,
+    EVENTS,
+    BUDGET,
+    MONITORING,
+    SHARDS,
+    ENGINE,
+    on_s3=True,
 )
 def command(
     *,
@@ -106,17 +126,42 @@ def command(
     from pipeline.recordings.manifest_file import parse_place
     from pipeline.terminal import style_for
 
+    place = parse_source(source, chosen)
     options = RunOptions(
         chosen,
-        parse_source(source, chosen),
+        place,
         style_for(quiet=quiet),
         parse_place(manifest) if manifest else None,
         rebuild_output=rebuild_output or rebuild_state,
         rebuild_state=rebuild_state,
         monitoring=chosen.monitoring,
+        transcripts=_transcripts(chosen, place) if chosen.output.transcripts else None,
     )
     if chosen.cluster.engine is Engine.RAY:
         from pipeline.launch.on_ray.driver import complete_on_ray as complete
     else:
         from pipeline.launch.run import complete
     raise typer.Exit(report(complete(options), quiet=quiet, json=json))
+
+
+def _transcripts(chosen: Config, source: S3Uri | Path) -> Wanted:
+    """The files to be written beside the tasks.
+
+    Raises:
+        BadSettings: they can't be written by this run.
+    """
+    from pipeline.launch.transcripts import Wanted
+    from pipeline.transcripts.captions import Layout
+
+    to, formats = parse_transcripts(chosen)
+    if chosen.cluster.engine is Engine.RAY:
+        raise BadSettings(
+            "--transcripts does not go with --engine ray",
+            "Write them afterwards, with `transcripts --to PLACE` and the same --output.",
+        )
+    if isinstance(source, Path) and not isinstance(to, Path):
+        raise BadSettings(
+            f"--transcripts {to} is on S3, and SOURCE is a folder, which needs no account",
+            "Name a folder for the transcripts too.",
+        )
+    return Wanted(to, formats, Layout())

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
-from pipeline.cli.flags import AWS, FILES, FlagGroup, with_settings
+from pipeline.cli.flags import AWS, FILES, TRANSCRIPTS, FlagGroup, with_settings
 from pipeline.cli.options import examples
-from pipeline.errors import BadSettings
+from pipeline.cli.place import parse_transcripts
 from pipeline.launch.event_loop import in_event_loop
-from pipeline.naming import S3Uri, parse_s3_uri
 from pipeline.terminal import CANNOT_RUN, answer, say
 from pipeline.text import duration, printable
 
@@ -59,31 +57,32 @@ class LayoutFlags(FlagGroup):
     ] = 20.0
 
 
-@with_settings(FILES, ("results",), AWS, on_s3=True)
+@with_settings(
+    TRANSCRIPTS,
+    FILES,
+    ("results",),
+    AWS,
+    on_s3=True,
+    transcripts=typer.Option(
+        "--to",
+        metavar="PLACE",
+        help="Where the files are written: a folder, or s3://bucket/prefix/.",
+        show_default=False,
+    ),
+    transcript_format=typer.Option(
+        "--format",
+        metavar="LIST",
+        help="Some of txt, srt, vtt, csv, json, rttm, ctm, textgrid; with commas. [default: txt]",
+        show_default=False,
+    ),
+)
 def command(
     *,
-    to: Annotated[
-        str,
-        typer.Option(
-            "--to",
-            metavar="PLACE",
-            help="Where the files are written: a folder, or s3://bucket/prefix/.",
-            show_default=False,
-        ),
-    ],
-    form: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            metavar="LIST",
-            help="Some of txt, srt, vtt, csv, json, rttm, ctm, textgrid; with commas.",
-        ),
-    ] = "txt",
+    chosen: Config,
     layout: LayoutFlags,
     again: Annotated[
         bool, typer.Option("--again", help="Write what is written already as well.")
     ] = False,
-    chosen: Config,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what is wrong.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
@@ -102,32 +101,13 @@ def command(
     from pipeline.launch.on_s3 import with_written_here
     from pipeline.launch.transcripts import Wanted
     from pipeline.transcripts.captions import Layout
-    from pipeline.transcripts.formats import TranscriptFormat, parse_formats
 
-    formats = parse_formats(form)
-    if TranscriptFormat.TEXTGRID in formats:  # before anything is read
-        import pipeline.transcripts.praat  # noqa: F401 # of an extra
-
+    place, formats = parse_transcripts(chosen)
     laid_out = Layout(layout.line_length, layout.lines, layout.reading_speed)
-    wanted = Wanted(_place(to), formats, laid_out, again)
+    wanted = Wanted(place, formats, laid_out, again)
     with with_written_here(chosen) as run:
         ended = _written(chosen, run.state, wanted, quiet=quiet)
-    raise typer.Exit(_report(ended, to, quiet=quiet, json=json))
-
-
-def _place(text: str) -> S3Uri | Path:
-    """A prefix in a bucket, or a folder.
-
-    Raises:
-        BadSettings: it is neither.
-    """
-    place = parse_s3_uri(text)
-    if place is None and (not text or "://" in text):
-        raise BadSettings(
-            f"--to {text!r} is no folder and no place on S3",
-            "Name a folder or s3://bucket/prefix/.",
-        )
-    return place or Path(text)
+    raise typer.Exit(_report(ended, chosen.output.transcripts, quiet=quiet, json=json))
 
 
 def _written(chosen: Config, state: StateReader, wanted: Wanted, *, quiet: bool) -> Ended:

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from pipeline.config.metadata import Metadata
+from pipeline.config.output import Output
 from pipeline.config.pricing import Prices
 from pipeline.config.shards import NO_SHARD, Cluster, Shard
 from pipeline.config.transcription import EXTENSIONS, MediaFormat, Transcribe
@@ -54,23 +55,6 @@ class Input(msgspec.Struct, frozen=True):
         dict[str, Literal[MediaFormat, "detect"]],
         Meta(description="Further extensions of recordings, and the format that each stands for."),
     ] = msgspec.field(default_factory=lambda: dict(EXTENSIONS))
-
-
-class Output(msgspec.Struct, frozen=True):
-    """Where things are written."""
-
-    output: Annotated[
-        str,
-        Meta(description="The Label Studio tasks, JSON Lines: a file, or s3://bucket/prefix/."),
-    ] = "tasks.jsonl"
-    state: Annotated[
-        str,
-        Meta(description="State, from which an interrupted run continues. [default: OUTPUT.state]"),
-    ] = ""
-    results: Annotated[
-        str,
-        Meta(description="s3://bucket/prefix/ for the service's transcripts; else it keeps them."),
-    ] = ""
 
 
 class Limits(msgspec.Struct, frozen=True):

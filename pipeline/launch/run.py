@@ -19,6 +19,7 @@ from pipeline.extras import require
 from pipeline.launch.ending import ended
 from pipeline.launch.event_loop import in_event_loop
 from pipeline.launch.services import services
+from pipeline.launch.transcripts import transcript_files
 from pipeline.logs import event
 from pipeline.naming import S3Uri, job_name_prefix
 from pipeline.net.retry import never_deferred
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from pipeline.config.schema import Config
+    from pipeline.launch.transcripts import Wanted
     from pipeline.monitoring.summary import Summary
     from pipeline.run import Run
     from pipeline.stages.job_tracker import JobTracker
@@ -49,7 +51,8 @@ class RunOptions(NamedTuple):
     `manifest` names which of the recordings; `rebuild_output` writes every task anew, and
     `rebuild_state` sets the state file aside first. With `earlier` the recordings are those that
     are written there, and nothing is started. `monitoring` is how others watch it: by default not
-    at all, as only one of a night's commands can have the port and the files.
+    at all, as only one of a night's commands can have the port and the files. `transcripts` are the
+    files that each transcript becomes beside its task.
     """
 
     config: Config
@@ -60,6 +63,7 @@ class RunOptions(NamedTuple):
     rebuild_state: bool = False
     earlier: StateReader | None = None
     monitoring: Monitoring = Monitoring()
+    transcripts: Wanted | None = None
 
 
 def complete(options: RunOptions) -> Summary:
@@ -162,7 +166,8 @@ async def _with_services(options: RunOptions, state: RunState, output: OutputFil
         )
         run = Run(config, source, tracker, session, s3)
         output.share_limits(tracker, run.transcriber.rated_calls)
-        summary = _recorded(run, await _watched(run, options, output))
+        with transcript_files(config, s3, options.transcripts) as run.transcript_files:
+            summary = _recorded(run, await _watched(run, options, output))
         return await _published(run, output, summary) if config.s3_output else summary
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,12 +12,14 @@ from pipeline.launch.services import services
 from pipeline.tasks.rebuild import bucket_of, with_results
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from pipeline.aws.s3 import S3
     from pipeline.config.schema import Config
     from pipeline.naming import S3Uri
     from pipeline.stages.stored_transcripts import Told
+    from pipeline.stages.transcript_files import TranscriptFiles
     from pipeline.stages.transcript_places import Place
     from pipeline.state.database import Database
     from pipeline.state.reader import StateReader
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from pipeline.transcripts.formats import TranscriptFormat
 
 
-_OF_A_FOLDER = "`export` writes the tasks of a folder's recordings as files."
+_OF_A_FOLDER = "Run the folder again with --transcripts, and another --output."
 
 
 class Wanted(NamedTuple):
@@ -68,17 +71,13 @@ async def write_transcripts(
     from pipeline.jobs.rules import JobRules
     from pipeline.net.concurrency import JobSlots
     from pipeline.net.wait_times import WaitTimes
-    from pipeline.recordings.formats import known_extensions
     from pipeline.stages.results import Results
     from pipeline.stages.stored_transcripts import StoredTranscripts
-    from pipeline.stages.transcript_files import TranscriptFiles
 
     waiting, begun = WaitTimes(), time.monotonic()
     config, bucket = with_results(config, state), bucket_of(state, _OF_A_FOLDER)
-    extensions = known_extensions(config.input.extensions)
     async with services(config, bucket, waiting) as (_, source, session, s3):
-        place = _place(wanted.to, s3)
-        files = TranscriptFiles(place, ledger, wanted.formats, wanted.layout, extensions)
+        files = _files(config, s3, ledger, wanted)
         if wanted.again:
             files.ledger.forget()
         transcriber = Transcriber(session, config.limits, waiting, JobSlots(1, waiting))
@@ -93,6 +92,37 @@ async def write_transcripts(
     calls = {each.name: each.calls for each in operations if each.calls}
     counts = stored.seen, files.written, known, dict(stored.failed), calls
     return Ended(*counts, time.monotonic() - begun, *end)
+
+
+@contextmanager
+def transcript_files(
+    config: Config, s3: S3, wanted: Wanted | None
+) -> Iterator[TranscriptFiles | None]:
+    """The files that a run writes beside its tasks; none where none are wanted.
+
+    Raises:
+        CannotRun: they can't be written, or another command writes them.
+    """
+    if wanted is None:
+        yield None
+        return
+    from pipeline.state.transcript_ledger import ledger_path, open_ledger
+
+    with open_ledger(ledger_path(config.state_path)) as ledger:
+        files = _files(config, s3, ledger, wanted)
+        try:
+            yield files
+        finally:
+            files.ledger.flush()
+
+
+def _files(config: Config, s3: S3, ledger: Database, wanted: Wanted) -> TranscriptFiles:
+    from pipeline.recordings.formats import known_extensions
+    from pipeline.stages.transcript_files import TranscriptFiles
+
+    extensions = known_extensions(config.input.extensions)
+    place = _place(wanted.to, s3)
+    return TranscriptFiles(place, ledger, wanted.formats, wanted.layout, extensions)
 
 
 def _place(to: S3Uri | Path, s3: S3) -> Place:

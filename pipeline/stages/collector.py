@@ -12,6 +12,7 @@ from pipeline.errors import (
     ServiceUnreachable,
 )
 from pipeline.failures import LOST, NEVER_ENDED, NO_SPEECH, UNREADABLE
+from pipeline.logs import WARNING, event
 from pipeline.model import JobSettings, Line, TranscriptStats
 from pipeline.stages.metadata_reader import MetadataReader
 from pipeline.stages.result_refusals import ResultRefusals
@@ -35,25 +36,35 @@ if TYPE_CHECKING:
     from pipeline.jobs.rules import JobRules
     from pipeline.model import Job, Transcript
     from pipeline.stages.job_tracker import JobTracker
+    from pipeline.stages.transcript_files import TranscriptFiles
 
 _RESTARTS = 3
 _NEW_NAMES = 2
+_REFUSED = (
+    "Some transcripts are in no file, as something else is in its place: `transcripts` names them."
+)
 
 
 class Collectors:
     """What each collector needs; `work` is one of them.
 
-    `refusals` are the transcripts that may not be read.
+    `refusals` are the transcripts that may not be read. With `files` each one becomes files too.
     """
 
     def __init__(
-        self, tracker: JobTracker, transcriber: Transcriber, s3: S3, job_rules: JobRules
+        self,
+        tracker: JobTracker,
+        transcriber: Transcriber,
+        s3: S3,
+        job_rules: JobRules,
+        files: TranscriptFiles | None = None,
     ) -> None:
         config = job_rules.config
         self._tracker = tracker
         self._source = job_rules.source
         results = Results(tracker.state.facts, transcriber, s3, job_rules)
-        self._reader = TranscriptReader(results, job_rules)
+        self._reader = TranscriptReader(results, job_rules, words=files is not None)
+        self._files = files
         self.refusals = ResultRefusals(results, tracker.state.recordings)
         self._job_rules = job_rules
         self._metadata = MetadataReader(tracker, job_rules)
@@ -85,6 +96,7 @@ class Collectors:
             self._tracker.defer(job)
         else:
             self._tracker.has_ended(job)
+            await self._write_files(job, transcript)
             self._bill(job, transcript)
             line, silent = self._line(job, transcript, metadata), transcript.silent
             del transcript  # a line may have to wait, with its own bytes and no others
@@ -92,6 +104,19 @@ class Collectors:
             self._tracker.hand_over(job, silent=silent)
             return self.refusals.on_read(job)
         return []
+
+    async def _write_files(self, job: Job, transcript: Transcript) -> None:
+        """Write the transcript as files where that is wanted, before its task counts as written.
+
+        Raises:
+            CannotRun: none can be written.
+        """
+        if self._files is None:
+            return
+        for error in await self._files.write_new(job, transcript, self._job_rules):
+            names = {"recording": job.recording.key, "job": job.name}
+            event("transcript.refused", WARNING, **names, message=str(error))
+            self._tracker.note(_REFUSED)
 
     def _wait_on(self, job: Job, still: StillRunning) -> None:
         """The job runs: wait on, unless it has for longer than a job may by the service's clock."""

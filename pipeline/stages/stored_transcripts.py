@@ -11,14 +11,13 @@ from pipeline.failures import LOST, UNREADABLE
 from pipeline.stages.result_refusals import ResultRefusals
 from pipeline.stages.results import ResultDenied, StillRunning
 from pipeline.stages.transcript_reader import TranscriptReader
-from pipeline.transcripts.render import Transcribed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pipeline.errors import Denied
     from pipeline.jobs.rules import JobRules
-    from pipeline.model import Job, Transcript
+    from pipeline.model import Job
     from pipeline.stages.results import Results
     from pipeline.stages.transcript_files import TranscriptFiles
     from pipeline.state.recordings import Recordings
@@ -123,7 +122,7 @@ class StoredTranscripts:
             raise RecordingFailed(RUNNING, "Its job has not ended.") from None
         except Deferred as error:
             raise RecordingFailed(DEFERRED, str(error)) from None
-        refused = await self._files.write(due, self._transcribed(job, transcript))
+        refused = await self._files.write(due, transcript, self._job_rules)
         self.seen += 1
         if refused:
             self._fail(job, NOT_WRITTEN, " ".join(map(str, refused)))
@@ -144,10 +143,3 @@ class StoredTranscripts:
         if is_alone:
             raise RecordingFailed(UNREADABLE, why.message or why.problem)
         return [due]
-
-    def _transcribed(self, job: Job, transcript: Transcript) -> Transcribed:
-        settings = self._job_rules.known_of(job)
-        given = settings.language if settings else None
-        language = next(iter(transcript.languages), given)
-        audio = self._job_rules.source.audio_uri(job.recording.key)
-        return Transcribed(audio, job, transcript, language)

@@ -14,7 +14,8 @@ from pipeline.transcripts.render import Transcribed, render
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from pipeline.model import Job
+    from pipeline.jobs.rules import JobRules
+    from pipeline.model import Job, Transcript
     from pipeline.stages.transcript_places import Place
     from pipeline.state.database import Database
     from pipeline.state.transcript_ledger import Due
@@ -46,12 +47,22 @@ class TranscriptFiles:
         """The recordings of which a file is not written yet, or of another job."""
         return self.ledger.due(jobs, self._formats)
 
-    async def write(self, due: Due, of: Transcribed) -> list[OutputUnusable]:
+    async def write_new(
+        self, job: Job, transcript: Transcript, rules: JobRules
+    ) -> list[OutputUnusable]:
+        """Write those of the recording's files that are due; as `write` else."""
+        refused = [await self.write(due, transcript, rules) for due in self.due([job])]
+        return [each for errors in refused for each in errors]
+
+    async def write(
+        self, due: Due, transcript: Transcript, rules: JobRules
+    ) -> list[OutputUnusable]:
         """Write the recording's files; why some of them could not be.
 
         Raises:
             CannotRun: nothing can be written there.
         """
+        of = _transcribed(due.job, transcript, rules)
         files = [self._file(due, each, of) for each in due.formats]
         refused = []
         for wanted, put in zip(due.formats, await self._place.put(files), strict=True):
@@ -66,3 +77,10 @@ class TranscriptFiles:
         wanted = TranscriptFormat(name)
         content = render(wanted, of, self._layout)
         return File(f"{due.name}{wanted.suffix}", content, due.formats[name])
+
+
+def _transcribed(job: Job, transcript: Transcript, rules: JobRules) -> Transcribed:
+    settings = rules.known_of(job)
+    given = settings.language if settings else None
+    language = next(iter(transcript.languages), given)
+    return Transcribed(rules.source.audio_uri(job.recording.key), job, transcript, language)

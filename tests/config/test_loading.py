@@ -31,6 +31,8 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "exclude": st.lists(st.text("abc*?[]/é'", min_size=1, max_size=9), min_size=1, max_size=3),
     "output": words.map(lambda word: f"{word}.jsonl"),
     "state": words.map(lambda word: f"{word}.state"),
+    "transcripts": st.sampled_from(["", "texts/", "s3://b/texts/"]),
+    "transcript_format": st.sampled_from(["txt", "srt,vtt", "json"]),
     "results": st.sampled_from(["s3://b", "s3://b/", "s3://b/a/b.!*'()/", "s3://b//"]),
     "data_access_role": st.sampled_from(
         ["arn:aws:iam::123456789012:role/a", "arn:aws-cn:iam::000000000000:role/a/b+=,.@-c"]

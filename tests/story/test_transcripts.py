@@ -254,6 +254,7 @@ def test_subtitles_are_laid_out_as_asked_for_and_anew_when_that_changes(run, clo
     [
         (("--to", "out/", "--format", "txt,docx"), "There is no format 'docx' of transcripts"),
         (("--to", "https://x/y"), "is no folder and no place on S3"),
+        ((), "'' is no folder and no place on S3"),
         (("--to", ""), "is no folder and no place on S3"),
         (("--to", "tasks.jsonl"), "can't be written"),
         (("--to", "out/", "--state", "rubbish"), "rubbish is not a state file"),
@@ -293,3 +294,97 @@ def test_the_next_run_is_not_disturbed(run, cloud):
     outcome = run("run", "s3://audio/", "--json")
 
     assert (outcome.code, outcome.counts["started"]) == (0, 0)
+
+
+AS_IT_GOES = ("--transcripts", "texts/", "--transcript-format", "txt,srt")
+
+
+def test_a_run_writes_them_as_it_goes_on(run, cloud):
+    """Each recording has its files with its task, and neither the next run nor the command more."""
+    service = cloud()
+    service.add(one="first", two="second")
+
+    outcome = run("run", "s3://audio/", *AS_IT_GOES)
+    before = moments(run.folder / "texts")
+    command = transcripts(run)
+    service.add(three="third")
+    run("run", "s3://audio/", *AS_IT_GOES)
+
+    assert outcome.code == 0
+    assert set(before) == {"one.txt", "one.srt", "two.txt", "two.srt"}
+    assert (command.summary["recordings"], command.summary["known"]) == (0, 4)
+    after = moments(run.folder / "texts")
+    assert {name: after[name] for name in before} == before
+    assert (run.folder / "texts/three.txt").read_text() == "third\n"
+
+
+def test_a_run_over_a_folder_writes_them(run, recordings):
+    """A folder's transcripts are kept nowhere else; words and times are in them."""
+    one = ("--include", "calls/invoice.wav")
+    outcome = run("run", recordings, *one, "--transcripts", "texts/", "--transcript-format", "json")
+
+    document = json.loads((run.folder / "texts/calls/invoice.json").read_bytes())
+    assert outcome.code == 0
+    assert document["text"] == run.texts().popitem()[1]
+    assert document["segments"][0]["words"]
+
+
+def test_a_run_killed_at_any_moment_has_every_file_and_task_in_the_end(run, cloud):
+    """Each task once, and each file as if nobody had disturbed it."""
+    service = cloud("--seconds", "0.1")
+    service.add(**{f"rec{n}": f"number {n}" for n in range(60)})
+    when = random.Random(2)
+    for _ in range(3):
+        with run.start("run", "s3://audio/", *AS_IT_GOES) as process:
+            time.sleep(when.uniform(0.4, 0.8))
+            process.kill()
+
+    outcome = run("run", "s3://audio/", *AS_IT_GOES)
+
+    written = contents(run.folder / "texts")
+    assert outcome.code == 0
+    assert len(run.tasks()) == len(run.texts()) == 60
+    assert len(written) == 120
+    assert all(written[f"rec{n}.txt"] == f"number {n}\n".encode() for n in range(60))
+
+
+def test_a_run_goes_on_where_somebody_s_file_is(run, cloud):
+    """The task is written, the file stays, and the summary says what names it."""
+    cloud().add(one="first", two="second")
+    (run.folder / "texts").mkdir()
+    (run.folder / "texts/one.txt").write_text("mine")
+
+    outcome = run("run", "s3://audio/", *AS_IT_GOES)
+
+    assert outcome.code == 0
+    assert "something else is in its place: `transcripts` names them" in outcome.err
+    assert len(run.tasks()) == 2
+    assert (run.folder / "texts/one.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--transcripts", "texts/", "--transcript-format", "doc"), "no format 'doc'"),
+        (("--transcripts", "https://x/"), "is no folder and no place on S3"),
+        (("--transcripts", "tasks.jsonl.state"), "can't be written"),
+    ],
+)
+def test_a_run_with_a_wrong_place_or_format_starts_nothing(run, cloud, arguments, says):
+    """It is told before a job is paid for."""
+    service = cloud()
+    service.add(one="first")
+
+    outcome = run("run", "s3://audio/", *arguments)
+
+    assert outcome.code == 2
+    assert says in outcome.err
+    assert starts(service) == 0
+
+
+def test_a_folder_s_run_needs_no_account_for_its_transcripts(run, recordings):
+    """They can't be put on S3, as the run talks to this machine alone."""
+    outcome = run("run", recordings, "--transcripts", "s3://audio/texts/")
+
+    assert outcome.code == 2
+    assert "is on S3, and SOURCE is a folder" in outcome.err
