@@ -32,7 +32,8 @@ async def fetch_state(s3: S3, layout: Layout, folder: Path) -> StateCopy:
     if there is None:
         raise OutputUnusable(
             f"There is no copy of a state file at {layout.state}",
-            "Name the --output of a run that has ended, with the --shards and --shard it had.",
+            "Name the --output of a run that has ended, with the --shards and --shard it had. "
+            "Where someone took the copy away, the next run of that shard makes another.",
         )
     path = folder / f"{layout.shard.name}.state"
     await fetch(s3, layout.state, path, there.etag)
