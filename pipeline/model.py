@@ -26,7 +26,7 @@ class Recording(msgspec.Struct, frozen=True, gc=False):
 class SourceObject(NamedTuple):
     """One line of a listing; `storage` is S3's storage class, or what a folder has instead.
 
-    `metadata` is what a manifest says of it, a JSON object, b"" for nothing.
+    `metadata` is what a manifest says of it, or HeadObject: a JSON object, b"" for nothing.
     """
 
     key: str

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import math
 import re
+from contextlib import suppress
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
 from email.utils import mktime_tz, parsedate_tz
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 from xml.etree import ElementTree as ET
+
+import msgspec
 
 from pipeline.errors import Denied, NoSuchSource, Unavailable
 from pipeline.model import SourceObject
@@ -28,6 +33,7 @@ _CONTENTS = re.compile(
     "<Size>([0-9]{1,18})</Size><StorageClass>([^<&]*)</StorageClass></Contents>"
 )
 _GROUPS = _CONTENTS.groups + 1
+_USER_METADATA = "x-amz-meta-"
 _SIZE = re.compile("[0-9]{1,18}")
 
 
@@ -123,7 +129,24 @@ def parse_head(key: str, headers: Mapping[str, str]) -> SourceObject:
     storage, etag = headers.get("x-amz-storage-class", ""), headers.get("ETag", "")
     if 'ongoing-request="false"' in headers.get("x-amz-restore", ""):
         storage = ""
-    return SourceObject(key, etag.strip('"'), _size(headers.get("Content-Length", "0")), storage)
+    size, metadata = _size(headers.get("Content-Length", "0")), _user_metadata(headers)
+    return SourceObject(key, etag.strip('"'), size, storage, metadata)
+
+
+def _user_metadata(headers: Mapping[str, str]) -> bytes:
+    """The user-defined metadata of an object as JSON, b"" for none.
+
+    S3 writes what is no ASCII as RFC 2047 has it (`=?UTF-8?B?w5w=?=`).
+    """
+    names = [name for name in headers if name.lower().startswith(_USER_METADATA)]
+    found = {n.lower().removeprefix(_USER_METADATA): _unicode(headers[n]) for n in names}
+    return msgspec.json.encode(found) if found else b""
+
+
+def _unicode(value: str) -> str:
+    with suppress(LookupError, UnicodeError, HeaderParseError):  # of a charset that nobody knows
+        value = str(make_header(decode_header(value)))
+    return value.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def parse_age(headers: Mapping[str, str]) -> float:

@@ -62,10 +62,10 @@ class Metadata(msgspec.Struct, frozen=True):
     """What else is known of each recording, for its task and the ground truth."""
 
     source: Annotated[
-        Literal["", "manifest", "sidecar"],
+        Literal["", "manifest", "sidecar", "object"],
         Meta(
             description="Where it stands: manifest, in its columns; sidecar, in a JSON file beside"
-            " the recording."
+            " the recording; object, S3's user-defined metadata."
         ),
     ] = ""
     columns: Annotated[

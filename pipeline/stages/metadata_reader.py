@@ -1,7 +1,7 @@
-"""The metadata of a recording when its line is built: of its key, the state file, or a sidecar.
+"""The metadata of a recording when its line is built: of its key, of the state file or of S3.
 
 What a manifest says stands in the state file, as a manifest can only be read from its beginning;
-what lies beside a recording is read anew for its line. So a kill loses neither.
+what lies beside a recording, or S3 knows of it, is read anew for its line. So a kill loses neither.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pipeline.stages.job_tracker import JobTracker
 
 _SIDECAR = ".json"
+_READ_ANEW = ("sidecar", "object")
 
 
 class MetadataReader:
@@ -45,8 +46,8 @@ class MetadataReader:
         values = self._pattern.values(self._job_rules.path(key))
         if self._chosen.source == "manifest":
             values |= self._tracker.state.metadata.of(job.row)
-        elif self._chosen.source == "sidecar":
-            values |= await self._beside(key)
+        elif self._chosen.source in _READ_ANEW:
+            values |= await self._read_anew(key)
         found = shown(values)
         if left := values.keys() - found.keys():
             self._tell(
@@ -56,21 +57,32 @@ class MetadataReader:
             )
         return found
 
-    async def _beside(self, key: str) -> Values:
-        name = sidecar_of(key)
+    async def _read_anew(self, key: str) -> Values:
+        of_object = self._chosen.source == "object"
+        where = key if of_object else sidecar_of(key)
         try:
-            content = await self._job_rules.source.read_part(name, 0, MOST_BYTES)
-            return _parsed(content, self._chosen.columns)
+            found = await self._of_object(key) if of_object else await self._in_file(where)
+            return packed(found, self._chosen.columns)
         except Unusable as error:
             kind, why = str(error).partition(",")[0], str(error)
         except Denied as error:
             kind, why = "denied", error.message or error.problem
         self._tell(
             kind,
-            f"The metadata in {printable(name)} is left out: {why}. Others may be as well; once "
+            f"The metadata in {printable(where)} is left out: {why}. Others may be as well; once "
             "that is mended, --rebuild-output writes the tasks with it, without new jobs.",
         )
         return {}
+
+    async def _of_object(self, key: str) -> dict[str, Any]:
+        found = await self._job_rules.source.look_up(key)
+        if found is None:
+            raise Unusable("the recording is no longer there")
+        facts: dict[str, Any] = orjson.loads(found.metadata or b"{}")
+        return facts
+
+    async def _in_file(self, name: str) -> dict[str, Any]:
+        return _parsed(await self._job_rules.source.read_part(name, 0, MOST_BYTES))
 
     def _tell(self, kind: str, sentence: str) -> None:
         """Say it of the first one of its kind: there may be a million."""
@@ -85,8 +97,8 @@ def sidecar_of(key: str) -> str:
     return (key[: -len(found) - 1] if found else key) + _SIDECAR
 
 
-def _parsed(content: bytes | None, columns: list[str]) -> Values:
-    """The metadata of a sidecar.
+def _parsed(content: bytes | None) -> dict[str, Any]:
+    """What a sidecar says.
 
     Raises:
         Unusable: there is none that can be taken.
@@ -101,4 +113,4 @@ def _parsed(content: bytes | None, columns: list[str]) -> Values:
         raise Unusable("it is not JSON") from error
     if not isinstance(found, dict):
         raise Unusable("it is no JSON object")
-    return packed(found, columns)
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from urllib.parse import quote_plus
 from xml.sax.saxutils import escape
@@ -83,6 +84,24 @@ def test_size_and_storage_class_are_kept(size, storage, namespace):
     entries, _ = parse_listing(listing([expected], namespace=namespace))
 
     assert [expected] == entries
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("x", "x"),
+        ("=?UTF-8?B?w5wuIE1laWVy?=", "Ü. Meier"),
+        ("=?UTF-8?Q?=C3=9C?=", "Ü"),
+        ("=?x-unknown?B?w5w=?=", "=?x-unknown?B?w5w=?="),
+        ("\udcff", "\N{REPLACEMENT CHARACTER}"),
+    ],
+)
+def test_user_defined_metadata_is_read_off_the_headers(value, said):
+    """Names are lower-case, and texts as they were written; what is no text breaks nothing."""
+    found = parse_head("a.mp3", {"Content-Length": "7", "X-Amz-Meta-Agent": value})
+
+    assert json.loads(found.metadata) == {"agent": said}
+    assert parse_head("a.mp3", {"Content-Length": "7"}).metadata == b""
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.cli.place import parse_source
+from pipeline.config.metadata import Metadata
 from pipeline.config.schema import Config
 from pipeline.errors import BadSettings
 from pipeline.naming import S3Uri
@@ -69,3 +70,11 @@ def test_the_alias_of_an_access_point_is_a_bucket():
     alias = "calls-gb1kxvqnqx2wpkgm4s3u3mwspa2gguse1a-s3alias"
 
     assert parse_source(f"s3://{alias}/2026/", Config()) == S3Uri(alias, "2026/")
+
+
+def test_a_folder_has_no_metadata_of_objects(tmp_path):
+    """A file has no user-defined metadata of S3, so it would silently be left out."""
+    config = Config(metadata=Metadata("object"))
+
+    with pytest.raises(BadSettings, match=r"'object' in .metadata. goes with a bucket"):
+        parse_source(str(tmp_path), config)

@@ -44,7 +44,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "ray_address": words,
     "seal_seconds": st.floats(0.001, 86_400),
     "seal_megabytes": st.floats(0.001, 32),
-    "source": st.sampled_from(["manifest", "sidecar"]),
+    "source": st.sampled_from(["manifest", "sidecar", "object"]),
     "columns": st.lists(st.sampled_from(["agent", "customer"]), min_size=1),
     "key_pattern": st.sampled_from(["{agent}/", "*/{date:%Y-%m-%d}/{number:d}."]),
     "requester_pays": st.just(value=True),

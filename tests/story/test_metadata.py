@@ -121,3 +121,20 @@ def test_a_sidecar_tells_of_the_recording_beside_it_and_a_bad_one_fails_nobody(r
         "ours.json is left out: its column 'job_id' is named like a part of every task",
     ):
         assert said in outcome.out
+
+
+@pytest.mark.xdist_group("ministack")
+def test_the_objects_own_metadata_goes_into_its_task(run, buckets):
+    """What was uploaded with an object is read by one HeadObject, and only what is named of it."""
+    s3, audio, _ = buckets
+    s3.put_object(Bucket=audio, Key="a.mp3", Body=b"x", Metadata={"agent": "x", "secret": "y"})
+    s3.put_object(Bucket=audio, Key="b.mp3", Body=b"x")
+
+    outcome = run(
+        *("run", f"s3://{audio}/", "--json"),
+        *settings(run, 'source = "object"\ncolumns = ["agent"]'),
+    )
+
+    assert told(run) == {"a.mp3": {"agent": "x"}, "b.mp3": {}}
+    assert outcome.summary["calls"]["HeadObject"] == 2
+    assert "secret" not in (run.folder / "tasks.jsonl").read_text()
