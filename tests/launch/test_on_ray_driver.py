@@ -131,7 +131,11 @@ def test_a_node_of_another_version_runs_nothing():
 
 def test_a_shard_that_can_not_run_says_so_and_leaves_no_file(monkeypatch, tmp_path):
     """Its folder on the node is private, and goes with it."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    here, temporary = tmp_path / "here", tmp_path / "temporary"
+    here.mkdir()
+    temporary.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
     shard = shards_of(options(profile="nobody's"))[0]
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
@@ -140,7 +144,7 @@ def test_a_shard_that_can_not_run_says_so_and_leaves_no_file(monkeypatch, tmp_pa
 
     assert (end.exit_code, end.summary) == (2, None)
     assert "nobody's" in end.problem
-    assert list(tmp_path.iterdir()) == []
+    assert [*here.iterdir(), *temporary.iterdir()] == []
 
 
 def test_the_command_is_refused_as_any_other(run):
