@@ -294,7 +294,8 @@ def emulator(folder: Path, **environment: str) -> Iterator[str]:
         wait_for(f"{url}/_ministack/health")
         yield url
     finally:
-        end(process)
+        process.kill()  # its account is not needed any more, and it would take its time
+        process.wait()
 
 
 @pytest.fixture(scope="session")
