@@ -123,9 +123,18 @@ def preload() -> None:
     for name in SERVICES:
         session.client(name, "us-east-1", **keys)
     trusting(trusted(os.environ.get("REQUESTS_CA_BUNDLE")))
-    command_line()
+    _read_flags(command_line())
     gc.collect()
     gc.freeze()
+
+
+def _read_flags(command: Any) -> None:
+    """Have typer make what turns each flag into its type, as it does when a flag is first read."""
+    for flag in command.params:
+        if make := getattr(flag, "get_runtime_param", None):
+            make()
+    for below in getattr(command, "commands", {}).values():
+        _read_flags(below)
 
 
 def leave(code: Any) -> NoReturn:
