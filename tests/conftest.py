@@ -66,7 +66,7 @@ hypothesis_settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 hypothesis_settings.register_profile(
-    "suite", hypothesis_settings.get_profile("full"), max_examples=20
+    "suite", hypothesis_settings.get_profile("full"), max_examples=20, stateful_step_count=25
 )
 hypothesis_settings.load_profile("suite")
 

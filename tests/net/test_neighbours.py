@@ -45,11 +45,11 @@ def shared(account: Account, runs: int, apart: float, recordings: int) -> tuple[
     ("runs", "apart", "most", "refused"),
     [
         (1, 0, 1.08, 0.03),
-        (2, 0, 1.15, 0.05),
         (2, 3, 1.30, 0.06),
         (4, 0, 1.25, 0.08),
-        (4, 3, 1.30, 0.10),
-        (8, 3, 1.75, 0.17),
+        pytest.param(2, 0, 1.15, 0.05, marks=pytest.mark.long),
+        pytest.param(4, 3, 1.30, 0.10, marks=pytest.mark.long),
+        pytest.param(8, 3, 1.75, 0.17, marks=pytest.mark.long),
     ],
 )
 def test_runs_side_by_side_use_the_account_nearly_as_well_as_one(runs, apart, most, refused):
