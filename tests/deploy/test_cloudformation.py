@@ -17,7 +17,6 @@ from typing import Any
 
 import boto3
 import pytest
-from cfnlint.decode import cfn_yaml
 
 from pipeline.config.schema import SETTINGS
 from pipeline.iam.diff import canonical
@@ -44,6 +43,8 @@ def test_the_template_is_valid():
 
 def template() -> dict[str, Any]:
     """The template as plain JSON, with functions spelt out."""
+    from cfnlint.decode import cfn_yaml  # half a second, for the one process that needs it
+
     loaded: dict[str, Any] = json.loads(json.dumps(cfn_yaml.load(str(TEMPLATE))))
     return loaded
 

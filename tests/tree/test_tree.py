@@ -8,6 +8,8 @@ from functools import cache
 from itertools import chain
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.conftest import ROOT
 
 if TYPE_CHECKING:
@@ -42,6 +44,8 @@ OTHER_FOLDERS = {
 }
 
 Function = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+pytestmark = pytest.mark.xdist_group("tree")  # one process reads every file once
 
 
 def files_below(*folders: str) -> list[Path]:
