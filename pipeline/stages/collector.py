@@ -82,6 +82,7 @@ class Collectors:
         try:
             transcript = await self._reader.read(job)
             metadata = await self._metadata.of(job)
+            await self._write_files(job, transcript)
         except StillRunning as still:
             self._wait_on(job, still)
         except ResultDenied as denied:
@@ -96,7 +97,6 @@ class Collectors:
             self._tracker.defer(job)
         else:
             self._tracker.has_ended(job)
-            await self._write_files(job, transcript)
             self._bill(job, transcript)
             line, silent = self._line(job, transcript, metadata), transcript.silent
             del transcript  # a line may have to wait, with its own bytes and no others
@@ -109,10 +109,12 @@ class Collectors:
         """Write the transcript as files where that is wanted, before its task counts as written.
 
         Raises:
+            Deferred: the place has not taken one for too long.
             CannotRun: none can be written.
         """
         if self._files is None:
             return
+        self._tracker.has_ended(job)
         for error in await self._files.write_new(job, transcript, self._job_rules):
             names = {"recording": job.recording.key, "job": job.name}
             event("transcript.refused", WARNING, **names, message=str(error))

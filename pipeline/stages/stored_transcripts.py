@@ -114,6 +114,7 @@ class StoredTranscripts:
         job = due.job
         try:
             transcript = await self._reader.read(job)
+            refused = await self._files.write(due, transcript, self._job_rules)
         except ResultDenied as denied:
             return await self._again_unless_alone(due, denied.why)
         except JobMissing:
@@ -122,7 +123,6 @@ class StoredTranscripts:
             raise RecordingFailed(RUNNING, "Its job has not ended.") from None
         except Deferred as error:
             raise RecordingFailed(DEFERRED, str(error)) from None
-        refused = await self._files.write(due, transcript, self._job_rules)
         self.seen += 1
         if refused:
             self._fail(job, NOT_WRITTEN, " ".join(map(str, refused)))

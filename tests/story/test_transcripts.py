@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.conftest import endpoint
+from tests.support.between import Answer, between
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -294,6 +295,34 @@ def test_the_next_run_is_not_disturbed(run, cloud):
     outcome = run("run", "s3://audio/", "--json")
 
     assert (outcome.code, outcome.counts["started"]) == (0, 0)
+
+
+@pytest.mark.parametrize("command", ["transcripts", "run"])
+def test_a_file_that_s3_does_not_take_for_too_long_is_left_for_the_next_call(run, cloud, command):
+    """The others are written; nothing is lost, and the same command writes it later."""
+    service = cloud()
+    service.add(**{f"rec{n}": f"number {n}" for n in range(8)})
+    to = {"transcripts": "--to", "run": "--transcripts"}[command]
+    source = ("s3://audio/",) if command == "run" else ()
+    whole = (command, *source, to, "s3://audio/texts/", "--json")
+    if command == "transcripts":
+        run("run", "s3://audio/", *RESULTS)
+
+    def reply(asked):
+        busy = asked.method == "PUT" and "rec3.txt" in asked.path
+        return Answer(503, b"", {}) if busy else asked.forward()
+
+    with between(service, reply) as url:
+        run.use(AWS_ENDPOINT_URL=url, TRANSCRIBE_PIPELINE_RETRY_SECONDS="0.5")
+        first = run(*whole)
+        run.use(AWS_ENDPOINT_URL=service.url)
+        second = run(*whole)
+
+    assert (first.code, second.code) == (1, 0), first.err
+    assert "should not happen" not in first.err
+    assert len(contents(service.folder / "texts")) == 8
+    assert len(run.tasks()) == 8
+    assert set(service.counts()["created"].values()) == {1}
 
 
 AS_IT_GOES = ("--transcripts", "texts/", "--transcript-format", "txt,srt")
