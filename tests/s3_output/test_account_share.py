@@ -16,15 +16,14 @@ from tests.support.shards import by_chance, shards_of, watched
 SLOTS = 48
 
 
-def account_of(seed: int, slots: int = SLOTS, **more) -> Account:
-    """Jobs of 2 to 6 seconds, 100 starts and 20 listings a second."""
+def account_of(seed: int, slots: int = SLOTS, rate: float = 100, **more) -> Account:
+    """Jobs of 2 to 6 seconds, 100 starts and 20 listings a second, where nothing else is said."""
     random.seed(seed)
-    return Account(rate=100, slots=slots, list_rate=20, seed=seed, **more)
+    return Account(rate=rate, slots=slots, list_rate=rate / 5, seed=seed, **more)
 
 
-def shared(seed: int, believed: int, every: float, apart: float) -> tuple[float, float]:
+def shared(account: Account, believed: int, every: float, apart: float) -> tuple[float, float]:
     """The makespan of 960 recordings with eight shards, ÷ the best; refused starts."""
-    account = account_of(seed)
     begins = [0.0, *(random.uniform(0, apart) for _ in range(7))]
     seconds = side_by_side(shards_of(account, begins, believed, every), by_chance(960, 8))
     best = list_schedule(account.jobs, Quotas(slots=SLOTS, start=account.rate))
@@ -46,7 +45,21 @@ def test_eight_shards_use_the_account_nearly_as_well_as_one_run(
     believed, every, apart, most, refused
 ):
     """Whatever they are told of its quota, and whether they begin together or seconds apart."""
-    found = [shared(seed, believed, every, apart) for seed in range(3)]
+    found = [shared(account_of(seed), believed, every, apart) for seed in range(3)]
+
+    assert mean(ratio for ratio, _ in found) < most
+    assert mean(share for _, share in found) < refused
+
+
+@pytest.mark.parametrize(
+    ("believed", "most", "refused"), [(SLOTS, 1.10, 0.01), (3 * SLOTS, 1.16, 0.07)]
+)
+def test_beats_half_a_minute_apart_are_enough_for_jobs_of_a_minute(believed, most, refused):
+    """Slots change hands no quicker than jobs end; the shards begin within a minute."""
+    found = [
+        shared(account_of(seed, rate=25, job_seconds=(30, 90)), believed, 30, 60)
+        for seed in range(2)
+    ]
 
     assert mean(ratio for ratio, _ in found) < most
     assert mean(share for _, share in found) < refused
