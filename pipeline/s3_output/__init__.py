@@ -4,6 +4,6 @@ It may import `stages` and what stands below it; `launch` alone imports it, so t
 output is a file loads none of it. Read `sealed_output.py` first: how local lines become a part that
 never changes. `open_part.py` is the local file, `layout.py` says what lies where in the bucket, and
 `shard_source.py` takes one run's share of a source. `claim.py` makes sure that one output is of one
-source; `checkpoint.py` keeps a copy of the state file there, which may be lost. `shares.py` says how
-runs that know of each other divide an account; `beats.py` is how they hear of each other.
+source; `checkpoint.py` keeps a copy of the state file there, which may be lost. `shares.py` says
+how runs that know of each other divide an account, `beats.py` how they hear of each other.
 """
