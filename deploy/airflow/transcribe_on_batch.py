@@ -80,5 +80,6 @@ with DAG(
             ],
         },
         retries=0,
+        deferrable=False,  # the operator looks at the runs once the array has ended
         execution_timeout=timedelta(hours=23),
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import time
 
 import pytest
@@ -111,3 +113,32 @@ def test_a_run_that_saves_its_state_meanwhile_is_not_overwritten(written):
     assert "has saved its state at s3://audio/tasks/state/s0001-of-0002.sqlite.gz" in outcome.err
     assert again["deleted"] == 0
     assert again["gone"] > 0
+
+
+def test_a_clean_that_is_interrupted_has_noted_what_it_did(written):
+    """What is deleted stands in the copies: the same command on another machine does the rest."""
+    asked_for, answered = [], []
+
+    def slow(asked):
+        if asked.operation != "DeleteTranscriptionJob":
+            return asked.forward()
+        asked_for.append(asked)
+        time.sleep(0.3)
+        answered.append(asked)
+        return asked.forward()
+
+    with between(written.cloud, slow) as url:
+        written.run.use(AWS_ENDPOINT_URL=url)
+        with written.run.start(*CLEAN, "--json") as process:
+            written.wait_for(lambda: len(answered) > 1)
+            process.send_signal(signal.SIGINT)
+            out, _ = process.communicate(timeout=30)
+    first = json.loads(out)
+    written.run.use(AWS_ENDPOINT_URL=written.cloud.url)
+    written.lose_the_disk()
+    second = written.run(*CLEAN, "--json").summary
+
+    assert process.returncode == first["exit_code"] == 130
+    assert 0 < first["deleted"] < 8
+    assert first["deleted"] + second["deleted"] + second["gone"] == 8
+    assert second["gone"] <= len(asked_for) - first["deleted"]
