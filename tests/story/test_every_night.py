@@ -16,7 +16,7 @@ from tools.docs import DOCS
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("iam")]
+pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("every_night")]
 
 SPOKEN = ("calls/invoice.wav", "calls/empty-box.ogg", "calls/cancelled-order.mp3")
 

@@ -12,7 +12,7 @@ from tests.support.documents import NOT_RUN, is_what_is_shown, typed
 from tests.support.strict_account import allow_any_job, begin, fill
 from tools.docs import DOCS, README
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("iam")]
+pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("tutorial")]
 
 TUTORIAL = DOCS / "tutorial.md"
 SPOKEN = ("calls/invoice.wav", "calls/empty-box.ogg", "calls/cancelled-order.mp3")
