@@ -51,7 +51,8 @@ def test_ctrl_c_at_the_driver_seals_what_was_collected(on_ray):
         process.send_signal(signal.SIGINT)
         summary, err = summary_of(process)
     sealed = runs.lines().total()
-    with runs.run.start(*runs.command()) as process:
+    runs.run.use(RAY_ADDRESS=runs.cluster.address)  # as Ray sets it for the jobs that it keeps
+    with runs.run.start(*runs.command("--ray-address", "auto")) as process:
         rest, _ = summary_of(process)
 
     assert summary["exit_code"] == 130, err
