@@ -159,7 +159,7 @@ class Push:
         place = msgspec.structs.replace(place, buckets=buckets, made=made)
         ledger.keep(project_key(self._address(project), project.created_at), place)
         aws = self._options.aws if made else None
-        self.report.advice += _folder_advice(survey)
+        self.report.advice += _unheard(survey)
         self.report.advice += await playback_advice(client, project, buckets, aws)
         await asyncio.to_thread(self._keep_good, place, survey.tasks)
         shown = msgspec.structs.replace(
@@ -189,12 +189,17 @@ class Push:
         return f"{self._url}/projects/{project.id}"
 
 
-def _folder_advice(survey: Survey) -> list[str]:
-    """Where recordings lie that no browser plays."""
-    if not survey.unplayable:
-        return []
-    sentence = (
-        f"{survey.unplayable:,} recordings lie in a folder of this machine (file://), "
-        "which browsers do not play. Put them into a bucket to have them heard."
-    )
-    return [sentence]
+def _unheard(survey: Survey) -> list[str]:
+    """Which recordings no browser plays, wherever they lie."""
+    advice = []
+    if survey.unplayable:
+        advice.append(
+            f"{survey.unplayable:,} recordings lie in a folder of this machine (file://), "
+            "which browsers do not play. Put them into a bucket to have them heard."
+        )
+    if survey.mute:
+        advice.append(
+            f"{survey.mute:,} recordings are AMR, which browsers do not play: reviewers see their "
+            "text and hear nothing. Put copies in MP3 or FLAC into the bucket, and run over those."
+        )
+    return advice

@@ -145,3 +145,26 @@ def test_a_push_that_is_interrupted_at_once_knows_of_no_tasks(run):
 
     assert process.returncode == 130
     assert err == "transcribe-pipeline: interrupted; the same command goes on.\n"
+
+
+def test_reviewers_are_not_left_to_find_out_that_no_browser_plays_amr(run, cloud):
+    """The tasks are pushed, and a sentence says which can't be heard; a review knows the rest."""
+    service, labels = cloud(), SmallLabelStudio()
+    service.put("meier/a.amr", "from a phone")
+
+    def reply(asked):
+        status, content = labels.answer(Request.of(asked.method, asked.path, asked.body))
+        return Answer(status, json.dumps(content).encode(), {})
+
+    run.use(TRANSCRIBE_PIPELINE_KEY_PATTERN="{agent}/", LABEL_STUDIO_API_KEY=TOKEN)
+    run("run", "s3://audio/")
+    with between(None, reply) as url:
+        run.use(LABEL_STUDIO_URL=url)
+        pushed = run("push", "--project", "1")
+        labels.review(labels.tasks[0], "from a phone")
+        run("pull", "--project", "1")
+
+    [review] = run.tasks("ground_truth.jsonl")
+    assert "1 recordings are AMR, which browsers do not play" in pushed.err
+    assert (pushed.code, len(labels.tasks)) == (0, 1)
+    assert review["metadata"] == {"agent": "meier"}
