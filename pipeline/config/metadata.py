@@ -33,6 +33,7 @@ TASK_NAMES = frozenset(
         "lowest_confidence",
         "mean_confidence",
         "model_version",
+        "recording",
         "redacted_transcript",
         "speaker_count",
         "speakers",

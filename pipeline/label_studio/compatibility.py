@@ -64,8 +64,8 @@ class Survey(msgspec.Struct):
 
 def label_config_for(survey: Survey) -> str:
     """The labeling configuration of a new project for these tasks."""
-    segments = "speakers" in survey.keys
-    return labeling_config(TaskKind.SEGMENTS if segments else TaskKind.TRANSCRIPT)
+    kind = TaskKind.SEGMENTS if "speakers" in survey.keys else TaskKind.TRANSCRIPT
+    return labeling_config(kind, named="recording" in survey.keys)
 
 
 def misfits(project: Project, survey: Survey) -> Iterator[str]:

@@ -3,6 +3,7 @@
 The shapes are those that Label Studio (1.23) imports under its strict checks of predictions, for
 the configurations of `labeling_config.py`. `data` holds beside `audio`:
 
+    recording          the key, as people know the recording; shown above it
     job_id             the job's name, the key by which a task is found again
     duration           seconds until the last segment ends; the service does not say how
                        long a recording is, so it may be longer by the silence at its end
@@ -20,7 +21,8 @@ the configurations of `labeling_config.py`. `data` holds beside `audio`:
     alternatives       what else was heard: `start`, `end`, `texts`; only when asked for
     redacted_transcript  URI of the redacted transcript; only with --results, as are
     subtitles          the URIs of the subtitles
-    speakers           the labels of the segments; only in tasks of segments
+    speakers           the labels of the segments, and two for people whom the service did
+                       not tell apart; only in tasks of segments
 
 `meta` says what was transcribed: `etag` and `size` (bytes), and only where it applies
 `silent`, `redacted` and `unredacted_transcript`. That URI is not in `data`, where Label
@@ -29,6 +31,7 @@ Studio would turn it into an address that reviewers can open.
 
 from __future__ import annotations
 
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
 _NOTHING_KNOWN = JobSettings()
 _NO_METADATA: Mapping[str, Any] = {}
 _SPEECH = "speech"
+_SPARE = 2  # labels for speakers that a reviewer hears and the service did not
 _COLOURS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#17becf")
 
 # Line ends to Python's str.splitlines and to editors, though not to JSON Lines. In JSON they can
@@ -82,7 +86,8 @@ class TaskBuilder:
         stands in `data` under its own names, none of which is in `TASK_NAMES`.
         """
         segments = self._kind is TaskKind.SEGMENTS
-        data: dict[str, Any] = {"audio": audio, "job_id": job.name, **_facts(transcript, settings)}
+        data: dict[str, Any] = {"audio": audio, "recording": job.recording.key, "job_id": job.name}
+        data |= _facts(transcript, settings)
         if segments:
             data["speakers"] = _speakers(transcript)
         data |= metadata
@@ -136,7 +141,9 @@ def _who(segment: Segment) -> str:
 
 
 def _speakers(transcript: Transcript) -> list[dict[str, str]]:
-    labels = dict.fromkeys(map(_who, transcript.segments)) or {_SPEECH: None}
+    labels = list(dict.fromkeys(map(_who, transcript.segments))) or [_SPEECH]
+    others = (label for number in count() if (label := f"spk_{number}") not in labels)
+    labels += islice(others, _SPARE)
     return [
         {"value": label, "background": _COLOURS[number % len(_COLOURS)]}
         for number, label in enumerate(labels)

@@ -6,6 +6,7 @@ has one, else the class of its stylesheet.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from selenium.common.exceptions import (
@@ -39,6 +40,8 @@ _PASSING = (
     StaleElementReferenceException,
 )
 _SPEAKER = ".lsf-outliner-item__title"
+_LANGUAGE = re.compile(r"[a-z]{2,3}-[A-Z]{2}")
+_WHOLE = "textarea[name^=transcription]"
 _TEXT_BOX = "[data-testid=textarea-region-textarea]"
 
 
@@ -99,14 +102,13 @@ class Reviewer:
 
     def transcript(self) -> str:
         """The text in the box of a task of one text."""
-        return str(self._find("[data-testid=htx-textbox-content]").text)
+        return str(self._find(_WHOLE).get_attribute("value"))
 
     def correct_transcript(self, text: str) -> None:
-        """Edit the text in the box and save it there."""
-        self._click("[data-testid=htx-textbox-edit-button]")
-        self._type("[data-testid=htx-textbox-edit] textarea", text)
-        self._click("[data-testid=htx-textbox-save]")
+        """Edit the text in the box, which stands open."""
+        self._type(_WHOLE, text)
         self._until(lambda: self.transcript() == text)
+        self._find(_WHOLE).send_keys(Keys.TAB)
 
     def segments(self) -> list[Shown]:
         """The segments of the list that are in sight, in their order; there is one at least."""
@@ -145,8 +147,23 @@ class Reviewer:
 
     def languages(self) -> dict[str, bool]:
         """The languages to choose from, and whether they are chosen."""
+        chosen = self.choices()
+        return {name: chosen[name] for name in chosen if _LANGUAGE.fullmatch(name)}
+
+    def choices(self) -> dict[str, bool]:
+        """All that there is to choose, and whether it is chosen."""
         boxes = self.driver.find_elements(By.CSS_SELECTOR, ".lsf-choices input")
         return {box.get_attribute("name"): box.is_selected() for box in boxes}
+
+    def reads(self, words: str) -> bool:
+        """Whether these words stand by themselves in the editor."""
+        editor = "//*[contains(@class, 'lsf-main-content')]"
+        return bool(self._find(f"{editor}//*[normalize-space(text())='{words}']").is_displayed())
+
+    def choose(self, name: str) -> None:
+        """Choose one of the choices."""
+        self._click(f".lsf-choices [name='{name}']")
+        self._until(lambda: self.choices()[name])
 
     def seconds_of_sound(self) -> float:
         """How long the recording is that the player has loaded."""
@@ -181,7 +198,8 @@ class Reviewer:
         """Wait for the editor, and fold the details that stand above the list of segments."""
         self._find("[data-testid=bottombar-submit-button]")
         for toggle in self.driver.find_elements(By.CSS_SELECTOR, "[data-tooltip=Collapse]")[:-1]:
-            toggle.click()
+            if toggle.is_displayed():
+                toggle.click()
 
     def _says(self, text: str) -> bool:
         return text in {each.text for each in self.segments()}

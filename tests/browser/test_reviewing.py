@@ -156,11 +156,14 @@ def test_a_transcript_is_heard_corrected_and_comes_back(output, pushed, reviewer
     assert reviewer.seconds_of_sound() >= project.tasks[key]["data"]["duration"]
     reviewer.take_picture(PICTURES / "transcript.png")
     said = f"“{SAID[key]}”, she said: naïve!"
+    assert reviewer.reads(key)
 
     reviewer.correct_transcript(said)
+    reviewer.choose("noisy")
     reviewer.submit()
 
     line = pulled(output, project)
+    assert line["controls"] == {"verdict": ["noisy"]}
     assert (line["text"], line["predicted"]) == (said, heard)
     assert (line["language"], line["audio"]) == ("en-US", f"s3://{BUCKET}/{key}")
 
@@ -201,7 +204,7 @@ def test_speakers_and_languages_are_there_to_choose_from(run, pushed, reviewer):
     reviewer.label_all_tasks(project.number)
 
     assert reviewer.segments() == [Shown(f"spk_{n % 2}", text) for n, (_, text) in enumerate(TURNS)]
-    assert reviewer.speakers() == ["spk_0", "spk_1"]
+    assert reviewer.speakers() == ["spk_0", "spk_1", "spk_2", "spk_3"]
     assert reviewer.languages() == {"en-US": True, "de-DE": False}
     assert reviewer.seconds_of_sound() == pytest.approx(len(sound) / 32_000, abs=0.1)
     reviewer.take_picture(PICTURES / "segments.png")

@@ -28,7 +28,7 @@ PROJECT = Project(
 
 def surveyed(*results: Result, version: str = "m", **data: object) -> Survey:
     survey = Survey()
-    known = {"audio": "s3://calls/a.mp3", "languages": [], **data}
+    known = {"audio": "s3://calls/a.mp3", "recording": "a.mp3", "languages": [], **data}
     survey.add(TaskLine(b"", 0, "j", known, [Prediction(list(results), 0.5, version)]))
     return survey
 
@@ -82,7 +82,7 @@ def test_choices_that_come_out_of_the_task_are_not_looked_for():
 def test_key_that_one_task_lacks_is_named():
     """The server refuses a whole import for one task without a key that the project shows."""
     survey = surveyed(TEXT)
-    survey.add(TaskLine(b"", 0, "k", {"audio": "s3://calls/b.mp3"}, []))
+    survey.add(TaskLine(b"", 0, "k", {"audio": "s3://calls/b.mp3", "recording": "b.mp3"}, []))
 
     assert list(misfits(PROJECT, survey)) == ["it shows $languages, which not every task has"]
 
@@ -91,6 +91,17 @@ def test_new_project_has_the_configuration_of_the_kind():
     """Tasks with speakers are tasks of segments."""
     assert label_config_for(surveyed()) == labeling_config(TaskKind.TRANSCRIPT)
     assert label_config_for(surveyed(speakers=[])) == labeling_config(TaskKind.SEGMENTS)
+
+
+def test_new_project_of_older_tasks_shows_no_name():
+    """Tasks that an earlier version wrote do not say which recording they are of."""
+    survey = Survey()
+    survey.add(TaskLine(b"", 0, "k", {"audio": "s3://calls/b.mp3", "languages": []}, []))
+
+    config = label_config_for(survey)
+
+    assert config == labeling_config(TaskKind.TRANSCRIPT, named=False)
+    assert list(misfits(Project(1, label_config=config), survey)) == []
 
 
 def test_survey_tells_buckets_from_folders():

@@ -52,6 +52,7 @@ def tasks(*results: list[Any]) -> list[dict[str, Any]]:
         {
             "data": {
                 "audio": f"s3://b/calls/{n}.mp3",
+                "recording": f"calls/{n}.mp3",
                 "job_id": f"job-{n}",
                 "duration": 30.0,
                 "language": "en-US",
@@ -194,24 +195,20 @@ def test_a_star_that_was_given_later_wins(project, run):
 
 def test_what_a_teams_own_controls_say_comes_back(project, run):
     """An issue of a region and a verdict of the whole; the region that has one trains nothing."""
-    own = (
-        '<Choices name="issue" toName="audio" perRegion="true" choice="multiple">'
-        '<Choice value="unintelligible"/><Choice value="crosstalk"/></Choices>'
-        '<Choices name="verdict" toName="audio"><Choice value="clear"/>'
-        '<Choice value="unusable"/></Choices></View>'
-    )
+    own = '<Rating name="ease" toName="audio"/></View>'
     calls = project(SEGMENTS.replace("</View>", own), regions("one", "blah", "three"))
     about = {"to_name": "audio", "type": "choices"}
     issue = about | {"id": "seg-00001", "from_name": "issue"}
     marks = [
         issue | {"value": {"start": 1.0, "end": 2.0, "choices": ["unintelligible"]}},
         about | {"id": "v", "from_name": "verdict", "value": {"choices": ["clear"]}},
+        about | {"id": "e", "from_name": "ease", "type": "rating", "value": {"rating": 4}},
     ]
     calls.submit(0, [*regions("one", "blah", "three"), *marks])
     calls.pull()
 
     [line] = calls.lines()
-    assert line["controls"] == {"verdict": ["clear"]}
+    assert line["controls"] == {"verdict": ["clear"], "ease": ["4"]}
     assert [each.get("controls") for each in line["segments"]] == [
         None,
         {"issue": ["unintelligible"]},

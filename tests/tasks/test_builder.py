@@ -77,6 +77,7 @@ def task(
 
 FACTS = {
     "audio": "s3://bucket/calls/a b.mp3",
+    "recording": JOB.recording.key,
     "job_id": "calls-0a1b2c",
     "duration": 2.5,
     "word_count": 3,
@@ -105,7 +106,7 @@ def test_a_segments_task_has_a_label_and_a_text_for_each_segment():
 
     speakers = found["data"].pop("speakers")
     assert found["data"] == FACTS
-    assert [each["value"] for each in speakers] == ["spk_0", "spk_1"]
+    assert [each["value"] for each in speakers] == ["spk_0", "spk_1", "spk_2", "spk_3"]
     assert found["predictions"][0]["result"] == [
         {
             "id": "seg-00000",
@@ -156,7 +157,7 @@ def test_a_segment_of_nobody_has_a_label_too():
     found = task(Transcript("job", "Hi.", (Segment("Hi.", 0, 1),), 1), TaskKind.SEGMENTS)
 
     assert found["predictions"][0]["result"][0]["value"]["labels"] == ["speech"]
-    assert [each["value"] for each in found["data"]["speakers"]] == ["speech"]
+    assert [each["value"] for each in found["data"]["speakers"]] == ["speech", "spk_0", "spk_1"]
 
 
 @kinds

@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from pipeline.ground_truth.unusable import UNUSABLE
 from pipeline.model import Job, Recording, TaskKind
 from pipeline.tasks import labeling_config as labeling
 from pipeline.tasks.builder import TaskBuilder
@@ -19,7 +20,7 @@ kinds = pytest.mark.parametrize("kind", TaskKind)
 
 
 def controls(kind: TaskKind) -> dict[str, ET.Element]:
-    return {tag.get("name", ""): tag for tag in ET.fromstring(labeling_config(kind))}
+    return {tag.get("name", ""): tag for tag in ET.fromstring(labeling_config(kind)).iter("*")}
 
 
 @kinds
@@ -34,24 +35,49 @@ def test_every_shape_of_transcript_fits_the_one_configuration(kind, shape):
 def test_the_names_are_those_of_the_configuration():
     """Whoever reads annotations finds the controls under the names that this module gives."""
     transcript, segments = controls(TaskKind.TRANSCRIPT), controls(TaskKind.SEGMENTS)
+    ours = {labeling.AUDIO, labeling.TRANSCRIPTION, labeling.LANGUAGE}
+    theirs = {labeling.AUDIO, labeling.SPEAKER, labeling.TEXT, labeling.LANGUAGE}
 
-    assert set(transcript) == {labeling.AUDIO, labeling.TRANSCRIPTION, labeling.LANGUAGE}
-    assert set(segments) == {labeling.AUDIO, labeling.SPEAKER, labeling.TEXT, labeling.LANGUAGE}
+    assert set(transcript) - {""} == ours | {"verdict"}
+    assert set(segments) - {""} == theirs | {"issue", "verdict", "note"}
 
 
 @kinds
 def test_texts_are_edited_in_place(kind):
     """A correction replaces the text: without these attributes the editor adds a second one."""
-    [box] = [tag for tag in controls(kind).values() if tag.tag == "TextArea"]
+    name = labeling.TEXT if kind is TaskKind.SEGMENTS else labeling.TRANSCRIPTION
+    box = controls(kind)[name]
 
     assert (box.get("editable"), box.get("maxSubmissions")) == ("true", "1")
     assert (box.get("displayMode") == "region-list") is (kind is TaskKind.SEGMENTS)
 
 
 @kinds
-def test_no_label_is_fixed(kind):
+def test_no_label_of_the_task_is_fixed(kind):
     """One fixed label or choice beside those of the task makes the strict check refuse the rest."""
-    assert all(len(tag) == 0 for tag in controls(kind).values())
+    dynamic = [tag for tag in controls(kind).values() if tag.get("value", "").startswith("$")]
+
+    assert len(dynamic) >= 2
+    assert all(len(tag) == 0 for tag in dynamic)
+
+
+def test_both_channels_show_and_every_script_reads():
+    """A waveform for each channel, and texts in the direction of their own script."""
+    for kind in TaskKind:
+        assert controls(kind)[labeling.AUDIO].get("splitchannels") == "true"
+        assert "unicode-bidi: plaintext" in labeling_config(kind)
+
+
+def test_what_a_reviewer_marks_is_what_is_left_out():
+    """The issues and the worst verdict are words by which a segment or recording is unusable."""
+    issues = [each.get("value") for each in controls(TaskKind.SEGMENTS)["issue"]]
+
+    assert set(issues) <= set(UNUSABLE)
+    for kind in TaskKind:
+        verdicts = [each.get("value") for each in controls(kind)["verdict"]]
+        assert set(verdicts) & set(UNUSABLE) == {"unusable"}
+    marks = [each.get("value") for each in controls(TaskKind.TRANSCRIPT)[labeling.TRANSCRIPTION]]
+    assert [each.strip("[]") in UNUSABLE for each in marks if each] == [True, True]
 
 
 @kinds
