@@ -156,7 +156,7 @@ def test_slots_that_another_program_takes_are_left_to_it(run, cloud):
     assert (outcome.code, outcome.counts["written"]) == (0, 60)
     # One more may be held at a refusal: by a job that has ended and was not yet seen to have.
     assert outcome.summary["limits"]["slots_found"] in (3, 4)
-    assert outcome.summary["refused"]["no free slot"] <= 16 + 2  # the workers' first starts
+    assert outcome.summary["refused"]["no free slot"] <= 16 + 8  # the workers' first starts
 
 
 @contextmanager
