@@ -52,6 +52,8 @@ def convert(
     Raises:
         OutputUnusable: a file of all recordings can't be written.
     """
+    if wanted is Format.TEXTGRID:
+        import pipeline.transcripts.praat  # noqa: F401 # tells at once when it is not installed
     if wanted not in _FILES:
         lines = trainable(lines, Counter() if left_out is None else left_out)
     if wanted is Format.NEMO:
