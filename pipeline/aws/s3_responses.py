@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from contextlib import suppress
-from email.errors import HeaderParseError
+from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.utils import mktime_tz, parsedate_tz
 from typing import TYPE_CHECKING
@@ -144,8 +144,10 @@ def _user_metadata(headers: Mapping[str, str]) -> bytes:
 
 
 def _unicode(value: str) -> str:
-    with suppress(LookupError, UnicodeError, HeaderParseError):  # of a charset that nobody knows
-        value = str(make_header(decode_header(value)))
+    with suppress(LookupError, ValueError, MessageError):  # of a charset that nobody knows
+        decoded = str(make_header(decode_header(value)))
+        decoded.encode()  # some charsets give half a letter
+        value = decoded
     return value.encode(errors="surrogateescape").decode(errors="replace")
 
 
@@ -154,7 +156,10 @@ def parse_age(headers: Mapping[str, str]) -> float:
     now, written = (parsedate_tz(headers.get(name, "")) for name in ("Date", "Last-Modified"))
     if now is None or written is None:
         return math.inf
-    return max(0.0, mktime_tz(now) - mktime_tz(written))
+    try:
+        return max(0.0, float(mktime_tz(now) - mktime_tz(written)))
+    except (OverflowError, ValueError):  # of a year that no calendar has
+        return math.inf
 
 
 def head_error(status: int) -> bytes:

@@ -57,6 +57,8 @@ _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 _OPENED_BY_ITSELF = frozenset({"http", "https"})
 _FIELD = re.compile(r"\{([^{}:]*)(?::([^{}]*))?\}")
 _WHOLE_NUMBER = "d"
+_MOST_ALIKE = 20
+"""What may end a part is in no path oftener: the places to try multiply with every part."""
 
 
 class Metadata(msgspec.Struct, frozen=True):
@@ -155,11 +157,14 @@ class KeyPattern:
         self._forms: dict[str, str] = {}
         end, regex = 0, ""
         for field in _FIELD.finditer(pattern):
+            if end and end == field.start():
+                raise ValueError(f"{field[0]} follows another part: write what stands between them")
             regex += _literal(pattern[end : field.start()])
             regex += r"(-?\d{1,18})" if field[2] == _WHOLE_NUMBER else "([^/]+)"
             self._add(field[1], field[2] or "")
             end = field.end()
         self._regex = re.compile(regex + _literal(pattern[end:]), re.DOTALL)
+        self._between = [each for each in re.split(r"\{[^{}]*\}|\*", pattern) if each]
 
     def _add(self, name: str, form: str) -> None:
         if not name or usable_name(name) != name:
@@ -174,6 +179,8 @@ class KeyPattern:
 
     def values(self, path: str) -> Values:
         """The values of a path; none where it is of another shape."""
+        if any(path.count(each) > _MOST_ALIKE for each in self._between):
+            return {}
         match = self._regex.match(path)
         if match is None:
             return {}

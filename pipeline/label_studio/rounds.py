@@ -16,19 +16,23 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import orjson
 
+from pipeline.config.metadata import TASK_NAMES
+from pipeline.errors import Unavailable
 from pipeline.label_studio.errors import untrusted
 from pipeline.label_studio.filters import audio_filter
 from pipeline.label_studio.schema import Page, RecordingRow
 from pipeline.label_studio.task_lines import MOST_QUERY, id_length, named
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from pipeline.label_studio.client import Client
     from pipeline.label_studio.schema import Project
     from pipeline.label_studio.task_lines import TaskLine
 
 _LISTS = ("speakers", "languages")
+_OUR_META = ("etag", "size", "silent", "redacted", "unredacted_transcript")
+_PAGE = 1_000
 
 
 class _Known(msgspec.Struct, frozen=True):
@@ -79,12 +83,14 @@ class EarlierTasks:
             "fields": "task_only",
             "include": "id,data,meta,total_annotations",
             "resolve_uri": "false",
-            "page_size": "1000",
+            "page_size": str(_PAGE),
             "query": audio_filter(audio),
         }
         page = await self.client.get(Page[RecordingRow], "tasks", query)
         if not {row.data.get("audio") for row in page.tasks} <= set(audio):
             raise untrusted(self.client.url, "it gives out other tasks than were asked for")
+        if len(page.tasks) < min(page.total, _PAGE):
+            raise Unavailable(f"{self.client.url} counts more tasks than it gives out")
         return page.tasks
 
     async def _renew(self, row: RecordingRow, line: TaskLine) -> None:
@@ -94,7 +100,7 @@ class EarlierTasks:
         version = line.predictions[0].model_version if line.predictions else ""
         fresh = {
             "data": merged(row.data, task["data"]) | {"model_version": version},
-            "meta": row.meta | task.get("meta", {}),
+            "meta": _others(row.meta or {}, _OUR_META) | task.get("meta", {}),
         }
         await self._patch(f"tasks/{row.id}/", fresh)
 
@@ -116,13 +122,18 @@ class EarlierTasks:
 
 def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     """The new data over the old; what someone may have chosen already stays in the lists."""
-    both = old | new
+    both = _others(old, TASK_NAMES) | new
     for name in _LISTS:
         if isinstance(old.get(name), list) and isinstance(new.get(name), list):
             listed = [each["value"] for each in new[name]]
             more = [e for e in old[name] if isinstance(e, dict) and e.get("value") not in listed]
             both[name] = [*new[name], *more]
     return both
+
+
+def _others(old: dict[str, Any], ours: Collection[str]) -> dict[str, Any]:
+    """What is not ours to write anew: what a round says that the next one does not is over."""
+    return {name: value for name, value in old.items() if name not in ours}
 
 
 def _task_of(line: TaskLine, rows: Iterable[RecordingRow]) -> RecordingRow | None:
@@ -132,7 +143,8 @@ def _task_of(line: TaskLine, rows: Iterable[RecordingRow]) -> RecordingRow | Non
         row
         for row in rows
         if row.data.get("audio") == audio
-        and (not line.etag or row.meta.get("etag", line.etag) == line.etag)
+        and isinstance(row.data.get("job_id"), str)  # another program's tasks stay as they are
+        and (not line.etag or (row.meta or {}).get("etag", line.etag) == line.etag)
     ]
     return max(same, key=lambda row: (row.total_annotations > 0, -row.id), default=None)
 

@@ -60,7 +60,7 @@ class RecordingRow(msgspec.Struct, frozen=True):
     id: int
     data: dict[str, Any]
     total_annotations: int
-    meta: dict[str, Any] = {}
+    meta: dict[str, Any] | None = None
 
 
 class Changed(msgspec.Struct, frozen=True):

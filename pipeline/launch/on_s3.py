@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pipeline.config.shards import Shard, refuse_unnamed_shard
+from pipeline.errors import OutputUnusable, PipelineError
 from pipeline.launch.event_loop import in_event_loop
 from pipeline.launch.services import services
 from pipeline.naming import S3Uri
@@ -154,6 +155,11 @@ async def _copies_to_clean(config: Config, folder: Path) -> list[StateCopy]:
 
     async with _opened(config) as (s3, layout):
         copies = await _copies(s3, layout, folder)
+        if not copies:
+            raise OutputUnusable(
+                f"No run of {layout.output} has ended yet, so nothing is known to be deleted",
+                "Run its `run` command to its end.",
+            )
         there = await parts_there(s3, layout)
         for each in copies:
             with open_state(each.path, "") as state:
@@ -162,11 +168,18 @@ async def _copies_to_clean(config: Config, folder: Path) -> list[StateCopy]:
 
 
 async def _put_back(config: Config, copies: Sequence[StateCopy]) -> None:
+    """Put back every state that can be; one that was changed meanwhile holds up no other."""
     from pipeline.s3_output.states import put_back
 
+    refused: list[PipelineError] = []
     async with _opened(config) as (s3, _):
         for each in copies:
-            await put_back(s3, each)
+            try:
+                await put_back(s3, each)
+            except PipelineError as error:
+                refused.append(error)
+    if refused:
+        raise refused[0]
 
 
 async def _copies(s3: S3, layout: Layout, folder: Path) -> list[StateCopy]:

@@ -128,6 +128,8 @@ class ManifestSource(NamedRecordings):
         if self._metadata.source != "manifest":
             return b""
         others = {n: value for n, value in facts.items() if _plain(n) not in _OF_THE_MANIFEST}
+        if not others or "reason" in facts:  # a list of keys, or of failures, says nothing of them
+            return b""
         try:
             return msgspec.json.encode(packed(others, self._metadata.columns))
         except Unusable as error:

@@ -80,16 +80,18 @@ class AccountShare:
         found = 0 if account.round > own.round else own.limit - own.given
         self._settled = account.round == own.round
         self._account = account
-        self._set(claims, found)
+        self._set(claims, own.limit, found)
 
-    def _set(self, claims: Mapping[int, Claim], found: int) -> None:
+    def _set(self, claims: Mapping[int, Claim], limit: int, found: int) -> None:
         number, slots = self._shard.number, self._account.slots
         self._given = share_of(number, claims, slots)
         wanting = [each for each, claim in claims.items() if claim.wanted]
         tries_for = len(wanting) if number == min(wanting) else 0
         self._slots.on_share(
             share_of(number, claims, self._most),
-            self._given + found,
+            max(
+                self._given + found, min(self._given, limit)
+            ),  # a smaller share loses no slot twice
             Sharers(slots, tries_for) if len(wanting) > 1 else None,
         )
         for call in self._calls:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pipeline.stages.job_tracker import JobTracker
 
 _SOONEST = 1.0  # seconds between two beats, at least; the first ones come sooner than later ones
+_MOST_READS = 1_000  # of beats a second by all shards; S3 takes 5,500 of a prefix
 _OF_A_JOB = 0.5  # part of a typical job's time: within it slots change hands
 _MISSED = 4  # so many beats that are not heard, and some seconds more: the run goes on no longer
 _LATE_SECONDS = 10.0
@@ -90,7 +91,7 @@ class Beats:
                     await self._tell(Claim(held=self._tracker.slots.limit.held))
 
     async def _beat_on(self) -> None:
-        seconds = _SOONEST
+        seconds = self._soonest
         while True:
             await asyncio.sleep(min(seconds, self._every))
             seconds *= 2
@@ -98,7 +99,8 @@ class Beats:
 
     async def _try_to_beat(self) -> None:
         try:
-            self._share.take(self._claim(), await self._others())
+            others = await self._others()
+            self._share.take(self._claim(), others)  # of now: a start may be refused meanwhile
             await self._tell(self._claim())
         except PipelineError as error:
             event("beat.failed", WARNING, message=str(error))
@@ -112,7 +114,12 @@ class Beats:
     def _every(self) -> float:
         """Seconds until the next beat: as long as it takes for a part of the slots to be free."""
         typical = self._tracker.clock.typical_seconds or self._most_seconds / _OF_A_JOB
-        return min(self._most_seconds, max(_SOONEST, typical * _OF_A_JOB))
+        return min(self._most_seconds, max(self._soonest, typical * _OF_A_JOB))
+
+    @property
+    def _soonest(self) -> float:
+        """Seconds between two beats, at least: each reads all others, which S3 has to bear."""
+        return max(_SOONEST, self._layout.shard.count**2 / _MOST_READS)
 
     async def _tell(self, claim: Claim) -> None:
         tasks = self._tracker.state.facts.output_lines

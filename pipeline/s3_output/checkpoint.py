@@ -209,8 +209,10 @@ async def _span(s3: S3, place: S3Uri, start: int, etag: str) -> tuple[bytes, int
 def _folder_beside(path: Path) -> Iterator[Path]:
     place, name = path.absolute().parent, f".{path.name}-"
     # Who is interrupted leaves while a thread may still write there.
-    with TemporaryDirectory(dir=place, prefix=name, ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
+    with writing(path):
+        folder = TemporaryDirectory(dir=place, prefix=name, ignore_cleanup_errors=True)
+    with folder:
+        yield Path(folder.name)
 
 
 def _size(path: Path) -> int:

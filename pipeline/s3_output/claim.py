@@ -96,6 +96,6 @@ def _refuse_another(place: S3Uri, theirs: Description, ours: Description) -> Non
         there, asked = getattr(theirs, name), getattr(ours, name)
         if there != asked:
             raise OutputUnusable(
-                f"The output of {place} is of {flag} {there}, not {asked}",
-                "Name another --output, or ask for what it is of.",
+                f"The output of {place} is of {flag} {there}, not {asked or 'none'}",
+                f"Name another --output, or give {flag} as it is there.",
             )

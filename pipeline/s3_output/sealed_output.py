@@ -80,6 +80,7 @@ class SealedOutput(OutputFile):
         await refuse_beside_another_count(s3, self.layout)
         wanted = Claim(wanted=config.most_in_flight)
         async with heard_of(s3, self.layout, wanted, self.cluster.beat_seconds):
+            await refuse_beside_another_count(s3, self.layout)  # one that began at this moment
             if anew:
                 there = await s3.look_up(self.layout.state)
                 self._lost_copy = there.etag if there else ""

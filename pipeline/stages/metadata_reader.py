@@ -70,7 +70,8 @@ class MetadataReader:
         self._tell(
             kind,
             f"The metadata in {printable(where)} is left out: {why}. Others may be as well; once "
-            "that is mended, --rebuild-output writes the tasks with it, without new jobs.",
+            "that is mended, --rebuild-output rewrites the tasks with it, without new jobs; for "
+            "tasks on S3 name another --output.",
         )
         return {}
 

@@ -54,7 +54,8 @@ async def produce(
     if retold := tracker.counters.retold:
         tracker.note(
             f"The metadata of {retold:,} recordings has changed since their tasks were written. "
-            "--rebuild-output writes these anew, without new jobs."
+            "--rebuild-output rewrites these without new jobs; for tasks on S3 name another "
+            "--output."
         )
     event("listing.ended", listed=counters.listed, skipped=dict(counters.skipped))
     counters.listing_done = True
@@ -145,6 +146,9 @@ async def with_restored(
     page = list(page)
     recordings = [Recording(*page[n][:3]) for n in archived]
     found = standings([(each, job_rules.identity(each)) for each in recordings])
+    for n, each in zip(archived, found, strict=True):
+        if each is Standing.FOUND:  # it was transcribed: nobody has to read it again
+            page[n] = page[n]._replace(storage="")
     asked = [n for n, each in zip(archived, found, strict=True) if each is Standing.TO_START]
     with never_deferred("archived recordings were looked at"):
         for some in (asked[n : n + _AT_ONCE] for n in range(0, len(asked), _AT_ONCE)):

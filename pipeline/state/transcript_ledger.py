@@ -1,7 +1,8 @@
 """Which files of transcripts are written where: a ledger beside the state file.
 
 A file is written first, whole, and noted then. What a crash leaves in between is found by the next
-call as it is, and noted; so a lost ledger costs reading, and no file.
+call as it is, and noted; so a lost ledger costs reading. Of a recording that has changed since, the
+file that is there then counts as another's.
 
 `names` holds which recording has a name below a place, so that it keeps it whatever comes later;
 `files` what each of its files was made of, and a tag by which it is known there.

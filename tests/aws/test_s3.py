@@ -94,6 +94,9 @@ def test_size_and_storage_class_are_kept(size, storage, namespace):
         ("=?UTF-8?Q?=C3=9C?=", "Ü"),
         ("=?x-unknown?B?w5w=?=", "=?x-unknown?B?w5w=?="),
         ("\udcff", "\N{REPLACEMENT CHARACTER}"),
+        ("=?utf-7?Q?+2AA-?=", "=?utf-7?Q?+2AA-?="),  # half a letter
+        ("=?\u00e9?Q?x?=", "=?\u00e9?Q?x?="),
+        ("=?a\0b?Q?x?=", "=?a\0b?Q?x?="),
     ],
 )
 def test_user_defined_metadata_is_read_off_the_headers(value, said):

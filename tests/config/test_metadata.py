@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date
 
 import pytest
@@ -114,11 +115,23 @@ def test_a_path_of_another_shape_tells_nothing(pattern, path, found):
     assert KeyPattern(pattern).values(path) == found
 
 
+def test_a_path_that_could_be_read_in_too_many_ways_is_read_in_none():
+    """It would be tried for hours, while nothing else of the run goes on."""
+    pattern = KeyPattern("{a}_{b}_{c}_{d}.wav")
+    begun = time.process_time()
+
+    assert pattern.values("_" * 1_000 + ".mp3") == {}
+    assert pattern.values("_".join("x" * 20) + ".mp3") == {}
+    assert time.process_time() - begun < 1
+    assert pattern.values("a_b_c_d_e.wav") == {"a": "a_b", "b": "c", "c": "d", "d": "e"}
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
         ({"key_pattern": "{a"}, "a brace is open or stands alone"),
         ({"key_pattern": "{a}/{a}"}, "a is there twice"),
+        ({"key_pattern": "{a}{b}"}, "{b} follows another part: write what stands between them"),
         ({"key_pattern": "{}"}, "{} is no name of letters, digits and _"),
         ({"key_pattern": "{a b}"}, "{a b} is no name of letters, digits and _"),
         ({"key_pattern": "{duration}"}, "duration is named like a part of every task"),

@@ -157,6 +157,32 @@ async def test_a_task_without_an_etag_is_that_of_its_recording(tmp_path):
     assert (stats.sent, stats.renewed) == (0, 1)
 
 
+@pytest.mark.parametrize("meta", [{}, None])
+async def test_a_task_that_another_program_made_stays_as_it_is(tmp_path, meta):
+    """Its prediction is another model's work, and its review another project's matter."""
+    theirs = {"data": {"audio": "s3://calls/a"}, "predictions": [{"model_version": "theirs"}]}
+    server = holding(theirs, meta=meta)
+    before = json.dumps(server.tasks[0])
+
+    stats = await pushed(tmp_path, server, task("a", "second"))
+
+    assert (stats.sent, stats.renewed) == (1, 0)
+    assert json.dumps(server.tasks[0]) == before
+
+
+async def test_what_only_the_earlier_round_said_is_over(tmp_path):
+    """A round with redaction leaves none of the words that it is to hide."""
+    first = task("a", "first", alternatives=["the card is 1234"], speaker_count=2, mine=1)
+    first["meta"] |= {"unredacted_transcript": "s3://calls/a.json", "theirs": 1}
+    server = holding(first)
+
+    await pushed(tmp_path, server, task("a", "second"))
+
+    [renewed] = server.tasks
+    assert renewed["data"].keys() == {"audio", "job_id", "mine", "model_version"}
+    assert renewed["meta"] == {"etag": "1", "theirs": 1}
+
+
 async def test_two_rounds_in_one_output_are_one_task(tmp_path):
     """A run whose settings changed on the way has two jobs of a recording: the later one counts."""
     server = Server()

@@ -80,7 +80,8 @@ def test_without_the_extra_nothing_is_tried(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "address", ["here", "ray://10.0.0.1:10001", ":6379", "head:port", "h:99999"]
+    "address",
+    ["here", "ray://10.0.0.1:10001", ":6379", "head:port", "h:99999", "a..b:1", "h:" + "9" * 5000],
 )
 def test_what_is_no_address_of_a_head_is_refused(address):
     """Ray itself would look for it for two minutes, or want another protocol's packages."""

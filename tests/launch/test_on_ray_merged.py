@@ -65,6 +65,7 @@ def test_the_parts_of_all_shards_add_up():
         ([FAILED, OVER], 3),
         ([OVER, INTERRUPTED], 130),
         ([INTERRUPTED, REFUSED], 2),
+        ([DONE, ShardEnd(129)], 129),
     ],
 )
 def test_the_worst_of_all_shards_is_how_the_command_ends(ends, code):
@@ -82,6 +83,14 @@ def test_shards_that_all_failed_alike_are_told_in_one_sentence():
     assert summary.notes == (
         "Shards 0, 2 ended with exit code 2: The bucket is gone. Make it again.",
     )
+
+
+def test_a_shard_of_which_nothing_is_known_is_no_success():
+    """It may have work left: the command says so, and ends as one that could not go on."""
+    summary = merged(COMMAND, [DONE, None], RunEnd())
+
+    assert summary.exit_code == 2
+    assert "did not tell how it ended; the same command goes on" in summary.stopped
 
 
 def test_a_shard_that_was_told_to_end_is_no_news():

@@ -123,6 +123,26 @@ async def test_the_share_is_what_those_that_go_on_leave(cloud, tracker, told, ce
         assert tracker.slots.limit.ceiling == ceiling
 
 
+async def test_a_start_that_is_refused_while_a_beat_is_read_is_not_forgotten(cloud, tracker):
+    """The account is full: what was believed when the reading began would start too many again."""
+    tell(cloud)
+    limit = tracker.slots.limit
+    for _ in range(3):
+        tracker.slots.adopt()
+    starts = iter([limit.take_anyway])
+
+    def refused_meanwhile(asked):
+        if asked.method == "GET" and "s0001-of-0004" in asked.path:
+            for start in starts:
+                start()
+                limit.refused(time.monotonic())
+        return asked.forward()
+
+    with between(cloud, refused_meanwhile) as url:
+        async with beating(url, tracker, 30.0):
+            assert limit.limit == 3
+
+
 async def test_a_beat_tells_what_the_run_has_and_wants_and_the_last_one_that_it_wants_none(
     cloud, tracker
 ):

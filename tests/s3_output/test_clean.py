@@ -95,9 +95,23 @@ def test_nothing_is_cleaned_beside_a_run(written):
     assert "DeleteTranscriptionJob" not in written.cloud.counts()["calls"]
 
 
+def test_what_no_run_has_ended_on_is_not_cleaned(written):
+    """A run that was killed first of all has saved no state: what it started is known by none."""
+    tasks = written.cloud.folder / "tasks"
+    for each in (*tasks.glob("summaries/*"), *tasks.glob("state/*")):
+        each.unlink()
+    for beat in tasks.glob("beats/*"):
+        os.utime(beat, (time.time() - 3_600,) * 2)
+
+    outcome = written.run(*CLEAN)
+
+    assert outcome.code == 2
+    assert "No run of s3://audio/tasks/ has ended yet" in outcome.err
+
+
 def test_a_run_that_saves_its_state_meanwhile_is_not_overwritten(written):
     """The jobs are gone, and the run's copy is what stands; the next clean finds them gone."""
-    copy = written.cloud.folder / "tasks" / "state" / "s0001-of-0002.sqlite.gz"
+    copy = written.cloud.folder / "tasks" / "state" / "s0000-of-0002.sqlite.gz"
 
     def saves(asked):
         if "DeleteTranscriptionJob" in asked.headers.get("X-Amz-Target", ""):
@@ -110,9 +124,9 @@ def test_a_run_that_saves_its_state_meanwhile_is_not_overwritten(written):
         again = written.run(*CLEAN, "--json").summary
 
     assert outcome.code == 2
-    assert "has saved its state at s3://audio/tasks/state/s0001-of-0002.sqlite.gz" in outcome.err
+    assert "has saved its state at s3://audio/tasks/state/s0000-of-0002.sqlite.gz" in outcome.err
     assert again["deleted"] == 0
-    assert again["gone"] > 0
+    assert 0 < again["gone"] < 8  # what was noted of the other shard stands
 
 
 def test_a_clean_that_is_interrupted_has_noted_what_it_did(written):

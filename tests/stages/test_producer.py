@@ -19,6 +19,7 @@ from pipeline.net.wait_times import WaitTimes
 from pipeline.recordings.selection import Selection
 from pipeline.stages.job_tracker import JobTracker
 from pipeline.stages.producer import find_results, produce, to_the_end, with_restored
+from pipeline.state.recordings import Standing
 from tests.support.between import Answer, Asked, between
 from tests.support.state_files import TAG, begun
 
@@ -121,6 +122,17 @@ async def test_a_restored_recording_is_taken_and_only_archived_ones_are_asked_ab
     assert job.recording.key == "here.mp3"
     assert tracker.counters.skipped == {"archived in Glacier": 3, "not audio": 1, "excluded": 1}
     assert again[0].storage == "GLACIER"
+
+
+async def test_an_archived_recording_that_was_transcribed_needs_nobody_to_read_it():
+    """With a new state file its result is there: its task is written, and it is not asked about."""
+    source = Archive(a="GLACIER")
+    rules = JobRules(resolve({}, {}), cast("Any", source))
+    page = [SourceObject("a.mp3", "1", 7, "GLACIER")]
+
+    [taken] = await with_restored(page, Selection("", Input()), rules, lambda _: [Standing.FOUND])
+
+    assert (taken.storage, source.asked) == ("", [])
 
 
 async def test_results_are_listed_once_and_their_bucket_is_looked_at_ever_after(tmp_path):

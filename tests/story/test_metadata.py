@@ -44,6 +44,8 @@ def test_a_manifest_and_the_key_tell_what_tasks_are_filtered_by(run, cloud):
     named.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     changed = run(*command)
     after = told(run)
+    failures = {"key": rows[0]["key"], "reason": "too long", "advice": "Split it."}
+    named.write_text(f"{json.dumps(failures)}\n{json.dumps({'key': rows[1]['key']})}\n")
     rebuilt = run(*command, "--rebuild-output")
     segments = run("tasks", "rebuild", "--task", "segments", *command[-2:])
 

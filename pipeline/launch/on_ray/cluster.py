@@ -1,7 +1,7 @@
 """A Ray cluster that shards run on, and what is said where it can't be used; the only door to Ray.
 
 Ray has its own memory of what runs where. A shard needs none of it but this: a task whose node died
-is started once more on another one.
+is started again on another one.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import socket
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 AUTO = "auto"
 _NAMED_BY_RAY = "RAY_ADDRESS"
+_PORT = re.compile(r"[0-9]{1,5}")
 _OPEN_SECONDS = 10.0
 _LOOK_SECONDS = 5.0
 _GONE_SECONDS = 30.0
@@ -47,7 +49,7 @@ class RayCluster:
 
         Args:
             shards: what `run_shard` is to be told.
-            again: whether one whose node dies is started once more.
+            again: whether one whose node dies is started again.
         """
         import ray
 
@@ -149,18 +151,24 @@ def _refuse_unreachable(address: str) -> None:
     if named == AUTO:
         return
     host, _, port = named.rpartition(":")
-    if not host or "/" in host or not (port.isascii() and port.isdigit() and int(port) < 2**16):
-        raise BadSettings(
-            f"The address {named!r} of a Ray cluster is not HOST:PORT",
-            "Name the head as `ray start --head` prints it, and run the command on one of the "
-            "cluster's machines; from elsewhere `ray job submit` brings it there.",
-        )
+    if not host or "/" in host or not _PORT.fullmatch(port) or int(port) >= 2**16:
+        raise _no_address(named)
     try:
         socket.create_connection((host.strip("[]"), int(port)), _OPEN_SECONDS).close()
+    except UnicodeError as error:  # no name of a host
+        raise _no_address(named) from error
     except OSError as error:
         raise ServiceUnreachable(
             f"No head of a Ray cluster answers at {named}: {error.strerror or error}", _START
         ) from error
+
+
+def _no_address(named: str) -> BadSettings:
+    return BadSettings(
+        f"The address {named[:100]!r} of a Ray cluster is not HOST:PORT",
+        "Name the head as `ray start --head` prints it, and run the command on one of the "
+        "cluster's machines; from elsewhere `ray job submit` brings it there.",
+    )
 
 
 def _unusable(address: str, error: BaseException) -> CannotRun:

@@ -34,10 +34,11 @@ T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)
 
 INTERRUPTED = 130
-_WORST = (CANNOT_RUN, 143, INTERRUPTED, OVER_BUDGET, 1, 0)
+_WORST = (CANNOT_RUN, 143, INTERRUPTED, 129, OVER_BUDGET, 1, 0)
 """What a command ends with of what its shards ended with: the first that one of them has. It is the
 order of one run, too, which ends with 3 where some failed and some are left."""
 
+_SILENT = "did not tell how it ended; the same command goes on with it"
 _SHOWN_FAILURES = 5
 
 
@@ -81,7 +82,8 @@ def merged(command: Command, shards: Sequence[ShardEnd | None], end: RunEnd) -> 
     facts = [each.summary for each in told if each.summary]
     unlike = [*_unlike(shards, told_to_end=bool(end.exit_code))]
     if not end.exit_code:
-        end = worst(told)
+        silent = ShardEnd(CANNOT_RUN, None, f"A shard {_SILENT}")
+        end = worst(each or silent for each in shards)
     return Summary(
         run_id=run_id(),
         version=__version__,
@@ -132,7 +134,7 @@ def _unlike(shards: Sequence[ShardEnd | None], *, told_to_end: bool) -> Iterator
 
 def _end_of(shard: ShardEnd | None, *, told_to_end: bool) -> str:
     if shard is None:
-        return "did not tell how it ended; the same command goes on with it"
+        return _SILENT
     if shard.exit_code in (0, 1) or (told_to_end and shard.exit_code == INTERRUPTED):
         return ""
     return f"ended with exit code {shard.exit_code}: {shard.stopped}"
