@@ -236,7 +236,9 @@ def test_each_benchmark_measures(name):
     figures = list(BENCHMARKS[name].measure(BENCHMARKS[name].toy))
 
     assert figures
-    assert all(math.isfinite(figure.value) and figure.value > 0 for figure in figures)
+    # So few recordings may well never block the loop for as long as can be measured.
+    assert [f for f in figures if not (math.isfinite(f.value) and f.value >= 0)] == []
+    assert [f for f in figures if f.at_least and f.value == 0] == []
     assert all(figure.row().count("|") == 6 for figure in figures)
 
 
