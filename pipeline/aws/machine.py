@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from aiobotocore.session import AioSession
 from botocore.configprovider import ConfiguredEndpointProvider
+from botocore.utils import parse_timestamp
 from yarl import URL
 
 from pipeline.aws.error_codes import translated
@@ -31,11 +33,23 @@ def machine_session(settings: Aws, keys: tuple[str, str] | None = None) -> Any:
     machine = AioSession(profile=settings.profile or None)
     machine.set_default_client_config(SessionConfig())
     ask_no_other_host(machine)
+    parsers = machine.get_component("response_parser_factory")
+    parsers.set_parser_defaults(timestamp_parser=_timestamp)
     if region := settings.region or os.environ.get("AWS_REGION"):
         machine.set_config_variable("region", region)
     if keys:
         machine.set_credentials(*keys)
     return machine
+
+
+def _timestamp(value: str | float) -> datetime:
+    """The moment of a service's answer, as botocore gives it."""
+    # Its own way asks for the machine's time zone first: 6 µs, of which an answer has three.
+    try:
+        return datetime.fromtimestamp(float(value), UTC)
+    except (TypeError, ValueError, OverflowError, OSError):
+        found: datetime = parse_timestamp(value)
+        return found
 
 
 def bundle_of(machine: Any) -> str:

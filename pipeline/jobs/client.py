@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pipeline.net.wait_times import WaitTimes
 
 _PAGE = 100
+_STATUSES = frozenset(JobStatus)
 
 
 class JobRecord(msgspec.Struct, frozen=True):
@@ -75,7 +76,7 @@ class Transcriber:
             NoFreeSlot: the account runs as many jobs as it may.
             RecordingFailed: the service refuses this recording.
         """
-        return (await self._service.parsed("StartTranscriptionJob", request, _job_record)).status
+        return await self._service.parsed("StartTranscriptionJob", request, _job_status)
 
     async def get(self, name: str) -> JobRecord:
         """What the service knows of a job.
@@ -117,13 +118,18 @@ def _job_names(answer: Answer) -> tuple[list[str], str | None]:
     return [job["TranscriptionJobName"] for job in jobs], answer.get("NextToken")
 
 
+def _job_status(answer: Answer) -> JobStatus:
+    status = answer.get("TranscriptionJob", {}).get("TranscriptionJobStatus")
+    if status not in _STATUSES:
+        raise not_of_the_service(answer.action, "it lacks the job's status")
+    return JobStatus(status)
+
+
 def _job_record(answer: Answer) -> JobRecord:
     job = answer.get("TranscriptionJob", {})
-    if job.get("TranscriptionJobStatus") not in set(JobStatus):
-        raise not_of_the_service(answer.action, "it lacks the job's status")
     transcript = job.get("Transcript", {})
     return JobRecord(
-        status=JobStatus(job["TranscriptionJobStatus"]),
+        status=_job_status(answer),
         media_uri=job.get("Media", {}).get("MediaFileUri", ""),
         transcript_uri=transcript.get("RedactedTranscriptFileUri")
         or transcript.get("TranscriptFileUri"),

@@ -6,6 +6,8 @@ import os
 
 import pytest
 from botocore.httpsession import get_cert_path
+from botocore.parsers import JSONParser
+from botocore.utils import parse_timestamp
 
 from pipeline.aws.machine import (
     bundle_of,
@@ -137,3 +139,23 @@ async def test_a_region_that_is_new_is_reached_through_a_proxy(monkeypatch, no_p
     machine = machine_session(Aws(region="eu-central-9"))
 
     assert await checked_region(machine, elsewhere=False) == "eu-central-9"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [1764363000, 1764363000.123, "1764363000", "2025-11-28T20:50:00Z", "-1", "1e11", 253402300800],
+)
+def test_timestamps_of_answers_are_those_of_botocore(value):
+    """A moment is read as botocore reads it, whichever of its forms a service writes."""
+    parsers = machine_session(Aws()).get_component("response_parser_factory")
+    parser = parsers.create_parser("json")
+
+    assert isinstance(parser, JSONParser)
+    assert _read(parser._timestamp_parser, value) == _read(parse_timestamp, value)
+
+
+def _read(parse, value):
+    try:
+        return parse(value)
+    except (ValueError, RuntimeError) as error:
+        return type(error)
