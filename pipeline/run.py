@@ -87,7 +87,7 @@ class Run:
         Args:
             output: the file for the tasks, locked where it is there already.
             selection: which of the source's objects are recordings for this run.
-            rebuild: write the output anew from the results that exist.
+            rebuild: write the output again from the results that exist.
 
         Raises:
             CannotRun: the run had to stop; what was collected is written.

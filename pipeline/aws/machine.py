@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def machine_session(settings: Aws, keys: tuple[str, str] | None = None) -> Any:
-    """A new session of botocore's: it reads the environment and the credentials files anew."""
+    """A new session of botocore's: it reads the environment and the credentials files again."""
     machine = AioSession(profile=settings.profile or None)
     machine.set_default_client_config(SessionConfig())
     ask_no_other_host(machine)

@@ -1,7 +1,7 @@
 """Presigned URLs of S3: AWS Signature Version 4 in the query string.
 
 botocore's `generate_presigned_url` takes 0.35 ms, of which 0.29 ms go to evaluating S3's endpoint
-rules and validating parameters anew for each key. Its `S3SigV4QueryAuth` alone, measured on one
+rules and validating parameters again for each key. Its `S3SigV4QueryAuth` alone, measured on one
 machine beside this module, takes 0.059 ms a URL and this 0.015: nothing to a page of a listing, but
 a twentieth of the CPU that a recording costs, whose transcript is one such URL. So the rules are
 evaluated once for a bucket, by botocore, and the signing key is made once a day. A test compares

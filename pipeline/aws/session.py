@@ -85,7 +85,7 @@ class Session:
     async def client(self, service: str) -> Any:
         """The client of a service by botocore's name for it, such as `iam`; opened when asked for.
 
-        Ask for it anew before each call: after a renewal it is another one. `aws.service.Service`
+        Ask for it again before each call: after a renewal it is another one. `aws.service.Service`
         does so, and translates what goes wrong.
         """
         async with self._opening:
@@ -155,7 +155,7 @@ async def connect(
 
 def _config(connections: int) -> AioConfig:
     return AioConfig(
-        # Found in CloudTrail by this name; botocore's own would be spelt anew for every call.
+        # Found in CloudTrail by this name; botocore's own would be spelt again for every call.
         user_agent=f"transcribe-pipeline/{__version__}",
         max_pool_connections=connections,
         connect_timeout=_CONNECT_SECONDS,

@@ -54,8 +54,8 @@ def command(
     def change(states: Sequence[RunState]) -> None:
         _check(reason or (), [known for each in states for known in each.failures.reasons()])
         for each in states:
-            anew, again = each.retry(reason or (), new_jobs=new_job)
-            put_back.update(anew=anew, again=again)
+            renewed, again = each.retry(reason or (), new_jobs=new_job)
+            put_back.update(renewed=renewed, again=again)
 
     if chosen.s3_output:
         change_states(chosen, change)
@@ -65,7 +65,7 @@ def command(
         with open_state(chosen.state_path, "") as opened:
             change([opened])
     typer.echo(
-        f"{put_back.total():,} put back ({put_back['anew']:,} with a new job, "
+        f"{put_back.total():,} put back ({put_back['renewed']:,} with a new job, "
         f"{put_back['again']:,} with the one they have); run the same command as before.",
         err=True,
     )

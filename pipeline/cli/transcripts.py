@@ -150,7 +150,7 @@ def _sentences(ended: Ended, to: str) -> Iterator[str]:
     )
     if not ended.recordings and not ended.stopped:
         yield (
-            f"Nothing is new: {ended.known:,} files were written before; --again writes them anew."
+            f"Nothing is new: {ended.known:,} files were written before; --again writes them again."
         )
     if ended.failed:
         why = ", ".join(f"{count:,} {reason}" for reason, count in ended.failed.items())

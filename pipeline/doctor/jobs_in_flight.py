@@ -62,7 +62,7 @@ async def _is_removed(job: Job, transcriber: Transcriber, s3: S3) -> bool:
     try:
         record = await transcriber.get(job.name)
     except JobMissing:
-        return False  # a run finds its result, or starts it anew
+        return False  # a run finds its result, or starts it again
     uri = record.transcript_uri or ""
     kept_by_the_service = "X-Amz-" in uri  # it goes with the job's record
     place = place_of_result(uri)

@@ -27,7 +27,7 @@ class Eventing:
         }
 
     async def wanted(self, prefix: str) -> Wanted:
-        """What there shall be in this account for the jobs whose names begin so."""
+        """What there should be in this account for the jobs whose names begin so."""
         caller = await self._call("sts", "GetCallerIdentity")
         partition = caller["Arn"].split(":")[1]
         return Wanted(prefix, self._region, caller["Account"], partition)

@@ -1,4 +1,4 @@
-"""The rule and the queue that bring events: as they shall be, and what of it is missing; pure.
+"""The rule and the queue that bring events: as they should be, and what of it is missing; pure.
 
 Made are an SQS queue, an EventBridge rule of the same name on the default bus, which matches the
 ends of this program's jobs, and the target that puts them into the queue. Each part is compared as
@@ -40,7 +40,7 @@ _ENCRYPTED = {"SqsManagedSseEnabled": "true"}
 
 
 class Wanted(NamedTuple):
-    """Where events shall come from: the jobs of one account and region whose names begin so."""
+    """Where events should come from: the jobs of one account and region whose names begin so."""
 
     prefix: str
     region: str
@@ -130,7 +130,7 @@ class Step(NamedTuple):
 
 
 def prefix_of_jobs(job_prefix: str, source: str | None) -> str:
-    """What the names of the jobs begin with that events shall tell of.
+    """What the names of the jobs begin with that events should tell of.
 
     Args:
         job_prefix: the setting.

@@ -1,4 +1,4 @@
-"""The calls that make a part what it shall be: it is created, or what differs is changed."""
+"""The calls that make a part what it should be: it is created, or what differs is changed."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def carry_out(account: Account, plan: Plan) -> list[str]:
 
 
 async def apply(account: Account, change: Change) -> None:
-    """Make one part what it shall be.
+    """Make one part what it should be.
 
     Raises:
         BadSettings: somebody else made it in the meantime.

@@ -1,4 +1,4 @@
-"""What an account shall have, part by part, and what of it is missing or differs; pure.
+"""What an account should have, part by part, and what of it is missing or differs; pure.
 
 A part is compared as a whole, not only by whether it is there: a role that exists with another
 trust, a policy with a statement too many or a user without its policy are differences.
@@ -70,7 +70,7 @@ class DesiredAccess(msgspec.Struct, frozen=True):
         user: who runs the program.
         reviewer: the user whose keys Label Studio gets.
         cors: Label Studio's address, for browsers that play presigned URLs.
-        profiles: for each user that shall have an access key, the profile to write it under.
+        profiles: for each user that should have an access key, the profile to write it under.
         tags: on everything that can have tags, beside our own.
     """
 
@@ -83,7 +83,7 @@ class DesiredAccess(msgspec.Struct, frozen=True):
 
 
 class Change(NamedTuple):
-    """A part as it was found, None where it is missing, and as it shall be."""
+    """A part as it was found, None where it is missing, and as it should be."""
 
     part: Part
     before: Any
@@ -91,7 +91,7 @@ class Change(NamedTuple):
 
 
 def wanted(desired: DesiredAccess) -> dict[Part, Any]:
-    """Every part as it shall be, in the order in which they can be made.
+    """Every part as it should be, in the order in which they can be made.
 
     Raises:
         BadSettings: a policy is larger than IAM takes.
@@ -134,7 +134,7 @@ def _refuse_too_large(document: dict[str, Any], arn: str) -> None:
 
 
 def differing(wanted: Mapping[Part, Any], found: Mapping[Part, Any]) -> list[Change]:
-    """The parts that are missing or are not what they shall be."""
+    """The parts that are missing or are not what they should be."""
     return [
         Change(part, found.get(part), value)
         for part, value in wanted.items()

@@ -1,4 +1,4 @@
-"""What `iam apply` would change: what shall be there, compared with what is."""
+"""What `iam apply` would change: what should be there, compared with what is."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Plan(NamedTuple):
-    """Every part as it shall be, what differs, and what each user may do beside that."""
+    """Every part as it should be, what differs, and what each user may do beside that."""
 
     parts: dict[Part, Any]
     changes: list[Change]
@@ -32,7 +32,7 @@ class Plan(NamedTuple):
 
 
 async def compared(account: Account, desired: DesiredAccess) -> Plan:
-    """The plan that makes an account what it shall be; nothing is changed.
+    """The plan that makes an account what it should be; nothing is changed.
 
     Raises:
         BadSettings: a policy is larger than IAM takes, a role is another service's, a profile

@@ -42,7 +42,7 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def project_key(address: str, created_at: str) -> str:
-    """What a project is remembered by: a server set up anew gives its numbers out again."""
+    """What a project is remembered by: a server that is set up again starts its numbers at 1."""
     return f"{address} of {created_at}"
 
 

@@ -132,7 +132,7 @@ def merged(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
 
 
 def _others(old: dict[str, Any], ours: Collection[str]) -> dict[str, Any]:
-    """What is not ours to write anew: what a round says that the next one does not is over."""
+    """What is not ours to write again: what a round says that the next one does not is over."""
     return {name: value for name, value in old.items() if name not in ours}
 
 

@@ -48,7 +48,7 @@ _INTERRUPTED_SECONDS = 20.0
 class RunOptions(NamedTuple):
     """What is to be done: the settings, the place of the recordings, how progress is told.
 
-    `manifest` names which of the recordings; `rebuild_output` writes every task anew, and
+    `manifest` names which of the recordings; `rebuild_output` writes every task again, and
     `rebuild_state` sets the state file aside first. With `earlier` the recordings are those that
     are written there, and nothing is started. `monitoring` is how others watch it: by default not
     at all, as only one of a night's commands can have the port and the files. `transcripts` are the
@@ -107,7 +107,7 @@ def _checked_source(options: RunOptions) -> tuple[str, str]:
     if config.s3_output:
         from pipeline.s3_output.refusals import refuse_unfit
 
-        refuse_unfit(config, place, anew=options.rebuild_output and not options.rebuild_state)
+        refuse_unfit(config, place, rewrites=options.rebuild_output and not options.rebuild_state)
     if isinstance(place, S3Uri):
         return str(place), place.bucket
     require("local")
@@ -133,7 +133,7 @@ async def _prepare(options: RunOptions, output: OutputFile, lock: StateLock) -> 
         if options.rebuild_state:
             output.set_aside()
         with never_deferred("the output was looked at"):
-            await output.prepare(s3, lock, config, source.uri, anew=options.rebuild_state)
+            await output.prepare(s3, lock, config, source.uri, rebuild_state=options.rebuild_state)
 
 
 async def _with_services(options: RunOptions, state: RunState, output: OutputFile) -> Summary:

@@ -1,6 +1,6 @@
 """Whether a request was signed with a key of this endpoint: AWS Signature Version 4; pure.
 
-The signature is made anew by botocore's own signers from what was received, and compared. What is
+The signature is made again by botocore's own signers from what was received, and compared. What is
 checked and how it is refused is as at the service: "Authenticating Requests" in S3's API reference.
 """
 

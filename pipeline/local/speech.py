@@ -38,7 +38,7 @@ _PRONUNCIATION = re.compile(r"\(\d+\)$")
 
 
 class Transcriber:
-    """The model, loaded when it is first needed, and anew for each other vocabulary."""
+    """The model, loaded when it is first needed, and once more for each other vocabulary."""
 
     def __init__(self) -> None:
         self._decoder: Any = None

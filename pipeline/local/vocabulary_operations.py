@@ -37,7 +37,7 @@ class VocabularyOperations:
         return self._kept(vocabulary, content)
 
     def update(self, request: Mapping[str, Any], _call: int) -> dict[str, Any]:
-        """Make a vocabulary anew; nothing of what it held is kept."""
+        """Replace a vocabulary; nothing of what it held is kept."""
         vocabulary, content = self._made_of(request)
         self._vocabularies.update(vocabulary)
         return self._kept(vocabulary, content)

@@ -101,7 +101,7 @@ class ConcurrencyLimit:
         return self.held - self._free.count(now) >= self.limit + self._ahead
 
     def on_share(self, ceiling: int, limit: int, sharers: Sharers | None) -> None:
-        """The account was divided anew: what this run may have, and has; None where it is alone."""
+        """The account is divided again: what this run may have, and has; None where it is alone."""
         self.ceiling = ceiling
         self.limit = max(0, min(limit, ceiling))
         self._sharers = sharers
@@ -209,7 +209,7 @@ class JobSlots:
                 await _wait(self._freed, self.limit.patience(clock()))
 
     def on_share(self, ceiling: int, limit: int, sharers: Sharers | None) -> None:
-        """The account was divided anew among the runs that share it."""
+        """The account was divided again among the runs that share it."""
         self.limit.on_share(ceiling, limit, sharers)
         self._freed.set()
 

@@ -1,6 +1,6 @@
 """Which proxy a request goes through: HTTP_PROXY, HTTPS_PROXY, NO_PROXY as botocore reads them.
 
-aiohttp's `trust_env` would do nearly the same, but for every request anew, in a thread, and with
+aiohttp's `trust_env` would do nearly the same, but for every request again, in a thread, and with
 the passwords of ~/.netrc, which are nobody's business and which S3 refuses beside a signature. It
 cost a fifth of a recording's CPU.
 """

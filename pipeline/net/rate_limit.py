@@ -61,7 +61,7 @@ class RateLimiter:
         self._proven = 0.0
 
     def on_ceiling(self, ceiling: float) -> None:
-        """Runs that know of each other have divided the rate anew, and so what was found of it."""
+        """Runs that know of each other have divided the rate again, and so what was found of it."""
         by = ceiling / self.ceiling
         self.ceiling = ceiling
         self._found *= by

@@ -48,7 +48,7 @@ _BITS_OF_A_CLASS = 2
 
 
 class Estimate(msgspec.Struct, frozen=True):
-    """A total, and by how much it is wrong at the most, 99 times in 100."""
+    """A total, and by how much it is wrong at most, 99 times in 100."""
 
     value: float
     error: float = 0.0

@@ -71,7 +71,7 @@ class ManifestSource(NamedRecordings):
     """The recordings of another source that a file names, one a line.
 
     A line is a key, a URI of the source, or a JSON object with a `uri` or a `key`, such as a line
-    of the failures file. Empty lines are passed over. A name that ends with `.csv` is a table: with
+    of the failures file. Empty lines are skipped. A name that ends with `.csv` is a table: with
     these names in its first line, or a manifest of S3 Batch Operations (bucket, URL-encoded key).
     After either, `.gz` means gzip.
 

@@ -14,8 +14,13 @@ if TYPE_CHECKING:
     from pipeline.config.schema import Config
 
 
-def refuse_unfit(config: Config, place: S3Uri | Path, *, anew: bool) -> None:
-    """Refuse a run over `place` whose output parts on S3 can't be; `anew` is every task once more.
+def refuse_unfit(config: Config, place: S3Uri | Path, *, rewrites: bool) -> None:
+    """Refuse a run over `place` whose output can't be parts on S3.
+
+    Args:
+        config: the run's settings.
+        place: the recordings.
+        rewrites: whether every task is to be written once more.
 
     Raises:
         BadSettings: so it is.
@@ -31,7 +36,7 @@ def refuse_unfit(config: Config, place: S3Uri | Path, *, anew: bool) -> None:
             "An output on S3 needs a place for the transcripts that other machines can read",
             "Name one with --results s3://bucket/prefix/.",
         )
-    if anew:
+    if rewrites:
         raise BadSettings(
             "What is sealed on S3 is never rewritten",
             "Name another --output: the tasks are made from the transcripts that exist.",

@@ -66,11 +66,11 @@ class SealedOutput(OutputFile):
         self._copies: Copies | None = None
 
     async def prepare(
-        self, s3: S3, lock: StateLock, config: Config, source: str, *, anew: bool
+        self, s3: S3, lock: StateLock, config: Config, source: str, *, rebuild_state: bool
     ) -> None:
         """Before the state file is opened: whose output it is, and what another machine knows.
 
-        A state file that is made `anew` is not made of the copy.
+        With `rebuild_state` the state file is not made of the copy.
 
         Raises:
             CannotRun: it is of something else, or the bucket can't be used.
@@ -81,7 +81,7 @@ class SealedOutput(OutputFile):
         wanted = Claim(wanted=config.most_in_flight)
         async with heard_of(s3, self.layout, wanted, self.cluster.beat_seconds):
             await refuse_beside_another_count(s3, self.layout)  # one that began at this moment
-            if anew:
+            if rebuild_state:
                 there = await s3.look_up(self.layout.state)
                 self._lost_copy = there.etag if there else ""
             else:

@@ -3,7 +3,7 @@
 Nobody leads: each run computes its own share from the same table, so that the shares add up. How
 many slots the account has is found as a run alone finds it, by what is refused and what is taken.
 Once all have told what they found of their shares, the sum is the account of the next round, and is
-divided anew.
+divided again.
 """
 
 from __future__ import annotations

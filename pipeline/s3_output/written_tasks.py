@@ -87,7 +87,7 @@ def note_written(state: RunState, origin: Origin, lines: Iterator[bytes]) -> Non
     Args:
         state: the new state file.
         origin: what the tasks were made of.
-        lines: the tasks; what is none of this source's is passed over.
+        lines: the tasks; those of another source are left out.
     """
     of = origin.description
     state.begin(of.source, of.results)

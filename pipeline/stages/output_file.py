@@ -69,7 +69,7 @@ class OutputFile:
         return self._handle
 
     async def prepare(
-        self, s3: S3, lock: StateLock, config: Config, source: str, *, anew: bool
+        self, s3: S3, lock: StateLock, config: Config, source: str, *, rebuild_state: bool
     ) -> None:
         """What is to be done elsewhere before the state file is opened: nothing, for a file."""
 

@@ -1,7 +1,7 @@
 """Whether a transcript that may not be read is refused alone, or all of them are.
 
 Another transcript, which could be read before, is read again: where that works the refused one is
-alone. As long as none could be read ever, refused ones are held, five at the most.
+alone. As long as none could be read ever, refused ones are held, five at most.
 """
 
 from __future__ import annotations

@@ -86,6 +86,6 @@ class StageTimes:
             self.stages[Stage.WRITE].add(now - since)
 
     def left(self, job: str) -> None:
-        """The recording ends otherwise, or begins anew."""
+        """The recording ends otherwise, or begins again."""
         self._entered.pop(job, None)
         self._ended.pop(job, None)

@@ -45,7 +45,7 @@ class Refusal(NamedTuple):
 
 
 class StartRefusals:
-    """The last refusals that nothing has proven yet to be of their recordings, 20 at the most."""
+    """The last refusals that nothing has proven yet to be of their recordings, 20 at most."""
 
     def __init__(self, tracker: JobTracker) -> None:
         self._tracker = tracker

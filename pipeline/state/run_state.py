@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pipeline.state.lock import StateLock
 
 # A key seen before is touched only when there is something to do: its content or the settings
-# changed (start anew), or it is not written (it belongs to this run's selection; one in flight too,
+# changed (start again), or it is not written (it belongs to this selection; one in flight too,
 # as the service may have forgotten its job). A written one costs a look-up and no write, which is
 # what the usual night consists of. Content or settings that a written line has had before are
 # written: going back to them is no new task.
@@ -183,12 +183,12 @@ class RunState:
             f"WHERE status = {Status.FAILED:d} {chosen} AND {{}}"
         )
         again = put_back.format(f"status = {Status.STARTED:d}", kept)
-        anew = put_back.format(
+        renewed = put_back.format(
             f"{_PENDING_AGAIN}, attempt = attempt + 1, existing_attempt = 0", "TRUE"
         )
         with self._database.transaction():
             same = self._database.change(again, *reasons, *keep)
-            return self._database.change(anew, *reasons), same
+            return self._database.change(renewed, *reasons), same
 
     # The starters only claim
 
@@ -220,11 +220,11 @@ class RunState:
 
         With a `language` that job and those after it are given it instead of having it identified.
         """
-        anew = f"{_PENDING_AGAIN}, attempt = attempt + 1, existing_attempt = 0"
+        renewed = f"{_PENDING_AGAIN}, attempt = attempt + 1, existing_attempt = 0"
         if language:
-            self._change(job, f"{anew}, reason = ?, message = ?", NO_SPEECH, language)
+            self._change(job, f"{renewed}, reason = ?, message = ?", NO_SPEECH, language)
         else:
-            self._change(job, anew)
+            self._change(job, renewed)
 
     def failed(self, job: Job, reason: str, message: str) -> None:
         """The recording ends without a task, for this class of reason, in the service's words."""

@@ -66,7 +66,7 @@ class Version(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """A vocabulary as it shall be; `place` is where the service reads its table."""
+    """A vocabulary as it should be; `place` is where the service reads its table."""
 
     name: str
     language: str
@@ -85,7 +85,7 @@ class Vocabularies:
         self._s3 = s3
 
     async def apply(self, wanted: Wanted, minutes: float, tell: Callable[[str], None]) -> Outcome:
-        """Make the vocabulary at the service what it shall be; done already, it changes nothing.
+        """Make the vocabulary at the service what it should be; done already, it changes nothing.
 
         Args:
             wanted: the vocabulary.

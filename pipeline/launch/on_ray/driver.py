@@ -94,7 +94,7 @@ def _refuse_unfit(options: RunOptions) -> None:
             "With --engine ray name a place on S3 with --output s3://bucket/prefix/.",
         )
     one = replace(config, cluster=replace(config.cluster, shard=0))
-    refuse_unfit(one, options.place, anew=options.rebuild_output and not options.rebuild_state)
+    refuse_unfit(one, options.place, rewrites=options.rebuild_output and not options.rebuild_state)
     if config.cluster.shard >= 0:
         raise BadSettings("--engine ray starts every shard itself", "Leave --shard out.")
     if options.manifest and not isinstance(options.manifest, S3Uri):
