@@ -127,7 +127,7 @@ def _written(chosen: Config, state: StateReader, wanted: Wanted, *, quiet: bool)
     with ExitStack() as opened:
         ledger = opened.enter_context(open_ledger(ledger_path(chosen.state_path)))
         count = opened.enter_context(counted(style_for(quiet=quiet), None, "recordings"))
-        work = write_transcripts(chosen, state, ledger, wanted, Told(count, tell))
+        work = write_transcripts(chosen, state, ledger, wanted, Told(count, tell, say))
         return in_event_loop(work)
 
 

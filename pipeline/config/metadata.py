@@ -121,6 +121,24 @@ def usable_name(name: str) -> str:
     return _NO_NAME.sub("_", name[:LONGEST_NAME]).strip("_")
 
 
+def column_names(metadata: Metadata, ours: Collection[str]) -> dict[str, str]:
+    """The columns of a table for what the settings name, and what each is called beside `ours`.
+
+    Case makes no difference there, as in SQL; a name that is taken gets `metadata_` before it.
+    """
+    named = map(usable_name, metadata.columns if metadata.source else ())
+    names = dict.fromkeys(filter(None, [*KeyPattern(metadata.key_pattern).forms, *named]))
+    taken = {each.lower() for each in ours}
+    called = {}
+    for name in names:
+        column = name
+        while column.lower() in taken:
+            column = f"metadata_{column}"
+        taken.add(column.lower())
+        called[name] = column
+    return called
+
+
 def _is_value(value: Any) -> bool:
     if isinstance(value, float):
         return math.isfinite(value)
@@ -148,13 +166,14 @@ class KeyPattern:
 
     A field without a format is a text without `/`, `d` a whole number, any other one a date or time
     as `strptime` reads it. `*` is anything; what follows the pattern in a path is anything too.
+    `forms` has the format of each field by its name.
 
     Raises:
         ValueError: it is no such pattern; the words say why.
     """
 
     def __init__(self, pattern: str) -> None:
-        self._forms: dict[str, str] = {}
+        self.forms: dict[str, str] = {}
         end, regex = 0, ""
         for field in _FIELD.finditer(pattern):
             if end and end == field.start():
@@ -171,11 +190,11 @@ class KeyPattern:
             raise ValueError(f"{{{name}}} is no name of letters, digits and _")
         if name in TASK_NAMES:
             raise ValueError(f"{name} is named like a part of every task")
-        if name in self._forms:
+        if name in self.forms:
             raise ValueError(f"{name} is there twice")
         if form and form != _WHOLE_NUMBER and "%" not in form:
             raise ValueError(f"{form} is no format: write none, d for a number, or %Y-%m-%d")
-        self._forms[name] = form
+        self.forms[name] = form
 
     def values(self, path: str) -> Values:
         """The values of a path; none where it is of another shape."""
@@ -184,7 +203,7 @@ class KeyPattern:
         match = self._regex.match(path)
         if match is None:
             return {}
-        found = zip(self._forms.items(), match.groups(), strict=True)
+        found = zip(self.forms.items(), match.groups(), strict=True)
         try:
             return {name: _read(text, form) for (name, form), text in found}
         except ValueError:  # no such date

@@ -71,6 +71,7 @@ async def write_transcripts(
     from pipeline.jobs.rules import JobRules
     from pipeline.net.concurrency import JobSlots
     from pipeline.net.wait_times import WaitTimes
+    from pipeline.stages.metadata_reader import MetadataReader
     from pipeline.stages.results import Results
     from pipeline.stages.stored_transcripts import StoredTranscripts
 
@@ -83,7 +84,8 @@ async def write_transcripts(
         transcriber = Transcriber(session, config.limits, waiting, JobSlots(1, waiting))
         rules = JobRules(config, source, state.facts.earlier_fingerprints())
         results = Results(state.facts, transcriber, s3, rules)
-        stored = StoredTranscripts(state.recordings, results, rules, files, told)
+        reader = MetadataReader(state.metadata, rules, told.note)
+        stored = StoredTranscripts(state.recordings, results, reader, files, told)
         end = await ended(partial(stored.write, config.limits.collectors))
         known = files.ledger.written()
     if not end.exit_code and stored.failed:
@@ -117,12 +119,10 @@ def transcript_files(
 
 
 def _files(config: Config, s3: S3, ledger: Database, wanted: Wanted) -> TranscriptFiles:
-    from pipeline.recordings.formats import known_extensions
     from pipeline.stages.transcript_files import TranscriptFiles
 
-    extensions = known_extensions(config.input.extensions)
     place = _place(wanted.to, s3)
-    return TranscriptFiles(place, ledger, wanted.formats, wanted.layout, extensions)
+    return TranscriptFiles(place, ledger, wanted.formats, wanted.layout, config)
 
 
 def _place(to: S3Uri | Path, s3: S3) -> Place:

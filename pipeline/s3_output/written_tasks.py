@@ -1,4 +1,4 @@
-"""What parts say of the recordings that they have tasks of, for `tasks rebuild`."""
+"""What parts say of the recordings that they have tasks of, once more without their runs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from pipeline.config.metadata import others
 from pipeline.errors import StateUnusable
 from pipeline.model import Recording
 from pipeline.naming import parse_job_name, parse_s3_uri
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipeline.aws.s3 import S3
+    from pipeline.config.metadata import Values
     from pipeline.s3_output.claim import Description
     from pipeline.s3_output.layout import Layout
     from pipeline.state.parts import Written
@@ -44,12 +46,21 @@ class _Prediction(msgspec.Struct, gc=False):
 
 
 class _Task(msgspec.Struct, gc=False):
-    data: _Data
+    data: msgspec.Raw
     meta: _Meta
     predictions: list[_Prediction] = []
 
 
+class _Known(NamedTuple):
+    """What a task says: of what it is, what else is known of that, and what predicted it."""
+
+    written: Written
+    metadata: Values
+    model_version: str
+
+
 _TASK = msgspec.json.Decoder(_Task)
+_DATA = msgspec.json.Decoder(_Data)
 
 
 class Origin(NamedTuple):
@@ -94,21 +105,24 @@ def note_written(state: RunState, origin: Origin, lines: Iterator[bytes]) -> Non
     state.facts.remember_fingerprints(origin.fingerprints)
     model_version = ""
     while some := list(islice(lines, _AT_ONCE)):
-        tasks = [task for line in some if (task := _decoded(line))]
-        state.parts.note_tasks(filter(None, (_written(task, of.prefix) for task in tasks)))
-        for task in tasks[-1:]:
-            model_version = task.predictions[0].model_version if task.predictions else ""
+        tasks = [task for line in some if (task := _known(line, of.prefix))]
+        state.parts.note_tasks(task.written for task in tasks)
+        state.metadata.note(
+            [(task.written[0].key, msgspec.json.encode(task.metadata)) for task in tasks]
+        )
+        model_version = tasks[-1].model_version if tasks else model_version
     state.output.describe(of.kind, model_version)
 
 
-def _decoded(line: bytes) -> _Task | None:
+def _known(line: bytes, name_prefix: str) -> _Known | None:
     try:
-        return _TASK.decode(line)
+        task = _TASK.decode(line)
+        data, metadata = _DATA.decode(task.data), others(msgspec.json.decode(task.data))
     except Exception:  # noqa: BLE001 # anybody may have put it there
         return None
-
-
-def _written(task: _Task, name_prefix: str) -> Written | None:
-    place, job = parse_s3_uri(task.data.audio), parse_job_name(name_prefix, task.data.job_id)
-    recording = place and Recording(place.key, task.meta.etag, task.meta.size)
-    return (recording, *job) if recording and job else None
+    place, job = parse_s3_uri(data.audio), parse_job_name(name_prefix, data.job_id)
+    if not (place and job):
+        return None
+    recording = Recording(place.key, task.meta.etag, task.meta.size)
+    model_version = task.predictions[0].model_version if task.predictions else ""
+    return _Known((recording, *job), metadata, model_version)

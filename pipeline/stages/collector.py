@@ -22,6 +22,7 @@ from pipeline.stages.results import (
     Results,
     StillRunning,
 )
+from pipeline.stages.transcript_files import transcribed
 from pipeline.stages.transcript_reader import TranscriptReader
 from pipeline.tasks.builder import TaskBuilder
 from pipeline.text import duration
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from pipeline.model import Job, Transcript
     from pipeline.stages.job_tracker import JobTracker
     from pipeline.stages.transcript_files import TranscriptFiles
+    from pipeline.transcripts.render import Transcribed
 
 _RESTARTS = 3
 _NEW_NAMES = 2
@@ -67,7 +69,7 @@ class Collectors:
         self._files = files
         self.refusals = ResultRefusals(results, tracker.state.recordings)
         self._job_rules = job_rules
-        self._metadata = MetadataReader(tracker, job_rules)
+        self._metadata = MetadataReader(tracker.state.metadata, job_rules, tracker.note)
         self._tasks = TaskBuilder(config.tasks.kind, config.model_version)
 
     async def work(self, finished: asyncio.Queue[Job], lines: asyncio.Queue[Line]) -> None:
@@ -81,8 +83,10 @@ class Collectors:
         """Collect one job; return those that are to be read again now that it could be read."""
         try:
             transcript = await self._reader.read(job)
-            metadata = await self._metadata.of(job)
-            await self._write_files(job, transcript)
+            [known] = self._metadata.known([job])
+            metadata = await self._metadata.whole(job, known)
+            of = transcribed(job, transcript, self._job_rules, metadata)
+            await self._write_files(of, known)
         except StillRunning as still:
             self._wait_on(job, still)
         except ResultDenied as denied:
@@ -98,14 +102,15 @@ class Collectors:
         else:
             self._tracker.has_ended(job)
             self._bill(job, transcript)
-            line, silent = self._line(job, transcript, metadata), transcript.silent
+            shown = self._metadata.shown(job, metadata)
+            line, silent = self._line(job, transcript, shown), transcript.silent
             del transcript  # a line may have to wait, with its own bytes and no others
             await lines.put(line)
             self._tracker.hand_over(job, silent=silent)
             return self.refusals.on_read(job)
         return []
 
-    async def _write_files(self, job: Job, transcript: Transcript) -> None:
+    async def _write_files(self, of: Transcribed, known: Values) -> None:
         """Write the transcript as files where that is wanted, before its task counts as written.
 
         Raises:
@@ -114,8 +119,9 @@ class Collectors:
         """
         if self._files is None:
             return
+        job = of.job
         self._tracker.has_ended(job)
-        for error in await self._files.write_new(job, transcript, self._job_rules):
+        for error in await self._files.write_new(of, known):
             names = {"recording": job.recording.key, "job": job.name}
             event("transcript.refused", WARNING, **names, message=str(error))
             self._tracker.note(_REFUSED)

@@ -6,6 +6,7 @@ what lies beside a recording, or what S3 knows of it, again for its line. A kill
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -16,38 +17,54 @@ from pipeline.recordings.formats import extension
 from pipeline.text import printable
 
 if TYPE_CHECKING:
-    from pipeline.config.metadata import Values
+    from collections.abc import Callable, Sequence
+
+    from pipeline.config.metadata import Metadata, Values
     from pipeline.jobs.rules import JobRules
     from pipeline.model import Job
-    from pipeline.stages.job_tracker import JobTracker
+    from pipeline.state.metadata import MetadataState
 
 _SIDECAR = ".json"
 _READ_ANEW = ("sidecar", "object")
 
 
 class MetadataReader:
-    """Reads what the settings name; what is wrong with it is told, and fails no recording."""
+    """Reads what the settings name; what is wrong with it is noted, and fails no recording."""
 
-    def __init__(self, tracker: JobTracker, job_rules: JobRules) -> None:
+    def __init__(
+        self, state: MetadataState, job_rules: JobRules, note: Callable[[str], None]
+    ) -> None:
+        self.job_rules = job_rules
         self._chosen = job_rules.config.metadata
         self._pattern = KeyPattern(self._chosen.key_pattern)
-        self._tracker = tracker
-        self._job_rules = job_rules
+        self._state = state
+        self._note = note
         self._told: set[str] = set()
 
-    async def of(self, job: Job) -> Values:
-        """What a task shows of the recording's metadata.
+    def known(self, jobs: Sequence[Job]) -> list[Values]:
+        """What the keys of recordings and the state file say of each, without any call."""
+        path, values = self.job_rules.path, self._pattern.values
+        found = [values(path(job.recording.key)) for job in jobs]
+        if self._chosen.source == "manifest":
+            facts = dict(self._state.of_rows(job.row for job in jobs))
+            for job, each in zip(jobs, found, strict=True):
+                each.update(orjson.loads(facts.get(job.row, b"{}")))
+        return found
+
+    async def whole(self, job: Job, known: Values) -> Values:
+        """All metadata of the recording, of which this much is known.
 
         Raises:
             Deferred: the service gave no usable answer for too long.
             CannotRun: no call can succeed.
         """
+        if self._chosen.source not in _READ_ANEW:
+            return known
+        return known | await self._read_anew(job.recording.key)
+
+    def shown(self, job: Job, values: Values) -> Values:
+        """What a task shows of the recording's metadata."""
         key = job.recording.key
-        values = self._pattern.values(self._job_rules.path(key))
-        if self._chosen.source == "manifest":
-            values |= self._tracker.state.metadata.of(job.row)
-        elif self._chosen.source in _READ_ANEW:
-            values |= await self._read_anew(key)
         found = shown(values)
         if left := values.keys() - found.keys():
             self._tell(
@@ -76,20 +93,28 @@ class MetadataReader:
         return {}
 
     async def _of_object(self, key: str) -> dict[str, Any]:
-        found = await self._job_rules.source.look_up(key)
+        found = await self.job_rules.source.look_up(key)
         if found is None:
             raise Unusable("the recording is no longer there")
         facts: dict[str, Any] = orjson.loads(found.metadata or b"{}")
         return facts
 
     async def _in_file(self, name: str) -> dict[str, Any]:
-        return _parsed(await self._job_rules.source.read_part(name, 0, MOST_BYTES))
+        return _parsed(await self.job_rules.source.read_part(name, 0, MOST_BYTES))
 
     def _tell(self, kind: str, sentence: str) -> None:
         """Say it of the first one of its kind: there may be a million."""
         if kind not in self._told:
             self._told.add(kind)
-            self._tracker.note(sentence)
+            self._note(sentence)
+
+
+def digest(metadata: Metadata, known: Values) -> str:
+    """The same for the same settings and what is known by them; "" where there are neither."""
+    if not metadata.source and not metadata.key_pattern:
+        return ""
+    content = repr((metadata.source, metadata.columns, sorted(known.items())))
+    return hashlib.blake2b(content.encode(), digest_size=8).hexdigest()
 
 
 def sidecar_of(key: str) -> str:

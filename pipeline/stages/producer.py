@@ -55,7 +55,7 @@ async def produce(
         tracker.note(
             f"The metadata of {retold:,} recordings has changed since their tasks were written. "
             "--rebuild-output rewrites these without new jobs; for tasks on S3 name another "
-            "--output."
+            "--output. `transcripts` rewrites their csv and json files."
         )
     event("listing.ended", listed=counters.listed, skipped=dict(counters.skipped))
     counters.listing_done = True

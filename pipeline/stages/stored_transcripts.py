@@ -10,14 +10,16 @@ from pipeline.errors import Deferred, JobMissing, RecordingFailed, first_of
 from pipeline.failures import LOST, UNREADABLE
 from pipeline.stages.result_refusals import ResultRefusals
 from pipeline.stages.results import ResultDenied, StillRunning
+from pipeline.stages.transcript_files import transcribed
 from pipeline.stages.transcript_reader import TranscriptReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pipeline.config.metadata import Values
     from pipeline.errors import Denied
-    from pipeline.jobs.rules import JobRules
     from pipeline.model import Job
+    from pipeline.stages.metadata_reader import MetadataReader
     from pipeline.stages.results import Results
     from pipeline.stages.transcript_files import TranscriptFiles
     from pipeline.state.recordings import Recordings
@@ -31,10 +33,11 @@ _GONE = "The service no longer has its job, and there is no transcript."
 
 
 class Told(NamedTuple):
-    """Who is told: of the count so far, and of a key that lacks a file and why."""
+    """Who is told: of the count so far, of a key that lacks a file and why, and of a note."""
 
     progress: Callable[[int], None]
     failure: Callable[[str, str], None]
+    note: Callable[[str], None]
 
 
 class StoredTranscripts:
@@ -48,14 +51,14 @@ class StoredTranscripts:
         self,
         recordings: Recordings,
         results: Results,
-        job_rules: JobRules,
+        metadata: MetadataReader,
         files: TranscriptFiles,
         told: Told,
     ) -> None:
         self._recordings = recordings
-        self._reader = TranscriptReader(results, job_rules, words=True)
+        self._reader = TranscriptReader(results, metadata.job_rules, words=True)
         self._refusals = ResultRefusals(results, recordings)
-        self._job_rules = job_rules
+        self._metadata = metadata
         self._files = files
         self._told = told
         self._held: dict[Job, Due] = {}
@@ -82,7 +85,7 @@ class StoredTranscripts:
 
     async def _feed(self, queue: asyncio.Queue[Due | None], at_once: int) -> None:
         for page in self._recordings.written():
-            for each in self._files.due(page):
+            for each in self._files.due(page, self._metadata.known(page)):
                 await queue.put(each)
             await asyncio.sleep(0)
         for _ in range(at_once):
@@ -114,7 +117,9 @@ class StoredTranscripts:
         job = due.job
         try:
             transcript = await self._reader.read(job)
-            refused = await self._files.write(due, transcript, self._job_rules)
+            metadata = await self._metadata_of(job)
+            of = transcribed(job, transcript, self._metadata.job_rules, metadata)
+            refused = await self._files.write(due, of)
         except ResultDenied as denied:
             return await self._again_unless_alone(due, denied.why)
         except JobMissing:
@@ -127,6 +132,12 @@ class StoredTranscripts:
         if refused:
             self._fail(job, NOT_WRITTEN, " ".join(map(str, refused)))
         return [self._held.pop(each) for each in self._refusals.on_read(job)]
+
+    async def _metadata_of(self, job: Job) -> Values:
+        if not self._files.hold_metadata:
+            return {}
+        [known] = self._metadata.known([job])
+        return await self._metadata.whole(job, known)
 
     async def _again_unless_alone(self, due: Due, why: Denied) -> list[Due]:
         """The transcript may not be read: fail its recording where others may.

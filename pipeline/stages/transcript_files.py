@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.config.metadata import column_names
 from pipeline.errors import OutputUnusable
+from pipeline.recordings.formats import known_extensions
+from pipeline.stages.metadata_reader import digest
 from pipeline.stages.transcript_places import File
 from pipeline.state.transcript_ledger import TranscriptLedger
 from pipeline.transcripts.file_names import Stems
-from pipeline.transcripts.formats import LAID_OUT, SUFFIXES, TranscriptFormat
-from pipeline.transcripts.render import Transcribed, render
+from pipeline.transcripts.formats import LAID_OUT, SUFFIXES, WITH_METADATA, TranscriptFormat
+from pipeline.transcripts.render import COLUMNS, Transcribed, render
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
+    from pipeline.config.metadata import Values
+    from pipeline.config.schema import Config
     from pipeline.jobs.rules import JobRules
     from pipeline.model import Job, Transcript
     from pipeline.stages.transcript_places import Place
@@ -25,7 +30,8 @@ if TYPE_CHECKING:
 class TranscriptFiles:
     """Files of some formats below one place; `written` counts those that were not there yet.
 
-    They are called as their recordings, without one of these `extensions`.
+    They are called as their recordings, without their extensions. `hold_metadata` tells whether
+    one of the formats has the metadata of recordings.
     """
 
     def __init__(
@@ -34,42 +40,52 @@ class TranscriptFiles:
         ledger: Database,
         formats: Sequence[TranscriptFormat],
         layout: Layout,
-        extensions: Collection[str],
+        config: Config,
     ) -> None:
         self._place = place
         self._layout = layout
+        self._metadata = config.metadata
+        self._columns = column_names(config.metadata, COLUMNS)
         self._formats = {str(each): layout.name if each in LAID_OUT else "" for each in formats}
-        names = Stems(extensions, SUFFIXES, folds=place.folds)
+        self.hold_metadata = not WITH_METADATA.isdisjoint(formats)
+        names = Stems(known_extensions(config.input.extensions), SUFFIXES, folds=place.folds)
         self.ledger = TranscriptLedger(ledger, place.name, names)
         self.written = 0
 
-    def due(self, jobs: Sequence[Job]) -> list[Due]:
-        """The recordings of which a file is not written yet, or of another job."""
-        return self.ledger.due(jobs, self._formats)
+    def due(self, jobs: Sequence[Job], known: Sequence[Values]) -> list[Due]:
+        """The recordings of which a file is not written yet, or was made of something else.
 
-    async def write_new(
-        self, job: Job, transcript: Transcript, rules: JobRules
-    ) -> list[OutputUnusable]:
+        That is another job, another layout, or other metadata as far as it is known of each.
+        """
+        made_of = map(self._made_of, known)
+        return self.ledger.due(list(zip(jobs, made_of, strict=True)))
+
+    def _made_of(self, known: Values) -> dict[str, str]:
+        if not self.hold_metadata or not (said := digest(self._metadata, known)):
+            return self._formats
+        return self._formats | {
+            name: said for name in self._formats if TranscriptFormat(name) in WITH_METADATA
+        }
+
+    async def write_new(self, of: Transcribed, known: Values) -> list[OutputUnusable]:
         """Write those of the recording's files that are due; as `write` else."""
-        refused = [await self.write(due, transcript, rules) for due in self.due([job])]
+        refused = [await self.write(due, of) for due in self.due([of.job], [known])]
         return [each for errors in refused for each in errors]
 
-    async def write(
-        self, due: Due, transcript: Transcript, rules: JobRules
-    ) -> list[OutputUnusable]:
+    async def write(self, due: Due, of: Transcribed) -> list[OutputUnusable]:
         """Write the recording's files; why some of them could not be.
 
         Raises:
             CannotRun: nothing can be written there.
         """
-        of = _transcribed(due.job, transcript, rules)
+        of = of._replace(columns=self._columns)
         files = [self._file(due, each, of) for each in due.formats]
         refused = []
         for wanted, put in zip(due.formats, await self._place.put(files), strict=True):
             if isinstance(put, OutputUnusable):
                 refused.append(put)
                 continue
-            self.ledger.note(due, wanted, self._formats[wanted], put.tag)
+            self.ledger.note(due, wanted, put.tag)
             self.written += put.is_new
         return refused
 
@@ -79,8 +95,10 @@ class TranscriptFiles:
         return File(f"{due.name}{wanted.suffix}", content, due.formats[name])
 
 
-def _transcribed(job: Job, transcript: Transcript, rules: JobRules) -> Transcribed:
+def transcribed(job: Job, transcript: Transcript, rules: JobRules, metadata: Values) -> Transcribed:
+    """The transcript of a job with what is known of its recording."""
     settings = rules.known_of(job)
     given = settings.language if settings else None
     language = next(iter(transcript.languages), given)
-    return Transcribed(rules.source.audio_uri(job.recording.key), job, transcript, language)
+    audio = rules.source.audio_uri(job.recording.key)
+    return Transcribed(audio, job, transcript, language, metadata)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import orjson
+from typing import TYPE_CHECKING
 
 from pipeline.state.schema import Status
 
@@ -43,12 +41,6 @@ class MetadataState:
             changed = self._database.change_each(_NOTE.format("="), rows)
             self._database.change_each(_NOTE.format("!="), rows)
         return changed
-
-    def of(self, row: int) -> dict[str, Any]:
-        """The metadata of a recording by its row; empty where it has none."""
-        found = dict(self.of_rows([row]))
-        facts: dict[str, Any] = orjson.loads(found.get(row, b"{}"))
-        return facts
 
     def of_rows(self, rows: Iterable[int]) -> list[tuple[int, bytes]]:
         """The metadata of these recordings, of those that have some."""

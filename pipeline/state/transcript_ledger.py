@@ -59,13 +59,14 @@ class Due(NamedTuple):
     """A recording of which files are to be written.
 
     `name` is the path below the place without the suffix. `formats` has the tag of the file that
-    an earlier call wrote, None where none did.
+    an earlier call wrote, None where none did; `made_of` says of each format what it is made of.
     """
 
     job: Job
     row: int
     name: str
     formats: dict[str, str | None]
+    made_of: Mapping[str, str]
 
 
 class Names(Protocol):
@@ -90,42 +91,42 @@ class TranscriptLedger:
         database.change("INSERT INTO places (place) VALUES (?) ON CONFLICT DO NOTHING", place)
         self._place = database.rows("SELECT number FROM places WHERE place = ?", place)[0][0]
 
-    def due(self, jobs: Sequence[Job], formats: Mapping[str, str]) -> list[Due]:
-        """The recordings of a page of which a file is not written yet, or of another job.
+    def due(self, wanted: Sequence[tuple[Job, Mapping[str, str]]]) -> list[Due]:
+        """The recordings of which a file is not written yet, or was made of something else.
 
         Args:
-            jobs: written ones, of different recordings.
-            formats: what tells of each format how its files are laid out.
+            wanted: written jobs of different recordings, and of each format what its file would be
+                made of beside the job's transcript.
         """
-        names = self._names([job.recording.key for job in jobs])
+        names = self._names([job.recording.key for job, _ in wanted])
         marks = ", ".join("?" * len(names))
         written = {
-            (row, wanted): (made_of, tag)
-            for row, wanted, made_of, tag in self._database.rows(
+            (row, name): (made_of, tag)
+            for row, name, made_of, tag in self._database.rows(
                 f"SELECT row, format, made_of, tag FROM files WHERE row IN ({marks})",
                 *(row for row, _ in names.values()),
             )
         }
         found = []
-        for job in jobs:
+        for job, formats in wanted:
             row, name = names[job.recording.key]
             lacking = {
-                wanted: tag
-                for wanted, layout in formats.items()
-                for made_of, tag in (written.get((row, wanted), ("", None)),)
-                if made_of != _made_of(job, layout)
+                each: tag
+                for each, made_of in formats.items()
+                for before, tag in (written.get((row, each), ("", None)),)
+                if before != _made_of(job, made_of)
             }
             if lacking:
-                found.append(Due(job, row, name, lacking))
+                found.append(Due(job, row, name, lacking, formats))
         return found
 
-    def note(self, due: Due, wanted: str, layout: str, tag: str) -> None:
+    def note(self, due: Due, wanted: str, tag: str) -> None:
         """The file is there, and known by its tag; this is written down with the next reading."""
         self._database.later(
             "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)",
             due.row,
             wanted,
-            _made_of(due.job, layout),
+            _made_of(due.job, due.made_of[wanted]),
             tag,
         )
 
@@ -176,8 +177,8 @@ class TranscriptLedger:
         }
 
 
-def _made_of(job: Job, layout: str) -> str:
-    return f"{job.name} {layout}".rstrip()
+def _made_of(job: Job, more: str) -> str:
+    return f"{job.name} {more}".rstrip()
 
 
 def ledger_path(state: Path) -> Path:

@@ -28,6 +28,9 @@ class TranscriptFormat(StrEnum):
 LAID_OUT = frozenset({TranscriptFormat.SRT, TranscriptFormat.VTT})
 """Those whose files depend on the layout of captions."""
 
+WITH_METADATA = frozenset({TranscriptFormat.CSV, TranscriptFormat.JSON})
+"""Those whose files have the metadata of recordings."""
+
 SUFFIXES = tuple(each.suffix.lower() for each in TranscriptFormat)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 from itertools import groupby
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
@@ -19,14 +20,18 @@ from pipeline.transcripts.formats import TranscriptFormat
 from pipeline.transcripts.subtitles import Caption
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from pipeline.config.metadata import Value
     from pipeline.model import Job, Segment, Transcript, Word
     from pipeline.transcripts.captions import Layout
 
 SCHEMA = "transcribe-pipeline/transcript/1"
 COLUMNS = ("audio", "start", "end", "speaker", "channel", "language", "confidence", "text")
-"""Of the csv: a row for each segment, times in seconds, confidence 0..1, "" where unknown."""
+"""Of the csv: a row for each segment, times in seconds, confidence 0..1, "" where unknown.
+
+The columns of metadata follow.
+"""
 
 _DIGITS = 4
 _NOTHING = "<NA>"
@@ -36,13 +41,15 @@ class Transcribed(NamedTuple):
     """A recording and what was heard in it.
 
     `audio` is its URI, `language` the code that was given or identified, None where neither is
-    known.
+    known. `columns` are those of its metadata that a table has, by what they are called there.
     """
 
     audio: str
     job: Job
     transcript: Transcript
     language: str | None = None
+    metadata: Mapping[str, Value] = MappingProxyType({})
+    columns: Mapping[str, str] = MappingProxyType({})
 
 
 def render(wanted: TranscriptFormat, of: Transcribed, layout: Layout) -> bytes:
@@ -73,12 +80,19 @@ def _vtt(of: Transcribed, layout: Layout) -> str:
 def _csv(of: Transcribed, _: Layout) -> str:
     file = io.StringIO()
     rows = csv.writer(file, lineterminator="\n")
-    rows.writerow(COLUMNS)
+    rows.writerow([*COLUMNS, *of.columns.values()])
+    metadata = [_cell(of.metadata.get(name)) for name in of.columns]
     for each in of.transcript.segments:
         facts = (each.speaker, each.channel, each.language or of.language)
         confidence = _rounded(each.confidence)
-        rows.writerow([of.audio, each.start, each.end, *facts, confidence, each.text])
+        row = (of.audio, each.start, each.end, *facts, confidence, each.text, *metadata)
+        rows.writerow(row)
     return file.getvalue()
+
+
+def _cell(value: Value | None) -> Value | None:
+    """A value as a table has it: true and false as in JSON."""
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def _json(of: Transcribed, _: Layout) -> str:
@@ -98,6 +112,7 @@ def _json(of: Transcribed, _: Layout) -> str:
         "redacted": transcript.redacted,
         "speakers": list(transcript.speakers) or None,
         "channels": list(transcript.channels) or None,
+        "metadata": of.metadata or None,
         "text": transcript.text,
         "segments": [_segment(each) for each in transcript.segments],
     }

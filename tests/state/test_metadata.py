@@ -40,8 +40,9 @@ def test_a_recording_keeps_its_metadata_until_its_line_is_built(path):
         [[resumed, _]] = state.recordings.in_flight()
 
         assert resumed.row == job.row
-        assert state.metadata.of(resumed.row) == {"agent": "Ü", "n": 7}
-        assert state.metadata.of(resumed.row + 1) == {}
+        assert state.metadata.of_rows([resumed.row, resumed.row + 1]) == [
+            (resumed.row, '{"agent":"Ü","n":7}'.encode())
+        ]
 
 
 def test_a_state_file_of_an_earlier_version_has_none_and_gets_a_place_for_it(path):
@@ -53,6 +54,6 @@ def test_a_state_file_of_an_earlier_version_has_none_and_gets_a_place_for_it(pat
         database.commit()
 
     with read_state(path) as reader:
-        assert reader.metadata.of(1) == {}
+        assert reader.metadata.of_rows([1]) == []
     with begun(path) as state:
         assert state.metadata.note([("a.mp3", b'{"n":1}')]) == 1

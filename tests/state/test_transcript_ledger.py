@@ -21,6 +21,11 @@ def job(key: str, name: str = "job-1") -> Job:
     return Job(1, b"", name, Recording(key, "1", 7))
 
 
+def with_formats(*jobs: Job):
+    """Each job with both formats."""
+    return [(each, FORMATS) for each in jobs]
+
+
 @contextmanager
 def ledger(path, place="texts", *, folds=False):
     """The ledger of a place, closed afterwards."""
@@ -32,13 +37,13 @@ def note_all(found, due):
     """Have every file noted that is due."""
     for each in due:
         for wanted in each.formats:
-            found.note(each, wanted, FORMATS[wanted], f"tag of {wanted}")
+            found.note(each, wanted, f"tag of {wanted}")
 
 
 def test_what_is_noted_is_due_no_more(tmp_path):
     """A file is due until it is noted: of this job, this layout and this place."""
     with ledger(tmp_path) as found:
-        due = found.due([job("a.mp3"), job("b.mp3")], FORMATS)
+        due = found.due(with_formats(job("a.mp3"), job("b.mp3")))
         assert [(each.name, each.formats) for each in due] == [
             ("a", {"txt": None, "srt": None}),
             ("b", {"txt": None, "srt": None}),
@@ -46,11 +51,11 @@ def test_what_is_noted_is_due_no_more(tmp_path):
         note_all(found, due)
     with ledger(tmp_path) as found:
         assert found.written() == 4
-        assert found.due([job("a.mp3")], FORMATS) == []
-        [another_job] = found.due([job("a.mp3", "job-2")], FORMATS)
-        [another_layout] = found.due([job("a.mp3")], FORMATS | {"srt": "20x1"})
+        assert found.due(with_formats(job("a.mp3"))) == []
+        [another_job] = found.due(with_formats(job("a.mp3", "job-2")))
+        [another_layout] = found.due([(job("a.mp3"), FORMATS | {"srt": "20x1"})])
     with ledger(tmp_path, "elsewhere") as found:
-        [another_place] = found.due([job("a.mp3")], {"txt": ""})
+        [another_place] = found.due([(job("a.mp3"), {"txt": ""})])
 
     assert another_job.formats == {"txt": "tag of txt", "srt": "tag of srt"}
     assert another_layout.formats == {"srt": "tag of srt"}
@@ -60,10 +65,10 @@ def test_what_is_noted_is_due_no_more(tmp_path):
 def test_what_is_forgotten_is_due_and_still_ours(tmp_path):
     """The tag stays, by which the file is known there."""
     with ledger(tmp_path) as found:
-        note_all(found, found.due([job("a.mp3")], FORMATS))
+        note_all(found, found.due(with_formats(job("a.mp3"))))
         found.forget()
 
-        [due] = found.due([job("a.mp3")], {"txt": ""})
+        [due] = found.due([(job("a.mp3"), {"txt": ""})])
 
     assert due.formats == {"txt": "tag of txt"}
 
@@ -74,7 +79,9 @@ def test_a_recording_keeps_its_name(tmp_path):
     names = []
     for page in pages:
         with ledger(tmp_path) as found:
-            names.append({e.job.recording.key: e.name for e in found.due(map_jobs(page), FORMATS)})
+            names.append(
+                {e.job.recording.key: e.name for e in found.due(with_formats(*map(job, page)))}
+            )
 
     assert names[0]["a.mp3"] == "a"
     assert names[0]["a.wav"].startswith("a%~")
@@ -82,15 +89,10 @@ def test_a_recording_keeps_its_name(tmp_path):
     assert names[1] == {"a.wav": names[0]["a.wav"]}
 
 
-def map_jobs(keys):
-    """A job for each."""
-    return [job(key) for key in keys]
-
-
 def test_names_are_apart_where_the_folder_folds_them(tmp_path):
     """`a` and `A` would be one file."""
     with ledger(tmp_path, folds=True) as found:
-        one, other = found.due(map_jobs(["a.mp3", "A.mp3"]), FORMATS)
+        one, other = found.due(with_formats(job("a.mp3"), job("A.mp3")))
 
     assert (one.name, other.name.partition("%~")[0]) == ("a", "A")
     assert "%~" in other.name

@@ -140,3 +140,78 @@ def test_the_objects_own_metadata_goes_into_its_task(run, buckets):
     assert told(run) == {"a.mp3": {"agent": "x"}, "b.mp3": {}}
     assert outcome.summary["calls"]["HeadObject"] == 2
     assert "secret" not in (run.folder / "tasks.jsonl").read_text()
+
+
+def test_a_change_of_metadata_alone_writes_the_files_that_have_it_anew(run, cloud):
+    """Tables and json follow it from what is stored, other formats stay; no job is started."""
+    service = cloud()
+    service.add(one="first", two="second")
+    named = run.folder / "calls.jsonl"
+    config = settings(run, 'source = "manifest"\ncolumns = ["agent", "score"]')
+    command = ("run", "s3://audio/", "--manifest", "calls.jsonl", "--json", *config)
+    write = ("transcripts", "--to", "texts/", "--format", "txt,csv,json", "--json", *config)
+
+    def written(*more):
+        rows = [
+            {"key": "one.mp3", "agent": "Ü", "score": score},
+            {"key": "two.mp3", "agent": "x"},
+        ]
+        named.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+        return run(*command, *more)
+
+    for score in (7.5, 8):
+        outcome = written()
+        files = run(*write)
+        again = run(*write)
+        document = json.loads((run.folder / "texts/one.json").read_bytes())
+        table = (run.folder / "texts/one.csv").read_text(encoding="utf-8")
+        assert document["metadata"] == {"agent": "Ü", "score": score}
+        assert table.endswith(f"first,Ü,{score}\n")
+        assert again.summary["written"] == 0
+
+    assert "The metadata of 1 recordings has changed" in outcome.out
+    assert "`transcripts` rewrites their csv and json files" in outcome.out
+    assert outcome.counts["started"] == 0
+    assert (files.code, files.summary["recordings"], files.summary["written"]) == (0, 1, 2)
+
+
+def test_a_run_and_the_command_write_the_same_metadata(run, cloud):
+    """What a sidecar says is in the files of both, whole, and once it is written nothing is due."""
+    service = cloud()
+    service.put("anna/one.mp3", "first")
+    said = {"note": "s3://x/y " + "z" * 2000, "sure": False, "list": [1]}
+    (service.folder / "anna" / "one.json").write_text(json.dumps(said), encoding="utf-8")
+    config = settings(run, 'source = "sidecar"\nkey_pattern = "{agent}/"')
+    as_it_goes = ("--transcripts", "texts/", "--transcript-format", "csv,json")
+
+    run("run", "s3://audio/", *as_it_goes, *config)
+    again = run("transcripts", "--to", "texts/", "--format", "csv,json", "--json", *config)
+    run("transcripts", "--to", "other/", "--format", "csv,json", *config)
+
+    document = (run.folder / "texts/anna/one.json").read_bytes()
+    assert again.summary["recordings"] == 0
+    assert json.loads(document)["metadata"] == {
+        "agent": "anna", "note": said["note"], "sure": False
+    }  # fmt: skip
+    assert (run.folder / "other/anna/one.json").read_bytes() == document
+    assert (run.folder / "texts/anna/one.csv").read_text().endswith(",first,anna\n")
+
+
+def test_tasks_on_s3_keep_a_manifest_s_metadata_for_what_is_made_of_them(run, cloud):
+    """Another machine has neither the manifest nor the state; new tasks and files have it all."""
+    cloud().add(one="first")
+    row = {"key": "one.mp3", "agent": "x", "score": 3}
+    (run.folder / "calls.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    config = settings(run, 'source = "manifest"')
+    on_s3 = ("--output", "s3://audio/tasks/", *config)
+    results = ("--results", "s3://audio/results/")
+    run("run", "s3://audio/", "--manifest", "calls.jsonl", *on_s3, *results)
+    for path in run.folder.glob("tasks*"):
+        path.unlink()
+
+    files = run("transcripts", "--to", "texts/", "--format", "json", *on_s3)
+    tasks = run("tasks", "rebuild", "--task", "segments", "--to", "segments.jsonl", *on_s3)
+
+    document = json.loads((run.folder / "texts/one.json").read_bytes())
+    assert (files.code, document["metadata"]) == (0, {"agent": "x", "score": 3})
+    assert (tasks.code, told(run, "segments.jsonl")) == (0, {"one.mp3": document["metadata"]})

@@ -14,6 +14,7 @@ import pytest
 import webvtt
 from praatio import textgrid
 
+from pipeline.config.metadata import Metadata, Values, column_names
 from pipeline.errors import BadSettings
 from pipeline.model import Job, Recording, Segment, Transcript, Word
 from pipeline.transcripts.captions import Layout
@@ -42,6 +43,7 @@ CALL = Transcript(
     0.7934999,
     ("en-US", "de-DE"),
 )
+HOSTILE = '=HYPERLINK("http://x","y"),\r\n;@SUM(1)\t"'
 SILENCE = Transcript("job-1", "")
 
 
@@ -86,6 +88,32 @@ def test_a_table_has_a_row_for_each_segment():
         [AUDIO, "0.5", "1.5", "spk_0", "ch_0", "en-US", "0.94", "Hello there."],
         [AUDIO, "1.75", "3.0", "spk_1", "ch_1", "en-US", "0.5", 'say "a, b" --> c'],
     ]
+
+
+def test_metadata_has_columns_that_the_settings_name():
+    """They are the same in every file, each value is read back, and `start` is still the time."""
+    chosen = Metadata("manifest", ["Start", "note", "sure", "gone"], "{speaker}/{n:d}/")
+    metadata: Values = {
+        "Start": 7,
+        "note": HOSTILE,
+        "sure": True,
+        "speaker": "Ü",
+        "n": 1,
+        "more": "x",
+    }
+    of = Transcribed(AUDIO, JOB, CALL, "en-US", metadata, column_names(chosen, COLUMNS))
+
+    table = render(TranscriptFormat.CSV, of, Layout()).decode()
+    silent = render(TranscriptFormat.CSV, of._replace(transcript=SILENCE), Layout()).decode()
+    document = json.loads(render(TranscriptFormat.JSON, of, Layout()))
+
+    header, first, _ = csv.reader(io.StringIO(table, newline=""))
+    added = ["metadata_speaker", "n", "metadata_Start", "note", "sure", "gone"]
+    assert header == [*COLUMNS, *added]
+    assert silent == table.partition("\n")[0] + "\n"
+    assert first[:3] == [AUDIO, "0.5", "1.5"]
+    assert first[len(COLUMNS) :] == ["Ü", "1", "7", HOSTILE, "true", ""]
+    assert document["metadata"] == metadata
 
 
 def test_json_has_the_words_with_their_times():
@@ -185,9 +213,12 @@ def test_the_page_names_every_column_and_field():
     about_csv, about_json = (page.split(f"### {kind}\n")[1].split("\n###")[0] for kind in KINDS)
     named_csv, named_json = map(first_column, (about_csv, about_json))
     redacted = msgspec.structs.replace(CALL, redacted=True)
+    of = Transcribed(AUDIO, JOB, redacted, "en-US", {"agent": "x"})
 
     assert named_csv == set(COLUMNS)
-    assert named_json - {"segments.words"} == set(json.loads(written("json", redacted)))
+    assert named_json - {"segments.words"} == set(
+        json.loads(render(TranscriptFormat.JSON, of, Layout()))
+    )
     assert SCHEMA in about_json
 
 
