@@ -16,6 +16,7 @@ from pipeline.model import Recording
 from pipeline.naming import parse_job_name, parse_s3_uri
 from pipeline.s3_output.checkpoint import fetch
 from pipeline.s3_output.claim import described
+from pipeline.state.parts import Written
 from pipeline.state.reader import read_state
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from pipeline.config.metadata import Values
     from pipeline.s3_output.claim import Description
     from pipeline.s3_output.layout import Layout
-    from pipeline.state.parts import Written
     from pipeline.state.run_state import RunState
 
 _AT_ONCE = 10_000
@@ -34,6 +34,8 @@ _AT_ONCE = 10_000
 class _Data(msgspec.Struct, gc=False):
     audio: str
     job_id: str
+    language: str = ""
+    languages: list[msgspec.Raw] = []
 
 
 class _Meta(msgspec.Struct, gc=False):
@@ -108,7 +110,7 @@ def note_written(state: RunState, origin: Origin, lines: Iterator[bytes]) -> Non
         tasks = [task for line in some if (task := _known(line, of.prefix))]
         state.parts.note_tasks(task.written for task in tasks)
         state.metadata.note(
-            [(task.written[0].key, msgspec.json.encode(task.metadata)) for task in tasks]
+            [(task.written.recording.key, msgspec.json.encode(task.metadata)) for task in tasks]
         )
         model_version = tasks[-1].model_version if tasks else model_version
     state.output.describe(of.kind, model_version)
@@ -125,4 +127,5 @@ def _known(line: bytes, name_prefix: str) -> _Known | None:
         return None
     recording = Recording(place.key, task.meta.etag, task.meta.size)
     model_version = task.predictions[0].model_version if task.predictions else ""
-    return _Known((recording, *job), metadata, model_version)
+    language = "" if data.languages else data.language
+    return _Known(Written(recording, *job, language), metadata, model_version)

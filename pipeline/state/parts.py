@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.errors import StateUnusable
+from pipeline.failures import NO_SPEECH
 from pipeline.state.schema import Status
 
 if TYPE_CHECKING:
@@ -13,9 +14,6 @@ if TYPE_CHECKING:
 
     from pipeline.model import Recording
     from pipeline.state.database import Database
-
-    Written = tuple[Recording, bytes, int]
-    """A recording, the identity of its content and settings, and which attempt was written."""
 
 _SEALED = "open part begins at"
 _CHECKPOINT = "checkpoint"
@@ -42,12 +40,25 @@ _MARK = (
 )
 _REMEMBER = "INSERT INTO previous_identities SELECT identity FROM temp.sealed WHERE row IS NULL"
 _ADD = f"""
-INSERT INTO recordings (key, etag, size, identity, attempt, status, last_run, changed)
-VALUES (?, ?, ?, ?, ?, {Status.WRITTEN:d}, 0, ?)
+INSERT INTO recordings
+    (key, etag, size, identity, attempt, status, last_run, changed, reason, message)
+VALUES (?1, ?2, ?3, ?4, ?5, {Status.WRITTEN:d}, 0, ?6, iif(?7 = '', NULL, '{NO_SPEECH}'), ?7)
 ON CONFLICT (key) DO UPDATE SET
     etag = excluded.etag, size = excluded.size, identity = excluded.identity,
-    attempt = excluded.attempt
+    attempt = excluded.attempt, reason = excluded.reason, message = excluded.message
 """
+
+
+class Written(NamedTuple):
+    """A recording, the identity of its content and settings, and which attempt was written.
+
+    `language` is the one that its job was given; "" where it was to be identified.
+    """
+
+    recording: Recording
+    identity: bytes
+    attempt: int
+    language: str
 
 
 class Parts:
@@ -109,8 +120,8 @@ class Parts:
         """Recordings of a new state file have their line in a part, whatever was noted of them."""
         now = time.time()
         rows = (
-            (each.key, each.etag, each.size, identity, attempt, now)
-            for each, identity, attempt in written
+            (each.key, each.etag, each.size, identity, attempt, now, language)
+            for each, identity, attempt, language in written
         )
         self._database.change_each(_ADD, rows)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+
+import msgspec
 
 from tests.s3_output.conftest import FLAGS
 
@@ -36,6 +39,43 @@ def test_the_tasks_of_all_shards_are_made_into_a_file_of_another_kind(on_s3):
     assert task["data"]["language"] == "en-GB"  # as the jobs' settings were, not today's
     assert runs.parts() == parts
     assert runs.cloud.counts()["calls"]["StartTranscriptionJob"] == starts
+
+
+def test_a_task_that_is_made_again_says_the_same_of_its_recording(on_s3):
+    """Byte for byte: also what only its first run had, as a manifest and a fallback language."""
+    runs = on_s3()
+    runs.run.use(TRANSCRIBE_PIPELINE_FALLBACK_LANGUAGE="en-GB")
+    runs.cloud.add(quiet="", clear="words enough")
+    rows = [
+        {"key": "quiet.mp3", "agent": "\u00dc.\u2028Meier", "score": 7.50, "sure": False},
+        {"key": "clear.mp3", "agent": "s3://no/address", "score": -3},
+    ]
+    manifest = "\n".join(map(json.dumps, rows))
+    (runs.run.folder / "calls.jsonl").write_text(manifest, encoding="utf-8")
+    settings = '[metadata]\nsource = "manifest"\nkey_pattern = "{name}.mp3"'
+    config = runs.run.folder.parent / "night.toml"
+    config.write_text(settings, encoding="utf-8")
+    of_run = ("--manifest", "calls.jsonl", "--language", "auto", "--config", str(config))
+    outcome = runs.run("run", "s3://audio/", *FLAGS, *of_run)
+    runs.lose_the_disk()
+    runs.run.use(TRANSCRIBE_PIPELINE_FALLBACK_LANGUAGE="fr-FR")
+
+    again = ("tasks", "rebuild", *FLAGS[2:], "--to", "again.jsonl", "--config", str(config))
+    rebuilt = runs.run(*again)
+
+    assert (outcome.code, rebuilt.code) == (0, 0), outcome.err + rebuilt.err
+    before = data_of(b"".join(runs.parts().values()))
+    assert data_of((runs.run.folder / "again.jsonl").read_bytes()) == before
+    assert [b'"language":"en-GB"' in each for each in before].count(True) == 1
+    assert [b'"score":7.5,"sure":false' in each for each in before].count(True) == 1
+
+
+def data_of(lines):
+    """The `data` of each task, in bytes."""
+    return sorted(
+        bytes(msgspec.json.decode(line, type=dict[str, msgspec.Raw])["data"])
+        for line in lines.splitlines()
+    )
 
 
 def test_what_is_new_is_added_and_what_changed_is_written_again(on_s3):
