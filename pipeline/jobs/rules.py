@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from pipeline.recordings.source import Source
 
 
+_COLLECTED_AT_ONCE = 64
+
+
 class JobRules:
     """The settings of every recording of a source: those of the first rule that matches.
 
@@ -41,6 +45,7 @@ class JobRules:
         self._all = config.options
         self._fingerprints = [options.fingerprint for options in self._all]
         self._before = [each for each in before if each not in self._fingerprints]
+        self._known = lru_cache(_COLLECTED_AT_ONCE)(self._settings_of)
         # One group a rule, so that the number of the group tells which it was.
         rules = "|".join(f"({pattern(rule.include)})" for rule in config.rules)
         self._rules = re.compile(rules) if rules else None
@@ -88,6 +93,9 @@ class JobRules:
 
         It may be of an earlier run with other settings, which its name does not tell by itself.
         """
+        return self._known(job)
+
+    def _settings_of(self, job: Job) -> JobSettings | None:
         recording = job.recording
         for each in (self._fingerprints[self._number(recording.key)], *self._before):
             if identity(self._bucket, recording, each) == job.identity:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pipeline.config.metadata import column_names
 from pipeline.errors import OutputUnusable
 from pipeline.recordings.formats import known_extensions
+from pipeline.stages.large_work import LargeWork
 from pipeline.stages.metadata_reader import digest
 from pipeline.stages.transcript_places import File
 from pipeline.state.transcript_ledger import TranscriptLedger
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from pipeline.state.database import Database
     from pipeline.state.transcript_ledger import Due
     from pipeline.transcripts.captions import Layout
+
+_MANY_WORDS = 1_000
+"""Above that captions take more than a millisecond."""
 
 
 class TranscriptFiles:
@@ -51,6 +55,7 @@ class TranscriptFiles:
         names = Stems(known_extensions(config.input.extensions), SUFFIXES, folds=place.folds)
         self.ledger = TranscriptLedger(ledger, place.name, names)
         self.written = 0
+        self._large_work = LargeWork()
 
     def due(self, jobs: Sequence[Job], known: Sequence[Values]) -> list[Due]:
         """The recordings of which a file is not written yet, or was made of something else.
@@ -79,7 +84,10 @@ class TranscriptFiles:
             CannotRun: nothing can be written there.
         """
         of = of._replace(columns=self._columns)
-        files = [self._file(due, each, of) for each in due.formats]
+        files = await self._large_work.do(
+            lambda: [self._file(due, each, of) for each in due.formats],
+            large=of.transcript.word_count > _MANY_WORDS,
+        )
         refused = []
         for wanted, put in zip(due.formats, await self._place.put(files), strict=True):
             if isinstance(put, OutputUnusable):

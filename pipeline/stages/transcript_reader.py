@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING
 
 from pipeline.errors import RecordingFailed
 from pipeline.failures import BROKEN_TRANSCRIPT
+from pipeline.stages.large_work import LargeWork
 from pipeline.stages.results import NOT_REDACTED
 from pipeline.transcripts.parsing import parse_transcript
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from pipeline.stages.results import Results
 
 _READINGS = 3
+_LARGE = 300_000
+"""Bytes: above that parsing takes more than a millisecond."""
 
 
 class TranscriptReader:
@@ -25,6 +29,7 @@ class TranscriptReader:
         self._results = results
         self._job_rules = job_rules
         self._words = words
+        self._large_work = LargeWork()
 
     async def read(self, job: Job) -> Transcript:
         """Locate and fetch the job's result, parse it, and verify that it is this job's.
@@ -38,7 +43,8 @@ class TranscriptReader:
         for reading in count(1):
             document = await self._results.fetch(job)
             try:
-                transcript = parse_transcript(document, words=self._words)
+                parse = partial(parse_transcript, document, words=self._words)
+                transcript = await self._large_work.do(parse, large=len(document) > _LARGE)
             except RecordingFailed:
                 if reading == _READINGS:  # it may have been cut short on the way
                     raise
