@@ -24,10 +24,15 @@ install: .venv/installed
 
 # One of the bundled recordings is broken on purpose, so the run ends with 1: some failed.
 demo: install
-	$(BIN)/transcribe-pipeline run pipeline/local/recordings --output demo/tasks.jsonl; \
+	$(BIN)/transcribe-pipeline run pipeline/local/recordings --output demo/tasks.jsonl \
+		--transcripts demo/texts --transcript-format srt; \
 		code=$$?; [ $$code -eq 1 ] || { echo "The demo should have ended with 1, not $$code."; exit 1; }
 	@echo "Ended with 1, as it should: one recording is broken on purpose."
 	@$(BIN)/python -m tools.show_tasks demo/tasks.jsonl
+	@echo; echo "Subtitles, in demo/texts/calls/cancelled-order.srt:"
+	@sed 's/^/  /' demo/texts/calls/cancelled-order.srt
+	@echo; echo 'Where somebody said "money back" (search "money back" --output demo/tasks.jsonl):'
+	@$(BIN)/transcribe-pipeline search "money back" --output demo/tasks.jsonl | sed 's/^/  /'
 
 # Compiled once for all processes of the tests and kept, though the environment may ask for neither.
 test test-long test-hostile: export PYTHONDONTWRITEBYTECODE :=

@@ -18,6 +18,7 @@ from benchmarks import (
     listing,
     makespan,
     results,
+    search,
     startup,
     throughput,
     transcript_files,
@@ -46,6 +47,7 @@ BENCHMARKS = {
     "listing": Benchmark(listing.measure, listing.FULL, listing.TOY),
     "transcripts": Benchmark(transcripts.measure, transcripts.FULL, transcripts.TOY),
     "files": Benchmark(transcript_files.measure, transcript_files.FULL, transcript_files.TOY),
+    "search": Benchmark(search.measure, search.FULL, search.TOY),
     "help": Benchmark(startup.measure, startup.FULL, startup.TOY),
 }
 

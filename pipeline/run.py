@@ -31,7 +31,7 @@ from pipeline.stages.starters import Starters
 from pipeline.stages.writer import LineQueue, forget_output, keep_to_one_kind, write
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
 
     from pipeline.aws.s3 import S3
     from pipeline.aws.session import Session
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from pipeline.stages.cost_budget import CostBudget
     from pipeline.stages.job_tracker import JobTracker
     from pipeline.stages.output_file import Output, OutputFile
-    from pipeline.stages.transcript_files import TranscriptFiles
+    from pipeline.stages.stored_transcripts import Sink
     from pipeline.state.reader import StateReader
 
 _QUEUE = 64
@@ -54,7 +54,7 @@ _LOOK_AT_REFUSALS_SECONDS = 0.2
 
 
 class Run:
-    """One run over one source; with `transcript_files` each transcript becomes files too."""
+    """One run over one source; each transcript goes into its `sinks` too."""
 
     def __init__(  # what a run is made of
         self, config: Config, source: Source, tracker: JobTracker, session: Session, s3: S3
@@ -66,7 +66,7 @@ class Run:
         self.job_rules = JobRules(config, source, tracker.state.facts.earlier_fingerprints())
         self.transcriber = Transcriber(session, config.limits, tracker.waits, tracker.slots)
         self._name_prefix = job_name_prefix(config.transcribe.job_prefix, source.bucket)
-        self.transcript_files: TranscriptFiles | None = None
+        self.sinks: Sequence[Sink] = ()
         self._event_queue: EventQueue | None = None
         if url := config.aws.events:
             from pipeline.events.queue import open_queue  # a run without events loads none of it
@@ -164,8 +164,7 @@ class Run:
         pages = partial(transcriber.pages, name_contains=self._name_prefix)
         starters = Starters(tracker, transcriber, self.job_rules, ended, budget)
         poller = Poller(tracker, pages, config.limits, ended, events)
-        files = self.transcript_files
-        collectors = Collectors(tracker, transcriber, self.s3, self.job_rules, files)
+        collectors = Collectors(tracker, transcriber, self.s3, self.job_rules, self.sinks)
 
         async with asyncio.TaskGroup() as group:
             go = group.create_task

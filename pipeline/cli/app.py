@@ -24,6 +24,7 @@ from pipeline.cli import (
     report,
     retry,
     run,
+    search,
     serve,
     status,
     tasks_rebuild,
@@ -52,7 +53,7 @@ _tasks.command(tasks_rebuild.NAME, epilog=tasks_rebuild.EXAMPLES)(tasks_rebuild.
 app.add_typer(_tasks, name="tasks")
 
 _COMMANDS = (
-    *(run, plan, check, status, report, retry, transcripts),
+    *(run, plan, check, status, report, retry, transcripts, search),
     *(labeling_config, export, push, pull, quality, convert, compare, clean, serve),
 )
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from pipeline.config.schema import Config
     from pipeline.launch.transcripts import Ended, Wanted
+    from pipeline.model import Job
     from pipeline.state.reader import StateReader
 
 NAME = "transcripts"
@@ -118,11 +119,11 @@ def _written(chosen: Config, state: StateReader, wanted: Wanted, *, quiet: bool)
 
     named = 0
 
-    def tell(key: str, why: str) -> None:
+    def tell(job: Job, _: str, why: str) -> None:
         nonlocal named
         named += 1
         if named <= _NAMED:
-            say(f"{key}: {why}")
+            say(f"{job.recording.key}: {why}")
 
     with ExitStack() as opened:
         ledger = opened.enter_context(open_ledger(ledger_path(chosen.state_path)))

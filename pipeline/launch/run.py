@@ -18,6 +18,7 @@ from pipeline.errors import BadSettings, CannotRun, PipelineError
 from pipeline.extras import require
 from pipeline.launch.ending import ended
 from pipeline.launch.event_loop import in_event_loop
+from pipeline.launch.search import search_index
 from pipeline.launch.services import services
 from pipeline.launch.transcripts import transcript_files
 from pipeline.logs import event
@@ -166,7 +167,12 @@ async def _with_services(options: RunOptions, state: RunState, output: OutputFil
         )
         run = Run(config, source, tracker, session, s3)
         output.share_limits(tracker, run.transcriber.rated_calls)
-        with transcript_files(config, s3, options.transcripts) as run.transcript_files:
+        of_a_folder = not isinstance(options.place, S3Uri)
+        with (
+            transcript_files(config, s3, options.transcripts) as files,
+            search_index(config, of_a_folder=of_a_folder) as index,
+        ):
+            run.sinks = [sink for sink in (files, index) if sink]
             summary = _recorded(run, await _watched(run, options, output))
         return await _published(run, output, summary) if config.s3_output else summary
 

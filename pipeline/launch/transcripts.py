@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from pipeline.launch.ending import ended
 from pipeline.launch.services import services
 from pipeline.tasks.rebuild import bucket_of, with_results
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
     from pipeline.aws.s3 import S3
     from pipeline.config.schema import Config
     from pipeline.naming import S3Uri
-    from pipeline.stages.stored_transcripts import Told
+    from pipeline.stages.stored_transcripts import Sink, StoredTranscripts, Told
     from pipeline.stages.transcript_files import TranscriptFiles
     from pipeline.stages.transcript_places import Place
     from pipeline.state.database import Database
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from pipeline.transcripts.captions import Layout
     from pipeline.transcripts.formats import TranscriptFormat
 
+
+S = TypeVar("S", bound="Sink")
 
 _OF_A_FOLDER = "Run the folder again with --transcripts, and another --output."
 
@@ -67,6 +69,36 @@ async def write_transcripts(
         BadSettings: the run read a folder.
         CannotRun: the services can't be reached.
     """
+    begun = time.monotonic()
+
+    def files_at(s3: S3) -> TranscriptFiles:
+        files = _files(config, s3, ledger, wanted)
+        if wanted.again:
+            files.ledger.forget()
+        return files
+
+    async with stored_transcripts(config, state, files_at, told) as (stored, files, calls):
+        end = await ended(partial(stored.write, config.limits.collectors))
+        known = files.ledger.written()
+    if not end.exit_code and stored.failed:
+        end = end._replace(exit_code=1)
+    counts = stored.seen, files.written, known, dict(stored.failed), calls()
+    return Ended(*counts, time.monotonic() - begun, *end)
+
+
+@asynccontextmanager
+async def stored_transcripts(
+    config: Config, state: StateReader, sink_at: Callable[[S3], S], told: Told
+) -> AsyncIterator[tuple[StoredTranscripts, S, Callable[[], dict[str, int]]]]:
+    """The transcripts of a run, to be read into a sink, which may be on S3.
+
+    Yields:
+        Them, the sink, and how many calls were made of each operation.
+
+    Raises:
+        BadSettings: the run read a folder.
+        CannotRun: the services can't be reached.
+    """
     from pipeline.jobs.client import Transcriber
     from pipeline.jobs.rules import JobRules
     from pipeline.net.concurrency import JobSlots
@@ -75,25 +107,20 @@ async def write_transcripts(
     from pipeline.stages.results import Results
     from pipeline.stages.stored_transcripts import StoredTranscripts
 
-    waiting, begun = WaitTimes(), time.monotonic()
+    waiting = WaitTimes()
     config, bucket = with_results(config, state), bucket_of(state, _OF_A_FOLDER)
     async with services(config, bucket, waiting) as (_, source, session, s3):
-        files = _files(config, s3, ledger, wanted)
-        if wanted.again:
-            files.ledger.forget()
+        sink = sink_at(s3)
         transcriber = Transcriber(session, config.limits, waiting, JobSlots(1, waiting))
         rules = JobRules(config, source, state.facts.earlier_fingerprints())
         results = Results(state.facts, transcriber, s3, rules)
         reader = MetadataReader(state.metadata, rules, told.note)
-        stored = StoredTranscripts(state.recordings, results, reader, files, told)
-        end = await ended(partial(stored.write, config.limits.collectors))
-        known = files.ledger.written()
-    if not end.exit_code and stored.failed:
-        end = end._replace(exit_code=1)
-    operations = (*transcriber.operations, *s3.operations)
-    calls = {each.name: each.calls for each in operations if each.calls}
-    counts = stored.seen, files.written, known, dict(stored.failed), calls
-    return Ended(*counts, time.monotonic() - begun, *end)
+        operations = (*transcriber.operations, *s3.operations)
+        yield (
+            StoredTranscripts(state.recordings, results, reader, sink, told),
+            sink,
+            lambda: {each.name: each.calls for each in operations if each.calls},
+        )
 
 
 @contextmanager

@@ -29,6 +29,7 @@ from pipeline.text import duration
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Sequence
 
     from pipeline.aws.s3 import S3
     from pipeline.config.metadata import Values
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from pipeline.jobs.rules import JobRules
     from pipeline.model import Job, Transcript
     from pipeline.stages.job_tracker import JobTracker
-    from pipeline.stages.transcript_files import TranscriptFiles
+    from pipeline.stages.stored_transcripts import Sink
     from pipeline.transcripts.render import Transcribed
 
 _RESTARTS = 3
@@ -50,7 +51,7 @@ _REFUSED = (
 class Collectors:
     """What each collector needs; `work` is one of them.
 
-    `refusals` are the transcripts that may not be read. With `files` each one becomes files too.
+    `refusals` are the transcripts that may not be read. Each transcript goes into the `sinks` too.
     """
 
     def __init__(
@@ -59,14 +60,14 @@ class Collectors:
         transcriber: Transcriber,
         s3: S3,
         job_rules: JobRules,
-        files: TranscriptFiles | None = None,
+        sinks: Sequence[Sink] = (),
     ) -> None:
         config = job_rules.config
         self._tracker = tracker
         self._source = job_rules.source
         results = Results(tracker.state.facts, transcriber, s3, job_rules)
-        self._reader = TranscriptReader(results, job_rules, words=files is not None)
-        self._files = files
+        self._reader = TranscriptReader(results, job_rules, words=bool(sinks))
+        self._sinks = sinks
         self.refusals = ResultRefusals(results, tracker.state.recordings)
         self._job_rules = job_rules
         self._metadata = MetadataReader(tracker.state.metadata, job_rules, tracker.note)
@@ -86,7 +87,7 @@ class Collectors:
             [known] = self._metadata.known([job])
             metadata = await self._metadata.whole(job, known)
             of = transcribed(job, transcript, self._job_rules, metadata)
-            await self._write_files(of, known)
+            await self._write_beside(of, known)
         except StillRunning as still:
             self._wait_on(job, still)
         except ResultDenied as denied:
@@ -110,21 +111,21 @@ class Collectors:
             return self.refusals.on_read(job)
         return []
 
-    async def _write_files(self, of: Transcribed, known: Values) -> None:
-        """Write the transcript as files where that is wanted, before its task counts as written.
+    async def _write_beside(self, of: Transcribed, known: Values) -> None:
+        """Have the transcript written where else it is wanted, before its task counts as written.
 
         Raises:
             Deferred: the place has not taken one for too long.
             CannotRun: none can be written.
         """
-        if self._files is None:
-            return
         job = of.job
-        self._tracker.has_ended(job)
-        for error in await self._files.write_new(of, known):
-            names = {"recording": job.recording.key, "job": job.name}
-            event("transcript.refused", WARNING, **names, message=str(error))
-            self._tracker.note(_REFUSED)
+        if self._sinks:
+            self._tracker.has_ended(job)
+        for sink in self._sinks:
+            for error in await sink.write_new(of, known):
+                names = {"recording": job.recording.key, "job": job.name}
+                event("transcript.refused", WARNING, **names, message=str(error))
+                self._tracker.note(_REFUSED)
 
     def _wait_on(self, job: Job, still: StillRunning) -> None:
         """The job runs: wait on, unless it has for longer than a job may by the service's clock."""

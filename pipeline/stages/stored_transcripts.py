@@ -1,10 +1,10 @@
-"""Files of the transcripts that a run has collected, from where their results are stored."""
+"""What becomes of the transcripts that a run has collected, from where their results are stored."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pipeline.errors import Deferred, JobMissing, RecordingFailed, first_of
 from pipeline.failures import LOST, UNREADABLE
@@ -14,16 +14,15 @@ from pipeline.stages.transcript_files import transcribed
 from pipeline.stages.transcript_reader import TranscriptReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pipeline.config.metadata import Values
-    from pipeline.errors import Denied
+    from pipeline.errors import Denied, OutputUnusable
     from pipeline.model import Job
     from pipeline.stages.metadata_reader import MetadataReader
     from pipeline.stages.results import Results
-    from pipeline.stages.transcript_files import TranscriptFiles
     from pipeline.state.recordings import Recordings
-    from pipeline.state.transcript_ledger import Due
+    from pipeline.transcripts.render import Transcribed
 
 _AHEAD = 64
 RUNNING = "job still running"
@@ -33,17 +32,50 @@ _GONE = "The service no longer has its job, and there is no transcript."
 
 
 class Told(NamedTuple):
-    """Who is told: of the count so far, of a key that lacks a file and why, and of a note."""
+    """Who is told: of the count so far, of a job of which not all came and why, and of a note.
+
+    Why is the class of the reason, and a sentence.
+    """
 
     progress: Callable[[int], None]
-    failure: Callable[[str, str], None]
+    failure: Callable[[Job, str, str], None]
     note: Callable[[str], None]
+
+
+class Due(Protocol):
+    """A recording of which something is to be made."""
+
+    @property
+    def job(self) -> Job:
+        """Its job."""
+
+
+class Sink(Protocol):
+    """What becomes of transcripts; `hold_metadata` tells whether their metadata does too."""
+
+    hold_metadata: bool
+
+    def due(self, jobs: Sequence[Job], known: Sequence[Values]) -> Sequence[Due]:
+        """The recordings of a page of which something is to be made; what is known of each."""
+
+    async def write(self, due: Any, of: Transcribed) -> Sequence[OutputUnusable]:
+        """Make it; why some of it could not be made.
+
+        Raises:
+            CannotRun: nothing can be.
+        """
+
+    async def write_new(self, of: Transcribed, known: Values) -> Sequence[OutputUnusable]:
+        """Make what is due of a recording; as `write` else."""
+
+    def flush(self) -> None:
+        """Write down what was made."""
 
 
 class StoredTranscripts:
     """Reads what is due, several at once, and has it written.
 
-    `seen` counts recordings that were dealt with, `failed` those without their files by the class
+    `seen` counts recordings that were dealt with, `failed` those of which not all came by the class
     of the reason.
     """
 
@@ -52,14 +84,14 @@ class StoredTranscripts:
         recordings: Recordings,
         results: Results,
         metadata: MetadataReader,
-        files: TranscriptFiles,
+        sink: Sink,
         told: Told,
     ) -> None:
         self._recordings = recordings
         self._reader = TranscriptReader(results, metadata.job_rules, words=True)
         self._refusals = ResultRefusals(results, recordings)
         self._metadata = metadata
-        self._files = files
+        self._sink = sink
         self._told = told
         self._held: dict[Job, Due] = {}
         self.seen = 0
@@ -81,11 +113,11 @@ class StoredTranscripts:
         except BaseExceptionGroup as failed:
             raise first_of(failed) from failed
         finally:
-            self._files.ledger.flush()
+            self._sink.flush()
 
     async def _feed(self, queue: asyncio.Queue[Due | None], at_once: int) -> None:
         for page in self._recordings.written():
-            for each in self._files.due(page, self._metadata.known(page)):
+            for each in self._sink.due(page, self._metadata.known(page)):
                 await queue.put(each)
             await asyncio.sleep(0)
         for _ in range(at_once):
@@ -105,7 +137,7 @@ class StoredTranscripts:
 
     def _fail(self, job: Job, reason: str, message: str) -> None:
         self.failed[reason] += 1
-        self._told.failure(job.recording.key, message)
+        self._told.failure(job, reason, message)
 
     async def _one(self, due: Due) -> list[Due]:
         """Write one recording's files; return those to be read again, now that one could be.
@@ -119,7 +151,7 @@ class StoredTranscripts:
             transcript = await self._reader.read(job)
             metadata = await self._metadata_of(job)
             of = transcribed(job, transcript, self._metadata.job_rules, metadata)
-            refused = await self._files.write(due, of)
+            refused = await self._sink.write(due, of)
         except ResultDenied as denied:
             return await self._again_unless_alone(due, denied.why)
         except JobMissing:
@@ -134,7 +166,7 @@ class StoredTranscripts:
         return [self._held.pop(each) for each in self._refusals.on_read(job)]
 
     async def _metadata_of(self, job: Job) -> Values:
-        if not self._files.hold_metadata:
+        if not self._sink.hold_metadata:
             return {}
         [known] = self._metadata.known([job])
         return await self._metadata.whole(job, known)

@@ -97,6 +97,10 @@ class TranscriptFiles:
             self.written += put.is_new
         return refused
 
+    def flush(self) -> None:
+        """Write down which files are there."""
+        self.ledger.flush()
+
     def _file(self, due: Due, name: str, of: Transcribed) -> File:
         wanted = TranscriptFormat(name)
         content = render(wanted, of, self._layout)

@@ -123,6 +123,22 @@ class Recordings:
             yield [self.job(row) for row in rows]
             after = rows[-1][0]
 
+    def written_mark(self) -> str:
+        """Another text whenever other recordings are written, or one of them once more."""
+        [row] = self._database.rows(
+            "SELECT count(*), total(changed), max(changed), total(row * attempt) FROM recordings "
+            f"WHERE status = {Status.WRITTEN:d}"
+        )
+        return " ".join(map(str, row))
+
+    def contents(self, keys: Sequence[str]) -> dict[str, tuple[bytes, int]]:
+        """The identity and attempt of each of these recordings that is known, by its key."""
+        marks = ", ".join("?" * len(keys))
+        query = f"SELECT key, identity, attempt FROM recordings WHERE key IN ({marks})"
+        return {
+            key: (identity, attempt) for key, identity, attempt in self._database.rows(query, *keys)
+        }
+
     def last_written(self) -> Job | None:
         """The written recording that was listed last; None where nothing is written."""
         rows = self._database.rows(

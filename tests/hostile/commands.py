@@ -130,6 +130,12 @@ def has_each_text(world: World) -> bool:
     }
 
 
+def can_be_searched(world: World) -> bool:
+    """Each recording is found, by an index that is made again."""
+    (world.folder / "tasks.jsonl.state.search").unlink()
+    return world.run("search", "sound", "--count").out == f"{len(AUDIO)}\n"
+
+
 def has_the_correction(world: World) -> bool:
     """The ground truth has each review once, the corrected one as it is now."""
     lines = [json.loads(each) for each in world.lines("ground_truth.jsonl")]
@@ -211,6 +217,7 @@ COMMANDS: dict[str, Command] = {
             <= world.objects()
         ),
     ),
+    "search": Command(("search", "sound"), written, can_be_searched),
     "vocabulary apply": Command(
         ("vocabulary", "apply", "words.txt", "--name", VOCABULARY, "--upload", "s3://audio/v/"),
         table,

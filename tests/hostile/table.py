@@ -40,6 +40,7 @@ CALLS: dict[str, tuple[str, ...]] = {
     "tasks rebuild": ("get job", "fetch transcript"),
     "transcripts": ("get job", "fetch transcript"),
     "transcripts --to s3": ("read transcript", "write object"),
+    "search": ("get job", "fetch transcript"),
     "vocabulary apply": ("get vocabulary", "write object", "make vocabulary"),
     "compare": (
         *("get vocabulary", "find recording", "start job", "list jobs", "get job"),
@@ -201,6 +202,13 @@ UNUSUAL: dict[tuple[str, str, Hostile], Cell] = {
             *(("transcripts", kind, Hostile.GONE) for kind in ("get job", "fetch transcript")),
             ("transcripts", "fetch transcript", Hostile.HUGE),
             *(("transcripts --to s3", "read transcript", a) for a in (Hostile.GONE, Hostile.HUGE)),
+        )
+    },
+    **{
+        ("search", kind, answer): Cell(0, ("1 of 3 recordings can't be searched",))
+        for kind, answer in (
+            *((kind, Hostile.GONE) for kind in ("get job", "fetch transcript")),
+            ("fetch transcript", Hostile.HUGE),
         )
     },
     **{

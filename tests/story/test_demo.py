@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from textwrap import indent
 from urllib.parse import unquote
 
 import pytest
@@ -31,7 +32,7 @@ def word_error_rate(truth: str, heard: str) -> float:
 
 def test_bundled_recordings_are_heard_as_they_were_spoken(run, recordings):
     """Every clear clip is recognised, silence is flagged, the broken file fails with a reason."""
-    outcome = run("run", recordings)
+    outcome = run("run", recordings, "--transcripts", "texts", "--transcript-format", "srt")
     names = {uri: unquote(uri).partition(f"{recordings}/")[2] for uri in run.texts()}
     heard = {names[uri]: text for uri, text in run.texts().items()}
     silent = [task["data"]["audio"] for task in run.tasks() if task["meta"].get("silent")]
@@ -48,6 +49,9 @@ def test_bundled_recordings_are_heard_as_they_were_spoken(run, recordings):
     texts = re.findall(r"^  \S.* +[01]\.\d\d  (.*)$", shown, re.MULTILINE)
     assert set(texts) <= set(heard.values())
     assert len(texts) == 6
+    subtitles = (run.folder / "texts/calls/cancelled-order.srt").read_text(encoding="utf-8")
+    assert indent(subtitles, "  ") in shown
+    assert indent(run("search", "money back").out, "  ") in shown
 
 
 def plain(text: str) -> str:

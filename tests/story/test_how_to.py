@@ -134,6 +134,13 @@ def test_transcripts_are_written_as_the_page_says(run, cloud):
     assert (run.folder / "texts/one.srt").exists()
 
 
+def test_a_call_is_found_as_the_page_says(run, cloud):
+    """The recording, the time and the words around, as lines, as a number and as JSON."""
+    cloud().put("calls/0001.mp3", "good morning what is your order number please")
+
+    assert follow(run, commands("search.md"), in_bucket) == ["run", *["search"] * 4]
+
+
 def test_metadata_is_carried_along_as_the_page_says(run, cloud):
     """The page's own settings and table make the task that it shows, and the key tells the rest."""
     page = (HOW_TO / "metadata.md").read_text(encoding="utf-8")
@@ -204,5 +211,6 @@ def test_every_page_with_commands_has_its_test():
 
     assert pages == {
         *("events.md", "ground-truth.md", "label-studio.md", "monitoring.md", "vocabulary.md"),
-        *("metadata.md", "nightly-runs.md", "several-machines.md", "transcripts.md"),
+        *("metadata.md", "nightly-runs.md", "search.md", "several-machines.md"),
+        "transcripts.md",
     }

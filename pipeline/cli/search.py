@@ -1,0 +1,187 @@
+"""`search`: where something was said, over all transcripts of a run."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+from pipeline.cli.flags import AWS, FILES, with_settings
+from pipeline.cli.options import examples
+from pipeline.errors import BadSettings
+from pipeline.launch.event_loop import in_event_loop
+from pipeline.terminal import answer, say
+from pipeline.text import printable, tally
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pipeline.config.schema import Config
+    from pipeline.model import Job
+    from pipeline.state.reader import StateReader
+    from pipeline.state.search_index import SearchIndex
+    from pipeline.transcripts.searchable import Hit
+
+NAME = "search"
+EXAMPLES = examples(
+    ("Where a phrase was said, in whatever case", 'search "order number"'),
+    ("With another phrase within 20 words of it", 'search "order number" --near refund'),
+    ("In how many recordings", 'search "order number" --count'),
+)
+_NAMED = 20
+_NOTHING_FOUND = 1
+_JOINERS = ("\u200c", "\u200d")
+"""Letters of Persian and Indian scripts stand apart or together by them."""
+
+_SPLIT = re.compile("([\u200c\u200d])")
+
+
+@with_settings(FILES, ("results",), AWS, on_s3=True)
+def command(
+    words: Annotated[str, typer.Argument(metavar="WORDS", help="The words, one after the other.")],
+    *,
+    near: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WORDS", help="Others within 20 words of them; may be repeated."),
+    ] = None,
+    limit: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Print this many places at most.")
+    ] = 100,
+    count: Annotated[
+        bool, typer.Option("--count", help="Print only in how many recordings it was said.")
+    ] = False,
+    chosen: Config,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what is wrong.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
+) -> None:
+    """Find where something was said.
+
+    It prints a line for each place: recording, time, speaker, and the words around. Case, accents
+    and punctuation do not count, and words are whole. The first call reads the transcripts of the
+    run where they are stored, as `transcripts` does, and keeps an index of them beside the state
+    file (STATE.search). Later runs add to it, and later calls read only what it lacks. No job is
+    started. A run over a folder always keeps one, as a folder's transcripts are kept nowhere
+    else. You may delete the index; the next call makes it again.
+
+    Exit codes: 0 it was said; 1 nothing was found; 2 it can't search; 130 or 143 interrupted.
+    After 130 and 143 the same command continues. Recordings that can't be searched are counted on
+    stderr.
+    """
+    from pipeline.launch.on_s3 import with_written_here
+    from pipeline.state.search_index import index_path, open_index
+    from pipeline.transcripts.searchable import NEAR
+
+    phrases = tuple(_phrase(each) for each in (words, *(near or ())))
+    path = index_path(chosen.state_path)
+    with with_written_here(chosen) as run, open_index(path) as index:
+        missing = _missing(chosen, run.state, index, quiet=quiet)
+        of = run.state.recordings.counts().written
+        if count:
+            found = index.count(phrases, NEAR)
+            shown = {"recordings": found}
+        else:
+            hits = _hits(index, phrases)
+            found, shown = _listed(hits, limit) if json else (_printed(hits, limit), {})
+    if json:
+        answer(msgspec.json.encode({**shown, "not_searched": missing}))
+    elif count:
+        typer.echo(found)
+    if missing:
+        say(f"{sum(missing.values()):,} of {of:,} recordings can't be searched ({tally(missing)}).")
+    if not found and not quiet:
+        typer.echo("Nothing was found.", err=True)
+    raise typer.Exit(0 if found else _NOTHING_FOUND)
+
+
+def _phrase(words: str) -> str:
+    """The words as the index has them.
+
+    Raises:
+        BadSettings: there are none.
+    """
+    from pipeline.transcripts.searchable import has_words, spaced
+
+    if not has_words(words):
+        raise BadSettings(
+            f"There is no word in {words!r}", "Name what was said: letters or digits."
+        )
+    return spaced(words)
+
+
+def _missing(
+    chosen: Config, state: StateReader, index: SearchIndex, *, quiet: bool
+) -> dict[str, int]:
+    """Bring the index up to date; how many recordings it lacks, by the reason.
+
+    Raises:
+        Exit: it was interrupted.
+        CannotRun: it can't be brought up to date.
+    """
+    from pipeline.launch.search import bring_up_to_date, is_of_a_folder, note_what_was_not_kept
+    from pipeline.stages.stored_transcripts import Told
+    from pipeline.terminal import counted, style_for
+
+    passing: dict[str, int] = {}
+    if index.made_of == state.recordings.written_mark():
+        return index.lacking()
+    if is_of_a_folder(state):
+        note_what_was_not_kept(state, index)
+        return index.lacking()
+    named = itertools.count()
+
+    def tell(job: Job, _: str, why: str) -> None:
+        if next(named) < _NAMED:
+            say(f"{job.recording.key}: {why}")
+
+    with counted(style_for(quiet=quiet), None, "recordings read") as progress:
+        work = bring_up_to_date(chosen, state, index, Told(progress, tell, say))
+        received, passing = in_event_loop(work)
+    if received:
+        raise typer.Exit(128 + received)
+    return index.lacking() | passing
+
+
+def _listed(hits: Iterator[tuple[str, Hit]], limit: int) -> tuple[int, dict[str, Any]]:
+    """How many places there are, at most so many, and what JSON has of them."""
+    facts = [
+        {"recording": key, "start": hit.start, "speaker": hit.speaker or None, "text": hit.text}
+        for key, hit in itertools.islice(hits, limit)
+    ]
+    return len(facts), {"hits": facts, "more": any(True for _ in hits)}
+
+
+def _printed(hits: Iterator[tuple[str, Hit]], limit: int) -> int:
+    """Print so many places at most; how many there are."""
+    printed = 0
+    for printed, each in enumerate(itertools.islice(hits, limit), 1):  # noqa: B007 # counts them
+        typer.echo(_line(*each))
+    if any(True for _ in hits):
+        typer.echo(f"There are more; --limit {limit * 10} prints up to {limit * 10:,}.", err=True)
+    return printed
+
+
+def _hits(index: SearchIndex, phrases: Sequence[str]) -> Iterator[tuple[str, Hit]]:
+    from pipeline.transcripts.searchable import NEAR, hits_of
+
+    for key, text, places, times in index.find(phrases, NEAR):
+        for hit in hits_of(text, places, times, near=len(phrases) > 1):
+            yield key, hit
+
+
+def _line(key: str, hit: Hit) -> str:
+    minutes, seconds = divmod(int(hit.start), 60)
+    clock = f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"
+    shown = [_visible(each) for each in hit.parts]
+    if not os.environ.get("NO_COLOR"):  # typer prints colours on a terminal alone
+        shown[1::2] = [typer.style(each, fg="red", bold=True) for each in shown[1::2]]
+    said = f"{'…' * hit.before}{''.join(shown)}{'…' * hit.after}"
+    speaker = [f"{printable(hit.speaker)}:"] if hit.speaker else []
+    return "  ".join([printable(key), clock, " ".join([*speaker, said])])
+
+
+def _visible(text: str) -> str:
+    return "".join(c if c in _JOINERS else printable(c) for c in _SPLIT.split(text))

@@ -1,0 +1,68 @@
+"""Transcripts as texts to be searched: which are not in the index yet, and what goes into it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from pipeline.errors import StateUnusable
+from pipeline.stages.large_work import LargeWork
+from pipeline.transcripts.searchable import searchable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pipeline.config.metadata import Values
+    from pipeline.model import Job
+    from pipeline.state.search_index import SearchIndex
+    from pipeline.transcripts.render import Transcribed
+
+_MANY_WORDS = 1_000
+"""Above that it takes more than a millisecond."""
+
+
+class DueText(NamedTuple):
+    """A recording whose text is not in the index."""
+
+    job: Job
+
+
+class IndexedTranscripts:
+    """What becomes of transcripts in the search index."""
+
+    hold_metadata = False
+
+    def __init__(self, index: SearchIndex) -> None:
+        self._index = index
+        self._is_whole = True
+        self._large_work = LargeWork()
+
+    def due(self, jobs: Sequence[Job], _: Sequence[Values]) -> list[DueText]:
+        """The recordings of a page that are not in the index."""
+        return [DueText(each) for each in self._index.due(jobs)]
+
+    async def write(self, due: DueText, of: Transcribed) -> tuple[()]:
+        """Put one into the index, where nothing is ever in its place.
+
+        Raises:
+            CannotRun: the index can't be used.
+        """
+        said = await self._large_work.do(
+            lambda: searchable(of.transcript), large=of.transcript.word_count > _MANY_WORDS
+        )
+        self._index.put(due.job, *said)
+        return ()
+
+    async def write_new(self, of: Transcribed, _: Values) -> tuple[()]:
+        """Put one that was just transcribed into the index, as long as that can be used.
+
+        A run goes on without: the next search says what is wrong with it, or makes it again.
+        """
+        if self._is_whole:
+            try:
+                await self.write(DueText(of.job), of)
+            except StateUnusable:
+                self._is_whole = False
+        return ()
+
+    def flush(self) -> None:
+        """Each is committed when it is put there."""
