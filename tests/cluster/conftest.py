@@ -178,6 +178,12 @@ class OnRay:
         """How many shards run on each node."""
         return [len(each.processes(SHARD)) for each in self.cluster.nodes]
 
+    def processes_of(self, number: int) -> list[int]:
+        """The processes that run this shard, told by the files in their folders."""
+        named = f"*.s{number:04}-of-*"
+        pids = [pid for node in self.cluster.nodes for pid in node.processes(SHARD)]
+        return [pid for pid in pids if any(Path(f"/proc/{pid}/cwd").glob(named))]
+
     def lines(self) -> Counter[str]:
         """How many lines all parts have of each recording."""
         parts = (self.cloud.folder / "tasks" / "parts").rglob("*.jsonl")

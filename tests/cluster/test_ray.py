@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -96,6 +98,33 @@ def test_a_shard_of_a_budget_is_not_begun_again(on_ray):
     assert (process.returncode, summary["exit_code"]) == (2, 2)
     assert "did not finish a shard" in summary["problem"]
     assert len(runs.cloud.counts()["created"]) <= 120
+    assert runs.started_twice() == 0
+
+
+def test_a_shard_that_dies_each_time_is_given_up_and_the_others_go_on(on_ray):
+    """It is begun again while it gets on, and not for ever; the same command goes on with it."""
+    runs = on_ray(*SLOTS)
+    wanted = runs.add(120, seconds=4)
+
+    with runs.run.start(*runs.command("--log-format", "json")) as process:
+        while process.poll() is None:
+            for pid in runs.processes_of(2):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.02)
+        summary, err = summary_of(process)
+    left = wanted - runs.lines()
+    again = runs.run(*runs.command())
+
+    deaths = [json.loads(line) for line in err.splitlines() if "shard.died" in line]
+    assert (process.returncode, summary["exit_code"]) == (2, 2)
+    assert "It died 5 times in a row" in summary["problem"]
+    assert any(note.startswith("Shard 2 ended with exit code 2") for note in summary["notes"])
+    assert [each["in_a_row"] for each in deaths][-1] == 5
+    assert {each["shard"] for each in deaths} == {2}
+    assert 0 < left.total() == 120 - summary["counts"]["written"]
+    assert again.code == 0, again.err
+    assert runs.lines() == wanted
     assert runs.started_twice() == 0
 
 

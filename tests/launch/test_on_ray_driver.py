@@ -15,8 +15,8 @@ from pipeline.config.loading import resolve
 from pipeline.config.shards import Shard
 from pipeline.errors import BadSettings, MissingExtra, ServiceUnreachable
 from pipeline.extras import EXTRAS
-from pipeline.launch.on_ray.cluster import RayCluster, connected
-from pipeline.launch.on_ray.driver import complete_on_ray, shards_of
+from pipeline.launch.on_ray.cluster import RayCluster, ShardDied, connected
+from pipeline.launch.on_ray.driver import Deaths, complete_on_ray, given_up, shards_of
 from pipeline.launch.on_ray.merged import ShardEnd
 from pipeline.launch.on_ray.shard_task import ShardRun, run_shard
 from pipeline.launch.run import RunOptions
@@ -119,6 +119,18 @@ async def test_a_head_that_comes_back_in_time_is_not_gone(monkeypatch):
 
     with pytest.raises(ServiceUnreachable, match="has not answered for"):
         await asyncio.wait_for(watching, 2)
+
+
+def test_deaths_in_a_row_are_those_without_a_part_in_between():
+    """A part more shows that a shard gets on, and parts that can't be seen do not."""
+    deaths = [Deaths()]
+    for parts in (0, 0, 3, 3, 0, 4):
+        deaths.append(deaths[-1].one_more(parts))
+
+    assert [each.in_a_row for each in deaths] == [0, 1, 2, 1, 2, 3, 1]
+    died = ShardDied("A node did not finish a shard: it crashed", "Look at it.")
+    assert str(given_up(died, Deaths(1, 0))) == str(died)
+    assert "it crashed. It died 5 times in a row" in str(given_up(died, Deaths(5, 2)))
 
 
 def test_a_node_of_another_version_runs_nothing():

@@ -1,7 +1,7 @@
 """A Ray cluster that shards run on, and what is said where it can't be used; the only door to Ray.
 
-Ray has its own memory of what runs where. A shard needs none of it but this: a task whose node died
-is started again on another one.
+Ray has its own memory of what runs where. A shard needs none of it: a task whose node died is
+started again by the driver, which knows whether it gets on.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import re
 import socket
 from contextlib import contextmanager, redirect_stdout
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from pipeline.errors import BadSettings, CannotRun, ServiceUnreachable
 from pipeline.launch.on_ray.shard_task import run_shard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
 AUTO = "auto"
 _NAMED_BY_RAY = "RAY_ADDRESS"
@@ -37,58 +38,63 @@ class Interrupted(Exception):
     """A shard was told to end before it had begun, or while it prepared to."""
 
 
+class ShardDied(CannotRun):
+    """The process or the node of a shard died; what it had written stays."""
+
+
 class RayCluster:
     """The cluster that this process is connected to; `address` is where its head listens."""
 
     def __init__(self, address: str) -> None:
         self.address = address
-        self._running: list[Any] = []
+        self._running: dict[int, Any] = {}
 
-    def start(self, shards: Sequence[bytes], *, again: bool) -> list[Any]:
-        """Start a task for each shard, over as many nodes as there are.
+    async def run(self, number: int, shard: bytes) -> bytes:
+        """Have a node run a shard; what it answers when it has ended.
 
         Args:
-            shards: what `run_shard` is to be told.
-            again: whether one whose node dies is started again.
-        """
-        import ray
-
-        task = ray.remote(
-            num_cpus=_CPUS,
-            max_calls=1,  # a run's id, log and memory belong to its process
-            max_retries=-1 if again else 0,
-            scheduling_strategy="SPREAD",
-        )(run_shard)
-        self._running = [task.remote(each) for each in shards]
-        return self._running
-
-    def cancel(self) -> None:
-        """Have every shard end as Ctrl-C ends a run: what it has collected is sealed."""
-        import ray
-
-        for each in self._running:
-            ray.cancel(each, force=False)
-
-    async def answer_of(self, task: Any) -> bytes:
-        """What a shard answers when it has ended.
+            number: the shard's.
+            shard: what `run_shard` is to be told.
 
         Raises:
             Interrupted: it was cancelled before there was anything to tell.
-            CannotRun: its node could not run it, or died and nothing was to be started again.
+            ShardDied: so it did.
+            CannotRun: its node could not run it.
         """
-        from ray.exceptions import RayError, TaskCancelledError
+        from ray.exceptions import RayError, RayTaskError, TaskCancelledError
 
+        self._running[number] = self._task.remote(shard)
         try:
-            answer: bytes = await task
+            answer: bytes = await self._running[number]
         except TaskCancelledError as error:
             raise Interrupted from error
         except RayError as error:
-            raise CannotRun(
+            died = not isinstance(error, RayTaskError)
+            raise (ShardDied if died else CannotRun)(
                 f"A node of the Ray cluster did not finish a shard: {_last_line(error)}",
                 "See that every node has this version of transcribe-pipeline[ray], and run the "
                 "same command again.",
             ) from error
         return answer
+
+    @cached_property
+    def _task(self) -> Any:
+        """What a node runs; the head is told of it once, and may be gone later."""
+        import ray
+
+        return ray.remote(
+            num_cpus=_CPUS,
+            max_calls=1,  # a run's id, log and memory belong to its process
+            max_retries=0,
+            scheduling_strategy="SPREAD",
+        )(run_shard)
+
+    def cancel(self) -> None:
+        """Have every shard end as Ctrl-C ends a run: what it has collected is sealed."""
+        import ray
+
+        for each in self._running.values():
+            ray.cancel(each, force=False)
 
     async def watch_head(self, seconds: float = _GONE_SECONDS) -> None:
         """Look whether the head is there, until it has not been for so many seconds.

@@ -5,27 +5,28 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from pipeline.config.deadline import stop_in_time
 from pipeline.config.schema import Monitoring
-from pipeline.config.shards import Engine
+from pipeline.config.shards import Engine, Shard
 from pipeline.errors import BadSettings, CannotRun, PipelineError, first_of
 from pipeline.extras import require
 from pipeline.launch.ending import ended
 from pipeline.launch.event_loop import in_event_loop
-from pipeline.launch.on_ray.cluster import Interrupted, connected
+from pipeline.launch.on_ray.cluster import Interrupted, ShardDied, connected
 from pipeline.launch.on_ray.merged import INTERRUPTED, Command, ShardEnd, merged
 from pipeline.launch.on_ray.shard_task import ShardRun
 from pipeline.launch.services import services
-from pipeline.logs import event
+from pipeline.logs import WARNING, event
 from pipeline.naming import S3Uri
 from pipeline.net.retry import never_deferred
 from pipeline.net.wait_times import WaitTimes
 from pipeline.s3_output.layout import Layout
 from pipeline.s3_output.overview import overview
+from pipeline.s3_output.parts import parts_there
 from pipeline.s3_output.refusals import refuse_unfit
 from pipeline.terminal import CANNOT_RUN, Style, counted, tell
 
@@ -38,6 +39,7 @@ _SEAL_SECONDS = 120.0
 """How long shards that are to end may take to tell so: each has 30 s to seal and 20 s to tell."""
 
 _LOOK_SECONDS = 10.0
+_MOST_DEATHS = 5
 
 replace = msgspec.structs.replace
 
@@ -114,6 +116,29 @@ def _watched_here(monitoring: Monitoring) -> bool:
     return bool(monitoring.metrics_port or monitoring.metrics_file or monitoring.heartbeat_file)
 
 
+class Deaths(NamedTuple):
+    """How often in a row a shard has died that had written no part more; `parts` are all it has."""
+
+    in_a_row: int = 0
+    parts: int = 0
+
+    def one_more(self, parts: int) -> Deaths:
+        """It has died again, with so many parts."""
+        in_a_row = 1 if parts > self.parts else self.in_a_row + 1
+        return Deaths(in_a_row, max(parts, self.parts))
+
+
+def given_up(died: ShardDied, deaths: Deaths) -> CannotRun:
+    """What is said of a shard that is not begun again."""
+    if deaths.in_a_row == 1:
+        return died
+    return CannotRun(
+        f"{died.problem}. It died {deaths.in_a_row} times in a row, and wrote no tasks in between",
+        "Look for the reason in the logs of the nodes, such as too little memory, and run the "
+        "same command again: it goes on where it stopped.",
+    )
+
+
 class _Driver:
     """The shards of one command on a cluster, and how they ended so far."""
 
@@ -122,6 +147,7 @@ class _Driver:
         self._options = options
         self._shards = shards
         self._ends: list[ShardEnd | None] = [None] * len(shards)
+        self._ending = False
 
     async def complete(self) -> Summary:
         """Start every shard, and wait until all have ended or must end."""
@@ -132,15 +158,7 @@ class _Driver:
         return merged(command, self._ends, end)
 
     async def _work(self) -> None:
-        budget = self._options.config.budget
-        tasks = self._cluster.start(
-            [msgspec.json.encode(each) for each in self._shards],
-            # What a dead node had spent of them nobody knows: rather less than was allowed.
-            again=not (budget.limit or budget.max_cost),
-        )
-        waiting = [
-            asyncio.create_task(self._wait_for(number, task)) for number, task in enumerate(tasks)
-        ]
+        waiting = [asyncio.create_task(self._wait_for(n)) for n in range(len(self._shards))]
         try:
             await self._until_ended(waiting)
         except BaseException:
@@ -164,14 +182,15 @@ class _Driver:
         """Have the shards seal what they have, and wait for them."""
         if self._tells:
             tell(self._options.style, "Ending: the shards write what they have collected.")
+        self._ending = True
         self._cluster.cancel()
         await asyncio.wait(waiting, timeout=_SEAL_SECONDS)
         for each in waiting:
             each.cancel()
 
-    async def _wait_for(self, number: int, task: Any) -> None:
+    async def _wait_for(self, number: int) -> None:
         try:
-            end = msgspec.json.decode(await self._cluster.answer_of(task), type=ShardEnd)
+            end = msgspec.json.decode(await self._answer_of(number), type=ShardEnd)
         except Interrupted:
             end = ShardEnd(INTERRUPTED)
         except CannotRun as error:
@@ -185,6 +204,39 @@ class _Driver:
                 f"Shard {number} has ended with exit code {end.exit_code}, "
                 f"{ended_so_far} of {len(self._ends)} have.",
             )
+
+    async def _answer_of(self, number: int) -> bytes:
+        """What a shard answers, which is begun again for as long as it gets on.
+
+        Raises:
+            Interrupted: it was cancelled before there was anything to tell.
+            CannotRun: its node could not run it, or it died and is not begun again.
+        """
+        budget, deaths = self._options.config.budget, Deaths()
+        # What a dead node had spent of a budget nobody knows: rather less than was allowed.
+        most = 1 if budget.limit or budget.max_cost else _MOST_DEATHS
+        while True:
+            try:
+                return await self._cluster.run(number, msgspec.json.encode(self._shards[number]))
+            except ShardDied as died:
+                deaths = deaths.one_more(await self._parts_of(number))
+                event("shard.died", WARNING, shard=number, message=died.problem, **deaths._asdict())
+                if self._ending:
+                    raise Interrupted from died
+                if deaths.in_a_row >= most:
+                    raise given_up(died, deaths) from died
+
+    async def _parts_of(self, number: int) -> int:
+        """How many parts a shard has written; 0 where that can't be seen."""
+        config = self._options.config
+        assert config.s3_output is not None
+        shard = Shard(number, config.shard.count)
+        with suppress(PipelineError):
+            async with services(config, self._options.place, WaitTimes()) as (_, _, _, s3):
+                with never_deferred("the output was looked at"):
+                    there = await parts_there(s3, Layout(config.s3_output, shard))
+                return sum(each.shard == shard for each in there)
+        return 0
 
     async def _show_progress(self) -> None:
         """Show how many tasks all shards have; that they can't be counted stops nothing."""
