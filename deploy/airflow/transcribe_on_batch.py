@@ -38,9 +38,14 @@ class NightOnBatch(BatchOperator):
         try:
             return super().execute(context)
         except AirflowException as error:
-            if self.job_id and self._failed_with() == {WORK_LEFT}:
+            if self.job_id and self._has_failed() and self._failed_with() == {WORK_LEFT}:
                 raise AirflowSkipException("A budget ended the night with work left") from error
             raise
+
+    def _has_failed(self) -> bool:
+        """Whether the array has ended: where Batch can't be asked for long enough it may run on."""
+        status = self.hook.get_job_description(self.job_id)["status"]
+        return bool(status == self.hook.FAILURE_STATE)
 
     def _failed_with(self) -> set[int | None]:
         """The exit codes of the runs that have failed; None of one that had none."""

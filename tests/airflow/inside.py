@@ -58,6 +58,7 @@ def context_of(task: Any) -> dict[str, Any]:
 def ended(task: Any) -> str:
     """How a task ends, by the exception that its operator raises."""
     task.do_xcom_push = False
+    BatchClientHook.STATUS_RETRIES = 1
     BatchClientHook.DEFAULT_DELAY_MIN = BatchClientHook.DEFAULT_DELAY_MAX = 0
     try:
         task.execute(context_of(task))

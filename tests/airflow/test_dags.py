@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -59,8 +60,14 @@ def test_the_dags_load_and_hold_what_they_promise(airflow):
     ]
 
 
-def batch_that_ends(codes: list[int | None]) -> Callable[[Asked], Answer]:
-    """AWS Batch after an array whose children have ended with these codes; None without one."""
+def batch_that_ends(
+    codes: list[int | None], *, status: str = "FAILED", silent: bool = False
+) -> Callable[[Asked], Answer]:
+    """AWS Batch after an array whose children have ended with these codes; None without one.
+
+    A `silent` one answers the second time that it is asked for the array as if there was none.
+    """
+    asked_for_it = count()
     failed = [code for code in codes if code != 0]
     runs = [
         {
@@ -71,14 +78,15 @@ def batch_that_ends(codes: list[int | None]) -> Callable[[Asked], Answer]:
         for n, code in enumerate(failed)
     ]
     job = {
-        "jobId": "a", "jobName": "night", "status": "FAILED" if failed else "SUCCEEDED",
+        "jobId": "a", "jobName": "night", "status": status if failed else "SUCCEEDED",
         "jobQueue": "q", "jobDefinition": "d", "startedAt": 1,
     }  # fmt: skip
 
     def reply(asked: Asked) -> Answer:
+        missing = asked.path == "/v1/describejobs" and next(asked_for_it) == 1 and silent
         said = {
             "/v1/submitjob": {"jobId": "a", "jobName": "night"},
-            "/v1/describejobs": {"jobs": [job]},
+            "/v1/describejobs": {"jobs": [] if missing else [job]},
             "/v1/listjobs": {"jobSummaryList": runs},
         }
         return Answer(200, json.dumps(said[asked.path]).encode(), {})
@@ -99,6 +107,12 @@ def test_an_array_with_work_left_is_skipped(airflow, codes, state):
     """Every child that failed ended with 3; beside one that can't run, or was lost, it failed."""
     with between(None, batch_that_ends(codes)) as url:
         assert airflow("transcribe_on_batch", **account(url)) == state
+
+
+def test_an_array_that_can_not_be_watched_has_failed(airflow):
+    """Though all that has ended of it ended with work left: the others may run on, or fail."""
+    with between(None, batch_that_ends([3], status="RUNNING", silent=True)) as url:
+        assert airflow("transcribe_on_batch", **account(url)) == "failed: AirflowException"
 
 
 def account(url: str) -> dict[str, str]:
