@@ -2,6 +2,7 @@
 
     python -m benchmarks                # all; writes results.md and the table of docs/benchmarks.md
     python -m benchmarks listing help   # only these; writes nothing
+    python -m benchmarks ten-million    # one that is left out of all; writes its rows of results.md
 
 Those that wait for an account's slots run first, at the same time; those that compute follow one
 by one, alone.
@@ -32,12 +33,16 @@ if TYPE_CHECKING:
 
 
 class Benchmark(NamedTuple):
-    """How a benchmark measures, and at what size; `waits` tells that it needs hardly any CPU."""
+    """How a benchmark measures, and at what size.
+
+    `waits` tells that it needs hardly any CPU, `apart` that it runs by its name alone.
+    """
 
     measure: Callable[[Any], Iterable[Figure]]
     full: Any
     toy: Any
     waits: bool = False
+    apart: bool = False
 
 
 BENCHMARKS = {
@@ -45,6 +50,9 @@ BENCHMARKS = {
     "long-jobs": Benchmark(makespan.measure, makespan.LONG_JOBS, makespan.TOY, waits=True),
     "throughput": Benchmark(throughput.measure, throughput.FULL, throughput.TOY),
     "listing": Benchmark(listing.measure, listing.FULL, listing.TOY),
+    "ten-million": Benchmark(
+        listing.measure_growth, listing.TEN_TIMES_FULL, listing.TEN_TIMES_TOY, apart=True
+    ),
     "transcripts": Benchmark(transcripts.measure, transcripts.FULL, transcripts.TOY),
     "files": Benchmark(transcript_files.measure, transcript_files.FULL, transcript_files.TOY),
     "search": Benchmark(search.measure, search.FULL, search.TOY),
@@ -78,10 +86,13 @@ def main() -> None:
     names = sys.argv[1:]
     if unknown := set(names) - set(BENCHMARKS):
         sys.exit(f"No benchmark is named {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}.")
-    table = results.table(run(names or BENCHMARKS))
+    apart = [name for name, each in BENCHMARKS.items() if each.apart]
+    table = results.table(run(names or [each for each in BENCHMARKS if each not in apart]))
     sys.stdout.write(table)
     if not names:
         results.write(table)
+    elif names == apart:
+        results.write_apart(table)
 
 
 if __name__ == "__main__":

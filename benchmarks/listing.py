@@ -4,7 +4,7 @@ The whole command each time. The first run's account is full, so that nothing bu
 goes on; it is interrupted when everything is listed. Then all but ten thousand recordings are
 marked as written, as if many nights had passed, and the next run lists all and transcribes those.
 The last one finds everything written. The memory is compared with that of a bucket that has only
-these ten thousand.
+these ten thousand. Ten million keys are listed apart, for how CPU and memory grow with them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from benchmarks.throughput import NO_LIMITS, SLOTS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from benchmarks.processes import Ran
+    from benchmarks.processes import Place, Ran
 
 _PAGE = 1000
 _FULL_ACCOUNT = ("--slots", "1", "--seconds", "30000", "30000")
@@ -43,6 +43,8 @@ class Size:
 
 FULL = Size(keys=1_000_000, few=10_000, pages=50)
 TOY = Size(keys=3_000, few=30, pages=1)
+TEN_TIMES_FULL = 10_000_000
+TEN_TIMES_TOY = 20_000
 
 
 def measure(size: Size) -> Iterator[Figure]:
@@ -75,18 +77,47 @@ def measure(size: Size) -> Iterator[Figure]:
     yield max(first, none, key=lambda ran: ran.block).longest_block("listing")
 
 
+def measure_growth(keys: int) -> Iterator[Figure]:
+    """CPU of a first night's listing against one of a tenth of the keys, and its memory."""
+    with TemporaryDirectory(prefix="benchmarks-") as name:
+        tenth = _listed(Path(name), keys // 10)
+    with TemporaryDirectory(prefix="benchmarks-") as name:
+        whole = _listed(Path(name), keys)
+    yield Figure(
+        f"listing {keys:,} keys into the state file against {keys // 10:,}, CPU",
+        whole.cpu / tenth.cpu,
+        "×",
+        11,
+        more=f"{whole.cpu:.1f} s against {tenth.cpu:.1f} s",
+    )
+    yield Figure(f"peak memory with {keys:,} keys listed", whole.peak / _MB, "MB", 120)
+    yield whole.longest_block(f"listing {keys:,} keys")
+
+
+def _listed(folder: Path, keys: int) -> Ran:
+    """A first night that lists so many keys."""
+    with cloud(folder, "--count", str(keys), *_FULL_ACCOUNT) as place:
+        return _first_night(place, keys)
+
+
+def _first_night(place: Place, keys: int) -> Ran:
+    """A run in a full account, until it has listed all."""
+    process = place.begin()
+    while process.poll() is None and place.counts()["listed"] < keys:
+        time.sleep(0.1)
+    time.sleep(1)  # the last page is being written
+    process.send_signal(signal.SIGINT)
+    ran = place.finish(process)
+    assert ran.summary["counts"]["listed"] == keys
+    return ran
+
+
 def _runs(folder: Path, size: Size) -> tuple[Ran, Ran, Ran, float]:
     """The first run, one with some recordings left, one with none; botocore's time a page."""
     keys = ("--count", str(size.keys))
     with cloud(folder, *keys, *_FULL_ACCOUNT) as place:
-        process = place.begin()
-        while process.poll() is None and place.counts()["listed"] < size.keys:
-            time.sleep(0.1)
-        time.sleep(1)  # the last page is being written
-        process.send_signal(signal.SIGINT)
-        first = place.finish(process)
+        first = _first_night(place, size.keys)
         botocore = place.printed("alternatives.botocore_listing", str(size.pages))
-    assert first.summary["counts"]["listed"] == size.keys
     with closing(sqlite3.connect(folder / "tasks.jsonl.state")) as state, state:
         state.execute("UPDATE recordings SET status = iif(row > ?, 3, 0)", (size.few,))
     some = _transcribed(folder, size.keys, size.few)

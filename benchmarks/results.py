@@ -22,6 +22,7 @@ PAGE = ROOT / "docs" / "benchmarks.md"
 _LIBRARIES = ("aioboto3", "botocore", "aiohttp", "uvloop", "orjson", "msgspec")
 _HEAD = "| what | goal | here | alternatives, in the same run | |\n|---|---|---|---|---|\n"
 _TABLE = re.compile(r"(<!-- benchmarks -->\n)(.*?)(<!-- end of benchmarks -->\n)", re.DOTALL)
+_APART = "## Measured apart"
 
 
 def table(figures: Iterable[Figure]) -> str:
@@ -38,14 +39,27 @@ def shown(document: str) -> str:
 
 def write(fresh: str) -> None:
     """Write results.md, and the same table into docs/benchmarks.md."""
+    apart = RESULTS.read_text(encoding="utf-8").partition(_APART)[2]
     RESULTS.write_text(
-        f"# Results\n\nWritten by `make bench` on {datetime.now(UTC):%d %B %Y}: {_machine()}.\n"
+        f"# Results\n\n{_written('make bench')}"
         "What each row means is in [README.md](README.md).\n\n"
-        f"<!-- benchmarks -->\n{fresh}<!-- end of benchmarks -->\n",
+        f"<!-- benchmarks -->\n{fresh}<!-- end of benchmarks -->\n"
+        + (f"\n{_APART}{apart}" if apart else ""),
         encoding="utf-8",
     )
     text = PAGE.read_text(encoding="utf-8")
     PAGE.write_text(_TABLE.sub(lambda m: m[1] + fresh + m[3], text), encoding="utf-8")
+
+
+def write_apart(fresh: str) -> None:
+    """Write the rows of what is measured apart into results.md, behind the table."""
+    table_of_all = RESULTS.read_text(encoding="utf-8").partition(_APART)[0].rstrip("\n")
+    written = _written("make bench NAMES=ten-million")
+    RESULTS.write_text(f"{table_of_all}\n\n{_APART}\n\n{written}\n{fresh}", encoding="utf-8")
+
+
+def _written(command: str) -> str:
+    return f"Written by `{command}` on {datetime.now(UTC):%d %B %Y}: {_machine()}.\n"
 
 
 def _machine() -> str:

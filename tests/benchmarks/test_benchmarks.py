@@ -282,6 +282,24 @@ def test_an_unknown_benchmark_is_named():
     assert "No benchmark is named sleep; there are short-jobs, long-jobs" in ended.stderr
 
 
+def test_what_is_measured_apart_stays_when_all_others_are_measured_again(tmp_path, monkeypatch):
+    """Each command replaces its own table and no other, and says when that was."""
+    for name, path in (("RESULTS", results.RESULTS), ("PAGE", results.PAGE)):
+        copy = tmp_path / name
+        copy.write_bytes(path.read_bytes())
+        monkeypatch.setattr(results, name, copy)
+
+    for table in ("| a |\n", "| b |\n"):
+        results.write_apart(f"{table}")
+        results.write(f"| all {table}")
+
+    text = results.RESULTS.read_text(encoding="utf-8")
+    assert results.shown(text) == results.shown(results.PAGE.read_text()) == "| all | b |\n"
+    assert text.endswith("\n\n| b |\n")
+    assert text.count("Measured apart") == text.count("make bench NAMES=ten-million") == 1
+    assert "| a |" not in text
+
+
 def test_the_documents_show_the_last_results():
     """The page's table is that of results.md, to the letter."""
     table, page = (path.read_text(encoding="utf-8") for path in (results.RESULTS, results.PAGE))
