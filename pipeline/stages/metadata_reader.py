@@ -1,7 +1,7 @@
 """The metadata of a recording when its line is built: of its key, of the state file or of S3.
 
 What a manifest says stands in the state file, as a manifest can only be read from its beginning;
-what lies beside a recording, or what S3 knows of it, again for its line. A kill loses neither.
+what lies beside a recording, or what S3 knows of it, is read for its line. A kill loses neither.
 """
 
 from __future__ import annotations
