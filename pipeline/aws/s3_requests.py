@@ -123,10 +123,11 @@ class SignedRequests:
     async def why_refused(self, place: S3Uri, status: int, headers: Any) -> PipelineError:
         """What the refusal of a HEAD means: it has no words, so a byte is asked for to hear them.
 
-        Without them a token that has expired would be taken for a fault, and never be renewed.
+        Without them a token that has expired would be taken for a fault, and never be renewed. A
+        byte that is given, or is not there, says nothing of it: then the status alone is known.
         """
-        _, body, answered = await self.ask("GET", place, None, {"Range": "bytes=0-0"})
-        if not error_details(body)[0]:
+        heard, body, answered = await self.ask("GET", place, None, {"Range": "bytes=0-0"})
+        if heard == HTTPStatus.NOT_FOUND or not error_details(body)[0]:
             body, answered = head_error(status), headers
         return self.refusal("s3:GetObject", place, body, answered)
 

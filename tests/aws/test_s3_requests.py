@@ -101,6 +101,20 @@ async def test_a_refused_look_up_says_why(status, code, kind, said):
         await looked_up(reply)
 
 
+async def test_a_throttled_look_up_of_nothing_finds_nothing():
+    """That there is no byte to hear why is no refusal of the bucket: it is looked up again."""
+    asked = []
+
+    def reply(each):
+        asked.append(each.method)
+        if asked == ["HEAD"]:
+            return Answer(503, b"", {})
+        return refusal(each, "NoSuchKey", "The specified key does not exist.", 404)
+
+    assert await looked_up(reply) is None
+    assert asked == ["HEAD", "GET", "HEAD"]
+
+
 async def test_a_look_up_whose_refusal_is_not_explained_is_denied():
     """Where the byte may be read and the facts may not, it is a refusal all the same."""
 

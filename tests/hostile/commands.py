@@ -9,7 +9,7 @@ import boto3
 
 from tests.hostile.world import RECORDINGS, RESULTS, SOURCE, project_flags
 from tests.support.hostile_answers import Hostile
-from tests.support.interceptor import Hostility
+from tests.support.interceptor import OUTPUT, Hostility
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 AUDIO = tuple(f"s3://audio/{key}" for key in RECORDINGS)
 LATER = "calls/d.wav"
 VOCABULARY = "words"
+AT_S3 = ("--output", f"s3://audio/{OUTPUT}")
+ON_S3 = (*AT_S3, *RESULTS)
 
 
 class Command(NamedTuple):
@@ -83,6 +85,16 @@ def written(world: World) -> None:
 def kept(world: World) -> None:
     """A run that went well and has its transcripts in a bucket."""
     well(world, "run", SOURCE, *RESULTS)
+
+
+def all_sealed(world: World) -> bool:
+    """Every recording has one task in a part on S3."""
+    return world.sealed() == dict.fromkeys(AUDIO, 1)
+
+
+def sealed(world: World) -> None:
+    """A run that went well and has its tasks in parts on S3."""
+    well(world, "run", SOURCE, *ON_S3)
 
 
 def pushed(world: World) -> None:
@@ -187,6 +199,11 @@ IAM_APPLY = ("iam", "apply", *IAM, "--cors", "https://labels.example.com", "--ye
 COMMANDS: dict[str, Command] = {
     "run": Command(("run", SOURCE), done=all_written),
     "run --results": Command(("run", SOURCE, *RESULTS), done=all_written),
+    "run --transcripts": Command(
+        ("run", SOURCE, "--transcripts", "texts/"),
+        done=lambda world: all_written(world) and has_each_text(world),
+    ),
+    "run --output": Command(("run", SOURCE, *ON_S3), done=all_sealed),
     "run --events": Command(("run", SOURCE), told_of_ends, all_written),
     "run, resumed": Command(("run", SOURCE), in_flight, and_the_later_one),
     "retry, then run": Command(("run", SOURCE), one_failed, all_written, before=("retry",)),
@@ -194,8 +211,17 @@ COMMANDS: dict[str, Command] = {
     "check": Command(("check", SOURCE, *RESULTS, *project_flags())),
     "report": Command(("report",), pushed),
     "push": Command(("push", *project_flags()), written, has_each_task_once),
+    "report --output": Command(("report", *AT_S3), sealed),
+    "status --output": Command(("status", *AT_S3), sealed),
+    "push --output": Command(("push", *project_flags(), *AT_S3), sealed, has_each_task_once),
     "pull": Command(("pull", *project_flags()), reviewed, has_the_correction),
     "clean": Command(("clean", "--older-than", "0h", "--yes"), written),
+    "clean --output": Command(("clean", "--older-than", "0h", "--yes", *AT_S3), sealed),
+    "export --output": Command(
+        ("export", "--to", "exported/", *AT_S3),
+        sealed,
+        lambda world: len(json.loads(next(world.folder.glob("exported/*")).read_bytes())) == 3,
+    ),
     "clean --results-too": Command(
         ("clean", "--older-than", "0h", "--yes", "--results-too"),
         kept,
@@ -208,7 +234,16 @@ COMMANDS: dict[str, Command] = {
         output="tasks.segments.jsonl",
         retried=False,
     ),
+    "tasks rebuild --output": Command(
+        ("tasks", "rebuild", "--task", "segments", "--to", "tasks.jsonl", *AT_S3),
+        sealed,
+        all_written,
+        retried=False,
+    ),
     "transcripts": Command(("transcripts", "--to", "texts/"), written, has_each_text),
+    "transcripts --output": Command(
+        ("transcripts", "--to", "texts/", *AT_S3), sealed, has_each_text
+    ),
     "transcripts --to s3": Command(
         ("transcripts", "--to", "s3://audio/texts/", "--format", "srt"),
         kept,

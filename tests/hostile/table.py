@@ -20,6 +20,18 @@ CALLS: dict[str, tuple[str, ...]] = {
     "run --results": (
         *("list results", "list recordings", "start job", "list jobs", "read transcript"),
     ),
+    "run --output": (
+        *("write description", "read description", "list summary", "list beat", "read beat"),
+        *("write beat", "find state copy", "list part", "write part", "write summary"),
+        *("write failures", "write state copy"),
+    ),
+    "run --transcripts": (
+        "list recordings",
+        "start job",
+        "list jobs",
+        "get job",
+        "fetch transcript",
+    ),
     "run --events": (
         *("list recordings", "look for events", "start job", "receive events", "get job"),
         *("fetch transcript", "delete events"),
@@ -33,12 +45,28 @@ CALLS: dict[str, tuple[str, ...]] = {
         *("quotas", "whoami", "project", "storages"),
     ),
     "report": ("tasks",),
+    "report --output": ("find state copy", "read state copy"),
+    "status --output": (
+        *("read description", "list summary", "read summary", "list beat", "read beat"),
+    ),
     "push": ("project", "storages", "tasks", "import"),
+    "push --output": ("list part", "read part"),
     "pull": ("people", "project", "tasks", "export"),
     "clean": ("get job", "delete job"),
+    "clean --output": (
+        *("read description", "list summary", "read summary", "list beat", "read beat"),
+        *("find state copy", "read state copy", "list part", "write state copy"),
+    ),
     "clean --results-too": ("get job", "delete job", "find transcript", "delete object"),
+    "export --output": ("list part", "read part"),
     "tasks rebuild": ("get job", "fetch transcript"),
     "transcripts": ("get job", "fetch transcript"),
+    "tasks rebuild --output": (
+        *("read description", "list state copy", "read state copy", "list part", "read part"),
+    ),
+    "transcripts --output": (
+        *("read description", "list state copy", "read state copy", "list part", "read part"),
+    ),
     "transcripts --to s3": ("read transcript", "write object"),
     "search": ("get job", "fetch transcript"),
     "vocabulary apply": ("get vocabulary", "write object", "make vocabulary"),
@@ -184,7 +212,7 @@ UNUSUAL: dict[tuple[str, str, Hostile], Cell] = {
     ),
     **{
         ("*", kind, answer): Cell(2, ("{place}",))  # an answer that is headers alone has no words
-        for kind in ("find recording", "find transcript")
+        for kind in ("find recording", "find transcript", "find state copy")
         for answer in (Hostile.DENIED, Hostile.SKEWED, Hostile.EXPIRED)
     },
     **{
@@ -196,6 +224,24 @@ UNUSUAL: dict[tuple[str, str, Hostile], Cell] = {
     **{("push", "import", answer): Cell(0, ("3 pushed",)) for answer in _LOST},
     ("pull", "people", Hostile.DENIED): Cell(0),
     ("tasks rebuild", "get job", Hostile.GONE): _ONE_FAILS,
+    # Every task is sealed by then; what other machines need alone is made by the next run.
+    **{
+        ("run --output", kind, answer): Cell(0, ("Other machines are not told of this run's end",))
+        for kind in ("write summary", "write failures", "write state copy")
+        for answer in COLUMNS
+        if can_answer(kind, answer) and answer is not Hostile.THROTTLED
+    },
+    # Nothing is there yet, which a listing proves; such an answer is 403 and no word.
+    **{
+        ("run --output", "find state copy", answer): Cell(0)
+        for answer in (Hostile.DENIED, Hostile.SKEWED)
+    },
+    ("*", "read beat", Hostile.GONE): Cell(0),  # a run that has ended since
+    ("*", "read description", Hostile.GONE): Cell(2, ("cluster.json", "Run the same `run`")),
+    ("*", "read part", Hostile.GONE): Cell(2, ("00000000.jsonl is missing", "Put it back")),
+    ("*", "read state copy", Hostile.GONE): Cell(2, ("was replaced just now", "same command")),
+    ("status --output", "read summary", Hostile.GONE): Cell(0),
+    ("clean --output", "read summary", Hostile.GONE): Cell(2, ("go on: shard 0", "Wait until")),
     **{
         (command, kind, answer): Cell(1, ("Left without a file: 1 of them",))
         for command, kind, answer in (

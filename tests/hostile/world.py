@@ -29,7 +29,7 @@ from pipeline.cli import main
 from pipeline.local import CloudOptions, local_cloud
 from pipeline.state.schema import Status
 from tests.conftest import COMMAND, Outcome, clean_environment, endpoint
-from tests.support.interceptor import LABELS, Interceptor
+from tests.support.interceptor import LABELS, OUTPUT, Interceptor
 from tests.support.scripted_cloud import Scripted
 from tests.support.signing import KEYS
 from tests.support.small_label_studio import PROJECT, TOKEN
@@ -161,6 +161,12 @@ class World:
     def tasks(self, name: str = "tasks.jsonl") -> Counter[str]:
         """How often each recording has a task."""
         return Counter(json.loads(each)["data"]["audio"] for each in self.lines(name))
+
+    def sealed(self) -> Counter[str]:
+        """How often each recording has a task in the parts of an output on S3."""
+        parts = sorted((self.bucket / OUTPUT / "parts").rglob("*.jsonl"))
+        lines = [line for part in parts for line in part.read_bytes().splitlines()]
+        return Counter(json.loads(each)["data"]["audio"] for each in lines)
 
     def failed(self, output: str = "tasks.jsonl") -> int:
         """How many recordings the state file of an output says have failed."""

@@ -61,6 +61,20 @@ _SAID = (
 )
 
 
+OUTPUT = "o/"
+"""Below this key an output on S3 is."""
+
+_OF_AN_OUTPUT = {
+    "cluster.json": "description",
+    "parts": "part",
+    "state": "state copy",
+    "summaries": "summary",
+    "beats": "beat",
+    "failures": "failures",
+}
+_OUTPUTS = tuple(_OF_AN_OUTPUT.values())
+
+
 class Kind(NamedTuple):
     """A kind of call: how its service writes, and the action that a policy allows it by.
 
@@ -115,6 +129,17 @@ KINDS: dict[str, Kind] = {
     "delete object": Kind(Wire.S3, "s3:DeleteObject", _NO_BUCKET, empty=True),
     "find CORS rules": Kind(Wire.S3, "s3:GetBucketCORS", _NO_BUCKET),
     "make CORS rules": Kind(Wire.S3, "s3:PutBucketCORS", _NO_BUCKET),
+    **{f"list {each}": Kind(Wire.S3, "s3:ListBucket", _NO_BUCKET) for each in _OUTPUTS},
+    **{f"find {each}": Kind(Wire.S3, "s3:GetObject", headers_alone=True) for each in _OUTPUTS},
+    **{f"read {each}": Kind(Wire.S3, "s3:GetObject", _NO_KEY, encrypted=True) for each in _OUTPUTS},
+    **{
+        f"write {each}": Kind(Wire.S3, "s3:PutObject", _NO_BUCKET, encrypted=True)
+        for each in _OUTPUTS
+    },
+    **{
+        f"delete {each}": Kind(Wire.S3, "s3:DeleteObject", _NO_BUCKET, empty=True)
+        for each in _OUTPUTS
+    },
     "start job": Kind(Wire.JSON, "transcribe:StartTranscriptionJob", _NO_MEDIA, encrypted=True),
     "get job": Kind(Wire.JSON, "transcribe:GetTranscriptionJob", _NO_JOB),
     "list jobs": Kind(Wire.JSON, "transcribe:ListTranscriptionJobs"),
@@ -144,6 +169,9 @@ KINDS: dict[str, Kind] = {
     "whoami": Kind(Wire.LABELS, ""),
 }
 """Every kind of call that a command of the command line makes."""
+
+ABOUT_AN_OUTPUT = frozenset(kind for kind in KINDS if kind.partition(" ")[2] in _OUTPUTS)
+"""Those about what an output on S3 consists of."""
 
 _TRANSCRIBE = {
     "StartTranscriptionJob": "start job",
@@ -214,20 +242,33 @@ def _verb(operation: str) -> str:
 
 
 def _of_s3(method: str, target: Target) -> Call:
+    verb = {"HEAD": "find", "GET": "read", "PUT": "write", "DELETE": "delete"}[method]
     if not target.key:
-        if "cors" in target.query:
-            return Call(f"{'make' if method == 'PUT' else 'find'} CORS rules", target.bucket)
-        if method == "HEAD":
-            return Call("find bucket", target.bucket)
-        results = target.query.get("prefix", "").startswith("t/")
-        return Call("list results" if results else "list recordings", target.bucket)
+        return Call(_of_a_bucket(method, target), target.bucket)
+    if part := _part_of_output(target.key):
+        return Call(f"{verb} {part}", target.key)
     if method in ("PUT", "DELETE"):
-        return Call({"PUT": "write object", "DELETE": "delete object"}[method], target.key)
-    verb = {"HEAD": "find", "GET": "read"}[method]
+        return Call(f"{verb} object", target.key)
     if target.bucket in (TRANSCRIPTS, VOCABULARIES):
         return Call("fetch transcript", target.key)
     recorded = not target.key.startswith(("t/", "v/"))
     return Call(f"{verb} {'recording' if recorded else 'transcript'}", target.key)
+
+
+def _of_a_bucket(method: str, target: Target) -> str:
+    if "cors" in target.query:
+        return f"{'make' if method == 'PUT' else 'find'} CORS rules"
+    if method == "HEAD":
+        return "find bucket"
+    prefix = target.query.get("prefix", "")
+    others = "results" if prefix.startswith("t/") else "recordings"
+    return f"list {_part_of_output(prefix) or others}"
+
+
+def _part_of_output(key: str) -> str:
+    """What of an output on S3 a key is, or keys that begin so are; "" for another object."""
+    below = key.removeprefix(OUTPUT)
+    return "" if below == key else _OF_AN_OUTPUT[below.partition("/")[0]]
 
 
 class Hostility(NamedTuple):
