@@ -84,6 +84,13 @@ class TaskKind(StrEnum):
     SEGMENTS = "segments"
 
 
+class Layout(StrEnum):
+    """How tasks of segments are shown: a line for each, or one at a time below its player."""
+
+    LIST = "list"
+    FOCUS = "focus"
+
+
 class Word(msgspec.Struct, frozen=True, gc=False):
     """One spoken word with the punctuation that follows it glued on.
 

@@ -52,6 +52,7 @@ _METAVARS = {
     "transcript_format": "LIST",
     "language": "CODE",
     "kind": "KIND",
+    "layout": "list|focus",
     "engine": "local|ray",
     "ray_address": "ADDRESS",
     "log_format": "text|json",

@@ -17,10 +17,11 @@ NAME = "labeling-config"
 EXAMPLES = examples(
     ("Print it, to be pasted into Settings > Labeling Interface > Code", "labeling-config"),
     ("For tasks of segments, into a file", "labeling-config --task segments > segments.xml"),
+    ("To go through the segments by keys", "labeling-config --task segments --layout focus"),
 )
 
 
-@with_settings(("kind",))
+@with_settings(("kind", "layout"))
 def command(
     *,
     chosen: Config,
@@ -29,4 +30,4 @@ def command(
 
     It is XML, and fits every task of its kind: speakers and languages come from the task.
     """
-    typer.echo(labeling_config(chosen.tasks.kind), nl=False)
+    typer.echo(labeling_config(chosen.tasks.kind, chosen.label_studio.layout), nl=False)

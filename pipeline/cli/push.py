@@ -31,6 +31,10 @@ EXAMPLES = examples(
         "push --url https://labels.example.com --create 'Calls 2026'",
     ),
     (
+        "Have segments corrected one after the other, by keys alone",
+        "push --create 'Calls 2026' --layout focus",
+    ),
+    (
         "Every night after the run, with the address in LABEL_STUDIO_URL: add what is new",
         "push --project 12 --token-file token.txt --quiet",
     ),
@@ -43,7 +47,7 @@ EXAMPLES = examples(
 
 
 @with_settings(
-    ("url", "project"),
+    ("url", "project", "layout"),
     FILES,
     ("token_file", "review_below"),
     GROUND_TRUTH,

@@ -25,6 +25,7 @@ TASK_NAMES = frozenset(
         "alternatives",
         "audio",
         "channel_count",
+        "dialogue",
         "duration",
         "job_id",
         "language",

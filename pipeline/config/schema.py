@@ -18,7 +18,7 @@ from pipeline.config.output import Output
 from pipeline.config.pricing import Prices
 from pipeline.config.shards import NO_SHARD, Cluster, Shard
 from pipeline.config.transcription import EXTENSIONS, MediaFormat, Transcribe
-from pipeline.model import TaskKind
+from pipeline.model import Layout, TaskKind
 from pipeline.naming import S3Uri, as_folder, parse_s3_uri
 
 _QUEUE = 10_000
@@ -142,6 +142,13 @@ class LabelStudio(msgspec.Struct, frozen=True):
     project: Annotated[
         int, Meta(ge=0, description="Number of the project, as its address shows it.")
     ] = 0
+    layout: Annotated[
+        Layout,
+        Meta(
+            description="Of tasks of segments: list, a line for each; or focus, one at a time by"
+            " keys."
+        ),
+    ] = Layout.LIST
     token_file: Annotated[
         str,
         Meta(description="File with the access token. [default: LABEL_STUDIO_API_KEY's value]"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pipeline.model import TaskKind
+from pipeline.model import Layout, TaskKind
 from pipeline.naming import parse_s3_uri
 from pipeline.recordings.formats import UNPLAYED, extension
 from pipeline.tasks.labeling_config import labeling_config
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pipeline.label_studio.schema import Control, Project
     from pipeline.label_studio.task_lines import Result, TaskLine
 
+# The server (1.23) asks no task for what a tag without a name shows.
+_NAMED = re.compile(r"""<[^<>]*\sname\s*=[^<>]*""")
 _VARIABLE = re.compile(r"""=\s*["']\$([A-Za-z_][A-Za-z0-9_]*)""")
 
 
@@ -62,10 +64,10 @@ class Survey(msgspec.Struct):
         self.values.setdefault(result.from_name, set()).update(used)
 
 
-def label_config_for(survey: Survey) -> str:
+def label_config_for(survey: Survey, layout: Layout) -> str:
     """The labeling configuration of a new project for these tasks."""
     kind = TaskKind.SEGMENTS if "speakers" in survey.keys else TaskKind.TRANSCRIPT
-    return labeling_config(kind, named="recording" in survey.keys)
+    return labeling_config(kind, layout)
 
 
 def misfits(project: Project, survey: Survey) -> Iterator[str]:
@@ -83,7 +85,8 @@ def misfits(project: Project, survey: Survey) -> Iterator[str]:
             yield f'its control "{name}" is not for "{of}"'
         else:
             yield from _unlisted(name, control, survey)
-    for missing in sorted(set(_VARIABLE.findall(project.label_config)) - survey.keys):
+    tags = " ".join(_NAMED.findall(project.label_config))
+    for missing in sorted(set(_VARIABLE.findall(tags)) - survey.keys):
         yield f"it shows ${missing}, which not every task has"
 
 

@@ -145,7 +145,8 @@ class Push:
         return task_lines(committed_lines(path, self._config.state_path, after), after)
 
     async def _created(self, client: Client, survey: Survey) -> Project:
-        project = await projects.create_project(client, self._title, label_config_for(survey))
+        label_config = label_config_for(survey, self._config.label_studio.layout)
+        project = await projects.create_project(client, self._title, label_config)
         self.report.created = True
         return project
 

@@ -23,6 +23,7 @@ the configurations of `labeling_config.py`. `data` holds beside `audio`:
     subtitles          the URIs of the subtitles
     speakers           the labels of the segments, and two for people whom the service did
                        not tell apart; only in tasks of segments
+    dialogue           what was said as HTML, to read along; in tasks of up to 300 segments
 
 `meta` says what was transcribed: `etag` and `size` (bytes), and only where it applies
 `silent`, `redacted` and `unredacted_transcript`. That URI is not in `data`, where Label
@@ -38,16 +39,16 @@ import msgspec
 import orjson
 
 from pipeline.model import JobSettings, TaskKind
+from pipeline.tasks.dialogue import SPEECH, dialogue, speaker_of
 from pipeline.tasks.labeling_config import AUDIO, LANGUAGE, SPEAKER, TEXT, TRANSCRIPTION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pipeline.model import Job, Segment, Transcript
+    from pipeline.model import Job, Transcript
 
 _NOTHING_KNOWN = JobSettings()
 _NO_METADATA: Mapping[str, Any] = {}
-_SPEECH = "speech"
 _SPARE = 2  # labels for speakers that a reviewer hears and the service did not
 _COLOURS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#17becf")
 
@@ -90,6 +91,8 @@ class TaskBuilder:
         data |= _facts(transcript, settings)
         if segments:
             data["speakers"] = _speakers(transcript)
+            if said := dialogue(transcript.segments):
+                data["dialogue"] = said
         data |= metadata
         result = _regions(transcript) if segments else [_text_area(transcript)]
         if transcript.languages:
@@ -125,7 +128,7 @@ def _regions(transcript: Transcript) -> list[dict[str, Any]]:
         region = f"seg-{number:05}"
         who: dict[str, Any] = {"start": segment.start, "end": segment.end}
         what = who | {"text": [segment.text]}
-        who["labels"] = [_who(segment)]
+        who["labels"] = [speaker_of(segment)]
         if segment.channel:
             who["channel"] = what["channel"] = _channel_number(segment.channel)
         speaker = _result(region, SPEAKER, "labels", who)
@@ -135,13 +138,8 @@ def _regions(transcript: Transcript) -> list[dict[str, Any]]:
     return results
 
 
-def _who(segment: Segment) -> str:
-    """A region needs a label, also where nobody was told apart."""
-    return segment.speaker or segment.channel or _SPEECH
-
-
 def _speakers(transcript: Transcript) -> list[dict[str, str]]:
-    labels = list(dict.fromkeys(map(_who, transcript.segments))) or [_SPEECH]
+    labels = list(dict.fromkeys(map(speaker_of, transcript.segments))) or [SPEECH]
     others = (label for number in count() if (label := f"spk_{number}") not in labels)
     labels += islice(others, _SPARE)
     return [

@@ -29,21 +29,34 @@ TURNS = (
 SAID = json.loads((RECORDINGS / "texts.json").read_text(encoding="utf-8"))
 
 
-def conversation() -> tuple[bytes, Transcript]:
+ENGLISH = tuple(text for _, text in TURNS)
+ARABIC = (
+    "هل يمكنني مساعدتك في شيء آخر؟ 😀",
+    "جهاز الكمبيوتر الخاص بي لا يعمل منذ أمس (Windows 11)",
+    "هل يمكنك إعطائي رقم حسابك من فضلك؟",
+    "أود التحدث إلى المدير 🙏🏽 من فضلك",
+    "سنتصل بك مرة أخرى خلال 20 دقيقة",
+)
+"""What was heard; and the same from right to left, with words and digits of ours, and emoji."""
+
+
+def conversation(times: int = 1, texts: tuple[str, ...] = ENGLISH) -> tuple[bytes, Transcript]:
     """Two speakers who take turns: the sound as WAV, and the transcript in an identified language.
 
-    Each turn is a segment with the times of its recording in the whole.
+    Each turn is a segment with the times of its recording in the whole; all turns are there as
+    many times as is said.
     """
-    sound, segments = b"", []
-    for number, (name, text) in enumerate(TURNS):
+    sounds = [b"".join(_samples(name)) for name, _ in TURNS] * times
+    sound, segments = bytearray(), []
+    for number, (turn, text) in enumerate(zip(sounds, texts * times, strict=True)):
         start = len(sound) / 2 / RATE
-        sound += b"".join(_samples(name))
+        sound += turn
         end = len(sound) / 2 / RATE
         segments.append(
             Segment(text, round(start, 3), round(end, 3), f"spk_{number % 2}", confidence=0.98)
         )
         sound += bytes(int(PAUSE * RATE) * 2)
-    return _wav(sound), _transcript(segments)
+    return _wav(bytes(sound)), _transcript(segments)
 
 
 def hour(of_segments: int) -> Transcript:

@@ -15,6 +15,7 @@ from selenium.common.exceptions import (
     NoSuchElementException,
     StaleElementReferenceException,
 )
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
@@ -44,6 +45,15 @@ _LANGUAGE = re.compile(r"[a-z]{2,3}-[A-Z]{2}")
 _WHOLE = "textarea[name^=transcription]"
 _TEXT_BOX = "[data-testid=textarea-region-textarea]"
 
+# A button is in sight where its first and last pixel is its own.
+_COVERED = """
+return [...document.querySelectorAll(".lsf-bottombar button")].filter(each => {
+  const box = each.getBoundingClientRect();
+  return [box.left + 4, box.right - 4].some(x =>
+    !each.contains(document.elementFromPoint(x, box.top + box.height / 2)));
+}).map(each => each.getAttribute("data-testid"));
+"""
+
 
 class Shown(NamedTuple):
     """A segment as the list of regions shows it."""
@@ -58,6 +68,7 @@ class Reviewer:
     def __init__(self, url: str) -> None:
         self._url = url
         self.driver = open_chromium()
+        self.pressed = 0
         resize(self.driver, *WORKING)
 
     def leave(self) -> None:
@@ -176,13 +187,41 @@ class Reviewer:
         return float(self._until(seconds))
 
     def submit(self) -> None:
-        """Press Submit, and wait until the annotation can be updated."""
+        """Press Submit, and wait until the annotation is saved."""
         self._click("[data-testid=bottombar-submit-button]")
+        self.is_submitted()
+
+    def is_submitted(self) -> None:
+        """Wait until the annotation is saved, and can be updated."""
         self._find("[data-testid=bottombar-update-button]")
 
-    def take_picture(self, path: Path) -> None:
-        """Keep the page as it looks when it has come to rest."""
-        resize(self.driver, *SHOWING)
+    def holds(self, text: str) -> None:
+        """Wait until the field that has the focus holds this text."""
+        self._until(lambda: self.driver.switch_to.active_element.get_attribute("value") == text)
+
+    def press(self, *keys: str) -> None:
+        """Press keys together, wherever the page has its focus."""
+        *held, last = keys
+        chord = ActionChains(self.driver)
+        for key in held:
+            chord.key_down(key)
+        chord.send_keys(last)
+        for key in held:
+            chord.key_up(key)
+        chord.perform()
+        self.pressed += 1
+
+    def wear(self, scheme: str) -> None:
+        """Have the pages `light` or `dark`."""
+        for _ in range(3):
+            if self._find("html").get_attribute("data-color-scheme") == scheme:
+                return
+            self._click("[class*=themeToggle]")
+        raise AssertionError(scheme)
+
+    def take_picture(self, path: Path, size: tuple[int, int] = SHOWING) -> list[str]:
+        """Keep the page as it looks when it has come to rest; what of the bar below is covered."""
+        resize(self.driver, *size)
         seen: list[bytes] = []
 
         def rests() -> bool:
@@ -192,7 +231,9 @@ class Reviewer:
         self._until(rests, every=1)
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(seen[-1])
+        covered = list(self.driver.execute_script(_COVERED))
         resize(self.driver, *WORKING)
+        return covered
 
     def _sit_down(self) -> None:
         """Wait for the editor, and fold the details that stand above the list of segments."""

@@ -85,6 +85,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "token_file": words,
     "review_below": st.floats(0.001, 1),
     "ground_truth": words,
+    "layout": st.sampled_from(["list", "focus"]),
     "log_format": st.sampled_from(["text", "json"]),
     "metrics_port": st.integers(1, 65_535),
     "metrics_host": words,

@@ -11,7 +11,7 @@ from pipeline.label_studio.compatibility import Survey, label_config_for, misfit
 from pipeline.label_studio.playback import storage_settings
 from pipeline.label_studio.schema import Control, Project
 from pipeline.label_studio.task_lines import Prediction, Result, TaskLine, Value
-from pipeline.model import TaskKind
+from pipeline.model import Layout, TaskKind
 from pipeline.tasks.labeling_config import labeling_config
 
 TEXT = Result("transcription", "audio", "textarea")
@@ -87,21 +87,25 @@ def test_key_that_one_task_lacks_is_named():
     assert list(misfits(PROJECT, survey)) == ["it shows $languages, which not every task has"]
 
 
-def test_new_project_has_the_configuration_of_the_kind():
-    """Tasks with speakers are tasks of segments."""
-    assert label_config_for(surveyed()) == labeling_config(TaskKind.TRANSCRIPT)
-    assert label_config_for(surveyed(speakers=[])) == labeling_config(TaskKind.SEGMENTS)
+@pytest.mark.parametrize("layout", Layout)
+def test_new_project_has_the_configuration_of_the_kind(layout):
+    """Tasks with speakers are tasks of segments, shown in the layout that is asked for."""
+    transcript, segments = surveyed(), surveyed(speakers=[])
+
+    assert label_config_for(transcript, layout) == labeling_config(TaskKind.TRANSCRIPT)
+    assert label_config_for(segments, layout) == labeling_config(TaskKind.SEGMENTS, layout)
 
 
-def test_new_project_of_older_tasks_shows_no_name():
-    """Tasks that an earlier version wrote do not say which recording they are of."""
+def test_what_a_tag_without_a_name_shows_no_task_must_have():
+    """The server asks for the others alone, and shows nothing of a key that is not there."""
     survey = Survey()
     survey.add(TaskLine(b"", 0, "k", {"audio": "s3://calls/b.mp3", "languages": []}, []))
+    label_config = '<Header value="$recording"/><Text name="t" value="$word"/>'
 
-    config = label_config_for(survey)
-
-    assert config == labeling_config(TaskKind.TRANSCRIPT, named=False)
-    assert list(misfits(Project(1, label_config=config), survey)) == []
+    assert list(misfits(PROJECT, survey)) == []
+    assert list(misfits(Project(1, label_config=label_config), survey)) == [
+        "it shows $word, which not every task has"
+    ]
 
 
 def test_survey_tells_buckets_from_folders():

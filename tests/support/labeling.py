@@ -16,13 +16,13 @@ def assert_accepted_by_label_studio(task: Any, config: str) -> None:
     view = ET.fromstring(config)
     data = task["data"]
     for tag in view.iter():
-        if (variable := tag.get("value", "")).startswith("$"):
+        if tag.get("name") and (variable := tag.get("value", "")).startswith("$"):
             assert variable[1:] in data, f"{variable[1:]!r} key is expected in task data"
     assert isinstance(data["audio"], str)
     [prediction] = task["predictions"]
     assert isinstance(prediction["model_version"], str)
     assert_is_a_score(prediction["score"])
-    controls = {tag.get("name"): tag for tag in view if tag.tag in _TYPES}
+    controls = {tag.get("name"): tag for tag in view.iter() if tag.tag in _TYPES}
     seen: dict[tuple[str, str], Any] = {}
     for result in prediction["result"]:
         assert_fits(result, controls[result["from_name"]], data)

@@ -104,8 +104,9 @@ def test_a_segments_task_has_a_label_and_a_text_for_each_segment():
     """Two results share the id of their region; the speakers' labels come with the task."""
     found = task(kind=TaskKind.SEGMENTS)
 
-    speakers = found["data"].pop("speakers")
+    speakers, said = found["data"].pop("speakers"), found["data"].pop("dialogue")
     assert found["data"] == FACTS
+    assert said.startswith('<p dir="auto"><b>spk_0</b> 0:00<br>Close it.</p>\n<p')
     assert [each["value"] for each in speakers] == ["spk_0", "spk_1", "spk_2", "spk_3"]
     assert found["predictions"][0]["result"] == [
         {
