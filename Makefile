@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: install demo test test-long test-all test-hostile test-label-studio test-browser test-prometheus test-airflow test-cluster torture mutants bench check format docs site dist test-dist clean
+.PHONY: install demo test test-long test-all test-hostile test-label-studio test-browser test-prometheus test-airflow test-cluster test-tables torture mutants bench check format docs site dist test-dist clean
 
 install: .venv/installed
 
@@ -90,6 +90,14 @@ test-prometheus: .venv-prometheus/installed .venv/tests-installed
 # Three nodes of a Ray cluster on loopback addresses (Linux), killed, stopped and without their head.
 test-cluster: .venv/cluster-installed
 	$(BIN)/python -m pytest -m cluster tests/cluster --quiet
+
+.venv/tables-installed: .venv/tests-installed
+	$(PIP) --editable '.[tables-test]'
+	@touch $@
+
+# Transcripts as tables, read by pyarrow and DuckDB, which it installs (250 MB).
+test-tables: .venv/tables-installed
+	$(BIN)/python -m pytest -m tables tests/tables --quiet
 
 # A real Airflow with the providers of the two DAGs (520 MB, a minute).
 .venv-airflow/installed: tests/airflow.txt .venv/tests-installed

@@ -24,6 +24,7 @@ EXTRAS = {
     "local": ("pocketsphinx",),
     "ray": ("ray",),
     "review": ("jiwer", "praatio"),
+    "tables": ("pyarrow",),
 }
 """The modules of each extra, as they are imported."""
 

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from pipeline.stages.cost_budget import CostBudget
     from pipeline.stages.job_tracker import JobTracker
     from pipeline.stages.output_file import Output, OutputFile
-    from pipeline.stages.stored_transcripts import Sink
+    from pipeline.stages.stored_transcripts import RunSink
     from pipeline.state.reader import StateReader
 
 _QUEUE = 64
@@ -66,7 +66,7 @@ class Run:
         self.job_rules = JobRules(config, source, tracker.state.facts.earlier_fingerprints())
         self.transcriber = Transcriber(session, config.limits, tracker.waits, tracker.slots)
         self._name_prefix = job_name_prefix(config.transcribe.job_prefix, source.bucket)
-        self.sinks: Sequence[Sink] = ()
+        self.sinks: Sequence[RunSink] = ()
         self._event_queue: EventQueue | None = None
         if url := config.aws.events:
             from pipeline.events.queue import open_queue  # a run without events loads none of it

@@ -34,7 +34,8 @@ def test_the_line_is_for_what_installed_the_command(tmp_path, left, line):
 def test_an_extra_that_is_there_already_stays_in_the_line(monkeypatch):
     """Tools such as uv make the environment anew: what the line leaves out would be gone."""
     monkeypatch.setitem(EXTRAS, "review", ("no_such_module",))
-    monkeypatch.setitem(EXTRAS, "ray", ("no_such_module_either",))
+    for other in ("ray", "tables"):
+        monkeypatch.setitem(EXTRAS, other, ("no_such_module_either",))
 
     error = missing_extra("no_such_module")
 

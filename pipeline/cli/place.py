@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.config.prefix import refuse_arn, refuse_pattern
 from pipeline.errors import BadSettings, NoSuchSource
+from pipeline.extras import require
 from pipeline.naming import S3Uri, parse_s3_uri
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def _not_of_a_folder(options: Transcribe) -> Iterator[str]:
 
 
 def parse_transcripts(config: Config) -> tuple[S3Uri | Path, tuple[TranscriptFormat, ...]]:
-    """Where transcripts are written as files, and in which formats.
+    """Where transcripts are written as files, and in which formats; none means as tables.
 
     Raises:
         BadSettings: it is no place, or a format is unknown.
@@ -103,6 +104,8 @@ def parse_transcripts(config: Config) -> tuple[S3Uri | Path, tuple[TranscriptFor
             "Name a folder or s3://bucket/prefix/.",
         )
     formats = parse_formats(config.output.transcript_format)
+    if not formats:
+        require("tables")
     if TranscriptFormat.TEXTGRID in formats:
         import pipeline.transcripts.praat  # noqa: F401 # tells at once when it is not installed
     return place or Path(text), formats

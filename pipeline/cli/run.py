@@ -154,6 +154,11 @@ def _transcripts(chosen: Config, source: S3Uri | Path) -> Wanted:
     from pipeline.transcripts.captions import Layout
 
     to, formats = parse_transcripts(chosen)
+    if not formats:
+        raise BadSettings(
+            "A run writes no parquet: its tables grow by many recordings at once",
+            "Write them after it, with `transcripts --to PLACE --format parquet`.",
+        )
     if chosen.cluster.engine is Engine.RAY:
         raise BadSettings(
             "--transcripts does not go with --engine ray",

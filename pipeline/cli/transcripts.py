@@ -12,6 +12,7 @@ import typer
 from pipeline.cli.flags import AWS, FILES, TRANSCRIPTS, FlagGroup, with_settings
 from pipeline.cli.options import examples
 from pipeline.cli.place import parse_transcripts
+from pipeline.errors import BadSettings
 from pipeline.launch.event_loop import in_event_loop
 from pipeline.terminal import CANNOT_RUN, answer, say
 from pipeline.text import duration, printable
@@ -33,6 +34,10 @@ EXAMPLES = examples(
     (
         "Every night behind the run, into a bucket: only what is new is written",
         "transcripts --to s3://my-bucket/texts/ --format json -q",
+    ),
+    (
+        "Tables for DuckDB, Athena and Spark; the same command again adds what is new",
+        "transcripts --to s3://my-bucket/tables/ --format parquet",
     ),
     (
         "Subtitles for a phone: one line of 32 characters",
@@ -73,7 +78,7 @@ class LayoutFlags(FlagGroup):
     transcript_format=typer.Option(
         "--format",
         metavar="LIST",
-        help="Some of txt, srt, vtt, csv, json, rttm, ctm, textgrid; with commas. [default: txt]",
+        help="Some of txt, srt, vtt, csv, json, rttm, ctm, textgrid; or parquet. [default: txt]",
         show_default=False,
     ),
 )
@@ -94,7 +99,8 @@ def command(
     days. No job is started. calls/a.mp3 becomes calls/a.txt. What was written once is left
     alone, also where you moved it away: a list of it is kept beside the state file
     (STATE.transcripts). It works beside a run, and continues where it was interrupted. It
-    replaces only what it wrote itself, and deletes nothing.
+    replaces only what it wrote itself, and deletes nothing. parquet is three tables of all
+    recordings, whose files never change.
 
     Exit codes: 0 every file is written; 1 some recordings lack one; 2 it can't read or write; 130
     or 143 interrupted. After 1, 130 and 143 the same command continues.
@@ -104,11 +110,16 @@ def command(
     from pipeline.transcripts.captions import Layout
 
     place, formats = parse_transcripts(chosen)
+    if again and not formats:
+        raise BadSettings(
+            "--again does not go with parquet: files of tables never change",
+            "Write the tables to another place.",
+        )
     laid_out = Layout(layout.line_length, layout.lines, layout.reading_speed)
     wanted = Wanted(place, formats, laid_out, again)
     with with_written_here(chosen) as run:
         ended = _written(chosen, run.state, wanted, quiet=quiet)
-    raise typer.Exit(_report(ended, chosen.output.transcripts, quiet=quiet, json=json))
+    raise typer.Exit(_report(ended, chosen, quiet=quiet, json=json))
 
 
 def _written(chosen: Config, state: StateReader, wanted: Wanted, *, quiet: bool) -> Ended:
@@ -132,27 +143,27 @@ def _written(chosen: Config, state: StateReader, wanted: Wanted, *, quiet: bool)
         return in_event_loop(work)
 
 
-def _report(ended: Ended, to: str, *, quiet: bool, json: bool) -> int:
+def _report(ended: Ended, chosen: Config, *, quiet: bool, json: bool) -> int:
     """Print what was done where it is wanted; return the exit code."""
+    to, are_files = printable(chosen.output.transcripts), bool(parse_transcripts(chosen)[1])
     if ended.exit_code == CANNOT_RUN:
         say(ended.stopped)
     if json:
         answer(msgspec.json.encode({**ended._asdict(), "seconds": round(ended.seconds, 3)}))
     elif not quiet or ended.exit_code == 1:
-        typer.echo("\n".join(_sentences(ended, printable(to))), err=True)
+        typer.echo("\n".join(_sentences(ended, to, again_helps=are_files)), err=True)
     return ended.exit_code
 
 
-def _sentences(ended: Ended, to: str) -> Iterator[str]:
+def _sentences(ended: Ended, to: str, *, again_helps: bool) -> Iterator[str]:
     done = "Stopped" if ended.stopped else "Done"
     yield (
         f"{done} in {duration(ended.seconds)}: {ended.written:,} files written below {to}, of "
         f"{ended.recordings:,} recordings."
     )
     if not ended.recordings and not ended.stopped:
-        yield (
-            f"Nothing is new: {ended.known:,} files were written before; --again writes them again."
-        )
+        again = "; --again writes them again" if again_helps else ""
+        yield f"Nothing is new: {ended.known:,} files were written before{again}."
     if ended.failed:
         why = ", ".join(f"{count:,} {reason}" for reason, count in ended.failed.items())
         yield f"Left without a file: {sum(ended.failed.values()):,} of them ({why})."

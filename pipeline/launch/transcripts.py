@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pipeline.stages.stored_transcripts import Sink, StoredTranscripts, Told
     from pipeline.stages.transcript_files import TranscriptFiles
     from pipeline.stages.transcript_places import Place
+    from pipeline.stages.transcript_tables import TranscriptTables
     from pipeline.state.database import Database
     from pipeline.state.reader import StateReader
     from pipeline.transcripts.captions import Layout
@@ -33,7 +34,10 @@ _OF_A_FOLDER = "Run the folder again with --transcripts, and another --output."
 
 
 class Wanted(NamedTuple):
-    """Which files are wanted, and where; `again` writes those that are written as well."""
+    """Which files are wanted, and where; `again` writes those that are written as well.
+
+    Without a format they are those of tables.
+    """
 
     to: S3Uri | Path
     formats: tuple[TranscriptFormat, ...]
@@ -71,19 +75,28 @@ async def write_transcripts(
     """
     begun = time.monotonic()
 
-    def files_at(s3: S3) -> TranscriptFiles:
+    def files_at(s3: S3) -> TranscriptFiles | TranscriptTables:
+        if not wanted.formats:
+            return _tables(config, s3, ledger, wanted, state)
         files = _files(config, s3, ledger, wanted)
         if wanted.again:
             files.ledger.forget()
         return files
 
     async with stored_transcripts(config, state, files_at, told) as (stored, files, calls):
-        end = await ended(partial(stored.write, config.limits.collectors))
+        end = await ended(partial(_written, stored, files, config.limits.collectors))
         known = files.ledger.written()
     if not end.exit_code and stored.failed:
         end = end._replace(exit_code=1)
     counts = stored.seen, files.written, known, dict(stored.failed), calls()
     return Ended(*counts, time.monotonic() - begun, *end)
+
+
+async def _written(
+    stored: StoredTranscripts, files: TranscriptFiles | TranscriptTables, at_once: int
+) -> None:
+    async with files.writing():
+        await stored.write(at_once)
 
 
 @asynccontextmanager
@@ -150,6 +163,15 @@ def _files(config: Config, s3: S3, ledger: Database, wanted: Wanted) -> Transcri
 
     place = _place(wanted.to, s3)
     return TranscriptFiles(place, ledger, wanted.formats, wanted.layout, config)
+
+
+def _tables(
+    config: Config, s3: S3, ledger: Database, wanted: Wanted, state: StateReader
+) -> TranscriptTables:
+    from pipeline.stages.transcript_tables import TranscriptTables
+
+    place = _place(wanted.to, s3)
+    return TranscriptTables(place, ledger, config.metadata, state.recordings.moments)
 
 
 def _place(to: S3Uri | Path, s3: S3) -> Place:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from pipeline.jobs.rules import JobRules
     from pipeline.model import Job, Transcript
     from pipeline.stages.job_tracker import JobTracker
-    from pipeline.stages.stored_transcripts import Sink
+    from pipeline.stages.stored_transcripts import RunSink
     from pipeline.transcripts.render import Transcribed
 
 _RESTARTS = 3
@@ -60,7 +60,7 @@ class Collectors:
         transcriber: Transcriber,
         s3: S3,
         job_rules: JobRules,
-        sinks: Sequence[Sink] = (),
+        sinks: Sequence[RunSink] = (),
     ) -> None:
         config = job_rules.config
         self._tracker = tracker

@@ -65,11 +65,15 @@ class Sink(Protocol):
             CannotRun: nothing can be.
         """
 
-    async def write_new(self, of: Transcribed, known: Values) -> Sequence[OutputUnusable]:
-        """Make what is due of a recording; as `write` else."""
-
     def flush(self) -> None:
         """Write down what was made."""
+
+
+class RunSink(Sink, Protocol):
+    """What becomes of transcripts while their run goes on."""
+
+    async def write_new(self, of: Transcribed, known: Values) -> Sequence[OutputUnusable]:
+        """Make what is due of a recording; as `write` else."""
 
 
 class StoredTranscripts:

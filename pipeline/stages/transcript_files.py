@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from pipeline.config.metadata import column_names
@@ -17,6 +18,7 @@ from pipeline.transcripts.render import COLUMNS, Transcribed, render
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from pipeline.config.metadata import Values
     from pipeline.config.schema import Config
@@ -96,6 +98,10 @@ class TranscriptFiles:
             self.ledger.note(due, wanted, put.tag)
             self.written += put.is_new
         return refused
+
+    def writing(self) -> AbstractAsyncContextManager[None]:
+        """Nothing has to be begun before files are written, or ended after it."""
+        return nullcontext()
 
     def flush(self) -> None:
         """Write down which files are there."""

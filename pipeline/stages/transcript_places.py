@@ -54,6 +54,20 @@ class Place(Protocol):
             CannotRun: nothing can be written there.
         """
 
+    async def names(self) -> list[str]:
+        """The names of all files there.
+
+        Raises:
+            CannotRun: they can't be listed.
+        """
+
+    async def read(self, name: str) -> bytes | None:
+        """What a file holds; None where there is none.
+
+        Raises:
+            CannotRun: it can't be read.
+        """
+
 
 class FolderPlace:
     """A folder, which is made."""
@@ -68,6 +82,22 @@ class FolderPlace:
     async def put(self, files: Sequence[File]) -> list[Put | OutputUnusable]:
         """As of `Place`; the tag is a digest of the content."""
         return await asyncio.to_thread(lambda: [self._put(each) for each in files])
+
+    async def names(self) -> list[str]:
+        """As of `Place`; those that are hidden are nobody's."""
+        return await asyncio.to_thread(self._names)
+
+    def _names(self) -> list[str]:
+        with writing(self._folder):
+            return [
+                path.relative_to(self._folder).as_posix()
+                for path in self._folder.rglob("[!.]*")
+                if path.is_file()
+            ]
+
+    async def read(self, name: str) -> bytes | None:
+        """As of `Place`."""
+        return await asyncio.to_thread(_read, self._folder / name)
 
     def _put(self, file: File) -> Put | OutputUnusable:
         try:
@@ -103,6 +133,15 @@ class BucketPlace:
     async def put(self, files: Sequence[File]) -> list[Put | OutputUnusable]:
         """As of `Place`; the tag is the object's ETag."""
         return [await self._put(each) for each in files]
+
+    async def names(self) -> list[str]:
+        """As of `Place`."""
+        below = len(self._place.key)
+        return [each.key[below:] async for page in self._s3.pages(self._place) for each in page]
+
+    async def read(self, name: str) -> bytes | None:
+        """As of `Place`."""
+        return await self._s3.read(self._place._replace(key=f"{self._place.key}{name}"))
 
     async def _put(self, file: File) -> Put | OutputUnusable:
         content, known = file.content, file.known

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from pipeline.files import locked, open_lock
 from pipeline.state.database import connect, translated
 from pipeline.state.schema import Schema
+from pipeline.state.table_ledger import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -49,7 +50,7 @@ _LEDGER = Schema(
     PRAGMA application_id = {_APPLICATION_ID};
     PRAGMA user_version = {_FORMAT};
     """,
-    "",
+    TABLES,
     "ledger",
     "Move it away: what is there is compared then, and what is missing is written.",
 )

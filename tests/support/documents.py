@@ -25,6 +25,7 @@ NOT_RUN = {
     "sbatch": "it needs a cluster; tests/deploy runs the script's tasks",
     "kubectl": "it needs a cluster; tests/deploy holds the objects to Kubernetes' schemas",
     "pip install 'transcribe-pipeline[ray]'": "tests/dist installs the wheel",
+    "pip install 'transcribe-pipeline[tables]'": "as above",
     "transcribe-pipeline run --engine ray": "it needs a cluster; tests/cluster has one",
     "RAY_ADDRESS=": "it needs a cluster; tests/deploy runs what it submits",
     "aws cloudformation": "it needs an account; tests/deploy deploys the template to an emulator",

@@ -39,6 +39,7 @@ OTHER_FOLDERS = {
     "label_studio_server",
     "browser",
     "cluster",
+    "tables",
     "prometheus",
     "mutants",
 }

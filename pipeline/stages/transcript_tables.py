@@ -1,0 +1,150 @@
+"""Transcripts as tables that grow: which are due, and how their files are put there, each once.
+
+A batch of transcripts becomes its files beside the ledger, is decided there, and then put in its
+place. What a kill leaves in between is put there by the next call, byte for byte.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from pipeline.errors import OutputUnusable, RecordingFailed
+from pipeline.files import replacing, writing
+from pipeline.stages.metadata_reader import digest
+from pipeline.stages.transcript_places import File
+from pipeline.state.table_ledger import TableLedger
+from pipeline.transcripts.tables import Row, TableBatch, job_ids
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+    from pathlib import Path
+
+    from pipeline.config.metadata import Metadata, Values
+    from pipeline.model import Job
+    from pipeline.stages.transcript_places import Place
+    from pipeline.state.database import Database
+    from pipeline.state.table_ledger import DueRow
+    from pipeline.transcripts.render import Transcribed
+
+_RECORDINGS = "recordings/"
+
+
+class TranscriptTables:
+    """The data set below one place; `written` counts the files that were put there.
+
+    `moments` tells when jobs were transcribed, in seconds since the epoch by their rows.
+    """
+
+    hold_metadata = True
+
+    def __init__(
+        self,
+        place: Place,
+        ledger: Database,
+        metadata: Metadata,
+        moments: Callable[[Sequence[Job]], dict[int, float]],
+    ) -> None:
+        self._place = place
+        self._metadata = metadata
+        self._moments = moments
+        self._decided_in = ledger.path.with_name(f"{ledger.path.name}.parts")
+        self._turn = asyncio.Lock()
+        self._batch = TableBatch(metadata)
+        self._rows: list[DueRow] = []
+        self.ledger = TableLedger(ledger, place.name)
+        self.written = 0
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[None]:
+        """Put there what an earlier call has decided; at the end, what is left of this one.
+
+        Raises:
+            CannotRun: it can't be put there, or nobody knows what is there.
+        """
+        if self.ledger.is_empty():
+            await self._adopt()
+        await self._put()
+        yield
+        await self._decide()
+
+    def due(self, jobs: Sequence[Job], known: Sequence[Values]) -> list[DueRow]:
+        """The transcripts that are in no table, or with other metadata as far as it is known."""
+        return self.ledger.due(jobs, [digest(self._metadata, each) for each in known])
+
+    async def write(self, due: DueRow, of: Transcribed) -> list[OutputUnusable]:
+        """Add a transcript to the tables, which are written when there are enough.
+
+        Raises:
+            CannotRun: they can't be.
+        """
+        moment = self._moments([due.job])[due.job.row]
+        self._batch.add(Row(of, due.version, moment, due.whole))
+        self._rows.append(due)
+        if self._batch.is_full:
+            await self._decide()
+        return []
+
+    def flush(self) -> None:
+        """What is decided is written down; the rest is left to the end of `writing`."""
+
+    async def _decide(self) -> None:
+        batch, self._batch = self._batch, TableBatch(self._metadata)
+        rows, self._rows = self._rows, []
+        if not rows:
+            return
+        async with self._turn:
+            parts = await asyncio.to_thread(lambda: list(self._kept(batch)))
+            self.ledger.decide(rows, parts)
+            await self._put()
+
+    def _kept(self, batch: TableBatch) -> list[str]:
+        names = []
+        for part in batch.parts():
+            with replacing(self._here(part.name), b"") as file:
+                file.write(part.content)
+            names.append(part.name)
+        return names
+
+    def _here(self, name: str) -> Path:
+        return self._decided_in / f"{self.ledger.number}-{quote(name, safe='=')}"
+
+    async def _put(self) -> None:
+        for name in self.ledger.unwritten():
+            here = self._here(name)
+            with writing(here):
+                content = await asyncio.to_thread(here.read_bytes)
+            [put] = await self._place.put([File(name, content)])
+            if isinstance(put, OutputUnusable):
+                raise put
+            self.ledger.is_there(name)
+            self.written += put.is_new
+            here.unlink(missing_ok=True)
+
+    async def _adopt(self) -> None:
+        """Learn from the files of recordings which transcripts are there.
+
+        Raises:
+            OutputUnusable: a file is no file of ours, or its machine was lost before its last one.
+        """
+        names = [name for name in await self._place.names() if name.endswith(".parquet")]
+        there = {name.rpartition("/")[2] for name in names if name.startswith(_RECORDINGS)}
+        for name in names:
+            if name.rpartition("/")[2] not in there:
+                raise OutputUnusable(
+                    f"{name} below {self._place.name} has no recordings: whoever wrote it has not "
+                    "ended, and its ledger is not here",
+                    "End it where it began, or take that file away.",
+                )
+            if not name.startswith(_RECORDINGS):
+                continue
+            try:
+                rows = job_ids(await self._place.read(name) or b"")
+                self.ledger.adopt(rows, name)
+            except (ValueError, RecordingFailed) as error:
+                raise OutputUnusable(
+                    f"{name} below {self._place.name} can't be read: {error}",
+                    "Name another place for the tables.",
+                ) from error
