@@ -60,6 +60,7 @@ _METAVARS = {
     "max_cost": "AMOUNT",
     "price_per_minute": "PRICE",
     "review_below": "SCORE",
+    "audit": "SHARE",
 }
 _ConfigFile = Annotated[
     Path | None,
@@ -177,7 +178,16 @@ def option(name: str, flag: str = "") -> Any:
     """The command line option of a setting; its help is the setting's own description."""
     flag = flag or _FLAGS.get(name) or f"--{name.replace('_', '-')}"
     metavar = _METAVARS.get(name, "N")
-    return typer.Option(flag, metavar=metavar, help=describe(name), show_default=False)
+    parser = _share if metavar == "SHARE" else None
+    return typer.Option(
+        flag, metavar=metavar, help=describe(name), show_default=False, parser=parser
+    )
+
+
+def _share(text: str) -> float:
+    """A share of one, which may be written in percent: 5% and 0.05."""
+    number = text.strip().removesuffix("%")
+    return float(number) / (100 if text.strip().endswith("%") else 1)
 
 
 def _file_of_environment() -> Path | None:

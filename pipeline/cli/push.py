@@ -42,6 +42,10 @@ EXAMPLES = examples(
         "Have only the uncertain ones reviewed, and take the others as they are",
         "push --project 12 --review-below 0.9",
     ),
+    (
+        "Have a sample of the others reviewed too: `quality` then tells how wrong they are",
+        "push --project 12 --review-below 0.9 --audit 5%",
+    ),
     ("Put back what was deleted in the project by mistake", "push --project 12 --again"),
 )
 
@@ -49,7 +53,7 @@ EXAMPLES = examples(
 @with_settings(
     ("url", "project", "layout"),
     FILES,
-    ("token_file", "review_below"),
+    ("token_file", "review_below", "audit"),
     GROUND_TRUTH,
     AWS,
     on_s3=True,
@@ -143,6 +147,15 @@ def _lines(report: PushReport) -> Iterator[str]:
     made = "New project" if report.created else "Project"
     yield f"{made} {report.project}: {report.address}"
     yield f"Tasks:   {report.sent:,} pushed, {report.there:,} were there already"
+    if report.good:
+        yield f"Taken:   {report.good:,} as they are, into {report.ground_truth}"
+    if report.audited:
+        yield f"Audit:   {report.audited:,} that need no review are among the tasks all the same"
+    yield from _exceptions(report)
+
+
+def _exceptions(report: PushReport) -> Iterator[str]:
+    """What became of tasks that were not just pushed."""
     if report.renewed:
         yield f"Renewed: {report.renewed:,} of recordings that were there have the new prediction"
     if report.reviewed:
@@ -150,8 +163,6 @@ def _lines(report: PushReport) -> Iterator[str]:
             f"Kept:    {report.reviewed:,} of recordings that are reviewed stay as they are "
             "(--reviewed-too gives them the new prediction)"
         )
-    if report.good:
-        yield f"Taken:   {report.good:,} as they are, into {report.ground_truth}"
     if report.refused:
         yield (
             f"Refused: {report.refused:,} that the server does not take; the others are there. "

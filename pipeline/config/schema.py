@@ -162,6 +162,15 @@ class LabelStudio(msgspec.Struct, frozen=True):
             " 0 pushes all.",
         ),
     ] = 0.0
+    audit: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description="Share of the tasks that need no review to push all the same, as a sample"
+            " for `quality`; 0.05 is 5 %.",
+        ),
+    ] = 0.0
     ground_truth: Annotated[
         str, Meta(description="The ground truth: JSON Lines, a review per line.")
     ] = "ground_truth.jsonl"

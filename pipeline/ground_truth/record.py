@@ -71,9 +71,10 @@ class GroundTruth(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     seconds. `reviewer` is the address or number of who submitted it, `seconds_spent` what Label
     Studio measured. `controls` are what other controls say of the whole; `metadata` what else the
     task says of its recording, under names that are not ours; `starred` is an annotation with Label
-    Studio's star, its "ground truth". `project` is the project's URL;
-    `annotation_uid` the annotation's name everywhere, whatever the server is called; `updated_at`
-    the server's words for when the annotation was last saved.
+    Studio's star, its "ground truth"; `audit` a recording that needs no review and was drawn to see
+    how good those are. `project` is the project's URL; `annotation_uid` the annotation's name
+    everywhere, whatever the server is called; `updated_at` the server's words for when the
+    annotation was last saved.
     """
 
     audio: str
@@ -92,6 +93,7 @@ class GroundTruth(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     controls: Controls = {}
     metadata: Values = {}
     starred: bool = False
+    audit: bool = False
     project: str = ""
     task_id: int = 0
     annotation_id: int = 0

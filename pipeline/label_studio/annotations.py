@@ -115,7 +115,7 @@ def _about(
     task: Mapping[str, Any], content: Content, prediction: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What a line says of its recording and of the prediction."""
-    data = task.get("data")
+    data, meta = task.get("data"), task.get("meta")
     data = data if isinstance(data, dict) else {}
     model = as_str(data.get("model_version")) or as_str(prediction.get("model_version"))
     named = _LANGUAGE_AT_END.search(model or "")
@@ -127,6 +127,7 @@ def _about(
         "metadata": others(data),
         "score": finite(prediction.get("score")),
         "model_version": model,
+        "audit": isinstance(meta, dict) and meta.get("audit") is True,
     }
 
 

@@ -43,8 +43,9 @@ class PushStats(msgspec.Struct):
 
     `sent` are new in the project, `there` were in it already, `renewed` are of an earlier round and
     have the new prediction, `reviewed` are of one and stay, `mended` lacked their prediction,
-    `doubled` stand in it more than once, and `good` were not for review. `refused` ones the server
-    does not take; `refusals` says of the first twenty which they are, and why.
+    `doubled` stand in it more than once, and `good` were not for review; `audited` are those of the
+    others that are reviewed for the audit alone. `refused` ones the server does not take;
+    `refusals` says of the first twenty which they are, and why.
     """
 
     sent: int = 0
@@ -54,6 +55,7 @@ class PushStats(msgspec.Struct):
     mended: int = 0
     doubled: int = 0
     good: int = 0
+    audited: int = 0
     refused: int = 0
     refusals: list[str] = msgspec.field(default_factory=list)
 
@@ -104,10 +106,11 @@ class Deliveries:
             show(self.stats.done - before)
 
     def _for_review(self, lines: Iterable[TaskLine]) -> Iterable[TaskLine]:
-        threshold = self._place.review_below
+        selection = self._place.selection
         for line in lines:
-            if not threshold or line.score < threshold:
-                yield line
+            if selection.is_for_review(line):
+                self.stats.audited += selection.is_audited(line)
+                yield line._replace(content=selection.content(line))
             else:
                 self.stats.good += 1
 

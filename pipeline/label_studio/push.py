@@ -27,6 +27,7 @@ from pipeline.label_studio.delivery import Deliveries, PushStats
 from pipeline.label_studio.playback import playback_advice
 from pipeline.label_studio.push_ledger import Place, opened_ledger, project_key
 from pipeline.label_studio.rounds import EarlierTasks
+from pipeline.label_studio.selection import Selection
 from pipeline.label_studio.task_lines import task_lines
 from pipeline.label_studio.token import address, read_token
 from pipeline.tasks.export import committed_lines
@@ -77,7 +78,7 @@ class Push:
     """One push; `report` is filled in on the way.
 
     Raises:
-        BadSettings: no address, token, project or title that could be one.
+        BadSettings: no address, token, project or title that could be one, or an audit of nothing.
     """
 
     def __init__(self, options: PushOptions, environment: Mapping[str, str]) -> None:
@@ -90,6 +91,12 @@ class Push:
             raise BadSettings(
                 "Into which project?", "Name its number with --project, or --create TITLE."
             )
+        if known.audit and not known.review_below:
+            raise BadSettings(
+                "--audit has nothing to draw from, as every task is pushed",
+                "Name with --review-below the score from which tasks need no review.",
+            )
+        self._selection = Selection(known.review_below, known.audit)
         self.report = PushReport(ground_truth=known.ground_truth)
 
     async def complete(self) -> None:
@@ -115,20 +122,20 @@ class Push:
 
     def _place(self, ledger: PushLedger, project: Project | None) -> Place:
         """Where in the output to begin."""
-        below = self._config.label_studio.review_below
         if not project:
-            return Place(review_below=below)
-        kept = ledger.place(project_key(self._address(project), project.created_at), below)
+            return Place(**self._selection._asdict())
+        key = project_key(self._address(project), project.created_at)
+        kept = ledger.place(key, self._selection)
         if self._options.again:
             return msgspec.structs.replace(kept, size=0, tasks=0)
         return kept if kept.tasks else self._counted(kept)
 
     def _counted(self, place: Place) -> Place:
         """The place with what was pushed before it, where it does not say so itself."""
-        survey, below = Survey(), place.review_below
+        survey = Survey()
         lines = self._tasks(0) if place.size else iter(())
         for line in takewhile(lambda line: line.end <= place.size, lines):
-            if not below or line.score < below:
+            if place.selection.is_for_review(line):
                 survey.add(line)
         buckets = tuple(sorted(survey.buckets))
         return msgspec.structs.replace(place, tasks=survey.tasks, buckets=buckets)
@@ -182,8 +189,9 @@ class Push:
             return
         with updating(Path(self._config.label_studio.ground_truth)) as update:
             for line in islice(self._tasks(place.size), most):
-                if line.score >= place.review_below:
-                    update.put_auto(unreviewed(orjson.loads(line.content)))
+                if not place.selection.is_uncertain(line):
+                    task = orjson.loads(place.selection.content(line))
+                    update.put_auto(unreviewed(task))
             update.commit()
 
     def _address(self, project: Project) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pipeline.files import locked, replacing
+from pipeline.label_studio.selection import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,20 +26,26 @@ _END = 4096
 class Place(msgspec.Struct, frozen=True, omit_defaults=True):
     """How far a project has the tasks of an output.
 
-    `size` is in bytes of the output, `digest` that of what stands before; `review_below` is the
-    score that tasks were chosen by, `tasks` how many of them the project has (0 in a ledger of an
-    earlier version), `buckets` those of their recordings. `made` is a project whose storages are
-    this program's to add. `sent_at` is when a batch was sent whose answer has not come (seconds
+    `size` is in bytes of the output, `digest` that of what stands before; `review_below` and
+    `audit` are what tasks were chosen by, `tasks` how many of them the project has (0 in a ledger
+    of an earlier version), `buckets` those of their recordings. `made` is a project whose storages
+    are this program's to add. `sent_at` is when a batch was sent whose answer has not come (seconds
     since the epoch), 0 when there is none.
     """
 
     size: int = 0
     digest: str = ""
     review_below: float = 0.0
+    audit: float = 0.0
     tasks: int = 0
     buckets: tuple[str, ...] = ()
     made: bool = False
     sent_at: float = 0.0
+
+    @property
+    def selection(self) -> Selection:
+        """What its tasks were chosen by."""
+        return Selection(self.review_below, self.audit)
 
 
 def project_key(address: str, created_at: str) -> str:
@@ -61,13 +68,13 @@ class PushLedger:
         self._output = output
         self._places = _read(path)
 
-    def place(self, project: str, review_below: float) -> Place:
+    def place(self, project: str, selection: Selection) -> Place:
         """Where to go on; the beginning when the output is another than it was, or the choice."""
         place = self._places.get(project, Place())
-        as_left = place.digest == self._digest(place.size) and place.review_below == review_below
+        as_left = place.digest == self._digest(place.size) and place.selection == selection
         if as_left:
             return place
-        return Place(review_below=review_below, made=place.made, sent_at=place.sent_at)
+        return Place(**selection._asdict(), made=place.made, sent_at=place.sent_at)
 
     def keep(self, project: str, place: Place) -> None:
         """Remember a place, durably.

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pipeline.label_studio.task_lines import TaskLine
 
 _LISTS = ("speakers", "languages")
-_OUR_META = ("etag", "size", "silent", "redacted", "unredacted_transcript")
+_OUR_META = ("audit", "etag", "size", "silent", "redacted", "unredacted_transcript")
 _PAGE = 1_000
 
 

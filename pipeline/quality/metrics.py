@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from pipeline.ground_truth.choice import one_each
 from pipeline.ground_truth.record import REVIEWED, GroundTruth, Segment, read_ground_truth
 from pipeline.ground_truth.unusable import usable
+from pipeline.quality.audit import Audit  # noqa: TC001 # msgspec reads the annotation
 from pipeline.quality.calibration import (
     Calibration,
     Checked,
@@ -28,9 +29,10 @@ from pipeline.quality.calibration import (
 )
 from pipeline.quality.error_rate import Comparison, Confusion, Counts, compare
 from pipeline.quality.pace import UNKNOWN, Pace, is_quicker, paces
+from pipeline.quality.strata import Strata
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from pathlib import Path
 
 _MOST_CONFUSIONS = 50
@@ -65,7 +67,7 @@ class Quality(msgspec.Struct, frozen=True):
     first, with how often they were made. `auto`, `unpredicted` and `unusable` count the lines that
     are no part of the figures, `unusable_segments` the segments of other lines; `superseded` the
     reviews in whose place another of the recording counts, `quick` those that took too little time.
-    `pace` is by reviewer.
+    `pace` is by reviewer; `audit` is None where nothing of the audit is there.
     """
 
     total: QualityStats
@@ -81,6 +83,7 @@ class Quality(msgspec.Struct, frozen=True):
     superseded: int = 0
     quick: int = 0
     pace: dict[str, Pace] = {}
+    audit: Audit | None = None
 
 
 def measure_file(path: Path, depth: int = 1, least_pace: float = 0.0) -> Quality:
@@ -100,26 +103,30 @@ def measure_file(path: Path, depth: int = 1, least_pace: float = 0.0) -> Quality
         is_measured = line.source != REVIEWED or line.predicted is not None
         return is_measured and not is_quicker(line, least_pace)
 
-    quality = measure(one_each(path, counts), depth)
+    pace = paces(read_ground_truth(path))
+    doubtful = {name for name, each in pace.items() if each.is_doubtful}
+    quality = measure(one_each(path, counts), depth, doubtful)
     quick = unpredicted = 0
     for line in read_ground_truth(path):
         quick += is_quicker(line, least_pace)
         unpredicted += not counts(line) and not is_quicker(line, least_pace)
-    pace = paces(read_ground_truth(path))
     left_out = quick + unpredicted + quality.unusable
     superseded = sum(e.reviews for e in pace.values()) - left_out - quality.total.reviews
     more = {"pace": pace, "quick": quick, "unpredicted": unpredicted, "superseded": superseded}
     return replace(quality, **more)
 
 
-def measure(lines: Iterable[GroundTruth], depth: int = 1) -> Quality:
+def measure(
+    lines: Iterable[GroundTruth], depth: int = 1, doubtful: Collection[str] = ()
+) -> Quality:
     """Measure all reviews; their order changes nothing.
 
     Args:
         lines: of the ground truth.
         depth: how many folders of a key are its prefix.
+        doubtful: the reviewers who can't have heard what they reviewed.
     """
-    sums = _Sums(depth)
+    sums = _Sums(depth, doubtful)
     for line in lines:
         sums.add(line)
     return sums.quality()
@@ -135,8 +142,9 @@ def prefix(audio: str, depth: int) -> str:
 class _Sums:
     """The sums so far: what is kept of a line does not hold its text."""
 
-    def __init__(self, depth: int) -> None:
+    def __init__(self, depth: int, doubtful: Collection[str]) -> None:
         self._depth = depth
+        self._strata = Strata(doubtful)
         self._total = QualityStats()
         self._groups: dict[str, dict[str, QualityStats]] = {
             name: {} for name in ("language", "speaker", "prefix", "score", "reviewer")
@@ -149,12 +157,15 @@ class _Sums:
         """Count one line."""
         if line.source != REVIEWED:
             self._auto += 1
+            self._strata.add_auto(line)
         elif line.predicted is None:
             self._unpredicted += 1
         elif kept := usable(line):
             spoken = sum(each.is_speech for each in line.segments)
             self._unusable_segments += spoken - len(kept.segments)
-            self._add_review(kept, compare(kept.text, kept.predicted or "", kept.language))
+            compared = compare(kept.text, kept.predicted or "", kept.language)
+            self._strata.add_review(kept, compared.units)
+            self._add_review(kept, compared)
         else:
             self._unusable += 1
 
@@ -191,6 +202,7 @@ class _Sums:
             unpredicted=self._unpredicted,
             unusable=self._unusable,
             unusable_segments=self._unusable_segments,
+            audit=self._strata.audit(),
         )
 
 

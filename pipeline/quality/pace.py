@@ -20,11 +20,17 @@ if TYPE_CHECKING:
 
 UNKNOWN = "unknown"
 
+HEARABLE = 0.5
+"""Nobody follows speech that is played at more than twice its speed."""
+
+_ENOUGH = 5  # reviews that tell how someone works
+
 
 class Pace(msgspec.Struct):
     """What one reviewer did; the times in milliseconds, of the reviews of which both are known.
 
-    `timed` counts these, and `unheard` those of them that took less time than the recording lasts.
+    `timed` counts these, `unheard` those of them that took less time than the recording lasts, and
+    `unhearable` those that took less than half of it.
     """
 
     reviews: int = 0
@@ -32,6 +38,7 @@ class Pace(msgspec.Struct):
     audio: int = 0
     spent: int = 0
     unheard: int = 0
+    unhearable: int = 0
 
     def add(self, line: GroundTruth) -> None:
         """Count one review."""
@@ -41,6 +48,12 @@ class Pace(msgspec.Struct):
             self.audio += round(line.duration * 1000)
             self.spent += round(line.seconds_spent * 1000)
             self.unheard += is_quicker(line, 1.0)
+            self.unhearable += is_quicker(line, HEARABLE)
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether most reviews took less time than they can be heard in."""
+        return self.timed >= _ENOUGH and self.unhearable > self.timed / 2
 
     @property
     def ratio(self) -> float | None:
@@ -56,6 +69,8 @@ class Pace(msgspec.Struct):
             "spent_hours": self.spent / 3_600_000,
             "hours_per_audio_hour": self.ratio,
             "unheard": self.unheard,
+            "unhearable": self.unhearable,
+            "doubtful": self.is_doubtful,
         }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from pipeline.text import duration, printable
@@ -9,6 +10,7 @@ from pipeline.text import duration, printable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from pipeline.quality.audit import Audit, Rate
     from pipeline.quality.calibration import Threshold
     from pipeline.quality.metrics import Quality, QualityStats
 
@@ -25,6 +27,8 @@ def in_words(quality: Quality) -> Iterator[str]:
         return
     yield summary(quality.total)
     yield from rates(quality.total)
+    yield from audit(quality.audit)
+    yield from doubtful(quality)
     for name, group in quality.groups.items():
         if group:
             yield ""
@@ -84,6 +88,47 @@ def left_out(quality: Quality) -> Iterator[str]:
             f"Not counted: {quality.unusable:,} marked as unusable, and "
             f"{quality.unusable_segments:,} segments of others"
         )
+
+
+def audit(found: Audit | None) -> Iterator[str]:
+    """What the audit says of what nobody reviewed, and how it would say more."""
+    if found is None:
+        return
+    if found.auto:
+        yield f"Not reviewed (auto): {_rate(found.auto)}, by {found.reviews:,} reviews of the audit"
+    if found.whole:
+        yield f"All recordings here: {_rate(found.whole)}"
+    if found.halve and found.share is not None:
+        yield (
+            f"{found.halve:,} more reviews would halve that interval; {found.waiting:,} of the "
+            "audit wait for theirs"
+            + (f" (push --audit {_enough(found.share)}% has them)" * (found.halve > found.waiting))
+        )
+    elif not found.reviews:
+        yield f"Audit: none of its {found.waiting + found.doubted:,} recordings is reviewed yet"
+    if found.doubted:
+        yield f"Not counted: {found.doubted:,} reviews of the audit that nobody can have heard"
+
+
+def doubtful(quality: Quality) -> Iterator[str]:
+    """Who can't have heard what they reviewed."""
+    for name, each in quality.pace.items():
+        if each.is_doubtful:
+            yield (
+                f"Faster than it can be heard: {printable(name)}, {each.unhearable:,} of "
+                f"{each.timed:,} reviews took less than half of the recording's length"
+            )
+
+
+def _rate(found: Rate) -> str:
+    return f"{percent(found.rate)} errors, 95 % interval {percent(found.low)} to " + percent(
+        found.high
+    )
+
+
+def _enough(share: float) -> int:
+    """A share in whole percent, which is not too little."""
+    return min(100, math.ceil(100 * share))
 
 
 def advice(threshold: Threshold | None) -> str:

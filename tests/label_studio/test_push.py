@@ -62,6 +62,45 @@ def test_a_recording_that_is_reviewed_is_said_to_stay(run, labels):
     assert len(labels.tasks) == 1
 
 
+def test_a_sample_of_the_others_is_pushed_too_and_comes_back_as_one(run, labels):
+    """The task and its `auto` line say so; a larger share later pushes more and nothing twice."""
+    add_tasks(run.folder, many(20, of="sure") | {"unsure.mp3": "it may be so, or so"})
+    bound = ("--project", PROJECT, "--review-below", "0.3", "--audit")
+
+    said = run("push", *bound, "30%").err
+    marked = [each for each in labels.tasks if each["meta"].get("audit")]
+    waiting = [each for each in run.tasks("ground_truth.jsonl") if each.get("audit")]
+
+    assert f"Audit:   {len(marked)} that need no review are among the tasks" in said
+    assert 0 < len(marked) == len(labels.tasks) - 1 == len(waiting) < 20
+    labels.review(marked[0], "as it was said")
+    assert run("pull", "--project", PROJECT).code == 0
+    lines = run.tasks("ground_truth.jsonl")
+    assert [each["text"] for each in lines if each["source"] == "reviewed" and each["audit"]] == [
+        "as it was said"
+    ]
+    assert sum(each["source"] == "auto" and each.get("audit", False) for each in lines) == (
+        len(marked) - 1
+    )
+    more = json.loads(run("push", *bound, "0.6", "--json").out)
+    assert more["sent"] > 0
+    assert more["there"] == len(marked) + 1
+    assert len({each["data"]["job_id"] for each in labels.tasks}) == len(labels.tasks)
+
+
+@pytest.mark.parametrize("share", ["150%", "-1%", "often", "nan"])
+def test_an_audit_is_a_share_of_what_needs_no_review(run, labels, share):
+    """A share that is none is refused, and so is one of nothing."""
+    add_tasks(run.folder, many(1))
+
+    assert run("push", "--project", PROJECT, "--review-below", "0.9", "--audit", share).code == 2
+    nothing = run("push", "--project", PROJECT, "--audit", "5%")
+
+    assert nothing.code == 2
+    assert "--audit has nothing to draw from" in nothing.err
+    assert not labels.tasks
+
+
 def test_playback_that_failed_is_repaired_by_a_later_push(run, labels):
     """Once the server can read the bucket, the next push adds the storage, with nothing to send."""
     labels.storages, labels.reads = [], False

@@ -478,6 +478,21 @@ def test_review_below_takes_the_others_as_ground_truth(run, push, label_studio, 
     assert (line["audio"], line["source"], line["text"]) == ("s3://calls/sure.mp3", "auto", "yes")
 
 
+def test_the_audit_comes_back_marked(run, push, label_studio, project):
+    """The server keeps the mark of the audit, and gives it out with the review."""
+    add_tasks(run.folder, {"sure.mp3": "yes", "unsure.mp3": "perhaps it is so"})
+    push("--project", project, "--review-below", "0.9", "--audit", "100%")
+    for task in label_studio.tasks(project):
+        label_studio.annotate(task["id"], task["predictions"][0]["result"])
+
+    assert run("pull", "--project", project).code == 0
+
+    lines = {each["audio"]: each for each in run.tasks("ground_truth.jsonl")}
+    assert lines["s3://calls/sure.mp3"]["source"] == "reviewed"
+    assert lines["s3://calls/sure.mp3"]["audit"] is True
+    assert "audit" not in lines["s3://calls/unsure.mp3"]
+
+
 def test_stricter_threshold_pushes_what_was_passed_over(run, push, label_studio, project):
     """When more is to be reviewed than before, the tasks passed over are looked at anew."""
     add_tasks(run.folder, {"sure.mp3": "yes", "half.mp3": "it is", "unsure.mp3": "it may be so"})

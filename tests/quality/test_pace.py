@@ -44,7 +44,7 @@ def test_the_pace_is_that_of_a_hand():
 
     assert found["anna"] == Pace(3, 2, 120_000, 240_000, 0)
     assert found["anna"].ratio == 2.0
-    assert found["ben"] == Pace(5, 1, 60_000, 1_300, 1)
+    assert found["ben"] == Pace(5, 1, 60_000, 1_300, 1, 1)
     assert paces([of("d", "ben", None)])["ben"].ratio is None
 
 
@@ -98,5 +98,7 @@ def test_the_command_shows_the_pace(run):
         "spent_hours": pytest.approx(1.3 / 3600),
         "hours_per_audio_hour": pytest.approx(1.3 / 60),
         "unheard": 1,
+        "unhearable": 1,
+        "doubtful": False,
     }
     assert "How long reviewers took" in page(measure_file(path))

@@ -18,6 +18,12 @@ def review(said: str, heard: str | None, **more: Any) -> GroundTruth:
     return GroundTruth(source=REVIEWED, text=said, predicted=heard, **(about | more))
 
 
+def auto(heard: str, **more: Any) -> GroundTruth:
+    """One line that nobody reviewed."""
+    about: dict[str, Any] = {"audio": "s3://b/calls/c.mp3", "score": 0.99}
+    return GroundTruth(source=AUTO, text=heard, **(about | more))
+
+
 # By hand: 4 + 6 + 0 words; 1 substituted (cat/hat), 1 deleted (the), 1 inserted (oh), 2 inserted
 # into silence; the fourth is what nobody reviewed.
 THREE = [
@@ -30,6 +36,6 @@ THREE = [
         audio="s3://b/calls/d.mp3",
     ),
     review("", "hm hm", reviewer="ben", score=0.3, audio="s3://b/other/b.mp3"),
-    GroundTruth(audio="s3://b/calls/c.mp3", source=AUTO, text="never heard", score=0.99),
+    auto("never heard"),
     review("no prediction", None, audio="s3://b/calls/e.mp3"),
 ]

@@ -1,0 +1,146 @@
+"""How wrong is what nobody reviewed: held to simulated reviewers whose work is known."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from pipeline.quality.audit import Audit, Heard, Rate, Stratum, audited, poisson_bounds
+from pipeline.quality.metrics import as_facts, measure
+from pipeline.quality.pace import paces
+from pipeline.quality.text_report import in_words
+from tests.support.reviewers import STAMPERS, simulated
+from tests.support.reviews import auto, review
+
+
+def stratum(*heard: tuple[int, int], others: int = 0) -> Stratum:
+    """Recordings of so many errors in so many words, and others of ten words each."""
+    made = Stratum()
+    made.heard = [Heard(errors, words, words) for errors, words in heard]
+    for _ in range(others):
+        made.leave(10)
+    return made
+
+
+def told(found: Audit | None) -> tuple[Rate, Rate]:
+    """The error rates of `auto` and of the whole."""
+    assert found
+    assert found.auto
+    assert found.whole
+    return found.auto, found.whole
+
+
+@pytest.mark.parametrize(
+    ("seeds", "least"),
+    [(2, 2), pytest.param(100, 93, marks=[pytest.mark.long, pytest.mark.timeout(300)])],
+)
+def test_the_interval_holds_the_true_error_rate(seeds, least):
+    """In 93 of 100 projects, of `auto` and of the whole; who was too fast is named, no one else."""
+    auto_held = whole_held = 0
+    for seed in range(seeds):
+        truth = simulated(2_000, seed)
+        doubtful = {name for name, each in paces(truth.lines).items() if each.is_doubtful}
+        assert doubtful == set(STAMPERS)
+        of_auto, of_whole = told(measure(truth.lines, doubtful=doubtful).audit)
+        auto_held += of_auto.low <= truth.auto <= of_auto.high
+        whole_held += of_whole.low <= truth.whole <= of_whole.high
+
+    assert auto_held >= least
+    assert whole_held >= least
+
+
+def test_who_only_presses_the_button_would_hide_the_errors():
+    """If they were believed, the estimate would be too low: they are left out, and counted."""
+    truth = simulated(2_000, 1)
+
+    believed = measure(truth.lines).audit
+    found = measure(truth.lines, doubtful=STAMPERS).audit
+
+    assert told(believed)[0].rate < told(found)[0].rate
+    assert believed
+    assert found
+    assert (believed.doubted, found.reviews + found.doubted) == (0, believed.reviews)
+
+
+def test_no_error_in_the_sample_does_not_mean_that_there_is_none():
+    """By hand: no error in 1,000 words leaves room for 3.69, wider by 1 + 100/900 recordings."""
+    found = audited(stratum(), stratum(*[(0, 10)] * 100, others=900), 0, 0)
+
+    of_auto, _ = told(found)
+    assert (of_auto.rate, of_auto.low) == (0.0, 0.0)
+    assert of_auto.high == pytest.approx(3.6889 / 1000 * (1 + 1 / 9) ** 0.5, rel=1e-4)
+
+
+def test_both_strata_make_the_whole():
+    """By hand: 20 errors of 100 words reviewed, and 10 of 100 words that stand for 1,000."""
+    found = audited(stratum(*[(2, 10)] * 10), stratum(*[(1, 10)] * 10, others=90), 0, 0)
+
+    of_auto, of_whole = told(found)
+    assert of_auto.rate == pytest.approx(0.1)
+    assert of_whole.rate == pytest.approx((20 + 10 + 90) / (100 + 100 + 900))
+    assert of_whole.low < of_whole.rate < of_whole.high
+
+
+def test_all_reviewed_is_known():
+    """Where nothing is left that nobody heard, there is no chance in it."""
+    found = audited(stratum((2, 10), (0, 10)), stratum((1, 10)), 0, 0)
+
+    assert found.whole == Rate(0.1, 0.1, 0.1)
+    assert (found.auto, found.halve) == (None, None)
+
+
+def test_more_reviews_halve_the_interval():
+    """Of very many recordings three times as many more; it is seen when they are made."""
+    few = audited(stratum(), stratum(*[(1, 10), (0, 10)] * 50, others=100_000), 40, 0)
+    more = audited(stratum(), stratum(*[(1, 10), (0, 10)] * 200, others=99_700), 0, 0)
+
+    assert few.halve == pytest.approx(300, abs=2)
+    assert few.share == pytest.approx(400 / 100_100, rel=0.01)
+    wide, narrow = (each.high - each.low for each in (told(few)[0], told(more)[0]))
+    assert narrow / wide == pytest.approx(0.5, abs=0.06)
+
+
+def test_poisson_bounds_are_those_of_the_tables():
+    """Garwood's: 0 events 0 to 3.689, 5 events 1.623 to 11.668, 20 events 12.217 to 30.888."""
+    assert poisson_bounds(0) == pytest.approx((0, 3.689), abs=1e-3)
+    assert poisson_bounds(5) == pytest.approx((1.623, 11.668), abs=1e-3)
+    assert poisson_bounds(20) == pytest.approx((12.217, 30.888), abs=1e-3)
+    assert poisson_bounds(100) == pytest.approx(poisson_bounds(99), rel=0.02)
+
+
+def test_a_raised_score_moves_the_old_sample():
+    """What was audited below all that is left unreviewed is one of the reviewed ones."""
+    early = review("one two", "one too", score=0.91, audit=True)
+    late = review("one two", "one two", score=0.97, audit=True, audio="s3://b/l.mp3")
+
+    found = measure([early, late, auto("hm hm", score=0.96)]).audit
+
+    of_auto, of_whole = told(found)
+    assert (of_auto.rate, of_whole.rate) == (0.0, 1 / 6)
+
+
+def test_an_audit_that_nobody_has_reviewed_tells_nothing_yet():
+    """It says how many wait; without an audit nothing is said at all."""
+    waiting = [review("one", "one", score=0.5), auto("two"), auto("two", audit=True)]
+
+    assert "Audit: none of its 1 recordings is reviewed yet" in in_words(measure(waiting))
+    assert measure(waiting[:2]).audit is None
+    facts = as_facts(measure(waiting))["audit"]
+    assert (facts["waiting"], facts["auto"], facts["whole"]) == (1, None, None)
+
+
+def test_the_command_says_it_in_words(run):
+    """The rates with their intervals, what more would help, and who was too fast."""
+    truth = simulated(300, 7)
+    path = run.folder / "ground_truth.jsonl"
+    path.write_bytes(b"".join(msgspec.json.encode(each) + b"\n" for each in truth.lines))
+
+    said = run("quality").out
+    facts = run("quality", "--json").summary["audit"]
+
+    assert f"Not reviewed (auto): {100 * facts['auto']['rate']:.1f} % errors, 95 % interval" in said
+    assert f"All recordings here: {100 * facts['whole']['rate']:.1f} % errors" in said
+    assert f"{facts['halve']:,} more reviews would halve that interval; 0 of the audit" in said
+    assert f"push --audit {-int(-100 * facts['share'] // 1)}% has them" in said
+    assert "Faster than it can be heard: emil, " in said
+    assert "Faster than it can be heard: anna" not in said
