@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 ROOT = Path(__file__).parent.parent.parent
+EXTRAS = ("pyarrow",)  # `make test` has none of them, and no command needs them
 LIBRARIES = (
     *("aioboto3", "aiobotocore.session", "aiobotocore.client", "aiobotocore.httpsession"),
     *("aiobotocore.credentials", "aiobotocore.endpoint", "aiobotocore.tokens", "aiofiles"),
@@ -108,7 +109,11 @@ def preload() -> None:
     That is the models of the services, the authorities that are trusted, and the commands' flags.
     """
     for each in (*LIBRARIES, *_our_own()):
-        importlib.import_module(each)
+        try:
+            importlib.import_module(each)
+        except ModuleNotFoundError as missing:
+            if missing.name not in EXTRAS:
+                raise
 
     import boto3.session
 
