@@ -133,31 +133,18 @@ class Cli:
         *arguments: str | Path,
         through: str = "",
         before: tuple[str, ...] = (),
-        before_it_starts: Callable[[], None] | None = None,
-        out: int = subprocess.PIPE,
+        **streams: int,
     ) -> subprocess.Popen[str]:
         """Start the command without waiting for it, if need be through a Python program.
 
-        The program gets the words `before` as its first arguments, then the whole command. `out`
-        is where its stdout goes.
+        The program gets the words `before` as its first arguments, then the whole command.
+        `streams` are stdin, stdout and stderr, where they are not this process's and two pipes.
         """
-        how: dict[str, Any] = {
-            "cwd": self.folder,
-            "env": self.env,
-            "stdout": out,
-            "stderr": subprocess.PIPE,
-        }
         command = [COMMAND, *map(str, arguments)]
         if through:
             command = [sys.executable, "-c", through, *before, *command]
-        if not before_it_starts:
-            return Forked(command, text=True, **how)
-        return subprocess.Popen(
-            command,
-            text=True,
-            preexec_fn=before_it_starts,  # noqa: PLW1509 # the suite starts no threads that lock
-            **how,
-        )
+        how: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | streams
+        return Forked(command, cwd=self.folder, env=self.env, text=True, **how)
 
     def use(self, **environment: str) -> None:
         """Set environment variables for the commands that follow."""
@@ -177,6 +164,18 @@ class Cli:
             task["data"]["audio"]: task["predictions"][0]["result"][0]["value"]["text"][0]
             for task in self.tasks(name)
         }
+
+
+SMALL_DISK = """
+import resource, sys
+from pipeline.cli import main
+
+size = int(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+sys.argv = sys.argv[2:]
+main()
+"""
+"""The command where no file can grow beyond so many bytes."""
 
 
 @pytest.fixture

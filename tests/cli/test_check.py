@@ -586,7 +586,7 @@ def test_colour_is_for_terminals(run, recordings, more, coloured):
     controlling, terminal = pty.openpty()
     run.env = clean_environment(COLUMNS="60", TERM="xterm", **more)
 
-    with run.start("check", recordings, out=terminal) as process:
+    with run.start("check", recordings, stdout=terminal) as process:
         os.close(terminal)
         shown = b"".join(iter(lambda: _read(controlling), b"")).decode()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pty
 import sqlite3
-import subprocess
 import time
 from contextlib import closing
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 
 from pipeline.jobs.cleanup import parse_age
 from pipeline.state.cleanup import Cleaning, open_for_cleaning
-from tests.conftest import COMMAND, endpoint
+from tests.conftest import endpoint
 from tests.support.between import between, refusal
 from tests.support.state_files import SOURCE, begun, listed, written
 
@@ -291,23 +290,17 @@ def test_it_asks_before_it_deletes(run, cloud):
     ours, theirs = pty.openpty()
     try:
         os.write(ours, b"n\n")
-        refused = subprocess.run(
-            [COMMAND, "clean", "--older-than", "0h"], cwd=run.folder, env=run.env, stdin=theirs,
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        refused = run("clean", "--older-than", "0h", stdin=theirs)
         before = calls(service, DELETE)
         os.write(ours, b"y\n")
-        agreed = subprocess.run(
-            [COMMAND, "clean", "--older-than", "0h"], cwd=run.folder, env=run.env, stdin=theirs,
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        agreed = run("clean", "--older-than", "0h", stdin=theirs)
     finally:
         os.close(ours)
         os.close(theirs)
 
-    assert (unasked.code, refused.returncode, agreed.returncode) == (2, 1, 0)
+    assert (unasked.code, refused.code, agreed.code) == (2, 1, 0)
     assert "--yes" in unasked.err
-    assert "Delete them?" in refused.stderr
+    assert "Delete them?" in refused.err
     assert (before, calls(service, DELETE)) == (0, 1)
 
 

@@ -1,4 +1,7 @@
-"""Completion in the shells themselves: what typer installs, asked as a person who presses Tab."""
+"""Completion in the shells themselves: what typer installs, asked as a person who presses Tab.
+
+Each of these starts the command itself several times, so what is installed is what is asked.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,12 @@ if TYPE_CHECKING:
 
 BASH = """
 eval "$(transcribe-pipeline --show-completion)"
-COMP_WORDS=(transcribe-pipeline {words}) COMP_CWORD={at}
+COMP_WORDS=(transcribe-pipeline con) COMP_CWORD=1
 _transcribe_pipeline_completion transcribe-pipeline
-printf '%s\\n' "${{COMPREPLY[@]}}"
+echo "${COMPREPLY[@]}"
+COMP_WORDS=(transcribe-pipeline run --max-h) COMP_CWORD=2
+_transcribe_pipeline_completion transcribe-pipeline
+echo "${COMPREPLY[@]}"
 """
 ZSH = """
 zmodload zsh/zpty
@@ -55,50 +61,40 @@ def shell(name: str, text: str, environment: dict[str, str]) -> str:
     ).stdout
 
 
-def script_for(name: str, folder: Path, environment: dict[str, str]) -> Path:
-    """The file that completes in a shell, printed for the shell that asks."""
-    path = folder / f"completion.{name}"
-    shell(name, f"transcribe-pipeline --show-completion > {path}; true", environment)
-    return path
+def installed(name: str, file: Path, environment: dict[str, str]) -> Path:
+    """What `--install-completion` writes for the shell that it is called in."""
+    said = shell(name, "transcribe-pipeline --install-completion; true", environment)
+
+    assert "completion installed" in said
+    assert "_TRANSCRIBE_PIPELINE_COMPLETE" in file.read_text(encoding="utf-8")
+    return file
 
 
-@pytest.mark.parametrize(
-    ("words", "wanted"), [("con", {"config", "convert"}), ("run --max-h", {"--max-hours"})]
-)
-def test_bash_completes_commands_and_flags(environment, words, wanted):
+def test_bash_completes_commands_and_flags(environment):
     """Tab in bash gives the commands, and the flags of one."""
-    text = BASH.format(words=words, at=len(words.split()))
+    commands, flags = shell("bash", BASH, environment).splitlines()
 
-    assert set(shell("bash", text, environment).split()) == wanted
+    assert set(commands.split()) == {"config", "convert"}
+    assert flags.split() == ["--max-hours"]
+
+
+def test_completion_is_installed_for_bash(tmp_path, environment):
+    """`--install-completion` writes what bash reads when it starts."""
+    installed("bash", tmp_path / ".bash_completions/transcribe-pipeline.sh", environment)
 
 
 def test_zsh_completes_flags(tmp_path, environment):
-    """Tab in zsh, in a terminal, puts in the flag that is meant."""
-    script = script_for("zsh", tmp_path, environment)
+    """Tab in zsh, in a terminal, puts in the flag that is meant, once completion is installed."""
+    script = installed("zsh", tmp_path / ".zfunc/_transcribe-pipeline", environment)
     text = ZSH.format(script=script, words="run --max-h", wanted="--max-hours")
 
     assert "--max-hours" in shell("zsh", text, environment)
 
 
 def test_fish_completes_commands(tmp_path, environment):
-    """Tab in fish gives the commands with what they do."""
-    script = script_for("fish", tmp_path, environment)
+    """Tab in fish gives the commands with what they do, once completion is installed."""
+    file = tmp_path / ".config/fish/completions/transcribe-pipeline.fish"
+    script = installed("fish", file, environment)
     found = shell("fish", FISH.format(script=script, words="con"), environment)
 
     assert {line.split("\t")[0] for line in found.splitlines()} == {"config", "convert"}
-
-
-@pytest.mark.parametrize(
-    ("name", "file"),
-    [
-        ("bash", ".bash_completions/transcribe-pipeline.sh"),
-        ("zsh", ".zfunc/_transcribe-pipeline"),
-        ("fish", ".config/fish/completions/transcribe-pipeline.fish"),
-    ],
-)
-def test_completion_is_installed_for_a_shell(tmp_path, environment, name, file):
-    """`--install-completion` writes what the shell that it is called in reads when it starts."""
-    said = shell(name, "transcribe-pipeline --install-completion; true", environment)
-
-    assert "completion installed" in said
-    assert "_TRANSCRIBE_PIPELINE_COMPLETE" in (tmp_path / file).read_text(encoding="utf-8")

@@ -10,6 +10,7 @@ from contextlib import suppress
 import pytest
 
 from tests.conftest import ROOT
+from tests.support.fork_server import Forked
 
 # Work that takes its time when it is cancelled, as a service that does not answer.
 SLOW = """
@@ -37,7 +38,7 @@ except KeyboardInterrupt:
 
 def started(grace: float, ending: float) -> subprocess.Popen[str]:
     """A process at work, with so many seconds of grace, which takes so many to end."""
-    process = subprocess.Popen(
+    process = Forked(
         [sys.executable, "-c", SLOW, str(grace), str(ending)],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip

@@ -9,7 +9,6 @@ import os
 import pty
 import re
 import signal
-import subprocess
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -38,7 +37,6 @@ from pipeline.monitoring.summary import Counts, Failures, Files, Limits, RunFact
 from pipeline.state.history import Sample
 from pipeline.state.lock import hold, is_held
 from pipeline.state.reader import read_state
-from tests.conftest import COMMAND
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -305,13 +303,8 @@ def test_a_watch_on_a_terminal_is_live(run, cloud):
     cloud().add(one="first")
     run("run", "s3://audio/")
     ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [COMMAND, "status", "--watch"],
-        cwd=run.folder,
-        env=run.env | {"TERM": "xterm", "COLUMNS": "80", "LINES": "24"},
-        stdout=theirs,
-        stderr=subprocess.STDOUT,
-    ) as process:
+    run.use(TERM="xterm", COLUMNS="80", LINES="24")
+    with run.start("status", "--watch", stdout=theirs, stderr=theirs) as process:
         os.close(theirs)
         shown = everything(ours)
         assert process.wait(60) == 0

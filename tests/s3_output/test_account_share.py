@@ -34,11 +34,11 @@ def shared(account: Account, believed: int, every: float, apart: float) -> tuple
     ("believed", "every", "apart", "most", "refused"),
     [
         (SLOTS, 2, 0, 1.12, 0.01),
-        (SLOTS, 2, 10, 1.20, 0.02),
-        (3 * SLOTS, 2, 0, 1.20, 0.05),
-        (3 * SLOTS, 2, 10, 1.20, 0.06),
         (1_000, 2, 10, 1.20, 0.06),
         (SLOTS, 30, 0, 1.20, 0.01),
+        pytest.param(SLOTS, 2, 10, 1.20, 0.02, marks=pytest.mark.long),
+        pytest.param(3 * SLOTS, 2, 0, 1.20, 0.05, marks=pytest.mark.long),
+        pytest.param(3 * SLOTS, 2, 10, 1.20, 0.06, marks=pytest.mark.long),
     ],
 )
 def test_eight_shards_use_the_account_nearly_as_well_as_one_run(
@@ -52,7 +52,8 @@ def test_eight_shards_use_the_account_nearly_as_well_as_one_run(
 
 
 @pytest.mark.parametrize(
-    ("believed", "most", "refused"), [(SLOTS, 1.10, 0.01), (3 * SLOTS, 1.16, 0.07)]
+    ("believed", "most", "refused"),
+    [(3 * SLOTS, 1.16, 0.07), pytest.param(SLOTS, 1.10, 0.01, marks=pytest.mark.long)],
 )
 def test_beats_half_a_minute_apart_are_enough_for_jobs_of_a_minute(believed, most, refused):
     """Slots change hands no quicker than jobs end; the shards begin within a minute."""
@@ -105,7 +106,7 @@ def test_the_slots_of_a_shard_that_ends_are_the_others_within_seconds():
     assert share_between(account, first.ended_at + 5, first.ended_at + 30) > 0.88
 
 
-@pytest.mark.parametrize("believed", [SLOTS, 3 * SLOTS])
+@pytest.mark.parametrize("believed", [3 * SLOTS, pytest.param(SLOTS, marks=pytest.mark.long)])
 def test_a_shard_that_stands_still_is_missed_and_comes_back(believed):
     """Two minutes of silence: the others have its slots meanwhile, and it has its part again."""
     account = account_of(4)

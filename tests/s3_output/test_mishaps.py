@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
 import signal
 import time
@@ -13,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.conftest import SMALL_DISK
 from tests.s3_output.conftest import FLAGS
 from tests.support.between import between, refusal
 
@@ -202,24 +202,24 @@ def test_a_right_to_write_that_is_taken_away_stops_the_run_and_loses_nothing(on_
     assert runs.jobs_started_twice() == 0
 
 
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"no json", b"[]", b'{"at": "2026-01-01T00:00:00", "tasks": 1}', b"[" * 100_000],
-)
+NO_BEATS = (b"", b"no json", b"[]", b'{"at": "2026-01-01T00:00:00", "tasks": 1}', b"[" * 100_000)
+
+
 @pytest.mark.parametrize("command", ["run", "status"])
-def test_what_is_no_word_of_a_run_is_not_taken_for_silence(on_s3, command, content):
+def test_what_is_no_word_of_a_run_is_not_taken_for_silence(on_s3, command):
     """A beat that can't be read may be of a run that goes on: its place is named."""
     runs = on_s3()
     runs.add(1)
     runs()
     beat = runs.cloud.folder / "tasks" / "beats" / "s0000-of-0002.json"
-    beat.write_bytes(content)
 
-    outcome = runs.run(*(runs.command() if command == "run" else ("status", *OUTPUT)))
+    for content in NO_BEATS:
+        beat.write_bytes(content)
+        outcome = runs.run(*(runs.command() if command == "run" else ("status", *OUTPUT)))
 
-    assert outcome.code == 2
-    assert "s3://audio/tasks/beats/s0000-of-0002.json is not what a run writes there" in outcome.err
-    assert "Take it away if it is nobody's" in outcome.err
+        assert outcome.code == 2, content[:50]
+        assert f"s3://audio/tasks/beats/{beat.name} is not what a run writes there" in outcome.err
+        assert "Take it away if it is nobody's" in outcome.err
 
 
 def test_what_others_put_beside_the_files_of_runs_is_left_alone(on_s3):
@@ -260,10 +260,7 @@ def test_a_full_disk_on_one_machine_is_no_loss(on_s3):
     for n in range(40):
         runs.cloud.put(f"calls/{n}.mp3", "word " * 4_000)
 
-    def small_disk():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, 500_000))
-
-    stopped = runs.run(*runs.command(), before_it_starts=small_disk)
+    stopped = runs.run(*runs.command(), through=SMALL_DISK, before=("500000",))
     sealed = runs.lines()
     runs.lose_the_disk()
     summary = runs()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import sqlite3
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -10,7 +9,7 @@ from threading import Thread
 
 import pytest
 
-from tests.conftest import RECORDINGS, endpoint, free_port
+from tests.conftest import RECORDINGS, SMALL_DISK, endpoint, free_port
 
 
 def refused(outcome, *parts):
@@ -209,10 +208,7 @@ def test_full_disk_loses_nothing(run, cloud, words):
     service = cloud()
     service.add(**{f"rec{n}": "word " * words for n in range(40)})
 
-    def small_disk():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (words * 150, words * 150))
-
-    stopped = run("run", "s3://audio/", before_it_starts=small_disk)
+    stopped = run("run", "s3://audio/", through=SMALL_DISK, before=(str(words * 150),))
     completed = run("run", "s3://audio/")
 
     refused(stopped, "Make space and run the same command again")

@@ -100,7 +100,7 @@ def test_a_reader_that_is_gone_is_no_failed_recording(run, cloud, command):
     reading, writing = os.pipe()
     os.close(reading)
 
-    with run.start(*command, out=writing) as process:
+    with run.start(*command, stdout=writing) as process:
         os.close(writing)
         _, told = process.communicate(timeout=30)
 

@@ -134,7 +134,10 @@ def remove(path):
     path.unlink()
 
 
-@pytest.mark.parametrize("change", [shorten, replace, edit_the_end, lengthen, remove])
+@pytest.mark.parametrize(
+    "change",
+    [shorten, edit_the_end, lengthen, remove, pytest.param(replace, marks=pytest.mark.long)],
+)
 def test_output_changed_by_someone_is_refused_and_rebuilt_on_request(run, cloud, change):
     """Nothing is appended to a file that is not what was written; it is rebuilt without a job."""
     service = cloud()
@@ -324,12 +327,12 @@ def next_minute_in(seconds):
     return f"AAA-0:00:{ahead:02}", time.strftime("%H:%M", time.gmtime(moment + ahead))
 
 
-@pytest.mark.parametrize("budget", ["until", "max_hours"])
-def test_time_that_is_over_stops_the_run_with_work_left(run, cloud, budget):
+@pytest.mark.parametrize(("budget", "seconds"), [("until", 12), ("max_hours", 5)])
+def test_time_that_is_over_stops_the_run_with_work_left(run, cloud, budget, seconds):
     """With --until or --max-hours a run ends with 3, says what is left, and the next goes on."""
     service = cloud()
-    service.add(short="first", long="@15 last")
-    zone, minute = next_minute_in(8)
+    service.add(short="first", long=f"@{seconds} last")
+    zone, minute = next_minute_in(7)
     run.use(TZ=zone)
     options = ("--until", minute) if budget == "until" else ("--max-hours", "0.0005")
 

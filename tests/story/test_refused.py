@@ -61,8 +61,15 @@ def run_through(run, service, reply, *arguments):
     return outcome
 
 
-@places
-@pytest.mark.parametrize("good", [0, 4])
+@pytest.mark.parametrize(
+    ("options", "good"),
+    [
+        ((), 0),
+        (RESULTS, 4),
+        pytest.param((), 4, marks=pytest.mark.long),
+        pytest.param(RESULTS, 0, marks=pytest.mark.long),
+    ],
+)
 def test_refused_transcripts_stop_the_run_and_cost_nothing(run, cloud, options, good):
     """After a handful starts stop, nothing has failed, and the same command collects it all."""
     service = cloud("--slots", "4", "--seconds", "0.4")
@@ -170,7 +177,7 @@ def refused_starts(words, good=0):
     return reply
 
 
-@pytest.mark.parametrize("good", [0, 1, 30])
+@pytest.mark.parametrize("good", [0, 30, pytest.param(1, marks=pytest.mark.long)])
 def test_right_to_read_that_is_revoked_fails_no_recording(run, cloud, good):
     """Whatever was started before, equal refusals stop the run; all are done when it is back."""
     service = cloud()
