@@ -50,6 +50,10 @@ LIBRARIES = (
     *("aioboto3.s3.inject", "boto3.s3.inject", "encodings.idna", "s3transfer.subscribers"),
     *("typer._adapters", "typer._click._textwrap", "typer._click.decorators"),
 )
+WITH_AN_EXTRA = {"pipeline.stages.transcript_tables", "pipeline.transcripts.tables"}
+"""Modules that import a library which not everybody has, and which is large: the few commands that
+need them import them."""
+
 SERVICES = ("events", "iam", "kms", "s3", "service-quotas", "sqs", "sts", "transcribe")
 _MOST = 1 << 20  # bytes of a request, which holds an environment
 
@@ -164,7 +168,8 @@ def _our_own() -> Iterator[str]:
     import pipeline
 
     for each in pkgutil.walk_packages(pipeline.__path__, "pipeline."):
-        yield each.name
+        if each.name not in WITH_AN_EXTRA:
+            yield each.name
 
 
 def received(client: socket.socket) -> tuple[dict[str, Any], list[int]]:
