@@ -128,7 +128,7 @@ class Segment(msgspec.Struct, frozen=True, gc=False):
     """A stretch of speech of one speaker, channel and language; `start` and `end` in seconds.
 
     `confidence` is the mean, 0..1, over its words that have one; None where none has. `words` are
-    there where they were asked for, by their start.
+    there where they were asked for, or where one is to be marked, by their start.
     """
 
     text: str

@@ -124,6 +124,9 @@ class Tasks(msgspec.Struct, frozen=True):
         TaskKind,
         Meta(description="What is reviewed: transcript, one text; or segments, each with its own."),
     ] = TaskKind.TRANSCRIPT
+    mark_below: Annotated[
+        float, Meta(ge=0, le=1, description="Words with a lower confidence are marked; 0: none.")
+    ] = 0.5
     model_version: Annotated[
         str,
         Meta(
@@ -143,11 +146,7 @@ class LabelStudio(msgspec.Struct, frozen=True):
         int, Meta(ge=0, description="Number of the project, as its address shows it.")
     ] = 0
     layout: Annotated[
-        Layout,
-        Meta(
-            description="Of tasks of segments: list, a line for each; or focus, one at a time by"
-            " keys."
-        ),
+        Layout, Meta(description="Tasks of segments: list, a line each; focus, one after another.")
     ] = Layout.LIST
     token_file: Annotated[
         str,

@@ -112,7 +112,7 @@ def sample(config: Config, bucket: str) -> Survey:
     identified = ("en-US",) if config.transcribe.identifies else ()
     transcript = Transcript("check", "a word", (Segment("a word", 0.0, 1.0),), 2, 1.0, identified)
     job = Job(1, b"", "check", Recording("check.mp3", "", 1))
-    builder = TaskBuilder(config.tasks.kind, config.model_version)
+    builder = TaskBuilder(config.tasks.kind, config.model_version, config.tasks.mark_below)
     survey = Survey()
     for line in task_lines([builder.line(f"s3://{bucket or 'bucket'}/check.mp3", job, transcript)]):
         survey.add(line)

@@ -71,7 +71,7 @@ class Collectors:
         self.refusals = ResultRefusals(results, tracker.state.recordings)
         self._job_rules = job_rules
         self._metadata = MetadataReader(tracker.state.metadata, job_rules, tracker.note)
-        self._tasks = TaskBuilder(config.tasks.kind, config.model_version)
+        self._tasks = TaskBuilder(config.tasks.kind, config.model_version, config.tasks.mark_below)
 
     async def work(self, finished: asyncio.Queue[Job], lines: asyncio.Queue[Line]) -> None:
         """Collect one finished job after the other until cancelled."""

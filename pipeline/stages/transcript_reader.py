@@ -23,12 +23,13 @@ _LARGE = 300_000
 
 
 class TranscriptReader:
-    """Reads transcripts, with their words or without."""
+    """Reads transcripts: with `words` with all of them, else those beside ones to be marked."""
 
     def __init__(self, results: Results, job_rules: JobRules, *, words: bool = False) -> None:
         self._results = results
         self._job_rules = job_rules
         self._words = words
+        self._mark_below = job_rules.config.tasks.mark_below
         self._large_work = LargeWork()
 
     async def read(self, job: Job) -> Transcript:
@@ -43,7 +44,8 @@ class TranscriptReader:
         for reading in count(1):
             document = await self._results.fetch(job)
             try:
-                parse = partial(parse_transcript, document, words=self._words)
+                words, below = self._words, self._mark_below
+                parse = partial(parse_transcript, document, words=words, words_below=below)
                 transcript = await self._large_work.do(parse, large=len(document) > _LARGE)
             except RecordingFailed:
                 if reading == _READINGS:  # it may have been cut short on the way

@@ -23,7 +23,9 @@ the configurations of `labeling_config.py`. `data` holds beside `audio`:
     subtitles          the URIs of the subtitles
     speakers           the labels of the segments, and two for people whom the service did
                        not tell apart; only in tasks of segments
-    dialogue           what was said as HTML, to read along; in tasks of up to 300 segments
+    dialogue           what was said as HTML, to read along, with the words marked that the
+                       service was least sure of: all of it in tasks of up to 300 segments;
+                       else, and in tasks of one text, the segments with such words alone
 
 `meta` says what was transcribed: `etag` and `size` (bytes), and only where it applies
 `silent`, `redacted` and `unredacted_transcript`. That URI is not in `data`, where Label
@@ -68,8 +70,9 @@ class TaskBuilder:
     version's predictions.
     """
 
-    def __init__(self, kind: TaskKind, model_version: str) -> None:
+    def __init__(self, kind: TaskKind, model_version: str, mark_below: float = 0.0) -> None:
         self._kind = kind
+        self._mark_below = mark_below
         self._model_version = model_version
 
     def line(
@@ -91,8 +94,8 @@ class TaskBuilder:
         data |= _facts(transcript, settings)
         if segments:
             data["speakers"] = _speakers(transcript)
-            if said := dialogue(transcript.segments):
-                data["dialogue"] = said
+        if said := dialogue(transcript.segments, self._mark_below, in_full=segments):
+            data["dialogue"] = said
         data |= metadata
         result = _regions(transcript) if segments else [_text_area(transcript)]
         if transcript.languages:

@@ -1,8 +1,10 @@
 """What was said as a page to read: speaker, time and text of each segment, in HTML; pure.
 
-Label Studio (1.23) shows it by a tag `Markdown`, which takes HTML as it is from a line that begins
-with `<p` to the next empty line, and shows nothing for a task without the key. A `Paragraphs` in
-its place makes 25 elements of a segment, and without a segment leaves the whole page empty.
+Words that the service was not sure of are marked in it, as the boxes in which a text is corrected
+hold plain text. Label Studio (1.23) shows it by a tag `Markdown`, which takes HTML as it is from a
+line that begins with `<p` to the next empty line, and shows nothing for a task without the key. A
+`Paragraphs` in its place makes 25 elements of a segment, and without a segment leaves the whole
+page empty.
 """
 
 from __future__ import annotations
@@ -13,10 +15,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pipeline.model import Segment
+    from pipeline.model import Segment, Word
 
 MOST_SEGMENTS = 300
-"""Of a longer recording the page would open slowly."""
+"""With more the page would open slowly."""
 
 SPEECH = "speech"
 """The label where nobody was told apart."""
@@ -24,9 +26,20 @@ SPEECH = "speech"
 _ONE_LINE = str.maketrans("\r\n", "  ")
 
 
-def dialogue(segments: Sequence[Segment]) -> str:
-    """A line of HTML for each segment; "" where there is none, or more than `MOST_SEGMENTS`."""
-    return "\n".join(map(_line, segments)) if len(segments) <= MOST_SEGMENTS else ""
+def dialogue(segments: Sequence[Segment], mark_below: float = 0.0, *, in_full: bool = True) -> str:
+    """A line of HTML for each segment, of `MOST_SEGMENTS` at most; "" where there is none.
+
+    Args:
+        segments: with their words where any is to be marked.
+        mark_below: words with a lower confidence are marked.
+        in_full: whether also segments are shown in which no word is marked, while they are not too
+            many; else the first ones with such words.
+    """
+    if in_full and len(segments) <= MOST_SEGMENTS:
+        shown = list(segments)
+    else:
+        shown = [each for each in segments if _unsure(each.words, mark_below)][:MOST_SEGMENTS]
+    return "\n".join([_line(each, mark_below) for each in shown])
 
 
 def speaker_of(segment: Segment) -> str:
@@ -34,8 +47,28 @@ def speaker_of(segment: Segment) -> str:
     return segment.speaker or segment.channel or SPEECH
 
 
-def _line(segment: Segment) -> str:
+def _unsure(words: Sequence[Word], mark_below: float) -> bool:
+    return any(each.confidence is not None and each.confidence < mark_below for each in words)
+
+
+def _line(segment: Segment, mark_below: float) -> str:
     minutes, seconds = divmod(int(segment.start), 60)
-    who, text = escape(speaker_of(segment)), escape(segment.text).translate(_ONE_LINE)
+    who, text = escape(speaker_of(segment)), _marked(segment, mark_below)
     # A script is written in its own direction.
-    return f'<p dir="auto"><b>{who}</b> {minutes}:{seconds:02}<br>{text}</p>'
+    line = f'<p dir="auto"><b>{who}</b> {minutes}:{seconds:02}<br>{text}</p>'
+    return line.translate(_ONE_LINE)
+
+
+def _marked(segment: Segment, mark_below: float) -> str:
+    """The segment's text as HTML; a word that is not found in it as it stands is not marked."""
+    text, pieces = segment.text, []
+    done = found = 0
+    for word in segment.words:
+        at = text.find(word.text, found)
+        if at < 0:
+            continue
+        found = at + len(word.text)
+        if word.confidence is not None and word.confidence < mark_below:
+            pieces += [escape(text[done:at]), f"<mark>{escape(word.text)}</mark>"]
+            done = found
+    return "".join([*pieces, escape(text[done:])])

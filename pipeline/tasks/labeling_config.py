@@ -28,10 +28,14 @@ _ONE_TEXT = """\
 unicode-bidi: plaintext; text-align: start; line-height: 1.7; font-size: 16px; }
     .lsf-sidepanels:has(.lsf-outliner) { padding-right: 0 !important; }
     .lsf-sidepanels__wrapper_align_right:has(.lsf-outliner) { display: none; }
+    .lsf-main-view__annotation:has(mark) textarea[name^="transcription"] \
+{ height: calc(100vh - 630px) !important; }
+    p[dir] { unicode-bidi: plaintext; text-align: start; margin-bottom: 6px; }
     [data-shortcut] { color: inherit !important; }
   </Style>"""
 
 # The list of regions takes more than half of the page: a line each, speaker and text side by side.
+# What stands there is not said twice, but for segments with words that need ears.
 # What is left of it holds the bar below, whose buttons take up to 520 pixels.
 _LIST = """\
   <Style>
@@ -54,6 +58,8 @@ _LIST = """\
     .lsf-outliner-item__wrapper { width: 26px; }
     .lsf-outliner-item__control_type_lock, .lsf-tree-icon__customize { display: none !important; }
     .lsf-textarea-tag textarea { unicode-bidi: plaintext; text-align: start; }
+    p[dir] { unicode-bidi: plaintext; text-align: start; margin-bottom: 6px; }
+    p[dir]:not(:has(mark)) { display: none; }
   </Style>"""
 
 _FOCUS = """\
@@ -65,6 +71,9 @@ _FOCUS = """\
 
 _HEADER = """\
   <Header value="$recording" size="5"/>"""
+
+_DIALOGUE = """\
+  <Markdown value="$dialogue"/>"""
 
 _ISSUE = f"""\
   <Choices name="issue" toName="{AUDIO}" perRegion="true" choice="multiple" showInline="true">
@@ -100,6 +109,9 @@ _TRANSCRIPT = f"""\
 transcription="true" maxSubmissions="1">
 {_MARKS}
   </TextArea>
+  <View style="max-height: 130px; overflow-y: auto">
+{_DIALOGUE}
+  </View>
 {_OF_THE_RECORDING}
 </View>
 """
@@ -123,6 +135,7 @@ maxSubmissions="1" displayMode="region-list"/>
   <Markdown value="**Ctrl+P** plays the selected segment, also while typing · **Enter** keeps the \
 text · **1-6** speaker · **Ctrl+Z** undo · **Ctrl+Enter** submit (outside the boxes) · \
 By Time → *Media Start Time*"/>
+{_DIALOGUE}
 </View>
 """
 
@@ -146,7 +159,7 @@ transcription="true" maxSubmissions="1">
   <Markdown value="**Alt+.** next segment, **Alt+,** the one before (outside the box) · **Ctrl+P** \
 plays it, also while typing · **Tab** keeps the text and leaves the box · then **1-6** speaker, \
 **Ctrl+Z** undo, **Ctrl+Enter** submit · By Time → *Media Start Time*"/>
-  <Markdown value="$dialogue"/>
+{_DIALOGUE}
 </View>
 """
 

@@ -40,13 +40,16 @@ _TOO_MANY = "The transcript has more words or segments than any recording."
 T = TypeVar("T")
 
 
-def parse_transcript(document: bytes, *, words: bool = False) -> Transcript:
-    """Read one output file of a standard transcription job, of whatever year; `words` or not.
+def parse_transcript(
+    document: bytes, *, words: bool = False, words_below: float = 0.0
+) -> Transcript:
+    """Read one output file of a standard transcription job, of whatever year.
 
-    Times are seconds, confidences 0..1. The segments are the service's own where these hold every
-    word, and have their words' mean confidence; one without a word is left out. An item without
-    content is no word. `languages` are the service's choice and then its other candidates by
-    score, or all that were spoken, the longest first.
+    With `words` every segment holds its words, else one with a confidence below `words_below` at
+    least. Times are seconds, confidences 0..1. The segments are the service's own where these hold
+    every word, and have their words' mean confidence; one without a word is left out. An item
+    without content is no word. `languages` are the service's choice and then its other candidates
+    by score, or all that were spoken, the longest first.
 
     Raises:
         RecordingFailed: for the reason "broken transcript", in words that quote nothing of it:
@@ -68,7 +71,7 @@ def parse_transcript(document: bytes, *, words: bool = False) -> Transcript:
     return Transcript(
         job_name=decoded.job_name,
         text=text,
-        segments=_segments(results, _Spoken(spoken, confidences, words), text),
+        segments=_segments(results, _Spoken(spoken, confidences, words, words_below), text),
         word_count=len(spoken),
         confidence=mean(confidences),
         languages=_languages(results),
@@ -129,15 +132,21 @@ def _spoken(items: Sequence[Item]) -> list[Item]:
 
 
 class _Spoken(NamedTuple):
-    """The items that are words, the confidence of each, and whether segments are to hold them."""
+    """The items that are words, the confidence of each, and which segments are to hold them."""
 
     items: Sequence[Item]
     confidences: Sequence[float | None]
-    wanted: bool
+    all_wanted: bool
+    below: float
+
+    def wanted(self, numbers: Sequence[int]) -> bool:
+        """Whether a segment of these words is to hold them."""
+        known = _pick(self.confidences, numbers)
+        return self.all_wanted or any(c is not None and c < self.below for c in known)
 
     def words(self, texts: Sequence[str], numbers: Sequence[int]) -> tuple[Word, ...]:
         """Some of the words, by their start, where they are wanted."""
-        if not self.wanted:
+        if not self.wanted(numbers):
             return ()
         picked = _words(_pick(self.items, numbers), _pick(texts, numbers))
         return tuple(sorted(picked, key=attrgetter("start")))
@@ -153,7 +162,7 @@ def _segments(results: Results, spoken: _Spoken, text: str) -> tuple[Segment, ..
         texts = _texts(results.items)
         segments = _speaker_segments(results, spoken, texts)
         segments = segments or segments_of(
-            _words(spoken.items, texts), text, hold_words=spoken.wanted
+            _words(spoken.items, texts), text, hold_words=spoken.all_wanted or spoken.below > 0
         )
     if len(segments) > _MOST_SEGMENTS:
         raise broken(_TOO_MANY)
@@ -175,7 +184,7 @@ def _audio_segments(results: Results, spoken: _Spoken) -> list[Segment]:
     numbers = [_word_numbers(segment.items, ids) for segment in given]
     if any(each and not s.transcript.strip() for s, each in zip(given, numbers, strict=True)):
         return []
-    texts = _texts(results.items) if spoken.wanted else ()
+    texts = _texts(results.items) if spoken.wanted(range(len(spoken.items))) else ()
     return [
         Segment(
             s.transcript,

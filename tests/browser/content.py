@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import av
 
-from pipeline.model import Segment, Transcript
+from pipeline.model import Segment, Transcript, Word
 from tests.conftest import RECORDINGS
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 RATE = 16_000
 PAUSE = 0.4
+UNSURE_TURN, UNSURE = 2, 6
+"""The word that is wrong: that of the account, in the third turn."""
 TURNS = (
     ("monday/call.mp3", "is there anything else that i can do for you"),
     ("tuesday/call.mp3", "my computer has not been working since yesterday"),
@@ -52,11 +54,16 @@ def conversation(times: int = 1, texts: tuple[str, ...] = ENGLISH) -> tuple[byte
         start = len(sound) / 2 / RATE
         sound += turn
         end = len(sound) / 2 / RATE
-        segments.append(
-            Segment(text, round(start, 3), round(end, 3), f"spk_{number % 2}", confidence=0.98)
-        )
+        segments.append(_turn(number, text, round(start, 3), round(end, 3)))
         sound += bytes(int(PAUSE * RATE) * 2)
     return _wav(bytes(sound)), _transcript(segments)
+
+
+def _turn(number: int, text: str, start: float, end: float) -> Segment:
+    unsure = {UNSURE: 0.31} if number % len(TURNS) == UNSURE_TURN else {}
+    words = [Word(word, start, end, unsure.get(n, 0.98)) for n, word in enumerate(text.split())]
+    who = f"spk_{number % 2}"
+    return Segment(text, start, end, who, confidence=0.98, words=tuple(words))
 
 
 def hour(of_segments: int) -> Transcript:

@@ -50,4 +50,4 @@ def bucket_at(endpoint: str) -> Any:
 
 def add_heard(folder: Path, heard: Mapping[str, Transcript], kind: TaskKind) -> None:
     """Write what was heard as tasks."""
-    add_transcripts(folder, heard, TaskBuilder(kind, MODEL))
+    add_transcripts(folder, heard, TaskBuilder(kind, MODEL, mark_below=0.5))

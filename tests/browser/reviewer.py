@@ -199,6 +199,11 @@ class Reviewer:
         """Wait until the field that has the focus holds this text."""
         self._until(lambda: self.driver.switch_to.active_element.get_attribute("value") == text)
 
+    def marked(self) -> list[str]:
+        """The words that are marked, of those that are shown."""
+        marks = self.driver.find_elements(By.CSS_SELECTOR, "mark")
+        return [each.text for each in marks if each.is_displayed()]
+
     def press(self, *keys: str) -> None:
         """Press keys together, wherever the page has its focus."""
         *held, last = keys

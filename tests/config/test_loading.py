@@ -86,6 +86,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "review_below": st.floats(0.001, 1),
     "audit": st.floats(0.001, 1),
     "ground_truth": words,
+    "mark_below": st.floats(0, 1),
     "layout": st.sampled_from(["list", "focus"]),
     "log_format": st.sampled_from(["text", "json"]),
     "metrics_port": st.integers(1, 65_535),

@@ -20,6 +20,7 @@ from pipeline.model import (
     TaskKind,
     ToxicitySegment,
     Transcript,
+    Word,
 )
 from pipeline.tasks.builder import TaskBuilder
 from pipeline.tasks.labeling_config import labeling_config
@@ -31,6 +32,8 @@ SEGMENTS = (
     Segment("Gladly.", 1.2, 1.5, "spk_1", confidence=0.9999),
 )
 SPOKEN = Transcript("calls-0a1b2c", "Close it. Gladly.", SEGMENTS, 3, 0.89999)
+WORDS = (Word("Hello", 0.1, 0.5, 0.96), Word("there.", 0.5, 1.0, 0.9))
+SURE = Transcript("job", "Hello there.", (Segment("Hello there.", 0.1, 1.0, words=WORDS),), 2, 0.93)
 SILENT = Transcript("calls-0a1b2c", "")
 IDENTIFIED = Transcript("job", "ja", SEGMENTS[:1], 1, 0.5, ("de-DE", "en-US"), redacted=True)
 
@@ -98,6 +101,17 @@ def test_a_transcript_task_holds_the_recording_the_text_and_where_it_comes_from(
         "predictions": [{"model_version": "amazon-transcribe", "score": 0.9, "result": [result]}],
         "meta": {"etag": '"9f86d081"', "size": 123_456},
     }
+
+
+@kinds
+def test_a_task_without_words_to_mark_is_as_it_was(kind):
+    """The threshold changes nothing where every word is above it; where one is below, it shows."""
+    sure = TaskBuilder(kind, "v", 0.5).line("s3://b/a.mp3", JOB, SURE)
+    marked = TaskBuilder(kind, "v", 0.95).line("s3://b/a.mp3", JOB, SURE)
+
+    assert sure == TaskBuilder(kind, "v").line("s3://b/a.mp3", JOB, SURE)
+    assert "<mark>there.</mark>" in json.loads(marked)["data"]["dialogue"]
+    assert ("dialogue" in json.loads(sure)["data"]) is (kind is TaskKind.SEGMENTS)
 
 
 def test_a_segments_task_has_a_label_and_a_text_for_each_segment():

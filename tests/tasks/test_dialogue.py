@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.model import Segment
+from pipeline.model import Segment, Word
 from pipeline.tasks.dialogue import MOST_SEGMENTS, dialogue
 
 
@@ -55,6 +55,56 @@ def test_what_was_said_is_never_markup(speaker, text):
     assert Read(page).tags == ["p", "b", "br"] * 2
     assert "\n\n" not in page.replace("\r", "\n")
     assert len(page.split("\n")) == 2
+
+
+def said(text: str, *confidences: float | None) -> Segment:
+    """A segment whose words have these confidences."""
+    words = [
+        Word(each, 0.0, 1.0, confidence)
+        for each, confidence in zip(text.split(), confidences, strict=True)
+    ]
+    return Segment(text, 0.0, 1.0, words=tuple(words))
+
+
+def test_a_word_that_needs_ears_is_marked_where_it_stands():
+    """The second of two equal words is, when it is the one; of an unknown confidence none is."""
+    segment = said("Is it is <it> [PII]", 0.9, 0.9, 0.5, 0.2, None)
+
+    [line] = dialogue([segment], 0.5).splitlines()
+
+    assert line.endswith("<br>Is it is <mark>&lt;it&gt;</mark> [PII]</p>")
+    assert "<mark>" not in dialogue([segment], 0.2)
+
+
+def test_words_that_are_joined_without_spaces_are_marked_too():
+    """Of a language that sets no spaces, the words are found in the text all the same."""
+    words = (Word("こん", 0, 1, 0.9), Word("に", 1, 2, 0.1), Word("ちは。", 2, 3, 0.2))
+
+    page = dialogue([Segment("こんにちは。", 0.0, 3.0, words=words)], 0.5)
+
+    assert "<br>こん<mark>に</mark><mark>ちは。</mark></p>" in page
+
+
+@given(st.lists(st.tuples(st.text("ab<&;#x", min_size=1, max_size=3), st.floats(0, 1)), min_size=1))
+def test_marks_change_no_character(words):
+    """What is read is the segment's text, and what is marked are the words below the threshold."""
+    text = " ".join(word for word, _ in words)
+    held = tuple(Word(word, 0.0, 1.0, confidence) for word, confidence in words)
+
+    page = Read(dialogue([Segment(text, 0.0, 1.0, words=held)], 0.5))
+
+    assert page.text == f"speech 0:00{text}"
+    assert page.tags.count("mark") == sum(confidence < 0.5 for _, confidence in words)
+
+
+def test_where_not_all_is_shown_it_is_what_needs_ears():
+    """Of a long recording, or beside its whole text, the segments with a marked word alone."""
+    sure, unsure = said("Hello there.", 0.9, 0.9), said("Who are?", 0.9, 0.4)
+
+    assert dialogue([sure, unsure], 0.5, in_full=False) == dialogue([unsure], 0.5)
+    assert dialogue([unsure, *[sure] * MOST_SEGMENTS], 0.5) == dialogue([unsure], 0.5)
+    assert dialogue([sure], 0.5, in_full=False) == ""
+    assert dialogue([unsure] * 2 * MOST_SEGMENTS, 0.5).count("<p") == MOST_SEGMENTS
 
 
 def test_a_long_recording_has_none():

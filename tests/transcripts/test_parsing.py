@@ -84,6 +84,20 @@ def test_segments_of_every_shape_hold_every_word_once(shape):
         assert any(s.start <= word.start and word.end <= s.end for s in transcript.segments)
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("below", [0.0, 0.9, 0.99])
+def test_segments_hold_their_words_where_one_is_uncertain(shape, below):
+    """No other way is needed to find an uncertain word, and a segment holds all words or none."""
+    document = json.dumps(DOCUMENTS[shape]).encode()
+    whole = parse_transcript(document, words=True).segments
+    found = parse_transcript(document, words_below=below).segments
+
+    for some, every in zip(found, whole, strict=True):
+        uncertain = any((each.confidence or 1) < below for each in every.words)
+        assert some.words == every.words or (some.words == () and not uncertain)
+    assert below or not any(each.words for each in found)
+
+
 def test_a_word_carries_its_times_confidence_and_punctuation():
     """Numbers that the service writes as strings arrive as numbers, punctuation with its word."""
     words = words_of("plain_2022")
