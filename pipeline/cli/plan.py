@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import msgspec
 import typer
 
-from pipeline.cli.flags import AWS, FILES, JOBS, SELECTION, with_settings
+from pipeline.cli.flags import AWS, ENGINE, FILES, JOBS, SELECTION, with_settings
 from pipeline.cli.options import ManifestFile, examples
 from pipeline.cli.place import parse_source
 from pipeline.config.schema import (
     Config,  # the flags are made from the annotations
 )
+from pipeline.config.shards import Engine
+from pipeline.errors import BadSettings
 from pipeline.launch.event_loop import in_event_loop, interruptible
 from pipeline.launch.services import services
 from pipeline.terminal import answer, as_called
@@ -50,7 +52,14 @@ class Wish(NamedTuple):
 
 
 @with_settings(
-    FILES, JOBS, SELECTION, ("max_in_flight", "start_rate", "list_parallel"), AWS, on_s3=True
+    FILES,
+    JOBS,
+    SELECTION,
+    ("max_in_flight", "start_rate", "list_parallel"),
+    AWS,
+    ("shards",),
+    ENGINE,
+    on_s3=True,
 )
 def command(
     *,
@@ -76,7 +85,8 @@ def command(
     It starts nothing. It reads the headers of a random sample of what is to be transcribed, a part
     or two of each file, so hours and cost have an error: the truth is within it 99 times in 100.
     The state file says what earlier runs have done, or what they left below an --output on S3: then
-    it is a plan of all shards together. Budgets are not applied.
+    it is a plan of all shards together. Budgets are not applied. With --engine ray the nodes of a
+    cluster read the headers, each those of some shards.
     """
     from pipeline.plan.text_report import as_text
     from pipeline.recordings.manifest_file import parse_place
@@ -86,8 +96,9 @@ def command(
     named = parse_place(manifest) if manifest else None
     wish = Wish(chosen, place, named, 0 if exact else sample, seed, style_for(quiet=quiet))
     plans: list[Plan] = []
-    received = in_event_loop(interruptible(lambda: _make(wish, plans)))
-    if received:
+    if chosen.cluster.engine is Engine.RAY:
+        plans.append(_made_on_ray(wish))
+    elif received := in_event_loop(interruptible(lambda: _make(wish, plans))):
         raise typer.Exit(128 + received)
     if json:
         answer(msgspec.json.encode(plans[0]))
@@ -95,11 +106,30 @@ def command(
         typer.echo(as_called(as_text(plans[0])))
 
 
+def _made_on_ray(wish: Wish) -> Plan:
+    """The plan, made by a cluster.
+
+    Raises:
+        BadSettings: it is of a sample.
+        CannotRun: the run is not one for a cluster, or no cluster takes it.
+    """
+    if wish.sample:
+        raise BadSettings(
+            "--engine ray is for the headers of all recordings",
+            "Add --exact, or leave it out: one machine reads a sample within minutes.",
+        )
+    from pipeline.launch.on_ray.work import plan_on_ray
+    from pipeline.launch.run import RunOptions
+
+    return plan_on_ray(RunOptions(wish.config, wish.place, wish.style, wish.manifest))
+
+
 async def _make(wish: Wish, plans: list[Plan]) -> None:
     """Add the plan to the list."""
     from pipeline.launch.on_s3 import known_of_earlier_runs
     from pipeline.net.wait_times import WaitTimes
-    from pipeline.plan.planning import Probing, make_plan
+    from pipeline.plan.forecast import forecast
+    from pipeline.plan.planning import Probing, survey
     from pipeline.plan.sampling import Sample
     from pipeline.recordings.manifest import named_by
     from pipeline.terminal import counted
@@ -109,4 +139,6 @@ async def _make(wish: Wish, plans: list[Plan]) -> None:
         with counted(wish.style, wish.sample or None, "probed") as tell:
             probing = Probing(Sample(wish.sample, wish.seed), tell)
             async with known_of_earlier_runs(config, source, s3) as earlier:
-                plans.append(await make_plan(config, source, s3, earlier, probing))
+                found, calls = await survey(config, source, s3, earlier, probing)
+                found.refuse_unread()
+                plans.append(forecast(found, config, earlier, calls, source.uri))

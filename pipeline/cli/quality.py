@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.flags import GROUND_TRUTH, with_settings
+from pipeline.cli.flags import ENGINE, GROUND_TRUTH, with_settings
 from pipeline.cli.options import examples, page_file
+from pipeline.config.shards import Engine
 from pipeline.terminal import answer
 
 if TYPE_CHECKING:
@@ -22,7 +23,14 @@ EXAMPLES = examples(
 )
 
 
-@with_settings(GROUND_TRUTH)
+_WHERE = "Where texts are compared: local, on this machine; ray, on a Ray cluster. [default: local]"
+
+
+@with_settings(
+    GROUND_TRUTH,
+    ENGINE,
+    engine=typer.Option("--engine", metavar="local|ray", help=_WHERE, show_default=False),
+)
 def command(
     *,
     chosen: Config,
@@ -50,12 +58,17 @@ def command(
     scores are calibrated; and the score below which 95 % of the errors were. Only reviews count,
     not what became ground truth without one, and of several reviews of a recording the one that
     `convert` takes. It also shows how long each reviewer took, and how many reviews took less time
-    than the recording lasts.
+    than the recording lasts. With --engine ray the nodes of a cluster compare the texts.
     """
     path = Path(chosen.label_studio.ground_truth)
     from pipeline.quality.metrics import as_facts, measure_file
 
-    quality = measure_file(path, depth, min_pace)
+    if chosen.cluster.engine is Engine.RAY:
+        from pipeline.launch.on_ray.work import measure_on_ray
+
+        quality = measure_on_ray(chosen.cluster.ray_address, path, depth, min_pace)
+    else:
+        quality = measure_file(path, depth, min_pace)
     if html:
         from pipeline.html.page import write_page
         from pipeline.quality.html_report import page

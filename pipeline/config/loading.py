@@ -84,7 +84,7 @@ def _sharded(config: Config, environment: Mapping[str, str], complaints: list[st
     except BadSettings as error:
         complaints.append(str(error))
         return config
-    if shard:
+    if shard and cluster.engine is not Engine.RAY:
         cluster = msgspec.structs.replace(cluster, shard=shard.number, shards=shard.count)
     return msgspec.structs.replace(config, cluster=cluster)
 

@@ -18,7 +18,7 @@ from pipeline.plan.survey import (
     REFUSED,
     SECONDS,
     WORKING,
-    Survey,
+    Found,
 )
 from pipeline.stages.poller import Look, next_look
 from pipeline.state.recordings import Standing
@@ -127,12 +127,12 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 def forecast(
-    survey: Survey, config: Config, earlier: Earlier, listing: Mapping[str, int], source: str
+    survey: Found, config: Config, earlier: Earlier, listing: Mapping[str, int], source: str
 ) -> Plan:
     """What a run over what was surveyed would do.
 
     Args:
-        survey: a complete one.
+        survey: what was found of all of it.
         config: of the run, with the prices that hold.
         earlier: what earlier runs have done.
         listing: the calls that listing took, by operation.
@@ -193,7 +193,7 @@ def _cost(billed: Mapping[Item, Estimate], prices: Prices) -> Estimate:
     return Estimate(value, most - value)
 
 
-def _run_time(survey: Survey, config: Config) -> RunTime:
+def _run_time(survey: Found, config: Config) -> RunTime:
     """No schedule is quicker than its slots, its starts and its longest job allow."""
     limits = config.limits
     raised = limits.max_in_flight != Limits().max_in_flight
@@ -207,7 +207,7 @@ def _run_time(survey: Survey, config: Config) -> RunTime:
 
 
 def _calls(
-    survey: Survey, config: Config, run_time: RunTime, listing: Mapping[str, int]
+    survey: Found, config: Config, run_time: RunTime, listing: Mapping[str, int]
 ) -> dict[str, int]:
     """The calls of a run by operation, but for those that are refused."""
     jobs = survey.standings[Standing.TO_START]
@@ -234,12 +234,12 @@ def _list_calls(jobs: int, run_time: RunTime, limits: Limits) -> int:
     return math.ceil(run_time.seconds.value / interval) * each
 
 
-def _refused(survey: Survey) -> int:
+def _refused(survey: Found) -> int:
     """About how many jobs the service will refuse."""
     return sum(each.about for each in _by_reason(survey.sample).values())
 
 
-def _lines(survey: Survey) -> int:
+def _lines(survey: Found) -> int:
     """About how many lines a run will write."""
     come = (Standing.TO_START, Standing.IN_FLIGHT, Standing.FOUND)
     return sum(survey.standings[each] for each in come) - _refused(survey)
@@ -249,7 +249,7 @@ def _count(sample: Sample, fact: str) -> CountEstimate:
     return CountEstimate(round(sample.count(fact)), round(sample.in_sample(fact)))
 
 
-def _tasks(survey: Survey, config: Config, earlier: Earlier) -> Tasks:
+def _tasks(survey: Found, config: Config, earlier: Earlier) -> Tasks:
     """The lines to come, as long as those before them, or as such lines are."""
     count = _lines(survey)
     if earlier.lines >= _ENOUGH_LINES:

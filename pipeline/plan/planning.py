@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.jobs.rules import JobRules
 from pipeline.naming import job_name_prefix, parse_s3_uri
-from pipeline.plan.forecast import Earlier, Plan, forecast
+from pipeline.plan.forecast import Earlier
 from pipeline.plan.job_duration import fitted
-from pipeline.plan.survey import Survey
+from pipeline.plan.survey import Found, Survey
 from pipeline.recordings.prober import open_prober
 from pipeline.recordings.selection import Selection
 from pipeline.stages.producer import find_results
@@ -36,10 +36,24 @@ class Probing(NamedTuple):
     on_probed: Callable[[int], None]
 
 
-async def make_plan(
+class Surveyed(NamedTuple):
+    """What was found in a source, and which calls that took besides probing, by operation."""
+
+    found: Found
+    calls: dict[str, int]
+
+    def merge(self, other: Surveyed) -> Surveyed:
+        """Both together: each has listed all of the source, and looked at its own objects."""
+        self.found.merge(other.found)
+        return Surveyed(
+            self.found, {name: max(n, other.calls[name]) for name, n in self.calls.items()}
+        )
+
+
+async def survey(
     config: Config, source: Source, s3: S3, earlier: Earlier, probing: Probing
-) -> Plan:
-    """Survey the source and forecast a run over it.
+) -> Surveyed:
+    """Go through a source as a run would, and start nothing.
 
     Args:
         config: the settings of the run.
@@ -55,10 +69,9 @@ async def make_plan(
     job_rules = JobRules(config, source)
     selection = Selection(place.key if place else "", config.input, job_rules.takes_bare)
     async with open_prober(source, config.limits.collectors) as prober:
-        survey = Survey(selection, job_rules, fitted(earlier.job_times), probing.sample)
-        await survey.complete(source, earlier.standings, prober, probing.on_probed)
-    listing = {each.name: each.calls for each in (s3.list_calls, s3.head_calls)}
-    return forecast(survey, config, earlier, listing, source.uri)
+        going = Survey(selection, job_rules, fitted(earlier.job_times), probing.sample)
+        await going.complete(source, earlier.standings, prober, probing.on_probed)
+    return Surveyed(going.found, {each.name: each.calls for each in (s3.list_calls, s3.head_calls)})
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from itertools import islice
+from operator import add
 from random import Random
 from statistics import NormalDist
 from typing import TYPE_CHECKING
@@ -95,6 +96,16 @@ class Stratum:
             sums[1] += value * value
             sums[2] += value * size
 
+    def merge(self, other: Stratum) -> None:
+        """Add other recordings of its kind; all of both were probed."""
+        self.count += other.count
+        self.presumed += other.presumed
+        self.probed += other.probed
+        self._presumed_of_probed += other._presumed_of_probed
+        for name, more in other.sums.items():
+            sums = self.sums.setdefault(name, [0.0, 0.0, 0.0])
+            self.sums[name] = list(map(add, sums, more))
+
     def in_sample(self, name: str) -> float:
         """The sum of a fact over those that were probed."""
         return self.sums[name][0] if name in self.sums else 0.0
@@ -131,6 +142,11 @@ class Sample:
         stratum = self.strata.setdefault(key, Stratum())
         stratum.add(recording, self.size, self._random)
         return stratum
+
+    def merge(self, other: Sample) -> None:
+        """Add the recordings of another one; all of both were probed."""
+        for key, each in other.strata.items():
+            self.strata.setdefault(key, Stratum()).merge(each)
 
     def chosen(self) -> Iterator[tuple[Stratum, Recording]]:
         """Those to probe: more in strata where more audio is presumed, a few in each."""

@@ -45,8 +45,53 @@ REFUSED = "refused: "
 _AT_ONCE = 1000
 
 
-class Survey:
+class Found:
     """What was found; counts are of recordings, but for `listed` and `skipped` objects.
+
+    Args:
+        job: how long a job is taken to last.
+        sample: has the recordings that are probed; of size 0, all are.
+    """
+
+    def __init__(self, job: JobDuration, sample: Sample) -> None:
+        self.listed = 0
+        self.skipped = Skipped()
+        self.recordings = 0
+        self.bytes = 0
+        self.bytes_to_start = 0
+        self.standings: Counter[Standing] = Counter()
+        self.longest_job = 0.0
+        self.job = job
+        self.sample = sample
+        self.exact = not sample.size
+        self.denied: Denied | None = None
+        self.any_read = False
+
+    def merge(self, other: Found) -> None:
+        """Add what was found of other objects, of which all recordings were probed, too."""
+        self.listed += other.listed
+        self.skipped.merge(other.skipped)
+        self.recordings += other.recordings
+        self.bytes += other.bytes
+        self.bytes_to_start += other.bytes_to_start
+        self.standings.update(other.standings)
+        self.longest_job = max(self.longest_job, other.longest_job)
+        self.sample.merge(other.sample)
+        self.denied = self.denied or other.denied
+        self.any_read |= other.any_read
+
+    def refuse_unread(self) -> None:
+        """Refuse to tell of recordings none of which may be read.
+
+        Raises:
+            Denied: so it is.
+        """
+        if self.denied and not self.any_read:  # it is of the account, and tells no length
+            raise self.denied
+
+
+class Survey:
+    """Goes through a source, for what is `found` in it.
 
     Args:
         selection: which objects are recordings.
@@ -58,18 +103,7 @@ class Survey:
     def __init__(
         self, selection: Selection, job_rules: JobRules, job: JobDuration, sample: Sample
     ) -> None:
-        self.listed = 0
-        self.skipped = Skipped()
-        self.recordings = 0
-        self.bytes = 0
-        self.bytes_to_start = 0
-        self.standings: Counter[Standing] = Counter()
-        self.longest_job = 0.0
-        self.job = job
-        self.sample = sample
-        self.exact = not sample.size
-        self._denied: Denied | None = None
-        self._any_read = False
+        self.found = Found(job, sample)
         self._selection = selection
         self._job_rules = job_rules
 
@@ -89,44 +123,43 @@ class Survey:
             on_probed: called with how many were probed so far.
 
         Raises:
-            CannotRun: the source can't be listed, or none of its recordings may be read.
+            CannotRun: the source can't be listed.
         """
+        sample = self.found.sample
         async for listed in to_the_end(source.pages()):
             page = await with_restored(listed, self._selection, self._job_rules, standings)
             new = self._sift(page, standings)
-            if self.exact:
+            if self.found.exact:
                 await self._probe_all(new, prober)
-                on_probed(self.sample.probed)
-        chosen = iter(() if self.exact else self.sample.chosen())
+                on_probed(sample.probed)
+        chosen = iter(() if self.found.exact else sample.chosen())
         while some := list(islice(chosen, _AT_ONCE)):
             await self._probe_all(some, prober)
-            on_probed(self.sample.probed)
-        if self._denied and not self._any_read:  # it is of the account, and tells no length
-            raise self._denied
+            on_probed(sample.probed)
 
     def _sift(
         self, page: list[SourceObject], standings: Standings
     ) -> list[tuple[Stratum, Recording]]:
         """Count what a page holds; what a run would start has a stratum."""
-        job_rules = self._job_rules
+        job_rules, sums = self._job_rules, self.found
         recordings = []
         for entry in page:
             if reason := self._selection.why_skipped(entry):
-                self.skipped.count(entry, reason)
+                sums.skipped.count(entry, reason)
             else:
                 recordings.append(Recording(entry.key, entry.etag, entry.size))
-        self.listed += len(page)
-        self.recordings += len(recordings)
-        self.bytes += sum(each.size for each in recordings)
+        sums.listed += len(page)
+        sums.recordings += len(recordings)
+        sums.bytes += sum(each.size for each in recordings)
         found = standings([(each, job_rules.identity(each)) for each in recordings])
-        self.standings.update(found)
+        sums.standings.update(found)
         new = [
             each
             for each, standing in zip(recordings, found, strict=True)
             if standing is Standing.TO_START
         ]
-        self.bytes_to_start += sum(each.size for each in new)
-        return [(self.sample.add(each, items_of(job_rules.of(each.key))), each) for each in new]
+        sums.bytes_to_start += sum(each.size for each in new)
+        return [(sums.sample.add(each, items_of(job_rules.of(each.key))), each) for each in new]
 
     async def _probe_all(
         self, recordings: Iterable[tuple[Stratum, Recording]], prober: MediaProber
@@ -144,21 +177,21 @@ class Survey:
             sound = await prober.probe(recording)
         except Unreadable as error:
             if isinstance(error.__cause__, Denied):
-                self._denied = error.__cause__
+                self.found.denied = error.__cause__
             else:
-                self._any_read |= error.reason != GONE
+                self.found.any_read |= error.reason != GONE
             stratum.record(recording, {f"{REFUSED}{error.reason}": 1})
             return
         except Deferred:
             return  # as if it had not been chosen
-        self._any_read = True
+        self.found.any_read = True
         named = self._job_rules.named_format(recording.key)
         facts = {SECONDS: sound.seconds}
         if reason := why_refused(sound, named):
             facts[f"{REFUSED}{reason}"] = 1
         else:
             facts[BILLED] = billed_seconds(sound.seconds)
-            facts[WORKING] = job = self.job.seconds(sound.seconds)
-            self.longest_job = max(self.longest_job, job)
+            facts[WORKING] = job = self.found.job.seconds(sound.seconds)
+            self.found.longest_job = max(self.found.longest_job, job)
             facts[DOUBT] = int(sound.seconds > DOUBTFUL)
         stratum.record(recording, facts)

@@ -77,6 +77,12 @@ class Stratum:
         self.others += 1
         self.others_predicted += predicted
 
+    def merge(self, other: Stratum) -> None:
+        """Count the recordings of another one as well."""
+        self.heard += other.heard
+        self.others += other.others
+        self.others_predicted += other.others_predicted
+
     @property
     def sums(self) -> Heard:
         """What was heard, added up."""

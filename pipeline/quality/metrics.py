@@ -32,8 +32,10 @@ from pipeline.quality.pace import UNKNOWN, Pace, is_quicker, paces
 from pipeline.quality.strata import Strata
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable
     from pathlib import Path
+
+    Summing = Callable[[Iterable[GroundTruth], int, Collection[str]], "Sums"]
 
 _MOST_CONFUSIONS = 50
 
@@ -58,6 +60,14 @@ class QualityStats(msgspec.Struct):
         self.milliseconds += round((seconds or 0.0) * 1000)
         self.words += compared.words or Counts()
         self.characters += compared.characters
+
+    def merge(self, other: QualityStats) -> None:
+        """Count the reviews of another group as well."""
+        self.reviews += other.reviews
+        self.unchanged += other.unchanged
+        self.milliseconds += other.milliseconds
+        self.words += other.words
+        self.characters += other.characters
 
 
 class Quality(msgspec.Struct, frozen=True):
@@ -86,13 +96,24 @@ class Quality(msgspec.Struct, frozen=True):
     audit: Audit | None = None
 
 
-def measure_file(path: Path, depth: int = 1, least_pace: float = 0.0) -> Quality:
+def sums_of(lines: Iterable[GroundTruth], depth: int, doubtful: Collection[str]) -> Sums:
+    """The sums of some reviews; those of all can be merged from those of each part."""
+    sums = Sums(depth, doubtful)
+    for line in lines:
+        sums.add(line)
+    return sums
+
+
+def measure_file(
+    path: Path, depth: int = 1, least_pace: float = 0.0, summed: Summing = sums_of
+) -> Quality:
     """Measure one review for each recording of a ground truth, and the pace of all.
 
     Args:
         path: the ground truth.
         depth: how many folders of a key are its prefix.
         least_pace: reviews that took less than so many times the recording's length are left out.
+        summed: adds reviews up, as `sums_of` does.
 
     Raises:
         OutputUnusable: as of `read_ground_truth`.
@@ -105,7 +126,7 @@ def measure_file(path: Path, depth: int = 1, least_pace: float = 0.0) -> Quality
 
     pace = paces(read_ground_truth(path))
     doubtful = {name for name, each in pace.items() if each.is_doubtful}
-    quality = measure(one_each(path, counts), depth, doubtful)
+    quality = summed(one_each(path, counts), depth, doubtful).quality()
     quick = unpredicted = 0
     for line in read_ground_truth(path):
         quick += is_quicker(line, least_pace)
@@ -126,10 +147,7 @@ def measure(
         depth: how many folders of a key are its prefix.
         doubtful: the reviewers who can't have heard what they reviewed.
     """
-    sums = _Sums(depth, doubtful)
-    for line in lines:
-        sums.add(line)
-    return sums.quality()
+    return sums_of(lines, depth, doubtful).quality()
 
 
 def prefix(audio: str, depth: int) -> str:
@@ -139,7 +157,7 @@ def prefix(audio: str, depth: int) -> str:
     return "/".join([f"{scheme}://{place}", *folders[:depth], ""])
 
 
-class _Sums:
+class Sums:
     """The sums so far: what is kept of a line does not hold its text."""
 
     def __init__(self, depth: int, doubtful: Collection[str]) -> None:
@@ -168,6 +186,20 @@ class _Sums:
             self._add_review(kept, compared)
         else:
             self._unusable += 1
+
+    def merge(self, other: Sums) -> None:
+        """Count the lines of other sums as well; they are not of the same lines."""
+        self._strata.merge(other._strata)
+        self._total.merge(other._total)
+        for group, stats in self._groups.items():
+            for name, each in other._groups[group].items():
+                stats.setdefault(name, QualityStats()).merge(each)
+        self._confusions.update(other._confusions)
+        self._checked += other._checked
+        self._auto += other._auto
+        self._unpredicted += other._unpredicted
+        self._unusable += other._unusable
+        self._unusable_segments += other._unusable_segments
 
     def _add_review(self, line: GroundTruth, compared: Comparison) -> None:
         units = compared.units

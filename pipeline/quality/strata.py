@@ -53,6 +53,14 @@ class Strata:
         else:
             _put(self._low, review)
 
+    def merge(self, other: Strata) -> None:
+        """Count the lines of another one as well."""
+        self._low.merge(other._low)
+        self._good.merge(other._good)
+        self._sample += other._sample
+        self._lowest = min(self._lowest, other._lowest)
+        self._waiting += other._waiting
+
     def audit(self) -> Audit | None:
         """What they tell; None where nothing is of the audit."""
         if not self._sample and not self._waiting:

@@ -90,6 +90,11 @@ class Skipped:
             known = name in self.not_audio or len(self.not_audio) < _MOST_EXTENSIONS
             self.not_audio[name if short and known else "other"] += 1
 
+    def merge(self, other: Skipped) -> None:
+        """Count what another one has as well."""
+        self.by_reason.update(other.by_reason)
+        self.not_audio.update(other.not_audio)
+
 
 def tally_skipped(by_reason: Mapping[str, int], not_audio: Mapping[str, int]) -> str:
     """How many were skipped for each reason: `9 not audio (5 .txt, 3 .json, 1 .md), 2 excluded`."""

@@ -8,7 +8,11 @@ import signal
 import time
 from contextlib import suppress
 
+import msgspec
 import pytest
+
+from tests.support import made_media as made
+from tests.support.reviews import THREE
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
 
@@ -126,6 +130,31 @@ def test_a_shard_that_dies_each_time_is_given_up_and_the_others_go_on(on_ray):
     assert again.code == 0, again.err
     assert runs.lines() == wanted
     assert runs.started_twice() == 0
+
+
+def test_nodes_compute_what_the_command_would_by_itself(on_ray):
+    """The exact plan and the quality of reviews are the same, figure by figure."""
+    runs = on_ray()
+    runs.cloud.put("calls/broken.wav", "no sound")
+    for number in range(20):
+        made.wav(runs.cloud.folder / "calls" / f"{number}.wav", 20 + number)
+    lines = [msgspec.json.encode(each) for each in THREE]
+    more = [lines[0].replace(b"s3://", b"s3://%d-" % number) for number in range(1_200)]
+    (runs.run.folder / "ground_truth.jsonl").write_bytes(b"\n".join([*lines, *more, b""]))
+    _, *of_run = runs.command()
+    ray, alone = ("--ray-address", runs.cluster.address), ("--engine", "local")
+    both = (of_run, [*of_run, *alone])
+
+    plans = [runs.run("plan", *each, "--exact", "--quiet") for each in both]
+    qualities = [
+        runs.run("quality", "--json", *each) for each in (("--engine", "ray", *ray), alone)
+    ]
+
+    for one, other in (plans, qualities):
+        assert (one.code, other.code) == (0, 0), one.err + other.err
+        assert one.summary == other.summary
+    assert (plans[0].summary["probed"], plans[0].summary["hours"]["value"]) == (21, 590 / 3600)
+    assert qualities[0].summary["total"]["reviews"] > 1_000
 
 
 def test_a_cluster_that_asks_for_a_token_takes_no_one_without_it(on_ray):

@@ -71,6 +71,14 @@ def test_an_array_that_the_driver_is_part_of_numbers_no_shard():
     assert (config.cluster.shard, config.cluster.shards) == (-1, 3)
 
 
+@pytest.mark.parametrize("shards", [0, 1])
+def test_a_cluster_may_run_the_whole_source_as_one_shard(shards):
+    """It still begins on another node when its own has died."""
+    [only] = shards_of(options(shards=shards))
+
+    assert only.config.shard == Shard(0, 1)
+
+
 def test_without_the_extra_nothing_is_tried(monkeypatch):
     """One sentence has the line that installs it."""
     monkeypatch.setitem(EXTRAS, "ray", ("no_such_module",))

@@ -36,7 +36,7 @@ async def planned(folder: Path, source: Any, **settings: Any) -> Plan:
         async with open_prober(source, 2) as prober:
             earlier = known_from("state", state.reader)
             await survey.complete(source, earlier.standings, prober, lambda _: None)
-        return forecast(survey, config, earlier, {}, source.uri)
+        return forecast(survey.found, config, earlier, {}, source.uri)
 
 
 async def test_a_run_lasts_until_its_last_job_has_ended(tmp_path):

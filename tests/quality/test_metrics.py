@@ -11,11 +11,12 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pipeline.ground_truth.record import GroundTruth, Segment
 from pipeline.quality.error_rate import Counts
 from pipeline.quality.html_report import page
-from pipeline.quality.metrics import as_facts, measure, prefix
+from pipeline.quality.metrics import Sums, as_facts, measure, prefix, sums_of
 from pipeline.quality.text_report import in_words
 from tests.support.hostile import poisoned
 from tests.support.reviews import THREE, review
@@ -40,6 +41,26 @@ def test_the_error_rate_is_that_of_a_hand():
     assert quality.total.words.rate == 5 / 10
     assert (quality.total.reviews, quality.total.unchanged) == (3, 0)
     assert quality.total.milliseconds == 180_000
+
+
+@given(st.lists(st.integers(0, 3), min_size=7, max_size=7).map(sorted))
+def test_the_sums_of_parts_merge_into_those_of_all(parts):
+    """However the lines are cut: no figure differs, and an empty part adds nothing."""
+    lines = [
+        *THREE,
+        review("he said yes", "she said yes", language="de-DE", reviewer="carl", audit=True),
+        replace(THREE[3], audio="s3://b/calls/waits.mp3", audit=True, score=0.5),
+    ]
+    of_part: list[list[GroundTruth]] = [[] for _ in range(4)]
+    for part, line in zip(parts, lines, strict=True):
+        of_part[part].append(line)
+
+    merged = Sums(1, {"ben"})
+    for each in of_part:
+        merged.merge(sums_of(each, 1, {"ben"}))
+
+    assert merged.quality() == measure(lines, 1, {"ben"})
+    assert merged.quality().audit is not None
 
 
 def test_what_nobody_reviewed_is_never_counted():

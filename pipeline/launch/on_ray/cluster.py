@@ -13,6 +13,7 @@ import re
 import socket
 from contextlib import contextmanager, redirect_stdout
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from pipeline.errors import BadSettings, CannotRun, ServiceUnreachable
 from pipeline.launch.on_ray.shard_task import run_shard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 AUTO = "auto"
 _NAMED_BY_RAY = "RAY_ADDRESS"
@@ -30,6 +31,7 @@ _LOOK_SECONDS = 5.0
 _GONE_SECONDS = 30.0
 """A head that comes back sooner finds its nodes again; Ray itself ends the process after 60."""
 
+_AHEAD = 2  # pieces for each CPU, so that it need not wait for the next
 _CPUS = 0.25  # a shard waits for answers, and one that is begun again must find room at once
 _START = "Start one with `ray start --head`, or name its head with --ray-address HOST:PORT."
 
@@ -70,11 +72,7 @@ class RayCluster:
             raise Interrupted from error
         except RayError as error:
             died = not isinstance(error, RayTaskError)
-            raise (ShardDied if died else CannotRun)(
-                f"A node of the Ray cluster did not finish a shard: {_last_line(error)}",
-                "See that every node has this version of transcribe-pipeline[ray], and run the "
-                "same command again.",
-            ) from error
+            raise (ShardDied if died else CannotRun)(*_unfinished(error)) from error
         return answer
 
     @cached_property
@@ -88,6 +86,43 @@ class RayCluster:
             max_retries=0,
             scheduling_strategy="SPREAD",
         )(run_shard)
+
+    def each(
+        self, work: Callable[[str, bytes], bytes], pieces: Iterable[tuple[str, bytes]]
+    ) -> Iterator[bytes]:
+        """Have nodes do pieces of work that take a CPU each; their answers, in their order.
+
+        A piece whose node dies is done again, three times at most.
+
+        Args:
+            work: what is called with each piece.
+            pieces: taken as CPUs become free, so that few of them are kept.
+
+        Raises:
+            CannotRun: a node could not do one.
+            ServiceUnreachable: the head is gone.
+        """
+        import ray
+        from ray.exceptions import RayError
+
+        task = ray.remote(num_cpus=1, scheduling_strategy="SPREAD")(work)
+        at_once = _AHEAD * max(1, int(ray.cluster_resources().get("CPU", 1)))
+        left, missing = iter(pieces), 0.0
+        waiting: list[Any] = []
+        while True:
+            waiting += [task.remote(*each) for each in islice(left, at_once - len(waiting))]
+            if not waiting:
+                return
+            ended, _ = ray.wait(waiting[:1], timeout=_LOOK_SECONDS)
+            try:
+                yield from ray.get(ended)
+            except RayError as error:
+                raise CannotRun(*_unfinished(error)) from error
+            waiting = waiting[len(ended) :]
+            answers = bool(ended) or asyncio.run(_answers(self.address))
+            missing = 0.0 if answers else missing + _LOOK_SECONDS
+            if missing >= _GONE_SECONDS:
+                raise self._gone(missing)
 
     def cancel(self) -> None:
         """Have every shard end as Ctrl-C ends a run: what it has collected is sealed."""
@@ -106,8 +141,11 @@ class RayCluster:
         while missing < seconds:
             await asyncio.sleep(_LOOK_SECONDS)
             missing = 0.0 if await _answers(self.address) else missing + _LOOK_SECONDS
-        raise ServiceUnreachable(
-            f"The head of the Ray cluster at {self.address} has not answered for {missing:.0f} s",
+        raise self._gone(missing)
+
+    def _gone(self, seconds: float) -> ServiceUnreachable:
+        return ServiceUnreachable(
+            f"The head of the Ray cluster at {self.address} has not answered for {seconds:.0f} s",
             "Start the cluster, and run the same command again.",
         )
 
@@ -185,6 +223,16 @@ def _unusable(address: str, error: BaseException) -> CannotRun:
         f"The Ray cluster of --ray-address {address} takes no work from here: {words}",
         "Where it asks for a token, name the cluster's own with RAY_AUTH_TOKEN or "
         "RAY_AUTH_TOKEN_PATH; it must have the same versions of Ray and Python.",
+    )
+
+
+def _unfinished(error: BaseException) -> tuple[str, str]:
+    return (
+        f"A node of the Ray cluster did not finish a shard: {_last_line(error)}",
+        (
+            "See that every node has this version of transcribe-pipeline[ray], and run the same "
+            "command again."
+        ),
     )
 
 

@@ -47,27 +47,25 @@ def run_shard(wanted: bytes) -> bytes:
         chdir(folder),
     ):
         try:
-            summary = complete(_options(wanted))
+            summary = complete(_decoded(wanted))
             end = ShardEnd(summary.exit_code, summary)
         except CannotRun as error:
             end = ShardEnd(CANNOT_RUN, None, error.problem, error.advice)
     return msgspec.json.encode(end)
 
 
-def _options(wanted: bytes) -> RunOptions:
-    """What `run` would have made of the same command line.
+def _decoded(wanted: bytes) -> RunOptions:
+    """What is to be run.
 
     Raises:
         CannotRun: the driver is of another version.
     """
-    version = msgspec.json.decode(wanted, type=_Version).version
-    if version != __version__:
-        raise CannotRun(
-            f"A node of the Ray cluster has transcribe-pipeline {__version__}, and the command "
-            f"was given to {version}",
-            "Install the same version on every node.",
-        )
-    shard = msgspec.json.decode(wanted, type=ShardRun)
+    refuse_other_version(msgspec.json.decode(wanted, type=_Version).version)
+    return options_of(msgspec.json.decode(wanted, type=ShardRun))
+
+
+def options_of(shard: ShardRun) -> RunOptions:
+    """What the command line of one shard would have been made into."""
     if shard.config.monitoring.log_format is LogFormat.JSON:
         begin_json(quiet=False)
     return RunOptions(
@@ -78,6 +76,20 @@ def _options(wanted: bytes) -> RunOptions:
         rebuild_output=shard.rebuild_state,
         rebuild_state=shard.rebuild_state,
     )
+
+
+def refuse_other_version(version: str) -> None:
+    """Refuse what a command of another version wants: it may be read otherwise here.
+
+    Raises:
+        CannotRun: so it is.
+    """
+    if version != __version__:
+        raise CannotRun(
+            f"A node of the Ray cluster has transcribe-pipeline {__version__}, and the command "
+            f"was given to {version}",
+            "Install the same version on every node.",
+        )
 
 
 def _place(uri: str) -> S3Uri:

@@ -1,0 +1,69 @@
+"""CPU work of a command in pieces, each done by whichever node of a Ray cluster has a CPU for it.
+
+A piece is a function of a module and what it is given; what it comes to goes back, in their order.
+"""
+
+from __future__ import annotations
+
+import pickle
+import signal
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from pipeline import __version__
+from pipeline.errors import CannotRun
+from pipeline.launch.on_ray.shard_task import refuse_other_version
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+class Nodes(Protocol):
+    """What does pieces of work elsewhere, as a `RayCluster` does."""
+
+    def each(
+        self, work: Callable[[str, bytes], bytes], pieces: Iterable[tuple[str, bytes]]
+    ) -> Iterator[bytes]:
+        """What `work` answers to each of the pieces, in their order."""
+
+
+def spread(nodes: Nodes, work: Callable[[A], B], pieces: Iterable[A]) -> Iterator[B]:
+    """What each of the pieces comes to, in their order.
+
+    Args:
+        nodes: where the work is done.
+        work: a function that both sides can import.
+        pieces: what it is called with; they are taken as CPUs become free.
+
+    Raises:
+        CannotRun: of one of the pieces, or a node could not do one.
+    """
+    wanted = ((__version__, pickle.dumps((work, each))) for each in pieces)
+    for answer in nodes.each(do_piece, wanted):
+        done, refused = pickle.loads(answer)  # noqa: S301 # of our own nodes, as all of Ray's are
+        if refused:
+            raise CannotRun(*refused)
+        yield done
+
+
+def do_piece(version: str, wanted: bytes) -> bytes:
+    """Do a piece of work on a node.
+
+    Args:
+        version: of the command that asks for it.
+        wanted: the function and what it is given, pickled.
+
+    Returns:
+        What it comes to, and of what can't be done the problem and the advice; pickled.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # Ray's cancel comes as this one
+    answer: tuple[Any, tuple[str, str] | None]
+    try:
+        refuse_other_version(version)
+        work, piece = pickle.loads(wanted)  # noqa: S301 # of the command, as the code itself is
+        answer = work(piece), None
+    except CannotRun as error:
+        answer = None, (error.problem, error.advice)
+    return pickle.dumps(answer)

@@ -1,0 +1,118 @@
+"""The pieces of work that a node of a Ray cluster does, and what they are merged into."""
+
+from __future__ import annotations
+
+import pickle
+from functools import partial, reduce
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from pipeline import __version__
+from pipeline.config.loading import resolve
+from pipeline.errors import CannotRun
+from pipeline.launch.on_ray.driver import shards_of
+from pipeline.launch.on_ray.pieces import do_piece, spread
+from pipeline.launch.on_ray.work import survey_shard
+from pipeline.launch.run import RunOptions
+from pipeline.naming import S3Uri
+from pipeline.plan.planning import Surveyed
+from pipeline.plan.survey import BILLED, SECONDS
+from pipeline.quality.metrics import measure, sums_of
+from pipeline.terminal import Style
+from tests.conftest import endpoint
+from tests.support import made_media as made
+from tests.support.reviews import THREE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Here:
+    """Does every piece in this process; as a cluster does, by bytes alone."""
+
+    def each(self, work: Any, pieces: Any) -> Iterator[bytes]:
+        """What the work answers."""
+        return (work(*each) for each in pieces)
+
+
+HERE = Here()
+PLACES = {"output": "s3://audio/tasks/", "results": "s3://audio/results/"}
+
+
+def surveyed(shards):
+    """What so many shards of the source hold together."""
+    config = resolve({"engine": "ray", "shards": shards} | PLACES, {})
+    options = RunOptions(config, S3Uri("audio", "calls/"), Style.QUIET)
+    return reduce(Surveyed.merge, spread(HERE, survey_shard, shards_of(options)))
+
+
+def test_a_plan_by_shards_is_that_of_the_whole_source(run, cloud, monkeypatch):
+    """Each object is in one shard, also what is skipped, refused or done before."""
+    service = cloud()
+    for number in range(2):
+        service.put(f"calls/{number}.mp3", f"number {number}")
+    run("run", "s3://audio/calls/", *(f"--{name}={place}" for name, place in PLACES.items()))
+    for number in range(12):
+        made.wav(service.folder / "calls" / f"{number}.wav", 20 + number)
+    service.put("calls/broken.wav", "no sound")
+    service.put("calls/notes.txt", "no audio")
+    for name, value in endpoint(service.url).items():
+        monkeypatch.setenv(name, value)
+
+    whole, calls = surveyed(1)
+    found, of_shards = surveyed(3)
+
+    assert (found.listed, found.recordings, found.bytes) == (whole.listed, 15, whole.bytes)
+    assert found.bytes_to_start == whole.bytes_to_start
+    assert found.standings == whole.standings
+    assert found.skipped.by_reason == whole.skipped.by_reason == {"not audio": 1}
+    assert found.skipped.not_audio == whole.skipped.not_audio == {".txt": 1}
+    assert found.longest_job == whole.longest_job > 0
+    assert found.sample.probed == whole.sample.probed == 13
+    assert found.sample.facts() == whole.sample.facts()
+    for fact in (SECONDS, BILLED):
+        assert found.sample.total(fact) == whole.sample.total(fact)
+    assert found.sample.total(SECONDS).value == sum(range(20, 32))
+    assert of_shards["ListObjectsV2"] == calls["ListObjectsV2"]
+
+
+def test_reviews_by_pieces_are_measured_as_all_at_once():
+    """What a node sends back is the whole of what its reviews add up to."""
+    pieces = [[each] for each in THREE]
+
+    parts = list(spread(HERE, partial(sums_of, depth=2, doubtful={"ben"}), pieces))
+    for each in parts[1:]:
+        parts[0].merge(each)
+
+    assert msgspec.json.encode(parts[0].quality()) == msgspec.json.encode(
+        measure(THREE, 2, {"ben"})
+    )
+
+
+def refused(_):
+    raise CannotRun("The bucket is gone", "Make it again.")
+
+
+def test_a_piece_that_can_not_be_done_ends_the_command_with_its_sentence():
+    """The node's own, as if the command had done it itself."""
+    with pytest.raises(CannotRun, match=r"The bucket is gone\. Make it again\."):
+        list(spread(HERE, refused, [1]))
+
+
+def test_a_node_of_another_version_does_no_piece():
+    """What it was sent is not even unpacked."""
+    _, (problem, advice) = pickle.loads(do_piece("0.0.1", b"no pickle"))
+
+    assert f"has transcribe-pipeline {__version__}, and the command was given to 0.0.1" in problem
+    assert "on every node" in advice
+
+
+@pytest.mark.parametrize("more", [(), ("--sample", "9")])
+def test_a_sample_is_for_one_machine(run, more):
+    """A sentence says what to add; no cluster is asked."""
+    outcome = run("plan", "s3://b/calls/", "--engine", "ray", *more)
+
+    assert outcome.code == 2
+    assert "Add --exact" in outcome.err
