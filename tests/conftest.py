@@ -71,9 +71,14 @@ hypothesis_settings.register_profile(
 hypothesis_settings.load_profile("suite")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Have programs forked for all test processes by one that is begun before them."""
+    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        Forked.share_server()
+
+
 def pytest_collection_finish() -> None:
     """Look for garbage in what the tests make alone."""
-    gc.collect()
     gc.freeze()
 
 

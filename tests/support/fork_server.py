@@ -50,16 +50,16 @@ LIBRARIES = (
     *("aioboto3.s3.inject", "boto3.s3.inject", "encodings.idna", "s3transfer.subscribers"),
     *("typer._adapters", "typer._click._textwrap", "typer._click.decorators"),
 )
-WITH_AN_EXTRA = {"pipeline.stages.transcript_tables", "pipeline.transcripts.tables"}
-"""Modules that import a library which not everybody has, and which is large: the few commands that
-need them import them."""
-
 SERVICES = ("events", "iam", "kms", "s3", "service-quotas", "sqs", "sts", "transcribe")
+_SHARED = "TESTS_FORK_SERVER"  # where the server of several test processes listens
 _MOST = 1 << 20  # bytes of a request, which holds an environment
 
 
-def serve(path: str) -> None:
-    """Fork a process for each request, until the suite that started this one is gone."""
+def serve(descriptor: int) -> None:
+    """Fork a process for each request at this listener, until the suite that started it is gone.
+
+    Who asks while modules are still imported waits for that.
+    """
     preload()
     waker, wake = socket.socketpair()
     for end in (waker, wake):
@@ -67,12 +67,9 @@ def serve(path: str) -> None:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake.fileno())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with socket.socket(socket.AF_UNIX) as listener, selectors.DefaultSelector() as selector:
-        listener.bind(path)
-        listener.listen(64)
+    with socket.socket(fileno=descriptor) as listener, selectors.DefaultSelector() as selector:
         for each in (waker, listener, sys.stdin):
             selector.register(each, selectors.EVENT_READ)
-        print("ready", flush=True)  # noqa: T201 # the suite waits for it
         running: dict[int, socket.socket] = {}
         while True:
             ready = {key.fileobj for key, _ in selector.select()}
@@ -112,6 +109,7 @@ def preload() -> None:
 
     That is the models of the services, the authorities that are trusted, and the commands' flags.
     """
+    gc.disable()  # what is imported stays
     for each in (*LIBRARIES, *_our_own()):
         try:
             importlib.import_module(each)
@@ -133,8 +131,8 @@ def preload() -> None:
         session.client(name, "us-east-1", **keys)
     trusting(trusted(os.environ.get("REQUESTS_CA_BUNDLE")))
     _read_flags(command_line())
-    gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def _read_flags(command: Any) -> None:
@@ -168,8 +166,7 @@ def _our_own() -> Iterator[str]:
     import pipeline
 
     for each in pkgutil.walk_packages(pipeline.__path__, "pipeline."):
-        if each.name not in WITH_AN_EXTRA:
-            yield each.name
+        yield each.name
 
 
 def received(client: socket.socket) -> tuple[dict[str, Any], list[int]]:
@@ -229,10 +226,11 @@ class Forked(subprocess.Popen[str]):
 
     It takes `[command, *arguments]`, `[python, "-m", module, *arguments]` or
     `[python, "-c", program, *arguments]`, with a folder and an environment. One server serves all
-    that a suite's process starts, and ends with it.
+    that a suite's processes start, and ends with the one that began it.
     """
 
     _server: ClassVar[tuple[subprocess.Popen[bytes], str] | None] = None
+    _shared: ClassVar[str] = os.environ.pop(_SHARED, "")
 
     def __exit__(
         self,
@@ -246,17 +244,25 @@ class Forked(subprocess.Popen[str]):
         super().__exit__(kind, error, trace)
 
     @classmethod
+    def share_server(cls) -> None:
+        """Begin the server of this process and of all test processes that it starts."""
+        os.environ[_SHARED] = cls._address()
+
+    @classmethod
     def _address(cls) -> str:
+        if cls._shared:
+            return cls._shared
         if cls._server is None or cls._server[0].poll() is not None:
             address = str(Path(tempfile.mkdtemp(prefix="fork-")) / "s")
-            process = subprocess.Popen(
-                [sys.executable, "-m", "tests.support.fork_server", address],
-                cwd=ROOT,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-            )
-            assert process.stdout is not None
-            assert process.stdout.readline() == b"ready\n"
+            with socket.socket(socket.AF_UNIX) as listener:
+                listener.bind(address)
+                listener.listen(64)
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "tests.support.fork_server", str(listener.fileno())],
+                    cwd=ROOT,
+                    stdin=subprocess.PIPE,
+                    pass_fds=[listener.fileno()],
+                )
             cls._server = (process, address)
         return cls._server[1]
 
@@ -280,7 +286,9 @@ class Forked(subprocess.Popen[str]):
         streams = [theirs if theirs != -1 else n for n, (_, theirs) in enumerate(ours_and_theirs)]
         sent = socket.send_fds(self._line, [data[:60_000]], streams)
         self._line.sendall(data[sent:])
-        self.pid = int(self._line.makefile("rb", buffering=0).readline())
+        pid = self._line.makefile("rb", buffering=0).readline()
+        assert pid, "the fork server has ended"
+        self.pid = int(pid)
         self._child_created = True
         devnull = getattr(self, "_devnull", None)
         for ours, theirs in ours_and_theirs:
@@ -338,4 +346,4 @@ def _wanted(
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    serve(int(sys.argv[1]))
