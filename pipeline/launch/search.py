@@ -12,7 +12,6 @@ from pipeline.files import locked
 from pipeline.launch.event_loop import interruptible
 from pipeline.launch.transcripts import stored_transcripts
 from pipeline.naming import parse_s3_uri
-from pipeline.state.search_index import index_path, open_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,6 +88,8 @@ def search_index(config: Config, *, of_a_folder: bool) -> Iterator[IndexedTransc
     A folder's transcripts are kept nowhere else. An index that can't be used holds up no run: the
     next search says what is wrong with it.
     """
+    from pipeline.state.search_index import index_path, open_index
+
     path = index_path(config.state_path)
     if not of_a_folder and not path.exists():
         yield None

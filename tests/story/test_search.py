@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pipeline.state.reader import read_state
+from pipeline.state.search_index import open_index
 from tests.support.between import Answer, between
 
 if TYPE_CHECKING:
     from tests.conftest import Outcome
 
 RESULTS = ("--results", "s3://audio/transcripts/")
-INDEX = "tasks.jsonl.state.search"
+STATE = "tasks.jsonl.state"
+INDEX = f"{STATE}.search"
 
 
 def hits(run, *words: str) -> list[tuple[str, str]]:
@@ -186,6 +189,8 @@ def test_a_transcript_that_is_gone_is_told_whatever_is_found(run, cloud, tmp_pat
     assert lacking in first.err
     assert lacking in second.err
     assert second.summary["not_searched"] == {"broken transcript": 1}
+    with open_index(run.folder / INDEX) as index, read_state(run.folder / STATE) as state:
+        assert index.made_of == state.recordings.written_mark()
     assert calls(service) == before
 
 

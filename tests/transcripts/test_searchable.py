@@ -38,6 +38,17 @@ def test_a_hit_has_the_time_and_the_speaker_of_its_first_word():
     assert across.parts == ("what is your ", "order number", " 5")
 
 
+def test_a_word_that_is_said_again_has_its_own_time():
+    """In the same segment, and after many short ones."""
+    text, times = searchable(Transcript("job", "", (segment("no no yes no"),)))
+    again = hits_of(text, [(10, 12)], times, near=False)
+    short = [segment(each, n * 10.0, f"spk_{n}") for n, each in enumerate("abcdefghij")]
+
+    assert [each.start for each in again] == [1.5]
+    assert [(e.start, e.speaker) for e in shown(short, "j")] == [(90.0, "spk_9")]
+    assert [(e.start, e.speaker) for e in shown(short, "e")] == [(40.0, "spk_4")]
+
+
 def test_a_segment_without_words_has_its_own_time():
     """What the service gave no times of is found where its segment begins."""
     [hit] = shown([segment("one", 1.0), Segment("two three", 7.5, 9.0)], "three")
