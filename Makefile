@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: install demo test test-long test-all test-hostile test-label-studio test-browser test-prometheus test-airflow test-cluster test-tables torture mutants bench check format docs site dist test-dist clean
+.PHONY: install demo test test-long test-all test-hostile test-label-studio test-browser test-prometheus test-airflow test-training test-cluster test-tables torture mutants bench check format docs site dist test-dist clean
 
 install: .venv/installed
 
@@ -110,6 +110,17 @@ test-tables: .venv/tables-installed
 test-airflow: .venv-airflow/installed
 	$(BIN)/python -m pytest -m airflow tests/airflow --quiet
 
+# Lhotse and the datasets of Hugging Face (430 MB); without what they only name, such as torch.
+.venv-training/installed: tests/training.txt .venv/tests-installed
+	$(PYTHON) -m venv .venv-training
+	.venv-training/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--requirement tests/training.txt
+	@touch $@
+
+# What `convert` writes for training, read by those libraries.
+test-training: .venv-training/installed
+	$(BIN)/python -m pytest -m training tests/training --quiet
+
 # A quarter of an hour: 2,000 recordings through kills and faults; prints the figures of docs/torture.md.
 torture: .venv/tests-installed
 	$(BIN)/python -m tests.torture
@@ -174,4 +185,4 @@ test-dist: dist .venv-dist/installed
 	$(BIN)/python -m pytest -m dist tests/dist --quiet
 
 clean:
-	rm -rf dist .venv .venv-ministack .venv-label-studio .venv-prometheus .venv-airflow .venv-dist demo screenshots site site-source .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf dist .venv .venv-ministack .venv-label-studio .venv-prometheus .venv-airflow .venv-training .venv-dist demo screenshots site site-source .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.flags import GROUND_TRUTH, with_settings
+from pipeline.cli.flags import FILES, GROUND_TRUTH, FlagGroup, with_settings
 from pipeline.cli.options import examples
 from pipeline.errors import OutputUnusable
-from pipeline.ground_truth.formats import Format  # noqa: TC001 # typer reads the annotations at run time
+from pipeline.ground_truth.formats import TRAINING, Format
 from pipeline.terminal import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipeline.config.schema import Config
+    from pipeline.launch.training import Training
 
 _NAMED = 3
 NAME = "convert"
@@ -27,11 +29,59 @@ EXAMPLES = examples(
         "A manifest for NeMo, over the recordings as `aws s3 sync` fetched them",
         "convert nemo --recordings /data/calls --reviewed",
     ),
+    (
+        "Training data for Lhotse, with each customer's calls on one side",
+        "convert lhotse --recordings /data/calls --keep-together customer",
+    ),
     ("The next Label Studio project's tasks, on the reviewed text", "convert text-tasks --to ner/"),
 )
 
 
-@with_settings(GROUND_TRUTH)
+@dataclass(frozen=True)
+class TrainingFlags(FlagGroup):
+    """What lhotse, kaldi and datasets are made of, and how they are split."""
+
+    keep_together: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Training: keep what has the same value on one side: a name of metadata, or "
+            "`speaker`.",
+            show_default=False,
+        ),
+    ] = ""
+    dev: Annotated[
+        float, typer.Option(metavar="SHARE", min=0, max=1, help="Training: for development.")
+    ] = 0.1
+    test: Annotated[
+        float, typer.Option(metavar="SHARE", min=0, max=1, help="Training: for testing.")
+    ] = 0.1
+    seed: Annotated[
+        str,
+        typer.Option(
+            metavar="TEXT", help="Training: another text, other sides.", show_default=False
+        ),
+    ] = ""
+    unreviewed: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SCORE",
+            min=0,
+            max=1,
+            help="Training: add the transcripts of --output that nobody reviewed, from this score.",
+        ),
+    ] = None
+
+    def wanted(self, wanted: Format, folder: Path, recordings: str, reviewed: bool) -> Training:  # noqa: FBT001 # a flag
+        """All that is wanted."""
+        from pipeline.ground_truth.splits import Splits
+        from pipeline.launch.training import Training
+
+        splits = Splits(self.dev, self.test, self.seed, self.keep_together)
+        return Training(wanted, folder, recordings, splits, reviewed, self.unreviewed)
+
+
+@with_settings(GROUND_TRUTH, FILES, on_s3=True)
 def command(
     *,
     wanted: Annotated[
@@ -52,10 +102,11 @@ def command(
         str,
         typer.Option(
             metavar="FOLDER",
-            help="nemo: a folder with what the bucket holds; its paths replace s3://.",
+            help="nemo, training: a folder with what the bucket holds; its paths replace s3://.",
             show_default=False,
         ),
     ] = "",
+    training: TrainingFlags,
 ) -> None:
     """Write the ground truth in another tool's format.
 
@@ -65,16 +116,20 @@ def command(
     text-tasks leave out what reviewers marked as unusable. Of several reviews of a recording the
     one with Label Studio's star counts, else the newest. It prints the names of the files, and
     names those that an earlier convert left in FOLDER. It deletes nothing.
+
+    lhotse (recordings and supervisions), kaldi (data folders) and datasets (of Hugging Face) are
+    split into train, dev and test by a hash, so a recording keeps its side when others come. They
+    leave out the same, and need --recordings: length, rate and channels are read off the files.
     """
+    folder = to or Path(wanted)
+    if wanted in TRAINING:
+        raise typer.Exit(_trained(chosen, training.wanted(wanted, folder, recordings, reviewed)))
     path = Path(chosen.label_studio.ground_truth)
     from pipeline.ground_truth.choice import one_each
     from pipeline.ground_truth.convert import convert, left_over
     from pipeline.ground_truth.record import REVIEWED
 
-    lines = one_each(path)
-    if reviewed:
-        lines = (line for line in lines if line.source == REVIEWED)
-    folder = to or Path(wanted)
+    lines = (line for line in one_each(path) if line.source == REVIEWED or not reviewed)
     written = set()
     left_out: Counter[str] = Counter()
     failed = []
@@ -88,11 +143,31 @@ def command(
         typer.echo(f"There is nothing to convert in {path} yet.", err=True)
     for sentence in _notes(left_out, left_over(folder, wanted, written), folder):
         typer.echo(sentence, err=True)
+    for error in failed[:_NAMED]:
+        say(str(error))
     if failed:
-        for error in failed[:_NAMED]:
-            say(str(error))
         say(f"{len(failed):,} of {len(failed) + len(written):,} files could not be written.")
         raise typer.Exit(1)
+
+
+def _trained(chosen: Config, training: Training) -> int:
+    """Write training data, and say what is not in it; the exit code."""
+    from pipeline.launch.training import TrainingData
+
+    data = TrainingData(chosen, training)
+    for path in data.write():
+        typer.echo(path)
+    for sentence in _notes(data.left_out, [], training.folder):
+        typer.echo(sentence, err=True)
+    if data.alone:
+        name = training.splits.keep_together
+        typer.echo(f"{data.alone:,} recordings have no {name}: each stands alone.", err=True)
+    if data.missing:
+        say(
+            f"{len(data.missing):,} recordings have no file of audio in {training.recordings}: "
+            f"{', '.join(data.missing[:_NAMED])}{', …' * (len(data.missing) > _NAMED)}"
+        )
+    return int(bool(data.missing))
 
 
 def _notes(left_out: Counter[str], left: list[Path], folder: Path) -> Iterator[str]:

@@ -11,3 +11,10 @@ class Format(StrEnum):
     VTT = "vtt"
     TEXTGRID = "textgrid"
     TEXT_TASKS = "text-tasks"
+    LHOTSE = "lhotse"
+    KALDI = "kaldi"
+    DATASETS = "datasets"
+
+
+TRAINING = frozenset({Format.LHOTSE, Format.KALDI, Format.DATASETS})
+"""Those that are split into data for training, development and testing."""

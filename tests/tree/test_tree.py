@@ -36,6 +36,7 @@ OTHER_FOLDERS = {
     "deploy",
     "dist",
     "airflow",
+    "training",
     "label_studio_server",
     "browser",
     "cluster",

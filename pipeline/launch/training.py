@@ -1,0 +1,104 @@
+"""`convert lhotse`, `kaldi` and `datasets`: what is known to be right, with its audio, split."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from pipeline.errors import BadSettings
+from pipeline.ground_truth.choice import one_each
+from pipeline.ground_truth.record import REVIEWED
+from pipeline.ground_truth.splits import sides, values_of
+from pipeline.ground_truth.training import Recorded, write_training
+from pipeline.ground_truth.unusable import trainable
+from pipeline.ground_truth.utterances import file_of, probed
+from pipeline.launch.on_s3 import with_tasks_here
+from pipeline.tasks.export import committed_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pipeline.config.schema import Config
+    from pipeline.ground_truth.formats import Format
+    from pipeline.ground_truth.record import GroundTruth
+    from pipeline.ground_truth.splits import Splits
+
+    Reader = Callable[[Counter[str]], Iterator[GroundTruth]]
+
+
+class Training(NamedTuple):
+    """What is wanted: `recordings` is the folder of the audio, `unreviewed` the least score."""
+
+    wanted: Format
+    folder: Path
+    recordings: str
+    splits: Splits
+    reviewed: bool = False
+    unreviewed: float | None = None
+
+
+class TrainingData:
+    """Writes training data; what is not in it is counted.
+
+    `left_out` counts what reviewers marked as unusable, `missing` holds audio without a usable
+    file, `alone` counts recordings that have nothing to be kept together by.
+    """
+
+    def __init__(self, config: Config, training: Training) -> None:
+        self._ground_truth = Path(config.label_studio.ground_truth)
+        self._training = training
+        self._tasks = config
+        self.left_out: Counter[str] = Counter()
+        self.missing: list[str] = []
+        self.alone = 0
+
+    def write(self) -> Iterator[Path]:
+        """Write it; yield the files.
+
+        Raises:
+            BadSettings: a recording of a bucket has no file here.
+            OutputUnusable: the ground truth can't be read, or nothing can be written.
+        """
+        training = self._training
+        if training.splits.dev + training.splits.test > 1:
+            raise BadSettings(
+                "--dev and --test together are more than all", "Give shares such as 0.1 and 0.1."
+            )
+        read = self._reader()
+        side = sides(lambda: read(Counter()), training.splits)
+
+        def recorded() -> Iterator[Recorded]:
+            for line in read(self.left_out):
+                path = file_of(line.audio, training.recordings)
+                sound = probed(Path(path))
+                if sound is None:
+                    self.missing.append(line.audio)
+                    continue
+                together = training.splits.keep_together
+                self.alone += bool(together) and values_of(line, together) == (line.audio,)
+                yield Recorded(side(line), line, path, sound)
+
+        yield from write_training(recorded(), training.wanted, training.folder, training.splits)
+
+    def _reader(self) -> Reader:
+        """What reads the lines, as often as it is called, and counts what it leaves out."""
+        path, training = self._ground_truth, self._training
+
+        def reviews() -> Iterator[GroundTruth]:
+            if training.unreviewed is not None and not path.exists():
+                return iter(())
+            found = one_each(path)
+            return (e for e in found if e.source == REVIEWED or not training.reviewed)
+
+        if training.unreviewed is None:
+            return lambda left_out: trainable(reviews(), left_out)
+        from pipeline.label_studio.predictions import above
+
+        here = with_tasks_here(self._tasks)
+        tasks = partial(committed_lines, here.output_path, here.state_path)
+        known = {each.audio for each in one_each(path)} if path.exists() else set()
+        least = training.unreviewed
+        return lambda left_out: trainable(chain(reviews(), above(tasks, least, known)), left_out)

@@ -1,0 +1,93 @@
+"""Training data from a ground truth and the tasks of a run."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.conftest import RECORDINGS
+
+if TYPE_CHECKING:
+    from tests.conftest import Cli
+
+FOLDER = str(RECORDINGS)
+
+
+def reviewed(run: Cli, *keys: str, **more: Any) -> None:
+    """Have reviews of recordings of a bucket."""
+    lines = [
+        {"audio": f"s3://calls/{key}", "source": "reviewed", "text": "what was said", **more}
+        for key in keys
+    ]
+    (run.folder / "ground_truth.jsonl").write_text("".join(f"{json.dumps(e)}\n" for e in lines))
+
+
+def texts(run: Cli, *flags: str) -> dict[str, str]:
+    """What each recording says in the dataset."""
+    flags = ("--recordings", FOLDER, "--dev", "0", "--test", "0", *flags)
+    outcome = run("convert", "datasets", *flags)
+    assert outcome.code == 0, outcome.err
+    rows = (run.folder / "datasets/train.jsonl").read_text().splitlines()
+    return {row["recording"]: row["text"] for row in map(json.loads, rows)}
+
+
+def test_what_has_no_file_is_told_and_the_others_are_written(run):
+    """A recording that was not copied is named, and the command ends with 1."""
+    reviewed(run, "calls/invoice.wav", "calls/gone.wav", "texts.json")
+
+    outcome = run("convert", "lhotse", "--recordings", FOLDER)
+
+    assert outcome.code == 1
+    assert "2 recordings have no file of audio" in outcome.err
+    assert "s3://calls/calls/gone.wav" in outcome.err
+    assert json.loads((run.folder / "lhotse/splits.json").read_bytes())["recordings"]["train"] == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        ((), "is in a bucket, and length, rate and channels are read off a file here"),
+        (("--recordings", FOLDER, "--dev", "0.6", "--test", "0.6"), "more than all"),
+    ],
+)
+def test_what_can_not_be_split_is_refused(run, flags, says):
+    """And nothing is written."""
+    reviewed(run, "calls/invoice.wav")
+
+    outcome = run("convert", "kaldi", *flags)
+
+    assert outcome.code == 2
+    assert says in outcome.err
+    assert not list(run.folder.glob("kaldi/**/text"))
+
+
+def test_recordings_that_have_not_what_keeps_together_are_counted(run):
+    """Each stands alone, and it is said how many do."""
+    reviewed(run, "calls/invoice.wav", metadata={"agent": "meier"})
+
+    outcome = run("convert", "datasets", "--recordings", FOLDER, "--keep-together", "customer")
+
+    assert outcome.code == 0
+    assert "1 recordings have no customer: each stands alone." in outcome.err
+
+
+def test_unreviewed_transcripts_are_added_from_a_score_on(run, recordings):
+    """A review takes the place of the transcript, and what is less certain is left out."""
+    run("run", recordings, "--include", "calls/*-order.mp3", "--include", "calls/invoice.wav")
+    scores = {task["data"]["recording"]: task["predictions"][0]["score"] for task in run.tasks()}
+    uris = {task["data"]["recording"]: task["data"]["audio"] for task in run.tasks()}
+    sure = "calls/cancelled-order.mp3"
+    assert scores["calls/invoice.wav"] < 0.9 < scores[sure]
+
+    alone = texts(run, "--unreviewed", "0.9")
+    everything = texts(run, "--unreviewed", "0")
+    line = {"audio": uris[sure], "source": "reviewed", "text": "reviewed"}
+    (run.folder / "ground_truth.jsonl").write_text(f"{json.dumps(line)}\n")
+    with_review = texts(run, "--unreviewed", "0")
+
+    assert set(alone) == {uris[sure]}
+    assert set(everything) == set(with_review) == set(uris.values())
+    assert with_review[uris[sure]] == "reviewed" != everything[uris[sure]]
+    assert texts(run) == {uris[sure]: "reviewed"}
