@@ -31,6 +31,7 @@ from pipeline.local.errors import Refused
 from pipeline.model import TaskKind
 from pipeline.transcripts.parsing import parse_transcript
 from tests.conftest import ROOT
+from tests.support.fork_server import Forked
 
 SECONDS = st.lists(st.floats(0.1, 100), min_size=1, max_size=40)
 AT_ONCE = Quotas(slots=2, start=math.inf)
@@ -276,10 +277,11 @@ def test_a_figure_stands_beside_its_goal():
 def test_an_unknown_benchmark_is_named():
     """Asking for one that does not exist ends with a sentence that names those there are."""
     command = [sys.executable, "-m", "benchmarks", "sleep"]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    with Forked(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as ended:
+        _, said = ended.communicate()
 
     assert ended.returncode == 1
-    assert "No benchmark is named sleep; there are short-jobs, long-jobs" in ended.stderr
+    assert "No benchmark is named sleep; there are short-jobs, long-jobs" in said
 
 
 def test_what_is_measured_apart_stays_when_all_others_are_measured_again(tmp_path, monkeypatch):

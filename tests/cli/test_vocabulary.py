@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from tests.conftest import COMMAND, ROOT, clean_environment, end, endpoint
+from tests.conftest import ROOT, end, endpoint
 from tests.support.signing import KEYS
 from tests.support.state_files import by_hand
 
@@ -435,10 +435,9 @@ def test_corrections_teach_the_recogniser(run, tmp_path):
     folder.mkdir()
     for name in ("a.ogg", "b.ogg"):
         shutil.copy(SPOKEN, folder / name)
-    server = subprocess.Popen(
-        [COMMAND, "serve", str(folder), "--bucket", "audio", "--keys-from-env"],
-        env=clean_environment(**endpoint("")), stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    run.use(**endpoint(""))
+    command = ("serve", folder, "--bucket", "audio", "--keys-from-env")
+    server = run.start(*command, stderr=subprocess.DEVNULL)
     try:
         assert server.stdout
         run.use(**endpoint(server.stdout.readline().rsplit(" ", 1)[1].strip()))

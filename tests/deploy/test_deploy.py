@@ -32,7 +32,7 @@ NIGHTLY = DEPLOY / "docker" / "nightly"
 SERVICE = DEPLOY / "systemd" / "transcribe-pipeline.service"
 TIMER = DEPLOY / "systemd" / "transcribe-pipeline.timer"
 BIN = Path(sys.executable).parent
-VERSIONS_OF_KUBERNETES = ("1.30", "1.33", "1.37")
+OLDEST, NEWEST = "1.30", "1.37"  # versions of Kubernetes
 
 
 def checked(*command: str | Path) -> str:
@@ -229,7 +229,7 @@ def installed_command(lines):
 # Kubernetes
 
 
-@pytest.mark.parametrize("version", VERSIONS_OF_KUBERNETES)
+@pytest.mark.parametrize("version", [OLDEST, NEWEST, pytest.param("1.33", marks=pytest.mark.long)])
 @pytest.mark.parametrize("file", [CRON_JOB, ARRAY])
 def test_the_jobs_are_valid(file, version):
     """Every object is what the schemas of that version allow, without unknown fields."""

@@ -5,26 +5,21 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import pytest
-
 LOADED = """
 import sys
 import pipeline.cli.run, pipeline.run, pipeline.monitoring.summary
-print(*(name for name in sys.modules if name.split(".")[:2] in {optional}))
+print(*sys.modules)
 """
 
 
-@pytest.mark.parametrize(
-    "optional",
-    [["pipeline", "events"], ["pipeline", "local"], ["pipeline", "report"], ["jinja2"], ["av"]],
-    ids=".".join,
-)
-def test_a_run_loads_nothing_that_it_does_not_use(optional):
+def test_a_run_loads_nothing_that_it_does_not_use():
     """Without --events, a folder, a report or --max-cost, a run loads none of what they need."""
-    program = LOADED.replace("{optional}", repr([optional]))
-    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    loaded = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, check=True)
 
-    assert loaded.stdout.split() == []
+    names = {".".join(name.split(".")[:2]) for name in loaded.stdout.decode().split()}
+    assert "pipeline.run" in names
+    for optional in ("pipeline.events", "pipeline.local", "pipeline.report", "jinja2", "av"):
+        assert optional not in names
 
 
 def test_help_loads_no_templates():

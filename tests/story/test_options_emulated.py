@@ -19,8 +19,15 @@ def written(s3, bucket: str) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("redaction", ["redacted", "redacted_and_unredacted"])
-@pytest.mark.parametrize("own_bucket", [True, False], ids=["own bucket", "service bucket"])
+@pytest.mark.parametrize(
+    ("redaction", "own_bucket"),
+    [
+        ("redacted", True),
+        ("redacted_and_unredacted", True),
+        ("redacted_and_unredacted", False),
+        pytest.param("redacted", False, marks=pytest.mark.long),
+    ],
+)
 def test_the_redacted_text_is_the_tasks(run, buckets, redaction, own_bucket):
     """Of one transcript or of both reviewers get the redacted one, wherever it is kept."""
     s3, audio, results = buckets

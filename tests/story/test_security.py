@@ -71,6 +71,7 @@ def everything(run, outcome, *but):
     return b"".join([outcome.out.encode(), outcome.err.encode(), *map(Path.read_bytes, written)])
 
 
+FAILURES = (garbled, of_another_job, without_answer, gone, expired, denied)
 WATCHED = (
     *("--log-format", "json", "--metrics-file", "m.prom"),
     *("--heartbeat-file", "alive"),
@@ -78,8 +79,19 @@ WATCHED = (
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("watched", [(), WATCHED], ids=["text", "json"])
-@pytest.mark.parametrize("reply", [garbled, of_another_job, without_answer, gone, expired, denied])
+@pytest.mark.parametrize(
+    ("reply", "watched"),
+    [
+        *((each, WATCHED) for each in FAILURES),
+        (garbled, ()),
+        (expired, ()),
+        *(
+            pytest.param(each, (), marks=pytest.mark.long)
+            for each in FAILURES
+            if each not in (garbled, expired)
+        ),
+    ],
+)
 def test_no_failure_tells_a_secret_a_signature_or_what_was_said(run, cloud, reply, watched):
     """However a transcript fails to arrive, neither query, key nor text shows up anywhere."""
     service = cloud()
