@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -33,6 +34,10 @@ EXAMPLES = examples(
     (
         "Have segments corrected one after the other, by keys alone",
         "push --create 'Calls 2026' --layout focus",
+    ),
+    (
+        "With a labeling configuration of your own, which is checked against the tasks",
+        "push --create 'Calls 2026' --label-config team.xml",
     ),
     (
         "Every night after the run, with the address in LABEL_STUDIO_URL: add what is new",
@@ -68,6 +73,12 @@ def command(
             metavar="TITLE", help="Make the project, unless there is one with this title."
         ),
     ] = None,
+    label_config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="The labeling configuration of a new project, instead of ours."
+        ),
+    ] = None,
     again: Annotated[
         bool, typer.Option("--again", help="Look every task up, also those pushed before.")
     ] = False,
@@ -91,18 +102,21 @@ def command(
     other settings, the tasks that are there get the new predictions. Reviewed ones are left alone,
     unless you give --reviewed-too.
 
+    A project that it has made gets the labeling configuration of a later version, unless you have
+    changed that, or there are annotations. Your own --label-config is checked against the tasks.
+
     Exit codes: 0 every task is there; 1 the server refused some, the others are there; 2 it can't
     push, or can't go on; 130 or 143 interrupted. After 2, 130 and 143 the same command continues.
     """
-    if create is not None and "project" in given:
-        raise BadSettings("--project and --create name two projects", "Name one of them.")
+    _check(create, given, label_config)
     from pipeline.label_studio.push import Push, PushOptions
     from pipeline.launch.on_s3 import with_tasks_here
     from pipeline.terminal import style_for
 
     chosen = with_tasks_here(chosen)
     style = style_for(quiet=quiet)
-    options = PushOptions(chosen, create, again, reviewed_too, style, partial(_aws, chosen.aws))
+    aws = partial(_aws, chosen.aws)
+    options = PushOptions(chosen, create, again, reviewed_too, style, aws, label_config)
     push = Push(options, os.environ)
     try:
         received = in_event_loop(interruptible(push.complete))
@@ -118,6 +132,17 @@ def command(
         say("interrupted; the same command goes on.")
         raise typer.Exit(128 + received)
     raise typer.Exit(SOME_REFUSED if push.report.refused else 0)
+
+
+def _check(create: str | None, given: Given, label_config: Path | None) -> None:
+    """Refuse flags that do not go together."""
+    if create is not None and "project" in given:
+        raise BadSettings("--project and --create name two projects", "Name one of them.")
+    if label_config is not None and create is None:
+        raise BadSettings(
+            "--label-config is for a project that is made, and --create names none",
+            "A project that is there keeps its own: see Settings, Labeling Interface.",
+        )
 
 
 def _aws(settings: Aws) -> Aws:
@@ -156,6 +181,8 @@ def _lines(report: PushReport) -> Iterator[str]:
 
 def _exceptions(report: PushReport) -> Iterator[str]:
     """What became of tasks that were not just pushed."""
+    if report.upgraded:
+        yield "Config:  the project has the labeling configuration of this version now"
     if report.renewed:
         yield f"Renewed: {report.renewed:,} of recordings that were there have the new prediction"
     if report.reviewed:

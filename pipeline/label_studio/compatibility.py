@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pipeline.model import Layout, TaskKind
 from pipeline.naming import parse_s3_uri
 from pipeline.recordings.formats import UNPLAYED, extension
-from pipeline.tasks.labeling_config import labeling_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,12 +60,6 @@ class Survey(msgspec.Struct):
         self.controls.add((result.from_name, result.type.lower(), result.to_name))
         used = [*result.value.labels, *result.value.choices]
         self.values.setdefault(result.from_name, set()).update(used)
-
-
-def label_config_for(survey: Survey, layout: Layout) -> str:
-    """The labeling configuration of a new project for these tasks."""
-    kind = TaskKind.SEGMENTS if "speakers" in survey.keys else TaskKind.TRANSCRIPT
-    return labeling_config(kind, layout)
 
 
 def misfits(project: Project, survey: Survey) -> Iterator[str]:

@@ -19,10 +19,10 @@ import orjson
 
 from pipeline.errors import BadSettings
 from pipeline.ground_truth.store import updating
-from pipeline.label_studio import projects
+from pipeline.label_studio import label_config, projects
 from pipeline.label_studio.annotations import unreviewed
 from pipeline.label_studio.client import connected
-from pipeline.label_studio.compatibility import Survey, label_config_for
+from pipeline.label_studio.compatibility import Survey
 from pipeline.label_studio.delivery import Deliveries, PushStats
 from pipeline.label_studio.playback import playback_advice
 from pipeline.label_studio.push_ledger import Place, opened_ledger, project_key
@@ -50,7 +50,7 @@ class PushOptions(NamedTuple):
     `create` is the title of a project to make, None when its number is in the settings; `again`
     looks every task up, also those that were pushed before; `reviewed_too` gives new predictions
     also to tasks that were reviewed in an earlier round. `aws` says where the server is to find the
-    buckets.
+    buckets, `label_config` is a file with the configuration of a new project, None for ours.
     """
 
     config: Config
@@ -59,17 +59,20 @@ class PushOptions(NamedTuple):
     reviewed_too: bool
     style: Style
     aws: Callable[[], Aws]
+    label_config: Path | None
 
 
 class PushReport(PushStats):
     """What a push did: the counts of `PushStats`, and advice in sentences.
 
-    `address` is "" when there were no tasks to make a project for.
+    `address` is "" when there were no tasks to make a project for. `upgraded` tells that the
+    project has the labeling configuration of this version now.
     """
 
     project: int = 0
     address: str = ""
     created: bool = False
+    upgraded: bool = False
     ground_truth: str = ""
     advice: list[str] = msgspec.field(default_factory=list)
 
@@ -96,6 +99,8 @@ class Push:
                 "--audit has nothing to draw from, as every task is pushed",
                 "Name with --review-below the score from which tasks need no review.",
             )
+        team = options.label_config
+        self._team_config = label_config.config_of_team(team) if team else ""
         self._selection = Selection(known.review_below, known.audit)
         self.report = PushReport(ground_truth=known.ground_truth)
 
@@ -111,7 +116,7 @@ class Push:
                 place = await asyncio.to_thread(self._place, ledger, project)
                 survey = await asyncio.to_thread(self._survey, place)
                 if not project and survey.tasks:
-                    project = await self._created(client, survey)
+                    project, place = await self._created(client, survey, place)
                 if project:
                     await self._into(client, project, ledger, survey, place)
 
@@ -151,16 +156,36 @@ class Push:
         path = self._config.output_path
         return task_lines(committed_lines(path, self._config.state_path, after), after)
 
-    async def _created(self, client: Client, survey: Survey) -> Project:
-        label_config = label_config_for(survey, self._config.label_studio.layout)
-        project = await projects.create_project(client, self._title, label_config)
+    async def _created(self, client: Client, survey: Survey, place: Place) -> tuple[Project, Place]:
+        layout, content = self._config.label_studio.layout, self._team_config
+        if self._options.label_config:
+            label_config.check_config_of_team(self._options.label_config, content, survey)
+        ours = label_config.label_config_for(survey, layout)
+        project = await projects.create_project(client, self._title, content or ours)
         self.report.created = True
-        return project
+        known = "" if content else label_config.digest(project.label_config)
+        return project, msgspec.structs.replace(place, label_config=known, layout=layout)
+
+    async def _upgraded(
+        self, client: Client, project: Project, place: Place
+    ) -> tuple[Project, Place]:
+        """The project with the labeling configuration of this version, where it may have it."""
+        fresh = label_config.later_config(project, place)
+        if not fresh:
+            return project, place
+        if why := await label_config.upgrade(client, project, fresh):
+            self.report.advice.append(label_config.outdated_advice(self._address(project), why))
+            return project, place
+        self.report.upgraded = True
+        project = await client.retried(client.project, project.id)
+        known = label_config.digest(project.label_config)
+        return project, msgspec.structs.replace(place, label_config=known)
 
     async def _into(
         self, client: Client, project: Project, ledger: PushLedger, survey: Survey, place: Place
     ) -> None:
         self.report.project, self.report.address = project.id, self._address(project)
+        project, place = await self._upgraded(client, project, place)
         projects.check_fit(self._address(project), project, survey)
         buckets = tuple(sorted({*place.buckets, *survey.buckets}))
         made = place.made or bool(self._title)

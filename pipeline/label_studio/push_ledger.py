@@ -15,6 +15,7 @@ import msgspec
 
 from pipeline.files import locked, replacing
 from pipeline.label_studio.selection import Selection
+from pipeline.model import Layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,8 +30,9 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
     `size` is in bytes of the output, `digest` that of what stands before; `review_below` and
     `audit` are what tasks were chosen by, `tasks` how many of them the project has (0 in a ledger
     of an earlier version), `buckets` those of their recordings. `made` is a project whose storages
-    are this program's to add. `sent_at` is when a batch was sent whose answer has not come (seconds
-    since the epoch), 0 when there is none.
+    are this program's to add, `label_config` the digest of the configuration that it gave the
+    project, "" where it gave none, and `layout` that one's. `sent_at` is when a batch was sent
+    whose answer has not come (seconds since the epoch), 0 when there is none.
     """
 
     size: int = 0
@@ -40,6 +42,8 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
     tasks: int = 0
     buckets: tuple[str, ...] = ()
     made: bool = False
+    label_config: str = ""
+    layout: Layout = Layout.LIST
     sent_at: float = 0.0
 
     @property
@@ -74,7 +78,8 @@ class PushLedger:
         as_left = place.digest == self._digest(place.size) and place.selection == selection
         if as_left:
             return place
-        return Place(**selection._asdict(), made=place.made, sent_at=place.sent_at)
+        begun = {"size": 0, "digest": "", "tasks": 0, "buckets": ()}
+        return msgspec.structs.replace(place, **begun, **selection._asdict())
 
     def keep(self, project: str, place: Place) -> None:
         """Remember a place, durably.

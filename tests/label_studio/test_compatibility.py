@@ -7,7 +7,8 @@ import pytest
 from pipeline.config.schema import Aws, Config, Tasks
 from pipeline.config.transcription import Transcribe
 from pipeline.doctor.label_studio import sample
-from pipeline.label_studio.compatibility import Survey, label_config_for, misfits
+from pipeline.label_studio.compatibility import Survey, misfits
+from pipeline.label_studio.label_config import label_config_for
 from pipeline.label_studio.playback import storage_settings
 from pipeline.label_studio.schema import Control, Project
 from pipeline.label_studio.task_lines import Prediction, Result, TaskLine, Value
