@@ -54,7 +54,10 @@ _LOOK_AT_REFUSALS_SECONDS = 0.2
 
 
 class Run:
-    """One run over one source; each transcript goes into its `sinks` too."""
+    """One run over one source; each transcript goes into its `sinks` too.
+
+    `collectors` makes those that turn finished jobs into lines.
+    """
 
     def __init__(  # what a run is made of
         self, config: Config, source: Source, tracker: JobTracker, session: Session, s3: S3
@@ -67,6 +70,7 @@ class Run:
         self.transcriber = Transcriber(session, config.limits, tracker.waits, tracker.slots)
         self._name_prefix = job_name_prefix(config.transcribe.job_prefix, source.bucket)
         self.sinks: Sequence[RunSink] = ()
+        self.collectors: Callable[..., Collectors] = Collectors
         self._event_queue: EventQueue | None = None
         if url := config.aws.events:
             from pipeline.events.queue import open_queue  # a run without events loads none of it
@@ -164,7 +168,7 @@ class Run:
         pages = partial(transcriber.pages, name_contains=self._name_prefix)
         starters = Starters(tracker, transcriber, self.job_rules, ended, budget)
         poller = Poller(tracker, pages, config.limits, ended, events)
-        collectors = Collectors(tracker, transcriber, self.s3, self.job_rules, self.sinks)
+        collectors = self.collectors(tracker, transcriber, self.s3, self.job_rules, self.sinks)
 
         async with asyncio.TaskGroup() as group:
             go = group.create_task

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.flags import AWS, FILES, with_settings
+from pipeline.cli.flags import AWS, ENGINE, FILES, with_settings
 from pipeline.cli.options import examples, report
+from pipeline.config.shards import Engine
 from pipeline.launch.run import RunOptions, complete
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ EXAMPLES = examples(
 )
 
 
-@with_settings(FILES, ("kind", "results"), AWS, ("log_format",), on_s3=True)
+@with_settings(FILES, ("kind", "results"), AWS, ("log_format",), ENGINE, on_s3=True)
 def command(
     *,
     chosen: Config,
@@ -45,6 +46,7 @@ def command(
     stored: below --results, else with the service, which keeps it for 90 days. The new tasks have a
     state file of their own (FILE.state): run it again and it adds only what is new, or continues
     where it was interrupted. It only reads the run's own files, or the parts of an output on S3.
+    With --engine ray the nodes of a cluster read the transcripts.
     """
     from pipeline.launch.on_s3 import with_written_here
     from pipeline.tasks.rebuild import settings_of_rebuild, source_of_rebuild
@@ -57,5 +59,11 @@ def command(
             style_for(quiet=quiet),
             earlier=written.state,
         )
-        code = report(complete(options), quiet=quiet, json=json)
+        if chosen.cluster.engine is Engine.RAY:
+            from pipeline.launch.on_ray.collectors import rebuild_on_ray
+
+            summary = rebuild_on_ray(chosen.cluster.ray_address, options)
+        else:
+            summary = complete(options)
+        code = report(summary, quiet=quiet, json=json)
     raise typer.Exit(code)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pipeline.launch.transcripts import Wanted
     from pipeline.monitoring.summary import Summary
     from pipeline.run import Run
+    from pipeline.stages.collector import Collectors
     from pipeline.stages.job_tracker import JobTracker
     from pipeline.stages.output_file import OutputFile
     from pipeline.state.lock import StateLock
@@ -53,7 +54,7 @@ class RunOptions(NamedTuple):
     `rebuild_state` sets the state file aside first. With `earlier` the recordings are those that
     are written there, and nothing is started. `monitoring` is how others watch it: by default not
     at all, as only one of a night's commands can have the port and the files. `transcripts` are the
-    files that each transcript becomes beside its task.
+    files that each transcript becomes beside its task, `collectors` who makes the tasks elsewhere.
     """
 
     config: Config
@@ -65,6 +66,7 @@ class RunOptions(NamedTuple):
     earlier: StateReader | None = None
     monitoring: Monitoring = Monitoring()
     transcripts: Wanted | None = None
+    collectors: Callable[..., Collectors] | None = None
 
 
 def complete(options: RunOptions) -> Summary:
@@ -166,6 +168,7 @@ async def _with_services(options: RunOptions, state: RunState, output: OutputFil
             state=str(config.state_path),
         )
         run = Run(config, source, tracker, session, s3)
+        run.collectors = options.collectors or run.collectors
         output.share_limits(tracker, run.transcriber.rated_calls)
         of_a_folder = not isinstance(options.place, S3Uri)
         with (

@@ -133,7 +133,7 @@ def test_a_shard_that_dies_each_time_is_given_up_and_the_others_go_on(on_ray):
 
 
 def test_nodes_compute_what_the_command_would_by_itself(on_ray):
-    """The exact plan and the quality of reviews are the same, figure by figure."""
+    """The exact plan, the quality of reviews and tasks of the other kind are the same."""
     runs = on_ray()
     runs.cloud.put("calls/broken.wav", "no sound")
     for number in range(20):
@@ -150,6 +150,15 @@ def test_nodes_compute_what_the_command_would_by_itself(on_ray):
         runs.run("quality", "--json", *each) for each in (("--engine", "ray", *ray), alone)
     ]
 
+    runs.run(*runs.command())
+    rebuild = ("tasks", "rebuild", *of_run[of_run.index("--output") :][:2], "--task", "segments")
+    account = ("--endpoint-url", runs.cloud.url)
+    for name, engine in (("there", ("--engine", "ray", *ray)), ("here", alone)):
+        outcome = runs.run(*rebuild, "--to", f"{name}.jsonl", *account, *engine, "--json")
+        assert (outcome.code, outcome.counts["written"]) == (0, 21), outcome.err
+    there, here = (runs.run.folder / f"{name}.jsonl" for name in ("there", "here"))
+
+    assert sorted(there.read_bytes().splitlines()) == sorted(here.read_bytes().splitlines())
     for one, other in (plans, qualities):
         assert (one.code, other.code) == (0, 0), one.err + other.err
         assert one.summary == other.summary

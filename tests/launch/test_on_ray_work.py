@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import pickle
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial, reduce
+from multiprocessing import get_context
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,29 +16,39 @@ import pytest
 from pipeline import __version__
 from pipeline.config.loading import resolve
 from pipeline.errors import CannotRun
+from pipeline.launch.on_ray.collectors import with_nodes
 from pipeline.launch.on_ray.driver import shards_of
 from pipeline.launch.on_ray.pieces import do_piece, spread
 from pipeline.launch.on_ray.work import survey_shard
-from pipeline.launch.run import RunOptions
+from pipeline.launch.run import RunOptions, complete
+from pipeline.monitoring.summary import Counts, Failures
 from pipeline.naming import S3Uri
 from pipeline.plan.planning import Surveyed
 from pipeline.plan.survey import BILLED, SECONDS
 from pipeline.quality.metrics import measure, sums_of
+from pipeline.state.reader import read_state
+from pipeline.tasks.rebuild import settings_of_rebuild, source_of_rebuild, written_by_run
 from pipeline.terminal import Style
 from tests.conftest import endpoint
 from tests.support import made_media as made
 from tests.support.reviews import THREE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 
 class Here:
     """Does every piece in this process; as a cluster does, by bytes alone."""
 
-    def each(self, work: Any, pieces: Any) -> Iterator[bytes]:
-        """What the work answers."""
-        return (work(*each) for each in pieces)
+    async def do(self, piece: tuple[str, bytes]) -> bytes:
+        """What one answers, from a process of its own, as it begins a run."""
+        loop = asyncio.get_running_loop()
+        with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+            return await loop.run_in_executor(pool, do_piece, *piece)
+
+    def each(self, pieces: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
+        """What each one answers."""
+        return (do_piece(*each) for each in pieces)
 
 
 HERE = Here()
@@ -89,6 +103,38 @@ def test_reviews_by_pieces_are_measured_as_all_at_once():
     assert msgspec.json.encode(parts[0].quality()) == msgspec.json.encode(
         measure(THREE, 2, {"ben"})
     )
+
+
+def test_tasks_made_elsewhere_are_those_of_the_command(run, cloud, monkeypatch):
+    """With a fallback language, a silence, a failure; what is there already is not made again."""
+    service = cloud()
+    run.use(TRANSCRIBE_PIPELINE_FALLBACK_LANGUAGE="en-GB")
+    service.add(quiet="", gone="lost later", **{f"n{n}": f"number {n} words" for n in range(5)})
+    run("run", "s3://audio/", "--language", "auto", "--results", "s3://audio/t/")
+    [lost] = [each for each in run.tasks() if "gone.mp3" in each["data"]["audio"]]
+    (service.folder / "t" / f"{lost['data']['job_id']}.json").unlink()
+    alone = run("tasks", "rebuild", "--task", "segments", "--to", "alone.jsonl", "--json")
+    monkeypatch.chdir(run.folder)
+    for name, value in run.env.items():
+        monkeypatch.setenv(name, value)
+
+    def rebuilt() -> Any:
+        config = resolve({"kind": "segments"}, {})
+        with read_state(Path("tasks.jsonl.state")) as read:
+            settings = settings_of_rebuild(config, "made.jsonl", written_by_run(config, read))
+            place = source_of_rebuild(settings, read)
+            options = RunOptions(settings, place, Style.QUIET, earlier=read)
+            return complete(with_nodes(HERE, options))
+
+    first, again = rebuilt(), rebuilt()
+
+    lines = [Path(f"{name}.jsonl").read_bytes().splitlines() for name in ("alone", "made")]
+    assert sorted(lines[0]) == sorted(lines[1])
+    assert (first.exit_code, first.counts.written, first.counts.silent) == (1, 6, 1)
+    assert first.counts == msgspec.convert(alone.summary["counts"], Counts)
+    assert first.failures == msgspec.convert(alone.summary["failures"], Failures)
+    assert again.counts.written == 0
+    assert first.balance.adds_up
 
 
 def refused(_):

@@ -28,6 +28,7 @@ NOT_RUN = {
     "pip install 'transcribe-pipeline[tables]'": "as above",
     "transcribe-pipeline run --engine ray": "it needs a cluster; tests/cluster has one",
     "transcribe-pipeline plan --exact --engine ray": "it needs a cluster; tests/cluster has one",
+    "transcribe-pipeline tasks rebuild --engine ray": "it needs a cluster; tests/cluster has one",
     "transcribe-pipeline quality --engine ray": "it needs a cluster; tests/cluster has one",
     "RAY_ADDRESS=": "it needs a cluster; tests/deploy runs what it submits",
     "aws cloudformation": "it needs an account; tests/deploy deploys the template to an emulator",

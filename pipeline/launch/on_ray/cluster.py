@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import BadSettings, CannotRun, ServiceUnreachable
+from pipeline.launch.on_ray.pieces import do_piece
 from pipeline.launch.on_ray.shard_task import run_shard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
 AUTO = "auto"
 _NAMED_BY_RAY = "RAY_ADDRESS"
@@ -87,15 +88,30 @@ class RayCluster:
             scheduling_strategy="SPREAD",
         )(run_shard)
 
-    def each(
-        self, work: Callable[[str, bytes], bytes], pieces: Iterable[tuple[str, bytes]]
-    ) -> Iterator[bytes]:
-        """Have nodes do pieces of work that take a CPU each; their answers, in their order.
+    @cached_property
+    def _pieces(self) -> Any:
+        import ray
 
-        A piece whose node dies is done again, three times at most.
+        return ray.remote(num_cpus=1, scheduling_strategy="SPREAD")(do_piece)
+
+    async def do(self, piece: tuple[str, bytes]) -> bytes:
+        """Have a node do a piece of work that takes a CPU; another one where it dies, thrice.
+
+        Raises:
+            CannotRun: a node could not do it.
+        """
+        from ray.exceptions import RayError
+
+        try:
+            answer: bytes = await self._pieces.remote(*piece)
+        except RayError as error:
+            raise CannotRun(*_unfinished(error)) from error
+        return answer
+
+    def each(self, pieces: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
+        """Have nodes do such pieces; their answers, in their order.
 
         Args:
-            work: what is called with each piece.
             pieces: taken as CPUs become free, so that few of them are kept.
 
         Raises:
@@ -105,12 +121,11 @@ class RayCluster:
         import ray
         from ray.exceptions import RayError
 
-        task = ray.remote(num_cpus=1, scheduling_strategy="SPREAD")(work)
         at_once = _AHEAD * max(1, int(ray.cluster_resources().get("CPU", 1)))
         left, missing = iter(pieces), 0.0
         waiting: list[Any] = []
         while True:
-            waiting += [task.remote(*each) for each in islice(left, at_once - len(waiting))]
+            waiting += [self._pieces.remote(*each) for each in islice(left, at_once - len(waiting))]
             if not waiting:
                 return
             ended, _ = ray.wait(waiting[:1], timeout=_LOOK_SECONDS)

@@ -21,12 +21,13 @@ B = TypeVar("B")
 
 
 class Nodes(Protocol):
-    """What does pieces of work elsewhere, as a `RayCluster` does."""
+    """What does pieces of work elsewhere, as a `RayCluster` does; one is a version and a pickle."""
 
-    def each(
-        self, work: Callable[[str, bytes], bytes], pieces: Iterable[tuple[str, bytes]]
-    ) -> Iterator[bytes]:
-        """What `work` answers to each of the pieces, in their order."""
+    async def do(self, piece: tuple[str, bytes]) -> bytes:
+        """What `do_piece` answers to a piece."""
+
+    def each(self, pieces: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
+        """What it answers to each of the pieces, in their order."""
 
 
 def spread(nodes: Nodes, work: Callable[[A], B], pieces: Iterable[A]) -> Iterator[B]:
@@ -40,12 +41,29 @@ def spread(nodes: Nodes, work: Callable[[A], B], pieces: Iterable[A]) -> Iterato
     Raises:
         CannotRun: of one of the pieces, or a node could not do one.
     """
-    wanted = ((__version__, pickle.dumps((work, each))) for each in pieces)
-    for answer in nodes.each(do_piece, wanted):
-        done, refused = pickle.loads(answer)  # noqa: S301 # of our own nodes, as all of Ray's are
-        if refused:
-            raise CannotRun(*refused)
-        yield done
+    for answer in nodes.each(_packed(work, each) for each in pieces):
+        yield _unpacked(answer)
+
+
+async def done_elsewhere(nodes: Nodes, work: Callable[[A], B], piece: A) -> B:
+    """What one piece comes to; the arguments are those of `spread`.
+
+    Raises:
+        CannotRun: of the piece, or a node could not do it.
+    """
+    done: B = _unpacked(await nodes.do(_packed(work, piece)))
+    return done
+
+
+def _packed(work: Callable[[A], B], piece: A) -> tuple[str, bytes]:
+    return __version__, pickle.dumps((work, piece))
+
+
+def _unpacked(answer: bytes) -> Any:
+    done, refused = pickle.loads(answer)  # noqa: S301 # of our own nodes, as all of Ray's are
+    if refused:
+        raise CannotRun(*refused)
+    return done
 
 
 def do_piece(version: str, wanted: bytes) -> bytes:
