@@ -114,8 +114,10 @@ def command(
     and vtt are subtitles; textgrid is Praat's, with a tier for each speaker; text-tasks are tasks
     on the reviewed text, for another Label Studio project (entities, sentiment). nemo and
     text-tasks leave out what reviewers marked as unusable. Of several reviews of a recording the
-    one with Label Studio's star counts, else the newest. It prints the names of the files, and
-    names those that an earlier convert left in FOLDER. It deletes nothing.
+    one with Label Studio's star counts, else that of the first reviewer of `prefer` in the
+    settings, else the newest. Speakers are called what `speakers` in the settings says. It prints
+    the names of the files, and names those that an earlier convert left in FOLDER. It deletes
+    nothing.
 
     lhotse (recordings and supervisions), kaldi (data folders) and datasets (of Hugging Face) are
     split into train, dev and test by a hash, so a recording keeps its side when others come. They
@@ -125,11 +127,9 @@ def command(
     if wanted in TRAINING:
         raise typer.Exit(_trained(chosen, training.wanted(wanted, folder, recordings, reviewed)))
     path = Path(chosen.label_studio.ground_truth)
-    from pipeline.ground_truth.choice import one_each
-    from pipeline.ground_truth.convert import convert, left_over
-    from pipeline.ground_truth.record import REVIEWED
+    from pipeline.ground_truth.convert import convert, converted_lines, left_over
 
-    lines = (line for line in one_each(path) if line.source == REVIEWED or not reviewed)
+    lines = converted_lines(chosen.label_studio, reviewed=reviewed)
     written = set()
     left_out: Counter[str] = Counter()
     failed = []

@@ -61,6 +61,7 @@ _METAVARS = {
     "price_per_minute": "PRICE",
     "review_below": "SCORE",
     "audit": "SHARE",
+    "overlap": "SHARE",
 }
 _ConfigFile = Annotated[
     Path | None,

@@ -16,7 +16,8 @@ from pipeline.launch.event_loop import in_event_loop, interruptible
 from pipeline.terminal import CANNOT_RUN, answer, say
 
 if TYPE_CHECKING:
-    from pipeline.config.schema import Config, LabelStudio
+    from pipeline.config.label_studio import LabelStudio
+    from pipeline.config.schema import Config
     from pipeline.ground_truth.store import Changes
 
 NAME = "pull"
@@ -75,6 +76,8 @@ def _end(server: LabelStudio, changes: Changes) -> None:
             raise typer.Exit(CANNOT_RUN)
     if changes.empty:
         say(_empty_in_words(server, changes.empty))
+    if changes.skipped:
+        say(_skipped_in_words(server, changes.skipped))
     if changes.unread:
         say(_unread_in_words(server, changes.unread))
         raise typer.Exit(1)
@@ -117,6 +120,14 @@ def _empty_in_words(chosen: LabelStudio, empty: list[int]) -> str:
         f"{len(empty):,} of project {chosen.project}'s tasks have an empty review, though words "
         f"were heard in the recording ({_numbers(empty)}). Open them there: where someone speaks, "
         "write it down or delete the annotation; then pull again."
+    )
+
+
+def _skipped_in_words(chosen: LabelStudio, skipped: list[int]) -> str:
+    return (
+        f"{len(skipped):,} of project {chosen.project}'s tasks were skipped, and nobody has "
+        f"reviewed them ({_numbers(skipped)}). They are no part of {chosen.ground_truth}; see what "
+        "is wrong with them in the Data Manager, with the filter *Cancelled annotations* > 0."
     )
 
 

@@ -51,6 +51,7 @@ EXAMPLES = examples(
         "Have a sample of the others reviewed too: `quality` then tells how wrong they are",
         "push --project 12 --review-below 0.9 --audit 5%",
     ),
+    ("Have one task in ten reviewed by two people", "push --project 12 --overlap 10%"),
     ("Put back what was deleted in the project by mistake", "push --project 12 --again"),
 )
 
@@ -58,7 +59,7 @@ EXAMPLES = examples(
 @with_settings(
     ("url", "project", "layout"),
     FILES,
-    ("token_file", "review_below", "audit"),
+    ("token_file", "review_below", "audit", "overlap"),
     GROUND_TRUTH,
     AWS,
     on_s3=True,

@@ -58,17 +58,20 @@ def command(
     scores are calibrated; and the score below which 95 % of the errors were. Only reviews count,
     not what became ground truth without one, and of several reviews of a recording the one that
     `convert` takes. It also shows how long each reviewer took, and how many reviews took less time
-    than the recording lasts. With --engine ray the nodes of a cluster compare the texts.
+    than the recording lasts, and where two people reviewed the same recording, how far they are
+    apart. With reviews of `push --audit`'s sample it estimates how wrong the others are. With
+    --engine ray the nodes of a cluster compare the texts.
     """
     path = Path(chosen.label_studio.ground_truth)
     from pipeline.quality.metrics import as_facts, measure_file
 
+    prefer = chosen.label_studio.prefer
     if chosen.cluster.engine is Engine.RAY:
         from pipeline.launch.on_ray.work import measure_on_ray
 
-        quality = measure_on_ray(chosen.cluster.ray_address, path, depth, min_pace)
+        quality = measure_on_ray(chosen.cluster.ray_address, path, depth, min_pace, prefer)
     else:
-        quality = measure_file(path, depth, min_pace)
+        quality = measure_file(path, depth, min_pace, prefer)
     if html:
         from pipeline.html.page import write_page
         from pipeline.quality.html_report import page

@@ -59,7 +59,7 @@ def build(
     from pipeline.vocabulary.table_file import extend_table
 
     code = one_language(chosen)
-    found = candidates(Path(chosen.label_studio.ground_truth), code, least)
+    found = candidates(chosen.label_studio, code, least)
     merged = extend_table(table, [each.row for each in found if each.row])
     typer.echo(as_called("\n".join(as_lines(found, merged, table, code))), err=True)
 

@@ -13,12 +13,13 @@ from typing import Annotated, Literal, get_type_hints
 import msgspec
 from msgspec import Meta
 
+from pipeline.config.label_studio import LabelStudio
 from pipeline.config.metadata import Metadata
 from pipeline.config.output import Output
 from pipeline.config.pricing import Prices
 from pipeline.config.shards import NO_SHARD, Cluster, Shard
 from pipeline.config.transcription import EXTENSIONS, MediaFormat, Transcribe
-from pipeline.model import Layout, TaskKind
+from pipeline.model import TaskKind
 from pipeline.naming import S3Uri, as_folder, parse_s3_uri
 
 _QUEUE = 10_000
@@ -134,45 +135,6 @@ class Tasks(msgspec.Struct, frozen=True):
             " [default: amazon-transcribe/LANGUAGE]"
         ),
     ] = ""
-
-
-class LabelStudio(msgspec.Struct, frozen=True):
-    """Where the tasks are reviewed."""
-
-    url: Annotated[
-        str, Meta(description="Address of Label Studio. [default: LABEL_STUDIO_URL]")
-    ] = ""
-    project: Annotated[
-        int, Meta(ge=0, description="Number of the project, as its address shows it.")
-    ] = 0
-    layout: Annotated[
-        Layout, Meta(description="Tasks of segments: list, a line each; focus, one after another.")
-    ] = Layout.LIST
-    token_file: Annotated[
-        str,
-        Meta(description="File with the access token. [default: LABEL_STUDIO_API_KEY's value]"),
-    ] = ""
-    review_below: Annotated[
-        float,
-        Meta(
-            ge=0,
-            le=1,
-            description="Push only tasks with a lower score, the others become ground truth;"
-            " 0 pushes all.",
-        ),
-    ] = 0.0
-    audit: Annotated[
-        float,
-        Meta(
-            ge=0,
-            le=1,
-            description="Share of the tasks that need no review to push all the same, as a sample"
-            " for `quality`; 0.05 is 5 %.",
-        ),
-    ] = 0.0
-    ground_truth: Annotated[
-        str, Meta(description="The ground truth: JSON Lines, a review per line.")
-    ] = "ground_truth.jsonl"
 
 
 class LogFormat(StrEnum):

@@ -1,8 +1,9 @@
 """Which of several reviews of a recording counts: one for each, by one rule for every command.
 
 A recording has several where several people or projects reviewed it, or where its content changed.
-An annotation with Label Studio's star (ground truth) counts before all others, else that which was
-saved last. A recording that nobody reviewed has its `auto` line.
+An annotation with Label Studio's star (ground truth) counts before all others, then that of the
+reviewer whom the settings prefer (`prefer`), else that which was saved last. A recording that
+nobody reviewed has its `auto` line.
 """
 
 from __future__ import annotations
@@ -12,35 +13,52 @@ from typing import TYPE_CHECKING
 from pipeline.ground_truth.record import REVIEWED, lines_of, opened_ground_truth
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from pipeline.ground_truth.record import GroundTruth
 
 
-def rank(line: GroundTruth) -> tuple[bool, bool, str, int]:
-    """By which of a recording's lines the highest counts."""
-    return line.source == REVIEWED, line.starred, line.updated_at, line.annotation_id
+Rank = tuple[bool, bool, int, str, int]
+
+
+def rank(line: GroundTruth, prefer: Sequence[str] = ()) -> Rank:
+    """By which of a recording's lines the highest counts.
+
+    Args:
+        line: one of them.
+        prefer: reviewers whose lines count before those of others, the first one's before all.
+    """
+    place = -prefer.index(line.reviewer) if line.reviewer in prefer else -len(prefer)
+    return line.source == REVIEWED, line.starred, place, line.updated_at, line.annotation_id
+
+
+def why(line: GroundTruth, prefer: Sequence[str] = ()) -> str:
+    """By what the line counts of which the rank is highest."""
+    if line.starred:
+        return "has the star"
+    return "is preferred" if line.reviewer in prefer else "is the newest"
 
 
 def one_each(
-    path: Path, counts: Callable[[GroundTruth], bool] = lambda _: True
+    path: Path, counts: Callable[[GroundTruth], bool] = lambda _: True, prefer: Sequence[str] = ()
 ) -> Iterator[GroundTruth]:
     """One line for each recording, in the order of the file.
 
     Args:
         path: the ground truth, which is read twice.
         counts: whether a line may be taken at all.
+        prefer: as of `rank`.
 
     Raises:
         OutputUnusable: as of `read_ground_truth`.
     """
-    best: dict[str, tuple[tuple[bool, bool, str, int], int]] = {}
+    best: dict[str, tuple[Rank, int]] = {}
     with opened_ground_truth(path) as file:
         for place, line in enumerate(lines_of(file, path)):
             if counts(line):
-                ranked = (rank(line), place)
-                recording = line.audio or f"{line.project} {line.task_id}"
+                ranked = (rank(line, prefer), place)
+                recording = line.recording
                 best[recording] = max(best.get(recording, ranked), ranked)
         chosen = {place for _, place in best.values()}
         file.seek(0)

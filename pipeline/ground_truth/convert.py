@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from msgspec.structs import replace
 
 from pipeline.errors import OutputUnusable
 from pipeline.files import folds_names, replacing
+from pipeline.ground_truth.choice import one_each
 from pipeline.ground_truth.formats import Format
+from pipeline.ground_truth.record import REVIEWED
 from pipeline.ground_truth.subtitles import all_segments, speaker, srt, text_grid, vtt
 from pipeline.ground_truth.unusable import trainable, without_marks
 from pipeline.tasks.export import later_exports, write_arrays
 from pipeline.transcripts.file_names import FileNames
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
-    from pathlib import Path
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from pipeline.ground_truth.record import GroundTruth
+    from pipeline.config.label_studio import LabelStudio
+    from pipeline.ground_truth.record import GroundTruth, Segment
 
 _FILES = {
     Format.SRT: (".srt", b"1\n", srt),
@@ -72,6 +76,39 @@ def convert(
                 yield error
             else:
                 yield path
+
+
+def converted_lines(known: LabelStudio, *, reviewed: bool) -> Iterator[GroundTruth]:
+    """One line for each recording, with the speakers' names of the settings.
+
+    Args:
+        known: the settings, with the path of the ground truth.
+        reviewed: whether what nobody reviewed is left out.
+
+    Raises:
+        OutputUnusable: as of `read_ground_truth`.
+    """
+    for line in one_each(Path(known.ground_truth), prefer=known.prefer):
+        if line.source == REVIEWED or not reviewed:
+            yield renamed(line, known.speakers)
+
+
+def renamed(line: GroundTruth, names: Mapping[str, str]) -> GroundTruth:
+    """The line with other names for its speakers.
+
+    Args:
+        line: of the ground truth.
+        names: by the segments' labels, or by `ch_0` and `ch_1` for all that is on a channel. Where
+            both have a name, that of the label is taken.
+    """
+    segments = tuple(
+        replace(each, speaker=_named(each, names) or each.speaker) for each in line.segments
+    )
+    return replace(line, segments=segments)
+
+
+def _named(segment: Segment, names: Mapping[str, str]) -> str | None:
+    return names.get(segment.speaker or "") or names.get(f"ch_{segment.channel}")
 
 
 def left_over(folder: Path, wanted: Format, written: Collection[Path]) -> list[Path]:

@@ -100,6 +100,17 @@ class GroundTruth(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     annotation_uid: str = ""
     updated_at: str = ""
 
+    @property
+    def recording(self) -> str:
+        """What tells recordings apart, also where a task names none."""
+        return self.audio or f"{self.project} {self.task_id}"
+
+    @property
+    def address(self) -> str:
+        """Where its task is opened in Label Studio; "" where it is not a web page."""
+        is_web = self.project.startswith(("http://", "https://"))
+        return f"{self.project}/data?task={self.task_id}" if is_web else ""
+
 
 _decode = msgspec.json.Decoder(GroundTruth).decode
 

@@ -63,7 +63,8 @@ class Changes(msgspec.Struct):
     `unread` are the numbers of tasks that the server can't give out; their lines stay. `doubt` says
     why what it leaves out was not removed either; "" where it gave out what it counts. `given` is
     how many annotations it gave out. `empty` are the numbers of tasks with a review that says
-    nothing where words were heard, of those that were given out.
+    nothing where words were heard, of those that were given out. `skipped` are the numbers of tasks
+    that someone skipped and nobody reviewed, a thousand at most.
     """
 
     added: int = 0
@@ -74,6 +75,7 @@ class Changes(msgspec.Struct):
     doubt: str = ""
     given: int = 0
     empty: list[int] = []
+    skipped: list[int] = []
 
     def count(self, old: list[bytes], new: list[bytes]) -> None:
         """Count what became of the lines of one unit; a line is known by its annotation."""
@@ -97,6 +99,7 @@ class Changes(msgspec.Struct):
             later.doubt,
             later.given,
             later.empty,
+            later.skipped,
         )
 
 

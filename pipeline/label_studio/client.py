@@ -156,7 +156,7 @@ class Client:
 
         The ids travel in the address, of which the server reads 16 KB: see `query_size`.
         """
-        query = _tasks_query(project, "id,data,total_predictions", job_id_filter(job_ids))
+        query = tasks_query(project, "id,data,total_predictions", job_id_filter(job_ids))
         page = await self.get(Page[TaskRow], "tasks", query)
         if not {row.data.job_id for row in page.tasks} <= set(job_ids):
             raise untrusted(self.url, "it gives out other tasks than were asked for")
@@ -173,7 +173,7 @@ class Client:
             since: a moment as the server writes it: those changed later, which it also says of a
                 task whose annotation was deleted; "" is all with an annotation.
         """
-        query = _tasks_query(project, "id,total_annotations", changed_filter(after, since))
+        query = tasks_query(project, "id,total_annotations", changed_filter(after, since))
         page = await self.get(Page[Changed], "tasks", query)
         numbers = [after, *(task.id for task in page.tasks)]
         if any(later <= earlier for earlier, later in pairwise(numbers)):
@@ -278,7 +278,8 @@ class Client:
         self._access = ""
 
 
-def _tasks_query(project: int, fields: str, conditions: str) -> Query:
+def tasks_query(project: int, fields: str, conditions: str) -> Query:
+    """What is asked of a project's tasks, a thousand at most."""
     return {
         "project": str(project),
         "fields": "task_only",

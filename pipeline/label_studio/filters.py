@@ -26,6 +26,14 @@ def changed_filter(after: int, since: str) -> str:
     return _filter(("id", "greater", "Number", after), changed if since else annotated)
 
 
+def skipped_filter() -> str:
+    """The Data Manager's filter for tasks that someone skipped and nobody submitted."""
+    return _filter(
+        ("cancelled_annotations", "greater", "Number", 0),
+        ("total_annotations", "equal", "Number", 0),
+    )
+
+
 def _filter(*conditions: tuple[str, str, str, Any]) -> str:
     """Tasks that meet all conditions (column, operator, type, value), by number."""
     items = [

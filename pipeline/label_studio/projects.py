@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from pipeline.errors import BadSettings, TasksRefused
 from pipeline.label_studio.compatibility import misfits
 
@@ -56,6 +58,22 @@ async def create_project(client: Client, title: str, label_config: str) -> Proje
         return await client.project(made.id)
 
     return await client.retried(create)
+
+
+async def have_two_reviewers(client: Client, project: Project, share: float) -> None:
+    """Have a share of the project's tasks reviewed by two people each.
+
+    The server (1.23, also the community edition) chooses them, those that one person has reviewed
+    first, and chooses again whenever tasks are added. It knows whole percents.
+    """
+    wanted = {
+        "maximum_annotations": max(2, project.maximum_annotations),
+        "overlap_cohort_percentage": max(1, round(100 * share)),
+    }
+    is_so = project.maximum_annotations, project.overlap_cohort_percentage
+    if is_so != tuple(wanted.values()):
+        body = msgspec.json.encode(wanted)
+        await client.retried(client.ask, "PATCH", f"projects/{project.id}/", None, body)
 
 
 def check_fit(address: str, project: Project, survey: Survey) -> None:

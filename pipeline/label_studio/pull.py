@@ -22,6 +22,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pipeline.errors import Denied, ServiceUnreachable, Unavailable
 from pipeline.ground_truth.store import standing, updating
 from pipeline.label_studio.annotations import reviews, says_nothing
+from pipeline.label_studio.client import tasks_query
+from pipeline.label_studio.filters import skipped_filter
+from pipeline.label_studio.schema import Changed, Page
 from pipeline.terminal import counted
 
 if TYPE_CHECKING:
@@ -30,7 +33,6 @@ if TYPE_CHECKING:
     from pipeline.ground_truth.record import GroundTruth
     from pipeline.ground_truth.store import Changes, Update
     from pipeline.label_studio.client import Client
-    from pipeline.label_studio.schema import Changed, Page
     from pipeline.terminal import Style
 
 _AT_ONCE = 20
@@ -64,6 +66,9 @@ async def pull(client: Client, options: PullOptions) -> Changes:
     settled = options.whole or changes.unread or changes.doubt
     if not (settled or await pulling.is_complete()):
         changes = changes.then(await pulling.take(whole=True))
+    query = tasks_query(options.project, "id,total_annotations", skipped_filter())
+    skipped = await client.retried(client.get, Page[Changed], "tasks", query)
+    changes.skipped = [task.id for task in skipped.tasks]
     return changes
 
 

@@ -198,6 +198,8 @@ class Push:
         shown = msgspec.structs.replace(
             project, model_version=project.model_version or survey.version
         )
+        if overlap := self._config.label_studio.overlap:
+            await projects.have_two_reviewers(client, project, overlap)
         earlier = EarlierTasks(client, shown, reviewed_too=self._options.reviewed_too)
         self.report.there = place.tasks
         deliveries = Deliveries(earlier, ledger, place, self.report)

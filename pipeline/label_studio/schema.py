@@ -30,6 +30,8 @@ class Project(msgspec.Struct, frozen=True):
     label_config: str = ""
     model_version: str | None = ""
     total_annotations_number: int | None = None
+    maximum_annotations: int = 1
+    overlap_cohort_percentage: int = 100
     parsed_label_config: dict[str, Control] | None = None
 
 

@@ -13,7 +13,7 @@ from pipeline.label_studio.errors import ACCESS_STEP
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pipeline.config.schema import LabelStudio
+    from pipeline.config.label_studio import LabelStudio
 
 URL_VARIABLE = "LABEL_STUDIO_URL"
 TOKEN_VARIABLE = "LABEL_STUDIO_API_KEY"  # noqa: S105 # the name that Label Studio's own SDK reads

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.errors import BadSettings
 from pipeline.ground_truth.choice import one_each
-from pipeline.ground_truth.record import REVIEWED
+from pipeline.ground_truth.convert import converted_lines
 from pipeline.ground_truth.splits import sides, values_of
 from pipeline.ground_truth.training import Recorded, write_training
 from pipeline.ground_truth.unusable import trainable
@@ -48,7 +48,7 @@ class TrainingData:
     """
 
     def __init__(self, config: Config, training: Training) -> None:
-        self._ground_truth = Path(config.label_studio.ground_truth)
+        self._known = config.label_studio
         self._training = training
         self._tasks = config
         self.left_out: Counter[str] = Counter()
@@ -85,13 +85,12 @@ class TrainingData:
 
     def _reader(self) -> Reader:
         """What reads the lines, as often as it is called, and counts what it leaves out."""
-        path, training = self._ground_truth, self._training
+        path, training = Path(self._known.ground_truth), self._training
 
         def reviews() -> Iterator[GroundTruth]:
             if training.unreviewed is not None and not path.exists():
                 return iter(())
-            found = one_each(path)
-            return (e for e in found if e.source == REVIEWED or not training.reviewed)
+            return converted_lines(self._known, reviewed=training.reviewed)
 
         if training.unreviewed is None:
             return lambda left_out: trainable(reviews(), left_out)

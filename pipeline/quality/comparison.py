@@ -36,7 +36,9 @@ def sampled(config: Config, place: S3Uri, size: int) -> list[GroundTruth]:
     path, language = Path(config.label_studio.ground_truth), one_language(config)
     found = [
         review
-        for audio, review in reviews(read_ground_truth(path), language).items()
+        for audio, review in reviews(
+            read_ground_truth(path), language, config.label_studio.prefer
+        ).items()
         if audio.startswith(str(place)) and review.text.strip()
     ]
     if not found:

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from pipeline.ground_truth.choice import one_each
 from pipeline.ground_truth.record import REVIEWED, GroundTruth, Segment, read_ground_truth
 from pipeline.ground_truth.unusable import usable
+from pipeline.quality.agreement import Agreement, agreement_in
 from pipeline.quality.audit import Audit  # noqa: TC001 # msgspec reads the annotation
 from pipeline.quality.calibration import (
     Calibration,
@@ -32,7 +33,7 @@ from pipeline.quality.pace import UNKNOWN, Pace, is_quicker, paces
 from pipeline.quality.strata import Strata
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from pathlib import Path
 
     Summing = Callable[[Iterable[GroundTruth], int, Collection[str]], "Sums"]
@@ -78,6 +79,7 @@ class Quality(msgspec.Struct, frozen=True):
     are no part of the figures, `unusable_segments` the segments of other lines; `superseded` the
     reviews in whose place another of the recording counts, `quick` those that took too little time.
     `pace` is by reviewer; `audit` is None where nothing of the audit is there.
+    `agreement` is that of people who reviewed the same recordings.
     """
 
     total: QualityStats
@@ -94,6 +96,7 @@ class Quality(msgspec.Struct, frozen=True):
     quick: int = 0
     pace: dict[str, Pace] = {}
     audit: Audit | None = None
+    agreement: Agreement = Agreement({}, [], 0)
 
 
 def sums_of(lines: Iterable[GroundTruth], depth: int, doubtful: Collection[str]) -> Sums:
@@ -105,7 +108,11 @@ def sums_of(lines: Iterable[GroundTruth], depth: int, doubtful: Collection[str])
 
 
 def measure_file(
-    path: Path, depth: int = 1, least_pace: float = 0.0, summed: Summing = sums_of
+    path: Path,
+    depth: int = 1,
+    least_pace: float = 0.0,
+    prefer: Sequence[str] = (),
+    summed: Summing = sums_of,
 ) -> Quality:
     """Measure one review for each recording of a ground truth, and the pace of all.
 
@@ -113,6 +120,7 @@ def measure_file(
         path: the ground truth.
         depth: how many folders of a key are its prefix.
         least_pace: reviews that took less than so many times the recording's length are left out.
+        prefer: as of `rank`.
         summed: adds reviews up, as `sums_of` does.
 
     Raises:
@@ -126,14 +134,20 @@ def measure_file(
 
     pace = paces(read_ground_truth(path))
     doubtful = {name for name, each in pace.items() if each.is_doubtful}
-    quality = summed(one_each(path, counts), depth, doubtful).quality()
+    quality = summed(one_each(path, counts, prefer), depth, doubtful).quality()
     quick = unpredicted = 0
     for line in read_ground_truth(path):
         quick += is_quicker(line, least_pace)
         unpredicted += not counts(line) and not is_quicker(line, least_pace)
     left_out = quick + unpredicted + quality.unusable
     superseded = sum(e.reviews for e in pace.values()) - left_out - quality.total.reviews
-    more = {"pace": pace, "quick": quick, "unpredicted": unpredicted, "superseded": superseded}
+    more = {
+        "agreement": agreement_in(path, prefer),
+        "pace": pace,
+        "quick": quick,
+        "unpredicted": unpredicted,
+        "superseded": superseded,
+    }
     return replace(quality, **more)
 
 
@@ -264,7 +278,8 @@ def _speaker(segment: Segment) -> str:
 
 def as_facts(quality: Quality) -> dict[str, Any]:
     """The figures as `--json` prints them, with every rate computed; a rate of nothing is null."""
-    facts: dict[str, Any] = msgspec.to_builtins(quality)
+    facts: dict[str, Any] = msgspec.to_builtins(replace(quality, agreement=None))
+    facts["agreement"] = quality.agreement.facts()
     facts["total"] = _facts(quality.total)
     facts["by"] = {
         name: {key: _facts(stats) for key, stats in group.items()}

@@ -8,6 +8,7 @@ no list of them is needed. A longer phrase takes the place of its parts where it
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import jiwer
@@ -66,16 +67,20 @@ class _Phrase:
         self.places: list[_Place] = []
 
 
-def reviews(lines: Iterable[GroundTruth], language: str) -> dict[str, GroundTruth]:
+def reviews(
+    lines: Iterable[GroundTruth], language: str, prefer: Sequence[str] = ()
+) -> dict[str, GroundTruth]:
     """By audio, the review that counts of those in a language that have a prediction.
 
-    What reviewers marked as unusable is left out.
+    What reviewers marked as unusable is left out; `prefer` is as of `rank`.
     """
     found: dict[str, GroundTruth] = {}
     for line in lines:
         fits = line.source == REVIEWED and line.predicted is not None
         if fits and line.language in {None, language}:
-            found[line.audio] = max(found.get(line.audio, line), line, key=rank)
+            found[line.audio] = max(
+                found.get(line.audio, line), line, key=partial(rank, prefer=prefer)
+            )
     left = ((audio, usable(line)) for audio, line in found.items())
     return {audio: line for audio, line in left if line}
 

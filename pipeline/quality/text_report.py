@@ -10,6 +10,7 @@ from pipeline.text import duration, printable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from pipeline.quality.agreement import Agreement
     from pipeline.quality.audit import Audit, Rate
     from pipeline.quality.calibration import Threshold
     from pipeline.quality.metrics import Quality, QualityStats
@@ -40,6 +41,7 @@ def in_words(quality: Quality) -> Iterator[str]:
     if quality.pace:
         yield ""
         yield from _table(PACE, pace(quality))
+    yield from apart(quality.agreement)
     if quality.confusions:
         yield ""
         yield from _table(("Said", "heard", "times"), confusions(quality)[:MOST_ROWS])
@@ -51,6 +53,8 @@ def in_words(quality: Quality) -> Iterator[str]:
 
 PACE = ("Pace of", "reviews", "audio h", "spent h", "h per audio h", "shorter than audio")
 HEADINGS = ("reviews", "WER", "CER", "substituted", "inserted", "deleted")
+AGREEMENT = ("Reviewed by both", "recordings", "alike", "WER between")
+DISAGREEMENTS = ("They differ", "reviewers", "words", "convert takes")
 CALIBRATION = ("Score", "reviews", "mean score", "right", "unchanged")
 
 
@@ -108,6 +112,44 @@ def audit(found: Audit | None) -> Iterator[str]:
         yield f"Audit: none of its {found.waiting + found.doubted:,} recordings is reviewed yet"
     if found.doubted:
         yield f"Not counted: {found.doubted:,} reviews of the audit that nobody can have heard"
+
+
+def apart(found: Agreement) -> Iterator[str]:
+    """How far reviewers of the same recordings are apart, and where."""
+    if found.pairs:
+        yield ""
+        yield from _table(AGREEMENT, pairs(found))
+    if found.disagreements:
+        yield ""
+        yield from _table(DISAGREEMENTS, disagreements(found)[:MOST_ROWS])
+        if found.total > MOST_ROWS:
+            yield f"  and {found.total - MOST_ROWS:,} more: --json has them"
+
+
+def pairs(found: Agreement) -> list[tuple[str, ...]]:
+    """Each two reviewers under AGREEMENT."""
+    return [
+        (
+            printable(" and ".join(names)),
+            f"{each.recordings:,}",
+            f"{each.alike:,}",
+            percent(each.rate),
+        )
+        for names, each in found.pairs.items()
+    ]
+
+
+def disagreements(found: Agreement) -> list[tuple[str, ...]]:
+    """The recordings whose reviews differ under DISAGREEMENTS."""
+    return [
+        (
+            printable(each.address or each.audio),
+            printable(" and ".join(each.reviewers)),
+            f"{each.differing:,}",
+            printable(f"{each.counts} {each.why}"),
+        )
+        for each in found.disagreements
+    ]
 
 
 def doubtful(quality: Quality) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.errors import BadSettings
@@ -13,8 +14,8 @@ from pipeline.vocabulary.table import Row, row_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+    from pipeline.config.label_studio import LabelStudio
     from pipeline.vocabulary.table import Merged
 
 _SHOWN = 20
@@ -27,7 +28,7 @@ class Candidate(NamedTuple):
     row: Row | None
 
 
-def candidates(ground_truth: Path, language: str, least: int) -> list[Candidate]:
+def candidates(known: LabelStudio, language: str, least: int) -> list[Candidate]:
     """What was corrected `least` times and more, and wrong more often than right; most first.
 
     Raises:
@@ -40,7 +41,7 @@ def candidates(ground_truth: Path, language: str, least: int) -> list[Candidate]
             "words",
             "Write the table by hand, and use `vocabulary apply`.",
         )
-    found = reviews(read_ground_truth(ground_truth), language)
+    found = reviews(read_ground_truth(Path(known.ground_truth)), language, known.prefer)
     missed = missed_phrases(list(pairs(found.values())), language, least)
     return [Candidate(each, row_for(each.text, language)) for each in missed]
 

@@ -18,6 +18,7 @@ from pipeline.errors import BadSettings
 from pipeline.naming import job_name, job_name_prefix, parse_s3_uri, result_place
 
 words = st.text("abcxyz-_./é '\"\\,", min_size=1, max_size=12)
+pairs = st.dictionaries(st.sampled_from("abc"), st.text("xyz:/.1", min_size=1), min_size=1)
 rates = st.floats(0.001, 10_000)
 prices = st.floats(0.001, 1_000_000)
 VALUES: dict[str, st.SearchStrategy[Any]] = {
@@ -85,6 +86,9 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "token_file": words,
     "review_below": st.floats(0.001, 1),
     "audit": st.floats(0.001, 1),
+    "overlap": st.floats(0.001, 1),
+    "prefer": st.lists(st.sampled_from(["anna@example.com", "7"]), min_size=1),
+    "speakers": pairs,
     "ground_truth": words,
     "mark_below": st.floats(0, 1),
     "layout": st.sampled_from(["list", "focus"]),
@@ -96,7 +100,6 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
 }
 names = st.from_regex(r"[0-9a-zA-Z._-]{1,200}", fullmatch=True)
 by_language = st.dictionaries(st.sampled_from(["en-US", "fr-FR"]), names, min_size=1)
-pairs = st.dictionaries(st.sampled_from("abc"), st.text("xyz:/.1", min_size=1), min_size=1)
 # What of [transcribe] goes together: in one language, in an identified one, with toxicity.
 OF_ONE_LANGUAGE: dict[str, st.SearchStrategy[Any]] = {
     "language": st.sampled_from(["en-US", "de-CH", "cy-WL", "zh-HANT", "ast-ES"]),
@@ -354,6 +357,7 @@ def test_a_value_of_the_wrong_type_is_named(tmp_path, line, said):
         ("project", (-1,)),
         ("review_below", (-0.1, 1.1, float("nan"))),
         ("audit", (-0.1, 1.1, float("nan"))),
+        ("overlap", (-0.1, 1.1, float("nan"))),
         ("log_format", ("", "JSON", "xml")),
         ("metrics_port", (-1, 65_536)),
         ("metrics_host", ("",)),

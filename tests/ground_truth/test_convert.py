@@ -17,7 +17,7 @@ from praatio import textgrid
 
 from pipeline.files import folds_names
 from pipeline.ground_truth.choice import one_each
-from pipeline.ground_truth.convert import convert
+from pipeline.ground_truth.convert import convert, renamed
 from pipeline.ground_truth.formats import Format
 from pipeline.ground_truth.record import AUTO, REVIEWED, GroundTruth, Segment
 from pipeline.ground_truth.subtitles import srt, text_grid, vtt
@@ -426,3 +426,53 @@ def test_nothing_to_convert_is_said(run):
 
     assert (outcome.code, outcome.out) == (0, "")
     assert "nothing to convert" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ({"spk_0": "Agent"}, ["Agent", "spk_1", None]),
+        ({"ch_0": "Agent", "ch_1": "Customer"}, ["Agent", "Customer", "Customer"]),
+        ({"spk_1": "Ben", "ch_1": "Customer"}, ["spk_0", "Ben", "Customer"]),
+        ({}, ["spk_0", "spk_1", None]),
+    ],
+)
+def test_speakers_are_called_what_the_settings_say(names, expected):
+    """By the label, else by the channel; who is not named keeps the service's label."""
+    spoken = [("spk_0", 0), ("spk_1", 1), (None, 1)]
+    segments = [
+        Segment(start=n, end=n + 1, text="so", speaker=who, channel=channel)
+        for n, (who, channel) in enumerate(spoken)
+    ]
+
+    assert [each.speaker for each in renamed(line(*segments), names).segments] == expected
+
+
+def test_the_command_renames_speakers_in_every_format(run):
+    """Subtitles, the manifest and the grid's tiers have the names of the settings."""
+    (run.folder / "ground_truth.jsonl").write_bytes(msgspec.json.encode(TWO))
+    (run.folder / "c.toml").write_text('[label_studio]\nspeakers = {spk_0 = "Agent"}\n')
+
+    for wanted in ("srt", "nemo", "textgrid"):
+        assert run("convert", wanted, "--config", "c.toml").code == 0
+
+    assert "Agent: hello there" in (run.folder / "srt/b/calls/a.mp3.srt").read_text()
+    assert '"speaker":"Agent"' in (run.folder / "nemo/manifest.jsonl").read_text()
+    assert 'name = "Agent"' in (run.folder / "textgrid/b/calls/a.mp3.TextGrid").read_text()
+
+
+def test_a_preferred_reviewer_counts_before_the_newest(tmp_path):
+    """The star first, then the reviewers in the order of the settings, else the newest."""
+    truth = tmp_path / "ground_truth.jsonl"
+    lines = [
+        line(text=who, reviewer=who, annotation_id=n, updated_at=f"2026-11-0{n}")
+        for n, who in enumerate(("anna", "ben", "carla"), 1)
+    ]
+    truth.write_bytes(b"".join(msgspec.json.encode(each) + b"\n" for each in lines))
+
+    def taken(*prefer: str) -> list[str]:
+        return [each.text for each in one_each(truth, prefer=prefer)]
+
+    assert taken("ben", "anna") == ["ben"]
+    assert taken("dora", "anna", "ben") == ["anna"]
+    assert taken("dora") == taken() == ["carla"]

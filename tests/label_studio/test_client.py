@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config.schema import LabelStudio, Limits
+from pipeline.config.label_studio import LabelStudio
+from pipeline.config.schema import Limits
 from pipeline.errors import (
     AnswerTooLarge,
     BadSettings,

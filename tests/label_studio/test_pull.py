@@ -212,3 +212,15 @@ def test_a_server_that_ignores_the_filter_is_not_asked_for_ever(pulled):
     assert "can't be trusted: after task 3 it gives out others" in outcome.err
     assert server.calls < 10
     assert truth.read_bytes() == before
+
+
+def test_what_was_skipped_is_told_at_every_pull(pulled, run):
+    """Skipped tasks are no part of the ground truth: their numbers are said, also to a program."""
+    server, _, pull_again = pulled
+    server.skipped = (7, 9)
+
+    outcome = pull_again()
+
+    assert outcome.code == 0
+    assert "2 of project 1's tasks were skipped, and nobody has reviewed them (7, 9)" in outcome.err
+    assert pull_again("--json").summary["skipped"] == [7, 9]

@@ -88,6 +88,20 @@ def test_a_sample_of_the_others_is_pushed_too_and_comes_back_as_one(run, labels)
     assert len({each["data"]["job_id"] for each in labels.tasks}) == len(labels.tasks)
 
 
+def test_a_share_of_the_tasks_gets_two_reviewers(run, labels):
+    """The project is told once; what it was told stays where nothing is said of it."""
+    add_tasks(run.folder, many(1))
+    run("push", "--project", PROJECT)
+    assert labels.patches == 0
+
+    for _ in range(2):
+        assert run("push", "--project", PROJECT, "--overlap", "10%").code == 0
+    run("push", "--project", PROJECT)
+
+    assert labels.settings == {"maximum_annotations": 2, "overlap_cohort_percentage": 10}
+    assert labels.patches == 1
+
+
 @pytest.mark.parametrize("share", ["150%", "-1%", "often", "nan"])
 def test_an_audit_is_a_share_of_what_needs_no_review(run, labels, share):
     """A share that is none is refused, and so is one of nothing."""

@@ -77,12 +77,12 @@ class LabelStudio:
         self._process.kill()
         self._process.wait()
 
-    def call(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
-        """What the API answers to the test itself, which has the legacy token."""
+    def call(self, method: str, path: str, body: Any = None, token: str = "", **query: Any) -> Any:
+        """What the API answers to the test itself, or to who has a legacy token."""
         request = urllib.request.Request(
             f"{self.url}/api/{path}" + (f"?{urllib.parse.urlencode(query)}" if query else ""),
             None if body is None else json.dumps(body).encode(),
-            {"Authorization": f"Token {self.token}", "Content-Type": "application/json"},
+            {"Authorization": f"Token {token or self.token}", "Content-Type": "application/json"},
             method=method,
         )
         try:
@@ -132,6 +132,18 @@ class LabelStudio:
             {"X-CSRFToken": _csrf(jar), "Content-Type": "application/json"},
         )
         with session.open(request) as answer:
+            return str(json.load(answer)["token"])
+
+    def another_person(self, email: str) -> str:
+        """The legacy token of somebody who signs up by the organization's invitation."""
+        session = urllib.request.build_opener(
+            urllib.request.HTTPCookieProcessor(jar := http.cookiejar.CookieJar())
+        )
+        invitation = f"{self.url}{self.call('GET', 'invite')['invite_url']}"
+        session.open(invitation).close()
+        form = {"email": email, "password": PASSWORD, "csrfmiddlewaretoken": _csrf(jar)}
+        session.open(invitation, urllib.parse.urlencode(form).encode()).close()
+        with session.open(f"{self.url}/api/current-user/token") as answer:
             return str(json.load(answer)["token"])
 
     def use_legacy_tokens(self, *, allowed: bool) -> None:

@@ -119,7 +119,7 @@ def project(label_studio, run) -> Callable[..., Project]:
 
 def changes(added: int = 0, replaced: int = 0, removed: int = 0, total: int = 0) -> dict[str, Any]:
     counts: dict[str, Any] = {"added": added, "replaced": replaced, "removed": removed}
-    return counts | {"total": total, "unread": [], "doubt": "", "empty": []}
+    return counts | {"total": total, "unread": [], "doubt": "", "empty": [], "skipped": []}
 
 
 def test_a_correction_comes_back(project, run):
@@ -242,9 +242,9 @@ def test_every_segment_comes_back(project, run):
 
 
 def test_what_was_skipped_is_left_out(project):
-    """A skipped task is no ground truth, and several annotations of a task are a line each."""
+    """Who skips a task says nothing; several annotations are a line each."""
     calls = project(TRANSCRIPT, box("one"), box("two"))
-    calls.submit(0, [], was_cancelled=True)
+    calls.submit(1, [], was_cancelled=True)
     calls.submit(1, box("too"))
     calls.submit(1, box("two"))
 
@@ -404,3 +404,25 @@ def test_what_can_not_be_pulled_is_said(project, run, arguments, said):
     assert said in outcome.err
     assert (run.folder / "ground_truth.jsonl").read_bytes() == before
     assert json.loads(before)
+
+
+def test_a_skip_is_told_and_a_draft_is_left_alone(project, run):
+    """Who skips a task says no text of it, and who saved a draft has not submitted it yet."""
+    calls = project(TRANSCRIPT, box("skipped"), box("drafted"), box("both"))
+    calls.submit(0, [], was_cancelled=True)
+    calls.submit(2, [], was_cancelled=True)
+    for task in (1, 2):
+        body = {"result": box("half of it"), "lead_time": 3.0}
+        calls.server.call("POST", f"tasks/{calls.tasks[task]}/drafts", body, project=calls.number)
+
+    outcome = run("pull", "--project", str(calls.number), "--json")
+
+    assert outcome.code == 0
+    assert outcome.summary["skipped"] == [calls.tasks[0], calls.tasks[2]]
+    assert (outcome.summary["total"], calls.lines()) == (0, [])
+    [drafted] = [t for t in calls.server.tasks(calls.number) if t["id"] == calls.tasks[1]]
+    assert [each["result"][0]["value"]["text"] for each in drafted["drafts"]] == [["half of it"]]
+    calls.submit(0, box("it was said after all"))
+    assert run("pull", "--project", str(calls.number), "--json").summary["skipped"] == [
+        calls.tasks[2]
+    ]

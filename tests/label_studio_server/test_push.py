@@ -493,6 +493,37 @@ def test_the_audit_comes_back_marked(run, push, label_studio, project):
     assert "audit" not in lines["s3://calls/unsure.mp3"]
 
 
+def test_two_people_review_a_share_of_the_tasks(run, push, label_studio, project):
+    """One task in five goes to a second person, none to a third; `quality` compares the two."""
+    add_tasks(run.folder, many(10))
+    push("--project", project, "--overlap", "20%")
+    ben, carla = (label_studio.another_person(f"{name}@example.com") for name in ("ben", "carla"))
+
+    def reviewed(text: str, token: str = "") -> int:
+        """How many tasks are given to a person, who submits the same text for each."""
+        value = {"id": "tr", "from_name": "transcription", "to_name": "audio", "type": "textarea"}
+        body = {"result": [value | {"value": {"text": [text]}}], "lead_time": 9.0}
+        for count in range(99):
+            try:
+                task = label_studio.call("GET", f"projects/{project}/next", token=token)
+            except AssertionError as none_left:
+                assert "There are no tasks" in str(none_left)  # noqa: PT017 # the server says 404
+                return count
+            label_studio.call("POST", f"tasks/{task['id']}/annotations/", body, token=token)
+        return 99
+
+    assert reviewed("one two three four") == 10
+    assert reviewed("one two three five", ben) == 2
+    assert reviewed("nothing is left", carla) == 0
+    run("pull", "--project", project)
+    found = run("quality", "--json").summary["agreement"]
+    [pair] = found["pairs"]
+
+    assert (pair["reviewers"], pair["recordings"]) == (["admin@example.com", "ben@example.com"], 2)
+    assert (pair["rate"], found["total"]) == (0.25, 2)
+    assert {each["counts"] for each in found["disagreements"]} == {"ben@example.com"}
+
+
 def test_stricter_threshold_pushes_what_was_passed_over(run, push, label_studio, project):
     """When more is to be reviewed than before, the tasks passed over are looked at anew."""
     add_tasks(run.folder, {"sure.mp3": "yes", "half.mp3": "it is", "unsure.mp3": "it may be so"})

@@ -65,11 +65,14 @@ class SmallLabelStudio:
     """One project, its tasks and what reviewers saved in them.
 
     `storages` are those of the project; `reads` says whether the server can read the buckets.
+    `settings` are those of the project which a push may change, `patches` how often it did.
     """
 
     def __init__(self) -> None:
         self.storages: list[dict[str, Any]] = [{"id": 1, "bucket": "audio", "presign": False}]
         self.reads = True
+        self.settings = {"maximum_annotations": 1, "overlap_cohort_percentage": 100}
+        self.patches = 0
         self.tasks: list[dict[str, Any]] = []
         self._moment = _MADE
 
@@ -112,7 +115,10 @@ class SmallLabelStudio:
         self._moment += timedelta(hours=1)
         return self._moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
-    def _project(self, _: Request) -> tuple[int, Any]:
+    def _project(self, request: Request) -> tuple[int, Any]:
+        if request.method == "PATCH":
+            self.settings |= json.loads(request.body)
+            self.patches += 1
         versions = [each["predictions"][0]["model_version"] for each in self.tasks]
         return 200, {
             "id": PROJECT,
@@ -122,6 +128,7 @@ class SmallLabelStudio:
             "model_version": versions[0] if versions else "",
             "total_annotations_number": sum(len(each["annotations"]) for each in self.tasks),
             "parsed_label_config": _CONTROLS,
+            **self.settings,
         }
 
     def _import(self, request: Request) -> tuple[int, Any]:
@@ -165,5 +172,7 @@ def _meets(task: dict[str, Any], condition: dict[str, Any]) -> bool:
     value = condition["value"]
     if column.startswith("data."):
         return task["data"][column.removeprefix("data.")] in value
-    known = {"total_annotations": len(task["annotations"])} | task
+    known = {"total_annotations": len(task["annotations"]), "cancelled_annotations": 0} | task
+    if condition["operator"] == "equal":
+        return bool(known[column] == value)
     return bool(known[column] > value)

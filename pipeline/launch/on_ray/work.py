@@ -29,7 +29,7 @@ from pipeline.s3_output.shard_source import ShardSource
 from pipeline.terminal import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from pipeline.ground_truth.record import GroundTruth
@@ -42,7 +42,9 @@ _REVIEWS = 500
 """Of a piece: some hundredths of a second of work, and a megabyte at most of usual ones."""
 
 
-def measure_on_ray(address: str, path: Path, depth: int, least_pace: float) -> Quality:
+def measure_on_ray(
+    address: str, path: Path, depth: int, least_pace: float, prefer: Sequence[str] = ()
+) -> Quality:
     """`measure_file` with the reviews compared on the cluster at this address.
 
     Raises:
@@ -59,7 +61,7 @@ def measure_on_ray(address: str, path: Path, depth: int, least_pace: float) -> Q
                 sums.merge(part)
         return sums
 
-    return measure_file(path, depth, least_pace, summed)
+    return measure_file(path, depth, least_pace, prefer, summed)
 
 
 def _batches(lines: Iterable[GroundTruth]) -> Iterator[list[GroundTruth]]:
