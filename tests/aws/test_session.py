@@ -141,11 +141,11 @@ def test_an_answer_means(code, words, kind):
     assert kind is type(meaning(START, code, words))
 
 
-@pytest.mark.parametrize("status", [200, 400, 403, 409, 429, 500, 503])
 @pytest.mark.parametrize(("code", "words", "kind"), ANSWERS)
-def test_the_http_status_changes_nothing(code, words, kind, status):
+def test_the_http_status_changes_nothing(code, words, kind):
     """Recorded answers and newer models disagree about the status, so it is not looked at."""
-    assert kind is type(error_of(client_error(code, words, status)))
+    for status in (200, 400, 403, 409, 429, 500, 503):
+        assert kind is type(error_of(client_error(code, words, status))), status
 
 
 @pytest.mark.parametrize(
