@@ -121,13 +121,12 @@ def _missing(
         Exit: it was interrupted.
         CannotRun: it can't be brought up to date.
     """
+    if index.made_of == state.recordings.written_mark():
+        return index.lacking()
     from pipeline.launch.search import bring_up_to_date, is_of_a_folder, note_what_was_not_kept
     from pipeline.stages.stored_transcripts import Told
     from pipeline.terminal import counted, style_for
 
-    passing: dict[str, int] = {}
-    if index.made_of == state.recordings.written_mark():
-        return index.lacking()
     if is_of_a_folder(state):
         note_what_was_not_kept(state, index)
         return index.lacking()

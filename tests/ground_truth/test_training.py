@@ -73,6 +73,18 @@ def test_speech_is_what_has_a_text_and_a_place_in_the_file():
     assert (whole.start, whole.end, whole.text) == (0.0, 10.0, "all of it")
 
 
+@pytest.mark.parametrize(
+    ("sound", "channel", "known"), [(STEREO, 1, 1), (STEREO, 2, None), (SOUND, 0, None)]
+)
+def test_a_channel_is_known_where_the_file_has_it(sound, channel, known):
+    """One of several that the file has; who speaks is the recording's own unknown person."""
+    [found] = utterances(recorded(segment(0, 1, "x", channel=channel)).line, sound)
+    [nobody] = utterances(recorded(segment(0, 1, "x")).line, sound)
+
+    assert found.channel == known
+    assert nobody.speaker == f"{id_of(AUDIO)}-unknown"
+
+
 def test_lhotse_has_recordings_and_supervisions(tmp_path):
     """Samples and channels are those of the file; a channel that nobody named is all of them."""
     on_two = (segment(0, 1, "left", channel=0), segment(1, 2, "right", channel=1))

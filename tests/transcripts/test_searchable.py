@@ -41,10 +41,10 @@ def test_a_hit_has_the_time_and_the_speaker_of_its_first_word():
 def test_a_word_that_is_said_again_has_its_own_time():
     """In the same segment, and after many short ones."""
     text, times = searchable(Transcript("job", "", (segment("no no yes no"),)))
-    again = hits_of(text, [(10, 12)], times, near=False)
+    again = [next(hits_of(text, [(at, at + 2)], times, near=False)) for at in (0, 3, 10)]
     short = [segment(each, n * 10.0, f"spk_{n}") for n, each in enumerate("abcdefghij")]
 
-    assert [each.start for each in again] == [1.5]
+    assert [each.start for each in again] == [0, 0.5, 1.5]
     assert [(e.start, e.speaker) for e in shown(short, "j")] == [(90.0, "spk_9")]
     assert [(e.start, e.speaker) for e in shown(short, "e")] == [(40.0, "spk_4")]
 
