@@ -42,7 +42,7 @@ _VERDICT_WIDTH = 8
 _NAME_WIDTH = 14
 
 
-@with_settings(FILES, JOBS, EVENTS, SELECTION, AWS, LABEL_STUDIO, on_s3=True)
+@with_settings(FILES, ("transcripts",), JOBS, EVENTS, SELECTION, AWS, LABEL_STUDIO, on_s3=True)
 def command(
     *,
     source: Annotated[

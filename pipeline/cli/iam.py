@@ -53,7 +53,7 @@ APPLY_EXAMPLES = examples(
 )
 
 
-@with_settings(("results", "output"), AWS)
+@with_settings(("results", "output", "transcripts"), AWS)
 def policy(
     *,
     rights: RightsFlags,
@@ -85,7 +85,7 @@ def policy(
     typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2))
 
 
-@with_settings(("results", "output"), AWS)
+@with_settings(("results", "output", "transcripts"), AWS)
 def apply(
     *,
     rights: RightsFlags,

@@ -13,7 +13,7 @@ from pipeline.doctor.permissions import Permissions, SimulatedCall
 from pipeline.doctor.runner import Check, constant, once
 from pipeline.errors import Denied, NoSuchSource, PipelineError
 from pipeline.jobs.client import Transcriber
-from pipeline.naming import job_name_prefix, parse_s3_uri, result_place
+from pipeline.naming import as_folder, job_name_prefix, parse_s3_uri, result_place
 from pipeline.net.concurrency import JobSlots
 from pipeline.net.wait_times import WaitTimes
 from pipeline.vocabulary.service import Vocabularies
@@ -32,6 +32,21 @@ if TYPE_CHECKING:
     Examine = Callable[[], Awaitable[Finding]]
 
 
+def _written(config: Config) -> dict[str, S3Uri]:
+    """Where a run and its followers write on S3, by what they write."""
+    places = {"output": config.s3_output, "transcripts": parse_s3_uri(config.output.transcripts)}
+    return {name: as_folder(place) for name, place in places.items() if place}
+
+
+def _regions(s3: S3, session: Session, *places: S3Uri | None) -> dict[str, Examine]:
+    """Of each bucket whether it is in our region, beside another one that is named."""
+    names = list(dict.fromkeys(each.bucket for each in places if each))
+    return {
+        bucket: once(partial(buckets.region, s3, bucket, session.region, other))
+        for bucket, other in zip(names, [*names[1:], *names[:1]], strict=True)
+    }
+
+
 class AccountChecks:
     """What there is to look at in the account; `place` is None where no source is named."""
 
@@ -48,11 +63,8 @@ class AccountChecks:
         self._permissions = Permissions(self._service("iam"), self._identity)
         self._listed = once(self._first_page)
         self._results = parse_s3_uri(config.output.results)
-        both = [each.bucket for each in (place, self._results, config.s3_output) if each]
-        self._regions = {
-            bucket: once(partial(buckets.region, s3, bucket, session.region, other))
-            for bucket, other in zip(both, [*both[1:], both[0]] if both else (), strict=True)
-        }
+        self._written = _written(config)
+        self._regions = _regions(s3, session, place, self._results, *self._written.values())
         self._roles = {each.data_access_role for each in config.options}
         self._tags = any(each.tags for each in config.options)
         prefix = config.transcribe.job_prefix
@@ -67,6 +79,7 @@ class AccountChecks:
             Check("clock", partial(account.clock, http, endpoint)),
             *self._of_the_source(),
             *self._of_the_results(),
+            *self._of_what_is_written(),
             self._check(
                 "jobs list", partial(service.listing, self._transcriber, self._name_prefix)
             ),
@@ -125,12 +138,14 @@ class AccountChecks:
             self._check("results bucket", self._regions[results.bucket]),
             self._check("results list", earlier_results, results.bucket),
             self._check("results write", writing, results.bucket),
-            *map(self._writing_parts, filter(None, [self._config.s3_output])),
         ]
 
-    def _writing_parts(self, output: S3Uri) -> Check:
-        trial = partial(buckets.conditional_writing, self._s3, output)
-        return self._check("output write", trial, output.bucket)
+    def _of_what_is_written(self) -> list[Check]:
+        trial = partial(buckets.conditional_writing, self._s3)
+        return [
+            self._check(f"{name} write", partial(trial, place), place.bucket)
+            for name, place in self._written.items()
+        ]
 
     async def _quotas(self) -> Finding:
         return await account.quotas(

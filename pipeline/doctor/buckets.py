@@ -126,9 +126,9 @@ async def _is_free(s3: S3, place: S3Uri) -> bool:
         return False  # it is larger than any transcript
 
 
-async def conditional_writing(s3: S3, output: S3Uri) -> Finding:
-    """Whether the bucket keeps what is there from a second writer, as parts of tasks need it."""
-    place = trial_place(output)
+async def conditional_writing(s3: S3, below: S3Uri) -> Finding:
+    """Whether the bucket keeps what is there from a second writer, as what we write needs it."""
+    place = trial_place(below)
     if not await _is_free(s3, place):
         return skipped(f"{place} is not what an earlier check wrote, so it is left as it is.")
     with suppress(Denied):
@@ -139,11 +139,11 @@ async def conditional_writing(s3: S3, output: S3Uri) -> Finding:
         await s3.delete(place)
     if second is not None:
         return problem(
-            f"s3://{output.bucket} does not heed If-None-Match: two runs could overwrite each "
-            "other's tasks.",
-            "Name a bucket that does, as S3 itself, or a file with --output.",
+            f"s3://{below.bucket} does not heed If-None-Match: two runs could overwrite what the "
+            "other one wrote.",
+            "Name a bucket that does, as S3 itself, or a place on this machine.",
         )
-    return ok(f"What is below {output} is never overwritten by a second run.")
+    return ok(f"What is below {below} is never overwritten by a second run.")
 
 
 async def writing(s3: S3, results: S3Uri) -> Finding:

@@ -102,6 +102,7 @@ class Scope(msgspec.Struct, frozen=True):
         sources: bucket and prefix of the recordings.
         results: the place of `--results`.
         output: the place of `--output`, where that is on S3.
+        transcripts: the place of transcripts as files or tables, where that is on S3.
         job_prefix: what the names of all jobs begin with.
         role: ARN of the role with which the service queues jobs.
         recordings_key: ARN of the KMS key that the recordings are encrypted with.
@@ -120,6 +121,7 @@ class Scope(msgspec.Struct, frozen=True):
     sources: tuple[S3Uri, ...]
     results: S3Uri | None = None
     output: S3Uri | None = None
+    transcripts: S3Uri | None = None
     job_prefix: str = "transcribe-pipeline"
     role: str = ""
     recordings_key: str = ""
@@ -136,13 +138,14 @@ class Scope(msgspec.Struct, frozen=True):
 
 def caller_policy(scope: Scope) -> Document:
     """What whoever runs the program may do: each action that it uses, where it uses it."""
-    results, output = _folders(scope.results), _folders(scope.output)
+    results = _folders(scope.results)
+    written = [*_folders(scope.output), *_folders(scope.transcripts)]
     return _document(
-        *_listing(scope.owner, [*scope.sources, *scope.manifests, *results, *output]),
+        *_listing(scope.owner, [*scope.sources, *scope.manifests, *results, *written]),
         _allow("ReadRecordings", ["s3:GetObject"], _objects(scope, *scope.sources)),
         _allow("ReadManifests", ["s3:GetObject"], _objects(scope, *scope.manifests)),
         _allow("Results", _of_results(scope), _objects(scope, *results)),
-        _allow("Output", ["s3:GetObject", "s3:PutObject"], _objects(scope, *output)),
+        _allow("Output", ["s3:GetObject", "s3:PutObject"], _objects(scope, *written)),
         *_jobs(scope),
         *_keys(scope, _READ_KEY + _WRITE_KEY),
         _allow(
@@ -254,9 +257,10 @@ def _checks(scope: Scope) -> Iterable[Statement | None]:
     itself = scope.owner.arn("iam", f"user/{scope.user or '${aws:username}'}")
     yield _allow("OwnRights", ["iam:SimulatePrincipalPolicy"], [itself, *_any(scope.role)])
     yield _allow("Trust", ["iam:GetRole"], _any(scope.role))
-    trials = [trial_place(each) for each in (scope.results, scope.output) if each]
-    places = [f"{_bucket(scope.owner, each.bucket)}/{_literal(each.key)}" for each in trials]
-    yield _allow("TrialObject", ["s3:DeleteObject"], places)
+    places = scope.results, scope.output, scope.transcripts
+    trials = [trial_place(each) for each in places if each]
+    objects = [f"{_bucket(scope.owner, each.bucket)}/{_literal(each.key)}" for each in trials]
+    yield _allow("TrialObject", ["s3:DeleteObject"], objects)
 
 
 def _keys(scope: Scope, of_results: list[str]) -> Iterable[Statement | None]:

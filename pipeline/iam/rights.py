@@ -55,6 +55,7 @@ class Rights:
             tuple(_prefix(each, "--bucket") for each in self.bucket),
             _place(results) if results else None,
             config.s3_output,
+            parse_s3_uri(config.output.transcripts),
             config.transcribe.job_prefix,
             role=owner.role(role),
             recordings_key=owner.key(self.recordings_key),

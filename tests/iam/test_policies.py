@@ -107,6 +107,20 @@ def test_an_output_on_s3_is_written_and_never_deleted():
     assert "s3:DeleteObject" not in actions(document)
 
 
+def test_transcripts_on_s3_are_written_and_read_there_alone():
+    """Files that are there are compared, and those that are not are known to be none."""
+    document = caller_policy(
+        Scope(OWNER, (CALLS,), transcripts=S3Uri("texts", "calls"), checking=True)
+    )
+
+    for action in ("s3:PutObject", "s3:GetObject"):
+        assert "arn:aws:s3:::texts/calls/*" in resources(document, action)
+    assert "arn:aws:s3:::texts" in resources(document, "s3:ListBucket")
+    assert resources(document, "s3:DeleteObject") == {
+        "arn:aws:s3:::texts/calls/.transcribe-pipeline-check"
+    }
+
+
 def test_check_asks_about_the_user_and_the_role_alone():
     """Of others' rights nothing can be learned."""
     document = caller_policy(

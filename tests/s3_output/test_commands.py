@@ -160,10 +160,12 @@ def test_check_tries_whether_the_bucket_keeps_what_is_there(on_s3, heeds):
 
     with between(runs.cloud, reply) as url:
         runs.run.use(AWS_ENDPOINT_URL=url)
-        outcome = runs.run("check", "s3://audio/calls/", *FLAGS, "--json")
+        to = ("--transcripts", "s3://audio/texts")
+        outcome = runs.run("check", "s3://audio/calls/", *FLAGS, *to, "--json")
 
     lines = {each["check"]: each for each in outcome.summary["lines"]}
-    line = lines["output write"]
-    assert line["verdict"] == ("ok" if heeds else "problem")
-    assert ("does not heed If-None-Match" in line["message"]) != heeds
-    assert not (runs.cloud.folder / "tasks" / ".transcribe-pipeline-check").exists()
+    for name, folder in (("output write", "tasks"), ("transcripts write", "texts")):
+        line = lines[name]
+        assert line["verdict"] == ("ok" if heeds else "problem")
+        assert ("does not heed If-None-Match" in line["message"]) != heeds
+        assert not (runs.cloud.folder / folder / ".transcribe-pipeline-check").exists()
