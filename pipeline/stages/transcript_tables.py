@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from pipeline.errors import OutputUnusable, RecordingFailed
 from pipeline.files import replacing, writing
+from pipeline.net.retry import never_deferred
 from pipeline.stages.metadata_reader import digest
 from pipeline.stages.transcript_places import File
 from pipeline.state.table_ledger import TableLedger
@@ -64,9 +65,10 @@ class TranscriptTables:
         Raises:
             CannotRun: it can't be put there, or nobody knows what is there.
         """
-        if self.ledger.is_empty():
-            await self._adopt()
-        await self._put()
+        with never_deferred("the tables were written"):
+            if self.ledger.is_empty():
+                await self._adopt()
+            await self._put()
         yield
         await self._decide()
 
@@ -98,7 +100,8 @@ class TranscriptTables:
         async with self._turn:
             parts = await asyncio.to_thread(lambda: list(self._kept(batch)))
             self.ledger.decide(rows, parts)
-            await self._put()
+            with never_deferred("the tables were written"):
+                await self._put()
 
     def _kept(self, batch: TableBatch) -> list[str]:
         names = []

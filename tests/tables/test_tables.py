@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.between import Answer, between
 from tests.support.documents import is_what_is_shown, typed
 from tools.docs import DOCS
 
@@ -242,6 +243,28 @@ def test_what_is_not_ours_is_told_and_stays(run, cloud):
     assert "recordings/mine.parquet below" in outcome.err
     assert "it is no file of recordings" in outcome.err
     assert contents(run.folder / "tables") == {"recordings/mine.parquet": b"mine"}
+
+
+def test_what_s3_does_not_take_for_too_long_is_there_after_the_next_call(run, cloud):
+    """The call ends with a sentence; the next one has each row, once."""
+    service = cloud()
+    service.add(**{f"rec{n}": f"number {n}" for n in range(3)})
+    run("run", "s3://audio/", *RESULTS)
+
+    def reply(asked):
+        busy = asked.method == "PUT" and "/recordings/" in asked.path
+        return Answer(503, b"", {}) if busy else asked.forward()
+
+    with between(service, reply) as url:
+        run.use(AWS_ENDPOINT_URL=url, TRANSCRIBE_PIPELINE_RETRY_SECONDS="0.5")
+        refused = tables(run, to="s3://audio/tables/")
+        run.use(AWS_ENDPOINT_URL=service.url)
+        outcome = tables(run, to="s3://audio/tables/")
+
+    assert (refused.code, outcome.code) == (2, 0)
+    assert "Traceback" not in refused.err
+    assert ask(service.folder / "tables", "SELECT count(*) FROM words") == [(6,)]
+    assert ask(service.folder / "tables", "SELECT count(*) FROM recordings") == [(3,)]
 
 
 @pytest.mark.parametrize(
