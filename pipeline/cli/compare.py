@@ -1,16 +1,18 @@
-"""`compare SOURCE`: reviewed recordings once more, with a vocabulary; error rates side by side."""
+"""`compare SOURCE`: reviewed recordings heard otherwise; error rates side by side."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
+import msgspec
 import orjson
 import typer
 
-from pipeline.cli.flags import AWS, GROUND_TRUTH, with_settings
+from pipeline.cli.flags import AWS, GROUND_TRUTH, Given, with_settings
 from pipeline.cli.options import examples, report
 from pipeline.cli.place import parse_source
+from pipeline.config.transcription import Transcribe
 from pipeline.errors import BadSettings
 from pipeline.launch.event_loop import in_event_loop
 from pipeline.launch.run import RunOptions, complete
@@ -25,11 +27,24 @@ if TYPE_CHECKING:
     from pipeline.quality.bootstrap import PairedComparison
     from pipeline.vocabulary.service import Version
 
+_ANY_LANGUAGE = Transcribe(language="auto")
+_NAME_ONE = (
+    "Name the vocabulary to try with --vocabulary, another language with --language, a settings "
+    "file with --config, or another engine's transcripts with --from."
+)
 NAME = "compare"
 EXAMPLES = examples(
     (
         "Try a vocabulary on 50 reviewed recordings; it says what that costs, and asks",
         "compare s3://bucket/calls/ --vocabulary calls --sample 50",
+    ),
+    (
+        "Try another language model or other filters, as a settings file names them",
+        "compare s3://bucket/calls/ --config other.toml",
+    ),
+    (
+        "See how another engine does on the same recordings, by the files that it wrote",
+        "compare s3://bucket/calls/ --from whisper/",
     ),
     (
         "On all of them, without being asked, as JSON",
@@ -43,40 +58,98 @@ def command(
     *,
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="s3://bucket/prefix.")],
     chosen: Config,
+    given: Given,
+    config_file: Path | None,
     sample: Annotated[
         int, typer.Option(metavar="N", help="Recordings to try it on; 0 is all.", min=0)
     ] = 50,
     to: Annotated[
         Path, typer.Option("--to", metavar="FOLDER", help="Where the new tasks are kept.")
     ] = Path("compare"),
+    other: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="FOLDER",
+            help="Compare another engine's transcripts: a .json, .txt or .ctm per recording.",
+            exists=True,
+            file_okay=False,
+        ),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask about the cost.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
-    """Measure what a vocabulary changes, on a sample.
+    """Measure what other settings or another engine change, on reviewed recordings.
 
-    It transcribes reviewed recordings again, with the vocabulary, and compares the error rates.
-    Before is what reviewers corrected, after is what the service hears now. The jobs have names of
-    their own; SOURCE's tasks and state stay as they are. Run it again to continue: it starts no job
-    twice while the vocabulary is the same. The interval says how much of the change may be chance.
-    The cost is computed from the prices in the settings.
+    It transcribes a sample of them again with the settings as they are now (a vocabulary, another
+    language or model, filters), and compares the error rates. Before is what reviewers corrected,
+    after is what the service hears now. The jobs have names of their own; SOURCE's tasks and state
+    stay as they are. Run it again to continue: it starts no job twice while the vocabulary and the
+    settings are the same. With --from it transcribes nothing: after is what FOLDER holds, of every
+    reviewed recording that has a file there. The interval says how much of the change may be
+    chance. The cost is computed from the prices in the settings.
     """
     place = parse_source(source, chosen)
     if not isinstance(place, S3Uri):
         raise BadSettings(
-            f"SOURCE {source!r} is a folder, and vocabularies go with a bucket",
+            f"SOURCE {source!r} is a folder, and reviews are of recordings in a bucket",
             "Write SOURCE as s3://bucket/prefix.",
         )
-    if not chosen.transcribe.vocabulary:
-        raise BadSettings("No vocabulary is named", "Name the vocabulary to try with --vocabulary.")
-    from pipeline.quality.comparison import compared, sampled, trial_settings
+    from pipeline.quality.comparison import compared, sampled
 
-    reviews = sampled(chosen, place, sample)
-    chosen = trial_settings(chosen, in_event_loop(_version(chosen, place)), to)
+    if other:
+        reviews = sampled(msgspec.structs.replace(chosen, transcribe=_ANY_LANGUAGE), place, 0)
+        heard = _of_another_engine(other, reviews)
+    else:
+        if not given & {"vocabulary", "language"} and not config_file:
+            raise BadSettings("Nothing is named that could be tried", _NAME_ONE)
+        reviews = sampled(chosen, place, sample)
+        chosen, heard = _transcribed(reviews, chosen, place, _Trial(to, yes=yes, json=json))
+    _print(compared(reviews, heard, chosen.transcribe.language), chosen, json=json)
+
+
+def _of_another_engine(folder: Path, reviews: list[GroundTruth]) -> dict[str, str]:
+    """What another engine heard in these recordings.
+
+    Raises:
+        BadSettings: the folder has no transcript of any.
+        OutputUnusable: a file there holds none.
+    """
+    from pipeline.quality.foreign_transcripts import transcripts_in
+
+    heard = transcripts_in(folder, [each.audio for each in reviews])
+    if not heard:
+        raise BadSettings(
+            f"{folder} has no transcript of the {len(reviews):,} reviewed recordings",
+            "Files are named after keys, and end with .json, .txt or .ctm: calls/a.json.",
+        )
+    if missing := len(reviews) - len(heard):
+        typer.echo(f"{missing:,} reviewed recordings have no transcript in {folder}.", err=True)
+    return heard
+
+
+class _Trial(NamedTuple):
+    """Where the new tasks are kept, and how to ask and answer."""
+
+    to: Path
+    yes: bool
+    json: bool
+
+
+def _transcribed(
+    reviews: list[GroundTruth], chosen: Config, place: S3Uri, trial: _Trial
+) -> tuple[Config, dict[str, str]]:
+    """The settings of the trial's run, and what is heard with them."""
+    from pipeline.quality.comparison import trial_settings
+
+    has_vocabulary = bool(chosen.transcribe.vocabulary)
+    version = in_event_loop(_version(chosen, place)) if has_vocabulary else None
+    chosen = trial_settings(chosen, version, trial.to)
     heard = _heard(chosen)
     if missing := [each for each in reviews if each.audio not in heard]:
-        _transcribe(missing, chosen, place, yes=yes, json=json)
+        _transcribe(missing, chosen, place, yes=trial.yes, json=trial.json)
         heard = _heard(chosen)
-    _print(compared(reviews, heard, chosen.transcribe.language), chosen, json=json)
+    return chosen, heard
 
 
 async def _version(config: Config, place: S3Uri) -> Version:

@@ -1,4 +1,4 @@
-"""A vocabulary tried on reviewed recordings: which ones, with which settings, and what changed."""
+"""Settings tried on reviewed recordings: on which ones, with which jobs, and what changed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import msgspec
 import orjson
 
 from pipeline.config.pricing import billed_seconds, cost, items_of
+from pipeline.config.transcription import WITHOUT_EFFECT
 from pipeline.errors import BadSettings
 from pipeline.files import replacing
 from pipeline.ground_truth.record import read_ground_truth
@@ -30,40 +31,64 @@ if TYPE_CHECKING:
 def sampled(config: Config, place: S3Uri, size: int) -> list[GroundTruth]:
     """Reviews below SOURCE, one a recording; a larger sample holds the smaller ones.
 
+    A vocabulary is of one language; other settings are tried on all dialects of their language, or
+    on every language where it is to be identified.
+
     Raises:
         BadSettings: there is none.
     """
-    path, language = Path(config.label_studio.ground_truth), one_language(config)
+    known, wanted = config.label_studio, config.transcribe
+    language = one_language(config) if wanted.vocabulary else None
+    path = Path(known.ground_truth)
     found = [
         review
-        for audio, review in reviews(
-            read_ground_truth(path), language, config.label_studio.prefer
-        ).items()
-        if audio.startswith(str(place)) and review.text.strip()
+        for audio, review in reviews(read_ground_truth(path), language, known.prefer).items()
+        if audio.startswith(str(place)) and review.text.strip() and _is_spoken(review, wanted)
     ]
     if not found:
+        language = language or wanted.language
         raise BadSettings(f"{path} holds no review in {language} of a recording below {place}")
     by_chance = sorted(found, key=lambda each: blake2b(each.audio.encode()).digest())
     return by_chance[:size] if size else by_chance
 
 
-def trial_settings(config: Config, version: Version, to: Path) -> Config:
-    """The settings of the trial's run: files and job names of its own for each version."""
+def _is_spoken(review: GroundTruth, wanted: Transcribe) -> bool:
+    """Whether the settings are for the language of a review, whatever its dialect."""
+    codes = (each.partition("-")[0] for each in (review.language or "", wanted.language))
+    return not review.language or wanted.identifies or len(set(codes)) == 1
+
+
+def trial_settings(config: Config, version: Version | None, to: Path) -> Config:
+    """The settings of the trial's run: files and job names of its own for whatever is tried.
+
+    With the version of a vocabulary, that and its language hold for every recording; else what the
+    settings say, rules too.
+    """
     replace = msgspec.structs.replace
-    digest = blake2b(orjson.dumps(list(version)), digest_size=4).hexdigest()
+    name, tried = (version.name if version else "settings"), config.rules
+    if version:
+        tried = tuple(replace(r, transcribe=_tried(r.transcribe, config.transcribe)) for r in tried)
+    hearing = [_hearing(config.transcribe), [[r.include, _hearing(r.transcribe)] for r in tried]]
+    facts = orjson.dumps([list(version or ()), hearing], option=orjson.OPT_SORT_KEYS)
+    digest = blake2b(facts, digest_size=4).hexdigest()
     prefix = f"{config.transcribe.job_prefix[:80]}-compare-{digest}"
-    output = to / f"{version.name}-{digest}" / "tasks.jsonl"
-    rules = (replace(r, transcribe=_tried(r.transcribe, config.transcribe)) for r in config.rules)
+    output = to / f"{name}-{digest}" / "tasks.jsonl"
     return replace(
         config,
         aws=replace(config.aws, events=""),  # that queue tells of the jobs of ordinary runs
         input=type(config.input)(),
         output=replace(config.output, output=str(output), state=""),
         transcribe=replace(config.transcribe, job_prefix=prefix),
-        rules=tuple(rules),
+        rules=tried,
         budget=type(config.budget)(),
         cluster=type(config.cluster)(),
     )
+
+
+def _hearing(transcribe: Transcribe) -> dict[str, Any]:
+    """What changes the text; tags and names do not."""
+    facts = msgspec.structs.asdict(transcribe)
+    return {name: value for name, value in facts.items() if name not in WITHOUT_EFFECT}
 
 
 def _tried(rule: Transcribe, wanted: Transcribe) -> Transcribe:
@@ -108,7 +133,8 @@ def compared(
     found = []
     for each in reviews:
         if each.audio in texts:
-            before = compare(each.text, each.predicted or "", language)
-            after = compare(each.text, texts[each.audio], language)
+            spoken = each.language or language
+            before = compare(each.text, each.predicted or "", spoken)
+            after = compare(each.text, texts[each.audio], spoken)
             found.append(Recording(each.audio, before.units, after.units))
     return judge(found)

@@ -68,16 +68,17 @@ class _Phrase:
 
 
 def reviews(
-    lines: Iterable[GroundTruth], language: str, prefer: Sequence[str] = ()
+    lines: Iterable[GroundTruth], language: str | None, prefer: Sequence[str] = ()
 ) -> dict[str, GroundTruth]:
     """By audio, the review that counts of those in a language that have a prediction.
 
-    What reviewers marked as unusable is left out; `prefer` is as of `rank`.
+    None takes every language. What reviewers marked as unusable is left out; `prefer` is as of
+    `rank`.
     """
     found: dict[str, GroundTruth] = {}
     for line in lines:
         fits = line.source == REVIEWED and line.predicted is not None
-        if fits and line.language in {None, language}:
+        if fits and (language is None or line.language in {None, language}):
             found[line.audio] = max(
                 found.get(line.audio, line), line, key=partial(rank, prefer=prefer)
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import boto3
 import pytest
@@ -13,29 +13,17 @@ import pytest
 from tests.conftest import ROOT, end, endpoint
 from tests.support.signing import KEYS
 from tests.support.state_files import by_hand
+from tests.support.trials import (
+    APPLY,
+    HEADER,
+    review,
+    trial,
+    write_reviews,
+    write_table,
+)
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-HEADER = "Phrase\tSoundsLike\tIPA\tDisplayAs\n"
 SPOKEN = ROOT / "tests" / "local" / "andorra-la-vella.ogg"
-APPLY = ("vocabulary", "apply", "vocabulary.txt", "--name", "calls", "--upload", "s3://audio/v/")
 COMPARE = ("compare", "s3://audio/", "--vocabulary", "calls")
-
-
-def review(name: str, said: str, heard: str, **more: Any) -> dict[str, Any]:
-    audio = f"s3://audio/{name}.mp3"
-    return {"audio": audio, "source": "reviewed", "text": said, "predicted": heard, **more}
-
-
-def write_reviews(run: Any, reviews: Iterable[dict[str, Any]]) -> None:
-    lines = [json.dumps(each) + "\n" for each in reviews]
-    (run.folder / "ground_truth.jsonl").write_text("".join(lines), encoding="utf-8")
-
-
-def write_table(run: Any, *rows: str) -> None:
-    text = HEADER + "".join(f"{row}\n" for row in rows)
-    (run.folder / "vocabulary.txt").write_text(text, encoding="utf-8")
 
 
 def table(run: Any) -> list[str]:
@@ -288,22 +276,6 @@ def test_a_folder_has_no_vocabulary(run, recordings):
     assert "vocabulary goes with a bucket" in outcome.err
 
 
-HEARD_WRONG = {f"r{n}": "ask kyle check now" for n in range(6)} | {"same": "nothing new here"}
-
-
-def trial(run: Any, cloud: Any, *options: str) -> Any:
-    """A cloud with reviewed recordings and a vocabulary for them."""
-    service = cloud(*options)
-    service.add(**HEARD_WRONG)
-    said = {name: heard.replace("kyle check", "Kowalczyk") for name, heard in HEARD_WRONG.items()}
-    write_reviews(
-        run, [review(name, said[name], heard, duration=60) for name, heard in HEARD_WRONG.items()]
-    )
-    write_table(run, "kyle-check\t\t\tKowalczyk")
-    run(*APPLY)
-    return service
-
-
 def test_compare_shows_the_error_rate_before_and_after(run, cloud):
     """Jobs of their own, the same recordings, each error counted, the bucket's run left alone."""
     service = trial(run, cloud)
@@ -389,7 +361,7 @@ def test_compare_starts_nothing_unless_somebody_agrees(run, cloud):
     ("arguments", "said"),
     [
         (("s3://audio/", "--vocabulary", "nobody"), "There is no vocabulary nobody"),
-        (("s3://audio/",), "Name the vocabulary"),
+        (("s3://audio/",), "Name the vocabulary to try with --vocabulary, another language"),
         (("s3://other/", "--vocabulary", "calls"), "no review in en-US of a recording below"),
         (("s3://audio/", "--vocabulary", "calls", "--language", "en-GB"), "of en-US, not of en-GB"),
     ],

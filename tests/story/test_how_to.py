@@ -193,9 +193,12 @@ def test_a_vocabulary_is_built_applied_and_compared_as_the_page_says(run, cloud)
             service.put(key, f"please call {heard} today")
             truth.append(reviewed(key, f"please call {name} today", f"please call {heard} today"))
     (run.folder / "ground_truth.jsonl").write_text("".join(truth), encoding="utf-8")
+    (run.folder / "other.toml").write_text('[transcribe]\nlanguage = "en-GB"\n')
+    (run.folder / "whisper").mkdir()
+    (run.folder / "whisper" / "0.json").write_text('{"text": "please call Andorra today"}')
 
     assert follow(run, commands("vocabulary.md"), in_bucket) == [
-        *("vocabulary", "vocabulary", "compare", "run")
+        *("vocabulary", "vocabulary", "compare", "run", "compare", "compare")
     ]
 
 
