@@ -128,10 +128,9 @@ class Client:
             pages.following(tuple(each.id for each in page.results))
         return found
 
-    async def create_project(self, title: str, label_config: str) -> Project:
-        """A new project with a labeling configuration."""
-        body = {"title": title, "label_config": label_config}
-        return await self._post(Project, "projects/", msgspec.json.encode(body))
+    async def create_project(self, settings: dict[str, Any]) -> Project:
+        """A new project; its `title` and its `label_config` are among the settings."""
+        return await self._post(Project, "projects/", msgspec.json.encode(settings))
 
     async def import_tasks(self, project: int, tasks: Sequence[bytes]) -> Imported:
         """Add tasks, each a JSON object: all of them or none.

@@ -8,6 +8,7 @@ import msgspec
 
 from pipeline.errors import BadSettings, TasksRefused
 from pipeline.label_studio.compatibility import misfits
+from pipeline.label_studio.project_setup import add_tabs, project_settings
 
 if TYPE_CHECKING:
     from pipeline.label_studio.client import Client
@@ -50,11 +51,13 @@ async def titled_project(client: Client, title: str) -> Project | None:
 
 
 async def create_project(client: Client, title: str, label_config: str) -> Project:
-    """A new project; when the answer is lost it is looked for before it is made again."""
+    """A new project with its tabs; after a lost answer what is there is not made again."""
 
     async def create() -> Project:
         there = await client.projects_titled(title)
-        made = there[0] if there else await client.create_project(title, label_config)
+        settings = project_settings(title, label_config)
+        made = there[0] if there else await client.create_project(settings)
+        await add_tabs(client, made.id)
         return await client.project(made.id)
 
     return await client.retried(create)

@@ -99,13 +99,6 @@ class Reviewer:
         self._click("//button[normalize-space()='Label All Tasks']")
         self._sit_down()
 
-    def order_by(self, column: str) -> None:
-        """Sort the Data Manager by a column."""
-        before = self.tasks_listed()
-        self._click("//button[normalize-space()='Order by']")
-        self._click(f"//*[contains(@class, 'menu')]//span[.='{column}']")
-        self._until(lambda: self.tasks_listed() not in ([], before))
-
     def tasks_listed(self) -> list[int]:
         """The tasks of the Data Manager by their number, from the top."""
         rows = self.driver.find_elements(By.CSS_SELECTOR, "[data-testid=table-row]")
