@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: install demo test test-long test-all test-hostile test-label-studio test-browser test-prometheus test-airflow test-training test-cluster test-tables torture mutants bench check format docs site dist test-dist clean
+.PHONY: install demo demo-review test test-long test-all test-hostile test-label-studio test-browser test-prometheus test-airflow test-training test-cluster test-tables torture mutants bench check format docs site dist test-dist clean
 
 install: .venv/installed
 
@@ -33,6 +33,10 @@ demo: install
 	@sed 's/^/  /' demo/texts/calls/cancelled-order.srt
 	@echo; echo 'Where somebody said "money back" (search "money back" --output demo/tasks.jsonl):'
 	@$(BIN)/transcribe-pipeline search "money back" --output demo/tasks.jsonl | sed 's/^/  /'
+
+# A Label Studio of its own with the bundled recordings, to hear and to correct; Ctrl-C ends it.
+demo-review: .venv-label-studio/installed
+	@$(BIN)/python -m tools.demo_review
 
 # Compiled once for all processes of the tests and kept, though the environment may ask for neither.
 test test-long test-hostile: export PYTHONDONTWRITEBYTECODE :=

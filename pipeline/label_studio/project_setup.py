@@ -1,7 +1,8 @@
 """What a new project is given beside its labeling configuration: an order, tabs, instructions.
 
 Without them "Label All Tasks" goes by number (1.23), and the Data Manager opens on one list of all
-tasks, on top of it the recordings in which nobody speaks.
+tasks. With them the first goes by score, beginning with the recordings in which nobody speaks, and
+"Label Tasks As Displayed" by the tab, which leaves those out.
 """
 
 from __future__ import annotations

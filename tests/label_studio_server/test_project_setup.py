@@ -61,7 +61,7 @@ def test_the_tabs_hold_what_they_say(run, label_studio, project):
 
 
 def test_the_queue_begins_with_the_least_certain(label_studio, project):
-    """Whoever presses Label All Tasks is not handed the tasks by number."""
+    """As displayed in the first tab it leaves silence out; all tasks are not handed by number."""
     [review, *_] = label_studio.call("GET", "dm/views/", project=project)
     found = label_studio.call(
         *("POST", "dm/actions", {"filters": review["data"]["filters"]}),
