@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 LEAST_FOUND = 0.95
 _SECONDS = 300.0  # a fault that makes a test wait for ever is found
-_WHOLE = ("-m", "", "--hypothesis-profile", "full")
+_WHOLE = ("-m", "", "--hypothesis-profile", "full", "--timeout", "600")
 _COPIED = ("pipeline", "tests", "docs", "deploy", "tools", "pyproject.toml", "README.md")
 
 
