@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import msgspec
 import typer
 
-from pipeline.cli.flags import AWS, ENGINE, FILES, JOBS, SELECTION, with_settings
+from pipeline.cli.flags import AWS, ENGINE, FILES, JOBS, SELECTION, Given, with_settings
 from pipeline.cli.options import ManifestFile, examples
 from pipeline.cli.place import parse_source
 from pipeline.config.schema import (
@@ -76,6 +76,7 @@ def command(
         int, typer.Option(metavar="N", help="Seed of the sample: another number takes others.")
     ] = 0,
     chosen: Config,
+    given: Given,
     manifest: ManifestFile = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
@@ -96,7 +97,7 @@ def command(
     named = parse_place(manifest) if manifest else None
     wish = Wish(chosen, place, named, 0 if exact else sample, seed, style_for(quiet=quiet))
     plans: list[Plan] = []
-    if chosen.cluster.engine is Engine.RAY:
+    if chosen.cluster.engine is Engine.RAY and (exact or "engine" in given):
         plans.append(_made_on_ray(wish))
     elif received := in_event_loop(interruptible(lambda: _make(wish, plans))):
         raise typer.Exit(128 + received)

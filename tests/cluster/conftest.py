@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 RAY = Path(sys.executable).with_name("ray")
 SHARD = "ray::run_shard"
+PIECE = "ray::do_piece"
 RAYLET = "raylet"
 
 # A node that does not answer counts as dead after nine seconds and not after half a minute.
@@ -166,17 +167,21 @@ class OnRay:
         self.wait_until(process, lambda: self.lines().total() >= tasks)
         return self.shards()
 
-    def wait_until(self, process: subprocess.Popen[str], met: Callable[[], bool]) -> None:
+    def wait_until(self, process: subprocess.Popen[str], met: Callable[[], object]) -> None:
         """Wait until it is so, which must be while the command runs."""
         deadline = time.monotonic() + 60
         while not met():
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline, (self.lines().total(), self.shards())
-            time.sleep(0.1)
+            time.sleep(0.05)
 
     def shards(self) -> list[int]:
         """How many shards run on each node."""
         return [len(each.processes(SHARD)) for each in self.cluster.nodes]
+
+    def pieces(self) -> list[int]:
+        """The processes that do a piece of a command's work."""
+        return [pid for node in self.cluster.nodes for pid in node.processes(PIECE)]
 
     def processes_of(self, number: int) -> list[int]:
         """The processes that run this shard, told by the files in their folders."""

@@ -203,3 +203,25 @@ def test_a_head_that_is_gone_ends_the_command_with_a_sentence(on_ray):
     assert ends == [0] * 6
     assert runs.lines() == wanted
     assert runs.started_twice() == 0
+
+
+def test_a_head_that_is_gone_ends_a_rebuild_with_a_sentence(on_ray):
+    """What a node was doing comes to nothing; the same command goes on with it."""
+    runs = on_ray(*SLOTS)
+    wanted = runs.add(60, seconds=1)
+    runs.run(*runs.command())
+    rebuild = ("tasks", "rebuild", "--output", "s3://audio/tasks/", "--task", "segments", "--json")
+    account = ("--endpoint-url", runs.cloud.url)
+    engine = ("--engine", "ray", "--ray-address", runs.cluster.address)
+
+    with runs.run.start(*rebuild, *account, *engine) as process:
+        runs.wait_until(process, runs.pieces)
+        for pid in runs.pieces():
+            os.kill(pid, signal.SIGSTOP)
+        runs.cluster.nodes[0].kill()
+        summary, err = summary_of(process)
+    again = runs.run(*rebuild, *account)
+
+    assert (process.returncode, summary["exit_code"]) == (2, 2), err
+    assert "has not answered for" in summary["problem"]
+    assert (again.code, again.counts["written"]) == (0, wanted.total())

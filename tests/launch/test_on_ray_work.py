@@ -157,8 +157,12 @@ def test_a_node_of_another_version_does_no_piece():
 
 @pytest.mark.parametrize("more", [(), ("--sample", "9")])
 def test_a_sample_is_for_one_machine(run, more):
-    """A sentence says what to add; no cluster is asked."""
+    """A sentence says what to add; settings that name a cluster for runs hinder no plan."""
     outcome = run("plan", "s3://b/calls/", "--engine", "ray", *more)
+    run.use(TRANSCRIBE_PIPELINE_ENGINE="ray", TRANSCRIBE_PIPELINE_OUTPUT="s3://b/tasks/")
+    of_settings = run("plan", "s3://b/calls/", *more)
 
     assert outcome.code == 2
     assert "Add --exact" in outcome.err
+    assert "--exact" not in of_settings.err
+    assert "No AWS region is set" in of_settings.err

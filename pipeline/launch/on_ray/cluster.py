@@ -34,7 +34,10 @@ _GONE_SECONDS = 30.0
 
 _AHEAD = 2  # pieces for each CPU, so that it need not wait for the next
 _CPUS = 0.25  # a shard waits for answers, and one that is begun again must find room at once
-_START = "Start one with `ray start --head`, or name its head with --ray-address HOST:PORT."
+_START = (
+    "Start one with `ray start --head`, or name its head with --ray-address HOST:PORT; "
+    "--engine local needs none."
+)
 
 
 class Interrupted(Exception):
@@ -99,13 +102,22 @@ class RayCluster:
 
         Raises:
             CannotRun: a node could not do it.
+            ServiceUnreachable: the head is gone.
         """
         from ray.exceptions import RayError
 
+        doing = asyncio.ensure_future(self._pieces.remote(*piece))
+        watching = asyncio.create_task(self.watch_head())
         try:
-            answer: bytes = await self._pieces.remote(*piece)
+            await asyncio.wait((doing, watching), return_when=asyncio.FIRST_COMPLETED)
+            if watching.done():
+                watching.result()
+            answer: bytes = doing.result()
         except RayError as error:
             raise CannotRun(*_unfinished(error)) from error
+        finally:
+            watching.cancel()
+            doing.cancel()
         return answer
 
     def each(self, pieces: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
