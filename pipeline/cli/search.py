@@ -19,6 +19,7 @@ from pipeline.text import printable, tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from pipeline.config.schema import Config
     from pipeline.model import Job
@@ -91,10 +92,22 @@ def command(
     elif count:
         typer.echo(found)
     if missing:
-        say(f"{sum(missing.values()):,} of {of:,} recordings can't be searched ({tally(missing)}).")
+        say(_lacking(missing, of, path))
     if not found and not quiet:
         typer.echo("Nothing was found.", err=True)
     raise typer.Exit(0 if found else _NOTHING_FOUND)
+
+
+def _lacking(missing: dict[str, int], of: int, path: Path) -> str:
+    from pipeline.launch.search import NOT_KEPT
+
+    advice = (
+        "Run the folder again with another --output."
+        if NOT_KEPT in missing
+        else f"Once they can be read, deleting {path} has them read again."
+    )
+    count = sum(missing.values())
+    return f"{count:,} of {of:,} recordings can't be searched ({tally(missing)}). {advice}"
 
 
 def _phrase(words: str) -> str:

@@ -168,6 +168,7 @@ def test_a_folder_is_searched_by_the_index_of_its_run(run, recordings):
     assert (found.code, lost.code) == (0, 1)
     assert found.out.startswith("calls/cancelled-order.mp3  00:00:01  ")
     assert "1 of 1 recordings can't be searched (1 transcript of a folder, not kept)" in lost.err
+    assert "Run the folder again" in lost.err
 
 
 def test_a_transcript_that_is_gone_is_told_whatever_is_found(run, cloud, tmp_path):
@@ -186,7 +187,7 @@ def test_a_transcript_that_is_gone_is_told_whatever_is_found(run, cloud, tmp_pat
     lacking = "1 of 2 recordings can't be searched (1 broken transcript)"
     assert (first.code, second.code) == (0, 0)
     assert "one.mp3: It is the transcript of another job." in first.err
-    assert lacking in first.err
+    assert f"{lacking}. Once they can be read, deleting " in first.err
     assert lacking in second.err
     assert second.summary["not_searched"] == {"broken transcript": 1}
     with open_index(run.folder / INDEX) as index, read_state(run.folder / STATE) as state:
