@@ -79,6 +79,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_finish() -> None:
     """Look for garbage in what the tests make alone."""
+    gc.collect()  # also has the collector expect as many objects, and look through them seldom
     gc.freeze()
 
 

@@ -131,8 +131,9 @@ def preload() -> None:
         session.client(name, "us-east-1", **keys)
     trusting(trusted(os.environ.get("REQUESTS_CA_BUNDLE")))
     _read_flags(command_line())
-    gc.freeze()
     gc.enable()
+    gc.collect()  # also has the collector expect as many objects, and look through them seldom
+    gc.freeze()
 
 
 def _read_flags(command: Any) -> None:
