@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -63,7 +64,8 @@ def command(
     --engine ray the nodes of a cluster compare the texts.
     """
     path = Path(chosen.label_studio.ground_truth)
-    from pipeline.quality.metrics import as_facts, measure_file
+    from pipeline.quality.json_report import as_facts
+    from pipeline.quality.metrics import measure_file
 
     prefer = chosen.label_studio.prefer
     if chosen.cluster.engine is Engine.RAY:
@@ -76,7 +78,7 @@ def command(
         from pipeline.html.page import write_page
         from pipeline.quality.html_report import page
 
-        write_page(page_file(html, path), page(quality))
+        write_page(page_file(html, path), page(quality, datetime.now(tz=UTC).astimezone().date()))
     if json:
         import orjson
 

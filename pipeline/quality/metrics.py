@@ -8,7 +8,7 @@ the review counts that `convert` takes; the pace is that of all reviews.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     Summing = Callable[[Iterable[GroundTruth], int, Collection[str]], "Sums"]
 
 _MOST_CONFUSIONS = 50
+_MOST_PLACES = 3
 
 
 class QualityStats(msgspec.Struct):
@@ -79,7 +80,8 @@ class Quality(msgspec.Struct, frozen=True):
     are no part of the figures, `unusable_segments` the segments of other lines; `superseded` the
     reviews in whose place another of the recording counts, `quick` those that took too little time.
     `pace` is by reviewer; `audit` is None where nothing of the audit is there.
-    `agreement` is that of people who reviewed the same recordings.
+    `agreement` is that of people who reviewed the same recordings. `places` are the addresses of
+    tasks with each of the confusions, three at most, and `projects` those of the projects.
     """
 
     total: QualityStats
@@ -96,6 +98,8 @@ class Quality(msgspec.Struct, frozen=True):
     quick: int = 0
     pace: dict[str, Pace] = {}
     audit: Audit | None = None
+    places: list[list[str]] = []
+    projects: list[str] = []
     agreement: Agreement = Agreement({}, [], 0)
 
 
@@ -182,6 +186,8 @@ class Sums:
             name: {} for name in ("language", "speaker", "prefix", "score", "reviewer")
         }
         self._confusions: Counter[Confusion] = Counter()
+        self._places: dict[Confusion, list[str]] = {}
+        self._projects: set[str] = set()
         self._checked: list[Checked] = []
         self._auto = self._unpredicted = self._unusable = self._unusable_segments = 0
 
@@ -209,15 +215,27 @@ class Sums:
             for name, each in other._groups[group].items():
                 stats.setdefault(name, QualityStats()).merge(each)
         self._confusions.update(other._confusions)
+        for words, addresses in other._places.items():
+            self._keep(words, addresses)
+        self._projects |= other._projects
         self._checked += other._checked
         self._auto += other._auto
         self._unpredicted += other._unpredicted
         self._unusable += other._unusable
         self._unusable_segments += other._unusable_segments
 
+    def _keep(self, words: Confusion, addresses: list[str]) -> None:
+        """Keep the first addresses of tasks in which words were confused, whatever comes first."""
+        known = self._places.get(words, [])
+        self._places[words] = sorted({*known, *addresses})[:_MOST_PLACES]
+
     def _add_review(self, line: GroundTruth, compared: Comparison) -> None:
         units = compared.units
         self._confusions.update(compared.confusions)
+        if line.address:
+            self._projects.add(line.project)
+            for words in compared.confusions:
+                self._keep(words, [line.address])
         self._checked.append(
             Checked(line.score, units.predicted, units.hits, units.errors, line.duration or 0.0)
         )
@@ -241,6 +259,8 @@ class Sums:
             total=self._total,
             groups={name: dict(sorted(group.items())) for name, group in self._groups.items()},
             confusions=confusions[:_MOST_CONFUSIONS],
+            places=[self._places.get(each, []) for each, _ in confusions[:_MOST_CONFUSIONS]],
+            projects=sorted(self._projects),
             calibration=calibrate(self._checked),
             threshold=threshold(self._checked),
             curve=curve(self._checked),
@@ -274,33 +294,3 @@ def _of_speaker(line: GroundTruth, speaker: str) -> tuple[Comparison, float]:
 
 def _speaker(segment: Segment) -> str:
     return segment.who or UNKNOWN
-
-
-def as_facts(quality: Quality) -> dict[str, Any]:
-    """The figures as `--json` prints them, with every rate computed; a rate of nothing is null."""
-    facts: dict[str, Any] = msgspec.to_builtins(replace(quality, agreement=None))
-    facts["agreement"] = quality.agreement.facts()
-    facts["total"] = _facts(quality.total)
-    facts["by"] = {
-        name: {key: _facts(stats) for key, stats in group.items()}
-        for name, group in quality.groups.items()
-    }
-    facts["pace"] = {name: each.facts() for name, each in quality.pace.items()}
-    facts["confusions"] = [
-        {"said": words.reference, "heard": words.hypothesis, "count": count}
-        for words, count in quality.confusions
-    ]
-    del facts["groups"], facts["curve"]
-    return facts
-
-
-def _facts(stats: QualityStats) -> dict[str, Any]:
-    return {
-        "reviews": stats.reviews,
-        "unchanged": stats.unchanged,
-        "hours": stats.milliseconds / 3_600_000,
-        "wer": stats.words.rate,
-        "cer": stats.characters.rate,
-        "words": stats.words.facts(),
-        "characters": stats.characters.facts(),
-    }

@@ -8,19 +8,23 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
+from pipeline.ground_truth.record import REVIEWED
 from pipeline.model import Cost, TranscriptStats
 from pipeline.monitoring.summary import Failures, Files
 from pipeline.quality.html_report import page as quality_page
-from pipeline.quality.metrics import measure
+from pipeline.quality.metrics import Quality, measure, measure_file
 from pipeline.report.page import page
 from pipeline.report.run_record import read_record
 from pipeline.state.history import Sample
 from pipeline.state.reader import read_state
 from tests.browser.chromium import open_chromium, prefer, resize
 from tests.conftest import ROOT
-from tests.support.reviews import THREE, review
+from tests.support.reviewers import simulated
+from tests.support.reviews import DAY, THREE, review
 from tests.support.runs import BEGUN, HOUR, a_run, an_hour, end, fail, hear, run_begun, sampled
 
 if TYPE_CHECKING:
@@ -140,12 +144,30 @@ def a_minute(path: Path) -> str:
     return record_page(path)
 
 
+def a_team(path: Path) -> Quality:
+    """What six people reviewed, with an audit; some of it twice."""
+    server = "https://labels.example.com/projects/12"
+    lines = [
+        replace(line, project=server, task_id=n, updated_at="1")
+        for n, line in enumerate(simulated(300, 7).lines)
+    ]
+    twice = [
+        replace(line, text=f"well {line.text}", reviewer="gina@example.com", updated_at="2")
+        for line in lines[:40]
+        if line.source == REVIEWED
+    ]
+    path.write_bytes(
+        b"".join(msgspec.json.encode(each) + b"\n" for each in [*lines, *twice, *THREE])
+    )
+    return measure_file(path)
+
+
 @pytest.fixture(params=["run", "overloaded", "minute", "quality"])
 def content(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
     """The name of a page, and the page."""
     path, name = tmp_path / "state", str(request.param)
     if name == "quality":
-        return name, quality_page(measure(THREE))
+        return name, quality_page(a_team(tmp_path / "truth.jsonl"), DAY)
     if name in MADE:
         return name, MADE[name](path)
     a_run(path)
@@ -176,7 +198,7 @@ def test_a_page_can_be_read_wherever_it_is(browser, shown, content, size, scheme
 def test_names_in_a_table_can_be_read_on_a_phone(browser, shown):
     """The first column is wider than a letter, however long the names are."""
     long = review("one", "two", reviewer="a.very.long.name@subsidiary.example.com")
-    shown(quality_page(measure([long])), PHONE)
+    shown(quality_page(measure([long]), DAY), PHONE)
 
     widths = browser.execute_script(
         "return [...document.querySelectorAll('td:first-child')].map("

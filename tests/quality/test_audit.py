@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from pipeline.quality.audit import Audit, Heard, Rate, Stratum, audited, poisson_bounds
-from pipeline.quality.metrics import as_facts, measure
+from pipeline.quality.json_report import as_facts
+from pipeline.quality.metrics import measure
 from pipeline.quality.pace import paces
 from pipeline.quality.text_report import in_words
 from tests.support.reviewers import STAMPERS, simulated

@@ -16,10 +16,11 @@ from msgspec.structs import replace
 from pipeline.ground_truth.record import GroundTruth, Segment
 from pipeline.quality.error_rate import Counts
 from pipeline.quality.html_report import page
-from pipeline.quality.metrics import Sums, as_facts, measure, prefix, sums_of
+from pipeline.quality.json_report import as_facts
+from pipeline.quality.metrics import Sums, measure, prefix, sums_of
 from pipeline.quality.text_report import in_words
 from tests.support.hostile import poisoned
-from tests.support.reviews import THREE, review
+from tests.support.reviews import DAY, THREE, review
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -187,7 +188,7 @@ def test_whatever_was_reviewed_is_shown_in_every_form(reviewed):
 
     assert json.loads(json.dumps(as_facts(quality)))["total"]["reviews"] == quality.total.reviews
     assert "".join(in_words(quality)).isprintable()
-    assert page(quality).endswith("</html>\n")
+    assert page(quality, DAY).endswith("</html>\n")
 
 
 def test_the_command_prints_what_was_measured(run):
@@ -220,7 +221,7 @@ def test_the_command_prints_json(run):
         "insertions": 3,
         "deletions": 1,
     }
-    assert {"said": "cat", "heard": "hat", "count": 1} in facts["confusions"]
+    assert {"said": "cat", "heard": "hat", "count": 1, "tasks": []} in facts["confusions"]
     assert set(facts["by"]) == {"language", "speaker", "prefix", "score", "reviewer"}
 
 
@@ -290,5 +291,24 @@ def test_words_and_names_are_no_markup():
     line = review(f"{bad} {'$<b>'}", "x", audio=f"s3://b/{bad}/a.mp3", reviewer=bad, language=bad)
     line = msgspec.structs.replace(line, segments=(segment("a", "b", bad),))
 
-    assert "script" not in Addresses(page(measure([line]))).tags
-    assert not Addresses(page(poisoned(measure(THREE)))).tags & {"script", "img"}
+    assert "script" not in Addresses(page(measure([line]), DAY)).tags
+    assert not Addresses(page(poisoned(measure(THREE)), DAY)).tags & {"script", "img"}
+
+
+def test_a_confusion_leads_to_its_tasks(run):
+    """The page links each confusion to tasks where it was made, the first three; JSON has them."""
+    server = "https://labels.example.com/projects/7"
+    lines = [
+        review("the cat", "the hat", audio=f"s3://b/{n}.mp3", project=server, task_id=n)
+        for n in (4, 2, 3, 5)
+    ]
+    write(run.folder / "ground_truth.jsonl", lines)
+
+    facts = run("quality", "--json", "--html", "q.html").summary
+    text = (run.folder / "q.html").read_text()
+
+    [confusion] = facts["confusions"]
+    assert confusion["tasks"] == [f"{server}/data?task={n}" for n in (2, 3, 4)]
+    for each in (*confusion["tasks"], server):
+        assert f'href="{each}"' in text
+    assert measure([review("a", "b", project="javascript:x", task_id=1)]).places == [[]]

@@ -8,7 +8,7 @@ import pytest
 from pipeline.quality.html_report import page
 from pipeline.quality.metrics import measure_file
 from pipeline.quality.pace import Pace, paces
-from tests.support.reviews import THREE, review
+from tests.support.reviews import DAY, THREE, review
 
 
 def of(name: str, reviewer: str, seconds: float | None, said: str = "one", **more: object):
@@ -101,4 +101,4 @@ def test_the_command_shows_the_pace(run):
         "unhearable": 1,
         "doubtful": False,
     }
-    assert "How long reviewers took" in page(measure_file(path))
+    assert "How long reviewers took" in page(measure_file(path), DAY)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from pipeline.ground_truth.record import AUTO, REVIEWED, GroundTruth
+
+DAY = date(2026, 11, 28)
 
 
 def review(said: str, heard: str | None, **more: Any) -> GroundTruth:
