@@ -162,6 +162,30 @@ def test_metadata_is_carried_along_as_the_page_says(run, cloud):
     assert set(tasks) == {"meier", "sato"}
 
 
+def test_a_team_is_led_as_the_page_says(run, cloud):
+    """The project is filled, pulled from, measured and converted by the page's own commands."""
+    cloud().add(one="first call", two="second call")
+    labels = SmallLabelStudio()
+
+    def reply(asked):
+        status, content = labels.answer(Request.of(asked.method, asked.path, asked.body))
+        return Answer(status, json.dumps(content).encode(), {})
+
+    with between(None, reply) as url:
+        run.use(LABEL_STUDIO_URL=url, LABEL_STUDIO_API_KEY=TOKEN)
+        run("run", "s3://audio/")
+        fill, *others = commands("review-team.md")
+        assert follow(run, [fill], lambda word: word.replace("12", "1")) == ["push"]
+        for task in labels.tasks:
+            labels.review(task, "as it was said")
+        assert follow(run, others, lambda word: word.replace("12", "1")) == [
+            *("pull", "quality", "quality", "convert")
+        ]
+
+    assert labels.settings == {"maximum_annotations": 2, "overlap_cohort_percentage": 10}
+    assert (run.folder / "quality.html").exists()
+
+
 def test_tasks_are_exported_as_the_page_says(run, cloud):
     """Both formats have the names that the page shows."""
     cloud().add(one="first")
@@ -214,6 +238,7 @@ def test_every_page_with_commands_has_its_test():
 
     assert pages == {
         *("events.md", "ground-truth.md", "label-studio.md", "monitoring.md", "vocabulary.md"),
+        "review-team.md",
         *("metadata.md", "nightly-runs.md", "search.md", "several-machines.md"),
         "transcripts.md",
         "tables.md",  # of tests/tables
