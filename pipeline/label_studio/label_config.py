@@ -89,7 +89,7 @@ def digest(label_config: str) -> str:
 
 def later_config(project: Project, place: Place) -> str:
     """The configuration of this version where the project has an earlier one of ours; else ""."""
-    if not place.label_config or digest(project.label_config) != place.label_config:
+    if digest(project.label_config) != place.label_config:
         return ""
     segments = TEXT in (project.parsed_label_config or {})
     fresh = labeling_config(TaskKind.SEGMENTS if segments else TaskKind.TRANSCRIPT, place.layout)
