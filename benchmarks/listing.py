@@ -103,13 +103,24 @@ def _listed(folder: Path, keys: int) -> Ran:
 def _first_night(place: Place, keys: int) -> Ran:
     """A run in a full account, until it has listed all."""
     process = place.begin()
-    while process.poll() is None and place.counts()["listed"] < keys:
-        time.sleep(0.1)
-    time.sleep(1)  # the last page is being written
+    while process.poll() is None and _rows(place.folder) < keys:
+        time.sleep(0.5)
+    time.sleep(1)  # the last page is being counted
     process.send_signal(signal.SIGINT)
     ran = place.finish(process)
     assert ran.summary["counts"]["listed"] == keys
     return ran
+
+
+def _rows(folder: Path) -> int:
+    """How many keys are in the state file; those that the cloud has listed may be under way."""
+    place = f"file:{folder / 'tasks.jsonl.state'}?mode=ro"
+    try:
+        with closing(sqlite3.connect(place, uri=True)) as state:
+            rows: int | None = state.execute("SELECT max(row) FROM recordings").fetchone()[0]
+    except sqlite3.OperationalError:  # there is none yet, or it has no table
+        rows = None
+    return rows or 0
 
 
 def _runs(folder: Path, size: Size) -> tuple[Ran, Ran, Ran, float]:
