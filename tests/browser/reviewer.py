@@ -99,6 +99,18 @@ class Reviewer:
         self._click("//button[normalize-space()='Label All Tasks']")
         self._sit_down()
 
+    def filter_by(self, column: str, text: str) -> None:
+        """Show in the Data Manager only tasks whose column contains a text too."""
+        before = self.tasks_listed()
+        self._click("//button[starts-with(normalize-space(), 'Filters')]")
+        self._click("//button[normalize-space()='Add Another Filter']")
+        self._click(".lsf-filterLine:last-child .lsf-field button")
+        self._type("[data-testid=select-search-field]", column)
+        self._click(f"[data-testid='select-option-filter:tasks:data.{column}']")
+        self._type(".lsf-filterLine:last-child .lsf-value input", text)
+        self._find(".lsf-filterLine:last-child .lsf-value input").send_keys(Keys.ENTER)
+        self._until(lambda: self.tasks_listed() not in ([], before))
+
     def tasks_listed(self) -> list[int]:
         """The tasks of the Data Manager by their number, from the top."""
         rows = self.driver.find_elements(By.CSS_SELECTOR, "[data-testid=table-row]")

@@ -146,3 +146,30 @@ def test_the_least_certain_come_first(output, pushed, reviewer):
     assert reviewer.tasks_listed() == [each["id"] for each in certain]
     reviewer.label_all_tasks(project.number)
     assert reviewer.reads(certain[0]["data"]["recording"])
+
+
+def test_metadata_is_what_the_data_manager_filters_by(ministack, bucket, pushed, reviewer, run):
+    """A part of the key and a column of a manifest are columns there, and pick their tasks."""
+    rows = ["key,queue", "calls/invoice.wav,returns", "calls/empty-box.ogg,orders"]
+    (run.folder / "calls.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    (run.folder / "night.toml").write_text(
+        '[metadata]\nsource = "manifest"\nkey_pattern = "{team}/"\n', encoding="utf-8"
+    )
+    run.use(**endpoint(""))
+    with run.start("serve", bucket, "--bucket", BUCKET, "--keys-from-env") as serving:
+        try:
+            assert serving.stdout is not None
+            run.use(**endpoint(serving.stdout.readline().split()[-1]))
+            named = ("--manifest", "calls.csv", "--config", "night.toml")
+            outcome = run("run", f"s3://{BUCKET}/", *named)
+        finally:
+            end(serving)
+    assert outcome.code == 0, outcome.err
+    run.use(AWS_ENDPOINT_URL=ministack)
+    project = pushed(run, "By metadata")
+
+    reviewer.open_project(project.number)
+    reviewer.filter_by("queue", "returns")
+
+    assert reviewer.tasks_listed() == [project.tasks["calls/invoice.wav"]["id"]]
+    assert project.tasks["calls/invoice.wav"]["data"]["team"] == "calls"

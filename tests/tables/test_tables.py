@@ -294,9 +294,9 @@ PAGE = DOCS / "how-to" / "tables.md"
 LEDGER = "tasks.jsonl.state.transcripts"
 
 
-def query(name: str) -> str:
-    """A query of the page."""
-    found = re.search(rf"```{name}\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+def query(name: str, page: Path = PAGE) -> str:
+    """A query of a page, or what else it shows."""
+    found = re.search(rf"```{name}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     assert found
     return found[1]
 
@@ -328,6 +328,26 @@ def test_the_page_does_what_it_says(run, cloud):
     assert {key for key, _ in silence} == {"meier/a.mp3", "sato/b.mp3"}
     assert all(0 <= share < 1 for _, share in silence)
     assert [(key, text) for key, _, text in agent] == [("meier/a.mp3", "the quick brown fox")]
+
+
+def test_metadata_groups_the_tables_as_its_page_says(run, cloud):
+    """Parts of the key and columns of the table are columns, under the page's own settings."""
+    page = DOCS / "how-to" / "metadata.md"
+    service = cloud()
+    service.put("meier/2026-11-28/0001.mp3", "first")
+    service.put("sato/2026-11-28/0002.mp3", "second")
+    (run.folder / "night.toml").write_text(query("toml tables", page), encoding="utf-8")
+    (run.folder / "calls.csv").write_text(query("csv", page).replace("calls/", ""))
+    config = ("--config", "night.toml")
+    run("run", "s3://audio/", "--manifest", "calls.csv", *config, *RESULTS)
+
+    tables(run, *config)
+
+    latest = f"({query('sql')})"
+    assert ask(run.folder / "tables", query("sql group", page).replace("latest", latest)) == [
+        ("meier", "returns", 1, 0.0),
+        ("sato", "orders", 1, 0.0),
+    ]
 
 
 def test_the_columns_for_athena_are_those_that_are_written():
