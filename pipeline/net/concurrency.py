@@ -29,6 +29,7 @@ class ProbeTuning(msgspec.Struct, frozen=True):
     eagerness: int = 6  # limit² / 6 starts are enough: who has few slots asks sooner than others
     in_vain: int = 3  # so many tries in a row were refused: presumably no slot is to be had
     least_starts: int = 20  # between two tries then: with few slots one start in twenty is risked
+    few: int = 20  # slots: who has fewer is presumably starved, and tries boldly though in vain
     probe_seconds: float = 600.0  # long jobs: not even a hundred starts come for hours
     starved_seconds: float = 10.0  # without any slot there is nothing to lose
     at_once: int = 3  # more slots while each is accepted: some tens a second, of which few fail
@@ -59,8 +60,8 @@ class ConcurrencyLimit:
     of ours has ended, or has presumably ended: waiting for the next look at the jobs would leave a
     slot idle for half the time between two looks.
 
-    After as many accepted starts as a sixth of the limit's square, a hundred at most, and twenty at
-    least where three tries were in vain, or after ten minutes, one more is tried. Where more are
+    After as many accepted starts as a sixth of the limit's square, a hundred at most, and twenty
+    at least where three tries were in vain, or after ten minutes, one more is tried. Where more are
     then running than the limit, and not just ended jobs replaced, the limit follows, and three more
     are tried at once until the next refusal: slots that others give back are taken within seconds,
     and few that are not free are asked for.
@@ -68,18 +69,21 @@ class ConcurrencyLimit:
     So runs that share an account come to even shares: who has few slots asks often, and who is
     refused a slot in which a job of its own has certainly ended leaves a sixteenth of its own to
     the neighbour that took it, as AIMD does (Chiu and Jain, 1989). Runs that know of each other are
-    told their shares instead, and ask as seldom as one would that had all of their slots.
+    told their shares instead, and ask as seldom as one would that had all of their slots; the most
+    jobs that ran at once since then are `most_running`.
     """
 
     def __init__(self, ceiling: int) -> None:
         self.ceiling = ceiling
         self.limit = ceiling
         self.held = 0
+        self.most_running = 0
         self._sharers: Sharers | None = None
         self._free = FreeSlotEstimator()
         self._ahead = 0
         self._unanswered = 0
         self._in_vain = 0
+        self._rising = False
         self._accepted = 0
         self._refused_at = -math.inf
 
@@ -98,13 +102,20 @@ class ConcurrencyLimit:
         """Whether every slot of the limit is in use, presumably; of the ceiling, for certain."""
         if self.limit >= self.ceiling or self.held >= self.ceiling:
             return self.held >= self.ceiling
-        return self.held - self._free.count(now) >= self.limit + self._ahead
+        return self.held - self._free.count(now, trying=self._trying) >= self.limit + self._ahead
 
     def on_share(self, ceiling: int, limit: int, sharers: Sharers | None) -> None:
-        """The account is divided again: what this run may have, and has; None where it is alone."""
+        """The account is divided again: what this run may have, and has; None where it is alone.
+
+        Who tries for all goes on from its new share, once the others have theirs of what it found.
+        """
         self.ceiling = ceiling
         self.limit = max(0, min(limit, ceiling))
         self._sharers = sharers
+        self.most_running = 0
+        if self._rising and sharers:
+            again = sharers.tries_for and self.held <= self.limit
+            self._ahead = _PROBING.at_once if again else 0
 
     @property
     def found(self) -> int:
@@ -143,10 +154,11 @@ class ConcurrencyLimit:
         self._accepted += 1
         self._free.on_accepted_start()
         running = round(self.held - self._unanswered - self._free.average(now))
+        self.most_running = max(self.most_running, running)
         if self._ahead and running > self.limit:
             self.limit = min(self.ceiling, running)
             self._ahead, self._accepted = _PROBING.at_once, 0
-            self._in_vain = 0
+            self._in_vain, self._rising = 0, True
 
     def refused(self, now: float) -> None:
         """The service has no free slot; the slot held for the refused start is given back."""
@@ -164,14 +176,21 @@ class ConcurrencyLimit:
             self._in_vain = 0
         self._free.on_refused_start(ended, now, guessed=guessed and not self._ahead)
         self._ahead = self._accepted = 0
+        self._rising = False
         self._refused_at = now
 
     def patience(self, now: float) -> float:
         """Seconds until one more may be tried though none is known to end; at the ceiling never."""
         if self.limit >= self.ceiling or self.held >= self.ceiling:
             return math.inf
-        ended = self._free.until(self.held - self.limit - self._ahead + 1, now)
+        ended = self._free.until(self.held - self.limit - self._ahead + 1, now, trying=self._trying)
         return ended if self._ahead else min(ended, max(0.0, self._probe_at - now))
+
+    @property
+    def _trying(self) -> bool:
+        """Whether caution about what has ended would hide a free slot from the try under way."""
+        bold = not self._in_vain or self.limit < _PROBING.few
+        return self._ahead > 0 and bold and self._sharers is None
 
     @property
     def _probe_at(self) -> float:

@@ -70,19 +70,25 @@ class FreeSlotEstimator:
         """A start was not refused."""
         self._caution = max(_ESTIMATE.least_caution, self._caution * _ESTIMATE.bolder)
 
-    def count(self, now: float) -> int:
-        """How many have ended, presumably."""
+    def count(self, now: float, *, trying: bool = False) -> int:
+        """How many have ended, presumably: on average where one more is tried, else cautiously."""
         expected = self._rate * max(0.0, now - self._known_at) if self._rate else 0.0
-        return self._known + max(0, math.floor(expected - self._caution * math.sqrt(expected)))
+        caution = self._caution_when(trying=trying)
+        return self._known + max(0, math.floor(expected - caution * math.sqrt(expected)))
 
     def average(self, now: float) -> float:
         """How many have ended on average when no start has told anything since the last look."""
         return self.seen + (self._rate * max(0.0, now - self._polled_at) if self._rate else 0.0)
 
-    def until(self, count: int, now: float) -> float:
+    def until(self, count: int, now: float, *, trying: bool = False) -> float:
         """Seconds until so many will have ended, presumably."""
         more = count - self._known
         if more <= 0 or not self._rate:
             return 0.0 if more <= 0 else math.inf
-        root = (self._caution + math.sqrt(self._caution**2 + 4 * more)) / 2
+        caution = self._caution_when(trying=trying)
+        root = (caution + math.sqrt(caution**2 + 4 * more)) / 2
         return max(_ESTIMATE.shortest_wait, self._known_at + root**2 / self._rate - now)
+
+    def _caution_when(self, *, trying: bool) -> float:
+        """None where more is tried: by caution all that is tried would replace ended jobs."""
+        return 0.0 if trying else self._caution

@@ -14,6 +14,7 @@ from pipeline.s3_output.shares import (
     newest_account,
     next_account,
     share_of,
+    slots_there,
 )
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from pipeline.config.shards import Shard
     from pipeline.net.concurrency import JobSlots
     from pipeline.net.retry import RateLimitedCall
+
+_RISE = 16  # part of the account that a run may find beyond its share within a beat: what others
+_LEAST_RISE = 3  # have free for a moment is not taken from them; slots that it finds at least
 
 
 class AccountShare:
@@ -37,7 +41,8 @@ class AccountShare:
         self._most = slots.limit.ceiling
         self._account = Account(0, self._most)
         self._given = self._most
-        self._settled = False
+        self._used = 0
+        self._full = False
         self._heard = False
 
     def claim(self, wanted: int, started: int, *, listing: bool = False) -> Claim:
@@ -48,16 +53,17 @@ class AccountShare:
             started: how many it has started.
             listing: whether more may come; it then wants its part at least.
         """
-        held = self._slots.limit.running(asyncio.get_running_loop().time())
+        limit = self._slots.limit
+        held = limit.running(asyncio.get_running_loop().time())
         part = self._most // self._shard.count if listing else 0
         return Claim(
             held=held,
             wanted=max(1, held, wanted, part),
             round=self._account.round,
             account=self._account.slots,
-            given=self._given,
-            limit=self._slots.limit.limit,
-            settled=self._settled,
+            limit=limit.limit if self._heard else 0,
+            full=self._full,
+            used=max(held, limit.most_running, self._used),
             started=started,
         )
 
@@ -66,32 +72,38 @@ class AccountShare:
 
         The shards of an array begin together: who hears of nobody yet leaves them their parts.
         """
+        claims = self._table(own, others)
+        account = newest_account(claims.values(), self._most)
+        newer = account.round > own.round
+        # What was found of the last round's share is in the account of the next one.
+        found = 0 if newer else self._slots.limit.limit - self._given
+        if found > 0 or (own.full and not newer):
+            rest = [each for number, each in claims.items() if number != self._shard.number]
+            account, found = next_account(account, own, rest, self._most), 0
+        self._account, self._full, self._heard = account, found < 0, True
+        self._used = self._slots.limit.most_running
+        own = replace(claims[self._shard.number], full=self._full)
+        self._set(claims | {self._shard.number: own}, found)
+
+    def _table(self, own: Claim, others: Mapping[int, Claim]) -> dict[int, Claim]:
+        """The claims of all by their numbers, this one's among them."""
         alone = not any(each.wanted for each in others.values())
         claims = {self._shard.number: replace(own, wanted=self._most) if alone else own, **others}
-        if not self._heard:
-            absent = Claim(wanted=self._most)
-            claims = dict.fromkeys(range(self._shard.count), absent) | claims
-        self._heard = True
-        account = newest_account(claims.values(), self._most)
-        if account.round == own.round:
-            told = [replace(own, settled=True), *others.values()]
-            account = next_account(account, told, self._most)
-        # What was found of the last round's share is in the account of the next one.
-        found = 0 if account.round > own.round else own.limit - own.given
-        self._settled = account.round == own.round
-        self._account = account
-        self._set(claims, own.limit, found)
+        if self._heard:
+            return claims
+        return dict.fromkeys(range(self._shard.count), Claim(wanted=self._most)) | claims
 
-    def _set(self, claims: Mapping[int, Claim], limit: int, found: int) -> None:
+    def _set(self, claims: Mapping[int, Claim], found: int) -> None:
         number, slots = self._shard.number, self._account.slots
-        self._given = share_of(number, claims, slots)
+        there = slots_there(self._account, claims.values())
+        given = self._given = share_of(number, claims, slots, there)
         wanting = [each for each, claim in claims.items() if claim.wanted]
         tries_for = len(wanting) if number == min(wanting) else 0
+        most = min(share_of(number, claims, self._most), given + max(_LEAST_RISE, slots // _RISE))
+        kept = min(given, self._slots.limit.limit)  # a smaller share loses no slot twice
         self._slots.on_share(
-            share_of(number, claims, self._most),
-            max(
-                self._given + found, min(self._given, limit)
-            ),  # a smaller share loses no slot twice
+            most,
+            max(given + found, kept),
             Sharers(slots, tries_for) if len(wanting) > 1 else None,
         )
         for call in self._calls:

@@ -2,8 +2,8 @@
 
 Nobody leads: each run computes its own share from the same table, so that the shares add up. How
 many slots the account has is found as a run alone finds it, by what is refused and what is taken.
-Once all have told what they found of their shares, the sum is the account of the next round, and is
-divided again.
+Whoever was refused a start waits until all have told how many jobs they had meanwhile: so many
+slots the account has.
 """
 
 from __future__ import annotations
@@ -23,22 +23,26 @@ Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 class Claim(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one run has of the account's slots, and wants.
 
-    `held` are its jobs that presumably still run, `wanted` these and all that it has to start; a
-    run that has ended wants none. `account` is how many slots the account has in this `round`, 0
-    where the run has not thought of it yet; `given` is its share of these, and `limit` what it has
-    found of that: less where a start was refused, more where one beyond it was taken. It is
-    `settled` once it has told so a beat after the one that began the round. `started` are the jobs
-    it has started so far.
+    `held` are its jobs that presumably still run, `used` the most that ran at once since the beat
+    before; `wanted` are these and all that it has to start: a run that has ended wants none.
+    `limit` is how many it may have. `account` is how many slots the account has in this `round`, 0
+    where the run has not thought of it yet; `full` says that it was refused one of them. `started`
+    are the jobs it has started so far.
     """
 
     held: Count = 0
     wanted: Count = 0
     round: Count = 0
     account: Count = 0
-    given: Count = 0
     limit: Count = 0
-    settled: bool = False
+    full: bool = False
+    used: Count = 0
     started: Count = 0
+
+    @property
+    def taken(self) -> int:
+        """The slots that are no other's: those of its jobs, and those that it may fill any time."""
+        return max(self.held, min(self.limit, self.wanted))
 
 
 class Account(NamedTuple):
@@ -58,23 +62,26 @@ def water_fill(total: int, wants: Sequence[int]) -> list[int]:
     return shares
 
 
-def divide(total: int, claims: Sequence[Claim]) -> list[int]:
-    """How many slots each may have now: it grows only into those that the others do not hold."""
+def divide(total: int, claims: Sequence[Claim], there: int | None = None) -> list[int]:
+    """How many slots each may have now: it grows only into those that the others have not taken.
+
+    Only of those that are `there` for certain, where these are fewer than the total.
+    """
     fair = water_fill(total, [each.wanted for each in claims])
-    kept = [min(share, each.held) for share, each in zip(fair, claims, strict=True)]
-    free = max(0, total - sum(each.held for each in claims))
+    kept = [min(share, each.taken) for share, each in zip(fair, claims, strict=True)]
+    free = max(0, (total if there is None else there) - sum(each.taken for each in claims))
     grown = water_fill(free, [share - has for share, has in zip(fair, kept, strict=True)])
     return list(map(add, kept, grown))
 
 
-def share_of(number: int, claims: Mapping[int, Claim], total: int) -> int:
-    """The share of the run of this number.
+def share_of(number: int, claims: Mapping[int, Claim], total: int, there: int | None = None) -> int:
+    """The share of the run of this number, as `divide` has it.
 
     Where there are fewer slots than runs they go in turn: to those that have started the least.
     """
     crowded = count_wanting(claims.values()) > total
     order = sorted(claims, key=lambda each: (claims[each].started if crowded else 0, each))
-    return divide(total, [claims[each] for each in order])[order.index(number)]
+    return divide(total, [claims[each] for each in order], there)[order.index(number)]
 
 
 def count_wanting(claims: Iterable[Claim]) -> int:
@@ -88,22 +95,22 @@ def newest_account(claims: Iterable[Claim], most: int) -> Account:
     return min(told, key=lambda each: (-each.round, each.slots))
 
 
-def next_account(account: Account, claims: Collection[Claim], most: int) -> Account:
-    """The account of the next round, once all have told what they found in this one; else this one.
+def slots_there(account: Account, claims: Collection[Claim]) -> int:
+    """How many slots there are for certain: once a start was refused, those that are in use."""
+    full = any(each.full and each.round == account.round for each in claims)
+    return min(account.slots, sum(each.used for each in claims)) if full else account.slots
 
-    Where a start was refused the account is full, and what is given to nobody is not there. It has
-    as many slots as jobs run, whatever was refused to those who came late.
+
+def next_account(account: Account, own: Claim, others: Collection[Claim], most: int) -> Account:
+    """The account of the next round, where this run found another number of slots; else this one.
+
+    A run that has told that it was `full` has heard from all others since. One that found more than
+    it was given has as many as it has taken.
     """
-    told = [each for each in claims if each.wanted]
-    ready = all(each.settled and each.round == account.round for each in told)
-    if not ready or all(each.limit == each.given for each in told):
-        return account
-    given = sum(each.given for each in told)
-    kept = sum(min(each.limit, each.given) for each in told)
-    more = sum(max(0, each.limit - each.given) for each in told)
-    if kept < given:
-        slots = min(account.slots, kept) + more
+    claims = [own, *others]
+    if own.full:
+        slots = slots_there(account, claims)
     else:
-        slots = account.slots + max(0, more - max(0, account.slots - given))
-    run = sum(each.held for each in claims)
-    return Account(account.round + 1, max(1, min(most, max(run, slots))))
+        slots = max(account.slots, sum(each.taken for each in claims))
+    slots = max(1, min(most, slots))
+    return account if slots == account.slots else Account(account.round + 1, slots)

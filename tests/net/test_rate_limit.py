@@ -660,6 +660,33 @@ def test_starts_that_are_accepted_make_it_bolder():
     assert (wary, seen.count(20.0)) == (63, 97)
 
 
+def test_who_tries_for_more_is_not_cautious_about_what_has_ended():
+    """By caution all that is tried would replace ended jobs, and show no free slot."""
+    seen = FreeSlotEstimator()
+    seen.on_poll(0.0, 0, 0)
+    seen.on_poll(10.0, 100, 0)
+
+    # Ten are expected, and of their root seven tenths are taken off.
+    assert (seen.count(11.0), seen.count(11.0, trying=True)) == (7, 10)
+    assert seen.until(10, 10.0) > seen.until(10, 10.0, trying=True) == pytest.approx(1.0)
+
+
+def test_who_tries_for_all_waits_until_the_others_have_what_it_found():
+    """It goes on from its new share, and not from the slots that it has to give back."""
+    slots = refused_at(4)
+    slots.on_share(10, 4, Sharers(40, tries_for=8))
+    starts_taken(slots, 600, rounds=2)
+
+    slots.on_share(10, 5, Sharers(44, tries_for=8))
+    above = starts_taken(slots, 601, rounds=1)
+    for _ in range(3):
+        slots.ended()
+    slots.on_share(10, 5, Sharers(44, tries_for=8))
+
+    assert above == [0]
+    assert starts_taken(slots, 602, rounds=1) == [3]
+
+
 def test_a_limit_that_a_refusal_lowered_follows_its_share():
     """What others leave is had at once, not found again one by one."""
     slots = refused_at(4)

@@ -15,6 +15,7 @@ from pipeline.s3_output.shares import (
     newest_account,
     next_account,
     share_of,
+    slots_there,
     water_fill,
 )
 
@@ -29,7 +30,7 @@ def claims(draw, at_least: int = 1) -> list[Claim]:
     for _ in range(draw(st.integers(at_least, 12))):
         held = draw(COUNTS)
         wanted = draw(st.sampled_from([0, held + draw(COUNTS)]))
-        found.append(Claim(held=held, wanted=wanted, started=draw(COUNTS)))
+        found.append(Claim(held=held, wanted=wanted, limit=draw(COUNTS), started=draw(COUNTS)))
     return found
 
 
@@ -62,13 +63,13 @@ def test_more_to_divide_gives_nobody_less_and_who_wants_more_gets_no_less(total,
 
 
 @given(total=TOTALS, table=claims())
-def test_shares_and_what_others_still_hold_fit_into_the_account(total, table):
-    """Whoever keeps to its share now takes no slot that another one has not given back yet."""
+def test_shares_and_what_others_have_taken_fit_into_the_account(total, table):
+    """Whoever keeps to its share now takes no slot that another one holds still, or may fill."""
     shares = divide(total, table)
-    growing = sum(max(0, now - each.held) for now, each in zip(shares, table, strict=True))
+    growing = sum(max(0, now - each.taken) for now, each in zip(shares, table, strict=True))
 
     assert sum(shares) <= total
-    assert growing <= max(0, total - sum(each.held for each in table))
+    assert growing <= max(0, total - sum(each.taken for each in table))
     assert all(now <= each.wanted for now, each in zip(shares, table, strict=True))
 
 
@@ -111,53 +112,76 @@ def test_a_slot_that_does_not_divide_stays_where_it_is():
     assert [share_of(n, later, 16) for n in range(3)] == [6, 5, 5]
 
 
-def told(*found: tuple[int, int], round_: int = 0, **more: int) -> list[Claim]:
-    """Runs that have told what they found of what they were given."""
-    return [
-        Claim(wanted=100, round=round_, given=given_, limit=limit, settled=True, **more)
-        for given_, limit in found
-    ]
+def test_slots_that_a_run_was_given_are_its_own_before_it_fills_them():
+    """Its jobs are started within seconds; who began meanwhile would find its slots taken."""
+    table = {
+        0: Claim(held=9, wanted=100, limit=24),
+        1: Claim(held=9, wanted=100, limit=24),
+        2: Claim(wanted=100),
+    }
+
+    assert share_of(2, table, 48) == 0
+    assert Claim(held=9, wanted=10, limit=24).taken == 10
+
+
+def told(*used: int, round_: int = 0) -> list[Claim]:
+    """Runs of which so many jobs ran at once."""
+    return [Claim(round=round_, wanted=100, limit=each, used=each) for each in used]
 
 
 @pytest.mark.parametrize(
-    ("account", "found", "slots"),
+    ("account", "own", "others", "slots"),
     [
-        (144, [(18, 6)] * 8, 48),  # believed three times too large
-        (144, [(144, 48), (72, 0)], 48),  # given twice, before the two had heard of each other
-        (144, [(18, 6)] * 2, 12),  # starts were refused, so what is given to nobody is not there
-        (48, [(6, 6)] * 7 + [(6, 10)], 52),  # it has grown
-        (50, [(6, 6)] * 7 + [(6, 10)], 52),  # two of the four had been given to nobody
-        (48, [(24, 20), (24, 28)], 48),  # what one lost another has found
-        (48, [(6, 6)] * 8, 48),
+        (144, 6, told(*[6] * 7), 48),  # believed three times too large
+        (144, 24, told(24), 48),  # given twice, before the two had heard of each other
+        (144, 0, told(24, 24, 0), 48),  # who came late was refused: none of that is missing
+        (144, 6, [*told(6), Claim(held=4, used=4)], 16),  # jobs of one that has ended
+        (48, 5, told(*[6] * 7), 47),
+        (48, 6, told(6, *[7] * 6), 48),  # what one lost another has
+        (4, 0, told(0), 1),  # others may fill it: then somebody has to ask now and then
     ],
 )
-def test_the_account_of_the_next_round_is_what_all_have_found(account, found, slots):
-    """Less where starts were refused, more where slots were taken that were nobody's."""
-    assert next_account(Account(0, account), told(*found), 1_000).slots == slots
+def test_a_full_account_has_as_many_slots_as_are_in_use(account, own, others, slots):
+    """Whoever was refused counts what all have, once it has heard from all others since."""
+    refused = Claim(wanted=100, limit=own, used=own, full=True)
+
+    assert next_account(Account(0, account), refused, others, 1_000).slots == slots
 
 
-def test_a_round_ends_when_all_have_told_and_none_of_them_waits_for_those_that_ended():
-    """One that has not thought of the round yet would find its own shrunken share again."""
-    found = told((18, 6), (18, 6))
-    ended = Claim(held=4)
-    behind = Claim(wanted=9, round=0, given=18, limit=18)
+@pytest.mark.parametrize(
+    ("account", "own", "most", "slots"),
+    [
+        (48, 10, 1_000, 52),
+        (50, 10, 1_000, 52),  # two of the four had been given to nobody
+        (54, 10, 1_000, 54),
+        (48, 10, 50, 50),  # never more than the user allows
+    ],
+)
+def test_an_account_has_as_many_slots_as_were_taken(account, own, most, slots):
+    """One of the runs tries for more than its share, and what it finds is divided among all."""
+    finder = Claim(wanted=100, limit=own, used=own)
 
-    assert next_account(Account(0, 36), [*found, behind], 36) == Account(0, 36)
-    assert next_account(Account(0, 36), [*found, ended], 36) == Account(1, 12)
-
-
-def test_an_account_has_as_many_slots_as_jobs_run():
-    """Who came late was refused because others still held theirs: none of that is missing."""
-    late = told((24, 0), (24, 0), round_=3)
-    early = told((24, 24), round_=3, held=40)
-
-    assert next_account(Account(3, 72), [*late, *early], 72).slots == 40
+    assert next_account(Account(0, account), finder, told(*[6] * 7), most).slots == slots
 
 
-def test_an_account_is_never_without_a_slot_nor_larger_than_the_user_allows():
-    """Others may fill it: then somebody has to ask now and then."""
-    assert next_account(Account(0, 4), told((2, 0), (2, 0)), 4).slots == 1
-    assert next_account(Account(0, 4), told((2, 6), (2, 6)), 5).slots == 5
+def test_a_round_is_of_another_number_of_slots():
+    """Where nothing was found that was not known, what all have found goes on."""
+    full = Claim(round=3, wanted=100, limit=5, used=5, full=True)
+
+    assert next_account(Account(3, 48), full, told(*[6] * 7), 48) == Account(4, 47)
+    assert next_account(Account(3, 47), full, told(*[6] * 7), 48) == Account(3, 47)
+
+
+def test_nobody_grows_beyond_what_is_in_use_once_a_start_was_refused():
+    """Until the slots are counted: each newcomer would be refused anew. An old refusal is past."""
+    full = [*told(24, round_=2), Claim(round=2, wanted=100, limit=20, used=22, full=True)]
+    table = dict(enumerate([*full, Claim(wanted=100)]))
+
+    there = slots_there(Account(2, 144), full)
+
+    assert there == 46
+    assert sum(share_of(number, table, 144, there) for number in table) == 46
+    assert slots_there(Account(3, 144), full) == 144
 
 
 def test_the_newest_round_counts_and_of_two_at_once_the_smaller():
