@@ -99,7 +99,7 @@ test-cluster: .venv/cluster-installed
 	$(PIP) --editable '.[tables-test]'
 	@touch $@
 
-# Transcripts as tables, read by pyarrow and DuckDB, which it installs (250 MB).
+# Transcripts as tables, read by pyarrow and DuckDB, which it installs (240 MB).
 test-tables: .venv/tables-installed
 	$(BIN)/python -m pytest -m tables tests/tables --quiet
 

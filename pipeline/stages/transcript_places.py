@@ -54,8 +54,8 @@ class Place(Protocol):
             CannotRun: nothing can be written there.
         """
 
-    async def names(self) -> list[str]:
-        """The names of all files there.
+    async def names(self, below: str) -> list[str]:
+        """The names of all files in a folder there, which ends in `/`.
 
         Raises:
             CannotRun: they can't be listed.
@@ -83,15 +83,15 @@ class FolderPlace:
         """As of `Place`; the tag is a digest of the content."""
         return await asyncio.to_thread(lambda: [self._put(each) for each in files])
 
-    async def names(self) -> list[str]:
+    async def names(self, below: str) -> list[str]:
         """As of `Place`; those that are hidden are nobody's."""
-        return await asyncio.to_thread(self._names)
+        return await asyncio.to_thread(self._names, self._folder / below)
 
-    def _names(self) -> list[str]:
-        with writing(self._folder):
+    def _names(self, folder: Path) -> list[str]:
+        with writing(folder):
             return [
                 path.relative_to(self._folder).as_posix()
-                for path in self._folder.rglob("[!.]*")
+                for path in folder.rglob("[!.]*")
                 if path.is_file()
             ]
 
@@ -134,10 +134,10 @@ class BucketPlace:
         """As of `Place`; the tag is the object's ETag."""
         return [await self._put(each) for each in files]
 
-    async def names(self) -> list[str]:
+    async def names(self, below: str) -> list[str]:
         """As of `Place`."""
-        below = len(self._place.key)
-        return [each.key[below:] async for page in self._s3.pages(self._place) for each in page]
+        start, folder = len(self._place.key), self._place._replace(key=f"{self._place.key}{below}")
+        return [each.key[start:] async for page in self._s3.pages(folder) for each in page]
 
     async def read(self, name: str) -> bytes | None:
         """As of `Place`."""

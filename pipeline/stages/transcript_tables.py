@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pipeline.transcripts.render import Transcribed
 
 _RECORDINGS = "recordings/"
+_TABLES = ("words/", "segments/", _RECORDINGS)
 
 
 class TranscriptTables:
@@ -132,7 +133,8 @@ class TranscriptTables:
         Raises:
             OutputUnusable: a file is no file of ours, or its machine was lost before its last one.
         """
-        names = [name for name in await self._place.names() if name.endswith(".parquet")]
+        listed = [name for each in _TABLES for name in await self._place.names(each)]
+        names = [name for name in listed if name.endswith(".parquet")]
         there = {name.rpartition("/")[2] for name in names if name.startswith(_RECORDINGS)}
         for name in names:
             if name.rpartition("/")[2] not in there:
