@@ -677,14 +677,14 @@ def test_who_tries_for_all_waits_until_the_others_have_what_it_found():
     slots.on_share(10, 4, Sharers(40, tries_for=8))
     starts_taken(slots, 600, rounds=2)
 
-    slots.on_share(10, 5, Sharers(44, tries_for=8))
+    slots.on_share(10, 6, Sharers(44, tries_for=8))
     above = starts_taken(slots, 601, rounds=1)
     for _ in range(3):
         slots.ended()
-    slots.on_share(10, 5, Sharers(44, tries_for=8))
+    slots.on_share(10, 6, Sharers(44, tries_for=8))
 
     assert above == [0]
-    assert starts_taken(slots, 602, rounds=1) == [3]
+    assert starts_taken(slots, 602, rounds=1) == [4]
 
 
 def test_a_limit_that_a_refusal_lowered_follows_its_share():

@@ -9,7 +9,12 @@ from statistics import mean
 import pytest
 
 from benchmarks.schedule import list_schedule
+from pipeline.config.shards import Shard
 from pipeline.local import Quotas
+from pipeline.net.concurrency import JobSlots
+from pipeline.net.wait_times import WaitTimes
+from pipeline.s3_output.account_share import AccountShare
+from pipeline.s3_output.shares import Claim
 from tests.support.account import Account, side_by_side
 from tests.support.shards import by_chance, shards_of, watched
 
@@ -68,6 +73,24 @@ def test_beats_half_a_minute_apart_are_enough_for_jobs_of_a_minute(believed, mos
 
     assert mean(ratio for ratio, _ in found) < most
     assert mean(share for _, share in found) < refused
+
+
+async def test_what_was_refused_in_a_round_counts_once():
+    """Another shard has counted it: in the round that follows nothing is told of it again."""
+    slots = JobSlots(100, WaitTimes())
+    share = AccountShare(Shard(0, 2), slots, [])
+    share.take(share.claim(100, 0), {1: Claim(wanted=100)})
+    for _ in range(11):
+        slots.limit.take(0)
+    for _ in range(10):
+        slots.limit.accepted(0)
+    slots.limit.refused(0)
+
+    counted = Claim(round=1, account=20, held=10, limit=10, wanted=100)
+    share.take(share.claim(100, 10), {1: counted})
+
+    assert slots.limit.limit == 10
+    assert not share.claim(100, 10).full
 
 
 def share_between(account: Account, begin: float, end: float) -> float:
