@@ -117,6 +117,17 @@ def digest(metadata: Metadata, known: Values) -> str:
     return hashlib.blake2b(content.encode(), digest_size=8).hexdigest()
 
 
+def digest_of_whole(metadata: Metadata, whole: Values) -> str:
+    """As `digest`, of all metadata of a recording: what is read anew for each line does not count.
+
+    Where that has a name of the key too, it may be another one.
+    """
+    if metadata.source in _READ_ANEW:
+        names = KeyPattern(metadata.key_pattern).forms
+        whole = {name: value for name, value in whole.items() if name in names}
+    return digest(metadata, whole)
+
+
 def sidecar_of(key: str) -> str:
     """The file beside a recording that says more of it: `a.json` of `a.mp3`."""
     found = extension(key)

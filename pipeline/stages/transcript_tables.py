@@ -11,16 +11,18 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+import orjson
+
 from pipeline.errors import OutputUnusable, RecordingFailed
 from pipeline.files import replacing, writing
 from pipeline.net.retry import never_deferred
-from pipeline.stages.metadata_reader import digest
+from pipeline.stages.metadata_reader import digest, digest_of_whole
 from pipeline.stages.transcript_places import File
 from pipeline.state.table_ledger import TableLedger
-from pipeline.transcripts.tables import Row, TableBatch, job_ids
+from pipeline.transcripts.tables import Row, TableBatch, written_rows
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
     from pathlib import Path
 
     from pipeline.config.metadata import Metadata, Values
@@ -67,11 +69,28 @@ class TranscriptTables:
             CannotRun: it can't be put there, or nobody knows what is there.
         """
         with never_deferred("the tables were written"):
-            if self.ledger.is_empty():
-                await self._adopt()
+            await self._begin()
             await self._put()
         yield
         await self._decide()
+
+    async def _begin(self) -> None:
+        """Know what is there: by the ledger, or by the files where it has not all that it needs.
+
+        All of them or none: of half of them the other half would be due again.
+        """
+        decided = self.ledger.unwritten()
+        with writing(self._decided_in):
+            is_whole = all(self._here(each).exists() for each in decided)
+        with self.ledger.all_or_nothing():
+            if not is_whole:  # lost, or put there before a power cut
+                self.ledger.forget()
+            if self.ledger.is_empty():
+                await self._adopt()
+        if not is_whole:
+            with writing(self._decided_in):
+                for each in decided:
+                    self._here(each).unlink(missing_ok=True)
 
     def due(self, jobs: Sequence[Job], known: Sequence[Values]) -> list[DueRow]:
         """The transcripts that are in no table, or with other metadata as far as it is known."""
@@ -106,6 +125,8 @@ class TranscriptTables:
 
     def _kept(self, batch: TableBatch) -> list[str]:
         names = []
+        with writing(self._decided_in):
+            self._decided_in.mkdir(mode=0o700, exist_ok=True)
         for part in batch.parts():
             with replacing(self._here(part.name), b"") as file:
                 file.write(part.content)
@@ -135,21 +156,26 @@ class TranscriptTables:
         """
         listed = [name for each in _TABLES for name in await self._place.names(each)]
         names = [name for name in listed if name.endswith(".parquet")]
-        there = {name.rpartition("/")[2] for name in names if name.startswith(_RECORDINGS)}
+        there = {name.removeprefix(_RECORDINGS) for name in names if name.startswith(_RECORDINGS)}
         for name in names:
-            if name.rpartition("/")[2] not in there:
+            if name.partition("/")[2] not in there:
                 raise OutputUnusable(
                     f"{name} below {self._place.name} has no recordings: whoever wrote it has not "
-                    "ended, and its ledger is not here",
+                    "ended, and what was decided then is not here",
                     "End it where it began, or take that file away.",
                 )
             if not name.startswith(_RECORDINGS):
                 continue
             try:
-                rows = job_ids(await self._place.read(name) or b"")
-                self.ledger.adopt(rows, name)
+                self.ledger.adopt(self._rows_of(await self._place.read(name) or b""), name)
             except (ValueError, RecordingFailed) as error:
                 raise OutputUnusable(
                     f"{name} below {self._place.name} can't be read: {error}",
                     "Name another place for the tables.",
                 ) from error
+
+    def _rows_of(self, content: bytes) -> Iterator[tuple[str, int, str, str]]:
+        for key, version, job, said in written_rows(content):
+            values = orjson.loads(said or b"{}")
+            known = values if isinstance(values, dict) else {}
+            yield key, version, job, digest_of_whole(self._metadata, known)

@@ -6,10 +6,11 @@ commit says that these transcripts are in it. Then it is put in its place, now o
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pipeline.model import Job
     from pipeline.state.database import Database
@@ -20,7 +21,7 @@ CREATE TABLE IF NOT EXISTS table_rows (
     key TEXT NOT NULL,
     version INTEGER NOT NULL,
     job TEXT NOT NULL,
-    metadata TEXT,
+    metadata TEXT NOT NULL,
     PRIMARY KEY (place, key)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS table_parts (
@@ -59,6 +60,17 @@ class TableLedger:
         query = "SELECT 1 FROM table_rows WHERE place = ? LIMIT 1"
         return not self._database.rows(query, self.number)
 
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """What is learned inside is known together, or not at all."""
+        with self._database.transaction():
+            yield
+
+    def forget(self) -> None:
+        """Know nothing of what is there."""
+        for table in ("table_rows", "table_parts"):
+            self._database.change(f"DELETE FROM {table} WHERE place = ?", self.number)
+
     def due(self, jobs: Sequence[Job], metadata: Sequence[str]) -> list[DueRow]:
         """Those that are not there, or with other metadata; given with what tells that apart."""
         marks = ", ".join("?" * len(jobs))
@@ -73,8 +85,8 @@ class TableLedger:
         }
         found = []
         for job, said in zip(jobs, metadata, strict=True):
-            version, name, before = known.get(job.recording.key, (0, "", None))
-            if name != job.name or before not in (None, said):
+            version, name, before = known.get(job.recording.key, (0, "", ""))
+            if name != job.name or before != said:
                 found.append(DueRow(job, version + 1, said, name != job.name))
         return found
 
@@ -90,17 +102,17 @@ class TableLedger:
                 ((self.number, name) for name in parts),
             )
 
-    def adopt(self, rows: Iterable[tuple[str, int, str]], part: str) -> None:
-        """The rows, by key, version and job, are in a file that is there."""
+    def adopt(self, rows: Iterable[tuple[str, int, str, str]], part: str) -> None:
+        """The rows, by key, version, job and metadata, are in a file that is there."""
         with self._database.transaction():
-            self._note((*row, None) for row in rows)
+            self._note(rows)
             self._database.change(
                 "INSERT OR IGNORE INTO table_parts (place, name, is_there) VALUES (?, ?, 1)",
                 self.number,
                 part,
             )
 
-    def _note(self, rows: Iterable[tuple[str, int, str, str | None]]) -> None:
+    def _note(self, rows: Iterable[tuple[str, int, str, str]]) -> None:
         self._database.change_each(
             "INSERT INTO table_rows (place, key, version, job, metadata) VALUES (?, ?, ?, ?, ?) "
             "ON CONFLICT (place, key) DO UPDATE SET version = excluded.version, "

@@ -204,15 +204,16 @@ class _Table:
         return memoryview(self._sink.getvalue())
 
 
-def job_ids(content: bytes) -> Iterator[tuple[str, int, str]]:
-    """The key, version and job of every row in a file of recordings.
+def written_rows(content: bytes) -> Iterator[tuple[str, int, str, str | None]]:
+    """The key, version, job and metadata, in JSON, of every row in a file of recordings.
 
     Raises:
         ValueError: it is no such file.
     """
     try:
-        read = pq.read_table(pa.BufferReader(content), columns=["key", "version", "job_id"])
-        columns = [read.column(name).to_pylist() for name in ("key", "version", "job_id")]
+        names = ["key", "version", "job_id", "metadata"]
+        read = pq.read_table(pa.BufferReader(content), columns=names)
+        columns = [read.column(name).to_pylist() for name in names]
     except (pa.ArrowException, KeyError) as error:
         raise ValueError("it is no file of recordings") from error
     yield from zip(*columns, strict=True)
