@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: install demo demo-review test test-long test-all test-hostile test-label-studio test-browser test-prometheus test-airflow test-training test-cluster test-tables torture mutants bench check format docs site dist test-dist clean
+.PHONY: install demo demo-review test test-long test-all test-hostile test-label-studio test-browser test-prometheus test-deploy test-airflow test-training test-cluster test-tables torture mutants bench check format docs site dist test-dist clean
 
 install: .venv/installed
 
@@ -102,6 +102,10 @@ test-cluster: .venv/cluster-installed
 # Transcripts as tables, read by pyarrow and DuckDB, which it installs (240 MB).
 test-tables: .venv/tables-installed
 	$(BIN)/python -m pytest -m tables tests/tables --quiet
+
+# The recipes of deploy/ before what checks them: cfn-lint, hadolint, Kubernetes' schemas, an emulator.
+test-deploy: .venv/tests-installed
+	$(BIN)/python -m pytest -m deploy tests/deploy --numprocesses 2 --dist loadgroup --quiet
 
 # A real Airflow with the providers of the two DAGs (520 MB, a minute).
 .venv-airflow/installed: tests/airflow.txt .venv/tests-installed

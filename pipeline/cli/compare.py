@@ -79,15 +79,16 @@ def command(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask about the cost.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
-    """Measure what other settings or another engine change, on reviewed recordings.
+    """Measure what other settings or another engine change.
 
-    It transcribes a sample of them again with the settings as they are now (a vocabulary, another
-    language or model, filters), and compares the error rates. Before is what reviewers corrected,
-    after is what the service hears now. The jobs have names of their own; SOURCE's tasks and state
-    stay as they are. Run it again to continue: it starts no job twice while the vocabulary and the
-    settings are the same. With --from it transcribes nothing: after is what FOLDER holds, of every
-    reviewed recording that has a file there. The interval says how much of the change may be
-    chance. The cost is computed from the prices in the settings.
+    It transcribes a sample of the reviewed recordings again with the settings as they are now
+    (a vocabulary, another language or model, filters), and compares the error rates. Before is
+    what reviewers corrected, after is what the service hears now. The jobs have names of their
+    own; SOURCE's tasks and state stay as they are. Run it again to continue: it starts no job
+    twice while the vocabulary and the settings are the same. With --from it transcribes
+    nothing: after is what FOLDER holds, of every reviewed recording that has a file there. The
+    interval says how much of the change may be chance. The cost is computed from the prices in
+    the settings.
     """
     place = parse_source(source, chosen)
     if not isinstance(place, S3Uri):

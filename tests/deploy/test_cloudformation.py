@@ -22,7 +22,11 @@ from pipeline.config.schema import SETTINGS
 from pipeline.iam.diff import canonical
 from tests.conftest import ROOT, clean_environment, endpoint
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("ministack")]
+pytestmark = [
+    pytest.mark.deploy,
+    pytest.mark.timeout(180),
+    pytest.mark.xdist_group("ministack"),
+]
 
 TEMPLATE = ROOT / "deploy" / "cloudformation" / "nightly.yaml"
 NIGHTLY = ROOT / "deploy" / "docker" / "nightly"

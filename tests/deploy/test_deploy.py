@@ -22,6 +22,8 @@ from pipeline.config.schema import SETTINGS
 from pipeline.config.shards import Shard
 from tests.conftest import COMMAND, ROOT, clean_environment
 
+pytestmark = pytest.mark.deploy
+
 DEPLOY = ROOT / "deploy"
 CRON_JOB = DEPLOY / "kubernetes" / "cronjob.yaml"
 ARRAY = DEPLOY / "kubernetes" / "array.yaml"
