@@ -161,7 +161,7 @@ def _trained(chosen: Config, training: Training) -> int:
         typer.echo(sentence, err=True)
     if data.alone:
         name = training.splits.keep_together
-        typer.echo(f"{data.alone:,} recordings have no {name}: each stands alone.", err=True)
+        typer.echo(f"{data.alone:,} recordings have no {name!r}: each stands alone.", err=True)
     if data.missing:
         say(
             f"{len(data.missing):,} recordings have no file of audio in {training.recordings}: "

@@ -50,7 +50,8 @@ def command(
         typer.Option(metavar="WORDS", help="Others within 20 words of them; may be repeated."),
     ] = None,
     limit: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Print this many places at most.")
+        int,
+        typer.Option(metavar="N", min=1, max=1_000_000_000, help="Print this many places at most."),
     ] = 100,
     count: Annotated[
         bool, typer.Option("--count", help="Print only in how many recordings it was said.")
@@ -65,8 +66,8 @@ def command(
     and punctuation do not count, and words are whole. The first call reads the transcripts of the
     run where they are stored, as `transcripts` does, and keeps an index of them beside the state
     file (STATE.search). Later runs add to it, and later calls read only what it lacks. No job is
-    started. A run over a folder always keeps one, as a folder's transcripts are kept nowhere
-    else. You may delete the index; the next call makes it again.
+    started. You may delete the index of a bucket; the next call makes it again. A run over a
+    folder always keeps one, as a folder's transcripts are kept nowhere else.
 
     Exit codes: 0 it was said; 1 nothing was found; 2 it can't search; 130 or 143 interrupted.
     After 130 and 143 the same command continues. Recordings that can't be searched are counted on

@@ -173,7 +173,7 @@ async def _with_services(options: RunOptions, state: RunState, output: OutputFil
         of_a_folder = not isinstance(options.place, S3Uri)
         with (
             transcript_files(config, s3, options.transcripts) as files,
-            search_index(config, of_a_folder=of_a_folder) as index,
+            search_index(config, tracker.note, of_a_folder=of_a_folder) as index,
         ):
             run.sinks = [sink for sink in (files, index) if sink]
             summary = _recorded(run, await _watched(run, options, output))

@@ -14,7 +14,7 @@ from pipeline.launch.transcripts import stored_transcripts
 from pipeline.naming import parse_s3_uri
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pipeline.config.schema import Config
     from pipeline.model import Job
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pipeline.state.reader import StateReader
     from pipeline.state.search_index import SearchIndex
 
-NOT_KEPT = "transcript of a folder, not kept"
+NOT_KEPT = "from a folder, not kept"
 _FOR_GOOD = frozenset({LOST, BROKEN_TRANSCRIPT})
 """Reasons for which a transcript is not asked for again."""
 
@@ -62,7 +62,7 @@ async def bring_up_to_date(
         index.forget_others(state.recordings)
         telling = told._replace(failure=fail)
         async with stored_transcripts(
-            config, state, lambda _: IndexedTranscripts(index), telling
+            config, state, lambda _: IndexedTranscripts(index, told.note), telling
         ) as (stored, _, _):
             received = await interruptible(partial(stored.write, config.limits.collectors))
         passing = {why: count for why, count in stored.failed.items() if why not in _FOR_GOOD}
@@ -82,11 +82,16 @@ def note_what_was_not_kept(state: StateReader, index: SearchIndex) -> None:
 
 
 @contextmanager
-def search_index(config: Config, *, of_a_folder: bool) -> Iterator[IndexedTranscripts | None]:
+def search_index(
+    config: Config, note: Callable[[str], None], *, of_a_folder: bool
+) -> Iterator[IndexedTranscripts | None]:
     """The index that a run keeps up: where there is one, and always for a folder.
 
-    A folder's transcripts are kept nowhere else. An index that can't be used holds up no run: the
-    next search says what is wrong with it.
+    Where the transcripts are stored, an index that can't be used holds up no run: the next search
+    says what is wrong with it. What fails later is noted.
+
+    Raises:
+        CannotRun: the index can't be used, and a folder's transcripts are kept nowhere else.
     """
     from pipeline.state.search_index import index_path, open_index
 
@@ -100,6 +105,8 @@ def search_index(config: Config, *, of_a_folder: bool) -> Iterator[IndexedTransc
         try:
             index = opened.enter_context(open_index(path))
         except CannotRun:
+            if of_a_folder:
+                raise
             yield None
         else:
-            yield IndexedTranscripts(index)
+            yield IndexedTranscripts(index, note)

@@ -9,7 +9,7 @@ from pipeline.stages.large_work import LargeWork
 from pipeline.transcripts.searchable import searchable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pipeline.config.metadata import Values
     from pipeline.model import Job
@@ -27,12 +27,13 @@ class DueText(NamedTuple):
 
 
 class IndexedTranscripts:
-    """What becomes of transcripts in the search index."""
+    """What becomes of transcripts in the search index; `note` is told when a run can't go on."""
 
     hold_metadata = False
 
-    def __init__(self, index: SearchIndex) -> None:
+    def __init__(self, index: SearchIndex, note: Callable[[str], None]) -> None:
         self._index = index
+        self._note = note
         self._is_whole = True
         self._large_work = LargeWork()
 
@@ -55,13 +56,14 @@ class IndexedTranscripts:
     async def write_new(self, of: Transcribed, _: Values) -> tuple[()]:
         """Put one that was just transcribed into the index, as long as that can be used.
 
-        A run goes on without: the next search says what is wrong with it, or makes it again.
+        A run goes on without, and notes it.
         """
         if self._is_whole:
             try:
                 await self.write(DueText(of.job), of)
-            except StateUnusable:
+            except StateUnusable as error:
                 self._is_whole = False
+                self._note(f"The search index lacks transcripts of this run. {error}")
         return ()
 
     def flush(self) -> None:

@@ -1,9 +1,9 @@
 """What was said in each written recording, to be searched: an index beside the state file.
 
-It is made from the transcripts, so it can be deleted at any time, and is made again. `recordings`
-has of which job each text is; one that has no text has the reason. `texts` is the full-text index
-(SQLite's FTS5): words without their case and accents, and marks of Indian and other scripts
-belong to their words.
+That of a bucket is made from the stored transcripts, so it can be deleted at any time, and is made
+again; a folder's transcripts are kept nowhere else. `recordings` has of which job each text is; one
+that has no text has the reason. `texts` is the full-text index (SQLite's FTS5): words without their
+case and accents, and marks of Indian and other scripts belong to their words.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ _INDEX = Schema(
     """,
     "",
     "search index",
-    "Delete it: the next search makes it again.",
+    "Delete it: the next search reads the transcripts of a bucket again. Those of a folder are "
+    "kept nowhere else: run the folder again with another --output.",
 )
 _PAGE = 1000
 _TEXTS = 20

@@ -70,7 +70,7 @@ def test_recordings_that_have_not_what_keeps_together_are_counted(run):
     outcome = run("convert", "datasets", "--recordings", FOLDER, "--keep-together", "customer")
 
     assert outcome.code == 0
-    assert "1 recordings have no customer: each stands alone." in outcome.err
+    assert "1 recordings have no 'customer': each stands alone." in outcome.err
 
 
 def test_unreviewed_transcripts_are_added_from_a_score_on(run, recordings):

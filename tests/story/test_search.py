@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+import sqlite3
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -167,8 +169,42 @@ def test_a_folder_is_searched_by_the_index_of_its_run(run, recordings):
 
     assert (found.code, lost.code) == (0, 1)
     assert found.out.startswith("calls/cancelled-order.mp3  00:00:01  ")
-    assert "1 of 1 recordings can't be searched (1 transcript of a folder, not kept)" in lost.err
+    assert "1 of 1 recordings can't be searched (1 from a folder, not kept)" in lost.err
     assert "Run the folder again" in lost.err
+
+
+def test_a_run_over_a_folder_does_not_begin_without_its_index(run, recordings):
+    """Nothing else keeps the texts: no task is written, and deleting it is no whole remedy."""
+    (run.folder / INDEX).write_text("x\n")
+    only = ("--include", "calls/cancelled-order.mp3")
+
+    refused = run("run", recordings, *only)
+    (run.folder / INDEX).unlink()
+    ran = run("run", recordings, *only)
+
+    assert (refused.code, ran.code) == (2, 0)
+    assert "is not a search index, or it is damaged" in refused.err
+    assert "run the folder again with another --output" in refused.err
+    assert len(run.tasks()) == 1
+    assert run("search", "my order").code == 0
+
+
+def test_a_run_says_when_its_index_can_not_be_used_any_more(run, cloud):
+    """Its tasks are written, and what the index lacks is in its summary."""
+    service = cloud()
+    service.add(a="first take")
+    run("run", "s3://audio/", *RESULTS)
+    hits(run, "take")
+    service.add(b="second take")
+    with closing(sqlite3.connect(run.folder / INDEX)) as database:
+        database.execute("DROP TABLE texts")
+
+    ran = run("run", "s3://audio/", *RESULTS, "--json")
+
+    assert (ran.code, len(run.tasks())) == (0, 2)
+    [note] = ran.summary["notes"]
+    assert note.startswith("The search index lacks transcripts of this run. The search index ")
+    assert "no such table" in note
 
 
 def test_a_transcript_that_is_gone_is_told_whatever_is_found(run, cloud, tmp_path):
@@ -240,6 +276,7 @@ def test_no_more_places_are_printed_than_asked_for(run, cloud):
 
     assert outcome.out.count("\n") == 2
     assert "There are more" in outcome.err
+    assert run("search", "take", "--limit", "9" * 20).code == 2
     assert (len(in_json["hits"]), in_json["more"]) == (3, False)
 
 
