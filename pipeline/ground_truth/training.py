@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from pipeline.errors import OutputUnusable
-from pipeline.files import replacing
+from pipeline.files import refuse_foreign_file, replacing
 from pipeline.ground_truth.formats import Format
 from pipeline.ground_truth.splits import Side
 from pipeline.ground_truth.utterances import id_of, utterances
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from pipeline.recordings.probe import AudioInfo
 
 _BEGINS = b'{"made_by":"transcribe-pipeline"'
+_CARD = "README.md"
+_CARD_BEGINS = b"---\nconfigs:\n"
 _SORTED_AT_ONCE = 20_000
 KALDI_RATE = 16_000
 """Hertz: what `wav.scp` has every recording turned into, as Kaldi's models take one rate."""
@@ -55,7 +57,7 @@ def write_training(
     files = _FILES[wanted]
     paths = [folder / name for name in files]
     about = folder / "splits.json"
-    _refuse_others(paths, about)
+    _refuse_others([*paths, *(folder / name for name in _FROM_THESE.get(wanted, ()))], about)
     counts = dict.fromkeys(map(str, Side), 0)
     with ExitStack() as opened:
         ordered = wanted is Format.KALDI
@@ -67,18 +69,20 @@ def write_training(
             counts[each.side] += 1
             for name, line in _LINES[wanted](each):
                 into[name](line)
+        _tell(about, splits)  # before the first file takes its place, which it shows to be ours
     if wanted is Format.KALDI:
         paths += [_speakers(folder / side) for side in Side]
     if wanted is Format.DATASETS:
         paths.append(_card(folder, paths))
-    with replacing(about, _BEGINS) as file:
-        facts = {"made_by": "transcribe-pipeline", **splits._asdict(), "recordings": counts}
-        file.write(orjson.dumps(facts, option=orjson.OPT_APPEND_NEWLINE))
+    _tell(about, splits, recordings=counts)
     yield from (*paths, about)
 
 
 def _refuse_others(paths: list[Path], about: Path) -> None:
     """Refuse to write where anything lies that no earlier convert wrote."""
+    refuse_foreign_file(about, _BEGINS)
+    for path in paths:
+        refuse_foreign_file(path, _CARD_BEGINS if path.name == _CARD else b"")
     there = [path for path in paths if path.exists()]
     if there and not (about.is_file() and about.read_bytes().startswith(_BEGINS)):
         raise OutputUnusable(
@@ -86,6 +90,11 @@ def _refuse_others(paths: list[Path], about: Path) -> None:
             "replaced",
             "Move it away, or name another folder with --to.",
         )
+
+
+def _tell(about: Path, splits: Splits, **more: Any) -> None:
+    with replacing(about, _BEGINS) as file:
+        file.write(_line({"made_by": "transcribe-pipeline", **splits._asdict(), **more}))
 
 
 @contextmanager
@@ -207,8 +216,8 @@ def _card(folder: Path, paths: list[Path]) -> Path:
         f"  - split: {path.stem}\n    path: {path.name}\n" for path in paths if path.stat().st_size
     ]
     columns = [f"  - name: {name}\n    dtype: {kind}\n" for name, kind in _COLUMNS.items()]
-    path = folder / "README.md"
-    with replacing(path, b"---\nconfigs:\n") as file:
+    path = folder / _CARD
+    with replacing(path, _CARD_BEGINS) as file:
         file.write(
             f"---\nconfigs:\n- config_name: default\n  data_files:\n{''.join(files)}"
             f"dataset_info:\n  features:\n{''.join(columns)}---\n".encode()
@@ -230,6 +239,12 @@ _FILES = {
     Format.KALDI: [f"{each}/{name}" for each in Side for name in _KALDI_FILES],
     Format.DATASETS: [f"{each}.jsonl" for each in Side],
 }
+_FROM_THESE = {
+    Format.KALDI: [f"{each}/spk2utt" for each in Side],
+    Format.DATASETS: [_CARD],
+}
+"""What is made of the files above once they are whole."""
+
 _LINES: dict[Format, Callable[[Recorded], Iterator[tuple[str, bytes]]]] = {
     Format.LHOTSE: _lhotse,
     Format.KALDI: _kaldi,

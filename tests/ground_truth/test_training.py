@@ -193,6 +193,40 @@ def test_what_is_ours_is_replaced_and_what_is_not_stays(tmp_path):
     assert len(list((tmp_path / "theirs").rglob("*"))) == 2
 
 
+@pytest.mark.parametrize(
+    ("wanted", "theirs"), [(Format.DATASETS, "README.md"), (Format.KALDI, "train/spk2utt")]
+)
+def test_whatever_is_written_is_looked_for_first(tmp_path, wanted, theirs):
+    """Nothing is written beside another program's file, and once that is away everything is."""
+    (tmp_path / theirs).parent.mkdir(exist_ok=True)
+    (tmp_path / theirs).write_text("theirs")
+
+    with pytest.raises(OutputUnusable, match="holds something else already"):
+        write(tmp_path, wanted, recorded(*TWO))
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / theirs]
+    assert (tmp_path / theirs).read_text() == "theirs"
+
+    (tmp_path / theirs).unlink()
+    assert write(tmp_path, wanted, recorded(*TWO))[theirs]
+
+
+@pytest.mark.parametrize("wanted", [Format.DATASETS, Format.KALDI])
+def test_what_ended_between_its_files_is_written_again(tmp_path, wanted, monkeypatch):
+    """A full disk or a kill leaves files that are known to be ours."""
+
+    def full(*_: object) -> None:
+        raise OutputUnusable("No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "_card", full)
+        patch.setattr(training, "_speakers", full)
+        with pytest.raises(OutputUnusable, match="No space"):
+            write(tmp_path, wanted, recorded(*TWO))
+    assert "recordings" not in json.loads((tmp_path / "splits.json").read_bytes())
+
+    assert write(tmp_path, wanted, recorded(*TWO))["splits.json"]
+
+
 def test_files_are_found_where_the_bucket_was_copied_to(tmp_path):
     """The length, rate and channels are the file's; what is no audio or not there has none."""
     (tmp_path / "text.wav").write_text("no audio")
