@@ -54,6 +54,7 @@ class TrainingData:
         self.left_out: Counter[str] = Counter()
         self.missing: list[str] = []
         self.alone = 0
+        self.written = 0
 
     def write(self) -> Iterator[Path]:
         """Write it; yield the files.
@@ -79,9 +80,21 @@ class TrainingData:
                     continue
                 together = training.splits.keep_together
                 self.alone += bool(together) and values_of(line, together) == (line.audio,)
+                self.written += 1
                 yield Recorded(side(line), line, path, sound)
+            if self.missing and not self.written:
+                raise self._all_missing()
 
         yield from write_training(recorded(), training.wanted, training.folder, training.splits)
+
+    def _all_missing(self) -> BadSettings:
+        folder = self._training.recordings
+        return BadSettings(
+            f"None of {len(self.missing):,} recordings has a file of audio"
+            + (f" below {folder}" if folder else ""),
+            "Nothing was written. --recordings names the folder that holds what the bucket holds: "
+            f"{self.missing[0]} is looked for as {file_of(self.missing[0], folder)}.",
+        )
 
     def _reader(self) -> Reader:
         """What reads the lines, as often as it is called, and counts what it leaves out."""

@@ -45,6 +45,19 @@ def test_what_has_no_file_is_told_and_the_others_are_written(run):
     assert json.loads((run.folder / "lhotse/splits.json").read_bytes())["recordings"]["train"] == 1
 
 
+def test_a_wrong_folder_of_recordings_replaces_nothing(run, tmp_path):
+    """Where no recording at all has a file, what was written before stays."""
+    reviewed(run, "calls/invoice.wav")
+    before = texts(run)
+
+    outcome = run("convert", "datasets", "--recordings", str(tmp_path / "wrong"))
+
+    assert outcome.code == 2
+    assert f"None of 1 recordings has a file of audio below {tmp_path}/wrong" in outcome.err
+    rows = (run.folder / "datasets/train.jsonl").read_text().splitlines()
+    assert {json.loads(row)["recording"] for row in rows} == set(before)
+
+
 @pytest.mark.parametrize(
     ("flags", "says"),
     [
