@@ -138,5 +138,7 @@ def between(service: ScriptedCloud | None, reply: Callable[[Asked], Answer]) -> 
     with Server(("127.0.0.1", 0), Handler) as server:
         url = f"http://127.0.0.1:{server.server_port}"
         Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-        yield url
-        server.shutdown()
+        try:
+            yield url
+        finally:  # a server that is closed only would be asked for ever by its thread
+            server.shutdown()
