@@ -27,6 +27,9 @@ NOT_KEPT = "from a folder, not kept"
 _FOR_GOOD = frozenset({LOST, BROKEN_TRANSCRIPT})
 """Reasons for which a transcript is not asked for again."""
 
+_UNSURE = "unsure"
+"""Noted for those that are lost until one other is read: another account knows none of them."""
+
 
 def is_of_a_folder(state: StateReader) -> bool:
     """Whether the run read a folder, whose transcripts are kept nowhere."""
@@ -54,18 +57,24 @@ async def bring_up_to_date(
 
     def fail(job: Job, reason: str, why: str) -> None:
         if reason in _FOR_GOOD:
-            index.note_lacking(job, reason)
+            index.note_lacking(job, _UNSURE if reason == LOST else reason)
         told.failure(job, reason, why)
 
     with locked(lock, busy, "Wait for it."):
         made_of = state.recordings.written_mark()
         index.forget_others(state.recordings)
+        index.forget_lacking(_UNSURE)
         telling = told._replace(failure=fail)
         async with stored_transcripts(
             config, state, lambda _: IndexedTranscripts(index, told.note), telling
-        ) as (stored, _, _):
+        ) as (stored, sink, _):
             received = await interruptible(partial(stored.write, config.limits.collectors))
-        passing = {why: count for why, count in stored.failed.items() if why not in _FOR_GOOD}
+        if sink.written:
+            index.note_again(_UNSURE, LOST)
+        else:
+            index.forget_lacking(_UNSURE)
+        for_good = _FOR_GOOD if sink.written else _FOR_GOOD - {LOST}
+        passing = {why: count for why, count in stored.failed.items() if why not in for_good}
         if not received and not passing:
             index.complete(made_of)
     return received, passing

@@ -27,7 +27,10 @@ class DueText(NamedTuple):
 
 
 class IndexedTranscripts:
-    """What becomes of transcripts in the search index; `note` is told when a run can't go on."""
+    """What becomes of transcripts in the search index; `written` counts those that are put there.
+
+    `note` is told when a run can't put any more there.
+    """
 
     hold_metadata = False
 
@@ -36,6 +39,7 @@ class IndexedTranscripts:
         self._note = note
         self._is_whole = True
         self._large_work = LargeWork()
+        self.written = 0
 
     def due(self, jobs: Sequence[Job], _: Sequence[Values]) -> list[DueText]:
         """The recordings of a page that are not in the index."""
@@ -51,6 +55,7 @@ class IndexedTranscripts:
             lambda: searchable(of.transcript), large=of.transcript.word_count > _MANY_WORDS
         )
         self._index.put(due.job, *said)
+        self.written += 1
         return ()
 
     async def write_new(self, of: Transcribed, _: Values) -> tuple[()]:

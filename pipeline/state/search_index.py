@@ -125,6 +125,14 @@ class SearchIndex:
         with self._database.transaction():
             self._noted(job, None, reason)
 
+    def note_again(self, before: str, reason: str) -> None:
+        """What has no text for the one reason has none for the other."""
+        self._database.change("UPDATE recordings SET reason = ? WHERE reason = ?", reason, before)
+
+    def forget_lacking(self, reason: str) -> None:
+        """What has no text for this reason is due again."""
+        self._database.change("DELETE FROM recordings WHERE reason = ?", reason)
+
     def lacking(self) -> dict[str, int]:
         """How many recordings have no text, by the reason."""
         return dict(

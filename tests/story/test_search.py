@@ -13,7 +13,8 @@ import pytest
 
 from pipeline.state.reader import read_state
 from pipeline.state.search_index import open_index
-from tests.support.between import Answer, between
+from tests.conftest import endpoint
+from tests.support.between import Answer, between, refusal
 
 if TYPE_CHECKING:
     from tests.conftest import Outcome
@@ -231,6 +232,36 @@ def test_a_transcript_that_is_gone_is_told_whatever_is_found(run, cloud, tmp_pat
     assert calls(service) == before
 
 
+def test_another_account_loses_no_transcript_for_good(run, cloud):
+    """It knows no job, and what is lost counts as lost once another one could be read."""
+    service = cloud()
+    service.add(one="first take", two="second take")
+    run("run", "s3://audio/")
+    cloud()
+    lost = run("search", "take", "--json")
+    run.use(**endpoint(service.url))
+    found = hits(run, "take")
+    (run.folder / INDEX).unlink()
+    first = run.tasks()[0]["data"]["job_id"]
+
+    def reply(asked):
+        gone = asked.operation == "GetTranscriptionJob" and first.encode() in asked.body
+        return refusal(asked, "NotFoundException", "No such job.") if gone else asked.forward()
+
+    with between(service, reply) as url:
+        run.use(**endpoint(url))
+        some = [run("search", "take", "--json") for _ in range(2)]
+        before = calls(service)
+        run("search", "take")
+
+    assert (lost.code, lost.summary["not_searched"]) == (1, {"job or transcript lost": 2})
+    assert len(found) == 2
+    assert [each.summary["not_searched"] for each in some] == [{"job or transcript lost": 1}] * 2
+    assert calls(service) == before
+    with open_index(run.folder / INDEX) as index:
+        assert index.lacking() == {"job or transcript lost": 1}
+
+
 def test_transcripts_that_may_not_be_read_are_no_empty_answer(run, cloud):
     """Refused is not absent: it ends with 2, prints no place, and says what to allow."""
     service = cloud()
@@ -276,7 +307,7 @@ def test_no_more_places_are_printed_than_asked_for(run, cloud):
 
     assert outcome.out.count("\n") == 2
     assert "There are more" in outcome.err
-    assert run("search", "take", "--limit", "9" * 20).code == 2
+    assert "less than or equal to" in run("search", "take", "--limit", "9" * 20).err
     assert (len(in_json["hits"]), in_json["more"]) == (3, False)
 
 
