@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.errors import BadSettings
-from pipeline.ground_truth.choice import one_each
 from pipeline.ground_truth.convert import converted_lines
+from pipeline.ground_truth.record import REVIEWED
 from pipeline.ground_truth.splits import sides, values_of
 from pipeline.ground_truth.training import Recorded, write_training
 from pipeline.ground_truth.unusable import trainable
@@ -99,18 +99,24 @@ class TrainingData:
     def _reader(self) -> Reader:
         """What reads the lines, as often as it is called, and counts what it leaves out."""
         path, training = Path(self._known.ground_truth), self._training
+        least = training.unreviewed
 
         def reviews() -> Iterator[GroundTruth]:
-            if training.unreviewed is not None and not path.exists():
+            if least is not None and not path.exists():
                 return iter(())
-            return converted_lines(self._known, reviewed=training.reviewed)
+            lines = converted_lines(self._known, reviewed=training.reviewed)
+            return (line for line in lines if least is None or _counts(line, least))
 
-        if training.unreviewed is None:
+        if least is None:
             return lambda left_out: trainable(reviews(), left_out)
         from pipeline.label_studio.predictions import above
 
         here = with_tasks_here(self._tasks)
         tasks = partial(committed_lines, here.output_path, here.state_path)
-        known = {each.audio for each in one_each(path)} if path.exists() else set()
-        least = training.unreviewed
+        known = {each.audio for each in reviews()}
         return lambda left_out: trainable(chain(reviews(), above(tasks, least, known)), left_out)
+
+
+def _counts(line: GroundTruth, least: float) -> bool:
+    """Whether a person reviewed it, or its score is high enough."""
+    return line.source == REVIEWED or (line.score is not None and line.score >= least)

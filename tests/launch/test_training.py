@@ -104,3 +104,12 @@ def test_unreviewed_transcripts_are_added_from_a_score_on(run, recordings):
     assert set(everything) == set(with_review) == set(uris.values())
     assert with_review[uris[sure]] == "reviewed" != everything[uris[sure]]
     assert texts(run) == {uris[sure]: "reviewed"}
+
+    lines = [
+        {**line, "source": "auto", "text": "certified", "score": scores[sure]},
+        {"audio": "s3://calls/calls/manager.flac", "source": "auto", "text": "said", "score": 0.84},
+        {"audio": "s3://calls/calls/call-back.webm", "source": "auto", "text": "ok", "score": 0.9},
+    ]
+    (run.folder / "ground_truth.jsonl").write_text("".join(f"{json.dumps(e)}\n" for e in lines))
+    assert set(texts(run, "--unreviewed", "0.9")) == {uris[sure], lines[2]["audio"]}
+    assert texts(run, "--reviewed", "--unreviewed", "0.9") == alone
