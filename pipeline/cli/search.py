@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -155,7 +156,7 @@ def _missing(
         received, passing = in_event_loop(work)
     if received:
         raise typer.Exit(128 + received)
-    return index.lacking() | passing
+    return dict(Counter(index.lacking()) + Counter(passing))
 
 
 def _listed(hits: Iterator[tuple[str, Hit]], limit: int) -> tuple[int, dict[str, Any]]:

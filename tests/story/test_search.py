@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pipeline.failures import LOST
 from pipeline.state.reader import read_state
 from pipeline.state.search_index import open_index
 from tests.conftest import endpoint
@@ -260,6 +261,25 @@ def test_another_account_loses_no_transcript_for_good(run, cloud):
     assert calls(service) == before
     with open_index(run.folder / INDEX) as index:
         assert index.lacking() == {"job or transcript lost": 1}
+
+
+def test_those_lost_before_and_now_are_counted_together(run, cloud):
+    """One is lost for good, and another account, which knows no job, has not the new one either."""
+    service = cloud()
+    service.add(one="first take")
+    run("run", "s3://audio/")
+    with open_index(run.folder / INDEX) as index, read_state(run.folder / STATE) as state:
+        [[job]] = state.recordings.written()
+        index.note_lacking(job, LOST)
+    (run.folder / INDEX).rename(run.folder / "aside")
+    service.add(two="second take")
+    run("run", "s3://audio/")
+    (run.folder / "aside").rename(run.folder / INDEX)
+    cloud()
+
+    outcome = run("search", "take", "--json")
+
+    assert outcome.summary["not_searched"] == {LOST: 2}
 
 
 def test_transcripts_that_may_not_be_read_are_no_empty_answer(run, cloud):
