@@ -162,6 +162,12 @@ def _trained(chosen: Config, training: Training) -> int:
     if data.alone:
         name = training.splits.keep_together
         typer.echo(f"{data.alone:,} recordings have no {name!r}: each stands alone.", err=True)
+    if data.empty:
+        typer.echo(
+            f"No recording is in {' and '.join(data.empty)}: there are too few of them, or too few "
+            "groups that are kept together. Another --seed or share may fill it.",
+            err=True,
+        )
     if data.missing:
         say(
             f"{len(data.missing):,} recordings have no file of audio in {training.recordings}: "

@@ -102,12 +102,13 @@ def renamed(line: GroundTruth, names: Mapping[str, str]) -> GroundTruth:
             both have a name, that of the label is taken.
     """
     segments = tuple(
-        replace(each, speaker=_named(each, names) or each.speaker) for each in line.segments
+        replace(each, speaker=name_of(each, names) or each.speaker) for each in line.segments
     )
     return replace(line, segments=segments)
 
 
-def _named(segment: Segment, names: Mapping[str, str]) -> str | None:
+def name_of(segment: Segment, names: Mapping[str, str]) -> str | None:
+    """What its speaker is called by the settings, where they name the label or the channel."""
     return names.get(segment.speaker or "") or names.get(f"ch_{segment.channel}")
 
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from pipeline.ground_truth.record import GroundTruth
 
 SPEAKER = "speaker"
-_OF_ONE_RECORDING = re.compile(r"(spk|ch|speaker|channel)[ _-]?\d+", re.IGNORECASE)
-"""Labels that mean somebody else in each recording."""
+_OF_ONE_RECORDING = re.compile(r"speech|(spk|ch|speaker|channel)[ _-]?\d+", re.IGNORECASE)
+"""Labels that mean somebody else in each recording; `speech` where nobody was told apart."""
 
 
 class Side(StrEnum):

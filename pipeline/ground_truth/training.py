@@ -22,7 +22,7 @@ from pipeline.ground_truth.splits import Side
 from pipeline.ground_truth.utterances import id_of, utterances
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from pipeline.ground_truth.record import GroundTruth
@@ -38,12 +38,16 @@ KALDI_RATE = 16_000
 
 
 class Recorded(NamedTuple):
-    """A recording on its side: what is said in it, where its file is, and what that says."""
+    """A recording on its side: what is said in it, where its file is, and what that says.
+
+    `roles` as of `utterances`.
+    """
 
     side: Side
     line: GroundTruth
     path: str
     sound: AudioInfo
+    roles: Mapping[str, str] | None = None
 
 
 def write_training(
@@ -126,7 +130,7 @@ def _written(path: Path, *, ordered: bool) -> Iterator[Callable[[bytes], object]
 
 def _lhotse(of: Recorded) -> Iterator[tuple[str, bytes]]:
     """A recording and its supervisions, by Lhotse's names."""
-    spoken, sound = list(utterances(of.line, of.sound)), of.sound
+    spoken, sound = list(utterances(of.line, of.sound, of.roles)), of.sound
     samples, channels = round(sound.seconds * sound.sample_rate), list(range(sound.channels))
     if spoken:
         yield (
@@ -161,7 +165,7 @@ def _lhotse(of: Recorded) -> Iterator[tuple[str, bytes]]:
 def _kaldi(of: Recorded) -> Iterator[tuple[str, bytes]]:
     """The lines of a data folder; each channel that somebody speaks on is a recording."""
     recordings: dict[str, int | None] = {}
-    for each in utterances(of.line, of.sound):
+    for each in utterances(of.line, of.sound, of.roles):
         recording = id_of(of.line.audio)
         if each.channel is not None:
             recording += f"-c{each.channel}"
@@ -185,7 +189,7 @@ def _kaldi(of: Recorded) -> Iterator[tuple[str, bytes]]:
 def _datasets(of: Recorded) -> Iterator[tuple[str, bytes]]:
     """A row for each utterance; metadata as JSON, since a column has one type."""
     metadata = orjson.dumps(of.line.metadata).decode()
-    for each in utterances(of.line, of.sound):
+    for each in utterances(of.line, of.sound, of.roles):
         row = {
             **each._asdict(),
             "audio": of.path,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
 from pipeline.errors import BadSettings
+from pipeline.ground_truth.convert import name_of
 from pipeline.ground_truth.splits import is_named
 from pipeline.ground_truth.subtitles import all_segments
 from pipeline.ground_truth.unusable import without_marks
@@ -15,7 +16,7 @@ from pipeline.recordings.probe import AudioInfo, Unreadable, read_audio
 from pipeline.recordings.range_reader import RangeReader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from pipeline.ground_truth.record import GroundTruth, Segment
@@ -49,15 +50,20 @@ def id_of(name: str) -> str:
     return f"{letters[-_LONGEST_NAME:].strip('_')}-{tag}"
 
 
-def utterances(line: GroundTruth, sound: AudioInfo) -> Iterator[Utterance]:
-    """What is said in a recording, as far as that reaches: speech with a text and a length."""
+def utterances(
+    line: GroundTruth, sound: AudioInfo, roles: Mapping[str, str] | None = None
+) -> Iterator[Utterance]:
+    """What is said in a recording, as far as that reaches: speech with a text and a length.
+
+    `roles` names its own speakers by label or channel: the same name in another is another person.
+    """
     recording = id_of(line.audio)
     whole = not any(each.is_speech for each in line.segments)
     for number, segment in enumerate(all_segments(line)):
         text = " ".join(without_marks(segment.text).split())
         end = sound.seconds if whole else min(segment.end, sound.seconds)
         if text and end - segment.start >= _SHORTEST:
-            named, speaker = _speaker(segment, recording)
+            named, speaker = _speaker(segment, recording, roles or {})
             yield Utterance(
                 f"{speaker}-{recording}-{number:06}" if named else f"{speaker}-{number:06}",
                 speaker,
@@ -101,12 +107,13 @@ def probed(path: Path) -> AudioInfo | None:
     return sound if sound.seconds > 0 and sound.channels and sound.sample_rate else None
 
 
-def _speaker(segment: Segment, recording: str) -> tuple[bool, str]:
+def _speaker(segment: Segment, recording: str, roles: Mapping[str, str]) -> tuple[bool, str]:
     """Whether it is a name, the same person everywhere, and not a label of its recording alone."""
     name = (segment.speaker or "").strip()
     if is_named(name):
         return True, id_of(name)
-    return False, f"{recording}-{re.sub('[^A-Za-z0-9]+', '_', segment.who.strip()) or 'unknown'}"
+    called = (name_of(segment, roles) or segment.who).strip()
+    return False, f"{recording}-{re.sub('[^A-Za-z0-9]+', '_', called) or 'unknown'}"
 
 
 def _channel(segment: Segment, sound: AudioInfo) -> int | None:

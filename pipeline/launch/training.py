@@ -8,10 +8,12 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec.structs import replace
+
 from pipeline.errors import BadSettings
 from pipeline.ground_truth.convert import converted_lines
 from pipeline.ground_truth.record import REVIEWED
-from pipeline.ground_truth.splits import sides, values_of
+from pipeline.ground_truth.splits import Side, is_named, sides, values_of
 from pipeline.ground_truth.training import Recorded, write_training
 from pipeline.ground_truth.unusable import trainable
 from pipeline.ground_truth.utterances import file_of, probed
@@ -44,17 +46,21 @@ class TrainingData:
     """Writes training data; what is not in it is counted.
 
     `left_out` counts what reviewers marked as unusable, `missing` holds audio without a usable
-    file, `alone` counts recordings that have nothing to be kept together by.
+    file, `alone` counts recordings that have nothing to be kept together by, `sides` those that
+    are on each side.
     """
 
     def __init__(self, config: Config, training: Training) -> None:
-        self._known = config.label_studio
+        names = config.label_studio.speakers
+        people = {label: name for label, name in names.items() if is_named(label)}
+        self._roles = {label: name for label, name in names.items() if label not in people}
+        self._known = replace(config.label_studio, speakers=people)
         self._training = training
         self._tasks = config
         self.left_out: Counter[str] = Counter()
         self.missing: list[str] = []
         self.alone = 0
-        self.written = 0
+        self.sides: Counter[Side] = Counter()
 
     def write(self) -> Iterator[Path]:
         """Write it; yield the files.
@@ -80,12 +86,21 @@ class TrainingData:
                     continue
                 together = training.splits.keep_together
                 self.alone += bool(together) and values_of(line, together) == (line.audio,)
-                self.written += 1
-                yield Recorded(side(line), line, path, sound)
-            if self.missing and not self.written:
+                on = side(line)
+                self.sides[on] += 1
+                yield Recorded(on, line, path, sound, self._roles)
+            if self.missing and not self.sides:
                 raise self._all_missing()
 
         yield from write_training(recorded(), training.wanted, training.folder, training.splits)
+
+    @property
+    def empty(self) -> list[Side]:
+        """The sides that were asked for and have no recording."""
+        splits = self._training.splits
+        asked = {Side.TRAIN: splits.dev + splits.test < 1, Side.DEV: splits.dev > 0}
+        asked[Side.TEST] = splits.test > 0
+        return [side for side, wanted in asked.items() if wanted and not self.sides[side]]
 
     def _all_missing(self) -> BadSettings:
         folder = self._training.recordings

@@ -69,7 +69,7 @@ def test_a_speaker_is_on_one_side_with_everyone_that_spoke_with_them():
 
 def test_labels_of_one_recording_are_nobody():
     """A label like spk_0 is somebody else in each recording; a name is the same person in all."""
-    labels = ("spk_0", "Speaker 1", "ch_1", "channel 0", " ")
+    labels = ("spk_0", "Speaker 1", "ch_1", "channel 0", "speech", " ")
 
     assert values_of(line("a", *labels), "speaker") == ("a",)
     assert values_of(line("a", "spk_0", " Anna ", "Bo"), "speaker") == ("Anna", "Bo")

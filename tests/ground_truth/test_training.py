@@ -73,6 +73,20 @@ def test_speech_is_what_has_a_text_and_a_place_in_the_file():
     assert (whole.start, whole.end, whole.text) == (0.0, 10.0, "all of it")
 
 
+def test_a_role_is_somebody_else_in_each_recording():
+    """A name of the settings for a label or channel tells who it is in that recording alone."""
+    roles = {"ch_0": "Agent", "spk_1": "Customer"}
+    said = (segment(0, 1, "a", channel=0), segment(1, 2, "b", "spk_1"), segment(2, 3, "c", "Anna"))
+    found = [
+        [each.speaker for each in utterances(recorded(*said, audio=audio).line, STEREO, roles)]
+        for audio in ("s3://b/1.wav", "s3://b/2.wav")
+    ]
+
+    first, second = id_of("s3://b/1.wav"), id_of("s3://b/2.wav")
+    assert found[0] == [f"{first}-Agent", f"{first}-Customer", id_of("Anna")]
+    assert found[1] == [f"{second}-Agent", f"{second}-Customer", id_of("Anna")]
+
+
 @pytest.mark.parametrize(
     ("sound", "channel", "known"), [(STEREO, 1, 1), (STEREO, 2, None), (SOUND, 0, None)]
 )

@@ -86,6 +86,38 @@ def test_recordings_that_have_not_what_keeps_together_are_counted(run):
     assert "1 recordings have no 'customer': each stands alone." in outcome.err
 
 
+def test_roles_keep_no_recordings_together(run):
+    """Recordings whose speakers are only called Agent and Customer are split one by one."""
+    keys = ("invoice.wav", "manager.flac", "call-back.webm", "two-channels.flac")
+    said = [{"start": 0, "end": 1, "text": "said", "speaker": label} for label in ("ch_0", "ch_1")]
+    reviewed(run, *(f"calls/{key}" for key in keys), segments=said)
+    (run.folder / "roles.toml").write_text(
+        '[label_studio]\nspeakers = {ch_0 = "Agent", ch_1 = "Customer"}\n'
+    )
+    flags = ("--recordings", FOLDER, "--config", "roles.toml", "--keep-together", "speaker")
+
+    outcome = run("convert", "kaldi", *flags, "--dev", "0.5", "--test", "0")
+
+    assert outcome.code == 0
+    speakers = [
+        len((run.folder / f"kaldi/{side}/spk2utt").read_text().splitlines())
+        for side in ("train", "dev")
+    ]
+    assert sum(speakers) == 8
+    assert all(speakers)
+    assert "No recording" not in outcome.err
+
+
+def test_a_side_that_stays_empty_is_told(run):
+    """One recording is on one side, and the others that were asked for are named."""
+    reviewed(run, "calls/invoice.wav")
+
+    outcome = run("convert", "datasets", "--recordings", FOLDER, "--dev", "0.999", "--test", "0")
+
+    assert outcome.code == 0
+    assert "No recording is in train: there are too few" in outcome.err
+
+
 def test_unreviewed_transcripts_are_added_from_a_score_on(run, recordings):
     """A review takes the place of the transcript, and what is less certain is left out."""
     run("run", recordings, "--include", "calls/*-order.mp3", "--include", "calls/invoice.wav")
