@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _RESAMPLES = 2_000
 _TAIL = 0.025  # of the differences on either side: a 95 % interval
 _FEWEST, _MOST_DRAWN = 3, 1_000  # recordings
+_FEWEST_JUDGED = 8  # recordings: fewer show too little of how they vary
 _SEED = 1  # the same figures give the same interval
 _SHOWN = 5
 
@@ -37,7 +38,7 @@ class PairedComparison(NamedTuple):
     """What the recordings add up to.
 
     `low` and `high` bound the change of the error rate: the 95 % interval of a paired bootstrap
-    over the recordings. None where the reviews have no words.
+    over the recordings. None where the reviews have no words, or fewer than 8 recordings.
     """
 
     recordings: Sequence[Recording]
@@ -49,8 +50,10 @@ class PairedComparison(NamedTuple):
     @property
     def verdict(self) -> str:
         """Whether the vocabulary helps, as far as this sample can tell."""
-        if self.low is None or self.high is None:
+        if not self.before.reference:
             return "nothing to compare"
+        if self.low is None or self.high is None:
+            return "too few recordings to tell"
         if self.high < 0:
             return "better"
         return "worse" if self.low > 0 else "no difference that this sample can show"
@@ -61,7 +64,8 @@ def judge(recordings: Sequence[Recording]) -> PairedComparison:
     before = sum((each.before for each in recordings), Counts())
     after = sum((each.after for each in recordings), Counts())
     facts = [(each.change, each.before.reference) for each in recordings]
-    low, high = rate_interval(facts) if before.reference else (None, None)
+    enough = before.reference and len(recordings) >= _FEWEST_JUDGED
+    low, high = rate_interval(facts) if enough else (None, None)
     return PairedComparison(recordings, before, after, low, high)
 
 
@@ -93,13 +97,12 @@ def _deviation(drawn: Sequence[tuple[int, int]]) -> float:
     """How many standard errors a draw is off; 0 where all of it is the same."""
     off, units = zip(*drawn, strict=True)
     total, whole = sum(off), sum(units)
-    slope = total / whole if whole else 0.0
-    spread = (
-        sum(map(mul, off, off))
-        - 2 * slope * sum(map(mul, off, units))
-        + slope * slope * sum(map(mul, units, units))
+    spread = (  # in whole numbers: a draw of copies has none at all
+        whole * whole * sum(map(mul, off, off))
+        - 2 * total * whole * sum(map(mul, off, units))
+        + total * total * sum(map(mul, units, units))
     )
-    return total / math.sqrt(spread) if spread > 0 else 0.0
+    return total * whole / math.sqrt(spread) if spread else 0.0
 
 
 def _tail(size: int) -> float:
@@ -148,12 +151,9 @@ def as_text(comparison: PairedComparison, unit: str) -> str:
         _line("before", comparison.before),
         _line("after", comparison.after),
     ]
-    if comparison.low is not None and comparison.high is not None:
+    if reference:
         points = 100 * ((comparison.after.rate or 0.0) - (comparison.before.rate or 0.0))
-        lines.append(
-            f"  change  {points:+.2f} points, 95 % interval {100 * comparison.low:+.2f} to "
-            f"{100 * comparison.high:+.2f}: {comparison.verdict}"
-        )
+        lines.append(f"  change  {points:+.2f} points, {_interval(comparison)}")
     ranked = sorted(comparison.recordings, key=lambda each: (each.change, each.audio))
     worse = [each for each in reversed(ranked) if each.change > 0]
     for title, chosen in (("better", [e for e in ranked if e.change < 0]), ("worse", worse)):
@@ -163,6 +163,13 @@ def as_text(comparison: PairedComparison, unit: str) -> str:
                 f"  {e.before.errors:>4} → {e.after.errors:<4} {e.audio}" for e in chosen[:_SHOWN]
             ]
     return "\n".join(lines)
+
+
+def _interval(comparison: PairedComparison) -> str:
+    if comparison.low is None or comparison.high is None:
+        return f"{comparison.verdict}: {len(comparison.recordings)} of {_FEWEST_JUDGED}"
+    low, high = 100 * comparison.low, 100 * comparison.high
+    return f"95 % interval {low:+.2f} to {high:+.2f}: {comparison.verdict}"
 
 
 def _line(name: str, counts: Counts) -> str:

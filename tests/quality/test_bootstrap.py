@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.quality.bootstrap import Recording, as_facts, as_text, judge
+from pipeline.quality.bootstrap import Recording, as_facts, as_text, judge, rate_interval
 from pipeline.quality.error_rate import Counts
 
 counts = st.builds(Counts, *(st.integers(0, 9) for _ in range(4)))
@@ -61,7 +61,27 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says(samples, least, 
     assert least <= held <= most
 
 
-@given(st.lists(st.tuples(counts, counts), min_size=1, max_size=8))
+@pytest.mark.parametrize(
+    "found", [[(0, 100), (1, 30)], [(5, 20), (6, 150), (2, 400), (1, 100)], [(1, 3), (1, 7)]]
+)
+def test_a_draw_of_copies_has_no_spread(found):
+    """By rounding it had a little, and the interval was a million times too wide."""
+    low, high = rate_interval(found)
+
+    assert -5 < low <= high < 5
+
+
+def test_two_recordings_tell_nothing():
+    """Below eight recordings there is no interval and no verdict, and the text says why."""
+    trial = judge([recording(0, 0, words=100), recording(0, 1, words=30)])
+
+    assert (trial.low, trial.high, trial.verdict) == (None, None, "too few recordings to tell")
+    assert "points, too few recordings to tell: 2 of 8" in as_text(trial, "words")
+    assert judge([recording(3, 1)] * 7).low is None
+    assert judge([recording(3, 1)] * 8).verdict == "better"
+
+
+@given(st.lists(st.tuples(counts, counts), min_size=1, max_size=12))
 def test_the_change_lies_in_its_interval_and_the_same_figures_give_the_same_one(found):
     """Whatever the recordings; one without words of its own breaks nothing."""
     recordings = [Recording(str(n), *each) for n, each in enumerate(found)]
@@ -70,8 +90,8 @@ def test_the_change_lies_in_its_interval_and_the_same_figures_give_the_same_one(
 
     assert trial == judge(recordings)
     if trial.low is None or trial.high is None:
-        assert trial.before.reference == 0
-        assert trial.verdict == "nothing to compare"
+        too_few = trial.before.reference and len(recordings) < 8
+        assert trial.verdict == ("too few recordings to tell" if too_few else "nothing to compare")
     else:
         assert trial.low <= trial.high
 
