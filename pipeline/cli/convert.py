@@ -14,6 +14,7 @@ from pipeline.cli.options import examples
 from pipeline.errors import OutputUnusable
 from pipeline.ground_truth.formats import TRAINING, Format
 from pipeline.terminal import say
+from pipeline.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -168,12 +169,14 @@ def _trained(chosen: Config, training: Training) -> int:
             "groups that are kept together. Another --seed or share may fill it.",
             err=True,
         )
-    if data.missing:
-        say(
-            f"{len(data.missing):,} recordings have no file of audio in {training.recordings}: "
-            f"{', '.join(data.missing[:_NAMED])}{', …' * (len(data.missing) > _NAMED)}"
-        )
-    return int(bool(data.missing))
+    for audio, what in (
+        (data.missing, f"recordings have no file of audio in {training.recordings}"),
+        (data.unfit, "recordings have a line break in their name, which Kaldi's lines can't hold"),
+    ):
+        if audio:
+            named = ", ".join(map(printable, audio[:_NAMED]))
+            say(f"{len(audio):,} {what}: {named}{', …' * (len(audio) > _NAMED)}")
+    return int(bool(data.missing or data.unfit))
 
 
 def _notes(left_out: Counter[str], left: list[Path], folder: Path) -> Iterator[str]:

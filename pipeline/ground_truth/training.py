@@ -162,6 +162,11 @@ def _lhotse(of: Recorded) -> Iterator[tuple[str, bytes]]:
         yield f"{of.side}/supervisions.jsonl", _line(supervision)
 
 
+def is_kaldi_path(path: str) -> bool:
+    """Whether a line of `wav.scp` can hold it: a shell's quotes keep a newline one."""
+    return not {"\n", "\r"} & set(path)
+
+
 def _kaldi(of: Recorded) -> Iterator[tuple[str, bytes]]:
     """The lines of a data folder; each channel that somebody speaks on is a recording."""
     recordings: dict[str, int | None] = {}

@@ -12,9 +12,10 @@ from msgspec.structs import replace
 
 from pipeline.errors import BadSettings
 from pipeline.ground_truth.convert import converted_lines
+from pipeline.ground_truth.formats import Format
 from pipeline.ground_truth.record import REVIEWED
 from pipeline.ground_truth.splits import Side, is_named, sides, values_of
-from pipeline.ground_truth.training import Recorded, write_training
+from pipeline.ground_truth.training import Recorded, is_kaldi_path, write_training
 from pipeline.ground_truth.unusable import trainable
 from pipeline.ground_truth.utterances import file_of, probed
 from pipeline.launch.on_s3 import with_tasks_here
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pipeline.config.schema import Config
-    from pipeline.ground_truth.formats import Format
     from pipeline.ground_truth.record import GroundTruth
     from pipeline.ground_truth.splits import Splits
 
@@ -46,8 +46,8 @@ class TrainingData:
     """Writes training data; what is not in it is counted.
 
     `left_out` counts what reviewers marked as unusable, `missing` holds audio without a usable
-    file, `alone` counts recordings that have nothing to be kept together by, `sides` those that
-    are on each side.
+    file, `unfit` audio whose file's name Kaldi can't hold, `alone` counts recordings that have
+    nothing to be kept together by, `sides` those that are on each side.
     """
 
     def __init__(self, config: Config, training: Training) -> None:
@@ -59,6 +59,7 @@ class TrainingData:
         self._tasks = config
         self.left_out: Counter[str] = Counter()
         self.missing: list[str] = []
+        self.unfit: list[str] = []
         self.alone = 0
         self.sides: Counter[Side] = Counter()
 
@@ -80,6 +81,9 @@ class TrainingData:
         def recorded() -> Iterator[Recorded]:
             for line in read(self.left_out):
                 path = file_of(line.audio, training.recordings)
+                if training.wanted is Format.KALDI and not is_kaldi_path(path):
+                    self.unfit.append(line.audio)
+                    continue
                 sound = probed(Path(path))
                 if sound is None:
                     self.missing.append(line.audio)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -116,6 +117,24 @@ def test_a_side_that_stays_empty_is_told(run):
 
     assert outcome.code == 0
     assert "No recording is in train: there are too few" in outcome.err
+
+
+def test_a_line_break_in_a_key_is_no_line_of_kaldis(run, tmp_path):
+    """The recording is left out of every file and named; other formats take it."""
+    odd = "odd\nkey.wav"
+    for key in (odd, "plain.wav"):
+        shutil.copy(RECORDINGS / "calls/invoice.wav", tmp_path / key)
+    reviewed(run, odd, "plain.wav")
+    flags = ("--recordings", str(tmp_path), "--dev", "0", "--test", "0")
+
+    kaldi, lhotse = run("convert", "kaldi", *flags), run("convert", "lhotse", *flags)
+
+    assert (kaldi.code, lhotse.code) == (1, 0)
+    assert "1 recordings have a line break in their name" in kaldi.err
+    assert "odd\\nkey.wav" in kaldi.err
+    for name in ("wav.scp", "reco2dur", "segments", "text", "utt2spk", "spk2utt"):
+        assert len((run.folder / f"kaldi/train/{name}").read_text().split("\n")) == 2
+    assert len((run.folder / "lhotse/train/recordings.jsonl").read_text().splitlines()) == 2
 
 
 def test_unreviewed_transcripts_are_added_from_a_score_on(run, recordings):
