@@ -6,12 +6,14 @@ filter and sort by; a value is a text, a number, or true or false.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
+import orjson
 from msgspec import Meta
 
 if TYPE_CHECKING:
@@ -53,6 +55,9 @@ MOST_BYTES = 16_384
 LONGEST_NAME = 64
 LONGEST_VALUE = 1_000
 
+_MOST_DIGITS = 20
+"""Of a whole number of 64 bits."""
+_MANY_DIGITS = re.compile(r"\d{19}")
 _NO_NAME = re.compile(r"\W+")
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 _OPENED_BY_ITSELF = frozenset({"http", "https"})
@@ -83,6 +88,21 @@ class Metadata(msgspec.Struct, frozen=True):
 
 class Unusable(ValueError):
     """Metadata is not taken; the words say why, in a clause about it."""
+
+
+def decoded(text: str) -> Any:
+    """What JSON says; a whole number of more than 64 bits is a text, as a float has fewer digits.
+
+    Raises:
+        ValueError: it is not JSON.
+    """
+    found = orjson.loads(text)
+    return json.loads(text, parse_int=_whole) if _MANY_DIGITS.search(text) else found
+
+
+def _whole(digits: str) -> int | str:
+    fits = len(digits) <= _MOST_DIGITS and -(2**63) <= int(digits) < 2**64
+    return int(digits) if fits else digits
 
 
 def packed(found: Mapping[str, Any], columns: Collection[str] = ()) -> Values:

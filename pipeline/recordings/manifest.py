@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import unquote_plus
 
 import msgspec
-import orjson
 
-from pipeline.config.metadata import Metadata, Unusable, packed
+from pipeline.config.metadata import Metadata, Unusable, decoded, packed
 from pipeline.errors import BadSettings
 from pipeline.model import SourceObject
 from pipeline.recordings.folder import FolderSource
@@ -171,7 +170,7 @@ def _facts(line: str) -> dict[str, Any]:
     if not line.startswith("{"):
         return {"uri" if "://" in line else "key": line}
     try:
-        facts: dict[str, Any] = orjson.loads(line)
+        facts: dict[str, Any] = decoded(line)
     except Exception:  # noqa: BLE001 # whatever foreign text does to its reader
         return {}
     return facts

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from pipeline.config.metadata import MOST_BYTES, KeyPattern, Unusable, packed, shown
+from pipeline.config.metadata import MOST_BYTES, KeyPattern, Unusable, decoded, packed, shown
 from pipeline.errors import Denied
 from pipeline.recordings.formats import extension
 from pipeline.text import printable
@@ -145,7 +145,7 @@ def _parsed(content: bytes | None) -> dict[str, Any]:
     if len(content) > MOST_BYTES:
         raise Unusable(f"it is larger than the {MOST_BYTES:,} bytes that are taken at most")
     try:
-        found: Any = orjson.loads(content)
+        found = decoded(content.decode())
     except Exception as error:  # whatever foreign text does to its reader
         raise Unusable("it is not JSON") from error
     if not isinstance(found, dict):

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import date
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config.loading import resolve
-from pipeline.config.metadata import TASK_NAMES, KeyPattern, Unusable, Values, others, packed, shown
+from pipeline.config.metadata import (
+    TASK_NAMES,
+    KeyPattern,
+    Unusable,
+    Values,
+    decoded,
+    others,
+    packed,
+    shown,
+)
 from pipeline.errors import BadSettings
 
 values = st.one_of(
@@ -146,3 +157,12 @@ def test_settings_that_no_metadata_can_have_are_refused(settings, said):
         resolve(settings, {})
 
     assert said in str(refused.value)
+
+
+@given(st.integers() | st.integers(-(2**65), 2**65) | st.integers().map(lambda n: n * 10**25))
+def test_a_whole_number_keeps_its_digits(number):
+    """One of up to 64 bits is a number, and a longer one a text that can be written as JSON."""
+    found = decoded(json.dumps({"n": number}))["n"]
+
+    assert found == (number if -(2**63) <= number < 2**64 else str(number))
+    assert json.loads(msgspec.json.encode(packed({"n": found}))) == {"n": found}

@@ -30,7 +30,7 @@ def test_a_manifest_and_the_key_tell_what_tasks_are_filtered_by(run, cloud):
     named = run.folder / "calls.jsonl"
     rows = [
         {"key": "2026-11-27/one.mp3", "agent": "Ü. Meier", "score": 7.5},
-        {"key": "2026-11-28/two.mp3", "agent": "s3://secret/x", "score": 3},
+        {"key": "2026-11-28/two.mp3", "agent": "s3://secret/x", "score": 10**29 + 7},
     ]
     named.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     command = (
@@ -54,7 +54,7 @@ def test_a_manifest_and_the_key_tell_what_tasks_are_filtered_by(run, cloud):
         == after
         == {
             "one.mp3": {"agent": "Ü. Meier", "day": "2026-11-27", "score": 7.5},
-            "two.mp3": {"day": "2026-11-28", "score": 3},
+            "two.mp3": {"day": "2026-11-28", "score": str(10**29 + 7)},
         }
     )
     assert "agent of 2026-11-28/two.mp3 is the address of a storage" in first.err + first.out
@@ -101,7 +101,7 @@ def test_a_sidecar_tells_of_the_recording_beside_it_and_a_bad_one_fails_nobody(r
     service = cloud()
     service.add(good="first", gone="second", bad="third", huge="fourth", ours="fifth")
     for name, content in {
-        "good": json.dumps({"agent": "x", "score": 3, "more": {"a": 1}}),
+        "good": json.dumps({"agent": "x", "score": 3, "more": {"a": 1}, "day": 10**29 + 7}),
         "bad": "{",
         "huge": json.dumps({"agent": "y" * 10**6}),
         "ours": json.dumps({"job_id": "mine"}),
@@ -113,7 +113,7 @@ def test_a_sidecar_tells_of_the_recording_beside_it_and_a_bad_one_fails_nobody(r
     nothing: dict[str, object] = {}
     assert outcome.code == 0
     assert told(run) == {
-        "good.mp3": {"agent": "x", "score": 3},
+        "good.mp3": {"agent": "x", "score": 3, "day": str(10**29 + 7)},
         **dict.fromkeys(("gone.mp3", "bad.mp3", "huge.mp3", "ours.mp3"), nothing),
     }
     for said in (
