@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _TAIL = 0.025  # on either side: a 95 % interval
+FEWEST = 10  # reviews of a sample: fewer hold the truth far less often than 95 %
 _FEW = 100  # errors from which Poisson's interval is that of a normal distribution
 
 
@@ -36,11 +37,11 @@ class Heard(NamedTuple):
 
 
 class Rate(msgspec.Struct, frozen=True):
-    """An error rate and its 95 % interval."""
+    """An error rate and its 95 % interval; None where the sample is too small or not complete."""
 
     rate: float
-    low: float
-    high: float
+    low: float | None = None
+    high: float | None = None
 
 
 class Audit(msgspec.Struct, frozen=True):
@@ -49,8 +50,9 @@ class Audit(msgspec.Struct, frozen=True):
     `auto` is the error rate of the lines that nobody reviewed, `whole` that of all recordings in
     the ground truth; None where no review tells it. `reviews` are those that the sample has,
     `waiting` those that are still to be made, and `doubted` those of reviewers who can't have heard
-    what they reviewed. `halve` is how many reviews more would halve the interval, and `share` that
-    of `push --audit` which has them.
+    what they reviewed. While some wait no rate has an interval: who reviews the lowest scores first
+    has not drawn by chance. `halve` is how many reviews more would halve the interval of the whole,
+    and `share` that of `push --audit` which has them.
     """
 
     auto: Rate | None
@@ -88,6 +90,11 @@ class Stratum:
         """What was heard, added up."""
         return Heard(*map(sum, zip(*self.heard, strict=True))) if self.heard else Heard(0, 0, 0)
 
+    @property
+    def is_told(self) -> bool:
+        """Whether enough were heard for an interval of the others."""
+        return not self.others or len(self.heard) >= FEWEST
+
     def others_reference(self) -> float:
         """How many units the others have, as the reviews have for each that was predicted."""
         known = self.sums
@@ -99,6 +106,8 @@ class Stratum:
         if not known.reference:
             return None
         rate = known.errors / known.reference
+        if not self.is_told:
+            return Rate(rate)
         low, high = rate_interval([(each.errors, each.reference) for each in self.heard])
         fewest, most = poisson_bounds(known.errors)
         low, high = min(low, fewest / known.reference), max(high, most / known.reference)
@@ -115,16 +124,20 @@ def audited(low: Stratum, good: Stratum, waiting: int, doubted: int) -> Audit:
         waiting: how many of the audit nobody has reviewed yet.
         doubted: reviews of people who can't have heard the recordings.
     """
-    halve = _halving(len(good.heard), good.others)
+    auto, whole = good.rate() if good.others else None, _whole([low, good])
+    if waiting:
+        auto, whole = (each and Rate(each.rate) for each in (auto, whole))
+    is_told = whole is not None and whole.low is not None
+    halve = _halving(len(good.heard), good.others) if is_told else None
     size = len(good.heard) + good.others
     return Audit(
-        auto=good.rate() if good.others else None,
-        whole=_whole([low, good]),
+        auto=auto,
+        whole=whole,
         reviews=len(good.heard),
         waiting=waiting,
         doubted=doubted,
         halve=halve,
-        share=None if halve is None else (len(good.heard) + doubted + halve) / size,
+        share=None if halve is None else min(1.0, (len(good.heard) + doubted + halve) / size),
     )
 
 
@@ -141,17 +154,20 @@ def _whole(strata: Sequence[Stratum]) -> Rate | None:
             return None
         errors += rate.rate * units
         reference += units
-        below += ((rate.rate - rate.low) * units) ** 2
-        above += ((rate.high - rate.rate) * units) ** 2
+        if rate.low is not None and rate.high is not None:
+            below += ((rate.rate - rate.low) * units) ** 2
+            above += ((rate.high - rate.rate) * units) ** 2
     if not reference:
         return None
     found = errors / reference
+    if not all(each.is_told for each in strata):
+        return Rate(found)
     least = max(0.0, found - math.sqrt(below) / reference)
     return Rate(found, least, found + math.sqrt(above) / reference)
 
 
 def _halving(reviews: int, others: int) -> int | None:
-    """How many reviews more would halve the interval; None where there is none to halve.
+    """How many reviews more would halve the whole's interval; None if there is none.
 
     The variance of a sample of n of N goes with 1/n - 1/N.
     """

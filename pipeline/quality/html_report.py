@@ -50,7 +50,9 @@ def _tiles(quality: Quality) -> Iterator[tuple[str, str, str]]:
     unchanged = text_report.percent(total.unchanged / total.reviews)
     yield f"{total.reviews:,}", "reviews", f"{unchanged} without a correction"
     if quality.audit and (found := quality.audit.auto):
-        between = f"{text_report.percent(found.low)} to {text_report.percent(found.high)}"
+        between = text_report.without_interval(quality.audit)
+        if found.low is not None:
+            between = f"{text_report.percent(found.low)} to {text_report.percent(found.high)}"
         yield text_report.percent(found.rate), "errors in what nobody reviewed", between
     spent = sum(each.spent for each in quality.pace.values())
     if audio := sum(each.audio for each in quality.pace.values()):

@@ -1,8 +1,8 @@
 """Lines of ground truth ─► the two strata that the audit speaks of; pure.
 
-A recording of the audit stays in its stratum as long as there are others like it that nobody
-reviewed. Where `--review-below` was raised over its score since, they are reviewed as well, and it
-is one of them.
+Where `--review-below` was raised over the score of a recording of the audit since, the others like
+it are reviewed as well, and it is one of them: its score is below all that nobody reviewed, and not
+above all whose score asked for a review.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Strata:
         self._doubtful = doubtful
         self._low, self._good = Stratum(), Stratum()
         self._sample: list[_Review] = []
-        self._lowest = 1.0
+        self._lowest, self._asked = 1.0, 0.0
         self._waiting = 0
 
     def add_auto(self, line: GroundTruth) -> None:
@@ -51,6 +51,7 @@ class Strata:
         if line.audit:
             self._sample.append(review)
         else:
+            self._asked = max(self._asked, review.score)
             _put(self._low, review)
 
     def merge(self, other: Strata) -> None:
@@ -59,14 +60,16 @@ class Strata:
         self._good.merge(other._good)
         self._sample += other._sample
         self._lowest = min(self._lowest, other._lowest)
+        self._asked = max(self._asked, other._asked)
         self._waiting += other._waiting
 
     def audit(self) -> Audit | None:
         """What they tell; None where nothing is of the audit."""
         if not self._sample and not self._waiting:
             return None
+        bound = min(self._lowest, self._asked)
         for each in self._sample:
-            _put(self._good if each.score >= self._lowest else self._low, each)
+            _put(self._good if each.score >= bound else self._low, each)
         self._sample, sample = [], self._sample
         doubted = sum(each.is_doubtful for each in sample)
         return audited(self._low, self._good, self._waiting, doubted)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from pipeline.quality.audit import FEWEST
 from pipeline.text import duration, printable
 
 if TYPE_CHECKING:
@@ -104,14 +105,25 @@ def audit(found: Audit | None) -> Iterator[str]:
         yield f"All recordings here: {_rate(found.whole)}"
     if found.halve and found.share is not None:
         yield (
-            f"{found.halve:,} more reviews would halve that interval; {found.waiting:,} of the "
-            "audit wait for theirs"
-            + (f" (push --audit {_enough(found.share)}% has them)" * (found.halve > found.waiting))
+            f"{found.halve:,} more reviews would halve the interval of all recordings "
+            f"(push --audit {_enough(found.share)}% has them)"
         )
-    elif not found.reviews:
+    elif found.auto and found.auto.low is None:
+        yield f"No interval: {without_interval(found)}"
+    elif not found.reviews and found.waiting + found.doubted:
         yield f"Audit: none of its {found.waiting + found.doubted:,} recordings is reviewed yet"
     if found.doubted:
         yield f"Not counted: {found.doubted:,} reviews of the audit that nobody can have heard"
+
+
+def without_interval(found: Audit) -> str:
+    """Why the audit's estimate has no interval."""
+    if found.waiting:
+        return (
+            f"{found.waiting:,} of the audit wait for their review; the estimate holds only when "
+            f"all {found.waiting + found.reviews:,} are reviewed"
+        )
+    return f"too few reviews of the audit to tell: {found.reviews:,} of {FEWEST}"
 
 
 def apart(found: Agreement) -> Iterator[str]:
@@ -163,9 +175,10 @@ def doubtful(quality: Quality) -> Iterator[str]:
 
 
 def _rate(found: Rate) -> str:
-    return f"{percent(found.rate)} errors, 95 % interval {percent(found.low)} to " + percent(
-        found.high
-    )
+    errors = f"{percent(found.rate)} errors"
+    if found.low is None:
+        return errors
+    return f"{errors}, 95 % interval {percent(found.low)} to {percent(found.high)}"
 
 
 def _enough(share: float) -> int:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import msgspec
 import pytest
 
 from pipeline.quality.audit import Audit, Heard, Rate, Stratum, audited, poisson_bounds
+from pipeline.quality.html_report import page
 from pipeline.quality.json_report import as_facts
 from pipeline.quality.metrics import measure
 from pipeline.quality.pace import paces
@@ -31,6 +34,19 @@ def told(found: Audit | None) -> tuple[Rate, Rate]:
     return found.auto, found.whole
 
 
+def bounds(found: Rate) -> tuple[float, float]:
+    """The interval, which is there."""
+    assert found.low is not None
+    assert found.high is not None
+    return found.low, found.high
+
+
+def holds(found: Rate, rate: float) -> bool:
+    """Whether the interval has the rate in it."""
+    low, high = bounds(found)
+    return low <= rate <= high
+
+
 @pytest.mark.parametrize(
     ("seeds", "least"),
     [(2, 2), pytest.param(100, 93, marks=[pytest.mark.long, pytest.mark.timeout(300)])],
@@ -43,8 +59,8 @@ def test_the_interval_holds_the_true_error_rate(seeds, least):
         doubtful = {name for name, each in paces(truth.lines).items() if each.is_doubtful}
         assert doubtful == set(STAMPERS)
         of_auto, of_whole = told(measure(truth.lines, doubtful=doubtful).audit)
-        auto_held += of_auto.low <= truth.auto <= of_auto.high
-        whole_held += of_whole.low <= truth.whole <= of_whole.high
+        auto_held += holds(of_auto, truth.auto)
+        whole_held += holds(of_whole, truth.whole)
 
     assert auto_held >= least
     assert whole_held >= least
@@ -79,7 +95,8 @@ def test_both_strata_make_the_whole():
     of_auto, of_whole = told(found)
     assert of_auto.rate == pytest.approx(0.1)
     assert of_whole.rate == pytest.approx((20 + 10 + 90) / (100 + 100 + 900))
-    assert of_whole.low < of_whole.rate < of_whole.high
+    low, high = bounds(of_whole)
+    assert low < of_whole.rate < high
 
 
 def test_all_reviewed_is_known():
@@ -92,12 +109,12 @@ def test_all_reviewed_is_known():
 
 def test_more_reviews_halve_the_interval():
     """Of very many recordings three times as many more; it is seen when they are made."""
-    few = audited(stratum(), stratum(*[(1, 10), (0, 10)] * 50, others=100_000), 40, 0)
+    few = audited(stratum(), stratum(*[(1, 10), (0, 10)] * 50, others=100_000), 0, 0)
     more = audited(stratum(), stratum(*[(1, 10), (0, 10)] * 200, others=99_700), 0, 0)
 
     assert few.halve == pytest.approx(300, abs=2)
     assert few.share == pytest.approx(400 / 100_100, rel=0.01)
-    wide, narrow = (each.high - each.low for each in (told(few)[0], told(more)[0]))
+    wide, narrow = (high - low for low, high in (bounds(told(e)[0]) for e in (few, more)))
     assert narrow / wide == pytest.approx(0.5, abs=0.06)
 
 
@@ -114,10 +131,62 @@ def test_a_raised_score_moves_the_old_sample():
     early = review("one two", "one too", score=0.91, audit=True)
     late = review("one two", "one two", score=0.97, audit=True, audio="s3://b/l.mp3")
 
-    found = measure([early, late, auto("hm hm", score=0.96)]).audit
+    since = review("one two", "one two", score=0.95, audio="s3://b/s.mp3")
+
+    found = measure([early, since, late, auto("hm hm", score=0.96)]).audit
 
     of_auto, of_whole = told(found)
-    assert (of_auto.rate, of_whole.rate) == (0.0, 1 / 6)
+    assert (of_auto.rate, of_whole.rate) == (0.0, 1 / 8)
+
+
+def test_the_lowest_of_the_audit_stay_in_its_sample():
+    """Where they alone are reviewed so far, they are reviews of the audit and no others."""
+    lines = [review("one two", "one too", score=0.91, audit=True), auto("hm", score=0.99)]
+
+    found = measure(lines).audit
+
+    assert found
+    assert found.reviews == 1
+    assert told(found)[0].rate == 0.5
+    assert not any("none of its" in line for line in in_words(measure(lines)))
+
+
+@pytest.mark.parametrize(
+    ("reviews", "waiting", "why"),
+    [
+        (9, 0, "too few reviews of the audit to tell: 9 of 10"),
+        (
+            40,
+            3,
+            (
+                "3 of the audit wait for their review; "
+                "the estimate holds only when all 43 are reviewed"
+            ),
+        ),
+    ],
+)
+def test_a_sample_that_is_small_or_not_complete_has_no_interval(reviews, waiting, why):
+    """The rate is there, and why it has no interval, in text, JSON and on the page."""
+    lines = [
+        review("one two", "one too", score=0.95, audit=True, audio=f"s3://b/{n}.mp3")
+        for n in range(reviews)
+    ]
+    lines += [auto("hm", score=0.96, audit=n < waiting, audio=f"s3://b/a{n}") for n in range(60)]
+    quality = measure(lines)
+
+    said = list(in_words(quality))
+
+    assert f"Not reviewed (auto): 50.0 % errors, by {reviews} reviews of the audit" in said
+    assert f"No interval: {why}" in said
+    facts = as_facts(quality)["audit"]
+    assert facts["auto"] == facts["whole"] == {"rate": 0.5, "low": None, "high": None}
+    assert facts["halve"] is None
+    assert page(quality, date(2026, 1, 2)).count(why) == 2
+
+
+def test_no_more_than_all_can_be_audited():
+    """The share that halves the interval is at most 1, whoever was too fast."""
+    assert audited(stratum(), stratum(*[(1, 10)] * 30, others=3), 0, 5).share == 1
 
 
 def test_an_audit_that_nobody_has_reviewed_tells_nothing_yet():
@@ -132,7 +201,7 @@ def test_an_audit_that_nobody_has_reviewed_tells_nothing_yet():
 
 def test_the_command_says_it_in_words(run):
     """The rates with their intervals, what more would help, and who was too fast."""
-    truth = simulated(300, 7)
+    truth = simulated(1_000, 7)
     path = run.folder / "ground_truth.jsonl"
     path.write_bytes(b"".join(msgspec.json.encode(each) + b"\n" for each in truth.lines))
 
@@ -141,7 +210,7 @@ def test_the_command_says_it_in_words(run):
 
     assert f"Not reviewed (auto): {100 * facts['auto']['rate']:.1f} % errors, 95 % interval" in said
     assert f"All recordings here: {100 * facts['whole']['rate']:.1f} % errors" in said
-    assert f"{facts['halve']:,} more reviews would halve that interval; 0 of the audit" in said
+    assert f"{facts['halve']:,} more reviews would halve the interval of all recordings" in said
     assert f"push --audit {-int(-100 * facts['share'] // 1)}% has them" in said
     assert "Faster than it can be heard: emil, " in said
     assert "Faster than it can be heard: anna" not in said
