@@ -155,7 +155,7 @@ class Client:
 
         The ids travel in the address, of which the server reads 16 KB: see `query_size`.
         """
-        query = tasks_query(project, "id,data,total_predictions", job_id_filter(job_ids))
+        query = tasks_query(project, "id,data,meta,total_predictions", job_id_filter(job_ids))
         page = await self.get(Page[TaskRow], "tasks", query)
         if not {row.data.job_id for row in page.tasks} <= set(job_ids):
             raise untrusted(self.url, "it gives out other tasks than were asked for")

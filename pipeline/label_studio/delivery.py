@@ -125,6 +125,7 @@ class Deliveries:
         if missing and not await self._sent(delivery, missing):
             found = await self._look_up(delivery)
         await self._mend(delivery.batch, found)
+        await self._mark(delivery.batch, found)
 
     async def _look_up(self, delivery: _Delivery) -> dict[str, TaskRow]:
         """The tasks of a batch that are there, by their job ids."""
@@ -222,6 +223,15 @@ class Deliveries:
                 f"{self._address} took {added} of {len(wanted)} predictions that tasks lack"
             )
         self.stats.mended += len(bare)
+
+    async def _mark(self, batch: list[TaskLine], found: dict[str, TaskRow]) -> None:
+        """Say of tasks that are there already that they are of the audit now."""
+        for line in batch:
+            row = found.get(line.job_id)
+            meta = (row.meta or {}) if row else {}
+            if row and self._place.selection.is_audited(line) and not meta.get("audit"):
+                body = orjson.dumps({"meta": meta | {"audit": True}})
+                await self._client.ask("PATCH", f"tasks/{row.id}/", None, body)
 
     def _keep(self, **changes: Any) -> None:
         self._place = msgspec.structs.replace(self._place, **changes)

@@ -89,9 +89,10 @@ def digest(label_config: str) -> str:
 
 def later_config(project: Project, place: Place) -> str:
     """The configuration of this version where the project has an earlier one of ours; else ""."""
-    if digest(project.label_config) != place.label_config:
+    known = project.parsed_label_config
+    if known is None or digest(project.label_config) != place.label_config:
         return ""
-    segments = TEXT in (project.parsed_label_config or {})
+    segments = TEXT in known
     fresh = labeling_config(TaskKind.SEGMENTS if segments else TaskKind.TRANSCRIPT, place.layout)
     return fresh if digest(fresh) != place.label_config else ""
 

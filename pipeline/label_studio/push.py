@@ -185,8 +185,8 @@ class Push:
         self, client: Client, project: Project, ledger: PushLedger, survey: Survey, place: Place
     ) -> None:
         self.report.project, self.report.address = project.id, self._address(project)
-        project, place = await self._upgraded(client, project, place)
         projects.check_fit(self._address(project), project, survey)
+        project, place = await self._upgraded(client, project, place)
         buckets = tuple(sorted({*place.buckets, *survey.buckets}))
         made = place.made or bool(self._title)
         place = msgspec.structs.replace(place, buckets=buckets, made=made)

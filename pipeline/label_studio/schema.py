@@ -54,6 +54,7 @@ class TaskRow(msgspec.Struct, frozen=True):
     id: int
     data: TaskData
     total_predictions: int
+    meta: dict[str, Any] | None = None
 
 
 class RecordingRow(msgspec.Struct, frozen=True):

@@ -49,6 +49,13 @@ def test_what_is_not_ours_or_is_the_latest_stays():
     assert later_config(given(TaskKind.SEGMENTS, fresh), Place(label_config=digest(fresh))) == ""
 
 
+def test_a_project_whose_controls_are_not_known_keeps_its_configuration():
+    """What the server does not tell is unknown: it is not a project of whole transcripts."""
+    untold = Project(1, label_config=EARLIER, parsed_label_config=None)
+
+    assert later_config(untold, Place(label_config=digest(EARLIER))) == ""
+
+
 def test_controls_are_read_as_the_server_reads_them():
     """Name, type, object, the values to choose from, and whether the task brings them."""
     controls = parsed(labeling_config(TaskKind.SEGMENTS))

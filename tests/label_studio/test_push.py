@@ -88,6 +88,25 @@ def test_a_sample_of_the_others_is_pushed_too_and_comes_back_as_one(run, labels)
     assert len({each["data"]["job_id"] for each in labels.tasks}) == len(labels.tasks)
 
 
+def test_an_audit_of_tasks_that_are_there_marks_them(run, labels):
+    """What else their `meta` says stays, and their reviews come back as the audit's."""
+    add_tasks(run.folder, many(20, of="sure"))
+    run("push", "--project", PROJECT)
+    before = [each["meta"] for each in labels.tasks]
+
+    assert run("push", "--project", PROJECT, "--review-below", "0.3", "--audit", "30%").code == 0
+
+    marked = [each for each in labels.tasks if each["meta"].get("audit")]
+    assert 0 < len(marked) < 20
+    assert [each["meta"] | {"audit": True} for each in labels.tasks] == [
+        each | {"audit": True} for each in before
+    ]
+    labels.review(marked[0], "as it was said")
+    run("pull", "--project", PROJECT)
+    lines = [each for each in run.tasks("ground_truth.jsonl") if each["source"] == "reviewed"]
+    assert [each["audit"] for each in lines] == [True]
+
+
 def test_a_share_of_the_tasks_gets_two_reviewers(run, labels):
     """The project is told once; what it was told stays where nothing is said of it."""
     add_tasks(run.folder, many(1))

@@ -58,6 +58,8 @@ class Request(NamedTuple):
             "storages/s3/validate": "validate",
             "current-user/whoami": "whoami",
         }
+        if self.method == "PATCH" and self.path.startswith("tasks/"):
+            return "task"
         return names[self.path]
 
 
@@ -83,6 +85,7 @@ class SmallLabelStudio:
             "import": self._import,
             "export": self._export,
             "tasks": self._found,
+            "task": self._changed,
             "people": lambda _: (200, [{"id": 1, "email": "anna@example.com"}]),
             "projects": lambda _: (
                 200,
@@ -161,6 +164,12 @@ class SmallLabelStudio:
             for each in found
         ]
         return 200, {"tasks": rows, "total": len(rows)}
+
+    def _changed(self, request: Request) -> tuple[int, Any]:
+        number = int(request.path.split("/")[1])
+        task = next(each for each in self.tasks if each["id"] == number)
+        task |= json.loads(request.body) | {"updated_at": self._now()}
+        return 200, task
 
     def _export(self, request: Request) -> tuple[int, Any]:
         wanted = {int(each) for each in request.query["ids[]"]}
