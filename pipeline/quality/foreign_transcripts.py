@@ -7,6 +7,7 @@ called `a` as well.
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections import Counter
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _WHERE = ("transcripts", "transcript", "text", "segments", "results", "channels", "alternatives")
 """Where engines keep the text: Amazon Transcribe, Whisper, Deepgram, Google and others."""
 
-_WORD = 4  # of a line of CTM: recording, channel, begin, duration, word
+_BEGIN, _WORD = 2, 4  # of a line of CTM: recording, channel, begin, duration, word
 
 
 def transcripts_in(folder: Path, audio: Collection[str]) -> dict[str, str]:
@@ -34,7 +35,7 @@ def transcripts_in(folder: Path, audio: Collection[str]) -> dict[str, str]:
     files = {
         PurePosixPath(path.relative_to(folder).as_posix()).with_suffix("").as_posix(): path
         for path in sorted(folder.rglob("*"))
-        if path.suffix in _READERS and path.is_file()
+        if path.suffix.lower() in _READERS and path.is_file()
     }
     owners = Counter(tail for each in audio for tail in set(_tails(each)))
     found = {}
@@ -58,7 +59,7 @@ def _tails(audio: str) -> Iterator[str]:
 
 def _read(path: Path) -> str:
     try:
-        text = _READERS[path.suffix](path.read_bytes())
+        text = _READERS[path.suffix.lower()](path.read_bytes().removeprefix(BOM_UTF8))
     except (OSError, ValueError, RecursionError) as error:
         raise OutputUnusable(f"{path} can't be read: {error}") from error
     if text is None:
@@ -91,8 +92,9 @@ def _text_in(value: Any) -> str | None:
 
 def _of_ctm(content: bytes) -> str:
     lines = (line.split() for line in content.decode().splitlines() if not line.startswith(";;"))
-    words = (fields[_WORD] for fields in lines if len(fields) > _WORD)
-    return " ".join(word for word in words if not word.startswith("<"))
+    words = (each for each in lines if len(each) > _WORD and not each[_WORD].startswith("<"))
+    spoken = sorted(words, key=lambda each: float(each[_BEGIN]))  # the channels may follow in turn
+    return " ".join(each[_WORD] for each in spoken)
 
 
 _READERS: dict[str, Callable[[bytes], str | None]] = {

@@ -35,6 +35,21 @@ def test_ctm_is_its_words(tmp_path):
     assert transcripts_in(tmp_path, ["s3://b/a.mp3"]) == {"s3://b/a.mp3": "so it"}
 
 
+def test_the_channels_of_ctm_are_one_conversation(tmp_path):
+    """Words come in the order in which they are spoken, whoever speaks them."""
+    (tmp_path / "a.ctm").write_text("a 1 0.0 0.2 so\na 1 10.3 0.1 is\na 2 2.2 0.1 it\n")
+
+    assert transcripts_in(tmp_path, ["s3://b/a.mp3"]) == {"s3://b/a.mp3": "so it is"}
+
+
+@pytest.mark.parametrize(("name", "content"), [("a.JSON", '{"text": "so"}'), ("a.Txt", "so")])
+def test_files_of_windows_are_read(tmp_path, name, content):
+    """Extensions in capitals, and a byte order mark before the text."""
+    (tmp_path / name).write_text(content, "utf-8-sig")
+
+    assert transcripts_in(tmp_path, ["s3://b/a.mp3"]) == {"s3://b/a.mp3": "so"}
+
+
 def test_a_name_that_two_recordings_share_is_neither_ones(tmp_path):
     """The folder tells them apart, where the engine kept it; a bare name does not."""
     audio = ["s3://b/mon/a.mp3", "s3://b/tue/a.mp3", "s3://b/tue/b.mp3"]
