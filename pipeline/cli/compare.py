@@ -100,7 +100,7 @@ def command(
 
     if other:
         reviews = sampled(msgspec.structs.replace(chosen, transcribe=_ANY_LANGUAGE), place, 0)
-        heard = _of_another_engine(other, reviews)
+        heard = _of_another_engine(other, reviews, Path(chosen.label_studio.ground_truth))
     else:
         if not given & {"vocabulary", "language"} and not config_file:
             raise BadSettings("Nothing is named that could be tried", _NAME_ONE)
@@ -109,16 +109,20 @@ def command(
     _print(compared(reviews, heard, chosen.transcribe.language), chosen, json=json)
 
 
-def _of_another_engine(folder: Path, reviews: list[GroundTruth]) -> dict[str, str]:
+def _of_another_engine(
+    folder: Path, reviews: list[GroundTruth], ground_truth: Path
+) -> dict[str, str]:
     """What another engine heard in these recordings.
 
     Raises:
         BadSettings: the folder has no transcript of any.
         OutputUnusable: a file there holds none.
     """
+    from pipeline.ground_truth.record import read_ground_truth
     from pipeline.quality.foreign_transcripts import transcripts_in
 
-    heard = transcripts_in(folder, [each.audio for each in reviews])
+    known = {each.audio for each in read_ground_truth(ground_truth)}
+    heard = transcripts_in(folder, [each.audio for each in reviews], known)
     if not heard:
         raise BadSettings(
             f"{folder} has no transcript of the {len(reviews):,} reviewed recordings",

@@ -46,8 +46,9 @@ def sampled(config: Config, place: S3Uri, size: int) -> list[GroundTruth]:
         if audio.startswith(str(place)) and review.text.strip() and _is_spoken(review, wanted)
     ]
     if not found:
-        language = language or wanted.language
-        raise BadSettings(f"{path} holds no review in {language} of a recording below {place}")
+        language = language or ("" if wanted.identifies else wanted.language)
+        spoken = f" in {language}" if language else ""
+        raise BadSettings(f"{path} holds no review{spoken} of a recording below {place}")
     by_chance = sorted(found, key=lambda each: blake2b(each.audio.encode()).digest())
     return by_chance[:size] if size else by_chance
 

@@ -26,8 +26,15 @@ _WHERE = ("transcripts", "transcript", "text", "segments", "results", "channels"
 _BEGIN, _WORD = 2, 4  # of a line of CTM: recording, channel, begin, duration, word
 
 
-def transcripts_in(folder: Path, audio: Collection[str]) -> dict[str, str]:
+def transcripts_in(
+    folder: Path, audio: Collection[str], known: Collection[str] = ()
+) -> dict[str, str]:
     """The texts of those recordings that have a file, by their URIs.
+
+    Args:
+        folder: of the files.
+        audio: the recordings.
+        known: every recording whose file may be there, which may have such a name too.
 
     Raises:
         OutputUnusable: a file can't be read, or holds no transcript.
@@ -37,7 +44,7 @@ def transcripts_in(folder: Path, audio: Collection[str]) -> dict[str, str]:
         for path in sorted(folder.rglob("*"))
         if path.suffix.lower() in _READERS and path.is_file()
     }
-    owners = Counter(tail for each in audio for tail in set(_tails(each)))
+    owners = Counter(tail for each in {*audio, *known} for tail in set(_tails(each)))
     found = {}
     for each in audio:
         tails = (tail for tail in _tails(each) if owners[tail] == 1 and tail in files)

@@ -61,3 +61,4 @@ def test_a_name_that_two_recordings_share_is_neither_ones(tmp_path):
         "s3://b/tue/a.mp3": "tue/a.mp3.txt",
         "s3://b/tue/b.mp3": "b.txt",
     }
+    assert transcripts_in(tmp_path, audio[2:], ["s3://b/mon/b.mp3"]) == {}
