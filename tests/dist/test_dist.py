@@ -116,10 +116,10 @@ def test_it_brings_its_settings_file(installed):
 
 
 def test_only_rooms_of_an_extra_need_one(installed):
-    """Whatever else is imported is there: only recogniser, error rates and TextGrid are not."""
+    """Whatever else is imported is there: recogniser, error rates, grids and tables are not."""
     lacking = dict(line.split() for line in installed.start("python", "-c", IMPORT_ALL).out.splitlines())
 
-    assert set(lacking.values()) == {"pocketsphinx", "jiwer", "praatio"}
+    assert set(lacking.values()) == {"pocketsphinx", "jiwer", "praatio", "pyarrow"}
     assert {name for name, lacks in lacking.items() if lacks == "pocketsphinx"} == {
         "pipeline.local.speech"
     }
