@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from pipeline.stages.results import Results
 
 _READINGS = 3
-_LARGE = 300_000
-"""Bytes: above that parsing takes more than a millisecond."""
+_LARGE, _LARGEST = 300_000, 5_000_000
+"""Bytes: above the first parsing takes more than a millisecond. Two hours have 5 MB; what is larger
+is parsed before another one is read, as a thread would have several of them in memory."""
 
 
 class TranscriptReader:
@@ -44,9 +45,7 @@ class TranscriptReader:
         for reading in count(1):
             document = await self._results.fetch(job)
             try:
-                words, below = self._words, self._mark_below
-                parse = partial(parse_transcript, document, words=words, words_below=below)
-                transcript = await self._large_work.do(parse, large=len(document) > _LARGE)
+                transcript = await self._parsed(document)
             except RecordingFailed:
                 if reading == _READINGS:  # it may have been cut short on the way
                     raise
@@ -56,6 +55,11 @@ class TranscriptReader:
                 del document  # which may be large, before it is read again
         self._verify(job, transcript)
         return transcript
+
+    async def _parsed(self, document: bytes) -> Transcript:
+        words, below = self._words, self._mark_below
+        parse = partial(parse_transcript, document, words=words, words_below=below)
+        return await self._large_work.do(parse, large=_LARGE < len(document) <= _LARGEST)
 
     def _verify(self, job: Job, transcript: Transcript) -> None:
         if transcript.job_name != job.name:
