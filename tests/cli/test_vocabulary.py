@@ -292,7 +292,7 @@ def test_compare_shows_the_error_rate_before_and_after(run, cloud):
     assert lines[1].split()[:4] == ["before", "57.14", "%", "12"]
     assert lines[2].split()[:4] == ["after", "0.00", "%", "0"]
     assert lines[3].startswith("  change  -57.14 points")
-    assert lines[3].endswith(": better")
+    assert lines[3].endswith("points, too few recordings to tell: 7 of 8")
     assert "6 got better, first of all:" in outcome.out
     assert "worse" not in outcome.out
     assert not (run.folder / "tasks.jsonl").exists()
