@@ -123,9 +123,11 @@ def test_only_rooms_of_an_extra_need_one(installed):
     assert {name for name, lacks in lacking.items() if lacks == "pocketsphinx"} == {
         "pipeline.local.speech"
     }
-    assert {name.split(".")[1] for name, lacks in lacking.items() if lacks != "pocketsphinx"} == {
-        "quality",
-        "transcripts",
+    error_rates = {name for name, lacks in lacking.items() if lacks == "jiwer"}
+    assert {name.split(".")[1] for name in error_rates} == {"quality"}
+    assert {name.rpartition(".")[2] for name, lacks in lacking.items() if lacks == "pyarrow"} == {
+        "tables",
+        "transcript_tables",
     }
 
 

@@ -23,7 +23,6 @@ from pipeline.net.wait_times import WaitTimes
 from pipeline.plan.forecast import forecast
 from pipeline.plan.planning import Probing, Surveyed, survey
 from pipeline.plan.sampling import Sample
-from pipeline.quality.metrics import Sums, measure_file, sums_of
 from pipeline.recordings.manifest import named_by
 from pipeline.s3_output.shard_source import ShardSource
 from pipeline.terminal import counted
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
     from pipeline.launch.on_ray.shard_task import ShardRun
     from pipeline.launch.run import RunOptions
     from pipeline.plan.forecast import Plan
-    from pipeline.quality.metrics import Quality
+    from pipeline.quality.metrics import Quality, Sums
 
 _REVIEWS = 500
 """Of a piece: some hundredths of a second of work, and a megabyte at most of usual ones."""
@@ -52,6 +51,7 @@ def measure_on_ray(
         CannotRun: the ground truth can't be read, or no cluster takes the work.
     """
     require("ray")
+    from pipeline.quality.metrics import Sums, measure_file, sums_of  # `plan` needs no error rates
 
     def summed(lines: Iterable[GroundTruth], depth: int, doubtful: Collection[str]) -> Sums:
         sums = Sums(depth, doubtful)
