@@ -21,6 +21,7 @@ from pipeline.aws.s3_responses import (
     parse_folders,
     parse_head,
     parse_listing,
+    parse_tags,
     url_denied,
 )
 from pipeline.errors import (
@@ -30,7 +31,6 @@ from pipeline.errors import (
     Unavailable,
 )
 from pipeline.failures import BROKEN_TRANSCRIPT
-from pipeline.naming import S3Uri
 from pipeline.net.bounds import LARGEST_ANSWER, MIB
 from pipeline.net.http import open_http, request
 from pipeline.net.retry import RateLimitedCall
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from pipeline.aws.session import Session
     from pipeline.config.schema import Limits
     from pipeline.model import SourceObject
+    from pipeline.naming import S3Uri
     from pipeline.net.wait_times import WaitTimes
 
 T = TypeVar("T")
@@ -56,7 +57,10 @@ _RATE = 3500.0  # S3 takes 5,500 reads a second per prefix
 
 
 class S3:
-    """Listing and reading over one HTTP connection pool."""
+    """Listing and reading over one HTTP connection pool.
+
+    `operations` are all of them, for their counts of calls.
+    """
 
     def __init__(
         self,
@@ -72,16 +76,13 @@ class S3:
         self.list_calls = RateLimitedCall("ListObjectsV2", _RATE, waiting, session.renew)
         self.read_calls = RateLimitedCall("GetObject", _RATE, waiting, session.renew)
         self.head_calls = RateLimitedCall("HeadObject", _RATE, waiting, session.renew)
+        self.tag_calls = RateLimitedCall("GetObjectTagging", _RATE, waiting, session.renew)
         self.write_calls = RateLimitedCall("PutObject", _RATE, waiting, session.renew)
         self.delete_calls = RateLimitedCall("DeleteObject", _RATE, waiting, session.renew)
+        reading = self.list_calls, self.read_calls, self.head_calls, self.tag_calls
+        self.operations = *reading, self.write_calls, self.delete_calls
         for each in self.operations:
             each.retry_seconds = session.limits.retry_seconds
-
-    @property
-    def operations(self) -> tuple[RateLimitedCall, ...]:
-        """Every operation, for its counts of calls."""
-        reading = self.list_calls, self.read_calls, self.head_calls
-        return *reading, self.write_calls, self.delete_calls
 
     def pages(self, place: S3Uri) -> AsyncIterator[list[SourceObject]]:
         """The objects below `place`, a page of at most 1,000 at a time, keys byte for byte.
@@ -124,16 +125,7 @@ class S3:
         Raises:
             NoSuchSource: no such bucket.
         """
-
-        async def attempt() -> str:
-            status, _, headers = await self._requests.ask("HEAD", S3Uri(bucket, ""))
-            if status == HTTPStatus.NOT_FOUND:
-                raise no_bucket(bucket)
-            if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                raise Unavailable(f"s3://{bucket} answers with HTTP status {status}.")
-            return str(headers.get("x-amz-bucket-region", ""))
-
-        return await self.head_calls.call(attempt)
+        return await self.head_calls.call(partial(self._requests.bucket_region, bucket))
 
     async def _page(self, place: S3Uri, start: dict[str, str], parse: Callable[[bytes], T]) -> T:
         query = {"list-type": "2", "prefix": place.key, "encoding-type": "url", **start}
@@ -158,6 +150,19 @@ class S3:
             raise await self._requests.why_refused(place, status, headers)
 
         return await if_there(self, place, self.head_calls.call(attempt))
+
+    async def tags(self, place: S3Uri) -> dict[str, str] | None:
+        """The tags of one object, none where it has none; None where there is no such object.
+
+        Raises:
+            Denied: they may not be read.
+        """
+
+        async def attempt() -> dict[str, str] | None:
+            body = await self._requests.get("s3:GetObjectTagging", place, {"tagging": ""})
+            return None if body is None else parse_tags(body)
+
+        return await self.tag_calls.call(attempt)
 
     async def read(self, place: S3Uri) -> bytes | None:
         """The object's content, or None where there is none.
@@ -214,13 +219,7 @@ class S3:
             Denied: it may not be deleted.
             NoSuchSource: no such bucket, or it is in another region.
         """
-
-        async def attempt() -> None:
-            status, body, headers = await self._requests.ask("DELETE", place)
-            if status != HTTPStatus.NO_CONTENT:
-                raise self._requests.refusal("s3:DeleteObject", place, body, headers)
-
-        await self.delete_calls.call(attempt)
+        await self.delete_calls.call(partial(self._requests.delete, place))
 
     async def fetch(self, url: str) -> bytes | None:
         """What the service's presigned URL holds, or None where there is nothing.

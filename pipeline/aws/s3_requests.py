@@ -22,13 +22,13 @@ from pipeline.aws.s3_responses import (
     unexpected,
 )
 from pipeline.errors import Denied, NoAccess, PipelineError, Throttled, Unavailable
+from pipeline.naming import S3Uri
 from pipeline.net.http import request
 
 if TYPE_CHECKING:
     import aiohttp
 
     from pipeline.aws.session import Session
-    from pipeline.naming import S3Uri
 
 
 class SignedRequests:
@@ -96,6 +96,21 @@ class SignedRequests:
         if only and status == HTTPStatus.CONFLICT:
             raise Unavailable(f"{place} is written by another one just now.")
         raise self.refusal("s3:PutObject", place, body, headers)
+
+    async def delete(self, place: S3Uri) -> None:
+        """Take an object away; that there is none is fine."""
+        status, body, headers = await self.ask("DELETE", place)
+        if status != HTTPStatus.NO_CONTENT:
+            raise self.refusal("s3:DeleteObject", place, body, headers)
+
+    async def bucket_region(self, bucket: str) -> str:
+        """The region that a bucket is in, "" where S3 does not say."""
+        status, _, headers = await self.ask("HEAD", S3Uri(bucket, ""))
+        if status == HTTPStatus.NOT_FOUND:
+            raise no_bucket(bucket)
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise Unavailable(f"s3://{bucket} answers with HTTP status {status}.")
+        return str(headers.get("x-amz-bucket-region", ""))
 
     async def ask(
         self,

@@ -89,13 +89,18 @@ def _cut_out(body: bytes) -> tuple[bytes, list[SourceObject]]:
 
 def _listing(body: bytes) -> tuple[ET.Element, str]:
     """The answer to ListObjectsV2 and the namespace that its tags are in."""
+    root = _root(body, "ListBucketResult", "A listing")
+    return root, root.tag.partition("}")[0] + "}" if root.tag.startswith("{") else ""
+
+
+def _root(body: bytes, name: str, what: str) -> ET.Element:
     try:
         root = ET.fromstring(body)  # noqa: S314 # expat bounds entity expansion since 2.4
     except Exception as error:  # its encoding may be unknown, or none that expat reads
-        raise Unavailable(f"A listing can't be read: {error}.") from error
-    if root.tag.rpartition("}")[2] != "ListBucketResult":
-        raise Unavailable(f"A listing was asked for, but the answer is <{root.tag}>.")
-    return root, root.tag.partition("}")[0] + "}" if root.tag.startswith("{") else ""
+        raise Unavailable(f"{what} can't be read: {error}.") from error
+    if root.tag.rpartition("}")[2] != name:
+        raise Unavailable(f"{what} was asked for, but the answer is <{root.tag}>.")
+    return root
 
 
 def _listed(contents: ET.Element, space: str) -> SourceObject:
@@ -149,6 +154,18 @@ def _unicode(value: str) -> str:
         decoded.encode()  # some charsets give half a letter
         value = decoded
     return value.encode(errors="surrogateescape").decode(errors="replace")
+
+
+def parse_tags(body: bytes) -> dict[str, str]:
+    """The tags of an object, from the answer to GetObjectTagging.
+
+    Raises:
+        Unavailable: it is no such answer.
+    """
+    if not is_bounded(body):
+        raise Unavailable("A set of tags has more than the 10 that S3 keeps of an object.")
+    tags = _root(body, "Tagging", "A set of tags").iterfind("{*}TagSet/{*}Tag")
+    return {each.findtext("{*}Key", ""): each.findtext("{*}Value", "") for each in tags}
 
 
 def parse_age(headers: Mapping[str, str]) -> float:

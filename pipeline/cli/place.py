@@ -61,8 +61,10 @@ def _check_settings_of_a_folder(config: Config) -> None:
     wrong = [each for options in config.options for each in _not_of_a_folder(options)]
     if config.aws.events:
         wrong.append("events goes with a bucket: the recognizer for folders sends none.")
-    if config.metadata.source == "object":
-        wrong.append("source = 'object' in [metadata] goes with a bucket: a file has a sidecar.")
+    if (metadata := config.metadata.source) in ("object", "tags"):
+        wrong.append(
+            f"source = {metadata!r} in [metadata] goes with a bucket: a file has a sidecar."
+        )
     if config.output.results:
         wrong.append("results goes with a bucket: a folder's transcripts are not kept.")
     if wrong:

@@ -71,10 +71,10 @@ class Metadata(msgspec.Struct, frozen=True):
     """What else is known of each recording, for its task and the ground truth."""
 
     source: Annotated[
-        Literal["", "manifest", "sidecar", "object"],
+        Literal["", "manifest", "sidecar", "object", "tags"],
         Meta(
             description="Where it stands: manifest, in its columns; sidecar, in a JSON file beside"
-            " the recording; object, S3's user-defined metadata."
+            " the recording; object, S3's user-defined metadata; tags, the object's tags."
         ),
     ] = ""
     columns: Annotated[

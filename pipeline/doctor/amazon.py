@@ -19,7 +19,6 @@ from pipeline.net.wait_times import WaitTimes
 from pipeline.vocabulary.service import Vocabularies
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Awaitable, Callable
 
     import aiohttp
@@ -30,6 +29,9 @@ if TYPE_CHECKING:
     from pipeline.naming import S3Uri
 
     Examine = Callable[[], Awaitable[Finding]]
+
+
+_NO_RESULTS = "No --results: the service keeps the transcripts, for 90 days."
 
 
 def _written(config: Config) -> dict[str, S3Uri]:
@@ -48,12 +50,16 @@ def _regions(s3: S3, session: Session, *places: S3Uri | None) -> dict[str, Exami
 
 
 class AccountChecks:
-    """What there is to look at in the account; `place` is None where no source is named."""
+    """What there is to look at in the account; `place` is None where no source is named.
+
+    `trust` is whose certificates its connections believe.
+    """
 
     def __init__(self, config: Config, place: S3Uri | None, session: Session, s3: S3) -> None:
         self._config = config
         self._place = place
         self._session = session
+        self.trust = session.trust
         self._s3 = s3
         waiting = WaitTimes()
         self._service = partial(Service, session, waiting=waiting)
@@ -100,11 +106,6 @@ class AccountChecks:
         ]
 
     @property
-    def trust(self) -> ssl.SSLContext:
-        """Whose certificates the account's connections believe."""
-        return self._session.trust
-
-    @property
     def bucket(self) -> str:
         """That of the recordings, "" where no source is named."""
         return self._place.bucket if self._place else ""
@@ -119,19 +120,20 @@ class AccountChecks:
     def _of_the_source(self) -> list[Check]:
         if self._place is None:
             return [Check("source", constant(skipped("No SOURCE is named.")))]
-        recordings = self._recordings()
+        recordings, bucket = self._recordings(), self._place.bucket
         reading = self._by_the_role(partial(recordings.reading, self._s3), "s3:GetObject")
+        lines: dict[str, Examine] = {"source list": recordings.listing, "source read": reading}
+        if self._config.metadata.source == "tags":
+            lines["source tags"] = partial(recordings.tags, self._s3)
         return [
-            self._check("source bucket", self._regions[self._place.bucket]),
-            self._check("source list", recordings.listing, self._place.bucket),
-            self._check("source read", reading, self._place.bucket),
+            self._check("source bucket", self._regions[bucket]),
+            *(self._check(name, examine, bucket) for name, examine in lines.items()),
         ]
 
     def _of_the_results(self) -> list[Check]:
         results = self._results
         if results is None:
-            why = "No --results: the service keeps the transcripts, for 90 days."
-            return [Check("results", constant(skipped(why)))]
+            return [Check("results", constant(skipped(_NO_RESULTS)))]
         earlier_results = partial(buckets.earlier_results, self._s3, results, self._name_prefix)
         writing = self._by_the_role(partial(buckets.writing, self._s3, results), "s3:PutObject")
         return [

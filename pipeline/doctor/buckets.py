@@ -83,6 +83,13 @@ class Recordings:
 
     async def reading(self, s3: S3) -> Finding:
         """Whether an object of the source may be read: the service does, with the same rights."""
+        return await self._tried(lambda place: s3.read_part(place, (0, 0)), "One byte of {} was")
+
+    async def tags(self, s3: S3) -> Finding:
+        """Whether the tags of an object of the source may be read."""
+        return await self._tried(s3.tags, "The tags of {} were")
+
+    async def _tried(self, read: Callable[[S3Uri], Awaitable[object | None]], what: str) -> Finding:
         try:
             entries, _ = await self._listed()
         except PipelineError:
@@ -91,10 +98,9 @@ class Recordings:
         if entry is None:
             return skipped("There is no object to try.")
         place = self._place._replace(key=entry.key)
-        part = await s3.read_part(place, (0, 0))
-        if part is None:
+        if await read(place) is None:
             return warning(f"{place} was listed, and gone when it was read.", "Check once more.")
-        return ok(f"One byte of {place} was read.")
+        return ok(f"{what.format(place)} read.")
 
     def readable(self, entries: Sequence[SourceObject]) -> SourceObject | None:
         """A recording, or else anything that is not archived: what is can't be read by anyone."""

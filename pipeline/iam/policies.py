@@ -111,6 +111,7 @@ class Scope(msgspec.Struct, frozen=True):
         queue: ARN of the queue with the events about jobs.
         vocabularies: names of vocabularies that are made or updated, `*` for any part of them.
         tags: jobs are started with tags.
+        object_tags: the tags of recordings are read.
         cleaning: job records are deleted, as `clean` does.
         cleaning_results: with them what is below `--results`.
         checking: quotas and rights, the caller's and the role's, are asked for, as `check` does.
@@ -130,6 +131,7 @@ class Scope(msgspec.Struct, frozen=True):
     queue: str = ""
     vocabularies: tuple[str, ...] = ()
     tags: bool = False
+    object_tags: bool = False
     cleaning: bool = False
     cleaning_results: bool = False
     checking: bool = False
@@ -140,20 +142,17 @@ def caller_policy(scope: Scope) -> Document:
     """What whoever runs the program may do: each action that it uses, where it uses it."""
     results = _folders(scope.results)
     written = [*_folders(scope.output), *_folders(scope.transcripts)]
+    to_the_service = {"StringEquals": {"iam:PassedToService": _SERVICE}}
+    reading = ["s3:GetObject"] + ["s3:GetObjectTagging"] * scope.object_tags
     return _document(
         *_listing(scope.owner, [*scope.sources, *scope.manifests, *results, *written]),
-        _allow("ReadRecordings", ["s3:GetObject"], _objects(scope, *scope.sources)),
+        _allow("ReadRecordings", reading, _objects(scope, *scope.sources)),
         _allow("ReadManifests", ["s3:GetObject"], _objects(scope, *scope.manifests)),
         _allow("Results", _of_results(scope), _objects(scope, *results)),
         _allow("Output", ["s3:GetObject", "s3:PutObject"], _objects(scope, *written)),
         *_jobs(scope),
         *_keys(scope, _READ_KEY + _WRITE_KEY),
-        _allow(
-            "PassRole",
-            ["iam:PassRole"],
-            _any(scope.role),
-            {"StringEquals": {"iam:PassedToService": _SERVICE}},
-        ),
+        _allow("PassRole", ["iam:PassRole"], _any(scope.role), to_the_service),
         _allow("Events", ["sqs:DeleteMessage", "sqs:ReceiveMessage"], _any(scope.queue)),
         *_vocabularies(scope),
         *_checks(scope),

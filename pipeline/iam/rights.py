@@ -64,6 +64,7 @@ class Rights:
             queue=owner.queue(self.events_queue or config.aws.events),
             vocabularies=tuple(map(_vocabulary, self.vocabularies or [])),
             tags=any(each.tags for each in wanted),
+            object_tags=config.metadata.source == "tags",
             cleaning=self.clean or self.clean_results,
             cleaning_results=self.clean_results,
             checking=self.check,

@@ -1,5 +1,7 @@
 """The S3 side of the wire: ListObjectsV2, HeadBucket, GetObject, HeadObject, Put and DeleteObject.
 
+What else S3 keeps of an object a file does not have: GetObjectTagging answers that it has no tags.
+
 Path style (`/bucket/key`) over plain HTTP. The folder's bucket opens to calls that are signed with
 a key of this cloud, the service's own buckets to the addresses that it hands out alone.
 """
@@ -37,6 +39,12 @@ LARGEST_PUT = 5 * 2**30
 """Bytes that S3 takes in one call."""
 
 _CHUNK = 256 * 1024
+_TAGS = "tagging"
+_NOT_THE_OBJECT = frozenset(
+    {"acl", "attributes", "legal-hold", "restore", "retention", "torrent", "uploadId", _TAGS}
+)
+"""Parameters of a query that asks for something else than the object of this key."""
+
 _FAULTS = {
     "throttle": (
         "SlowDown",
@@ -80,6 +88,7 @@ class S3Wire:
         self._operations = {
             "ListObjectsV2": self._list,
             "GetObject": self._get,
+            "GetObjectTagging": self._tags,
             "HeadObject": self._get,
             "PutObject": self._put,
             "DeleteObject": self._delete,
@@ -91,7 +100,9 @@ class S3Wire:
     def operation(request: web.BaseRequest) -> str:
         """The name of the operation a request asks for, "" for one that is not offered."""
         target = Target.of(request.raw_path)
-        if target.key:
+        if target.key and (others := _NOT_THE_OBJECT & target.query.keys()):
+            offered = {"GET": "GetObjectTagging"} if others == {_TAGS} else {}
+        elif target.key:
             offered = {verb.upper(): f"{verb}Object" for verb in ("Get", "Head", "Put", "Delete")}
         elif "location" in target.query:
             offered = {"GET": "GetBucketLocation"}
@@ -152,6 +163,11 @@ class S3Wire:
 
     async def _location(self, _request: web.BaseRequest, _target: Target) -> web.Response:
         return _xml(f'<LocationConstraint xmlns="{NAMESPACE}"/>')
+
+    async def _tags(self, _request: web.BaseRequest, target: Target) -> web.Response:
+        if self._bucket.find(target.key) is None:
+            raise no_such_key()
+        return _xml(f'<Tagging xmlns="{NAMESPACE}"><TagSet/></Tagging>')
 
     async def _list(self, _request: web.BaseRequest, target: Target) -> web.Response:
         page = await asyncio.to_thread(page_for, target.query, self._bucket)

@@ -42,6 +42,10 @@ class S3Source:
         """HeadObject."""
         return await self._s3.look_up(self._place._replace(key=key))
 
+    async def tags(self, key: str) -> dict[str, str] | None:
+        """GetObjectTagging."""
+        return await self._s3.tags(self._place._replace(key=key))
+
     async def read_part(self, key: str, first: int, last: int) -> bytes | None:
         """GetObject with a range."""
         found = await self._s3.read_part(self._place._replace(key=key), (first, last))

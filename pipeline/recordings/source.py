@@ -52,6 +52,9 @@ class Source(Protocol):
     async def look_up(self, key: str) -> SourceObject | None:
         """One object of it, or None where there is none."""
 
+    async def tags(self, key: str) -> dict[str, str] | None:
+        """The tags of an object, none where it has none; None where there is no such object."""
+
     async def read_part(self, key: str, first: int, last: int) -> bytes | None:
         """The bytes of an object from the first to the last one; None where there is none."""
 
@@ -68,4 +71,5 @@ class NamedRecordings:
         self.audio_uri = source.audio_uri
         self.key_of = source.key_of
         self.look_up = source.look_up
+        self.tags = source.tags
         self.read_part = source.read_part

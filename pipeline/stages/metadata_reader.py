@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from pipeline.state.metadata import MetadataState
 
 _SIDECAR = ".json"
-_READ_ANEW = ("sidecar", "object")
+_GONE = "the recording is no longer there"
+_READ_ANEW = ("sidecar", "object", "tags")
 
 
 class MetadataReader:
@@ -75,15 +76,17 @@ class MetadataReader:
         return found
 
     async def _read_anew(self, key: str) -> Values:
-        of_object = self._chosen.source == "object"
-        where = key if of_object else sidecar_of(key)
+        where, read = {
+            "sidecar": (sidecar_of(key), self._in_file),
+            "object": (key, self._of_object),
+            "tags": (key, self._tags),
+        }[self._chosen.source]
         try:
-            found = await self._of_object(key) if of_object else await self._in_file(where)
-            return packed(found, self._chosen.columns)
+            return packed(await read(where), self._chosen.columns)
         except Unusable as error:
             kind, why = str(error).partition(",")[0], str(error)
         except Denied as error:
-            kind, why = "denied", error.message or error.problem
+            kind, why = "denied", error.problem
         self._tell(
             kind,
             f"The metadata in {printable(where)} is left out: {why}. Others may be as well; once "
@@ -95,9 +98,15 @@ class MetadataReader:
     async def _of_object(self, key: str) -> dict[str, Any]:
         found = await self.job_rules.source.look_up(key)
         if found is None:
-            raise Unusable("the recording is no longer there")
+            raise Unusable(_GONE)
         facts: dict[str, Any] = orjson.loads(found.metadata or b"{}")
         return facts
+
+    async def _tags(self, key: str) -> dict[str, str]:
+        found = await self.job_rules.source.tags(key)
+        if found is None:
+            raise Unusable(_GONE)
+        return found
 
     async def _in_file(self, name: str) -> dict[str, Any]:
         return _parsed(await self.job_rules.source.read_part(name, 0, MOST_BYTES))

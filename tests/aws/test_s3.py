@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.aws.s3_responses import parse_age, parse_head, parse_listing
+from pipeline.aws.s3_responses import parse_age, parse_head, parse_listing, parse_tags
 from pipeline.errors import Unavailable
 from pipeline.model import SourceObject
 
@@ -105,6 +105,27 @@ def test_user_defined_metadata_is_read_off_the_headers(value, said):
 
     assert json.loads(found.metadata) == {"agent": said}
     assert parse_head("a.mp3", {"Content-Length": "7"}).metadata == b""
+
+
+@pytest.mark.parametrize("namespace", [NAMESPACE, ""])
+@pytest.mark.parametrize("kept", [{}, {"agent": "Ü. <x> & y", "queue": "", "a:b/c": "s3://x"}])
+def test_an_objects_tags_are_read(kept, namespace):
+    """Keys and values are as they were written, whatever namespace the answer is in; or none."""
+    tags = "".join(
+        f"<Tag><Key>{escape(key)}</Key><Value>{escape(value)}</Value></Tag>"
+        for key, value in kept.items()
+    )
+
+    assert parse_tags(f"<Tagging{namespace}><TagSet>{tags}</TagSet></Tagging>".encode()) == kept
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<Tagging>", b"<Error><Code>x</Code></Error>", b"<Tagging>" + b"<a/>" * 400_001]
+)
+def test_what_is_no_set_of_tags_is_asked_for_again(body):
+    """An answer of something else never passes as an object without tags."""
+    with pytest.raises(Unavailable):
+        parse_tags(body)
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,28 @@ def test_a_missing_right_is_a_problem_that_names_it(check, account, lines):
 
 
 @pytest.mark.parametrize(
+    ("refused", "verdict", "message"),
+    [
+        ({}, "ok", "The tags of s3://audio/one.mp3 were read."),
+        (
+            {"s3:GetObjectTagging": "AccessDenied"},
+            "problem",
+            "s3:GetObjectTagging on s3://audio is not allowed (AccessDenied",
+        ),
+    ],
+)
+def test_tags_are_read_where_the_settings_want_them(check, account, refused, verdict, message):
+    """A right that no other line needs is tried before the night, and named where it is missing."""
+    (check.folder / "night.toml").write_text('[metadata]\nsource = "tags"')
+    with account(refused=refused):
+        outcome = check(*SOURCE, "--config", "night.toml", "--json")
+
+    found = lines_of(outcome)["source tags"]
+    assert (outcome.code, found["verdict"]) == (2 if refused else 0, verdict)
+    assert found["message"].startswith(message)
+
+
+@pytest.mark.parametrize(
     ("codes", "sentence"),
     [
         (

@@ -72,9 +72,10 @@ def test_the_alias_of_an_access_point_is_a_bucket():
     assert parse_source(f"s3://{alias}/2026/", Config()) == S3Uri(alias, "2026/")
 
 
-def test_a_folder_has_no_metadata_of_objects(tmp_path):
-    """A file has no user-defined metadata of S3, so it would silently be left out."""
-    config = Config(metadata=Metadata("object"))
+@pytest.mark.parametrize("source", ["object", "tags"])
+def test_a_folder_has_no_metadata_of_objects(tmp_path, source):
+    """A file has no user-defined metadata and no tags of S3, which would silently be left out."""
+    config = Config(metadata=Metadata(source))
 
-    with pytest.raises(BadSettings, match=r"'object' in .metadata. goes with a bucket"):
+    with pytest.raises(BadSettings, match=rf"'{source}' in .metadata. goes with a bucket"):
         parse_source(str(tmp_path), config)

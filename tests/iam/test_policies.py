@@ -47,6 +47,7 @@ FULL = Scope(
     queue=QUEUE,
     vocabularies=("calls-*",),
     tags=True,
+    object_tags=True,
     cleaning=True,
     cleaning_results=True,
     checking=True,
@@ -168,6 +169,7 @@ def test_without_results_nothing_is_written():
             },
         ),
         ("tags", True, {"transcribe:TagResource"}),
+        ("object_tags", True, {"s3:GetObjectTagging"}),
         ("manifests", (S3Uri("inventories", ""),), set()),
     ],
 )

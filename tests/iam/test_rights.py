@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pipeline.config.metadata import Metadata
 from pipeline.config.schema import Config
 from pipeline.errors import BadSettings
 from pipeline.iam.policies import Owner
@@ -26,6 +27,14 @@ def test_deleting_transcripts_is_deleting_job_records_too():
     scope = Rights(["audio"], clean_results=True).scope(Config(), OWNER)
 
     assert (scope.cleaning, scope.cleaning_results) == (True, True)
+
+
+def test_settings_that_want_tags_of_objects_need_their_right():
+    """The right to read them is in a policy where [metadata] names them, and nowhere else."""
+    for source in ("", "object", "tags"):
+        scope = Rights(["audio"]).scope(Config(metadata=Metadata(source)), OWNER)
+
+        assert scope.object_tags is (source == "tags")
 
 
 @pytest.mark.parametrize(

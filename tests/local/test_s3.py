@@ -102,6 +102,23 @@ async def test_an_object_can_be_put(opened, folder):
     assert put["ETag"] == head["ETag"]
 
 
+async def test_a_file_has_no_tags_and_is_not_replaced_by_what_would_be_its_own(opened, folder):
+    """Tags are none; what S3 keeps beside an object is no call for or to its content."""
+    async with opened() as client, s3_of(client) as s3:
+        tags = await s3.get_object_tagging(Bucket="audio", Key="hello.wav")
+        with pytest.raises(ClientError, match="NoSuchKey"):
+            await s3.get_object_tagging(Bucket="audio", Key="none.wav")
+        with pytest.raises(ClientError, match="NotImplemented"):
+            await s3.put_object_tagging(
+                Bucket="audio", Key="hello.wav", Tagging={"TagSet": [{"Key": "a", "Value": "b"}]}
+            )
+        with pytest.raises(ClientError, match="NotImplemented"):
+            await s3.get_object_acl(Bucket="audio", Key="hello.wav")
+
+    assert tags["TagSet"] == []
+    assert (folder / "hello.wav").read_text() == "hello world"
+
+
 async def test_an_object_can_be_deleted(opened, folder):
     """The file is gone; deleting what is not there is fine, and nothing outside is touched."""
     (folder.parent / "outside.wav").write_text("stays")

@@ -56,6 +56,10 @@ class Bucket:
         """Every object has the same content."""
         return None if "missing" in key else SourceObject(key, "1", 7)
 
+    async def tags(self, key: str) -> dict[str, str] | None:
+        """Nobody asks."""
+        raise AssertionError(key)
+
     async def read_part(self, key: str, first: int, last: int) -> bytes | None:
         """Nobody reads."""
         raise AssertionError(key, first, last)

@@ -6,6 +6,9 @@ import json
 
 import pytest
 
+from tests.conftest import endpoint
+from tests.support.between import Answer, between, refusal
+
 
 def told(run, name="tasks.jsonl"):
     """What each task says beside what is ours, by the recording's name."""
@@ -142,6 +145,53 @@ def test_the_objects_own_metadata_goes_into_its_task(run, buckets):
     assert "secret" not in (run.folder / "tasks.jsonl").read_text()
 
 
+@pytest.mark.xdist_group("ministack")
+def test_the_objects_tags_go_into_its_task(run, buckets):
+    """One GetObjectTagging for each recording; one without tags has none, and nothing is said."""
+    s3, audio, _ = buckets
+    s3.put_object(Bucket=audio, Key="ü 1.mp3", Body=b"x", Tagging="agent=%C3%9C.+Meier&secret=y")
+    s3.put_object(Bucket=audio, Key="b.mp3", Body=b"x")
+
+    outcome = run(
+        *("run", f"s3://{audio}/", "--json"), *settings(run, 'source = "tags"\ncolumns = ["agent"]')
+    )
+
+    assert told(run) == {"ü 1.mp3": {"agent": "Ü. Meier"}, "b.mp3": {}}
+    assert outcome.summary["calls"]["GetObjectTagging"] == 2
+    assert "secret" not in (run.folder / "tasks.jsonl").read_text()
+    assert "left out" not in outcome.out
+
+
+def test_tags_that_may_not_be_read_are_told_and_taken_in_later(run, cloud):
+    """Refused is never "no tags": the right is named; once it is there, nothing is paid again."""
+    service = cloud()
+    service.add(one="first", two="second")
+    command = ("run", "s3://audio/", "--json", *settings(run, 'source = "tags"'))
+    tags = {"one": "<Tag><Key>agent</Key><Value>x</Value></Tag>", "two": ""}
+    is_allowed = False
+
+    def reply(asked):
+        if "tagging=" not in asked.path:
+            return asked.forward()
+        if not is_allowed:
+            return refusal(asked, "AccessDenied", "Access Denied", 403)
+        found = next(content for name, content in tags.items() if f"/{name}.mp3" in asked.path)
+        return Answer(200, f"<Tagging><TagSet>{found}</TagSet></Tagging>".encode(), {})
+
+    with between(service, reply) as url:
+        run.use(**endpoint(url))
+        refused = run(*command)
+        before = told(run)
+        is_allowed = True
+        rebuilt = run(*command, "--rebuild-output")
+
+    assert (refused.code, before) == (0, {"one.mp3": {}, "two.mp3": {}})
+    assert "is left out: s3:GetObjectTagging on s3://audio is not allowed" in refused.out
+    assert (rebuilt.code, told(run)) == (0, {"one.mp3": {"agent": "x"}, "two.mp3": {}})
+    assert rebuilt.counts["started"] == 0
+    assert "left out" not in rebuilt.out
+
+
 def test_a_change_of_metadata_alone_writes_the_files_that_have_it_anew(run, cloud):
     """Tables and json follow it from what is stored, other formats stay; no job is started."""
     service = cloud()
@@ -195,6 +245,28 @@ def test_a_run_and_the_command_write_the_same_metadata(run, cloud):
     }  # fmt: skip
     assert (run.folder / "other/anna/one.json").read_bytes() == document
     assert (run.folder / "texts/anna/one.csv").read_text().endswith(",first,anna\n")
+
+
+def test_a_changed_sidecar_is_read_where_the_page_says(run, cloud):
+    """--rebuild-output and --again have the new values in tasks and files, without a new job."""
+    service = cloud()
+    service.add(one="first")
+    sidecar = service.folder / "one.json"
+    config = settings(run, 'source = "sidecar"')
+    command = ("run", "s3://audio/", "--json", *config)
+    write = ("transcripts", "--to", "texts/", "--format", "csv,json", "--json", *config)
+
+    def carried():
+        document = json.loads((run.folder / "texts/one.json").read_bytes())
+        return told(run)["one.mp3"]["score"], document["metadata"]["score"]
+
+    found = []
+    for score, more, again in ((1, (), ()), (2, (), ()), (3, ("--rebuild-output",), ("--again",))):
+        sidecar.write_text(json.dumps({"score": score}), encoding="utf-8")
+        outcome, files = run(*command, *more), run(*write, *again)
+        found.append((outcome.counts["started"], files.code, *carried()))
+
+    assert found == [(1, 0, 1, 1), (0, 0, 1, 1), (0, 0, 3, 3)]
 
 
 def test_tasks_on_s3_keep_a_manifest_s_metadata_for_what_is_made_of_them(run, cloud):

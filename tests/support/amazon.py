@@ -30,6 +30,8 @@ def call_of(asked: Asked) -> str:
         return "s3:HeadBucket"
     if "list-type=2" in asked.path:
         return "s3:ListBucket"
+    if "tagging=" in asked.path:
+        return "s3:GetObjectTagging"
     return {"GET": "s3:GetObject", "PUT": "s3:PutObject", "DELETE": "s3:DeleteObject"}[asked.method]
 
 
