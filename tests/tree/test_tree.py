@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from functools import cache
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -140,6 +142,16 @@ def test_functions_and_classes_are_short():
     assert long == {}
     assert wide == {}
     assert sorted(functions.values())[len(functions) * 9 // 10] <= MOST_LINES_OF_NINE_IN_TEN
+
+
+def test_every_python_file_is_linted():
+    """The linter leaves out none by its name, as its defaults do with a folder named dist."""
+    asked = [sys.executable, "-m", "ruff", "check", "--show-files", str(ROOT)]
+    linted = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.splitlines()
+
+    assert set(map(str, files_below("pipeline", "tests", "tools", "benchmarks", "deploy"))) <= set(
+        linted
+    )
 
 
 def test_every_test_is_a_sentence():
