@@ -9,6 +9,8 @@ page empty.
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -24,6 +26,7 @@ SPEECH = "speech"
 """The label where nobody was told apart."""
 
 _ONE_LINE = str.maketrans("\r\n", "  ")
+_UNBROKEN = re.compile(r"\S+")
 
 
 def dialogue(segments: Sequence[Segment], mark_below: float = 0.0, *, in_full: bool = True) -> str:
@@ -60,15 +63,47 @@ def _line(segment: Segment, mark_below: float) -> str:
 
 
 def _marked(segment: Segment, mark_below: float) -> str:
-    """The segment's text as HTML; a word that is not found in it as it stands is not marked."""
-    text, pieces = segment.text, []
-    done = found = 0
-    for word in segment.words:
-        at = text.find(word.text, found)
-        if at < 0:
-            continue
-        found = at + len(word.text)
-        if word.confidence is not None and word.confidence < mark_below:
-            pieces += [escape(text[done:at]), f"<mark>{escape(word.text)}</mark>"]
-            done = found
+    """The segment's text as HTML; a word whose place in it is not certain is not marked."""
+    text, pieces, done = segment.text, [], 0
+    unsure = [
+        (at, at + len(word.text.strip()))
+        for word, at in zip(segment.words, _places(segment), strict=True)
+        if at is not None and word.confidence is not None and word.confidence < mark_below
+    ]
+    for begin, end in sorted(unsure):
+        pieces += [escape(text[done:begin]), f"<mark>{escape(text[begin:end])}</mark>"]
+        done = end
     return "".join([*pieces, escape(text[done:])])
+
+
+def _places(segment: Segment) -> list[int | None]:
+    """Where each word begins in the text; None for blank ones, and where that is not certain.
+
+    The text is the words one after the other. Where it is not (the service's order is not always
+    that of the times), a word is certain that stands once in it and once among the words.
+    """
+    at, places = 0, []
+    for word in (each.text.strip() for each in segment.words):
+        at = _behind_spaces(segment.text, at)
+        if not segment.text.startswith(word, at):
+            return _places_of_unique(segment)
+        places.append(at if word else None)
+        at += len(word)
+    return places if not segment.text[at:].strip() else _places_of_unique(segment)
+
+
+def _behind_spaces(text: str, at: int) -> int:
+    found = _UNBROKEN.search(text, at)
+    return found.start() if found else len(text)
+
+
+def _places_of_unique(segment: Segment) -> list[int | None]:
+    standing: dict[str, list[int]] = {}
+    for found in _UNBROKEN.finditer(segment.text):
+        standing.setdefault(found[0], []).append(found.start())
+    words = [each.text.strip() for each in segment.words]
+    number = Counter(words)
+    return [
+        standing[word][0] if number[word] == len(standing.get(word, ())) == 1 else None
+        for word in words
+    ]

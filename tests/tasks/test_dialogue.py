@@ -85,6 +85,31 @@ def test_words_that_are_joined_without_spaces_are_marked_too():
     assert "<br>こん<mark>に</mark><mark>ちは。</mark></p>" in page
 
 
+def marked(text: str, *words: tuple[str, float]) -> str:
+    """The HTML of a text with these words and confidences, in the order of their times."""
+    held = tuple(Word(word, n, n + 1.0, sure) for n, (word, sure) in enumerate(words))
+    page = dialogue([Segment(text, 0.0, 9.0, words=held)], 0.5)
+    return page.partition("<br>")[2].removesuffix("</p>")
+
+
+def test_no_mark_jumps_to_another_place_with_the_same_letters():
+    """Where text and words are in another order, only a word that stands once is marked."""
+    assert marked("no anna an a", ("no", 0.9), ("an", 0.1), ("anna", 0.9), ("a", 0.1)) == (
+        "no anna <mark>an</mark> <mark>a</mark>"
+    )
+    assert marked("the cat the", ("cat", 0.1), ("the", 0.9), ("the", 0.1)) == (
+        "the <mark>cat</mark> the"
+    )
+    assert marked("an anna", ("anna", 0.1)) == "an <mark>anna</mark>"
+    assert marked("no one", ("no", 0.1)) == "<mark>no</mark> one"
+
+
+def test_no_mark_is_empty():
+    """A word without a letter marks nothing, and takes no other word's mark away."""
+    assert marked("a b", ("", 0.1), ("a", 0.9), (" ", 0.1), ("b", 0.1)) == "a <mark>b</mark>"
+    assert marked("b a", ("", 0.1), ("a", 0.1), ("b", 0.9)) == "b <mark>a</mark>"
+
+
 @given(st.lists(st.tuples(st.text("ab<&;#x", min_size=1, max_size=3), st.floats(0, 1)), min_size=1))
 def test_marks_change_no_character(words):
     """What is read is the segment's text, and what is marked are the words below the threshold."""
