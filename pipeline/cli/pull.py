@@ -77,7 +77,7 @@ def _end(server: LabelStudio, changes: Changes) -> None:
     if changes.empty:
         say(_empty_in_words(server, changes.empty))
     if changes.skipped:
-        say(_skipped_in_words(server, changes.skipped))
+        say(_skipped_in_words(server, changes))
     if changes.unread:
         say(_unread_in_words(server, changes.unread))
         raise typer.Exit(1)
@@ -123,11 +123,12 @@ def _empty_in_words(chosen: LabelStudio, empty: list[int]) -> str:
     )
 
 
-def _skipped_in_words(chosen: LabelStudio, skipped: list[int]) -> str:
+def _skipped_in_words(chosen: LabelStudio, changes: Changes) -> str:
     return (
-        f"{len(skipped):,} of project {chosen.project}'s tasks were skipped, and nobody has "
-        f"reviewed them ({_numbers(skipped)}). They are no part of {chosen.ground_truth}; see what "
-        "is wrong with them in the Data Manager, with the filter *Cancelled annotations* > 0."
+        f"{changes.skipped_total:,} of project {chosen.project}'s tasks were skipped, and nobody "
+        f"has reviewed them ({_numbers(changes.skipped)}). They are no part of "
+        f"{chosen.ground_truth}; see what is wrong with them in the Data Manager, with the "
+        "filter *Cancelled annotations* > 0."
     )
 
 

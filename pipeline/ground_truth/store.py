@@ -64,7 +64,7 @@ class Changes(msgspec.Struct):
     why what it leaves out was not removed either; "" where it gave out what it counts. `given` is
     how many annotations it gave out. `empty` are the numbers of tasks with a review that says
     nothing where words were heard, of those that were given out. `skipped` are the numbers of tasks
-    that someone skipped and nobody reviewed, a thousand at most.
+    that someone skipped and nobody reviewed, a thousand at most; `skipped_total` counts all.
     """
 
     added: int = 0
@@ -76,6 +76,7 @@ class Changes(msgspec.Struct):
     given: int = 0
     empty: list[int] = []
     skipped: list[int] = []
+    skipped_total: int = 0
 
     def count(self, old: list[bytes], new: list[bytes]) -> None:
         """Count what became of the lines of one unit; a line is known by its annotation."""
@@ -100,6 +101,7 @@ class Changes(msgspec.Struct):
             later.given,
             later.empty,
             later.skipped,
+            later.skipped_total,
         )
 
 

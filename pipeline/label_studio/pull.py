@@ -68,7 +68,7 @@ async def pull(client: Client, options: PullOptions) -> Changes:
         changes = changes.then(await pulling.take(whole=True))
     query = tasks_query(options.project, "id,total_annotations", skipped_filter())
     skipped = await client.retried(client.get, Page[Changed], "tasks", query)
-    changes.skipped = [task.id for task in skipped.tasks]
+    changes.skipped, changes.skipped_total = [task.id for task in skipped.tasks], skipped.total
     return changes
 
 

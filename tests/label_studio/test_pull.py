@@ -224,3 +224,14 @@ def test_what_was_skipped_is_told_at_every_pull(pulled, run):
     assert outcome.code == 0
     assert "2 of project 1's tasks were skipped, and nobody has reviewed them (7, 9)" in outcome.err
     assert pull_again("--json").summary["skipped"] == [7, 9]
+
+
+def test_all_that_was_skipped_is_counted(pulled):
+    """The server gives out a thousand a page, and says how many there are."""
+    server, _, pull_again = pulled
+    server.skipped = tuple(range(1, 1_202))
+
+    assert "1,201 of project 1's tasks were skipped" in pull_again().err
+    summary = pull_again("--json").summary
+    assert summary["skipped_total"] == 1_201
+    assert len(summary["skipped"]) == 1_000
