@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -100,16 +101,18 @@ def test_a_manifest_whose_metadata_is_not_taken_is_refused_before_anything_is_pa
 
 
 def test_a_sidecar_tells_of_the_recording_beside_it_and_a_bad_one_fails_nobody(run, cloud):
-    """Each recording has its task; what is missing, malformed or huge is told once for its kind."""
+    """Each recording has its task; what is missing, malformed or 1 GB is told once for its kind."""
     service = cloud()
-    service.add(good="first", gone="second", bad="third", huge="fourth", ours="fifth")
+    service.add(good="1st", gone="2nd", bad="3rd", huge="4th", ours="5th", many="6th")
     for name, content in {
         "good": json.dumps({"agent": "x", "score": 3, "more": {"a": 1}, "day": 10**29 + 7}),
         "bad": "{",
-        "huge": json.dumps({"agent": "y" * 10**6}),
+        "huge": '{"agent": "y',
         "ours": json.dumps({"job_id": "mine"}),
+        "many": json.dumps({f"c{n}": n for n in range(200)}),
     }.items():
         (service.folder / f"{name}.json").write_text(content, encoding="utf-8")
+    os.truncate(service.folder / "huge.json", 10**9)
 
     outcome = run("run", "s3://audio/", "--json", *settings(run, 'source = "sidecar"'))
 
@@ -117,13 +120,16 @@ def test_a_sidecar_tells_of_the_recording_beside_it_and_a_bad_one_fails_nobody(r
     assert outcome.code == 0
     assert told(run) == {
         "good.mp3": {"agent": "x", "score": 3, "day": str(10**29 + 7)},
-        **dict.fromkeys(("gone.mp3", "bad.mp3", "huge.mp3", "ours.mp3"), nothing),
+        **dict.fromkeys(
+            (f"{name}.mp3" for name in ("gone", "bad", "huge", "ours", "many")), nothing
+        ),
     }
     for said in (
         "gone.json is left out: there is no such file",
         "bad.json is left out: it is not JSON",
         "huge.json is left out: it is larger than the 16,384 bytes",
         "ours.json is left out: its column 'job_id' is named like a part of every task",
+        "many.json is left out: it has 200 columns, and 100 are taken at most",
     ):
         assert said in outcome.out
 

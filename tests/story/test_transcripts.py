@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import time
@@ -10,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import endpoint
-from tests.support.between import Answer, between
+from tests.conftest import SMALL_DISK, endpoint
+from tests.support.between import Answer, between, refusal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +41,12 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def moments(folder: Path) -> dict[str, int]:
     """When every file below a folder was written."""
-    return {path.name: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+    return {str(path): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+def count(folder: Path) -> int:
+    """How many files are below a folder, which may change at the same time."""
+    return sum(len(names) for *_, names in os.walk(folder))
 
 
 def starts(service: ScriptedCloud) -> int:
@@ -59,10 +65,15 @@ def test_every_recording_has_its_file_in_each_format(run, cloud, results):
     before = starts(service)
 
     outcome = transcripts(run, formats=ALL)
+    at = moments(run.folder / "texts")
+    again = transcripts(run, formats=ALL)
 
     written = contents(run.folder / "texts")
     stems = ("calls/2026/a", "b", "silent")
     assert (outcome.code, outcome.summary["written"]) == (0, 24)
+    assert (again.code, again.summary["recordings"], again.summary["known"]) == (0, 0, 24)
+    assert not any(again.summary["calls"].values())
+    assert moments(run.folder / "texts") == at
     assert set(written) == {f"{stem}.{suffix}" for stem in stems for suffix in SUFFIXES}
     assert written["calls/2026/a.txt"] == b"hello there\n"
     assert json.loads(written["calls/2026/a.json"])["audio"] == "s3://audio/calls/2026/a.mp3"
@@ -89,28 +100,33 @@ def test_a_second_call_writes_what_is_new_and_nothing_else(run, cloud):
     assert (nothing.code, nothing.summary["recordings"], nothing.summary["known"]) == (0, 0, 4)
     assert not any(nothing.summary["calls"].values())
     assert (outcome.code, outcome.summary["recordings"], outcome.summary["written"]) == (0, 2, 4)
-    assert after["one.txt"] == before["one.txt"]
+    one = str(run.folder / "texts/one.txt")
+    assert after[one] == before[one]
     assert (run.folder / "texts/two.txt").read_text() == "changed\n"
 
 
 @pytest.mark.parametrize("place", ["texts/", "s3://audio/texts"])
-def test_a_call_killed_at_any_moment_is_completed_by_the_next(run, cloud, tmp_path, place):
+@pytest.mark.parametrize("kills", [3, pytest.param(12, marks=pytest.mark.long)])
+def test_a_call_killed_at_any_moment_is_completed_by_the_next(run, cloud, place, kills):
     """However often it is killed, the files are those of a call that nobody disturbed."""
-    service = cloud()
-    service.add(**{f"rec{n}": f"number {n}" for n in range(40)})
+    service, recordings = cloud(), 14 * kills
+    service.add(**{f"rec{n}": f"number {n}" for n in range(recordings)})
     run("run", "s3://audio/", *RESULTS)
-    transcripts(run, to="whole/")
-    when = random.Random(1)
-    for _ in range(3):
-        with run.start("transcripts", "--to", place, "--format", "txt,srt") as process:
-            time.sleep(when.uniform(0.2, 0.5))
+    transcripts(run, to="whole/", formats=ALL)
+    folder = (run.folder if place == "texts/" else service.folder) / "texts"
+    files, how_many = len(SUFFIXES) * recordings, random.Random(1)
+    for _ in range(kills):
+        enough = count(folder) + how_many.randint(1, files // kills // 2)
+        with run.start("transcripts", "--to", place, "--format", ALL) as process:
+            while process.poll() is None and count(folder) < enough:
+                time.sleep(0.002)
             process.kill()
 
-    outcome = transcripts(run, to=place)
+    outcome = transcripts(run, to=place, formats=ALL)
 
-    written = contents((run.folder if place == "texts/" else tmp_path / "audio") / "texts")
-    assert (outcome.code, outcome.summary["known"]) == (0, 80)
-    assert written == contents(run.folder / "whole")
+    assert (outcome.code, outcome.summary["known"]) == (0, files)
+    assert outcome.summary["written"] > 0
+    assert contents(folder) == contents(run.folder / "whole")
 
 
 @pytest.mark.parametrize("place", ["texts/", "s3://audio/texts/"])
@@ -186,23 +202,66 @@ def test_two_recordings_of_one_name_have_two_files(run, cloud):
     assert contents(run.folder / "texts") == written
 
 
-def test_a_result_that_is_gone_is_told_and_the_others_are_written(run, cloud, tmp_path):
-    """One recording lacks its file, with the reason; it gets it once the result is back."""
-    cloud().add(one="first", two="second")
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ("changed", "broken transcript: It is the transcript of another job."),
+        ("half", "broken transcript: The transcript file is not readable JSON."),
+        ("gone", "job or transcript lost: The job is complete, but its transcript is not there."),
+        ("denied", "transcript not readable: AccessDenied: no"),
+    ],
+)
+def test_a_result_that_can_not_be_taken_is_told_and_the_others_are_written(
+    run, cloud, wrong, reason
+):
+    """One recording lacks its files, with the reason; it gets them once the result is back."""
+    kind, _, says = reason.partition(": ")
+    service = cloud()
+    service.add(one="first", two="second")
     run("run", "s3://audio/", *RESULTS)
     job = next(each["data"]["job_id"] for each in run.tasks() if "one" in each["data"]["audio"])
-    result = tmp_path / "audio" / "transcripts" / f"{job}.json"
+    result = service.folder / "transcripts" / f"{job}.json"
     content = result.read_bytes()
-    result.write_bytes(content.replace(job.encode(), b"another"))
+    if wrong == "gone":
+        result.unlink()
+    elif wrong == "changed":
+        result.write_bytes(content.replace(job.encode(), b"another"))
+    elif wrong == "half":
+        result.write_bytes(content[: len(content) // 2])
 
-    changed = transcripts(run)
+    def reply(asked):
+        if wrong == "denied" and job in asked.path:
+            return refusal(asked, "AccessDenied", "no", 403)
+        return asked.forward()
+
+    with between(service, reply) as url:
+        run.use(**endpoint(url))
+        refused = transcripts(run)
+    run.use(**endpoint(service.url))
     result.write_bytes(content)
     outcome = transcripts(run)
 
-    assert (changed.code, changed.summary["failed"]) == (1, {"broken transcript": 1})
-    assert "one.mp3: It is the transcript of another job." in changed.err
+    assert (refused.code, refused.summary["failed"]) == (1, {kind: 1})
+    assert f"one.mp3: {says}" in refused.err
     assert (outcome.code, outcome.summary["written"]) == (0, 2)
     assert len(contents(run.folder / "texts")) == 4
+
+
+def test_a_full_disk_stops_the_files_and_the_next_call_has_all(run, cloud):
+    """One sentence; with space again every file is as if there had always been some."""
+    cloud().add(**{f"rec{n}": f"number {n}" for n in range(40)})
+    run("run", "s3://audio/", *RESULTS)
+    transcripts(run, to="whole/", formats=ALL)
+    (run.folder / LEDGER).unlink()
+    command = ("transcripts", "--to", "texts/", "--format", ALL)
+
+    stopped = run(*command, through=SMALL_DISK, before=("30000",))
+    completed = run(*command)
+
+    assert (stopped.code, completed.code) == (2, 0)
+    assert "Make space and run the same command again" in stopped.err
+    assert "Traceback" not in stopped.err
+    assert contents(run.folder / "texts") == contents(run.folder / "whole")
 
 
 def test_a_service_that_knows_no_job_is_told(run, cloud):
@@ -337,7 +396,9 @@ def test_a_run_writes_them_as_it_goes_on(run, cloud):
     run("run", "s3://audio/", *AS_IT_GOES)
 
     assert outcome.code == 0
-    assert set(before) == {"one.txt", "one.srt", "two.txt", "two.srt"}
+    assert {name.rpartition("/")[2] for name in before} == {
+        "one.txt", "one.srt", "two.txt", "two.srt"
+    }  # fmt: skip
     assert (command.summary["recordings"], command.summary["known"]) == (0, 4)
     after = moments(run.folder / "texts")
     assert {name: after[name] for name in before} == before
