@@ -5,11 +5,11 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import chain, count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 from pipeline.errors import OutputUnusable
 
@@ -111,21 +111,33 @@ def replacing(path: Path, begins: bytes, mode: int = 0o600) -> Iterator[BinaryIO
         OutputUnusable: it can't be written, or something else is there.
     """
     refuse_foreign_file(path, begins)
-    part = path.with_name(f".{path.name}.part")
-    with writing(path):
-        handle = _new(part, mode)
-        with os.fdopen(handle, "wb") as file:
-            made = os.fstat(handle)
-            try:
-                os.fchmod(handle, mode)
-                yield file
-                file.flush()
-                os.fsync(handle)
-                _take_place(made, part, path)
-            except BaseException:
-                if _is_at(made, part):
-                    part.unlink()
-                raise
+    with writing(path), _Part(path, mode) as part:
+        with os.fdopen(part.handle, "wb", closefd=False) as file:
+            yield file
+        part.sync()
+        part.take_place()
+
+
+def replace_all(contents: Iterable[tuple[Path, bytes]]) -> dict[Path, OutputUnusable]:
+    """Have each content at its path as `replacing` does; why it is not there, by its path.
+
+    Whatever is at a path is replaced. All are open at once, and written before the first one is
+    waited for: a disk takes many together in little more than the time of one.
+    """
+    errors: dict[Path, OutputUnusable] = {}
+    with ExitStack() as opened:
+        parts = []
+        for path, content in contents:
+            with _noted(errors, path):
+                part = opened.enter_context(_Part(path))
+                part.write(content)
+                parts.append(part)
+        for step in (_Part.sync, _Part.take_place):
+            for part in parts:
+                if part.path not in errors:
+                    with _noted(errors, part.path):
+                        step(part)
+    return errors
 
 
 def refuse_foreign_file(path: Path, begins: bytes) -> None:
@@ -169,6 +181,52 @@ def same_file(one: Path, other: Path) -> bool:
         return False
 
 
+class _Part:
+    """A new file beside `path`, which takes its place once it is whole, or goes away."""
+
+    def __init__(self, path: Path, mode: int = 0o600) -> None:
+        self.path = path
+        self._part = path.with_name(f".{path.name}.part")
+        self._is_placed = False
+        self.handle = _new(self._part, mode)
+        self._made = os.fstat(self.handle)
+        if stat.S_IMODE(self._made.st_mode) != mode:
+            os.fchmod(self.handle, mode)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        os.close(self.handle)
+        if not self._is_placed and self._is_there():
+            self._part.unlink()
+
+    def write(self, content: bytes) -> None:
+        """Write the content, and have it begin its way to the disk."""
+        left = memoryview(content)
+        while left:
+            left = left[os.write(self.handle, left) :]
+        if hasattr(os, "posix_fadvise"):  # not on macOS
+            os.posix_fadvise(self.handle, 0, 0, os.POSIX_FADV_DONTNEED)
+
+    def sync(self) -> None:
+        """Wait until what was written is on the disk."""
+        os.fsync(self.handle)
+
+    def take_place(self) -> None:
+        """Replace what is at the path."""
+        if not self._is_there():
+            raise OutputUnusable(f"Another command writes {self.path} at the same time")
+        os.replace(self._part, self.path)  # noqa: PTH105 # once for each of a million files, and a third of the time
+        self._is_placed = True
+
+    def _is_there(self) -> bool:
+        try:
+            return os.path.samestat(self._made, os.lstat(self._part))
+        except OSError:
+            return False
+
+
 def _new(part: Path, mode: int) -> int:
     """A new file in a folder that is made when it is not there."""
     flags = os.O_WRONLY | os.O_CLOEXEC | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
@@ -181,17 +239,13 @@ def _new(part: Path, mode: int) -> int:
     return os.open(part, flags, mode)
 
 
-def _take_place(made: os.stat_result, part: Path, path: Path) -> None:
-    if not _is_at(made, part):
-        raise OutputUnusable(f"Another command writes {path} at the same time")
-    os.replace(part, path)  # noqa: PTH105 # once for each of a million files, and a third of the time
-
-
-def _is_at(made: os.stat_result, path: Path) -> bool:
+@contextmanager
+def _noted(errors: dict[Path, OutputUnusable], path: Path) -> Iterator[None]:
     try:
-        return os.path.samestat(made, os.lstat(path))
-    except OSError:
-        return False
+        with writing(path):
+            yield
+    except OutputUnusable as error:
+        errors[path] = error
 
 
 def _found(path: Path, begins: bytes) -> bytes:

@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 
 from pipeline.errors import OutputUnusable
-from pipeline.files import locked, remove, replacing, same_file
+from pipeline.files import locked, remove, replace_all, replacing, same_file
 
 OURS = b'{"uri":"'
 
@@ -176,3 +176,25 @@ def test_a_file_is_on_the_disk_before_it_takes_another_s_place(path, monkeypatch
         file.write(OURS + b"new")
 
     assert on_disk == [(len(OURS) + 3, OURS)]
+
+
+def test_files_are_replaced_together_and_one_keeps_no_other(path, monkeypatch):
+    """All are whole on the disk before the first takes its place; why one can't is told of it."""
+    folder = path.with_name("folder")
+    folder.mkdir()
+    path.write_bytes(b"old")
+    other = path.parent / "below" / "other"
+    on_disk = []
+
+    def fsync(handle):
+        on_disk.append((os.fstat(handle).st_size, path.read_bytes(), other.exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    errors = replace_all([(path, b"new"), (folder, b"x"), (other, b"other")])
+
+    assert on_disk == [(3, b"old", False), (1, b"old", False), (5, b"old", False)]
+    assert list(errors) == [folder]
+    assert "folder can't be written: Is a directory" in str(errors[folder])
+    assert (path.read_bytes(), other.read_bytes()) == (b"new", b"other")
+    assert {each.name for each in path.parent.iterdir()} == {path.name, "folder", "below"}
+    assert other.stat().st_mode & 0o777 == 0o600

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from pipeline.aws.s3 import IF_ABSENT, if_still
 from pipeline.errors import OutputUnusable, RecordingFailed
-from pipeline.files import folds_names, replacing, writing
+from pipeline.files import folds_names, refuse_foreign_file, replace_all, writing
 from pipeline.naming import S3Uri, as_folder
 
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from pipeline.aws.s3 import S3
 
 _LONGEST_KEY = 1024
+_AT_ONCE = 64
+"""Files that are open at once, of the 256 that some systems allow."""
+
 _OF_THE_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 
 
@@ -76,12 +79,26 @@ class FolderPlace:
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
+        self._wanted: list[File] = []
+        self._batch: asyncio.Task[list[Put | OutputUnusable]] | None = None
+        self._turn = asyncio.Lock()
         self.name = str(folder.resolve())
         self.folds = folds_names(folder)
 
     async def put(self, files: Sequence[File]) -> list[Put | OutputUnusable]:
-        """As of `Place`; the tag is a digest of the content."""
-        return await asyncio.to_thread(lambda: [self._put(each) for each in files])
+        """As of `Place`; the tag is a digest of the content.
+
+        What is wanted while others are put there is put there next, together.
+        """
+        first = len(self._wanted)
+        self._wanted += files
+        if self._batch is None:
+            self._batch = asyncio.create_task(self._put_wanted())
+        found = (await asyncio.shield(self._batch))[first : first + len(files)]
+        for each in found:
+            if isinstance(each, OutputUnusable) and _is_of_the_disk(each.__cause__):
+                raise each
+        return found
 
     async def names(self, below: str) -> list[str]:
         """As of `Place`; those that are hidden are nobody's."""
@@ -99,25 +116,28 @@ class FolderPlace:
         """As of `Place`."""
         return await asyncio.to_thread(_read, self._folder / name)
 
-    def _put(self, file: File) -> Put | OutputUnusable:
-        try:
-            return self._replaced(self._folder / file.name, file.content, file.known)
-        except OutputUnusable as error:
-            cause = error.__cause__
-            if isinstance(cause, OSError) and cause.errno in _OF_THE_DISK:
-                raise
-            return error
+    async def _put_wanted(self) -> list[Put | OutputUnusable]:
+        async with self._turn:
+            files, self._wanted, self._batch = self._wanted, [], None
+            return await asyncio.to_thread(self._put, files)
 
-    def _replaced(self, path: Path, content: bytes, known: str | None) -> Put:
-        tag = _digest(content)
-        found = _read(path)
-        if found and found == content:
-            return Put(tag, is_new=False)
-        if found and _digest(found) != known:
-            raise _somebody_s(str(path))
-        with replacing(path, b"") as file:
-            file.write(content)
-        return Put(tag, is_new=True)
+    def _put(self, files: Sequence[File]) -> list[Put | OutputUnusable]:
+        return [
+            put
+            for first in range(0, len(files), _AT_ONCE)
+            for put in self._replaced(files[first : first + _AT_ONCE])
+        ]
+
+    def _replaced(self, files: Sequence[File]) -> list[Put | OutputUnusable]:
+        paths = [self._folder / each.name for each in files]
+        found = [_as_found(*each) for each in zip(paths, files, strict=True)]
+        changes = [
+            (path, file.content)
+            for path, file, put in zip(paths, files, found, strict=True)
+            if isinstance(put, Put) and put.is_new
+        ]
+        errors = replace_all(changes)
+        return [errors.get(path, put) for path, put in zip(paths, found, strict=True)]
 
 
 class BucketPlace:
@@ -165,13 +185,33 @@ class BucketPlace:
         return _somebody_s(str(place))
 
 
-def _read(path: Path) -> bytes:
-    """What a file holds; nothing where there is none."""
+def _is_of_the_disk(cause: BaseException | None) -> bool:
+    return isinstance(cause, OSError) and cause.errno in _OF_THE_DISK
+
+
+def _as_found(path: Path, file: File) -> Put | OutputUnusable:
+    """What is to become of a file by what is there: whether it is new, or another's."""
+    tag = _digest(file.content)
+    try:
+        found = _read(path)
+        if found and found == file.content:
+            return Put(tag, is_new=False)
+        if found and _digest(found) != file.known:
+            raise _somebody_s(str(path))
+        if found is not None:
+            refuse_foreign_file(path, b"")
+    except OutputUnusable as error:
+        return error
+    return Put(tag, is_new=True)
+
+
+def _read(path: Path) -> bytes | None:
+    """What a file holds; None where there is none."""
     with writing(path):
         try:
             return path.read_bytes() if path.stat().st_size else b""
         except FileNotFoundError:
-            return b""
+            return None
 
 
 def _digest(content: bytes) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 
 import pytest
 
 from pipeline.errors import OutputUnusable
-from pipeline.stages.transcript_places import File, FolderPlace
+from pipeline.stages.transcript_places import File, FolderPlace, Put
 
 
 @pytest.fixture
@@ -72,3 +73,34 @@ async def test_a_full_disk_stops_all(place, monkeypatch):
         await put(place, "a.txt", b"x", None)
 
     assert not list(place._folder.iterdir())
+
+
+async def test_what_is_wanted_at_once_is_told_to_each(place, tmp_path):
+    """However many files are put together, each caller hears of its own, in their order."""
+    (tmp_path / "texts/here/7.srt").mkdir()
+    wanted = [[File(f"{n}.txt", b"%d" % n), File(f"{n}.srt", b"s")] for n in range(100)]
+
+    found = await asyncio.gather(*map(place.put, wanted))
+
+    refused = [
+        (n, k) for n, two in enumerate(found) for k, each in enumerate(two) if not _is_new(each)
+    ]
+    assert refused == [(7, 1)]
+    assert all((tmp_path / f"texts/here/{n}.txt").read_bytes() == b"%d" % n for n in range(100))
+
+
+async def test_who_waits_no_longer_keeps_nobody_s_file_back(place):
+    """A caller that is stopped leaves the others' files to be written."""
+    stopped = asyncio.create_task(place.put([File("a.txt", b"x")]))
+    other = asyncio.create_task(place.put([File("b.txt", b"x")]))
+    await asyncio.sleep(0)
+    stopped.cancel()
+
+    [written] = await other
+
+    assert written.is_new
+    assert stopped.cancelled()
+
+
+def _is_new(put):
+    return isinstance(put, Put) and put.is_new
