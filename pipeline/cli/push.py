@@ -52,6 +52,10 @@ EXAMPLES = examples(
         "push --project 12 --review-below 0.9 --audit 5%",
     ),
     ("Have one task in ten reviewed by two people", "push --project 12 --overlap 10%"),
+    (
+        "Have reviewers hear the recordings of a folder: Label Studio gets copies of them",
+        "push --create 'Calls 2026' --upload-audio",
+    ),
     ("Put back what was deleted in the project by mistake", "push --project 12 --again"),
 )
 
@@ -59,7 +63,7 @@ EXAMPLES = examples(
 @with_settings(
     ("url", "project", "layout"),
     FILES,
-    ("token_file", "review_below", "audit", "overlap"),
+    ("token_file", "review_below", "audit", "overlap", "upload_audio"),
     GROUND_TRUTH,
     AWS,
     on_s3=True,
@@ -102,6 +106,9 @@ def command(
     A recording has one task. When its recordings were transcribed again, with another language or
     other settings, the tasks that are there get the new predictions. Reviewed ones are left alone,
     unless you give --reviewed-too.
+
+    Label Studio plays no file of this machine. With --upload-audio it gets a copy of each recording
+    of a folder, once.
 
     A project that it has made gets the labeling configuration of a later version, unless you have
     changed that, or there are annotations. Your own --label-config is checked against the tasks.
@@ -177,6 +184,13 @@ def _lines(report: PushReport) -> Iterator[str]:
         yield f"Taken:   {report.good:,} as they are, into {report.ground_truth}"
     if report.audited:
         yield f"Audit:   {report.audited:,} that need no review are among the tasks all the same"
+    if report.copied:
+        yield f"Heard:   {report.copied:,} recordings of this machine, copied to Label Studio"
+    if report.unheard:
+        yield (
+            f"Silent:  {report.unheard:,} recordings that could not be copied; their tasks are "
+            "there. Once that is mended, --again copies them."
+        )
     yield from _exceptions(report)
 
 

@@ -53,6 +53,13 @@ class LabelStudio(msgspec.Struct, frozen=True):
             " the project as it is.",
         ),
     ] = 0.0
+    upload_audio: Annotated[
+        bool,
+        Meta(
+            description="Copy the recordings of a folder to Label Studio, so that reviewers hear"
+            " them; it plays no file of this machine."
+        ),
+    ] = False
     prefer: Annotated[
         list[str],
         Meta(

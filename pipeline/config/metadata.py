@@ -37,6 +37,7 @@ TASK_NAMES = frozenset(
         "mean_confidence",
         "model_version",
         "recording",
+        "recording_uri",
         "redacted_transcript",
         "speaker_count",
         "speakers",
@@ -47,6 +48,9 @@ TASK_NAMES = frozenset(
     }
 )
 """The names in a task's `data` that are ours."""
+
+COPIED = "recording_uri"
+"""The one of them that has a recording's own URI where `audio` is Label Studio's copy of it."""
 
 MOST_COLUMNS = 100
 MOST_BYTES = 16_384

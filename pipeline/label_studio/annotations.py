@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import orjson
 
-from pipeline.config.metadata import others
+from pipeline.config.metadata import COPIED, others
 from pipeline.ground_truth.record import AUTO, REVIEWED, GroundTruth, Segment
 from pipeline.label_studio.results import (
     Content,
@@ -120,7 +120,7 @@ def _about(
     model = as_str(data.get("model_version")) or as_str(prediction.get("model_version"))
     named = _LANGUAGE_AT_END.search(model or "")
     return {
-        "audio": as_str(data.get("audio")) or "",
+        "audio": as_str(data.get(COPIED)) or as_str(data.get("audio")) or "",
         "job_id": as_str(data.get("job_id")) or "",
         "language": content.language or as_str(data.get("language")) or (named and named[1]),
         "duration": seconds(data.get("duration")),

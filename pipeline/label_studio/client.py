@@ -19,11 +19,11 @@ from yarl import URL
 
 from pipeline.config.schema import Limits
 from pipeline.errors import BadSettings, Expired, NoAccess, Unavailable
+from pipeline.label_studio.content import decoded, sendable
 from pipeline.label_studio.errors import (
     ACCESS_STEP,
     Credential,
     api_error,
-    no_label_studio,
     untrusted,
 )
 from pipeline.label_studio.filters import changed_filter, job_id_filter
@@ -31,7 +31,6 @@ from pipeline.label_studio.schema import Changed, Imported, Page, Project, Stora
 from pipeline.label_studio.token import is_personal
 from pipeline.net.body import body_of
 from pipeline.net.bounds import LABEL_STUDIO_SECONDS
-from pipeline.net.density import is_bounded
 from pipeline.net.http import answered
 from pipeline.net.paging import Pages
 from pipeline.net.retry import RateLimitedCall
@@ -41,6 +40,8 @@ from pipeline.text import hide
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+    from pipeline.label_studio.content import Upload
 
 T = TypeVar("T")
 Arguments = TypeVarTuple("Arguments")
@@ -54,7 +55,8 @@ _ACCESS_SECONDS = 240.0
 """Access tokens made from a personal one live for 300 seconds (1.23)."""
 
 _FIRST_ERROR_STATUS = 300
-_PAGE = 1000
+MOST_ROWS = 1000
+"""Of tasks that one answer gives out."""
 
 
 class _Person(msgspec.Struct, frozen=True):
@@ -79,7 +81,7 @@ class _Call(NamedTuple):
     method: str
     path: str
     query: Query | None
-    body: bytes | None
+    body: bytes | Upload | None
 
 
 class Client:
@@ -159,7 +161,7 @@ class Client:
         page = await self.get(Page[TaskRow], "tasks", query)
         if not {row.data.job_id for row in page.tasks} <= set(job_ids):
             raise untrusted(self.url, "it gives out other tasks than were asked for")
-        if len(page.tasks) < min(page.total, _PAGE):
+        if len(page.tasks) < min(page.total, MOST_ROWS):
             raise Unavailable(f"{self.url} counts more tasks than it gives out")
         return page.tasks
 
@@ -208,25 +210,22 @@ class Client:
 
     async def get(self, kind: type[T], path: str, query: Query | None = None) -> T:
         """What a GET below `/api/` answers; raises as `ask` does."""
-        return self._decoded(kind, await self.ask("GET", path, query))
+        return decoded(self.url, kind, await self.ask("GET", path, query))
 
     async def _post(self, kind: type[T], path: str, body: bytes) -> T:
-        return self._decoded(kind, await self.ask("POST", path, None, body))
-
-    def _decoded(self, kind: type[T], body: bytes) -> T:
-        if not is_bounded(body):
-            raise no_label_studio(self.url, "its answer holds more than was asked for")
-        try:
-            return msgspec.json.decode(body, type=kind)
-        except Exception as error:
-            raise no_label_studio(self.url, "its answer is not that of the API") from error
+        return decoded(self.url, kind, await self.ask("POST", path, None, body))
 
     async def ask(
-        self, method: str, path: str, query: Query | None = None, body: bytes | None = None
+        self,
+        method: str,
+        path: str,
+        query: Query | None = None,
+        body: bytes | Upload | None = None,
     ) -> bytes:
-        """Make one call below `/api/`; the body of its successful answer.
+        """Make one call below `/api/`, with JSON or a file; the body of its successful answer.
 
         Raises:
+            OSError: the file can't be read.
             Unavailable: no answer, or a fault at the server: the outcome is unknown.
             CannotRun: another refusal; its sentence says what to do.
         """
@@ -234,16 +233,17 @@ class Client:
         return await self._sent(_Call(method, path, query, body), used)
 
     async def _sent(self, call: _Call, used: Credential) -> bytes:
-        headers = {} if call.body is None else {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json"} if isinstance(call.body, bytes) else {}
         if used is not Credential.PERSONAL:
             headers["Authorization"] = await self._authorization()
         url = URL(f"{self.url}/api/{call.path}").with_query(call.query)
-        how: dict[str, Any] = {"data": call.body, "headers": headers}
-        async with (
-            answered(self._http, call.method, url, OTHER_HINTS, **how) as answer,
-            asyncio.timeout(self._answer_seconds),  # it is worked out already
-        ):
-            content = await body_of(answer)
+        with sendable(call.body) as data:
+            how: dict[str, Any] = {"data": data, "headers": headers}
+            async with (
+                answered(self._http, call.method, url, OTHER_HINTS, **how) as answer,
+                asyncio.timeout(self._answer_seconds),  # it is worked out already
+            ):
+                content = await body_of(answer)
         if elsewhere := redirected(url, answer.status, answer.headers):
             raise BadSettings(
                 elsewhere.problem, "Name the address at which the browser ends, with --url."
@@ -262,7 +262,7 @@ class Client:
                 body = msgspec.json.encode({"refresh": self._token})
                 call = _Call("POST", "token/refresh/", None, body)
                 answer = await self._sent(call, Credential.PERSONAL)
-                self._access = self._decoded(_Access, answer).access
+                self._access = decoded(self.url, _Access, answer).access
                 hide(self._access)
                 self._access_made = time.monotonic()
             return f"Bearer {self._access}"
@@ -284,7 +284,7 @@ def tasks_query(project: int, fields: str, conditions: str) -> Query:
         "fields": "task_only",
         "include": fields,
         "resolve_uri": "false",
-        "page_size": str(_PAGE),
+        "page_size": str(MOST_ROWS),
         "query": conditions,
     }
 

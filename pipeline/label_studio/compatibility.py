@@ -38,6 +38,7 @@ class Survey(msgspec.Struct):
     version: str = ""
     buckets: set[str] = msgspec.field(default_factory=set)
     unplayable: int = 0
+    unplayable_bytes: int = 0
     mute: int = 0
 
     def add(self, line: TaskLine) -> None:
@@ -48,7 +49,9 @@ class Survey(msgspec.Struct):
         audio = str(line.data.get("audio"))
         if place := parse_s3_uri(audio):
             self.buckets.add(place.bucket)
-        self.unplayable += audio.startswith("file:")
+        if audio.startswith("file:"):
+            self.unplayable += 1
+            self.unplayable_bytes += line.size or 0
         self.mute += extension(audio) in UNPLAYED
         for prediction in line.predictions:
             self.version = prediction.model_version

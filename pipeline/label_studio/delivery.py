@@ -16,6 +16,7 @@ import msgspec
 import orjson
 
 from pipeline.errors import CannotRun, TasksRefused, Throttled, Unavailable
+from pipeline.label_studio.copies import Copies, NotCopied, not_copied
 from pipeline.label_studio.push_ledger import project_key
 from pipeline.label_studio.task_lines import batches, named
 from pipeline.text import printable
@@ -44,8 +45,9 @@ class PushStats(msgspec.Struct):
     `sent` are new in the project, `there` were in it already, `renewed` are of an earlier round and
     have the new prediction, `reviewed` are of one and stay, `mended` lacked their prediction,
     `doubled` stand in it more than once, and `good` were not for review; `audited` are those of the
-    others that are reviewed for the audit alone. `refused` ones the server does not take;
-    `refusals` says of the first twenty which they are, and why.
+    others that are reviewed for the audit alone. `refused` ones the server does not take, `copied`
+    recordings it has a copy of now, and `unheard` ones it has none of that it should have;
+    `refusals` says of the first twenty refused and unheard which they are, and why.
     """
 
     sent: int = 0
@@ -57,6 +59,8 @@ class PushStats(msgspec.Struct):
     good: int = 0
     audited: int = 0
     refused: int = 0
+    copied: int = 0
+    unheard: int = 0
     refusals: list[str] = msgspec.field(default_factory=list)
 
     @property
@@ -100,6 +104,8 @@ class Deliveries:
         while (batch := await asyncio.to_thread(next, waiting, None)) is not None:
             delivery = _Delivery(batch, tell)
             await self._client.retried(self._deliver, delivery)
+            if self._place.sound:
+                await self._copy(batch)
             delivery.count(self.stats)
             tasks = self._place.tasks + len(batch) - len(delivery.refused)
             self._keep(size=batch[-1].end, tasks=tasks, sent_at=0.0)
@@ -232,6 +238,21 @@ class Deliveries:
             if row and self._place.selection.is_audited(line) and not meta.get("audit"):
                 body = orjson.dumps({"meta": meta | {"audit": True}})
                 await self._client.ask("PATCH", f"tasks/{row.id}/", None, body)
+
+    async def _copy(self, batch: list[TaskLine]) -> None:
+        """Have the recordings of a batch heard which lie on this machine."""
+        copies = Copies(self._earlier)
+        for line, rows in await copies.missing(batch):
+            try:
+                if self._place.copied[0] != line.recording:
+                    self._keep(copied=(line.recording, await copies.copy(line)))
+            except NotCopied as why:
+                self.stats.unheard += 1
+                if self.stats.unheard <= _ENOUGH_REFUSED:
+                    self.stats.refusals.append(not_copied(line, why))
+                continue
+            await copies.tell(line, rows, self._place.copied[1])
+            self.stats.copied += 1
 
     def _keep(self, **changes: Any) -> None:
         self._place = msgspec.structs.replace(self._place, **changes)

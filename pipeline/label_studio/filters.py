@@ -14,9 +14,9 @@ def job_id_filter(job_ids: Sequence[str]) -> str:
     return _filter(("data.job_id", "in_list", "List", list(job_ids)))
 
 
-def audio_filter(audio: Sequence[str]) -> str:
-    """The Data Manager's filter for tasks by the URIs of their recordings."""
-    return _filter(("data.audio", "in_list", "List", list(audio)))
+def recordings_filter(name: str, uris: Sequence[str]) -> str:
+    """The Data Manager's filter for tasks whose data has one of these URIs under a name."""
+    return _filter((f"data.{name}", "in_list", "List", list(uris)))
 
 
 def changed_filter(after: int, since: str) -> str:
@@ -41,4 +41,9 @@ def _filter(*conditions: tuple[str, str, str, Any]) -> str:
         for column, operator, kind, value in conditions
     ]
     query = {"ordering": ["tasks:id"], "filters": {"conjunction": "and", "items": items}}
-    return json.dumps(query, separators=(",", ":"))
+    return as_query(query)
+
+
+def as_query(value: Any) -> str:
+    """JSON as it may stand in an address; the server (1.23) decodes `%41` there once more."""
+    return json.dumps(value, separators=(",", ":")).replace("%", "\\u0025")

@@ -128,10 +128,13 @@ class Push:
     def _place(self, ledger: PushLedger, project: Project | None) -> Place:
         """Where in the output to begin."""
         if not project:
-            return Place(**self._selection._asdict())
+            return Place(**self._selection._asdict(), sound=self._config.label_studio.upload_audio)
         key = project_key(self._address(project), project.created_at)
         kept = ledger.place(key, self._selection)
-        if self._options.again:
+        sound = self._config.label_studio.upload_audio
+        again = self._options.again or (sound and not kept.sound)
+        kept = msgspec.structs.replace(kept, sound=sound)
+        if again:
             return msgspec.structs.replace(kept, size=0, tasks=0)
         return kept if kept.tasks else self._counted(kept)
 
@@ -192,7 +195,7 @@ class Push:
         place = msgspec.structs.replace(place, buckets=buckets, made=made)
         ledger.keep(project_key(self._address(project), project.created_at), place)
         aws = self._options.aws if made else None
-        self.report.advice += _unheard(survey)
+        self.report.advice += _unheard(survey, copied=place.sound)
         self.report.advice += await playback_advice(client, project, buckets, aws)
         await asyncio.to_thread(self._keep_good, place, survey.tasks)
         shown = msgspec.structs.replace(
@@ -225,13 +228,15 @@ class Push:
         return f"{self._url}/projects/{project.id}"
 
 
-def _unheard(survey: Survey) -> list[str]:
+def _unheard(survey: Survey, *, copied: bool) -> list[str]:
     """Which recordings no browser plays, wherever they lie."""
     advice = []
-    if survey.unplayable:
+    if survey.unplayable and not copied:
         advice.append(
             f"{survey.unplayable:,} recordings lie in a folder of this machine (file://), "
-            "which browsers do not play. Put them into a bucket to have them heard."
+            f"{survey.unplayable_bytes / 1e6:,.1f} MB, which browsers do not play. To have them "
+            "heard, copy them to Label Studio with --upload-audio, or put them into a bucket and "
+            "run over that."
         )
     if survey.mute:
         advice.append(

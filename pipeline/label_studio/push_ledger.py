@@ -32,7 +32,8 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
     of an earlier version), `buckets` those of their recordings. `made` is a project whose storages
     are this program's to add, `label_config` the digest of the configuration that it gave the
     project, "" where it gave none, and `layout` that one's. `sent_at` is when a batch was sent
-    whose answer has not come (seconds since the epoch), 0 when there is none.
+    whose answer has not come (seconds since the epoch), 0 when there is none. `sound` says that its
+    recordings were copied too, `copied` which one last, and to which address.
     """
 
     size: int = 0
@@ -45,6 +46,8 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
     label_config: str = ""
     layout: Layout = Layout.LIST
     sent_at: float = 0.0
+    sound: bool = False
+    copied: tuple[str, str] = ("", "")
 
     @property
     def selection(self) -> Selection:

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import orjson
 
-from pipeline.config.metadata import TASK_NAMES
+from pipeline.config.metadata import COPIED, TASK_NAMES
 from pipeline.errors import Unavailable
+from pipeline.label_studio.client import MOST_ROWS, tasks_query
 from pipeline.label_studio.errors import untrusted
-from pipeline.label_studio.filters import audio_filter
+from pipeline.label_studio.filters import recordings_filter
 from pipeline.label_studio.schema import Page, RecordingRow
 from pipeline.label_studio.task_lines import MOST_QUERY, id_length, named
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 _LISTS = ("speakers", "languages")
 _OUR_META = ("audit", "etag", "size", "silent", "redacted", "unredacted_transcript")
-_PAGE = 1_000
 
 
 class _Known(msgspec.Struct, frozen=True):
@@ -64,8 +64,8 @@ class EarlierTasks:
             The tasks of recordings that the project does not have.
         """
         new = []
-        for some in _askable(lines):
-            rows = await self._tasks_of([str(line.data["audio"]) for line in some])
+        for some in askable(lines):
+            rows = await self.tasks_of([str(line.data["audio"]) for line in some])
             for line in some:
                 row = _task_of(line, rows)
                 if row is None:
@@ -77,19 +77,19 @@ class EarlierTasks:
                     renewed.add(line.job_id)
         return [*new, *(line for line in lines if not isinstance(line.data.get("audio"), str))]
 
-    async def _tasks_of(self, audio: Sequence[str]) -> list[RecordingRow]:
-        query = {
-            "project": str(self.project.id),
-            "fields": "task_only",
-            "include": "id,data,meta,total_annotations",
-            "resolve_uri": "false",
-            "page_size": str(_PAGE),
-            "query": audio_filter(audio),
-        }
+    async def tasks_of(self, audio: Sequence[str]) -> list[RecordingRow]:
+        """The tasks of recordings by their URIs, also those that play a copy."""
+        rows = await self._with(audio, "audio")
+        local = [each for each in audio if each.startswith("file:")]
+        return rows + await self._with(local, COPIED) if local else rows
+
+    async def _with(self, audio: Sequence[str], name: str) -> list[RecordingRow]:
+        fields = "id,data,meta,total_annotations"
+        query = tasks_query(self.project.id, fields, recordings_filter(name, audio))
         page = await self.client.get(Page[RecordingRow], "tasks", query)
-        if not {row.data.get("audio") for row in page.tasks} <= set(audio):
+        if not {row.data.get(name) for row in page.tasks} <= set(audio):
             raise untrusted(self.client.url, "it gives out other tasks than were asked for")
-        if len(page.tasks) < min(page.total, _PAGE):
+        if len(page.tasks) < min(page.total, MOST_ROWS):
             raise Unavailable(f"{self.client.url} counts more tasks than it gives out")
         return page.tasks
 
@@ -98,8 +98,9 @@ class EarlierTasks:
         task = orjson.loads(named(line, shown))
         await self._predict(row.id, task.get("predictions", []))
         version = line.predictions[0].model_version if line.predictions else ""
+        copy = {"audio": row.data["audio"], COPIED: row.data[COPIED]} if COPIED in row.data else {}
         fresh = {
-            "data": merged(row.data, task["data"]) | {"model_version": version},
+            "data": merged(row.data, task["data"]) | {"model_version": version} | copy,
             "meta": _others(row.meta or {}, _OUR_META) | task.get("meta", {}),
         }
         await self._patch(f"tasks/{row.id}/", fresh)
@@ -142,14 +143,14 @@ def _task_of(line: TaskLine, rows: Iterable[RecordingRow]) -> RecordingRow | Non
     same = [
         row
         for row in rows
-        if row.data.get("audio") == audio
+        if row.data.get(COPIED, row.data.get("audio")) == audio
         and isinstance(row.data.get("job_id"), str)  # another program's tasks stay as they are
         and (not line.etag or (row.meta or {}).get("etag", line.etag) == line.etag)
     ]
     return max(same, key=lambda row: (row.total_annotations > 0, -row.id), default=None)
 
 
-def _askable(lines: Iterable[TaskLine]) -> Iterator[list[TaskLine]]:
+def askable(lines: Iterable[TaskLine]) -> Iterator[list[TaskLine]]:
     """The lines with audio, as many at a time as one address can ask for."""
     some: list[TaskLine] = []
     size = 0

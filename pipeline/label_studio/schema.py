@@ -40,6 +40,13 @@ class Imported(msgspec.Struct, frozen=True):
 
     task_count: int | None = None
     prediction_count: int | None = None
+    file_upload_ids: list[int] = []
+
+
+class Copy(msgspec.Struct, frozen=True):
+    """A file that was sent, by where it lies below the server's `data/`."""
+
+    file: str
 
 
 class TaskData(msgspec.Struct, frozen=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
@@ -10,6 +9,7 @@ import msgspec
 import orjson
 
 from pipeline.errors import OutputUnusable
+from pipeline.label_studio.filters import as_query
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -60,7 +60,7 @@ class TaskLine(NamedTuple):
     """One line of the output: `content` without its newline, `end` the offset in bytes behind it.
 
     `job_id` is the key by which Label Studio is asked whether it has the task; `etag` is that of
-    the recording's content, "" where it is not known.
+    the recording's content, "" where it is not known, and `size` its bytes.
     """
 
     content: bytes
@@ -69,6 +69,7 @@ class TaskLine(NamedTuple):
     data: dict[str, Any]
     predictions: list[Prediction]
     etag: str = ""
+    size: int | None = None
 
     @property
     def recording(self) -> str:
@@ -108,8 +109,9 @@ def task_lines(lines: Iterable[bytes], after: int = 0) -> Iterator[TaskLine]:
                 "looked up",
                 "Rewrite the tasks with `transcribe-pipeline run SOURCE --rebuild-output`.",
             )
-        etag = str(task.meta.get("etag") or "")
-        yield TaskLine(line, end, job_id, task.data, task.predictions, etag)
+        etag, size = str(task.meta.get("etag") or ""), task.meta.get("size")
+        known_size = size if isinstance(size, int) else None
+        yield TaskLine(line, end, job_id, task.data, task.predictions, etag, known_size)
 
 
 def named(line: TaskLine, model_version: str) -> bytes:
@@ -154,4 +156,4 @@ def batches(lines: Iterable[TaskLine]) -> Iterator[list[TaskLine]]:
 
 def id_length(job_id: str) -> int:
     """Characters that a job id takes in an address, at most."""
-    return len(quote(json.dumps(job_id))) + _MORE_THAN_AN_ID
+    return len(quote(as_query(job_id))) + _MORE_THAN_AN_ID

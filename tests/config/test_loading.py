@@ -87,6 +87,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "review_below": st.floats(0.001, 1),
     "audit": st.floats(0.001, 1),
     "overlap": st.floats(0.001, 1),
+    "upload_audio": st.just(value=True),
     "prefer": st.lists(st.sampled_from(["anna@example.com", "7"]), min_size=1),
     "speakers": pairs,
     "ground_truth": words,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from pipeline.model import Line, Recording, Segment, TaskKind, Transcript, TranscriptStats
 from pipeline.naming import identity
@@ -24,13 +25,24 @@ def add_tasks(
     heard: Callable[[str], Transcript] | None = None,
     settings: str = "",
 ) -> None:
-    """Append a task for each recording, a key with its text, to `tasks.jsonl`."""
+    """Append a task for each recording of 7 bytes, a key with its text, to `tasks.jsonl`."""
     transcripts = {key: (heard or transcript)(text) for key, text in texts.items()}
     add_transcripts(folder, transcripts, TaskBuilder(TaskKind.TRANSCRIPT, model), settings)
 
 
+def add_files(recordings: Path, folder: Path, texts: Mapping[str, str], settings: str = "") -> None:
+    """Append a task for each file of 7 bytes in a folder of recordings, by its name."""
+    heard = {key: transcript(text) for key, text in texts.items()}
+    builder = TaskBuilder(TaskKind.TRANSCRIPT, settings or MODEL)
+    add_transcripts(folder, heard, builder, settings, recordings.as_uri())
+
+
 def add_transcripts(
-    folder: Path, heard: Mapping[str, Transcript], builder: TaskBuilder, settings: str = ""
+    folder: Path,
+    heard: Mapping[str, Transcript],
+    builder: TaskBuilder,
+    settings: str = "",
+    source: str = "s3://calls",
 ) -> None:
     """Append a task for each recording, a key with what was heard, to `tasks.jsonl`."""
     with begun(folder / "tasks.jsonl.state") as state:
@@ -42,7 +54,7 @@ def add_transcripts(
         lines = [
             Line(
                 job,
-                builder.line(f"s3://calls/{key}", job, heard[key]),
+                builder.line(_uri(source, key), job, heard[key]),
                 TranscriptStats(heard[key].confidence, heard[key].duration),
             )
             for job in jobs
@@ -50,6 +62,10 @@ def add_transcripts(
         ]
         with closing(output_at(folder / "tasks.jsonl", state)) as output:
             assert output.write(lines) == len(heard)
+
+
+def _uri(source: str, key: str) -> str:
+    return f"{source}/{quote(key) if source.startswith('file:') else key}"
 
 
 def transcript(text: str) -> Transcript:

@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.model import TaskKind
 from pipeline.tasks.labeling_config import labeling_config
-from tests.label_studio_server.outputs import add_tasks
+from tests.label_studio_server.outputs import add_files, add_tasks
 from tests.label_studio_server.server import from_seed, s3_access
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("ministack")]
@@ -100,6 +100,38 @@ def test_playback_is_repaired_when_the_server_is_mended(run, ministack, hearing,
     assert "can't hear s3://calls yet" in second["advice"][0]
     assert sorted(sounds) == sorted(f"sound of {key}".encode() for key in KEYS)
     assert "Label Studio can't read it" in lost["advice"][0]
+
+
+def test_recordings_of_a_folder_are_heard_and_stay_one_task_each(run, label_studio, tmp_path):
+    """The copy is played as it is on this machine; a second round finds and keeps it."""
+    names = {"100% a b.wav": "one two", "Grüße+%41.mp3": "three"}
+    for number, name in enumerate(names):
+        (tmp_path / name).write_bytes(f"sound {number}".encode())
+    run.use(LABEL_STUDIO_URL=label_studio.url, LABEL_STUDIO_API_KEY=label_studio.token)
+    add_files(tmp_path, run.folder, names)
+    (run.folder / "second").mkdir()
+    add_files(tmp_path, run.folder / "second", names, settings="amazon-transcribe/de-DE")
+    push = ("push", "--create", f"Calls {uuid.uuid4().hex[:8]}", "--upload-audio", "--json")
+
+    first, again = (run(*push).summary for _ in range(2))
+    second = run(*push, "--output", "second/tasks.jsonl").summary
+
+    counts = [(each["sent"], each["renewed"], each["copied"]) for each in (first, again, second)]
+    assert counts == [(2, 0, 2), (0, 0, 0), (0, 2, 0)]
+    tasks = label_studio.tasks(first["project"])
+    assert {
+        each["data"]["recording"]: played(label_studio, each["data"]["audio"]) for each in tasks
+    } == {name: (tmp_path / name).read_bytes() for name in names}
+
+
+def played(server, address) -> bytes:
+    """What the player is given for an address below the server's."""
+    request = urllib.request.Request(
+        server.url + address, headers={"Authorization": f"Token {server.token}"}
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        content: bytes = answer.read()
+        return content
 
 
 def test_server_without_access_to_the_bucket_is_named_with_what_to_do(run, label_studio):

@@ -60,6 +60,10 @@ class Request(NamedTuple):
         }
         if self.method == "PATCH" and self.path.startswith("tasks/"):
             return "task"
+        if self.method == "PATCH" and self.path.startswith("import/file-upload/"):
+            return "upload"
+        if self.path.startswith("predictions"):
+            return "predictions"
         return names[self.path]
 
 
@@ -68,6 +72,7 @@ class SmallLabelStudio:
 
     `storages` are those of the project; `reads` says whether the server can read the buckets.
     `settings` are those of the project which a push may change, `patches` how often it did.
+    `uploads` are the files that were sent, by the address that a task may play.
     """
 
     def __init__(self) -> None:
@@ -75,6 +80,7 @@ class SmallLabelStudio:
         self.reads = True
         self.settings = {"maximum_annotations": 1, "overlap_cohort_percentage": 100}
         self.patches = 0
+        self.uploads: dict[str, bytes] = {}
         self.tasks: list[dict[str, Any]] = []
         self._moment = _MADE
 
@@ -86,6 +92,8 @@ class SmallLabelStudio:
             "export": self._export,
             "tasks": self._found,
             "task": self._changed,
+            "upload": self._uploaded,
+            "predictions": self._predicted,
             "people": lambda _: (200, [{"id": 1, "email": "anna@example.com"}]),
             "projects": lambda _: (
                 200,
@@ -135,12 +143,33 @@ class SmallLabelStudio:
         }
 
     def _import(self, request: Request) -> tuple[int, Any]:
+        if request.query.get("commit_to_project") == ["false"]:
+            return 201, {"task_count": 1, "prediction_count": None, "file_upload_ids": [7]}
         for each in json.loads(request.body):
             number = len(self.tasks) + 1
             self.tasks.append({"annotations": [], "updated_at": self._now()} | each)
             self.tasks[-1]["id"] = number
+            for of, prediction in enumerate(self.tasks[-1]["predictions"]):
+                prediction["id"] = 100 * number + of
         sent = len(json.loads(request.body))
         return 201, {"task_count": sent, "prediction_count": sent}
+
+    def _predicted(self, request: Request) -> tuple[int, Any]:
+        if request.method == "GET":
+            [task] = request.query["task"]
+            return 200, self.tasks[int(task) - 1]["predictions"]
+        number = int(request.path.split("/")[1])
+        prediction = self.tasks[number // 100 - 1]["predictions"][number % 100]
+        prediction |= json.loads(request.body)
+        return 200, prediction
+
+    def _uploaded(self, request: Request) -> tuple[int, Any]:
+        head, _, rest = request.body.partition(b"\r\n\r\n")
+        content = rest.rpartition(b"\r\n--")[0]
+        name = head.partition(b'filename="')[2].partition(b'"')[0].decode()
+        file = f"upload/{PROJECT}/{len(self.uploads):08x}-{name}"
+        self.uploads[f"/data/{file}"] = content
+        return 200, {"id": 7, "file": file, "size": len(content)}
 
     def _stored(self, request: Request) -> tuple[int, Any]:
         if request.method == "GET":
@@ -180,7 +209,7 @@ def _meets(task: dict[str, Any], condition: dict[str, Any]) -> bool:
     column = condition["filter"].removeprefix("filter:tasks:")
     value = condition["value"]
     if column.startswith("data."):
-        return task["data"][column.removeprefix("data.")] in value
+        return task["data"].get(column.removeprefix("data.")) in value
     known = {"total_annotations": len(task["annotations"]), "cancelled_annotations": 0} | task
     if condition["operator"] == "equal":
         return bool(known[column] == value)
