@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from pipeline.cli.flags import AWS, FILES, with_settings
+from pipeline.cli.flags import AWS, FILES, Given, refuse_idle, with_settings
 from pipeline.cli.options import examples
 from pipeline.errors import BadSettings
 from pipeline.jobs.cleanup_text import (
@@ -59,6 +59,7 @@ def command(
         ),
     ],
     chosen: Config,
+    given: Given,
     results_too: Annotated[
         bool, typer.Option("--results-too", help="Delete transcripts below --results as well.")
     ] = False,
@@ -83,6 +84,8 @@ def command(
     from pipeline.state.cleanup import Cleaning
     from pipeline.terminal import counted, style_for
 
+    if dry_run:
+        refuse_idle(given, ["json"], "--dry-run prints names", "Leave one of them out.")
     what = Cleaning(time.time() - _age(older_than), results_too)
     with opened_for_cleaning(chosen, what) as opened:
         count = sum(each.count_due(what) for each in opened)

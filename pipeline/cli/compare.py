@@ -9,7 +9,7 @@ import msgspec
 import orjson
 import typer
 
-from pipeline.cli.flags import AWS, GROUND_TRUTH, Given, with_settings
+from pipeline.cli.flags import AWS, GROUND_TRUTH, Given, refuse_idle, with_settings
 from pipeline.cli.options import examples, report
 from pipeline.cli.place import parse_source
 from pipeline.config.transcription import Transcribe
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pipeline.vocabulary.service import Version
 
 _ANY_LANGUAGE = Transcribe(language="auto")
+_OF_JOBS = ("vocabulary", "sample", "to", "price_per_minute", "results")
 _NAME_ONE = (
     "Name the vocabulary to try with --vocabulary, another language with --language, a settings "
     "file with --config, or another engine's transcripts with --from."
@@ -86,9 +87,9 @@ def command(
     what reviewers corrected, after is what the service hears now. The jobs have names of their
     own; SOURCE's tasks and state stay as they are. Run it again to continue: it starts no job
     twice while the vocabulary and the settings are the same. With --from it transcribes
-    nothing: after is what FOLDER holds, of every reviewed recording that has a file there. The
-    interval says how much of the change may be chance. The cost is computed from the prices in
-    the settings.
+    nothing: after is what FOLDER holds, of every reviewed recording that has a file there, with
+    --language of those in that language. The interval says how much of the change may be chance.
+    The cost is computed from the prices in the settings.
     """
     place = parse_source(source, chosen)
     if not isinstance(place, S3Uri):
@@ -99,10 +100,15 @@ def command(
     from pipeline.quality.comparison import compared, sampled
 
     if other:
-        reviews = sampled(msgspec.structs.replace(chosen, transcribe=_ANY_LANGUAGE), place, 0)
+        refuse_idle(
+            given, _OF_JOBS, "--from transcribes nothing, and reads every file", "Leave it out."
+        )
+        language = Transcribe(language=chosen.transcribe.language)
+        wanted = language if "language" in given else _ANY_LANGUAGE
+        reviews = sampled(msgspec.structs.replace(chosen, transcribe=wanted), place, 0)
         heard = _of_another_engine(other, reviews, Path(chosen.label_studio.ground_truth))
     else:
-        if not given & {"vocabulary", "language"} and not config_file:
+        if not given.keys() & {"vocabulary", "language"} and not config_file:
             raise BadSettings("Nothing is named that could be tried", _NAME_ONE)
         reviews = sampled(chosen, place, sample)
         chosen, heard = _transcribed(reviews, chosen, place, _Trial(to, yes=yes, json=json))

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.flags import FILES, GROUND_TRUTH, FlagGroup, with_settings
+from pipeline.cli.flags import (
+    FILES,
+    GROUND_TRUTH,
+    FlagGroup,
+    Given,
+    refuse_idle,
+    with_settings,
+)
 from pipeline.cli.options import examples
 from pipeline.errors import OutputUnusable
 from pipeline.ground_truth.formats import TRAINING, Format
@@ -90,6 +97,7 @@ def command(
         typer.Argument(metavar="FORMAT", help="What to write.", show_default=False),
     ],
     chosen: Config,
+    given: Given,
     to: Annotated[
         Path | None,
         typer.Option(
@@ -124,6 +132,7 @@ def command(
     split into train, dev and test by a hash, so a recording keeps its side when others come. They
     leave out the same, and need --recordings: length, rate and channels are read off the files.
     """
+    _refuse_idle(given, wanted)
     folder = to or Path(wanted)
     if wanted in TRAINING:
         raise typer.Exit(_trained(chosen, training.wanted(wanted, folder, recordings, reviewed)))
@@ -149,6 +158,17 @@ def command(
     if failed:
         say(f"{len(failed):,} of {len(failed) + len(written):,} files could not be written.")
         raise typer.Exit(1)
+
+
+def _refuse_idle(given: Given, wanted: Format) -> None:
+    """Refuse flags of other formats."""
+    if wanted not in TRAINING:
+        of_training = [each.name for each in fields(TrainingFlags)]
+        refuse_idle(given, of_training, f"{wanted} is not split", "Leave it out.")
+    if wanted not in {*TRAINING, Format.NEMO}:
+        refuse_idle(given, ["recordings"], f"{wanted} names no file of audio", "Leave it out.")
+    if "unreviewed" not in given:
+        refuse_idle(given, FILES, "only reviews are converted", "Add --unreviewed SCORE.")
 
 
 def _trained(chosen: Config, training: Training) -> int:

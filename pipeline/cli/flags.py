@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import inspect
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
@@ -18,11 +19,12 @@ import typer
 
 from pipeline.config.loading import ENVIRONMENT, resolve
 from pipeline.config.schema import SECTIONS, SETTINGS, Config, LogFormat, describe
+from pipeline.config.shards import Engine
 from pipeline.errors import BadSettings
 from pipeline.logs import begin_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 FILES = ("output", "state")
 TRANSCRIPTS = ("transcripts", "transcript_format")
@@ -38,7 +40,8 @@ MONITORING = ("log_format", "metrics_port", "metrics_file", "heartbeat_file")
 LABEL_STUDIO = ("url", "project", "token_file")
 GROUND_TRUTH = ("ground_truth",)
 
-Given = frozenset[str] | set[str]
+Given = Mapping[str, str]
+"""The flags of a command line as they are spelled, by the names of their parameters."""
 
 _FLAGS = {"kind": "--task", "price_per_minute": "--price"}
 _METAVARS = {
@@ -63,6 +66,7 @@ _METAVARS = {
     "audit": "SHARE",
     "overlap": "SHARE",
 }
+_RAY = "Add --engine ray."
 _ConfigFile = Annotated[
     Path | None,
     typer.Option(
@@ -76,8 +80,8 @@ def with_settings(
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """A command that has these settings' flags, and is handed the settings as `chosen`.
 
-    One that has a parameter `given` gets the names of the settings that a flag gave, one that has
-    `config_file` the path of the file that the others are from, or None.
+    One that has a parameter `given` gets the flags that were given, one that has `config_file` the
+    path of the file that the others are from, or None.
 
     Args:
         groups: names of settings.
@@ -88,19 +92,18 @@ def with_settings(
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         parameters = [_resolved(each, command) for each in inspect.signature(command).parameters]
-        flags = list(_expanded(parameters, names, replaced))
+        flags = [_CONTEXT, *_expanded(parameters, names, replaced)]
 
-        def with_flags(**given: Any) -> None:
+        def with_flags(context: typer.Context, **given: Any) -> None:
             settings = {name: given.pop(name) for name in names}
+            given["given"] = flags_given(context)
             given["config_file"] = file = given.pop("config") or _file_of_environment()
             chosen = _settings(file, settings, quiet=bool(given.get("quiet")))
-            if chosen.s3_output and not on_s3 and "state" in names:
-                raise BadSettings(
-                    f"The tasks of {chosen.output_name} are on S3, where this command does not "
-                    "look for them",
-                    "Name a file with --output.",
-                )
-            command(**dict(_collected(parameters, given, chosen, settings)))
+            if not on_s3 and "state" in names:
+                _refuse_s3(chosen)
+            if chosen.cluster.engine is not Engine.RAY:
+                refuse_idle(given["given"], ["ray_address"], "nothing is done by a cluster", _RAY)
+            command(**dict(_collected(parameters, given, chosen)))
 
         # No functools.wraps: typer would look through it at the command's own parameters.
         with_flags.__signature__ = inspect.Signature(flags)  # type: ignore[attr-defined] # read by inspect
@@ -109,6 +112,44 @@ def with_settings(
         return with_flags
 
     return decorate
+
+
+def _refuse_s3(chosen: Config) -> None:
+    if chosen.s3_output:
+        raise BadSettings(
+            f"The tasks of {chosen.output_name} are on S3, where this command does not look for "
+            "them",
+            "Name a file with --output.",
+        )
+
+
+def flags_given(context: typer.Context) -> Given:
+    """Which flags the command line has, without those of the environment and the defaults."""
+    return {
+        each.name: each.opts[0]
+        for each in context.command.params
+        if each.name
+        and each.opts[0].startswith("-")
+        and (source := context.get_parameter_source(each.name))
+        and source.name == "COMMANDLINE"
+    }
+
+
+def refuse_idle(given: Given, names: Iterable[str], because: str, advice: str) -> None:
+    """Refuse flags that change nothing beside the others, rather than ignore them.
+
+    Args:
+        given: the flags of the command line.
+        names: those that would change nothing.
+        because: why, as the end of a sentence.
+        advice: what helps, as a sentence.
+
+    Raises:
+        BadSettings: one of them is given.
+    """
+    idle = [given[name] for name in names if name in given]
+    if idle:
+        raise BadSettings(f"{' and '.join(idle)} would do nothing: {because}", advice)
 
 
 class FlagGroup:
@@ -147,18 +188,13 @@ def _expanded(
 
 
 def _collected(
-    parameters: list[inspect.Parameter],
-    values: dict[str, Any],
-    chosen: Config,
-    settings: dict[str, Any],
+    parameters: list[inspect.Parameter], values: dict[str, Any], chosen: Config
 ) -> Iterator[tuple[str, Any]]:
     """What the command is handed, by the names of its own parameters."""
     for parameter in parameters:
         name = parameter.name
         if name == "chosen":
             yield name, chosen
-        elif name == "given":
-            yield name, {each for each, value in settings.items() if value is not None}
         elif fields := _fields(parameter):
             yield name, parameter.annotation(**{each.name: values[each.name] for each in fields})
         else:
@@ -168,6 +204,11 @@ def _collected(
 def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:
     kind = inspect.Parameter.KEYWORD_ONLY
     return inspect.Parameter(name, kind, annotation=annotation, default=default)
+
+
+_CONTEXT = inspect.Parameter(
+    "context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
+)
 
 
 def _flag(name: str, replaced: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import orjson
 import typer
 
-from pipeline.cli.flags import AWS, with_settings
+from pipeline.cli.flags import AWS, Given, refuse_idle, with_settings
 from pipeline.cli.iam_flags import RightsFlags, flag
 from pipeline.cli.options import examples
 from pipeline.errors import BadSettings
@@ -105,6 +105,7 @@ def apply(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     chosen: Config,
+    given: Given,
 ) -> None:
     """Create or correct users, role, policies and CORS.
 
@@ -126,6 +127,7 @@ def apply(
             "Nothing is named to make",
             "Name it with --user, --role, --label-studio-user or --cors.",
         )
+    _refuse_idle(given, rights.user, no_key=no_key)
     profiles = profiles_of(rights.user, label_studio_user, key_profile)
     tags = parse_tags(tag or [])
 
@@ -148,3 +150,13 @@ def apply(
                 typer.echo(credentials_of(account.new_keys), nl=False)
 
     in_event_loop(work())
+
+
+def _refuse_idle(given: Given, user: str, *, no_key: bool) -> None:
+    """Refuse flags about a key that is not made."""
+    if no_key:
+        refuse_idle(
+            given, ("key_profile", "show_key"), "--no-key makes none", "Leave one of them out."
+        )
+    if not user:
+        refuse_idle(given, ["key_profile"], "it is of --user's key", "Name a user with --user.")

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from pipeline.cli.flags import with_settings
+from pipeline.cli.flags import Given, refuse_idle, with_settings
 from pipeline.cli.options import examples
+from pipeline.model import TaskKind
 from pipeline.tasks.labeling_config import labeling_config
 
 if TYPE_CHECKING:
@@ -25,9 +26,14 @@ EXAMPLES = examples(
 def command(
     *,
     chosen: Config,
+    given: Given,
 ) -> None:
     """Print the labeling configuration for Label Studio.
 
     It is XML, and fits every task of its kind: speakers and languages come from the task.
     """
+    if chosen.tasks.kind is TaskKind.TRANSCRIPT:
+        refuse_idle(
+            given, ["layout"], "tasks of kind transcript have one layout", "Add --task segments."
+        )
     typer.echo(labeling_config(chosen.tasks.kind, chosen.label_studio.layout), nl=False)

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import msgspec
 import typer
 
-from pipeline.cli.flags import AWS, ENGINE, FILES, JOBS, SELECTION, Given, with_settings
+from pipeline.cli.flags import (
+    AWS,
+    ENGINE,
+    FILES,
+    JOBS,
+    SELECTION,
+    Given,
+    refuse_idle,
+    with_settings,
+)
 from pipeline.cli.options import ManifestFile, examples
 from pipeline.cli.place import parse_source
 from pipeline.config.schema import (
@@ -93,6 +102,8 @@ def command(
     from pipeline.recordings.manifest_file import parse_place
     from pipeline.terminal import style_for
 
+    if exact:
+        refuse_idle(given, ("sample", "seed"), "--exact reads every header", "Leave one out.")
     place = parse_source(source, chosen)
     named = parse_place(manifest) if manifest else None
     wish = Wish(chosen, place, named, 0 if exact else sample, seed, style_for(quiet=quiet))

@@ -11,7 +11,7 @@ import msgspec
 import typer
 
 from pipeline.cli.end import End, end_by
-from pipeline.cli.flags import AWS, FILES, GROUND_TRUTH, Given, with_settings
+from pipeline.cli.flags import AWS, FILES, GROUND_TRUTH, Given, refuse_idle, with_settings
 from pipeline.cli.options import examples
 from pipeline.errors import BadSettings, CannotRun
 from pipeline.launch.event_loop import in_event_loop, interruptible
@@ -116,7 +116,7 @@ def command(
     Exit codes: 0 every task is there; 1 the server refused some, the others are there; 2 it can't
     push, or can't go on; 130 or 143 interrupted. After 2, 130 and 143 the same command continues.
     """
-    _check(create, given, label_config)
+    _check(chosen, given, create, label_config)
     from pipeline.label_studio.push import Push, PushOptions
     from pipeline.launch.on_s3 import with_tasks_here
     from pipeline.terminal import style_for
@@ -124,7 +124,8 @@ def command(
     chosen = with_tasks_here(chosen)
     style = style_for(quiet=quiet)
     aws = partial(_aws, chosen.aws)
-    options = PushOptions(chosen, create, again, reviewed_too, style, aws, label_config)
+    layout = chosen.label_studio.layout if "layout" in given else None
+    options = PushOptions(chosen, create, again, reviewed_too, style, aws, label_config, layout)
     push = Push(options, os.environ)
     try:
         received = in_event_loop(interruptible(push.complete))
@@ -142,7 +143,7 @@ def command(
     raise typer.Exit(SOME_REFUSED if push.report.refused else 0)
 
 
-def _check(create: str | None, given: Given, label_config: Path | None) -> None:
+def _check(chosen: Config, given: Given, create: str | None, label_config: Path | None) -> None:
     """Refuse flags that do not go together."""
     if create is not None and "project" in given:
         raise BadSettings("--project and --create name two projects", "Name one of them.")
@@ -150,6 +151,19 @@ def _check(create: str | None, given: Given, label_config: Path | None) -> None:
         raise BadSettings(
             "--label-config is for a project that is made, and --create names none",
             "A project that is there keeps its own: see Settings, Labeling Interface.",
+        )
+    if create is None and chosen.label_studio.project:
+        refuse_idle(
+            given,
+            ["layout"],
+            "a project that is there keeps its labeling configuration",
+            "Paste at Settings, Labeling Interface, what `labeling-config --layout` prints.",
+        )
+    if label_config is not None:
+        refuse_idle(given, ["layout"], "--label-config says it all", "Leave one of them out.")
+    if not chosen.label_studio.review_below:
+        refuse_idle(
+            given, GROUND_TRUTH, "every task is pushed, and none taken", "Add --review-below SCORE."
         )
 
 

@@ -19,6 +19,8 @@ from pipeline.cli.flags import (
     SELECTION,
     SHARDS,
     TRANSCRIPTS,
+    Given,
+    refuse_idle,
     with_settings,
 )
 from pipeline.cli.options import ManifestFile, examples, report
@@ -96,6 +98,7 @@ def command(
         str, typer.Argument(metavar="SOURCE", help="s3://bucket/prefix, or a folder.")
     ],
     chosen: Config,
+    given: Given,
     manifest: ManifestFile = None,
     rebuild_output: Annotated[
         bool,
@@ -126,6 +129,10 @@ def command(
     from pipeline.recordings.manifest_file import parse_place
     from pipeline.terminal import style_for
 
+    if not chosen.output.transcripts:
+        refuse_idle(
+            given, ["transcript_format"], "no transcripts are written", "Add --transcripts PLACE."
+        )
     place = parse_source(source, chosen)
     options = RunOptions(
         chosen,

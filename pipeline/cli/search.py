@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from pipeline.cli.flags import AWS, FILES, with_settings
+from pipeline.cli.flags import AWS, FILES, Given, refuse_idle, with_settings
 from pipeline.cli.options import examples
 from pipeline.errors import BadSettings
 from pipeline.launch.event_loop import in_event_loop
@@ -58,6 +58,7 @@ def command(
         bool, typer.Option("--count", help="Print only in how many recordings it was said.")
     ] = False,
     chosen: Config,
+    given: Given,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what is wrong.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
@@ -78,6 +79,8 @@ def command(
     from pipeline.state.search_index import index_path, open_index
     from pipeline.transcripts.searchable import NEAR
 
+    if count:
+        refuse_idle(given, ["limit"], "--count prints no places", "Leave one of them out.")
     phrases = tuple(_phrase(each) for each in (words, *(near or ())))
     path = index_path(chosen.state_path)
     with with_written_here(chosen) as run, open_index(path) as index:

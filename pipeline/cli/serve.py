@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli.flags import flags_given, refuse_idle
 from pipeline.cli.options import examples
 from pipeline.errors import BadSettings, NoSuchSource
 from pipeline.launch.event_loop import in_event_loop
@@ -47,6 +48,7 @@ _KeysFromEnv = Annotated[
 
 
 def command(
+    context: typer.Context,
     *,
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="What the bucket holds.")],
     port: Annotated[
@@ -80,6 +82,8 @@ def command(
     It makes keys, prints them, and answers only calls signed with them. Point any AWS SDK at it
     with the lines that it prints.
     """
+    if not fault:
+        refuse_idle(flags_given(context), ["seed"], "no fault is played", "Add --fault NAME=RATE.")
     _check(folder, bucket)
     from pipeline.local import CloudOptions, Quotas
 

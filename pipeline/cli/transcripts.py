@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
-from pipeline.cli.flags import AWS, FILES, TRANSCRIPTS, FlagGroup, with_settings
+from pipeline.cli.flags import (
+    AWS,
+    FILES,
+    TRANSCRIPTS,
+    FlagGroup,
+    Given,
+    refuse_idle,
+    with_settings,
+)
 from pipeline.cli.options import examples
 from pipeline.cli.place import parse_transcripts
 from pipeline.errors import BadSettings
@@ -85,6 +93,7 @@ class LayoutFlags(FlagGroup):
 def command(
     *,
     chosen: Config,
+    given: Given,
     layout: LayoutFlags,
     again: Annotated[
         bool, typer.Option("--again", help="Write what is written already as well.")
@@ -108,6 +117,7 @@ def command(
     from pipeline.launch.on_s3 import with_written_here
     from pipeline.launch.transcripts import Wanted
     from pipeline.transcripts.captions import Layout
+    from pipeline.transcripts.formats import TranscriptFormat
 
     place, formats = parse_transcripts(chosen)
     if again and not formats:
@@ -115,6 +125,9 @@ def command(
             "--again does not go with parquet: files of tables never change",
             "Write the tables to another place.",
         )
+    if not {TranscriptFormat.SRT, TranscriptFormat.VTT} & {*formats}:
+        names = [each.name for each in fields(LayoutFlags)]
+        refuse_idle(given, names, "no subtitles are written", "Add --format srt, or vtt.")
     laid_out = Layout(layout.line_length, layout.lines, layout.reading_speed)
     wanted = Wanted(place, formats, laid_out, again)
     with with_written_here(chosen) as run:

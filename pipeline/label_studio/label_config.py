@@ -28,8 +28,40 @@ if TYPE_CHECKING:
 
 def label_config_for(survey: Survey, layout: Layout) -> str:
     """The labeling configuration of a new project for these tasks."""
-    kind = TaskKind.SEGMENTS if "speakers" in survey.keys else TaskKind.TRANSCRIPT
-    return labeling_config(kind, layout)
+    return labeling_config(_kind_of(survey), layout)
+
+
+def check_layout(survey: Survey) -> None:
+    """Refuse a layout for tasks that have only one.
+
+    Raises:
+        BadSettings: they are not of segments.
+    """
+    if _kind_of(survey) is TaskKind.TRANSCRIPT:
+        raise BadSettings(
+            "--layout would do nothing: these tasks are not of segments, and have one layout",
+            "Leave it out, or have tasks of segments written with --task segments.",
+        )
+
+
+def has_layout(project: Project, place: Place, layout: Layout) -> bool:
+    """Whether a project has this layout, or had it when it was made."""
+    if place.label_config and TEXT in (project.parsed_label_config or ()):
+        return place.layout is layout
+    return digest(project.label_config) == digest(labeling_config(TaskKind.SEGMENTS, layout))
+
+
+def keeps_another(address: str, asked: str) -> BadSettings:
+    """What is said where a project is there already, with another configuration than asked for."""
+    return BadSettings(
+        f"The project {address} is there already, and its labeling configuration is not {asked}",
+        "Give it that at Settings, Labeling Interface, have another project made, or leave the "
+        "flag out.",
+    )
+
+
+def _kind_of(survey: Survey) -> TaskKind:
+    return TaskKind.SEGMENTS if "speakers" in survey.keys else TaskKind.TRANSCRIPT
 
 
 def config_of_team(path: Path) -> str:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from pipeline.label_studio.push_ledger import PushLedger
     from pipeline.label_studio.schema import Project
     from pipeline.label_studio.task_lines import TaskLine
+    from pipeline.model import Layout
     from pipeline.terminal import Style
 
 
@@ -50,7 +51,8 @@ class PushOptions(NamedTuple):
     `create` is the title of a project to make, None when its number is in the settings; `again`
     looks every task up, also those that were pushed before; `reviewed_too` gives new predictions
     also to tasks that were reviewed in an earlier round. `aws` says where the server is to find the
-    buckets, `label_config` is a file with the configuration of a new project, None for ours.
+    buckets, `label_config` is a file with the configuration of a new project, None for ours, and
+    `layout` the one that was asked for, None where any will do.
     """
 
     config: Config
@@ -60,6 +62,7 @@ class PushOptions(NamedTuple):
     style: Style
     aws: Callable[[], Aws]
     label_config: Path | None
+    layout: Layout | None = None
 
 
 class PushReport(PushStats):
@@ -114,6 +117,8 @@ class Push:
             async with connected(self._url, self._token, self._config.limits) as client:
                 project = await self._found(client)
                 place = await asyncio.to_thread(self._place, ledger, project)
+                if project and self._title:
+                    self._refuse_other_config(project, place)
                 survey = await asyncio.to_thread(self._survey, place)
                 if not project and survey.tasks:
                     project, place = await self._created(client, survey, place)
@@ -124,6 +129,17 @@ class Push:
         if self._title:
             return await projects.titled_project(client, self._title)
         return await client.retried(client.project, self._config.label_studio.project)
+
+    def _refuse_other_config(self, project: Project, place: Place) -> None:
+        """Refuse a labeling configuration for a project that is there and keeps another."""
+        asked = self._options.label_config
+        if asked and label_config.digest(self._team_config) != label_config.digest(
+            project.label_config
+        ):
+            raise label_config.keeps_another(self._address(project), f"that of {asked}")
+        layout = self._options.layout
+        if layout and not label_config.has_layout(project, place, layout):
+            raise label_config.keeps_another(self._address(project), f"the layout {layout}")
 
     def _place(self, ledger: PushLedger, project: Project | None) -> Place:
         """Where in the output to begin."""
@@ -163,6 +179,8 @@ class Push:
         layout, content = self._config.label_studio.layout, self._team_config
         if self._options.label_config:
             label_config.check_config_of_team(self._options.label_config, content, survey)
+        if self._options.layout:
+            label_config.check_layout(survey)
         ours = label_config.label_config_for(survey, layout)
         project = await projects.create_project(client, self._title, content or ours)
         self.report.created = True

@@ -57,6 +57,23 @@ def test_another_engine_is_compared_by_its_files(run, reviewed, suffix):
     assert not (run.folder / "compare").exists()
 
 
+def test_another_engine_is_compared_in_one_language_where_it_is_named(run, reviewed):
+    """Reviews in others do not count, whatever vocabulary the settings name."""
+    path = run.folder / "ground_truth.jsonl"
+    first, *others = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([first.replace("{", '{"language": "de-DE", ', 1), *others]))
+    (run.folder / "other").mkdir()
+    for name, said in reviewed.items():
+        (run.folder / "other" / f"{name}.txt").write_text(said)
+    run.use(TRANSCRIBE_PIPELINE_VOCABULARY="calls")
+
+    every = run(*COMPARE, "--from", "other", "--json").summary
+    english = run(*COMPARE, "--from", "other", "--json", "--language", "en-GB").summary
+
+    assert every["recordings"] == len(reviewed)
+    assert english["recordings"] == len(reviewed) - 1
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [

@@ -8,6 +8,8 @@ import socket
 
 import pytest
 
+from pipeline.model import TaskKind
+from pipeline.tasks.labeling_config import labeling_config
 from tests.label_studio_server.outputs import add_tasks, many
 from tests.support.between import Answer, between
 from tests.support.small_label_studio import PROJECT, TITLE, TOKEN, Request, SmallLabelStudio
@@ -132,6 +134,34 @@ def test_an_audit_is_a_share_of_what_needs_no_review(run, labels, share):
     assert nothing.code == 2
     assert "--audit has nothing to draw from" in nothing.err
     assert not labels.tasks
+
+
+def test_a_project_that_is_there_has_what_is_asked_for_or_is_refused(run, labels):
+    """Its labeling configuration stays, so another one is refused before anything is sent."""
+    add_tasks(run.folder, many(1))
+    (run.folder / "same.xml").write_text(labeling_config(TaskKind.TRANSCRIPT) + "\n")
+    (run.folder / "team.xml").write_text('<View><Audio name="audio" value="$audio"/></View>')
+
+    other = run("push", "--create", TITLE, "--label-config", "team.xml")
+    focus = run("push", "--create", TITLE, "--layout", "focus")
+
+    assert (other.code, focus.code) == (2, 2)
+    assert "is there already, and its labeling configuration is not that of team.xml" in other.err
+    assert "its labeling configuration is not the layout focus" in focus.err
+    assert labels.tasks == []
+    assert run("push", "--create", TITLE, "--label-config", "same.xml").code == 0
+    assert len(labels.tasks) == 1
+
+
+def test_tasks_that_have_one_layout_get_no_project_of_another(run, labels):
+    """A layout is of segments; a new project for whole texts is not made where one is named."""
+    add_tasks(run.folder, many(1))
+
+    outcome = run("push", "--create", "Another title", "--layout", "focus")
+
+    assert outcome.code == 2
+    assert "--layout would do nothing: these tasks are not of segments" in outcome.err
+    assert labels.tasks == []
 
 
 def test_playback_that_failed_is_repaired_by_a_later_push(run, labels):
