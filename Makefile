@@ -118,14 +118,14 @@ test-deploy: .venv/tests-installed
 test-airflow: .venv-airflow/installed
 	$(BIN)/python -m pytest -m airflow tests/airflow --quiet
 
-# Lhotse and the datasets of Hugging Face (430 MB); without what they only name, such as torch.
+# Lhotse, the datasets of Hugging Face and pysubs2 (430 MB); without what they only name, such as torch.
 .venv-training/installed: tests/training.txt .venv/tests-installed
 	$(PYTHON) -m venv .venv-training
 	.venv-training/bin/python -m pip install --quiet --disable-pip-version-check --no-deps \
 		--requirement tests/training.txt
 	@touch $@
 
-# What `convert` writes for training, read by those libraries.
+# What `convert` writes for training, and files of transcripts, read by those libraries.
 test-training: .venv-training/installed
 	$(BIN)/python -m pytest -m training tests/training --quiet
 

@@ -1,7 +1,9 @@
 # ruff: noqa: T201
-"""What Lhotse and `datasets` read of training data; run by the Python that has them, prints JSON.
+"""What other hands' libraries read of training data and of files of transcripts, as JSON.
 
-    inside.py lhotse|kaldi|datasets FOLDER
+    inside.py lhotse|kaldi|datasets|transcripts FOLDER
+
+It is run by the Python that has them: Lhotse, `datasets` and pysubs2.
 
 Lhotse imports torch, which its manifests do not use: it is not there, and names of it are nothing.
 """
@@ -114,7 +116,48 @@ def of_datasets(folder: Path) -> dict[str, Any]:
     }
 
 
+def of_transcripts(folder: Path) -> dict[str, Any]:
+    """What each recording's files say, by format: start, end and text of each piece."""
+    import pysubs2
+    from datasets import load_dataset
+    from lhotse import SupervisionSet
+
+    found: dict[str, Any] = {}
+    for stem in sorted({path.with_suffix("") for path in folder.iterdir() if path.is_file()}):
+        of = {kind: f"{stem}.{kind}" for kind in ("srt", "vtt", "csv", "json", "rttm", "ctm")}
+        turns = SupervisionSet.from_rttm(of["rttm"])
+        words = turns.with_alignment_from_ctm(of["ctm"])
+        rows = {
+            kind: load_dataset(kind, data_files=of[kind], cache_dir=str(folder / "cache"))["train"]
+            for kind in ("csv", "json")
+        }
+        found[stem.name] = {
+            **{
+                kind: [[e.start / 1000, e.end / 1000, e.plaintext] for e in pysubs2.load(of[kind])]
+                for kind in ("srt", "vtt")
+            },
+            "csv": [[each["start"], each["end"], each["text"]] for each in rows["csv"]],
+            "json": [
+                [each["start"], each["end"], each["text"]]
+                for segment in rows["json"][0]["segments"]
+                for each in segment["words"]
+            ],
+            "rttm": [[each.start, each.end, each.speaker] for each in turns],
+            "ctm": [
+                [each.start, each.end, each.symbol]
+                for turn in words
+                for each in turn.alignment["word"]
+            ],
+        }
+    return found
+
+
 if __name__ == "__main__":
     sys.meta_path.insert(0, _NoTorch())
-    read = {"lhotse": of_lhotse, "kaldi": of_kaldi, "datasets": of_datasets}[sys.argv[1]]
+    read = {
+        "lhotse": of_lhotse,
+        "kaldi": of_kaldi,
+        "datasets": of_datasets,
+        "transcripts": of_transcripts,
+    }[sys.argv[1]]
     print(json.dumps(read(Path(sys.argv[2]))))

@@ -1,4 +1,4 @@
-"""Training data as its libraries read it: Lhotse, and the datasets of Hugging Face."""
+"""Training data and transcripts as Lhotse, Hugging Face's datasets and pysubs2 read them."""
 
 from __future__ import annotations
 
@@ -59,6 +59,11 @@ def converted(run, wanted: str, *more: str) -> Any:
     )
     outcome = run("convert", wanted, *flags, *more)
     assert outcome.code == 0, outcome.err
+    return read(run, wanted)
+
+
+def read(run, wanted: str) -> Any:
+    """What the libraries read of this folder."""
     done = subprocess.run(
         [PYTHON, INSIDE, wanted, run.folder / wanted],
         env=clean_environment(HF_HUB_OFFLINE="1", HF_HOME=str(run.folder / "home")),
@@ -111,3 +116,36 @@ def test_a_side_without_a_recording_is_no_split(run, training):
     for wanted in ("lhotse", "kaldi"):
         found = converted(run, wanted, *nothing)
         assert {name: len(side["recordings"]) for name, side in found.items()} == {"train": 24}
+
+
+def test_files_of_transcripts_have_the_words_and_times_of_their_results(run, cloud):
+    """In srt and vtt by pysubs2, csv and json by datasets, rttm and ctm by Lhotse."""
+    service = cloud()
+    spoken = {"first": 'ünd "so", 漢字 =1+1', "second": "the quick brown fox jumps over the dog"}
+    service.add(**spoken)
+    results = ("--results", "s3://audio/transcripts/")
+    run("run", "s3://audio/", *results)
+    run("transcripts", "--to", "transcripts/", "--format", "srt,vtt,csv,json,rttm,ctm")
+
+    found = read(run, "transcripts")
+
+    assert set(found) == set(spoken)
+    for task in run.tasks():
+        result = service.folder / "transcripts" / f"{task['data']['job_id']}.json"
+        heard = json.loads(result.read_bytes())["results"]
+        words, segments = (
+            [[float(each["start_time"]), float(each["end_time"])] for each in heard[part]]
+            for part in ("items", "audio_segments")
+        )
+        name = task["data"]["recording"].removesuffix(".mp3")
+        of = found[name]
+        text = spoken[name].split()
+        for kind in ("json", "ctm"):
+            assert [[start, round(end, 3), said] for start, end, said in of[kind]] == [
+                [*times, word] for times, word in zip(words, text, strict=True)
+            ]
+        for kind in ("srt", "vtt"):
+            assert of[kind][0][0] == words[0][0]
+            assert " ".join(said for *_, said in of[kind]).split() == text
+        assert of["csv"] == [[*segments[0], spoken[name]]]
+        assert [[start, round(end, 3)] for start, end, _ in of["rttm"]] == segments
