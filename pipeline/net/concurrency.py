@@ -29,6 +29,7 @@ class ProbeTuning(msgspec.Struct, frozen=True):
     eagerness: int = 6  # limit² / 6 starts are enough: who has few slots asks sooner than others
     in_vain: int = 3  # so many tries in a row were refused: presumably no slot is to be had
     least_starts: int = 20  # between two tries then: with few slots one start in twenty is risked
+    squeezed_seconds: float = 600.0  # who lost a slot has a neighbour, and asks once a job's time
     few: int = 20  # slots: who has fewer is presumably starved, and tries boldly though in vain
     probe_seconds: float = 600.0  # long jobs: not even a hundred starts come for hours
     starved_seconds: float = 10.0  # without any slot there is nothing to lose
@@ -68,7 +69,8 @@ class ConcurrencyLimit:
 
     So runs that share an account come to even shares: who has few slots asks often, and who is
     refused a slot in which a job of its own has certainly ended leaves a sixteenth of its own to
-    the neighbour that took it, as AIMD does (Chiu and Jain, 1989). Runs that know of each other are
+    the neighbour that took it, as AIMD does (Chiu and Jain, 1989). For ten minutes it asks after as
+    many starts as it has slots, as the neighbour may end any time. Runs that know of each other are
     told their shares instead, and ask as seldom as one would that had all of their slots; the most
     jobs that ran at once since then are `most_running`.
     """
@@ -86,6 +88,7 @@ class ConcurrencyLimit:
         self._rising = False
         self._accepted = 0
         self._refused_at = -math.inf
+        self._squeezed_at = -math.inf
 
     def take(self, now: float) -> bool:
         """Hold one more slot if the limit allows it."""
@@ -172,6 +175,8 @@ class ConcurrencyLimit:
         else:
             squeezed = settled and self.limit < self.ceiling
             self.limit = running - (running // _PROBING.yielded if squeezed else 0)
+            if squeezed:
+                self._squeezed_at = now
             ended = self._free.seen
             self._in_vain = 0
         self._free.on_refused_start(ended, now, guessed=guessed and not self._ahead)
@@ -202,11 +207,13 @@ class ConcurrencyLimit:
     def _may_try(self, now: float) -> bool:
         if self.limit >= self.ceiling:
             return False
-        least = 1 if self._in_vain < _PROBING.in_vain else _PROBING.least_starts
-        enough = min(_PROBING.most_starts, max(least, self.found**2 // _PROBING.eagerness))
-        starts = self._accepted
+        starts, enough = self._accepted, self.found**2 // _PROBING.eagerness
         if self._sharers:
             starts = starts * self._sharers.tries_for // _PROBING.of_all
+        elif now - self._squeezed_at < _PROBING.squeezed_seconds:
+            enough = min(enough, self.limit)
+        least = 1 if self._in_vain < _PROBING.in_vain else _PROBING.least_starts
+        enough = min(_PROBING.most_starts, max(least, enough))
         return starts >= enough or (not self._ahead and now >= self._probe_at)
 
 

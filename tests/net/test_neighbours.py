@@ -45,9 +45,9 @@ def shared(account: Account, runs: int, apart: float, recordings: int) -> tuple[
     ("runs", "apart", "most", "refused"),
     [
         (1, 0, 1.08, 0.03),
-        (2, 3, 1.18, 0.07),
+        (2, 3, 1.16, 0.07),
         pytest.param(4, 0, 1.20, 0.10, marks=pytest.mark.long),
-        pytest.param(2, 0, 1.15, 0.05, marks=pytest.mark.long),
+        pytest.param(2, 0, 1.13, 0.06, marks=pytest.mark.long),
         pytest.param(4, 3, 1.25, 0.13, marks=pytest.mark.long),
         pytest.param(8, 3, 1.55, 0.21, marks=pytest.mark.long),
     ],

@@ -311,13 +311,13 @@ def starts_taken(slots: ConcurrencyLimit, now: float, rounds: int) -> list[int]:
     return taken
 
 
-def starts_until_a_try(held: int) -> int:
+def starts_until_a_try(slots: ConcurrencyLimit, now: float = 1) -> int:
     """How many starts are accepted after a refusal before one more slot is tried."""
-    slots, count = refused_at(held), 0
-    while not slots.take(1):
+    count = 0
+    while not slots.take(now):
         slots.ended()
-        slots.take(1)
-        slots.accepted(1)
+        slots.take(now)
+        slots.accepted(now)
         count += 1
     return count
 
@@ -327,7 +327,7 @@ def starts_until_a_try(held: int) -> int:
 )
 def test_who_has_few_slots_asks_for_more_sooner(held, starts):
     """One more slot is tried after a sixth of the limit's square, at most a hundred starts."""
-    assert starts_until_a_try(held) == starts
+    assert starts_until_a_try(refused_at(held)) == starts
 
 
 def test_after_three_tries_in_vain_twenty_starts_are_waited_for():
@@ -408,6 +408,19 @@ def test_a_slot_that_a_neighbour_took_is_left_to_it_and_a_sixteenth_more():
     slots.refused(10)
 
     assert slots.limit == 47 - 2
+
+
+@pytest.mark.parametrize(("seconds", "starts"), [(599, 45), (601, 100)])
+def test_who_left_a_slot_to_a_neighbour_soon_asks_whether_it_has_ended(seconds, starts):
+    """For ten minutes it tries after as many starts as it has slots, which take a job's time."""
+    slots = watched(48, ended_each_second=0)
+    slots.ended()
+    slots.take(10)
+    slots.refused(10)
+    slots.take(10 + seconds)
+    slots.refused(10 + seconds)  # one more in vain, as only the starts are to count
+
+    assert starts_until_a_try(slots, 10 + seconds) == starts
 
 
 def test_the_starts_under_way_at_a_refusal_leave_nothing_more():
