@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 ONE_OF_MANY = {
     "find recording",
+    "read sidecar",
+    "read tags",
     "read transcript",
     "fetch transcript",
     "read recording",

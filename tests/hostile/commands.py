@@ -171,6 +171,17 @@ def told(world: World) -> None:
     well(world, *SETUP)
 
 
+def with_metadata(source: str) -> Callable[[World], None]:
+    """Settings that have metadata read there; each recording has a sidecar."""
+
+    def prepare(world: World) -> None:
+        for key in RECORDINGS:
+            (world.bucket / key).with_suffix(".json").write_text('{"agent": "x"}')
+        (world.folder / "night.toml").write_text(f'[metadata]\nsource = "{source}"\n')
+
+    return prepare
+
+
 def told_of_ends(world: World) -> None:
     """A queue that is told of each job that has ended."""
     world.use(TRANSCRIBE_PIPELINE_EVENTS=f"{world.interceptor.url}/123456789012/calls")
@@ -205,6 +216,12 @@ COMMANDS: dict[str, Command] = {
     ),
     "run --output": Command(("run", SOURCE, *ON_S3), done=all_sealed),
     "run --events": Command(("run", SOURCE), told_of_ends, all_written),
+    **{
+        f"run --config {source}": Command(
+            ("run", SOURCE, "--config", "night.toml"), with_metadata(source), all_written
+        )
+        for source in ("sidecar", "object", "tags")
+    },
     "run, resumed": Command(("run", SOURCE), in_flight, and_the_later_one),
     "retry, then run": Command(("run", SOURCE), one_failed, all_written, before=("retry",)),
     "plan --exact": Command(("plan", SOURCE, "--exact", *RESULTS)),

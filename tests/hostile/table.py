@@ -36,6 +36,9 @@ CALLS: dict[str, tuple[str, ...]] = {
         *("list recordings", "look for events", "start job", "receive events", "get job"),
         *("fetch transcript", "delete events"),
     ),
+    "run --config sidecar": ("read sidecar",),
+    "run --config object": ("find recording",),
+    "run --config tags": ("read tags",),
     "run, resumed": ("list recordings", "start job", "list jobs", "get job", "fetch transcript"),
     "retry, then run": ("list recordings", "start job", "list jobs", "get job", "fetch transcript"),
     "plan --exact": ("list results", "list recordings", "read recording"),
@@ -273,6 +276,19 @@ UNUSUAL: dict[tuple[str, str, Hostile], Cell] = {
     ("compare", "get vocabulary", Hostile.GONE): Cell(
         2, ("There is no vocabulary", "vocabulary apply")
     ),
+    **{
+        (f"run --config {source}", kind, answer): Cell(0, ("is left out", *said))
+        for source, kind, answer, *said in (
+            ("sidecar", "read sidecar", Hostile.DENIED, "{action} on {place} is not allowed"),
+            ("sidecar", "read sidecar", Hostile.KEY, "{action} on {place} is not allowed"),
+            ("sidecar", "read sidecar", Hostile.GONE, "there is no such file"),
+            ("object", "find recording", Hostile.DENIED, "{action} on {place} is not allowed"),
+            ("object", "find recording", Hostile.SKEWED, "{action} on {place} is not allowed"),
+            ("object", "find recording", Hostile.GONE, "the recording is no longer there"),
+            ("tags", "read tags", Hostile.DENIED, "{action} on {place} is not allowed"),
+            ("tags", "read tags", Hostile.GONE, "the recording is no longer there"),
+        )
+    },
     **{("check", "who asks", answer): _UNKNOWN for answer in (Hostile.DENIED, *_OF_THE_WAY)},
     **{
         ("check", kind, answer): _SKIPPED

@@ -14,7 +14,7 @@ from tests.hostile.answers import begin, hostility, patience
 from tests.hostile.commands import COMMANDS
 from tests.hostile.table import ALONE, CALLS, COLUMNS, SERVES, UNUSUAL, cell
 from tests.hostile.world import RECORDINGS, World
-from tests.support.interceptor import ABOUT_AN_OUTPUT, KINDS, can_answer
+from tests.support.interceptor import ABOUT_AN_OUTPUT, ABOUT_METADATA, KINDS, can_answer
 from tools.docs import COMMANDS as NAMES
 
 CELLS = [
@@ -127,6 +127,8 @@ def test_a_row_has_every_kind_of_call_that_its_command_makes(world, command):
         calls = set(world.interceptor.calls)
         if command.endswith(" --output"):  # the other calls stand in the row without it
             calls &= ABOUT_AN_OUTPUT
+        if command.startswith("run --config "):
+            calls &= ABOUT_METADATA
         assert calls == set(CALLS[command])
 
 

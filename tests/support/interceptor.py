@@ -124,6 +124,8 @@ KINDS: dict[str, Kind] = {
     "read transcript": Kind(Wire.S3, "s3:GetObject", _NO_KEY, encrypted=True),
     "fetch transcript": Kind(Wire.S3, "s3:GetObject", _NO_KEY, presigned=True),
     "find recording": Kind(Wire.S3, "s3:GetObject", _NO_KEY, headers_alone=True),
+    "read sidecar": Kind(Wire.S3, "s3:GetObject", _NO_KEY, encrypted=True),
+    "read tags": Kind(Wire.S3, "s3:GetObjectTagging", _NO_KEY),
     "find transcript": Kind(Wire.S3, "s3:GetObject", headers_alone=True),
     "write object": Kind(Wire.S3, "s3:PutObject", _NO_BUCKET, encrypted=True),
     "delete object": Kind(Wire.S3, "s3:DeleteObject", _NO_BUCKET, empty=True),
@@ -172,6 +174,9 @@ KINDS: dict[str, Kind] = {
 
 ABOUT_AN_OUTPUT = frozenset(kind for kind in KINDS if kind.partition(" ")[2] in _OUTPUTS)
 """Those about what an output on S3 consists of."""
+
+ABOUT_METADATA = frozenset({"find recording", "read sidecar", "read tags"})
+"""Those about what else is known of a recording."""
 
 _TRANSCRIBE = {
     "StartTranscriptionJob": "start job",
@@ -251,8 +256,15 @@ def _of_s3(method: str, target: Target) -> Call:
         return Call(f"{verb} object", target.key)
     if target.bucket in (TRANSCRIPTS, VOCABULARIES):
         return Call("fetch transcript", target.key)
-    recorded = not target.key.startswith(("t/", "v/"))
-    return Call(f"{verb} {'recording' if recorded else 'transcript'}", target.key)
+    return Call(f"{verb} {_of_the_source(target)}", target.key)
+
+
+def _of_the_source(target: Target) -> str:
+    if "tagging" in target.query:
+        return "tags"
+    if target.key.startswith(("t/", "v/")):
+        return "transcript"
+    return "sidecar" if target.key.endswith(".json") else "recording"
 
 
 def _of_a_bucket(method: str, target: Target) -> str:
