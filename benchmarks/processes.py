@@ -26,14 +26,15 @@ CORES = sorted(os.sched_getaffinity(0))
 class Ran(NamedTuple):
     """What a watched command did: its summary, and the facts of its process.
 
-    `cpu` and the longest blocks of the event loop are seconds, `peak` is bytes.
+    `cpu` and the longest blocks of the event loop are seconds, `peak` is bytes. What needs no event
+    loop blocks none.
     """
 
     summary: dict[str, Any]
     cpu: float
     peak: int
-    block: float
-    block_waiting_too: float
+    block: float = 0.0
+    block_waiting_too: float = 0.0
 
     def longest_block(self, meanwhile: str) -> Figure:
         """How long the event loop was blocked at most."""
@@ -110,4 +111,5 @@ def cloud(folder: Path, *options: str) -> Iterator[Place]:
 
 def _environment(url: str) -> dict[str, str]:
     region = {"AWS_DEFAULT_REGION": "us-east-1"}  # the name that boto3 itself knows
-    return clean_environment(PYTHONPATH=str(ROOT), **endpoint(url), **region)
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    return clean_environment(PYTHONPATH=path, **endpoint(url), **region)

@@ -23,6 +23,9 @@ _LIBRARIES = ("aioboto3", "botocore", "aiohttp", "uvloop", "orjson", "msgspec")
 _HEAD = "| what | goal | here | alternatives, in the same run | |\n|---|---|---|---|---|\n"
 _TABLE = re.compile(r"(<!-- benchmarks -->\n)(.*?)(<!-- end of benchmarks -->\n)", re.DOTALL)
 _APART = "## Measured apart"
+_SECTION = re.compile(
+    r"^Written by `make bench NAMES=(\S+)`(?:(?!^Written).)*", re.DOTALL | re.MULTILINE
+)
 
 
 def table(figures: Iterable[Figure]) -> str:
@@ -51,11 +54,13 @@ def write(fresh: str) -> None:
     PAGE.write_text(_TABLE.sub(lambda m: m[1] + fresh + m[3], text), encoding="utf-8")
 
 
-def write_apart(fresh: str) -> None:
-    """Write the rows of what is measured apart into results.md, behind the table."""
-    table_of_all = RESULTS.read_text(encoding="utf-8").partition(_APART)[0].rstrip("\n")
-    written = _written("make bench NAMES=ten-million")
-    RESULTS.write_text(f"{table_of_all}\n\n{_APART}\n\n{written}\n{fresh}", encoding="utf-8")
+def write_apart(name: str, fresh: str) -> None:
+    """Write the rows of what is measured apart by this name into results.md, behind the table."""
+    table_of_all, _, apart = RESULTS.read_text(encoding="utf-8").partition(_APART)
+    sections = {found[1]: found[0].strip() for found in _SECTION.finditer(apart)}
+    sections[name] = f"{_written(f'make bench NAMES={name}')}\n{fresh}".strip()
+    parts = [table_of_all.rstrip(), _APART, *sections.values()]
+    RESULTS.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
 def _written(command: str) -> str:

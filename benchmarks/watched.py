@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.cli import main
-from pipeline.launch import ending, event_loop
+from pipeline.launch import ending, event_loop, search
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -94,7 +94,8 @@ def watch(path: Path) -> None:
             heart.stop()
             facts.update(block=heart.longest, block_waiting_too=heart.longest_waiting_too)
 
-    setattr(ending, "interruptible", watched)  # noqa: B010 # the one way every run goes
+    for each in (ending, search):
+        setattr(each, "interruptible", watched)  # noqa: B010 # the ways that commands go
     with _facts_written(path, facts):
         main()
 
