@@ -128,15 +128,22 @@ def replace_all(contents: Iterable[tuple[Path, bytes]]) -> dict[Path, OutputUnus
     with ExitStack() as opened:
         parts = []
         for path, content in contents:
-            with _noted(errors, path):
-                part = opened.enter_context(_Part(path))
-                part.write(content)
-                parts.append(part)
+            try:
+                with writing(path):
+                    part = opened.enter_context(_Part(path))
+                    part.write(content)
+                    parts.append(part)
+            except OutputUnusable as error:
+                errors[path] = error
         for step in (_Part.sync, _Part.take_place):
             for part in parts:
-                if part.path not in errors:
-                    with _noted(errors, part.path):
+                if part.path in errors:
+                    continue
+                try:
+                    with writing(part.path):
                         step(part)
+                except OutputUnusable as error:
+                    errors[part.path] = error
     return errors
 
 
@@ -237,15 +244,6 @@ def _new(part: Path, mode: int) -> int:
     except FileNotFoundError:
         part.parent.mkdir(parents=True, exist_ok=True)
     return os.open(part, flags, mode)
-
-
-@contextmanager
-def _noted(errors: dict[Path, OutputUnusable], path: Path) -> Iterator[None]:
-    try:
-        with writing(path):
-            yield
-    except OutputUnusable as error:
-        errors[path] = error
 
 
 def _found(path: Path, begins: bytes) -> bytes:

@@ -102,17 +102,16 @@ def signed(call: Call, credentials: Credentials, region: str, now: datetime) -> 
     moment = now.strftime("%Y%m%dT%H%M%SZ")
     scope = f"{moment[:8]}/{region}/s3/aws4_request"
     token = {"X-Amz-Security-Token": credentials.token} if credentials.token else {}
-    whole = _encoded(
-        {
-            **call.query,
-            "X-Amz-Algorithm": _ALGORITHM,
-            "X-Amz-Credential": f"{credentials.access_key}/{scope}",
-            "X-Amz-Date": moment,
-            "X-Amz-Expires": str(_SECONDS),
-            "X-Amz-SignedHeaders": names,
-            **token,
-        }
-    )
+    query = {
+        **call.query,
+        "X-Amz-Algorithm": _ALGORITHM,
+        "X-Amz-Credential": f"{credentials.access_key}/{scope}",
+        "X-Amz-Date": moment,
+        "X-Amz-Expires": str(_SECONDS),
+        "X-Amz-SignedHeaders": names,
+        **token,
+    }
+    whole = _encoded(tuple(query.items()))
     lines = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers))
     canonical = f"{call.method}\n{parts.path}\n{whole}\n{lines}\n{names}\nUNSIGNED-PAYLOAD"
     text = f"{_ALGORITHM}\n{moment}\n{scope}\n{sha256(canonical.encode()).hexdigest()}"
@@ -120,8 +119,10 @@ def signed(call: Call, credentials: Credentials, region: str, now: datetime) -> 
     return f"{call.url}?{whole}&X-Amz-Signature={hmac.digest(key, text.encode(), sha256).hex()}"
 
 
-def _encoded(query: Mapping[str, str]) -> str:
-    return "&".join(f"{quote(name, '~')}={quote(query[name], '~')}" for name in sorted(query))
+@lru_cache(maxsize=4)
+def _encoded(query: tuple[tuple[str, str], ...]) -> str:
+    """A query in its order; that of one transcript is that of all which are asked for with it."""
+    return "&".join(f"{quote(name, '~')}={quote(value, '~')}" for name, value in sorted(query))
 
 
 @lru_cache(maxsize=4)

@@ -72,7 +72,7 @@ def captions_of(transcript: Transcript, layout: Layout, *, named: bool = False) 
             label = _Token(f"{name}:", first.start, first.start)
             tokens = [label, _Token(first.text, first.start, first.end), *rest]
         before = name
-        captions += (each._replace(speaker=name) for each in _cut(tokens, layout))
+        captions += _cut(tokens, layout, name)
     return _one_at_a_time(sorted(captions), layout)
 
 
@@ -86,13 +86,15 @@ def _tokens(segment: Segment, layout: Layout) -> list[_Token]:
         return _spread(segment, layout)
     tokens, text, place = [], segment.text, 0
     for word in segment.words:
-        found = text.find(word.text, place)
+        said = word.text
+        found = text.find(said, place)
         space = found != place
-        place = found + len(word.text) if found >= 0 else place
-        if word.text.isprintable() and " " not in word.text:
-            tokens.append(_Token(word.text, word.start, word.end, space))
+        if found >= 0:
+            place = found + len(said)
+        if " " not in said and said.isprintable():
+            tokens.append(_Token(said, word.start, word.end, space))
             continue
-        for number, part in enumerate(word.text.split()):
+        for number, part in enumerate(said.split()):
             tokens.append(_Token(part, word.start, word.end, bool(number) or space))
     return tokens
 
@@ -110,19 +112,20 @@ def _spread(segment: Segment, layout: Layout) -> list[_Token]:
     return tokens
 
 
-def _cut(tokens: Sequence[_Token], layout: Layout) -> Iterator[Caption]:
+def _cut(tokens: Sequence[_Token], layout: Layout, speaker: str) -> Iterator[Caption]:
     """Cut where the lines are full, after a sentence that fills one, or after seven seconds."""
     lines: list[str] = []
     line = ""
     start = end = 0.0
+    length, most = layout.line_length, layout.lines
     for token in tokens:
-        fits = line and len(line) + token.space + len(token.text) <= layout.line_length
+        fits = line and len(line) + token.space + len(token.text) <= length
         if line and (
-            not (fits or len(lines) + 1 < layout.lines)
+            not (fits or len(lines) + 1 < most)
             or token.end - start > _LONGEST
             or (lines and line.endswith(_SENTENCE_ENDS))
         ):
-            yield Caption(start, end, "\n".join([*lines, line]))
+            yield Caption(start, end, "\n".join([*lines, line]), speaker)
             lines, line, fits = [], "", False
         if fits:
             line += f" {token.text}" if token.space else token.text
@@ -134,7 +137,7 @@ def _cut(tokens: Sequence[_Token], layout: Layout) -> Iterator[Caption]:
             line = token.text
         end = max(end, token.end)
     if line:
-        yield Caption(start, end, "\n".join([*lines, line]))
+        yield Caption(start, end, "\n".join([*lines, line]), speaker)
 
 
 def _one_at_a_time(captions: Sequence[Caption], layout: Layout) -> list[Caption]:
@@ -152,5 +155,5 @@ def _one_at_a_time(captions: Sequence[Caption], layout: Layout) -> list[Caption]
         needed = max(_SHORTEST, round(len(each.text) / layout.reading_speed * 1000))
         least = max(1, min(_LEAST_SHOWN, ends - begins))
         free = max(min(max(ends, start + needed), following), start + least)
-        shown.append(each._replace(start=start / 1000, end=free / 1000))
+        shown.append(Caption(start / 1000, free / 1000, each.text, each.speaker))
     return shown
