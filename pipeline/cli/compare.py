@@ -18,10 +18,12 @@ from pipeline.launch.event_loop import in_event_loop
 from pipeline.launch.run import RunOptions, complete
 from pipeline.launch.services import vocabularies
 from pipeline.naming import S3Uri
-from pipeline.terminal import answer, confirm
+from pipeline.terminal import answer, confirm, say
 from pipeline.text import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pipeline.config.schema import Config
     from pipeline.ground_truth.record import GroundTruth
     from pipeline.quality.bootstrap import PairedComparison
@@ -33,7 +35,9 @@ _NAME_ONE = (
     "Name the vocabulary to try with --vocabulary, another language with --language, a settings "
     "file with --config, or another engine's transcripts with --from."
 )
+_NAMED = 3
 NAME = "compare"
+SOME_UNREADABLE = 1
 EXAMPLES = examples(
     (
         "Try a vocabulary on 50 reviewed recordings; it says what that costs, and asks",
@@ -88,7 +92,8 @@ def command(
     own; SOURCE's tasks and state stay as they are. Run it again to continue: it starts no job
     twice while the vocabulary and the settings are the same. With --from it transcribes
     nothing: after is what FOLDER holds, of every reviewed recording that has a file there, with
-    --language of those in that language. The interval says how much of the change may be chance.
+    --language of those in that language. Files that can't be read are named and left out, and it
+    ends with 1. The interval says how much of the change may be chance.
     The cost is computed from the prices in the settings.
     """
     place = parse_source(source, chosen)
@@ -106,37 +111,61 @@ def command(
         language = Transcribe(language=chosen.transcribe.language)
         wanted = language if "language" in given else _ANY_LANGUAGE
         reviews = sampled(msgspec.structs.replace(chosen, transcribe=wanted), place, 0)
-        heard = _of_another_engine(other, reviews, Path(chosen.label_studio.ground_truth))
+        known = Path(chosen.label_studio.ground_truth)
+        heard, unreadable = _of_another_engine(other, reviews, known)
     else:
         if not given.keys() & {"vocabulary", "language"} and not config_file:
             raise BadSettings("Nothing is named that could be tried", _NAME_ONE)
         reviews = sampled(chosen, place, sample)
         chosen, heard = _transcribed(reviews, chosen, place, _Trial(to, yes=yes, json=json))
-    _print(compared(reviews, heard, chosen.transcribe.language), chosen, json=json)
+        unreadable = 0
+    _print(compared(reviews, heard, chosen.transcribe.language), unreadable, json=json)
+    if unreadable:
+        raise typer.Exit(SOME_UNREADABLE)
 
 
 def _of_another_engine(
     folder: Path, reviews: list[GroundTruth], ground_truth: Path
-) -> dict[str, str]:
-    """What another engine heard in these recordings.
+) -> tuple[dict[str, str], int]:
+    """What another engine heard in these recordings, and how many files can't be read.
 
     Raises:
         BadSettings: the folder has no transcript of any.
-        OutputUnusable: a file there holds none.
+        OutputUnusable: all files of them that are there hold none.
     """
     from pipeline.ground_truth.record import read_ground_truth
     from pipeline.quality.foreign_transcripts import transcripts_in
 
     known = {each.audio for each in read_ground_truth(ground_truth)}
-    heard = transcripts_in(folder, [each.audio for each in reviews], known)
+    heard, unreadable, several = transcripts_in(folder, [each.audio for each in reviews], known)
+    for error in unreadable[:_NAMED] if heard else ():
+        say(str(error))
+    if unreadable and not heard:
+        raise unreadable[0]
     if not heard:
         raise BadSettings(
             f"{folder} has no transcript of the {len(reviews):,} reviewed recordings",
             "Files are named after keys, and end with .json, .txt or .ctm: calls/a.json.",
         )
-    if missing := len(reviews) - len(heard):
-        typer.echo(f"{missing:,} reviewed recordings have no transcript in {folder}.", err=True)
-    return heard
+    for sentence in _left_out(folder, len(reviews) - len(heard), len(unreadable), several):
+        typer.echo(printable(sentence), err=True)
+    return heard, len(unreadable)
+
+
+def _left_out(
+    folder: Path, missing: int, unreadable: int, several: list[list[Path]]
+) -> Iterator[str]:
+    """What of the folder, and of the reviews, is not compared."""
+    if several:
+        taken, *others = several[0]
+        yield (
+            f"{len(several):,} recordings have several files in {folder}, of which one is read: "
+            f"{taken}, and not {', '.join(map(str, others))}."
+        )
+    if unreadable:
+        yield f"{unreadable:,} files in {folder} can't be read; their recordings are left out."
+    if missing > unreadable:
+        yield f"{missing - unreadable:,} reviewed recordings have no transcript in {folder}."
 
 
 class _Trial(NamedTuple):
@@ -205,12 +234,10 @@ def _transcribe(
         raise typer.Exit(summary.exit_code)
 
 
-def _print(comparison: PairedComparison, config: Config, *, json: bool) -> None:
+def _print(comparison: PairedComparison, unreadable: int, *, json: bool) -> None:
     from pipeline.quality.bootstrap import as_facts, as_text
-    from pipeline.quality.normalise import has_words
 
     if json:
-        answer(orjson.dumps(as_facts(comparison)))
+        answer(orjson.dumps(as_facts(comparison) | {"unreadable": unreadable}))
     else:
-        unit = "words" if has_words(config.transcribe.language) else "characters"
-        typer.echo("\n".join(map(printable, as_text(comparison, unit).split("\n"))))
+        typer.echo("\n".join(map(printable, as_text(comparison).split("\n"))))

@@ -16,6 +16,7 @@ from pipeline.ground_truth.choice import rank, why
 from pipeline.ground_truth.record import REVIEWED, read_ground_truth
 from pipeline.ground_truth.unusable import usable
 from pipeline.quality.error_rate import compare
+from pipeline.quality.normalise import has_words
 from pipeline.quality.pace import UNKNOWN
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Pair(msgspec.Struct):
 
     @property
     def rate(self) -> float | None:
-        """Differing words per word; None where nobody wrote any."""
+        """Differing units per unit; None where nobody wrote any."""
         return self.differing / self.units if self.units else None
 
     def facts(self) -> dict[str, Any]:
@@ -46,12 +47,16 @@ class Pair(msgspec.Struct):
 
 
 class Disagreement(NamedTuple):
-    """A recording whose reviews differ: its task's address, in how many words, and which counts."""
+    """A recording whose reviews differ: its task's address, in how many units, and which counts.
+
+    The unit is "words", or "characters" in languages without spaces.
+    """
 
     audio: str
     address: str
     reviewers: tuple[str, str]
     differing: int
+    unit: str
     counts: str
     why: str
 
@@ -110,7 +115,8 @@ def agreement(lines: Iterable[GroundTruth], prefer: Sequence[str] = ()) -> Agree
             pair.differing += differing
             pair.units += units
             if differing:
-                told = _who(counts), why(counts, prefer)
+                unit = "words" if has_words(one.language) else "characters"
+                told = unit, _who(counts), why(counts, prefer)
                 apart.append(Disagreement(one.audio, one.address, names, differing, *told))
     apart.sort(key=lambda each: (-each.differing, each))
     return Agreement(dict(sorted(pairs.items())), apart[:_MOST], len(apart))

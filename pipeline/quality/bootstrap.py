@@ -27,6 +27,7 @@ class Recording(NamedTuple):
     audio: str
     before: Counts
     after: Counts
+    has_words: bool = True
 
     @property
     def change(self) -> int:
@@ -46,6 +47,14 @@ class PairedComparison(NamedTuple):
     after: Counts
     low: float | None
     high: float | None
+
+    @property
+    def unit(self) -> str:
+        """What is counted: words, characters, or each in its recordings."""
+        kinds = {each.has_words for each in self.recordings}
+        if len(kinds) > 1:
+            return "words and characters"
+        return "characters" if False in kinds else "words"
 
     @property
     def verdict(self) -> str:
@@ -128,6 +137,7 @@ def as_facts(comparison: PairedComparison) -> dict[str, Any]:
     """The comparison as `--json` prints it."""
     return {
         "recordings": len(comparison.recordings),
+        "unit": comparison.unit,
         "before": _facts(comparison.before),
         "after": _facts(comparison.after),
         "change": {"low": comparison.low, "high": comparison.high},
@@ -143,9 +153,13 @@ def _facts(counts: Counts) -> dict[str, Any]:
     return {"rate": counts.rate, "errors": counts.errors, **counts.facts()}
 
 
-def as_text(comparison: PairedComparison, unit: str) -> str:
-    """The comparison for people; `unit` is "words" or "characters"."""
-    rate, reference = "WER" if unit == "words" else "CER", comparison.before.reference
+_RATES = {"words": "WER", "characters": "CER"}
+
+
+def as_text(comparison: PairedComparison) -> str:
+    """The comparison for people."""
+    unit, reference = comparison.unit, comparison.before.reference
+    rate = _RATES.get(unit, "Error rate")
     lines = [
         f"{rate} of {len(comparison.recordings)} recordings, {reference:,} {unit}:",
         _line("before", comparison.before),

@@ -17,6 +17,7 @@ from pipeline.ground_truth.record import read_ground_truth
 from pipeline.quality.bootstrap import PairedComparison, Recording, judge
 from pipeline.quality.error_rate import compare
 from pipeline.quality.missed_phrases import reviews
+from pipeline.quality.normalise import has_words
 from pipeline.vocabulary.service import Version, one_language
 
 if TYPE_CHECKING:
@@ -137,5 +138,5 @@ def compared(
             spoken = each.language or language
             before = compare(each.text, each.predicted or "", spoken)
             after = compare(each.text, texts[each.audio], spoken)
-            found.append(Recording(each.audio, before.units, after.units))
+            found.append(Recording(each.audio, before.units, after.units, has_words(spoken)))
     return judge(found)

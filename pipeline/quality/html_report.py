@@ -61,7 +61,11 @@ def _tiles(quality: Quality) -> Iterator[tuple[str, str, str]]:
     pairs = quality.agreement.pairs.values()
     if units := sum(each.units for each in pairs):
         rate = text_report.percent(sum(each.differing for each in pairs) / units)
-        yield rate, "WER between reviewers", f"{sum(e.recordings for e in pairs):,} comparisons"
+        yield (
+            rate,
+            "error rate between reviewers",
+            f"{sum(e.recordings for e in pairs):,} comparisons",
+        )
 
 
 def _thinned(points: Sequence[Point]) -> list[Point]:

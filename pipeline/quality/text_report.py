@@ -54,8 +54,8 @@ def in_words(quality: Quality) -> Iterator[str]:
 
 PACE = ("Pace of", "reviews", "audio h", "spent h", "h per audio h", "shorter than audio")
 HEADINGS = ("reviews", "WER", "CER", "substituted", "inserted", "deleted")
-AGREEMENT = ("Reviewed by both", "recordings", "alike", "WER between")
-DISAGREEMENTS = ("They differ", "reviewers", "words", "convert takes")
+AGREEMENT = ("Reviewed by both", "recordings", "alike", "error rate")
+DISAGREEMENTS = ("They differ", "reviewers", "by", "convert takes")
 CALIBRATION = ("Score", "reviews", "mean score", "right", "unchanged")
 
 
@@ -157,7 +157,7 @@ def disagreements(found: Agreement) -> list[tuple[str, ...]]:
         (
             printable(each.address or each.audio),
             printable(" and ".join(each.reviewers)),
-            f"{each.differing:,}",
+            f"{each.differing:,} {each.unit}",
             printable(f"{each.counts} {each.why}"),
         )
         for each in found.disagreements

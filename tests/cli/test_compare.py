@@ -74,6 +74,39 @@ def test_another_engine_is_compared_in_one_language_where_it_is_named(run, revie
     assert english["recordings"] == len(reviewed) - 1
 
 
+def test_a_file_that_cannot_be_read_keeps_no_other_from_being_compared(run, reviewed):
+    """It is named, counted and left out, and the exit code says that something is missing."""
+    other = run.folder / "other"
+    other.mkdir()
+    for name, said in reviewed.items():
+        (other / f"{name}.txt").write_text(said)
+    (other / "r0.txt").write_bytes(b"\xff\xfe")
+    (other / "r1.json").write_text('{"text": "by another file"}')
+
+    outcome = run(*COMPARE, "--from", "other", "--json")
+
+    assert outcome.code == 1
+    assert "other/r0.txt can't be read" in outcome.err
+    assert "1 files in other can't be read; their recordings are left out." in outcome.err
+    assert "have no transcript" not in outcome.err
+    assert "1 recordings have several files in other, of which one is read: other/r1.json" in (
+        outcome.err
+    )
+    assert outcome.summary["recordings"] == len(reviewed) - 1
+    assert outcome.summary["unreadable"] == 1
+
+
+def test_a_language_without_spaces_is_counted_in_characters(run, reviewed):
+    """Of the reviews' own language, whichever the settings name."""
+    path = run.folder / "ground_truth.jsonl"
+    path.write_text(path.read_text().replace("{", '{"language": "ja-JP", '))
+    (run.folder / "other").mkdir()
+    for name, said in reviewed.items():
+        (run.folder / "other" / f"{name}.txt").write_text(said)
+
+    assert "CER of 7 recordings" in run(*COMPARE, "--from", "other").out
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [

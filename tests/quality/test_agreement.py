@@ -54,9 +54,19 @@ def test_a_disagreement_says_whose_text_is_taken(anna, ben, prefer, counts, why)
     """The star first, then the reviewers that the settings prefer, else the newest."""
     found = agreement([by("anna", "one", **anna), by("ben", "two", **ben)], prefer)
 
+    address = f"{SERVER}/data?task=5"
     assert found.disagreements == [
-        Disagreement("s3://b/a.mp3", f"{SERVER}/data?task=5", ("anna", "ben"), 1, counts, why)
+        Disagreement("s3://b/a.mp3", address, ("anna", "ben"), 1, "words", counts, why)
     ]
+
+
+def test_texts_without_spaces_differ_in_characters():
+    """The unit stands with the number, as both are in one list."""
+    lines = [by("anna", "一二三", language="zh-CN"), by("ben", "一二四", language="zh-CN")]
+
+    [found] = agreement(lines).disagreements
+
+    assert (found.differing, found.unit) == (1, "characters")
 
 
 def test_the_largest_disagreement_is_the_first():
@@ -91,7 +101,7 @@ def test_the_command_shows_pairs_and_links(run):
     assert ["anna", "and", "ben", "1", "0", "50.0", "%"] in [
         each.split() for each in said.split("\n")
     ]
-    assert f"{SERVER}/data?task=5  anna and ben      1  ben is the newest" in said
+    assert f"{SERVER}/data?task=5  anna and ben  1 words  ben is the newest" in said
     assert [(e["counts"], e["why"]) for e in preferred["disagreements"]] == [
         ("anna", "is preferred")
     ]

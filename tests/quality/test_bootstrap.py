@@ -74,7 +74,7 @@ def test_two_recordings_tell_nothing():
     trial = judge([recording(0, 0, words=100), recording(0, 1, words=30)])
 
     assert (trial.low, trial.high, trial.verdict) == (None, None, "too few recordings to tell")
-    assert "points, too few recordings to tell: 2 of 8" in as_text(trial, "words")
+    assert "points, too few recordings to tell: 2 of 8" in as_text(trial)
     assert judge([recording(3, 1)] * 7).low is None
     assert judge([recording(3, 1)] * 8).verdict == "better"
 
@@ -99,7 +99,23 @@ def test_nothing_to_compare_is_said_so():
     trial = judge([])
 
     assert as_facts(trial)["verdict"] == "nothing to compare"
-    assert as_text(trial, "words").splitlines()[0] == "WER of 0 recordings, 0 words:"
+    assert as_text(trial).splitlines()[0] == "WER of 0 recordings, 0 words:"
+
+
+@pytest.mark.parametrize(
+    ("kinds", "first"),
+    [
+        ([True, True], "WER of 2 recordings, 20 words:"),
+        ([False, False], "CER of 2 recordings, 20 characters:"),
+        ([True, False], "Error rate of 2 recordings, 20 words and characters:"),
+    ],
+)
+def test_the_text_names_what_was_counted(kinds, first):
+    """Words, and characters in languages that put no spaces between them."""
+    trial = judge([recording(1, 1)._replace(has_words=each) for each in kinds])
+
+    assert as_text(trial).splitlines()[0] == first
+    assert as_facts(trial)["unit"] in first
 
 
 def test_the_text_shows_counts_interval_and_the_greatest_changes():
@@ -107,7 +123,7 @@ def test_the_text_shows_counts_interval_and_the_greatest_changes():
     recordings = [recording(6, 6 - n, name=f"better-{n}") for n in range(1, 7)]
     recordings += [recording(1, 4, name="worse"), recording(2, 2, name="same")]
 
-    lines = as_text(judge(recordings), "words").splitlines()
+    lines = as_text(judge(recordings)).splitlines()
 
     assert lines[0] == "WER of 8 recordings, 80 words:"
     assert lines[1] == ("  before   48.75 %  39 errors: 39 substituted, 0 inserted, 0 deleted")
