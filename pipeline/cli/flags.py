@@ -101,7 +101,7 @@ def with_settings(
             chosen = _settings(file, settings, quiet=bool(given.get("quiet")))
             if not on_s3 and "state" in names:
                 _refuse_s3(chosen)
-            if chosen.cluster.engine is not Engine.RAY:
+            if chosen.cluster.engine is not Engine.RAY and "engine" not in given["given"]:
                 refuse_idle(given["given"], ["ray_address"], "nothing is done by a cluster", _RAY)
             command(**dict(_collected(parameters, given, chosen)))
 

@@ -44,3 +44,10 @@ def test_the_environment_may_say_more_than_a_command_needs(run):
     run.use(TRANSCRIBE_PIPELINE_LAYOUT="focus", TRANSCRIBE_PIPELINE_RAY_ADDRESS="a:1")
 
     assert run("labeling-config").code == 0
+
+
+def test_what_comes_later_on_a_line_may_take_something_back(run):
+    """Who adds `--engine local` to a long command need not take its other flags away."""
+    outcome = run("quality", "--ray-address", "a:1", "--engine", "local")
+
+    assert "would do nothing" not in outcome.err
