@@ -128,6 +128,10 @@ class StateOutdated(StateUnusable):
     """The state file is of an earlier version, and may only be read here."""
 
 
+class NoFullTextSearch(StateUnusable):
+    """The SQLite of this Python has no full-text index (FTS5)."""
+
+
 class OutputUnusable(CannotRun):
     """The output can't be written or is not the file this state wrote."""
 

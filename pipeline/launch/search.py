@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pipeline.errors import CannotRun
+from pipeline.errors import CannotRun, NoFullTextSearch
 from pipeline.failures import BROKEN_TRANSCRIPT, LOST
 from pipeline.files import locked
 from pipeline.launch.event_loop import interruptible
@@ -97,7 +97,8 @@ def search_index(
     """The index that a run keeps up: where there is one, and always for a folder.
 
     Where the transcripts are stored, an index that can't be used holds up no run: the next search
-    says what is wrong with it. What fails later is noted.
+    says what is wrong with it. Nor does a SQLite that makes none, of a folder neither: that is
+    noted, as what fails later is.
 
     Raises:
         CannotRun: the index can't be used, and a folder's transcripts are kept nowhere else.
@@ -113,9 +114,11 @@ def search_index(
     with ExitStack() as opened:
         try:
             index = opened.enter_context(open_index(path))
-        except CannotRun:
-            if of_a_folder:
+        except CannotRun as error:
+            if of_a_folder and not isinstance(error, NoFullTextSearch):
                 raise
+            if of_a_folder:
+                note(f"The transcripts of this run can't be searched later. {error}")
             yield None
         else:
             yield IndexedTranscripts(index, note)

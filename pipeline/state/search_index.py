@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
-from pipeline.errors import StateUnusable
+from pipeline.errors import NoFullTextSearch, StateUnusable
 from pipeline.files import open_lock
 from pipeline.state.database import connect, translated
 from pipeline.state.schema import Schema
@@ -67,7 +67,7 @@ SELECT row, key, times, highlight(texts, 0, '{_BEGINS}', '{_ENDS}')
 FROM texts JOIN recordings ON row = texts.rowid
 WHERE texts MATCH ? AND texts.rowid > ? ORDER BY texts.rowid LIMIT {_TEXTS}
 """
-_NO_FTS5 = StateUnusable(
+_NO_FTS5 = NoFullTextSearch(
     "The SQLite of this Python has no FTS5, with which transcripts are searched",
     "Use another Python: those of python.org, Debian and uv have it.",
 )
@@ -210,7 +210,8 @@ def open_index(path: Path) -> Iterator[SearchIndex]:
     """Open or make the index, for its owner alone.
 
     Raises:
-        StateUnusable: it is no index, can't be used, or this SQLite has no full-text index.
+        StateUnusable: it is no index, or can't be used.
+        NoFullTextSearch: this SQLite makes and reads none.
     """
     with translated(path, _INDEX):
         path.parent.mkdir(parents=True, exist_ok=True)

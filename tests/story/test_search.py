@@ -23,6 +23,17 @@ if TYPE_CHECKING:
 RESULTS = ("--results", "s3://audio/transcripts/")
 STATE = "tasks.jsonl.state"
 INDEX = f"{STATE}.search"
+WITHOUT_FTS5 = """
+import sys
+from pipeline.cli import main
+from pipeline.state import search_index
+
+known = search_index._INDEX
+search_index._INDEX = known._replace(new=known.new.replace("USING fts5", "USING fts9"))
+sys.argv = sys.argv[1:]
+main()
+"""
+"""The command with a SQLite that does not know the module of its full-text index."""
 
 
 def hits(run, *words: str) -> list[tuple[str, str]]:
@@ -189,6 +200,20 @@ def test_a_run_over_a_folder_does_not_begin_without_its_index(run, recordings):
     assert "run the folder again with another --output" in refused.err
     assert len(run.tasks()) == 1
     assert run("search", "my order").code == 0
+
+
+def test_a_run_over_a_folder_needs_no_full_text_index(run, recordings):
+    """Where SQLite has none the task is written all the same, and the summary says what is lost."""
+    only = ("--include", "calls/cancelled-order.mp3")
+
+    ran = run("run", recordings, *only, "--json", through=WITHOUT_FTS5)
+    searched = run("search", "my order", through=WITHOUT_FTS5)
+
+    assert (ran.code, len(run.tasks())) == (0, 1), ran.err
+    [note] = ran.summary["notes"]
+    assert note.startswith("The transcripts of this run can't be searched later. The SQLite of ")
+    assert searched.code == 2
+    assert "has no FTS5, with which transcripts are searched" in searched.err
 
 
 def test_a_run_says_when_its_index_can_not_be_used_any_more(run, cloud):
