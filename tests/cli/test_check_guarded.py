@@ -19,9 +19,10 @@ SCOPE = Scope(
     Owner("000000000000", "us-east-1"),
     (S3Uri("audio", "calls/"),),
     S3Uri("results", "t/"),
+    object_tags=True,
     checking=True,
 )
-SOURCE = ("s3://audio/calls/", "--results", "s3://results/t/")
+SOURCE = ("s3://audio/calls/", "--results", "s3://results/t/", "--config", "night.toml")
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +61,7 @@ def allowed(without=""):
 def check(guarded, tmp_path, monkeypatch):
     """`check`, by a user whose policy lacks one statement; its lines by their names."""
     command = InProcess("check", tmp_path / "work", monkeypatch)
+    (command.folder / "night.toml").write_text('[metadata]\nsource = "tags"')
     iam, name = administrator(guarded, "iam"), f"nightly-{uuid.uuid4().hex[:8]}"
     iam.create_user(UserName=name)
     key = iam.create_access_key(UserName=name)["AccessKey"]
@@ -82,8 +84,8 @@ def test_the_least_rights_are_enough(check, guarded):
 
     assert code == 0, lines
     assert [n for n, line in lines.items() if line["verdict"] == "warning"] == []
-    for name in ("credentials", "source list", "source read", "results list", "results write",
-                 "jobs list", "jobs get", "jobs start"):  # fmt: skip
+    for name in ("credentials", "source list", "source read", "source tags", "results list",
+                 "results write", "jobs list", "jobs get", "jobs start"):  # fmt: skip
         assert lines[name]["verdict"] == "ok", lines[name]
     assert administrator(guarded, "s3").list_objects_v2(Bucket="results")["KeyCount"] == 0
     assert administrator(guarded, "transcribe").list_transcription_jobs()[
@@ -95,7 +97,7 @@ def test_the_least_rights_are_enough(check, guarded):
     ("without", "problems"),
     [
         ("ListBelow1", ["source list"]),
-        ("ReadRecordings", ["source read"]),
+        ("ReadRecordings", ["source read", "source tags"]),
         ("ListBelow2", ["results list"]),
         ("Results", ["results write"]),
         ("StartAndListJobs", ["jobs list", "jobs start"]),
