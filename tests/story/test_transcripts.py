@@ -255,10 +255,11 @@ def test_a_full_disk_stops_the_files_and_the_next_call_has_all(run, cloud):
     (run.folder / LEDGER).unlink()
     command = ("transcripts", "--to", "texts/", "--format", ALL)
 
-    stopped = run(*command, through=SMALL_DISK, before=("30000",))
+    stopped = run(*command, through=SMALL_DISK, before=("60000",))
     completed = run(*command)
 
     assert (stopped.code, completed.code) == (2, 0)
+    assert f"The disk that holds {LEDGER} is full" in stopped.err
     assert "Make space and run the same command again" in stopped.err
     assert "Traceback" not in stopped.err
     assert contents(run.folder / "texts") == contents(run.folder / "whole")

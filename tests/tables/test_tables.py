@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.between import Answer, between
+from tests.conftest import SMALL_DISK
+from tests.support.between import Answer, between, refusal
 from tests.support.documents import is_what_is_shown, typed
 from tools.docs import DOCS
 
@@ -93,14 +94,20 @@ def test_the_tables_grow_by_what_is_new(run, cloud, place):
     assert day == moment
 
 
-def test_words_and_times_are_those_of_the_json(run, cloud):
+@pytest.mark.parametrize("more", [0, 2_000])
+def test_words_and_times_are_those_of_the_json(run, cloud, more):
     """Each word and segment of the stored transcript is in the tables once, under its job."""
-    cloud().add(one="the quick brown fox", two="jumps over", silent="")
+    recordings = {f"rec{n}": f"number {n} ünd so on" for n in range(more)}
+    cloud().add(one="the quick brown fox", two="jumps over", silent="", **recordings)
+    rates = dict.fromkeys(("START", "GET", "LIST"), "1000")
+    run.use(**{f"TRANSCRIBE_PIPELINE_{name}_RATE": rate for name, rate in rates.items()})
     run("run", "s3://audio/", *RESULTS)
     run("transcripts", "--to", "texts/", "--format", "json", *RESULTS)
 
     tables(run)
+    again = tables(run)
 
+    assert (again.code, again.summary["recordings"], again.summary["written"]) == (0, 0, 0)
     documents = [json.loads(each) for each in contents(run.folder / "texts").values()]
     assert sorted(
         (each["job_id"], number, word["start"], word["end"], word["text"])
@@ -243,6 +250,70 @@ def test_what_is_not_ours_is_told_and_stays(run, cloud):
     assert "recordings/mine.parquet below" in outcome.err
     assert "it is no file of recordings" in outcome.err
     assert contents(run.folder / "tables") == {"recordings/mine.parquet": b"mine"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ("changed", "broken transcript"),
+        ("gone", "job or transcript lost"),
+        ("denied", "transcript not readable"),
+    ],
+)
+def test_a_result_that_can_not_be_taken_is_told_and_the_others_have_their_rows(
+    run, cloud, wrong, reason
+):
+    """One recording has no row, with the reason; it gets one once the result is back."""
+    service = cloud()
+    service.add(one="first", two="second")
+    run("run", "s3://audio/", *RESULTS)
+    job = next(each["data"]["job_id"] for each in run.tasks() if "one" in each["data"]["audio"])
+    result = service.folder / "transcripts" / f"{job}.json"
+    content = result.read_bytes()
+    if wrong == "gone":
+        result.unlink()
+    elif wrong == "changed":
+        result.write_bytes(content.replace(job.encode(), b"another"))
+
+    def reply(asked):
+        is_denied = wrong == "denied" and job in asked.path
+        return refusal(asked, "AccessDenied", "no", 403) if is_denied else asked.forward()
+
+    with between(service, reply) as url:
+        run.use(AWS_ENDPOINT_URL=url)
+        refused = tables(run)
+    rows = ask(run.folder / "tables", "SELECT key FROM recordings")
+    run.use(AWS_ENDPOINT_URL=service.url)
+    result.write_bytes(content)
+    outcome = tables(run)
+
+    assert (refused.code, refused.summary["failed"], rows) == (1, {reason: 1}, [("two.mp3",)])
+    assert "one.mp3: " in refused.err
+    assert (outcome.code, outcome.summary["recordings"]) == (0, 1)
+    assert ask(run.folder / "tables", "SELECT key, text FROM recordings ORDER BY ALL") == [
+        ("one.mp3", "first"),
+        ("two.mp3", "second"),
+    ]
+
+
+def test_a_full_disk_loses_no_row_and_doubles_none(run, cloud):
+    """One sentence; with space again the rows are those of a call that always had some."""
+    cloud().add(**{f"rec{n}": f"number {n}" for n in range(60)})
+    run("run", "s3://audio/", *RESULTS)
+    tables(run, to="whole/")
+    (run.folder / LEDGER).unlink()
+    command = ("transcripts", "--to", "tables/", "--format", "parquet")
+
+    stopped = run(*command, through=SMALL_DISK, before=("60000",))
+    completed = run(*command)
+
+    assert (stopped.code, completed.code) == (2, 0)
+    assert f"The disk that holds {LEDGER} is full" in stopped.err
+    assert "Make space and run the same command again" in stopped.err
+    assert "Traceback" not in stopped.err
+    for table in ("recordings", "segments", "words"):
+        query = ROWS.format(table)
+        assert ask(run.folder / "tables", query) == ask(run.folder / "whole", query) != []
 
 
 def test_what_s3_does_not_take_for_too_long_is_there_after_the_next_call(run, cloud):
