@@ -37,7 +37,7 @@ EXAMPLES = examples(
         "clean --older-than 30d",
     ),
     (
-        "Every night behind the run, an hour at most",
+        "Every night after the run, an hour at most",
         "clean --older-than 30d --yes -q --max-hours 1",
     ),
     (

@@ -65,7 +65,7 @@ def command(
     change, because the storage never reads a file again. FOLDER.json remembers how far it is. Copy
     the parts into a bucket, and move or delete them as you like.
 
-    It takes only committed tasks, so it works beside a run. It prints the names of the files.
+    It takes only committed tasks, so it works during a run. It prints the names of the files.
     """
     from pipeline.launch.on_s3 import with_tasks_here
 

@@ -107,7 +107,7 @@ def _doubt_in_words(chosen: LabelStudio, doubt: str) -> str:
     return (
         f"Nothing that Label Studio left out of project {chosen.project} is removed, as {doubt}. "
         f"What {chosen.ground_truth} has of it stays. Pull again; if it is said again, ask the "
-        "server's administrator, or whoever runs a proxy or a cache in between."
+        "server's administrator, or the people who run a proxy or a cache in between."
     )
 
 

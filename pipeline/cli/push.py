@@ -98,7 +98,7 @@ def command(
 ) -> None:
     """Put the tasks into a Label Studio project.
 
-    Each task is there once, with its prediction. Only committed tasks are sent, so it works beside
+    Each task is there once, with its prediction. Only committed tasks are sent, so it works during
     a run. Push again and it sends only what is new. Kill it, or lose OUTPUT.pushed, and no task is
     there twice: it looks every task up before it sends it. What was deleted in the project stays
     deleted, unless you give --again.

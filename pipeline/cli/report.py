@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 NAME = "report"
 EXAMPLES = examples(
     ("The last run over tasks.jsonl, as tasks.report.html", "report"),
-    ("Beside a run that is under way, into a file elsewhere",
+    ("During a run, into a file elsewhere",
      "report --output calls.jsonl --html pages/tonight.html"),
     ("An earlier run, by its number", "report --run 41 --html run-41.html"),
 )  # fmt: skip

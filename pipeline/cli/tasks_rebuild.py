@@ -21,7 +21,7 @@ EXAMPLES = examples(
         "From another run's results, into a file of another name",
         "tasks rebuild --task segments --output calls.jsonl --to regions.jsonl",
     ),
-    ("Every night, behind the run: only what is new is added", "tasks rebuild --task segments -q"),
+    ("Every night, after the run: only what is new is added", "tasks rebuild --task segments -q"),
 )
 
 

@@ -40,7 +40,7 @@ EXAMPLES = examples(
         "transcripts --to texts/ --format txt,srt",
     ),
     (
-        "Every night behind the run, into a bucket: only what is new is written",
+        "Every night after the run, into a bucket: only what is new is written",
         "transcripts --to s3://my-bucket/texts/ --format json -q",
     ),
     (
@@ -107,7 +107,7 @@ def command(
     written where it is stored, below --results, else with the service, which keeps it for 90
     days. No job is started. calls/a.mp3 becomes calls/a.txt. What was written once is left
     alone, also where you moved it away: a list of it is kept beside the state file
-    (STATE.transcripts). It works beside a run, and continues where it was interrupted. It
+    (STATE.transcripts). It works during a run, and continues where it was interrupted. It
     replaces only what it wrote itself, and deletes nothing. parquet is three tables of all
     recordings, whose files never change.
 

@@ -73,7 +73,9 @@ def build(
 )
 def apply(
     *,
-    table: Annotated[Path, typer.Argument(metavar="TABLE", help="The table, looked through.")],
+    table: Annotated[
+        Path, typer.Argument(metavar="TABLE", help="The table, once you have looked through it.")
+    ],
     upload: Annotated[
         str | None,
         typer.Option(

@@ -58,7 +58,7 @@ def as_lines(found: list[Candidate], merged: Merged, table: Path, language: str)
         )
     if merged.left_out:
         yield f"{merged.left_out:,} more found no room: a table holds 50 KB."
-    next_step = "; look them through, then `transcribe-pipeline vocabulary apply`."
+    next_step = "; look through them, then `transcribe-pipeline vocabulary apply`."
     yield (
         f"{merged.added:,} new rows in {table}, {len(merged.rows):,} in all"
         + next_step * bool(merged.added)

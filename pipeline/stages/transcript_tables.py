@@ -160,7 +160,7 @@ class TranscriptTables:
         for name in names:
             if name.partition("/")[2] not in there:
                 raise OutputUnusable(
-                    f"{name} below {self._place.name} has no recordings: whoever wrote it has not "
+                    f"{name} below {self._place.name} has no recordings: its writer has not "
                     "ended, and what was decided then is not here",
                     "End it where it began, or take that file away.",
                 )
