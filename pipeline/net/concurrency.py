@@ -29,7 +29,8 @@ class ProbeTuning(msgspec.Struct, frozen=True):
     eagerness: int = 6  # limit² / 6 starts are enough: who has few slots asks sooner than others
     in_vain: int = 3  # so many tries in a row were refused: presumably no slot is to be had
     least_starts: int = 20  # between two tries then: with few slots one start in twenty is risked
-    squeezed_seconds: float = 600.0  # who lost a slot has a neighbour, and asks once a job's time
+    squeezed_seconds: float = 600.0  # who lost a slot has a neighbour, which may end any time
+    squeezed_eagerness: int = 16  # so long, once a job's time at most: more would starve the least
     few: int = 20  # slots: who has fewer is presumably starved, and tries boldly though in vain
     probe_seconds: float = 600.0  # long jobs: not even a hundred starts come for hours
     starved_seconds: float = 10.0  # without any slot there is nothing to lose
@@ -69,10 +70,11 @@ class ConcurrencyLimit:
 
     So runs that share an account come to even shares: who has few slots asks often, and who is
     refused a slot in which a job of its own has certainly ended leaves a sixteenth of its own to
-    the neighbour that took it, as AIMD does (Chiu and Jain, 1989). For ten minutes it asks after as
-    many starts as it has slots, as the neighbour may end any time. Runs that know of each other are
-    told their shares instead, and ask as seldom as one would that had all of their slots; the most
-    jobs that ran at once since then are `most_running`.
+    the neighbour that took it, as AIMD does (Chiu and Jain, 1989). For ten minutes it then asks
+    after a sixteenth of the square or as many starts as it has slots, whichever are more, where
+    these are fewer than the sixth: the neighbour may end any time. Runs that know of each other
+    are told their shares instead, and ask as seldom as one would that had all of their slots; the
+    most jobs that ran at once since then are `most_running`.
     """
 
     def __init__(self, ceiling: int) -> None:
@@ -207,11 +209,12 @@ class ConcurrencyLimit:
     def _may_try(self, now: float) -> bool:
         if self.limit >= self.ceiling:
             return False
-        starts, enough = self._accepted, self.found**2 // _PROBING.eagerness
+        starts, square = self._accepted, self.found**2
+        enough = square // _PROBING.eagerness
         if self._sharers:
             starts = starts * self._sharers.tries_for // _PROBING.of_all
         elif now - self._squeezed_at < _PROBING.squeezed_seconds:
-            enough = min(enough, self.limit)
+            enough = min(enough, max(self.found, square // _PROBING.squeezed_eagerness))
         least = 1 if self._in_vain < _PROBING.in_vain else _PROBING.least_starts
         enough = min(_PROBING.most_starts, max(least, enough))
         return starts >= enough or (not self._ahead and now >= self._probe_at)

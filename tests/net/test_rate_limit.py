@@ -410,17 +410,29 @@ def test_a_slot_that_a_neighbour_took_is_left_to_it_and_a_sixteenth_more():
     assert slots.limit == 47 - 2
 
 
-@pytest.mark.parametrize(("seconds", "starts"), [(599, 45), (601, 100)])
-def test_who_left_a_slot_to_a_neighbour_soon_asks_whether_it_has_ended(seconds, starts):
-    """For ten minutes it tries after as many starts as it has slots, which take a job's time."""
-    slots = watched(48, ended_each_second=0)
+def squeezed(held: int) -> ConcurrencyLimit:
+    """Slots of which a neighbour took one, 10 seconds after so many were held."""
+    slots = watched(held, ended_each_second=0)
     slots.ended()
     slots.take(10)
     slots.refused(10)
-    slots.take(10 + seconds)
-    slots.refused(10 + seconds)  # one more in vain, as only the starts are to count
+    return slots
 
-    assert starts_until_a_try(slots, 10 + seconds) == starts
+
+@pytest.mark.parametrize(("held", "starts"), [(5, 2), (10, 9), (34, 60), (48, 100)])
+def test_who_left_a_slot_to_a_neighbour_soon_asks_whether_it_has_ended(held, starts):
+    """It tries after a sixteenth of the square, or as many starts as slots, not after a sixth."""
+    assert starts_until_a_try(squeezed(held), 20) == starts
+
+
+def test_ten_minutes_later_a_neighbour_is_forgotten():
+    """What was tried meanwhile, and refused, tells nothing of a neighbour."""
+    slots = squeezed(34)
+    while not slots.take(611):
+        slots.ended()
+    slots.refused(611)
+
+    assert starts_until_a_try(slots, 612) == 100
 
 
 def test_the_starts_under_way_at_a_refusal_leave_nothing_more():
