@@ -37,6 +37,7 @@ DEFAULT_SLOTS = 250
 """Jobs at once that an account has unless its quota (L-6F7AB1C9) was raised."""
 
 _JOBS_OF_A_CALL = 100
+_OF_METADATA = {"sidecar": "GetObject", "object": "HeadObject", "tags": "GetObjectTagging"}
 
 # Bytes of a task's line: what each has, and what a second of speech adds (2.5 words a second).
 # Measured on transcripts of 40 seconds to an hour, with keys of 50 characters.
@@ -220,6 +221,8 @@ def _calls(
         "GetTranscriptionJob": _refused(survey) if own_bucket else jobs + under_way,
         "GetObject": _lines(survey),
     }
+    if name := _OF_METADATA.get(config.metadata.source):
+        calls[name] = calls.get(name, 0) + _lines(survey)
     return {name: count for name, count in calls.items() if count}
 
 

@@ -135,6 +135,30 @@ def test_the_plan_is_what_the_run_then_does(run, cloud):
     assert after.cost == Estimate(0)
 
 
+@pytest.mark.parametrize(
+    ("source", "more"),
+    [
+        ("sidecar", {"GetObject": 3}),
+        ("object", {"HeadObject": 3}),
+        ("tags", {"GetObjectTagging": 3}),
+    ],
+)
+def test_metadata_that_is_asked_for_is_a_call_for_each_recording(run, cloud, source, more):
+    """As many as the run then makes of it."""
+    service = cloud()
+    for name in ("one", "two", "three"):
+        made.wav(service.folder / f"{name}.wav", 1)
+    (run.folder / "night.toml").write_text(f'[metadata]\nsource = "{source}"')
+    command = ("s3://audio/", "--config", "night.toml")
+
+    plain = plan(run, "s3://audio/").calls
+    before = plan(run, *command).calls
+    done = run("run", *command, "--json").summary["calls"]
+
+    assert before == plain | {name: plain.get(name, 0) + count for name, count in more.items()}
+    assert {name: done[name] for name in more} == {name: before[name] for name in more}
+
+
 def test_results_that_are_there_already_cost_nothing(run, cloud):
     """With a lost state file the transcripts in --results are found, as the run finds them."""
     cloud().add(one="first", two="second")
