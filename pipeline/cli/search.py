@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from pipeline.config.schema import Config
     from pipeline.model import Job
-    from pipeline.state.reader import StateReader
     from pipeline.state.search_index import SearchIndex
+    from pipeline.tasks.rebuild import Written
     from pipeline.transcripts.searchable import Hit
 
 NAME = "search"
@@ -84,8 +84,8 @@ def command(
     phrases = tuple(_phrase(each) for each in (words, *(near or ())))
     path = index_path(chosen.state_path)
     with with_written_here(chosen) as run, open_index(path) as index:
-        missing = _missing(chosen, run.state, index, quiet=quiet)
-        of = run.state.recordings.counts().written
+        missing = _missing(chosen, run, index, quiet=quiet)
+        of = run.state.recordings.counts().written if missing else 0
         if count:
             found = index.count(phrases, NEAR)
             shown = {"recordings": found}
@@ -130,23 +130,21 @@ def _phrase(words: str) -> str:
     return spaced(words)
 
 
-def _missing(
-    chosen: Config, state: StateReader, index: SearchIndex, *, quiet: bool
-) -> dict[str, int]:
+def _missing(chosen: Config, run: Written, index: SearchIndex, *, quiet: bool) -> dict[str, int]:
     """Bring the index up to date; how many recordings it lacks, by the reason.
 
     Raises:
         Exit: it was interrupted.
         CannotRun: it can't be brought up to date.
     """
-    if index.made_of == state.recordings.written_mark():
+    if index.made_of == run.mark:
         return index.lacking()
     from pipeline.launch.search import bring_up_to_date, is_of_a_folder, note_what_was_not_kept
     from pipeline.stages.stored_transcripts import Told
     from pipeline.terminal import counted, style_for
 
-    if is_of_a_folder(state):
-        note_what_was_not_kept(state, index)
+    if is_of_a_folder(run.state):
+        note_what_was_not_kept(run, index)
         return index.lacking()
     named = itertools.count()
 
@@ -155,7 +153,7 @@ def _missing(
             say(f"{job.recording.key}: {why}")
 
     with counted(style_for(quiet=quiet), None, "recordings read") as progress:
-        work = bring_up_to_date(chosen, state, index, Told(progress, tell, say))
+        work = bring_up_to_date(chosen, run, index, Told(progress, tell, say))
         received, passing = in_event_loop(work)
     if received:
         raise typer.Exit(128 + received)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pipeline.s3_output.states import StateCopy
     from pipeline.s3_output.written_tasks import Origin
     from pipeline.state.cleanup import Cleaning, Cleanup
+    from pipeline.state.reader import StateReader
     from pipeline.state.run_state import RunState
     from pipeline.tasks.rebuild import Written
 
@@ -84,11 +85,21 @@ def with_written_here(config: Config) -> Iterator[Written]:
     from pipeline.tasks.export import committed_lines
 
     here = with_tasks_here(config)
-    origin = in_event_loop(_origin(config))
-    prefix, tasks = origin.description.prefix, Path(f"{_name(config.s3_output)}.jsonl")
-    with TemporaryDirectory() as folder, open_state(Path(folder) / "state", prefix) as state:
-        note_written(state, origin, committed_lines(here.output_path, here.state_path))
-        yield Written(state.reader, tasks, (here.output_path, here.state_path))
+    tasks, own = Path(f"{_name(config.s3_output)}.jsonl"), (here.output_path, here.state_path)
+    with read_state(here.state_path) as copy:
+        parts = (
+            f"{config.s3_output} {copy.facts.output_size}"  # none changes, and they are appended
+        )
+    with TemporaryDirectory() as folder, ExitStack() as opened:
+
+        def rebuilt() -> StateReader:
+            origin = in_event_loop(_origin(config))
+            prefix = origin.description.prefix
+            state = opened.enter_context(open_state(Path(folder) / "state", prefix))
+            note_written(state, origin, committed_lines(*own))
+            return state.reader
+
+        yield Written(tasks, own, rebuilt, parts)
 
 
 @asynccontextmanager

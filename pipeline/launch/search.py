@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pipeline.stages.stored_transcripts import Told
     from pipeline.state.reader import StateReader
     from pipeline.state.search_index import SearchIndex
+    from pipeline.tasks.rebuild import Written
 
 NOT_KEPT = "from a folder, not kept"
 _FOR_GOOD = frozenset({LOST, BROKEN_TRANSCRIPT})
@@ -37,7 +38,7 @@ def is_of_a_folder(state: StateReader) -> bool:
 
 
 async def bring_up_to_date(
-    config: Config, state: StateReader, index: SearchIndex, told: Told
+    config: Config, run: Written, index: SearchIndex, told: Told
 ) -> tuple[int | None, dict[str, int]]:
     """Have in the index what is written and not there yet.
 
@@ -61,7 +62,7 @@ async def bring_up_to_date(
         told.failure(job, reason, why)
 
     with locked(lock, busy, "Wait for it."):
-        made_of = state.recordings.written_mark()
+        mark, state = run.mark, run.state
         index.forget_others(state.recordings)
         index.forget_lacking(_UNSURE)
         telling = told._replace(failure=fail)
@@ -76,18 +77,18 @@ async def bring_up_to_date(
         for_good = _FOR_GOOD if sink.written else _FOR_GOOD - {LOST}
         passing = {why: count for why, count in stored.failed.items() if why not in for_good}
         if not received and not passing:
-            index.complete(made_of)
+            index.complete(mark)
     return received, passing
 
 
-def note_what_was_not_kept(state: StateReader, index: SearchIndex) -> None:
+def note_what_was_not_kept(run: Written, index: SearchIndex) -> None:
     """Note of a folder's recordings which have no text: their run did not put it there."""
-    made_of = state.recordings.written_mark()
+    mark, state = run.mark, run.state
     index.forget_others(state.recordings)
     for page in state.recordings.written():
         for job in index.due(page):
             index.note_lacking(job, NOT_KEPT)
-    index.complete(made_of)
+    index.complete(mark)
 
 
 @contextmanager

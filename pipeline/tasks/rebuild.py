@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -12,24 +14,41 @@ from pipeline.files import same_file
 from pipeline.naming import S3Uri, job_name_prefix, parse_s3_uri
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from pipeline.config.schema import Config
     from pipeline.state.reader import StateReader
 
 
-class Written(NamedTuple):
-    """What a run has written: what its state knows, the name of its tasks, its own files."""
+@dataclass(frozen=True)
+class Written:
+    """What a run has written: the name of its tasks, its own files, and what its state knows.
 
-    state: StateReader
+    Of tasks on S3 a state is made when it is asked for; `parts` is another text whenever there are
+    other parts of them.
+    """
+
     tasks: Path
     own: tuple[Path, ...]
+    read: Callable[[], StateReader]
+    parts: str = ""
+
+    @cached_property
+    def state(self) -> StateReader:
+        """What is known of every recording."""
+        return self.read()
+
+    @property
+    def mark(self) -> str:
+        """Another text whenever something else is written."""
+        return self.parts or self.state.recordings.written_mark()
 
 
 def written_by_run(config: Config, state: StateReader) -> Written:
     """What the run of this state file has written into its output."""
     tasks = config.state_path.parent / (state.facts.value("output") or "tasks.jsonl")
-    return Written(state, tasks, (config.state_path, tasks))
+    return Written(tasks, (config.state_path, tasks), lambda: state)
 
 
 def settings_of_rebuild(config: Config, to: str | None, written: Written) -> Config:

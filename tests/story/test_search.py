@@ -173,6 +173,28 @@ def test_every_shard_of_an_output_on_s3_is_searched(run, cloud):
     assert again == first
 
 
+def test_a_second_search_of_an_output_on_s3_asks_for_its_parts_alone(run, cloud):
+    """One listing tells that nothing is new; what another machine wrote is found as well."""
+    service = cloud()
+    on_s3 = ("--output", "s3://audio/tasks/")
+    service.add(a="number a")
+    run("run", "s3://audio/", *on_s3, *RESULTS)
+    first = hits(run, "number", *on_s3)
+    before = calls(service)
+    again = hits(run, "number", *on_s3)
+    asked = calls(service) - before
+    [index] = run.folder.glob("*.search")
+    aside = index.rename(run.folder / "aside")  # another machine has none that its run adds to
+    service.add(b="number b")
+    run("run", "s3://audio/", *on_s3, *RESULTS)
+    aside.rename(index)
+    later = hits(run, "number", *on_s3)
+
+    assert first == again == [("a.mp3", "number a")]
+    assert asked == 1
+    assert sorted(later) == [*first, ("b.mp3", "number b")]
+
+
 def test_a_folder_is_searched_by_the_index_of_its_run(run, recordings):
     """A folder's transcripts are kept nowhere else; what a lost index had is told."""
     run("run", recordings, "--include", "calls/cancelled-order.mp3")
