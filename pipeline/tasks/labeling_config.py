@@ -21,13 +21,14 @@ LANGUAGE = "language"
 """The names of the audio and of what is edited, in configurations, predictions and annotations."""
 
 
-# Label Studio (1.23) strips ">" from a style, so there are descendant selectors alone.
+# Label Studio (1.23) strips ">" from a style, so there are descendant selectors alone. The panel of
+# regions, which stay empty here, stands on the right, and in a narrow window below Submit.
 _ONE_TEXT = """\
   <Style>
     textarea[name^="transcription"] { height: calc(100vh - 500px) !important; min-height: 7em; \
 unicode-bidi: plaintext; text-align: start; line-height: 1.7; font-size: 16px; }
     .lsf-sidepanels:has(.lsf-outliner) { padding-right: 0 !important; }
-    .lsf-sidepanels__wrapper_align_right:has(.lsf-outliner) { display: none; }
+    .lsf-sidepanels__wrapper:has(.lsf-outliner) { display: none; }
     .lsf-main-view__annotation:has(mark) textarea[name^="transcription"] \
 { height: calc(100vh - 630px) !important; }
     p[dir] { unicode-bidi: plaintext; text-align: start; margin-bottom: 6px; }

@@ -245,6 +245,15 @@ class Reviewer:
         resize(self.driver, *WORKING)
         return covered
 
+    def has_no_regions_when_narrow(self) -> bool:
+        """Whether no panel of regions stands below the editor where there is no room beside it."""
+        resize(self.driver, *SHOWING)
+        self._find(".lsf-sidepanels_collapsed")
+        panels = self.driver.find_elements(By.CSS_SELECTOR, ".lsf-outliner")
+        shown = [each for each in panels if each.is_displayed()]
+        resize(self.driver, *WORKING)
+        return not shown
+
     def _sit_down(self) -> None:
         """Wait for the editor, and fold the details that stand above the list of segments."""
         self._find("[data-testid=bottombar-submit-button]")

@@ -90,6 +90,9 @@ def test_every_screen_fits_every_monitor(run, pushed, heard, reviewer, screen):
             name = f"{screen}-{width}-{scheme}.png"
             assert reviewer.take_picture(PICTURES / name, size) == [], name
 
+    if screen == "transcript":
+        assert reviewer.has_no_regions_when_narrow()
+
     reviewer.open_task(project.number, project.tasks[ARAB]["id"])
     assert reviewer.seconds_of_sound() > heard[ARAB].duration
     assert reviewer.take_picture(PICTURES / f"{screen}-arabic.png", MONITORS[1280]) == []
