@@ -418,22 +418,24 @@ def test_a_run_over_a_folder_writes_them(run, recordings):
 
 
 def test_a_run_killed_at_any_moment_has_every_file_and_task_in_the_end(run, cloud):
-    """Each task once, and each file as if nobody had disturbed it."""
+    """Each task once, and each file of every format as if nobody had disturbed it."""
     service = cloud("--seconds", "0.1")
-    service.add(**{f"rec{n}": f"number {n}" for n in range(60)})
+    service.add(**{f"rec{n}": f"number {n}" for n in range(40)})
+    command = ("run", "s3://audio/", "--transcripts", "texts/", "--transcript-format", ALL)
     when = random.Random(2)
     for _ in range(3):
-        with run.start("run", "s3://audio/", *AS_IT_GOES) as process:
+        with run.start(*command) as process:
             time.sleep(when.uniform(0.4, 0.8))
             process.kill()
 
-    outcome = run("run", "s3://audio/", *AS_IT_GOES)
+    outcome = run(*command)
+    transcripts(run, to="whole/", formats=ALL)
 
     written = contents(run.folder / "texts")
     assert outcome.code == 0
-    assert len(run.tasks()) == len(run.texts()) == 60
-    assert len(written) == 120
-    assert all(written[f"rec{n}.txt"] == f"number {n}\n".encode() for n in range(60))
+    assert len(run.tasks()) == len(run.texts()) == 40
+    assert len(written) == 40 * len(SUFFIXES)
+    assert written == contents(run.folder / "whole")
 
 
 def test_a_run_goes_on_where_somebody_s_file_is(run, cloud):
