@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import aioboto3
+import msgspec
 from aiobotocore.config import AioConfig
 
 from pipeline import __version__
@@ -47,9 +48,9 @@ class Session:
         keys: tuple[str, str] | None,
         limits: Limits = _NO_OTHER_LIMITS,
     ) -> None:
-        self._settings = settings
+        self.settings = settings
         self.limits = limits
-        self._connections = connections
+        self.connections = connections
         self._keys = keys
         self._stack = AsyncExitStack()
         self._clients: dict[str, Any] = {}
@@ -66,11 +67,11 @@ class Session:
             ServiceUnreachable: nobody answers who could give them.
         """
         with translated("connecting"):
-            self._machine = machine = machine_session(self._settings, self._keys)
+            self._machine = machine = machine_session(self.settings, self._keys)
             self._aioboto3 = aioboto3.Session(botocore_session=machine)
             self._bundle = bundle_of(machine)
             self.trust = trusting(self._bundle)
-            elsewhere = endpoint_of(machine, self._settings, "transcribe") is not None
+            elsewhere = endpoint_of(machine, self.settings, "transcribe") is not None
             self.region = await checked_region(machine, elsewhere=elsewhere)
             self.credentials = await held_credentials(machine, prompting=not self._keys)
             self.transcribe = await self._opened("transcribe")
@@ -80,7 +81,7 @@ class Session:
     @property
     def requester_pays(self) -> bool:
         """Whether whoever reads from a Requester Pays bucket agrees to be charged for it."""
-        return self._settings.requester_pays
+        return self.settings.requester_pays
 
     async def client(self, service: str) -> Any:
         """The client of a service by botocore's name for it, such as `iam`; opened when asked for.
@@ -95,8 +96,8 @@ class Session:
             return self._clients[service]
 
     async def _opened(self, service: str) -> Any:
-        config = _config(self._connections)
-        endpoint = endpoint_of(self._machine, self._settings, service)
+        config = _config(self.connections)
+        endpoint = endpoint_of(self._machine, self.settings, service)
         if service == "s3":
             config = config.merge(_s3_config(elsewhere=endpoint is not None))
         client = self._aioboto3.client(
@@ -151,6 +152,22 @@ async def connect(
         yield session
     finally:
         await session.close()
+
+
+@asynccontextmanager
+async def connect_lane(session: Session, profile: str) -> AsyncIterator[Session]:
+    """Open the clients of another profile in the same region; the session itself for "".
+
+    Raises:
+        BadSettings: no such profile.
+        NoAccess: no credentials.
+    """
+    if not profile:
+        yield session
+        return
+    settings = msgspec.structs.replace(session.settings, profile=profile, region=session.region)
+    async with connect(settings, session.connections, limits=session.limits) as lane:
+        yield lane
 
 
 def _config(connections: int) -> AioConfig:

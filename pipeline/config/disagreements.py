@@ -33,6 +33,7 @@ def disagreements(config: Config) -> Iterator[str]:
     yield from _bad_extensions(config.input.extensions)
     yield from bad_metadata(config.metadata)
     yield from _bad_output(config)
+    yield from _bad_lanes(config)
     yield from _bad_monitoring(config)
     yield from _bad_prices(config)
     try:
@@ -93,6 +94,21 @@ def _bad_output(config: Config) -> Iterator[str]:
         yield "output is empty: name the file for the tasks."
     elif same_file(config.output_path, config.state_path):
         yield f"output and state are the same file, {config.output_path}."
+
+
+def _bad_lanes(config: Config) -> Iterator[str]:
+    lanes = config.cluster.lanes
+    if any(not each.strip() for each in lanes):
+        yield "lanes has an empty name: write that of a profile of the AWS credentials files."
+    for each in dict.fromkeys(each for each in lanes if lanes.count(each) > 1):
+        yield f"lanes has {each!r} twice: the shards would share its account anyway. Name it once."
+    if lanes and config.aws.events:
+        yield "lanes and events: a queue is told of the jobs of one account. Leave one of them out."
+    if len(lanes) > 1 and any(each.data_access_role for each in config.options):
+        yield (
+            "lanes and data_access_role: a role can be handed over in its own account alone. Leave "
+            "one of them out."
+        )
 
 
 def _bad_results(uri: str) -> Iterator[str]:

@@ -77,6 +77,12 @@ def _sharded(config: Config, environment: Mapping[str, str], complaints: list[st
                 f"output = {config.output.output!r}: several runs share a source through S3 alone. "
                 "Name a place there, s3://bucket/prefix/, or leave --shards and --shard out."
             )
+        if cluster.lanes:
+            complaints.append(
+                f"lanes = {cluster.lanes!r}, but output = {config.output.output!r}: several "
+                "accounts share a source through S3 alone. Name a place there, "
+                "s3://bucket/prefix/, or leave lanes out."
+            )
         return config
     try:
         numbered = {} if cluster.engine is Engine.RAY else environment  # whose shards are all

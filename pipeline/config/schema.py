@@ -17,7 +17,7 @@ from pipeline.config.label_studio import LabelStudio
 from pipeline.config.metadata import Metadata
 from pipeline.config.output import Output
 from pipeline.config.pricing import Prices
-from pipeline.config.shards import NO_SHARD, Cluster, Shard
+from pipeline.config.shards import NO_SHARD, Cluster, Shard, lane_of
 from pipeline.config.transcription import EXTENSIONS, MediaFormat, Transcribe
 from pipeline.model import TaskKind
 from pipeline.naming import S3Uri, as_folder, parse_s3_uri
@@ -207,6 +207,11 @@ class Config(msgspec.Struct, frozen=True):
     def shard(self) -> Shard:
         """Which part of the source this run takes."""
         return Shard(max(0, self.cluster.shard), self.cluster.shards or 1)
+
+    @property
+    def lane(self) -> str:
+        """The profile that starts this run's jobs; "" is that of all other calls."""
+        return lane_of(self.cluster.lanes, self.shard.number) if self.s3_output else ""
 
     @property
     def output_path(self) -> Path:

@@ -17,7 +17,7 @@ from msgspec import Meta
 from pipeline.errors import BadSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 NO_SHARD = -1
 """What `shard` is where nobody has said which."""
@@ -78,6 +78,13 @@ class Cluster(msgspec.Struct, frozen=True):
             description="Seconds until shards hear of each other again, at most.",
         ),
     ] = 30.0
+    lanes: Annotated[
+        list[str],
+        Meta(
+            description="Profiles of the accounts that run the jobs: shard I takes number I modulo "
+            "how many these are. [default: the run's own]"
+        ),
+    ] = msgspec.field(default_factory=list)
 
 
 _NAME = re.compile(r"s(\d{4})-of-(\d{4})")
@@ -104,9 +111,19 @@ class Shard:
         """Whether the recording of this identity is in it."""
         return Shard.of(identity, self.count).number == self.number
 
+    def beside(self, lanes: int) -> range:
+        """The numbers of the shards on its account, where so many accounts take turns."""
+        step = max(1, lanes)
+        return range(self.number % step, self.count, step)
+
     def share(self, amount: int) -> int:
         """Its part of an amount that all shards have together; the parts add up to it."""
         return amount // self.count + (self.number < amount % self.count)
+
+
+def lane_of(lanes: Sequence[str], number: int) -> str:
+    """The profile whose account runs the jobs of the shard of this number; "" is the run's own."""
+    return lanes[number % len(lanes)] if lanes else ""
 
 
 def parse_shard(name: str) -> Shard | None:

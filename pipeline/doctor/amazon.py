@@ -60,14 +60,14 @@ class AccountChecks:
         self._place = place
         self._session = session
         self.trust = session.trust
-        self._s3 = s3
+        self.s3 = s3
         waiting = WaitTimes()
         self._service = partial(Service, session, waiting=waiting)
         self._transcriber = Transcriber(session, config.limits, waiting, JobSlots(1, waiting))
         self._vocabularies = Vocabularies(session, s3, waiting)
-        self._identity = once(partial(account.who, self._service("sts")))
-        self._permissions = Permissions(self._service("iam"), self._identity)
-        self._listed = once(self._first_page)
+        self.identity = once(partial(account.who, self._service("sts")))
+        self._permissions = Permissions(self._service("iam"), self.identity)
+        self.listed = once(self._first_page)
         self._results = parse_s3_uri(config.output.results)
         self._written = _written(config)
         self._regions = _regions(s3, session, place, self._results, *self._written.values())
@@ -81,28 +81,32 @@ class AccountChecks:
         endpoint = self._session.transcribe.meta.endpoint_url
         held = self._session.credentials
         return [
-            Check("credentials", partial(account.credentials, self._identity, held), needed=False),
+            Check("credentials", partial(account.credentials, self.identity, held), needed=False),
             Check("clock", partial(account.clock, http, endpoint)),
             *self._of_the_source(),
             *self._of_the_results(),
             *self._of_what_is_written(),
-            self._check(
-                "jobs list", partial(service.listing, self._transcriber, self._name_prefix)
-            ),
-            self._check("jobs get", partial(service.getting, self._transcriber, self._name_prefix)),
+            *([] if self._config.cluster.lanes else self.of_the_service()),
+            *self._of_the_queue(),
+        ]
+
+    def of_the_service(self) -> list[Check]:
+        """The lines about the account that runs the jobs."""
+        return [
+            self.check("jobs list", partial(service.listing, self._transcriber, self._name_prefix)),
+            self.check("jobs get", partial(service.getting, self._transcriber, self._name_prefix)),
             *self._of_the_jobs_in_flight(),
             *map(
                 _not_needed,
                 [
-                    self._check(
+                    self.check(
                         "jobs start", partial(self._permissions.start_jobs, tags=self._tags)
                     ),
-                    self._check("quotas", self._quotas),
+                    self.check("quotas", self._quotas),
                     *self._of_the_roles(),
                     *self._of_what_is_named(),
                 ],
             ),
-            *self._of_the_queue(),
         ]
 
     @property
@@ -114,38 +118,38 @@ class AccountChecks:
         """A presigned URL of some recording, None where there is none."""
         if self._place is None:
             return None
-        entry = self._recordings().readable((await self._listed())[0])
-        return entry and await self._s3.url("GET", self._place._replace(key=entry.key))
+        entry = self._recordings().readable((await self.listed())[0])
+        return entry and await self.s3.url("GET", self._place._replace(key=entry.key))
 
     def _of_the_source(self) -> list[Check]:
         if self._place is None:
             return [Check("source", constant(skipped("No SOURCE is named.")))]
         recordings, bucket = self._recordings(), self._place.bucket
-        reading = self._by_the_role(partial(recordings.reading, self._s3), "s3:GetObject")
+        reading = self.by_the_role(partial(recordings.reading, self.s3), "s3:GetObject")
         lines: dict[str, Examine] = {"source list": recordings.listing, "source read": reading}
         if self._config.metadata.source == "tags":
-            lines["source tags"] = partial(recordings.tags, self._s3)
+            lines["source tags"] = partial(recordings.tags, self.s3)
         return [
-            self._check("source bucket", self._regions[bucket]),
-            *(self._check(name, examine, bucket) for name, examine in lines.items()),
+            self.check("source bucket", self._regions[bucket]),
+            *(self.check(name, examine, bucket) for name, examine in lines.items()),
         ]
 
     def _of_the_results(self) -> list[Check]:
         results = self._results
         if results is None:
             return [Check("results", constant(skipped(_NO_RESULTS)))]
-        earlier_results = partial(buckets.earlier_results, self._s3, results, self._name_prefix)
-        writing = self._by_the_role(partial(buckets.writing, self._s3, results), "s3:PutObject")
+        earlier_results = partial(buckets.earlier_results, self.s3, results, self._name_prefix)
+        writing = self.by_the_role(partial(buckets.writing, self.s3, results), "s3:PutObject")
         return [
-            self._check("results bucket", self._regions[results.bucket]),
-            self._check("results list", earlier_results, results.bucket),
-            self._check("results write", writing, results.bucket),
+            self.check("results bucket", self._regions[results.bucket]),
+            self.check("results list", earlier_results, results.bucket),
+            self.check("results write", writing, results.bucket),
         ]
 
     def _of_what_is_written(self) -> list[Check]:
-        trial = partial(buckets.conditional_writing, self._s3)
+        trial = partial(buckets.conditional_writing, self.s3)
         return [
-            self._check(f"{name} write", partial(trial, place), place.bucket)
+            self.check(f"{name} write", partial(trial, place), place.bucket)
             for name, place in self._written.items()
         ]
 
@@ -161,45 +165,34 @@ class AccountChecks:
         checks = []
         for role in dict.fromkeys(self._roles - {""}):
             checks += [
-                self._check("role", partial(self._permissions.pass_role, role)),
-                self._check(
+                self.check("role", partial(self._permissions.pass_role, role)),
+                self.check(
                     "role rights", partial(self._permissions.act_in_role, role, self._work(role))
                 ),
             ]
         return checks
 
     def _work(self, role: str) -> list[SimulatedCall]:
-        """What the service does in a role: it reads recordings, and writes results."""
-        objects = f"arn:{role.split(':')[1]}:s3:::"
-        work = []
-        if self._place:
-            work.append(
-                SimulatedCall(["s3:GetObject"], f"{objects}{self._place.bucket}/{self._place.key}a")
-            )
-        if self._results:
-            place = result_place(self._results, f"{self._name_prefix}check")
-            work.append(SimulatedCall(["s3:PutObject"], f"{objects}{place.bucket}/{place.key}"))
-        return work
+        result = self._results and result_place(self._results, f"{self._name_prefix}check")
+        return _work(role, self._place, result)
 
     def _of_what_is_named(self) -> list[Check]:
         services = named_resources.Services(
             self._service("transcribe"), self._service("kms"), self._vocabularies
         )
-        return [
-            self._check(*each) for each in named_resources.named(self._config.options, services)
-        ]
+        return [self.check(*each) for each in named_resources.named(self._config.options, services)]
 
     def _of_the_jobs_in_flight(self) -> list[Check]:
         jobs = jobs_in_flight.jobs_of(self._config.state_path)
-        examine = partial(jobs_in_flight.examine, jobs, self._transcriber, self._s3)
-        return [self._check("jobs in flight", examine)] if jobs else []
+        examine = partial(jobs_in_flight.examine, jobs, self._transcriber, self.s3)
+        return [self.check("jobs in flight", examine)] if jobs else []
 
     def _of_the_queue(self) -> list[Check]:
         url, region = self._config.aws.events, self._session.region
         examine = partial(named_resources.queue, self._service("sqs"), url, region)
-        return [self._check("events", examine)] if url else []
+        return [self.check("events", examine)] if url else []
 
-    def _by_the_role(self, examine: Examine, action: str) -> Examine:
+    def by_the_role(self, examine: Examine, action: str) -> Examine:
         """The same check where the service acts in a role, in whose place we need no such right."""
 
         async def without_the_right() -> Finding:
@@ -212,7 +205,7 @@ class AccountChecks:
 
         return examine if "" in self._roles else without_the_right
 
-    def _check(self, name: str, examine: Examine, bucket: str = "") -> Check:
+    def check(self, name: str, examine: Examine, bucket: str = "") -> Check:
         """A line that needs good credentials, and a bucket: without, their own line says it."""
 
         async def with_both() -> Finding:
@@ -237,18 +230,29 @@ class AccountChecks:
     async def _are_refused(self) -> bool:
         """Whether the credentials' own line says so already."""
         try:
-            await self._identity()
+            await self.identity()
         except PipelineError as error:
             return credentials_refused(error)
         return False
 
     def _recordings(self) -> buckets.Recordings:
         assert self._place
-        return buckets.Recordings(self._place, self._config, self._listed)
+        return buckets.Recordings(self._place, self._config, self.listed)
 
     async def _first_page(self) -> buckets.Listing:
         assert self._place
-        return await self._s3.list_page(self._place, {})
+        return await self.s3.list_page(self._place, {})
+
+
+def _work(role: str, source: S3Uri | None, result: S3Uri | None) -> list[SimulatedCall]:
+    """What the service does in a role: it reads recordings, and writes results."""
+    objects = f"arn:{role.split(':')[1]}:s3:::"
+    work = []
+    if source:
+        work.append(SimulatedCall(["s3:GetObject"], f"{objects}{source.bucket}/{source.key}a"))
+    if result:
+        work.append(SimulatedCall(["s3:PutObject"], f"{objects}{result.bucket}/{result.key}"))
+    return work
 
 
 def _not_needed(check: Check) -> Check:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from pipeline.aws.bucket_regions import WrongRegion, look_at_the_other
@@ -15,6 +15,7 @@ from pipeline.recordings.formats import UNPLAYED, extension
 from pipeline.recordings.selection import Selection
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Awaitable, Callable, Sequence
 
     from pipeline.aws.s3 import S3
@@ -152,25 +153,44 @@ async def conditional_writing(s3: S3, below: S3Uri) -> Finding:
     return ok(f"What is below {below} is never overwritten by a second run.")
 
 
-async def writing(s3: S3, results: S3Uri) -> Finding:
+async def writing(
+    s3: S3, results: S3Uri, reader: S3 | None = None, alone: asyncio.Lock | None = None
+) -> Finding:
     """Whether the transcripts could be written and read: the service writes with the same rights.
+
+    They may be read with other credentials, those of `reader`; then it is tried `alone`, as
+    others do the same at the same place.
 
     What is written has a name that no result has, and is removed again. Without that permission,
     which a run does not need, it stays, and the next check takes the same name. An object of
     somebody else under this name is left as it is.
     """
+    async with alone or nullcontext():
+        return await _writing(s3, results, reader or s3)
+
+
+async def _writing(s3: S3, results: S3Uri, reader: S3) -> Finding:
     place = trial_place(results)
-    if not await _is_free(s3, place):
+    if not await _is_free(reader, place):
         return skipped(f"{place} is not what an earlier check wrote, so it is left as it is.")
     await s3.write(place, _TRIAL)
-    if await s3.read(place) is None:
+    try:
+        found = await reader.read(place)
+    except Denied as error:
+        if reader is s3:
+            raise
+        return problem(
+            f"{place} was written, and the run's own credentials may not read it: {error.sentence}",
+            "Have the bucket own what is written to it (Object Ownership: Bucket owner enforced).",
+        )
+    if found is None:
         return problem(
             f"{place} was written, and is not there.",
             "See what removes objects from the bucket so soon.",
         )
     message = f"{len(_TRIAL)} bytes were written below {results} and read"
     try:
-        await s3.delete(place)
+        await reader.delete(place)
     except (Denied, NoSuchSource):
         return ok(f"{message}; {place} stays: it may not be removed, which no run needs.")
     return ok(f"{message}, and removed again.")

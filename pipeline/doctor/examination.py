@@ -15,6 +15,7 @@ from pipeline.doctor import machine
 from pipeline.doctor.amazon import AccountChecks
 from pipeline.doctor.findings import finding_of, skipped
 from pipeline.doctor.label_studio import LabelStudioChecks
+from pipeline.doctor.lanes import lane_checks
 from pipeline.doctor.runner import Check, constant, run_checks
 from pipeline.errors import CannotRun, NoAccess
 from pipeline.label_studio.client import connected
@@ -65,7 +66,8 @@ async def _of_amazon(
     connections = open_http(_CONNECTIONS, config.limits.answer_seconds, session.trust)
     http = await stack.enter_async_context(connections)
     amazon = AccountChecks(config, place, session, s3)
-    return amazon, amazon.checks(http)
+    lanes = await lane_checks(stack, config, place, (session, amazon))
+    return amazon, [*amazon.checks(http), *lanes]
 
 
 def _of_this_machine(config: Config, place: S3Uri | Path | None) -> list[Check]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pipeline.naming import S3Uri
     from pipeline.state.cleanup import Cleaning, Cleanup, Due
 
-    _Queue = asyncio.Queue[tuple[Cleanup, Due] | None]
+    _Queue = asyncio.Queue[tuple[Cleanup, Transcriber, Due] | None]
 
 _AGE = re.compile(r"([0-9]{1,5})([hdw])")
 _SECONDS = {"h": 3600, "d": 86_400, "w": 604_800}
@@ -76,16 +76,14 @@ class Cleaned(msgspec.Struct):
 class Cleaner:
     """Deletes what is due, several jobs at once."""
 
-    def __init__(  # two services, the state files of a run, and what is wanted of them
+    def __init__(  # the state files of a run, each with its account, and what is wanted of them
         self,
-        states: Sequence[Cleanup],
-        transcriber: Transcriber,
+        states: Sequence[tuple[Cleanup, Transcriber]],
         s3: S3,
         what: Cleaning,
         told: Callable[[int], None],
     ) -> None:
         self._states = states
-        self._transcriber = transcriber
         self._s3 = s3
         self._what = what
         self._told = told
@@ -111,32 +109,34 @@ class Cleaner:
             raise first_of(failed) from failed
 
     async def _feed(self, queue: _Queue) -> None:
-        for state in self._states:
+        for state, transcriber in self._states:
             for page in state.due(self._what):
                 for each in page:
-                    await queue.put((state, each))
+                    await queue.put((state, transcriber, each))
                 await asyncio.sleep(0)
         for _ in range(_AT_ONCE):
             await queue.put(None)
 
     async def _work(self, queue: _Queue) -> None:
         while one := await queue.get():
-            state, due = one
+            state, transcriber, due = one
             try:
-                if await self._clean(state, due):
+                if await self._clean(state, transcriber, due):
                     state.note_cleaned(due, results_too=self._what.results_too)
             except Deferred:
                 self.cleaned.deferred += 1
             self._seen += 1
             self._told(self._seen)
 
-    async def _clean(self, state: Cleanup, due: Due) -> bool:
+    async def _clean(self, state: Cleanup, transcriber: Transcriber, due: Due) -> bool:
         """Delete the records of all attempts; False where one was left alone."""
         whole = True
         places = state.facts.result_places() if self._what.results_too else []
         for attempt in range(1, (due.attempt or _ATTEMPTS) + 1):
             name = state.name_of(due.identity, attempt)
-            left = None if due.forgotten else await self._forget(name, due, state.bucket)
+            left = None
+            if not due.forgotten:
+                left = await self._forget(transcriber, name, due, state.bucket)
             if left:
                 self.cleaned.left[left] = self.cleaned.left.get(left, 0) + 1
                 whole = False
@@ -145,17 +145,19 @@ class Cleaner:
                 await self._delete_results(place, name)
         return whole
 
-    async def _forget(self, name: str, due: Due, bucket: str) -> Left | None:
+    async def _forget(
+        self, transcriber: Transcriber, name: str, due: Due, bucket: str
+    ) -> Left | None:
         """Have the service forget one job, or say why not."""
         try:
-            record = await self._transcriber.get(name)
+            record = await transcriber.get(name)
         except JobMissing:
             self.cleaned.gone += bool(due.key)
             return None
         if left := self._why_left(record, due, bucket):
             return left
         with suppress(JobMissing):  # by a call of ours whose answer was lost
-            await self._transcriber.delete(name)
+            await transcriber.delete(name)
         self.cleaned.deleted += 1
         return None
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from collections import Counter
+from contextlib import AsyncExitStack, contextmanager
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from pipeline.launch.ending import ended
@@ -44,6 +46,7 @@ async def clean(
     config: Config, states: Sequence[Cleanup], what: Cleaning, show: Callable[[int], None]
 ) -> Ended:
     """Delete the jobs that are due, until it is done or must end; `show` gets the count so far."""
+    from pipeline.aws.session import connect_lane
     from pipeline.jobs.cleanup import Cleaner
     from pipeline.jobs.cleanup_text import Ended
     from pipeline.jobs.client import Transcriber
@@ -51,12 +54,26 @@ async def clean(
     from pipeline.net.wait_times import WaitTimes
 
     waiting, begun = WaitTimes(), time.monotonic()
-    async with services(config, S3Uri(states[0].bucket, ""), waiting) as (_, _, session, s3):
-        transcriber = Transcriber(session, config.limits, waiting, JobSlots(1, waiting))
-        cleaner = Cleaner(states, transcriber, s3, what, show)
+    async with AsyncExitStack() as opened:
+        enter = opened.enter_async_context
+        _, _, session, s3 = await enter(services(config, S3Uri(states[0].bucket, ""), waiting))
+        lanes = {each: await enter(connect_lane(session, each)) for each in {*map(_lane, states)}}
+        transcribers = {
+            name: Transcriber(lane, config.limits, waiting, JobSlots(1, waiting))
+            for name, lane in lanes.items()
+        }
+        of_states = [(each, transcribers[_lane(each)]) for each in states]
+        cleaner = Cleaner(of_states, s3, what, show)
         end = await ended(partial(cleaner.clean, config.budget))
     if not end.exit_code and cleaner.cleaned.deferred:
         end = end._replace(exit_code=1)
-    operations = (*transcriber.operations, *s3.operations)
-    calls = {each.name: each.calls for each in operations if each.calls}
-    return Ended(cleaner.cleaned, calls, time.monotonic() - begun, *end)
+    called = chain(s3.operations, *(each.operations for each in transcribers.values()))
+    calls: Counter[str] = Counter()
+    for each in called:
+        calls[each.name] += each.calls
+    return Ended(cleaner.cleaned, dict(+calls), time.monotonic() - begun, *end)
+
+
+def _lane(state: Cleanup) -> str:
+    """The profile whose account has the jobs of a state file."""
+    return state.facts.value("lane") or ""

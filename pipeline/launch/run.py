@@ -6,6 +6,7 @@ Heavy libraries are imported where they are used, so that a command that needs n
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -91,7 +92,7 @@ def complete(options: RunOptions) -> Summary:
             if not options.rebuild_output:  # before the run counts: it never began
                 refuse_another_kind(state, config.tasks.kind)
             places = options.earlier.facts.result_places() if options.earlier else ()
-            state.begin(uri, config.output.results, *map(str, places))
+            state.begin(uri, config.output.results, *map(str, places), lane=config.lane)
             if options.earlier:
                 state.facts.remember_fingerprints(options.earlier.facts.earlier_fingerprints())
             state.history.begin_run(settings_of(config, uri))
@@ -132,26 +133,26 @@ async def _prepare(options: RunOptions, output: OutputFile, lock: StateLock) -> 
     """The output on S3 is this source's, and the state file is as new as anybody's."""
     from pipeline.net.wait_times import WaitTimes
 
-    async with services(options.config, options.place, WaitTimes()) as (config, source, _, s3):
+    async with services(options.config, options.place, WaitTimes()) as (_, source, session, s3):
         if options.rebuild_state:
             output.set_aside()
         with never_deferred("the output was looked at"):
-            await output.prepare(s3, lock, config, source.uri, rebuild_state=options.rebuild_state)
+            rebuilds = options.rebuild_state
+            await output.prepare(s3, session, lock, source.uri, rebuild_state=rebuilds)
 
 
 async def _with_services(options: RunOptions, state: RunState, output: OutputFile) -> Summary:
+    from pipeline.aws.session import connect_lane
     from pipeline.config.pricing import FREE
     from pipeline.jobs.rules import JobRules
     from pipeline.recordings.manifest import named_by
     from pipeline.run import Run
 
     tracker = _tracker(options.config, state)
-    async with services(options.config, options.place, tracker.waits) as (
-        config,
-        whole,
-        session,
-        s3,
-    ):
+    async with AsyncExitStack() as opened:
+        config, whole, session, s3 = await opened.enter_async_context(
+            services(options.config, options.place, tracker.waits)
+        )
         named = options.manifest
         source = named_by(named, whole, s3, config.metadata) if named else whole
         if config.shard.count > 1:
@@ -159,7 +160,7 @@ async def _with_services(options: RunOptions, state: RunState, output: OutputFil
 
             source = ShardSource(source, config.shard, JobRules(config, source).identity)
         if not isinstance(options.place, S3Uri):
-            config = msgspec.structs.replace(config, prices=FREE)  # noqa: PLW2901 # of this run
+            config = msgspec.structs.replace(config, prices=FREE)
         event(
             "run.started",
             version=__version__,
@@ -167,7 +168,8 @@ async def _with_services(options: RunOptions, state: RunState, output: OutputFil
             output=config.output_name,
             state=str(config.state_path),
         )
-        run = Run(config, source, tracker, session, s3)
+        lane = await opened.enter_async_context(connect_lane(session, config.lane))
+        run = Run(config, source, tracker, lane, s3)
         run.collectors = options.collectors or run.collectors
         output.share_limits(tracker, run.transcriber.rated_calls)
         of_a_folder = not isinstance(options.place, S3Uri)

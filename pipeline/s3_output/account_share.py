@@ -31,11 +31,20 @@ _LEAST_RISE = 3  # have free for a moment is not taken from them; slots that it 
 class AccountShare:
     """The limits of one run; the user's are of all shards together.
 
-    `slots` are those of its jobs, `calls` the operations whose rates are shared.
+    `slots` are those of its jobs, `calls` the operations whose rates are shared. Of several `lanes`
+    each is an account of its own: only the shards `beside` this one have the same.
     """
 
-    def __init__(self, shard: Shard, slots: JobSlots, calls: Sequence[RateLimitedCall]) -> None:
+    def __init__(
+        self,
+        shard: Shard,
+        slots: JobSlots,
+        calls: Sequence[RateLimitedCall],
+        lanes: tuple[str, ...] = (),
+    ) -> None:
         self._shard = shard
+        self.lanes = lanes
+        self.beside = shard.beside(len(lanes))
         self._slots = slots
         self._calls = calls
         self._most = slots.limit.ceiling
@@ -55,7 +64,7 @@ class AccountShare:
         """
         limit = self._slots.limit
         held = limit.running(asyncio.get_running_loop().time())
-        part = self._most // self._shard.count if listing else 0
+        part = self._most // len(self.beside) if listing else 0
         return Claim(
             held=held,
             wanted=max(1, held, wanted, part),
@@ -91,7 +100,7 @@ class AccountShare:
         claims = {self._shard.number: replace(own, wanted=self._most) if alone else own, **others}
         if self._heard:
             return claims
-        return dict.fromkeys(range(self._shard.count), Claim(wanted=self._most)) | claims
+        return dict.fromkeys(self.beside, Claim(wanted=self._most)) | claims
 
     def _set(self, claims: Mapping[int, Claim], found: int) -> None:
         number, slots = self._shard.number, self._account.slots

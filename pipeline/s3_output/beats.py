@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from pipeline.errors import PipelineError
 from pipeline.logs import WARNING, event
 from pipeline.s3_output.json_file import read_aged_json
@@ -39,15 +41,21 @@ _UNHEARD = (
 
 
 @asynccontextmanager
-async def heard_of(s3: S3, layout: Layout, claim: Claim, every: float) -> AsyncIterator[None]:
+async def heard_of(s3: S3, layout: Layout, beat: Beat, every: float) -> AsyncIterator[None]:
     """Tell that a run is about to begin, and tell it again for as long as what is inside takes.
+
+    Args:
+        s3: the door to S3.
+        layout: where the beats are.
+        beat: what is told, but for its time.
+        every: so many seconds.
 
     Raises:
         CannotRun: the first beat can't be written.
     """
 
     async def tell() -> None:
-        await send_beat(s3, layout, Beat(datetime.now(UTC), 0, claim=claim))
+        await send_beat(s3, layout, replace(beat, at=datetime.now(UTC)))
 
     async def tell_on() -> None:
         while True:
@@ -119,20 +127,22 @@ class Beats:
     @property
     def _soonest(self) -> float:
         """Seconds between two beats, at least: each reads all others, which S3 has to bear."""
-        return max(_SOONEST, self._layout.shard.count**2 / _MOST_READS)
+        reads = self._layout.shard.count * len(self._share.beside)
+        return max(_SOONEST, reads / _MOST_READS)
 
     async def _tell(self, claim: Claim) -> None:
         tasks = self._tracker.state.facts.output_lines
-        await send_beat(self._s3, self._layout, Beat(datetime.now(UTC), tasks, self._every, claim))
+        beat = Beat(datetime.now(UTC), tasks, self._every, claim, self._share.lanes)
+        await send_beat(self._s3, self._layout, beat)
 
     async def _others(self) -> dict[int, Claim]:
-        """What the other shards that go on have told, by their numbers."""
-        own = self._layout.shard
+        """What the other shards of the account that go on have told, by their numbers."""
+        own, beside = self._layout.shard, self._share.beside
         places: dict[int, S3Uri] = {}
         async for page in self._s3.pages(self._layout.beats):
             for each in page:
                 shard = self._layout.shard_of_beat(each.key)
-                if shard and shard.count == own.count and shard != own:
+                if shard and shard.count == own.count and shard != own and shard.number in beside:
                     places[shard.number] = self._layout.beats._replace(key=each.key)
         told = await asyncio.gather(*(read_aged_json(self._s3, at, Beat) for at in places.values()))
         heard = zip(places, told, strict=True)

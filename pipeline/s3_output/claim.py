@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
+from msgspec import Meta
 
 from pipeline.aws.s3 import IF_ABSENT
+from pipeline.config.shards import MOST_SHARDS
 from pipeline.errors import CannotRun, OutputUnusable
 from pipeline.s3_output.json_file import read_json
 
@@ -19,13 +21,18 @@ _NAMES = {"source": "SOURCE", "kind": "--task", "results": "--results", "prefix"
 
 
 class Description(msgspec.Struct, frozen=True):
-    """What an output is of; `prefix` is what the names of its jobs begin with."""
+    """What an output is of; `prefix` is what the names of its jobs begin with.
+
+    The `shards` take the `lanes` in turn; without lanes their number says nothing.
+    """
 
     source: str
     kind: str
     results: str
     prefix: str
     format: int = _FORMAT
+    lanes: tuple[str, ...] = ()
+    shards: Annotated[int, Meta(ge=1, le=MOST_SHARDS)] = 1
 
 
 async def claim(s3: S3, place: S3Uri, ours: Description) -> None:
@@ -35,7 +42,7 @@ async def claim(s3: S3, place: S3Uri, ours: Description) -> None:
         OutputUnusable: it is of something else, or the bucket writes without regard to what is
             there, so that runs would overwrite each other's parts.
     """
-    content = msgspec.json.format(msgspec.json.encode(ours)) + b"\n"
+    content = content_of(ours)
     try:
         if await s3.write(place, content, IF_ABSENT) is not None:
             await _try_condition(s3, place, content)
@@ -44,6 +51,11 @@ async def claim(s3: S3, place: S3Uri, ours: Description) -> None:
             raise _unconditional(place, error) from error
         raise
     _refuse_another(place, await described(s3, place), ours)
+
+
+def content_of(ours: Description) -> bytes:
+    """The file that says what an output is of."""
+    return msgspec.json.format(msgspec.json.encode(ours)) + b"\n"
 
 
 async def compare(s3: S3, place: S3Uri, ours: Description) -> None:

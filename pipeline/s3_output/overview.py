@@ -11,8 +11,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Generic, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
-from pipeline.config.shards import Shard, parse_shard
+from pipeline.config.shards import Shard, lane_of, parse_shard
 from pipeline.errors import OutputUnusable
 from pipeline.monitoring.snapshot import SETTLED
 from pipeline.s3_output.claim import described
@@ -49,6 +50,7 @@ class _Left(Generic[T]):
 class ShardStatus(msgspec.Struct, frozen=True, omit_defaults=True):
     """How one shard's last run ended, or that it still runs; counts are of recordings.
 
+    `lane` is the profile whose account runs its jobs, "" where that is the run's own.
     `exit_code` is None where none ended yet, `seen_seconds` how long ago a run was heard of that
     has not ended, None where it has. `tasks` are the lines of its parts as far as it has told.
     """
@@ -60,6 +62,7 @@ class ShardStatus(msgspec.Struct, frozen=True, omit_defaults=True):
     tasks: int = 0
     failed: int = 0
     pending: int = 0
+    lane: str = ""
 
     @property
     def runs(self) -> bool:
@@ -105,12 +108,16 @@ class _Told(msgspec.Struct):
 
 
 class Beat(msgspec.Struct, frozen=True):
-    """What a shard that runs says of itself now and then: the next time in `every` seconds."""
+    """What a shard that runs says of itself now and then: the next time in `every` seconds.
+
+    `lanes` are the profiles whose accounts it believes that the shards take in turn.
+    """
 
     at: Moment
     tasks: int
     every: Annotated[float, msgspec.Meta(gt=0, le=3_600)] = 30.0
     claim: Claim = Claim()
+    lanes: tuple[str, ...] = ()
 
 
 async def overview(s3: S3, layout: Layout) -> Overview:
@@ -125,11 +132,18 @@ async def overview(s3: S3, layout: Layout) -> Overview:
         raise OutputUnusable(
             f"No run has left anything below {layout.output}", "Name the --output of a run."
         )
+    description = await described(s3, layout.description)
     wanted = [Shard(number, count) for number in range(count)]
-    shards = tuple(_status(each, told.get(each), beats.get(each)) for each in wanted)
+    shards = tuple(
+        replace(
+            _status(each, told.get(each), beats.get(each)),
+            lane=lane_of(description.lanes, each.number),
+        )
+        for each in wanted
+    )
     return Overview(
         str(layout.output),
-        (await described(s3, layout.description)).source,
+        description.source,
         shards,
         sum(each.tasks for each in shards),
         sum(each.failed for each in shards),
@@ -209,12 +223,18 @@ def lines(found: Overview) -> Iterator[str]:
     yield f"Source:    {found.source}"
     yield f"Output:    {found.output}, {count:,} shard{'s' * (count != 1)}"
     yield f"Tasks:     {found.tasks:,} written, {found.pending:,} pending, {found.failed:,} failed"
+    if lanes := list(dict.fromkeys(each.lane for each in found.shards if each.lane)):
+        yield f"Lanes:     {'; '.join(_shards_of(lane, found.shards) for lane in lanes)}"
     if running := [each for each in found.shards if each.runs]:
         yield f"Running:   {', '.join(_seen(running))}"
     if left := [each for each in found.shards if each.shard in found.incomplete]:
         yield f"Not done:  {', '.join(map(_why, left))}"
         again = ", ".join(f"--shard {each.shard}" for each in left)
         yield f"Next:      run the same command again with --shards {count} and {again}"
+
+
+def _shards_of(lane: str, shards: Iterable[ShardStatus]) -> str:
+    return f"{lane} (shard {', '.join(str(each.shard) for each in shards if each.lane == lane)})"
 
 
 def _seen(shards: Iterable[ShardStatus]) -> Iterator[str]:
@@ -235,10 +255,10 @@ async def send_beat(s3: S3, layout: Layout, beat: Beat) -> None:
     await s3.write(layout.beat, msgspec.json.encode(beat))
 
 
-async def refuse_beside_another_count(s3: S3, layout: Layout) -> None:
-    """Refuse to begin while a run goes on that cuts the source into another number of shards.
+async def refuse_beside_others(s3: S3, layout: Layout, lanes: tuple[str, ...]) -> None:
+    """Refuse to begin while a run goes on with another number of shards, or other lanes.
 
-    The two would not read each other's parts, and could write the same recording.
+    The two would not read each other's parts, or not see each other's jobs.
 
     Raises:
         OutputUnusable: one was heard of just now.
@@ -247,10 +267,12 @@ async def refuse_beside_another_count(s3: S3, layout: Layout) -> None:
     told = await _read_all(s3, layout.summaries, _Told) if beats else {}
     for shard, each in sorted(beats.items()):
         status = _status(shard, told.get(shard), each)
-        if status.runs and shard.count != layout.shard.count:
+        if status.runs and (shard.count, each.said.lanes) != (layout.shard.count, lanes):
+            other = f"cut the source into {layout.shard.count}"
+            if shard.count == layout.shard.count:
+                other = f"take the lanes {list(lanes)} and not {list(each.said.lanes)}"
             raise OutputUnusable(
                 f"The shard {shard.name} of {layout.output} was heard of "
-                f"{duration(status.seen_seconds or 0.0)} ago, and this run would cut the source "
-                f"into {layout.shard.count}",
+                f"{duration(status.seen_seconds or 0.0)} ago, and this run would {other}",
                 "Wait until it has ended; one that was killed counts for two minutes.",
             )

@@ -41,6 +41,12 @@ def refuse_unfit(config: Config, place: S3Uri | Path, *, rewrites: bool) -> None
             "What is sealed on S3 is never rewritten",
             "Name another --output: the tasks are made from the transcripts that exist.",
         )
+    if len(lanes := config.cluster.lanes) > config.shard.count:
+        raise BadSettings(
+            f"lanes names {len(lanes)} profiles, and the last ones would have no shard, as there "
+            f"{'is 1' if config.shard.count == 1 else f'are {config.shard.count}'}",
+            "Cut the source into as many with --shards, or name fewer.",
+        )
     if config.aws.events and config.shard.count > 1:
         raise BadSettings(
             "Several shards can't share one queue of events: each would take the others'",

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import asynccontextmanager, closing, suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pipeline.aws.s3 import IF_ABSENT
@@ -24,10 +25,11 @@ from pipeline.net.retry import never_deferred
 from pipeline.s3_output.account_share import AccountShare
 from pipeline.s3_output.beats import Beats, heard_of
 from pipeline.s3_output.checkpoint import Copies, bring
-from pipeline.s3_output.claim import Description, claim
+from pipeline.s3_output.claim import Description
+from pipeline.s3_output.lanes import Door, claim_with_lanes, settle_lanes
 from pipeline.s3_output.layout import Layout
 from pipeline.s3_output.open_part import OpenPart
-from pipeline.s3_output.overview import refuse_beside_another_count
+from pipeline.s3_output.overview import Beat, refuse_beside_others
 from pipeline.s3_output.parts import parts_there, tasks_in, unknown_parts
 from pipeline.s3_output.shares import Claim
 from pipeline.stages.output_file import OutputFile
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.aws.s3 import S3
+    from pipeline.aws.session import Session
     from pipeline.config.schema import Config
     from pipeline.net.retry import RateLimitedCall
     from pipeline.s3_output.layout import Part
@@ -62,11 +65,13 @@ class SealedOutput(OutputFile):
         self.layout = Layout(config.s3_output, config.shard)
         self.name_prefix = job_name_prefix(config.transcribe.job_prefix, bucket)
         self.cluster = config.cluster
+        self._config = config
+        self._lanes = tuple(config.cluster.lanes)
         self._lost_copy = ""
         self._copies: Copies | None = None
 
     async def prepare(
-        self, s3: S3, lock: StateLock, config: Config, source: str, *, rebuild_state: bool
+        self, s3: S3, session: Session, lock: StateLock, source: str, *, rebuild_state: bool
     ) -> None:
         """Before the state file is opened: whose output it is, and what another machine knows.
 
@@ -75,12 +80,23 @@ class SealedOutput(OutputFile):
         Raises:
             CannotRun: it is of something else, or the bucket can't be used.
         """
-        ours = Description(source, config.tasks.kind, config.output.results, self.name_prefix)
-        await claim(s3, self.layout.description, ours)
-        await refuse_beside_another_count(s3, self.layout)
+        config, door, place = self._config, Door(s3, session), self.layout.description
+        ours = Description(
+            source,
+            config.tasks.kind,
+            config.output.results,
+            self.name_prefix,
+            lanes=self._lanes,
+            shards=self.layout.shard.count,
+        )
+        await claim_with_lanes(door, place, ours)
+        await refuse_beside_others(s3, self.layout, self._lanes)
         wanted = Claim(wanted=config.most_in_flight)
-        async with heard_of(s3, self.layout, wanted, self.cluster.beat_seconds):
-            await refuse_beside_another_count(s3, self.layout)  # one that began at this moment
+        beat = Beat(datetime.now(UTC), 0, claim=wanted, lanes=self._lanes)
+        async with heard_of(s3, self.layout, beat, self.cluster.beat_seconds):
+            # One that began at this moment.
+            await refuse_beside_others(s3, self.layout, self._lanes)
+            await settle_lanes(door, place, ours)
             if rebuild_state:
                 there = await s3.look_up(self.layout.state)
                 self._lost_copy = there.etag if there else ""
@@ -90,7 +106,7 @@ class SealedOutput(OutputFile):
     def share_limits(self, tracker: JobTracker, calls: Sequence[RateLimitedCall]) -> None:
         """Which limits of a run are the account's, for all shards together."""
         self._tracker = tracker
-        self._share = AccountShare(self.layout.shard, tracker.slots, calls)
+        self._share = AccountShare(self.layout.shard, tracker.slots, calls, self._lanes)
 
     async def publish(self, s3: S3, state: RunState, summary: bytes, failures: Path | None) -> None:
         """After a run: how it ended, and the state file's copy, for the other machines.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.aws.s3 import S3
-    from pipeline.config.schema import Config
+    from pipeline.aws.session import Session
     from pipeline.model import Line
     from pipeline.net.retry import RateLimitedCall
     from pipeline.stages.job_tracker import JobTracker
@@ -69,7 +69,7 @@ class OutputFile:
         return self._handle
 
     async def prepare(
-        self, s3: S3, lock: StateLock, config: Config, source: str, *, rebuild_state: bool
+        self, s3: S3, session: Session, lock: StateLock, source: str, *, rebuild_state: bool
     ) -> None:
         """What is to be done elsewhere before the state file is opened: nothing, for a file."""
 

@@ -41,6 +41,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "job_prefix": st.from_regex(r"[0-9a-zA-Z._-]{1,100}", fullmatch=True),
     "shards": st.just(1),  # more are for an output on S3
     "shard": st.just(0),
+    "lanes": st.just([]),
     "engine": st.sampled_from(["local", "ray"]),
     "ray_address": words,
     "seal_seconds": st.floats(0.001, 86_400),
@@ -582,3 +583,32 @@ def test_files_are_told_apart_as_files(tmp_path, monkeypatch, name, spelt):
 
     with pytest.raises(BadSettings, match=r"same file|is output already"):
         resolve({name: spelt}, {})
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        ({"lanes": ["a"]}, "several accounts share a source through S3 alone"),
+        ({"lanes": ["a", " "], "output": "s3://b/t/"}, "lanes has an empty name"),
+        ({"lanes": ["a", "b", "a"], "output": "s3://b/t/"}, "lanes has 'a' twice"),
+        (
+            {
+                "lanes": ["a"],
+                "output": "s3://b/t/",
+                "events": "https://sqs.us-east-1.amazonaws.com/123456789012/q",
+            },
+            "lanes and events: a queue is told of the jobs of one account",
+        ),
+        (
+            {
+                "lanes": ["a", "b"],
+                "output": "s3://b/t/",
+                "data_access_role": "arn:aws:iam::123456789012:role/a",
+            },
+            "lanes and data_access_role: a role can be handed over in its own account alone",
+        ),
+    ],
+)
+def test_lanes_that_can_not_be_meant_are_refused(flags, told):
+    """Each with what is wrong, before anything is started."""
+    assert told in complaint(flags)

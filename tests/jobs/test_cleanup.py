@@ -41,7 +41,7 @@ async def cleaned(path, status: str, calls: list[str]) -> Cleaned:
         ):
             transcriber = Transcriber(session, limits, waiting, JobSlots(1, waiting))
             what = Cleaning(time.time() + 1, results_too=False)
-            cleaner = Cleaner([ended], transcriber, s3, what, lambda _: None)
+            cleaner = Cleaner([(ended, transcriber)], s3, what, lambda _: None)
             await cleaner.clean(Budget())
             return cleaner.cleaned
 

@@ -175,3 +175,14 @@ def test_with_fewer_slots_than_shards_each_has_its_turn():
     assert min(each.started for each in runs) > 0.6 * max(each.started for each in runs)
     assert account.most_running == 3
     assert not account.refused_at
+
+
+async def test_shards_of_another_lane_take_nothing_of_the_account():
+    """Of four shards on two accounts two share one: each begins with half of its slots."""
+    for lanes, part in (((), 10), (("a", "b"), 20)):
+        slots = JobSlots(40, WaitTimes())
+        share = AccountShare(Shard(1, 4), slots, [], lanes)
+        own = share.claim(100, 0, listing=True)
+        share.take(own, {})
+
+        assert slots.limit.limit == part

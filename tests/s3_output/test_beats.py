@@ -50,13 +50,13 @@ def tracker(tmp_path):
 
 
 @asynccontextmanager
-async def beating(url, tracker, every=0.05):
+async def beating(url, tracker, every=0.05, lanes=()):
     """The beats of shard 0 of 4, so often."""
     async with (
         connect(Aws(region="us-east-1", endpoint_url=url), 20, KEYS) as session,
         open_s3(session, Limits(retry_seconds=1), WaitTimes()) as s3,
     ):
-        share = AccountShare(LAYOUT.shard, tracker.slots, [])
+        share = AccountShare(LAYOUT.shard, tracker.slots, [], lanes)
         async with Beats(s3, LAYOUT, tracker, share, every).going_on():
             yield
 
@@ -110,13 +110,17 @@ async def test_who_has_only_begun_leaves_the_others_their_parts(cloud, tracker):
         ({"wanted": 0}, MOST),  # it has ended
         ({"name": "s0001-of-0008"}, MOST),  # of an output that was cut otherwise
         ({"name": "notes"}, MOST),
+        ({"lanes": ("a", "b")}, MOST),  # it has an account of its own
+        ({"lanes": ("a", "b"), "name": "s0002-of-0004"}, 50),
     ],
 )
 async def test_the_share_is_what_those_that_go_on_leave(cloud, tracker, told, ceiling):
     """A beat counts for as long as four would have come since, by S3's clock."""
+    told = dict(told)
+    lanes = told.pop("lanes", ())
     tell(cloud, **told)
 
-    async with beating(cloud.url, tracker):
+    async with beating(cloud.url, tracker, lanes=lanes):
         await heard(tracker, ceiling)
         await asyncio.sleep(0.2)
 

@@ -102,7 +102,8 @@ class Account:
         return Answer(200 if known else 404, b"", {"x-amz-bucket-region": self.region})
 
     def _identity(self, _: Asked) -> Answer:
-        return _xml("GetCallerIdentity", f"<Arn>{self.arn}</Arn><Account>1</Account>")
+        number = self.arn.split(":")[4]
+        return _xml("GetCallerIdentity", f"<Arn>{self.arn}</Arn><Account>{number}</Account>")
 
     def _simulated(self, asked: Asked) -> Answer:
         parameters = parse_qs(asked.body.decode())
