@@ -73,7 +73,7 @@ def _make(path: Path, count: int) -> None:
                 words[0] = _VOCABULARY[0]
                 if job.row % 1000 == 0:
                     words[_WORDS // 2 : _WORDS // 2 + 2] = _PHRASE.split()
-                index.put(job, *searchable(_transcript(words)))
+                index.put([(job, *searchable(_transcript(words)))])
         index.complete(state.recordings.written_mark())
 
 

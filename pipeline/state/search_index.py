@@ -20,7 +20,7 @@ from pipeline.state.database import connect, translated
 from pipeline.state.schema import Schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from pipeline.model import Job
@@ -108,17 +108,17 @@ class SearchIndex:
         there = {key: of for key, *of in known}
         return [job for job in jobs if there.get(job.recording.key) != [job.identity, job.attempt]]
 
-    def put(self, job: Job, text: str, times: bytes) -> None:
-        """Have the text of a recording, and none of its earlier ones.
+    def put(self, texts: Iterable[tuple[Job, str, bytes]]) -> None:
+        """Have the texts of recordings, and none of their earlier ones, in one commit.
 
         Args:
-            job: that was written.
-            text: what was said, without control characters.
-            times: when, kept for who reads the text.
+            texts: of each a job that was written, what was said, without control characters, and
+                when, kept for who reads the text.
         """
         with self._database.transaction():
-            row = self._noted(job, times, None)
-            self._database.change("INSERT INTO texts (rowid, text) VALUES (?, ?)", row, text)
+            for job, text, times in texts:
+                row = self._noted(job, times, None)
+                self._database.change("INSERT INTO texts (rowid, text) VALUES (?, ?)", row, text)
 
     def note_lacking(self, job: Job, reason: str) -> None:
         """The recording has no text, and will have none."""

@@ -65,14 +65,14 @@ def _cut(text, places):
 )
 def test_words_are_found_as_they_are_said(index, said, asked, shown):
     """Case, accents and punctuation do not count; whatever FTS5 makes of a sign, it is none."""
-    index.put(job("a"), spaced(said), b"")
+    index.put([(job("a"), spaced(said), b"")])
 
     assert found(index, asked) == ([shown] if shown else [])
 
 
 def test_characters_of_scripts_without_spaces_are_found_inside(index):
     """A word of two characters is found in a sentence, and only as it stands there."""
-    index.put(job("a"), spaced("我想要退款"), b"")
+    index.put([(job("a"), spaced("我想要退款"), b"")])
 
     assert found(index, "退款")
     assert not found(index, "退要")
@@ -80,8 +80,8 @@ def test_characters_of_scripts_without_spaces_are_found_inside(index):
 
 def test_phrases_near_one_another_are_found_and_others_are_not(index):
     """With at most three words between, in either order."""
-    index.put(job("a"), "refund of the order number", b"")
-    index.put(job("b"), "refund of one and another order number", b"")
+    index.put([(job("a"), "refund of the order number", b"")])
+    index.put([(job("b"), "refund of one and another order number", b"")])
 
     assert found(index, "order number", "refund") == ["REFUND of the ORDER NUMBER"]
     assert index.count(["order number", "refund"], 3) == 1
@@ -91,7 +91,7 @@ def test_phrases_near_one_another_are_found_and_others_are_not(index):
 @given(st.text(max_size=20), st.text(max_size=20))
 def test_no_question_is_too_strange(index, said, asked):
     """Any text with a word finds itself; any other text finds what is there, or nothing."""
-    index.put(job("a"), spaced(said), b"")
+    index.put([(job("a"), spaced(said), b"")])
 
     assert found(index, said) if has_words(said) else True
     if has_words(asked):
@@ -101,12 +101,12 @@ def test_no_question_is_too_strange(index, said, asked):
 
 def test_a_recording_has_its_last_text_alone(index):
     """Of a new job the old text goes, and so it does where there will be no text."""
-    index.put(job("a"), "first take", b"")
-    index.put(job("b"), "another take", b"")
+    index.put([(job("a"), "first take", b"")])
+    index.put([(job("b"), "another take", b"")])
     assert index.due([job("a"), job("a", attempt=2), job("a", b"2"), job("c")]) == [
         *(job("a", attempt=2), job("a", b"2"), job("c")),
     ]
-    index.put(job("a", b"2"), "second take", b"")
+    index.put([(job("a", b"2"), "second take", b"")])
     index.note_lacking(job("b", attempt=2), "gone")
 
     assert found(index, "take") == ["second TAKE"]
@@ -120,7 +120,7 @@ def test_what_is_no_recording_any_more_is_forgotten(index, tmp_path):
         written(state, "a", "b")
         jobs = [each for page in state.recordings.written() for each in page]
         for each in (*jobs, job("gone")):
-            index.put(each, f"said in {each.recording.key}", b"")
+            index.put([(each, f"said in {each.recording.key}", b"")])
         before = state.recordings.written_mark()
         state.begin(SOURCE)
         listed(state, "b", etag="2")
@@ -133,7 +133,7 @@ def test_what_is_no_recording_any_more_is_forgotten(index, tmp_path):
 def test_many_texts_are_found_page_by_page(index):
     """More than are held at once, each once, in the order in which they came."""
     for n in range(50):
-        index.put(job(f"{n}"), f"number {n}", b"")
+        index.put([(job(f"{n}"), f"number {n}", b"")])
 
     assert found(index, "number") == [f"NUMBER {n}" for n in range(50)]
 
