@@ -11,6 +11,7 @@ from pipeline.net.concurrency import Sharers
 from pipeline.s3_output.shares import (
     Account,
     Claim,
+    in_motion,
     newest_account,
     next_account,
     share_of,
@@ -32,7 +33,8 @@ class AccountShare:
     """The limits of one run; the user's are of all shards together.
 
     `slots` are those of its jobs, `calls` the operations whose rates are shared. Of several `lanes`
-    each is an account of its own: only the shards `beside` this one have the same.
+    each is an account of its own: only the shards `beside` this one have the same. `in_motion`
+    tells that slots of a known account are to change hands.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class AccountShare:
         self._used = 0
         self._full = False
         self._heard = False
+        self.in_motion = False
 
     def claim(self, wanted: int, started: int, *, listing: bool = False) -> Claim:
         """What this run has and wants.
@@ -91,6 +94,9 @@ class AccountShare:
             account, found = next_account(account, own, rest, self._most), 0
         self._account, self._full, self._heard = account, found < 0, True
         self._used = self._slots.limit.most_running
+        # Who looks for the account's slots takes some at each beat: these are not to come sooner.
+        known = account.slots == self._most
+        self.in_motion = known and in_motion(self._shard.number, claims, self._most)
         own = replace(claims[self._shard.number], full=self._full)
         self._set(claims | {self._shard.number: own}, found)
 

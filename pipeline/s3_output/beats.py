@@ -28,9 +28,10 @@ if TYPE_CHECKING:
     from pipeline.s3_output.layout import Layout
     from pipeline.stages.job_tracker import JobTracker
 
-_SOONEST = 1.0  # seconds between two beats, at least; the first ones come sooner than later ones
+_SOONEST = 0.5  # seconds between two beats, at least
 _MOST_READS = 1_000  # of beats a second by all shards; S3 takes 5,500 of a prefix
 _OF_A_JOB = 0.5  # part of a typical job's time: within it slots change hands
+_IN_MOTION = 0.25  # part of the time between two beats, while slots change hands
 _MISSED = 4  # so many beats that are not heard, and some seconds more: the run goes on no longer
 _LATE_SECONDS = 10.0
 _LAST_WORD_SECONDS = 5.0
@@ -38,6 +39,19 @@ _UNHEARD = (
     "The shards could not hear of each other for a while: meanwhile each kept its share of the "
     "account's limits."
 )
+
+
+def next_beat(last: float, every: float, soonest: float, *, in_motion: bool) -> float:
+    """Seconds until the next beat; the first ones come sooner than later ones. Pure.
+
+    Args:
+        last: the seconds before the last beat.
+        every: the longest time between two.
+        soonest: the shortest.
+        in_motion: whether slots change hands, which are idle until the next one hears of them.
+    """
+    wished = every * _IN_MOTION if in_motion else 2 * last
+    return min(every, max(soonest, wished))
 
 
 @asynccontextmanager
@@ -99,11 +113,13 @@ class Beats:
                     await self._tell(Claim(held=self._tracker.slots.limit.held))
 
     async def _beat_on(self) -> None:
-        seconds = self._soonest
+        seconds = min(self._soonest, self._every)
         while True:
-            await asyncio.sleep(min(seconds, self._every))
-            seconds *= 2
+            await asyncio.sleep(seconds)
             await self._try_to_beat()
+            seconds = next_beat(
+                seconds, self._every, self._soonest, in_motion=self._share.in_motion
+            )
 
     async def _try_to_beat(self) -> None:
         try:

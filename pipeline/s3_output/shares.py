@@ -84,6 +84,16 @@ def share_of(number: int, claims: Mapping[int, Claim], total: int, there: int | 
     return divide(total, [claims[each] for each in order], there)[order.index(number)]
 
 
+def in_motion(number: int, claims: Mapping[int, Claim], total: int) -> bool:
+    """Whether the run has more or fewer slots than are its own once all have theirs.
+
+    Where there are fewer slots than runs they go in turn, without end: that is none.
+    """
+    due = {each: msgspec.structs.replace(claim, held=0, limit=0) for each, claim in claims.items()}
+    crowded = count_wanting(claims.values()) > total
+    return not crowded and claims[number].taken != share_of(number, due, total)
+
+
 def count_wanting(claims: Iterable[Claim]) -> int:
     """How many of the runs want slots."""
     return sum(each.wanted > 0 for each in claims)

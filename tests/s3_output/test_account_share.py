@@ -39,11 +39,11 @@ def shared(account: Account, believed: int, every: float, apart: float) -> tuple
 @pytest.mark.parametrize(
     ("believed", "every", "apart", "most", "refused"),
     [
-        (SLOTS, 2, 5, 1.16, 0.01),
+        (SLOTS, 2, 5, 1.12, 0.01),
         (3 * SLOTS, 2, 5, 1.16, 0.05),
         (SLOTS, 30, 0, 1.20, 0.01),
         pytest.param(SLOTS, 2, 0, 1.12, 0.01, marks=pytest.mark.long),
-        pytest.param(SLOTS, 2, 10, 1.16, 0.01, marks=pytest.mark.long),
+        pytest.param(SLOTS, 2, 10, 1.12, 0.01, marks=pytest.mark.long),
         pytest.param(SLOTS // 3, 2, 5, 1.10, 0.01, marks=pytest.mark.long),
         pytest.param(3 * SLOTS, 2, 0, 1.16, 0.05, marks=pytest.mark.long),
         pytest.param(3 * SLOTS, 2, 10, 1.16, 0.05, marks=pytest.mark.long),

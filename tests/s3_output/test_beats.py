@@ -19,7 +19,7 @@ from pipeline.local import CloudOptions, local_cloud
 from pipeline.naming import S3Uri
 from pipeline.net.wait_times import WaitTimes
 from pipeline.s3_output.account_share import AccountShare
-from pipeline.s3_output.beats import Beats
+from pipeline.s3_output.beats import Beats, next_beat
 from pipeline.s3_output.layout import Layout
 from pipeline.stages.job_tracker import JobTracker
 from tests.conftest import ScriptedCloud
@@ -158,6 +158,31 @@ async def test_a_beat_tells_what_the_run_has_and_wants_and_the_last_one_that_it_
 
     assert (claim["held"], claim["wanted"]) == (1, 1_000)
     assert own_beat(cloud)["claim"] == {"held": 1}  # a job that goes on at the service
+
+
+@pytest.mark.parametrize(
+    ("last", "every", "in_motion", "seconds"),
+    [(0.5, 30, False, 1), (20, 30, False, 30), (20, 30, True, 7.5), (2, 1, True, 0.5)],
+)
+def test_beats_come_sooner_at_first_and_while_slots_change_hands(last, every, in_motion, seconds):
+    """Slots that one gives up are idle until the next one hears of them."""
+    assert next_beat(last, every, 0.5, in_motion=in_motion) == seconds
+
+
+async def test_who_waits_for_slots_asks_for_them_soon(cloud, tracker):
+    """Another shard holds all: what it gives up is heard of in half a second, not in two."""
+    tell(cloud, held=MOST, limit=MOST)
+    moments = set()
+
+    def fourth() -> bool:
+        moments.add(datetime.fromisoformat(own_beat(cloud)["at"]))
+        return len(moments) == 4
+
+    async with beating(cloud.url, tracker, every=2):
+        await until(fourth)
+    before, last = sorted(moments)[2:]
+
+    assert (last - before).total_seconds() < 1.5
 
 
 @pytest.mark.parametrize("method", ["PUT", "GET"])

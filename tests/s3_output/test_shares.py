@@ -12,6 +12,7 @@ from pipeline.s3_output.shares import (
     Account,
     Claim,
     divide,
+    in_motion,
     newest_account,
     next_account,
     share_of,
@@ -82,6 +83,28 @@ def test_once_all_hold_their_shares_nothing_moves(total, table):
 
     assert divide(total, again) == shares
     assert sum(shares) == min(total, sum(each.wanted for each in table))
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "moves"),
+    [
+        (Claim(held=5, limit=5, wanted=9), Claim(held=5, limit=5, wanted=9), False),
+        (Claim(held=7, limit=5, wanted=9), Claim(limit=3, wanted=9), True),
+        (Claim(limit=3, wanted=9), Claim(held=7, limit=5, wanted=9), True),
+        (Claim(held=3, limit=5, wanted=3), Claim(held=7, limit=7, wanted=9), False),
+        (Claim(held=10, limit=10, wanted=20), Claim(), False),
+    ],
+)
+def test_slots_change_hands_until_each_has_its_own(own, other, moves):
+    """Ten slots: who has more than its part gives some up, and who has less is to have more."""
+    assert in_motion(0, {0: own, 1: other}, 10) == moves
+
+
+def test_slots_that_go_in_turn_are_not_in_motion():
+    """They never come to rest, and beats need not come sooner for ever."""
+    table = {number: Claim(held=number == 1, wanted=9) for number in range(3)}
+
+    assert not any(in_motion(number, table, 2) for number in table)
 
 
 def holding(claim: Claim, held: int) -> Claim:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.config.shards import Shard
 from pipeline.s3_output.account_share import AccountShare
+from pipeline.s3_output.beats import next_beat
 from pipeline.s3_output.shares import Claim
 from tests.support.account import Customer
 from tests.support.owned_time import in_owned_time, now
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from tests.support.account import Account
 
+_SOONEST = 0.5  # seconds between two beats, at least
 _CALL = 0.05  # seconds that reading the others' beats takes, and writing one
 
 
@@ -61,12 +63,13 @@ class ShardRun(Customer):
         return await super()._started()
 
     async def _beat_on(self, count: int) -> None:
-        seconds = min(1.0, self.every)
+        seconds = soonest = min(_SOONEST, self.every)
         while True:
             await asyncio.sleep(seconds)
             await self._awake.wait()
             await self._beat(count)
-            seconds = min(self.every, seconds * 2)
+            moving = self.share.in_motion
+            seconds = next_beat(seconds, self.every, soonest, in_motion=moving)
 
     async def _beat(self, count: int) -> None:
         own, silent = self._claim(count), 4 * self.every + 10
