@@ -59,7 +59,8 @@ def command(
     """Write the tasks as files that Label Studio imports.
 
     json is for the Import button: all tasks, as arrays of at most 50,000 tasks and 200 MB, under
-    the server's limits. (The Import button and the import API refuse .jsonl.)
+    the server's limits; long recordings as several tasks, as `push` makes them. (The Import button
+    and the import API refuse .jsonl.)
 
     jsonl-parts is for S3 source storage: what is new since the last time, in files that never
     change, because the storage never reads a file again. FOLDER.json remembers how far it is. Copy
@@ -72,7 +73,8 @@ def command(
     chosen, folder = with_tasks_here(chosen), to or _FOLDERS[form]
     tasks, state_path = chosen.output_path, chosen.state_path
     if form is Format.JSON:
-        _write_arrays(tasks, state_path, folder, worst_first=worst_first)
+        most = chosen.label_studio.segments_per_task
+        _write_arrays(tasks, state_path, folder, most, worst_first=worst_first)
         return
     if worst_first:
         raise BadSettings(
@@ -88,12 +90,14 @@ def command(
         typer.echo(f"Nothing is new in {tasks} since the last export to {folder}.", err=True)
 
 
-def _write_arrays(tasks: Path, state: Path, folder: Path, *, worst_first: bool) -> None:
+def _write_arrays(tasks: Path, state: Path, folder: Path, most: int, *, worst_first: bool) -> None:
     from pipeline.tasks import export
+    from pipeline.tasks.recording_parts import tasks_of
 
     by_score = export.worst_first if worst_first else export.committed_lines
+    parts = (part for line in by_score(tasks, state) for part in tasks_of(line, most))
     path = None
-    for path in export.write_arrays(by_score(tasks, state), folder):
+    for path in export.write_arrays(parts, folder):
         typer.echo(path)
     for old in export.later_exports(folder, path):
         typer.echo(f"{old} is of an earlier export and is not part of this one.", err=True)

@@ -46,7 +46,8 @@ def command(
 
     Each annotation is one line, with the prediction's text beside the reviewer's. A later
     correction replaces the earlier line, a deleted annotation is removed, and skipped tasks and
-    drafts are left out. Pull again and nothing is doubled. Several projects may share a file.
+    drafts are left out. A recording of several tasks is one line, once all of them are reviewed.
+    Pull again and nothing is doubled. Several projects may share a file.
     """
     server = chosen.label_studio
     if not server.project:
@@ -78,6 +79,8 @@ def _end(server: LabelStudio, changes: Changes) -> None:
         say(_empty_in_words(server, changes.empty))
     if changes.skipped:
         say(_skipped_in_words(server, changes))
+    if changes.incomplete:
+        say(_incomplete_in_words(server, changes))
     if changes.unread:
         say(_unread_in_words(server, changes.unread))
         raise typer.Exit(1)
@@ -90,7 +93,8 @@ async def _pull(config: Config, *, whole: bool, quiet: bool) -> Changes:
     from pipeline.terminal import style_for
 
     chosen = config.label_studio
-    options = PullOptions(chosen.project, Path(chosen.ground_truth), whole, style_for(quiet=quiet))
+    path, style = Path(chosen.ground_truth), style_for(quiet=quiet)
+    options = PullOptions(chosen.project, path, whole, style, chosen.prefer)
     url, token = address(chosen, os.environ), read_token(chosen, os.environ)
     async with connected(url, token, config.limits) as client:
         return await pull(client, options)
@@ -129,6 +133,15 @@ def _skipped_in_words(chosen: LabelStudio, changes: Changes) -> str:
         f"has reviewed them ({_numbers(changes.skipped)}). They are no part of "
         f"{chosen.ground_truth}; see what is wrong with them in the Data Manager, with the "
         "filter *Cancelled annotations* > 0."
+    )
+
+
+def _incomplete_in_words(chosen: LabelStudio, changes: Changes) -> str:
+    lacking = f" ({_numbers(changes.to_review)})" if changes.to_review else ""
+    return (
+        f"{changes.incomplete:,} long recordings of project {chosen.project} are reviewed in part, "
+        f"so {chosen.ground_truth} does not have them. {len(changes.to_review):,} of their tasks "
+        f"are not reviewed{lacking}; `push --again` puts back what was deleted."
     )
 
 

@@ -103,9 +103,9 @@ def command(
     there twice: it looks every task up before it sends it. What was deleted in the project stays
     deleted, unless you give --again.
 
-    A recording has one task. When its recordings were transcribed again, with another language or
-    other settings, the tasks that are there get the new predictions. Reviewed ones are left alone,
-    unless you give --reviewed-too.
+    A recording of over 200 segments has several tasks, which `pull` joins again; any other has one.
+    When the recordings were transcribed again, with other settings, the tasks that are there get
+    the new predictions. Reviewed ones are left alone, unless you give --reviewed-too.
 
     Label Studio plays no file of this machine. With --upload-audio it gets a copy of each recording
     of a folder, once.
@@ -194,6 +194,8 @@ def _lines(report: PushReport) -> Iterator[str]:
     made = "New project" if report.created else "Project"
     yield f"{made} {report.project}: {report.address}"
     yield f"Tasks:   {report.sent:,} pushed, {report.there:,} were there already"
+    if report.split:
+        yield f"Parts:   {report.split:,} of these are long, and are {report.parts:,} tasks there"
     if report.good:
         yield f"Taken:   {report.good:,} as they are, into {report.ground_truth}"
     if report.audited:

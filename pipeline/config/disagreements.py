@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.config.deadline import seconds_left
+from pipeline.config.label_studio import FEWEST_SEGMENTS
 from pipeline.config.metadata import complaints as bad_metadata
 from pipeline.config.pricing import items_of, parse_tiers, unknown_prices
 from pipeline.config.transcription_rules import complaints as job_complaints
@@ -34,6 +35,7 @@ def disagreements(config: Config) -> Iterator[str]:
     yield from bad_metadata(config.metadata)
     yield from _bad_output(config)
     yield from _bad_lanes(config)
+    yield from _bad_parts(config.label_studio.segments_per_task)
     yield from _bad_monitoring(config)
     yield from _bad_prices(config)
     try:
@@ -55,6 +57,14 @@ def _bad_prices(config: Config) -> Iterator[str]:
         yield (
             f"max_cost = {config.budget.max_cost:g}: what {item} costs is not known. Set its price "
             "in [prices]."
+        )
+
+
+def _bad_parts(segments_per_task: int) -> Iterator[str]:
+    if 0 < segments_per_task < FEWEST_SEGMENTS:
+        yield (
+            f"segments_per_task = {segments_per_task}: a task of fewer than {FEWEST_SEGMENTS} "
+            "segments gains nothing. Write more, or 0 to cut no recording."
         )
 
 

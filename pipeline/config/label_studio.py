@@ -9,6 +9,9 @@ from msgspec import Meta
 
 from pipeline.model import Layout
 
+FEWEST_SEGMENTS = 20
+"""Of a task of a long recording: the server lists a thousand tasks at a time."""
+
 
 class LabelStudio(msgspec.Struct, frozen=True):
     """Where the tasks are reviewed."""
@@ -22,6 +25,14 @@ class LabelStudio(msgspec.Struct, frozen=True):
     layout: Annotated[
         Layout, Meta(description="Tasks of segments: list, a line each; focus, one after another.")
     ] = Layout.LIST
+    segments_per_task: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Recordings with more segments are cut into several tasks, where nobody"
+            " speaks; 0 cuts none.",
+        ),
+    ] = 200
     token_file: Annotated[
         str,
         Meta(description="File with the access token. [default: LABEL_STUDIO_API_KEY's value]"),

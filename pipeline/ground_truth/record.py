@@ -61,6 +61,20 @@ class Segment(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         return self.speaker or channel
 
 
+class ReviewedPart(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A part of a long recording that was a task of its own: from where to where, in seconds.
+
+    `reviewer`, `seconds_spent` and the numbers are those of its review.
+    """
+
+    start: Seconds
+    end: Seconds
+    reviewer: str | None = None
+    seconds_spent: float | None = None
+    task_id: int = 0
+    annotation_id: int = 0
+
+
 class GroundTruth(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One line: what is said in one recording, and what had been predicted.
 
@@ -74,7 +88,8 @@ class GroundTruth(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     Studio's star, its "ground truth"; `audit` a recording that needs no review and was drawn to see
     how good those are. `project` is the project's URL; `annotation_uid` the annotation's name
     everywhere, whatever the server is called; `updated_at` the server's words for when the
-    annotation was last saved.
+    annotation was last saved. `parts` are those of a recording that was several tasks: then the
+    numbers are those of the first, and `reviewer` names all, with commas between.
     """
 
     audio: str
@@ -99,6 +114,12 @@ class GroundTruth(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     annotation_id: int = 0
     annotation_uid: str = ""
     updated_at: str = ""
+    parts: tuple[ReviewedPart, ...] = ()
+
+    @property
+    def reviewers(self) -> tuple[str | None, ...]:
+        """Who reviewed it: one, or that of each part."""
+        return tuple(part.reviewer for part in self.parts) or (self.reviewer,)
 
     @property
     def recording(self) -> str:

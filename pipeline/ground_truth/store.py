@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Unit(NamedTuple):
-    """What is replaced as one: all lines of a task, or the `auto` line of a job."""
+    """What is replaced as one: all lines of a task, that of a job's parts, or its `auto` line."""
 
     project: str
     key: int | str
@@ -42,19 +42,26 @@ class _Head(msgspec.Struct, frozen=True):
     annotation_id: int = 0
     annotation_uid: str = ""
     updated_at: str = ""
+    parts: list[msgspec.Raw] = []
 
     @property
     def unit(self) -> Unit:
         if self.source == AUTO:
             return Unit(AUTO, self.job_id)
+        if self.parts:
+            return Unit(self.project, self.job_id)
         return Unit(self.project, self.task_id)
 
 
 class Standing(NamedTuple):
-    """How many lines a project has in the file, and when the newest of them was saved ("")."""
+    """How many annotations a project has in the file, and when the newest of them was saved ("").
 
-    lines: int
+    `in_parts` are the jobs of recordings that were several tasks.
+    """
+
+    annotations: int
     updated_at: str
+    in_parts: set[str]
 
 
 class Changes(msgspec.Struct):
@@ -65,6 +72,8 @@ class Changes(msgspec.Struct):
     how many annotations it gave out. `empty` are the numbers of tasks with a review that says
     nothing where words were heard, of those that were given out. `skipped` are the numbers of tasks
     that someone skipped and nobody reviewed, a thousand at most; `skipped_total` counts all.
+    `incomplete` counts the recordings of several tasks that have no line, as not all of their parts
+    are reviewed; `to_review` are the numbers of the tasks that they lack, a thousand at most.
     """
 
     added: int = 0
@@ -77,6 +86,8 @@ class Changes(msgspec.Struct):
     empty: list[int] = []
     skipped: list[int] = []
     skipped_total: int = 0
+    incomplete: int = 0
+    to_review: list[int] = []
 
     def count(self, old: list[bytes], new: list[bytes]) -> None:
         """Count what became of the lines of one unit; a line is known by its annotation."""
@@ -102,6 +113,8 @@ class Changes(msgspec.Struct):
             later.empty,
             later.skipped,
             later.skipped_total,
+            later.incomplete,
+            later.to_review,
         )
 
 
@@ -115,12 +128,13 @@ def standing(path: Path, project: str) -> Standing:
     Raises:
         OutputUnusable: as for `read_ground_truth`.
     """
-    lines, newest = 0, ""
+    annotations, newest, in_parts = 0, "", set()
     for _, head in each_line(path, _decode):
         if head.project == project:
-            lines += 1
+            annotations += len(head.parts) or 1
             newest = max(newest, head.updated_at)
-    return Standing(lines, newest)
+            in_parts |= {head.job_id} if head.parts else set()
+    return Standing(annotations, newest, in_parts)
 
 
 @contextmanager
@@ -152,6 +166,10 @@ class Update:
     def put_task(self, project: str, task_id: int, lines: Iterable[GroundTruth]) -> None:
         """Say which reviews a task has from now on; none at all removes what stood there."""
         self._put(Unit(project, task_id), lines)
+
+    def put_recording(self, project: str, job_id: str, lines: Iterable[GroundTruth]) -> None:
+        """Say which line a recording of several tasks has from now on, or that it has none."""
+        self._put(Unit(project, job_id), lines)
 
     def put_auto(self, line: GroundTruth) -> None:
         """Put the `auto` line of a job; it gives way to any review of the same job."""

@@ -44,7 +44,7 @@ def without_marks(text: str) -> str:
 
 def is_unusable(segment: Segment) -> bool:
     """Whether a segment is left out, by the rule above."""
-    return _has_hole(segment.text) or _says_so(segment.controls)
+    return _has_hole(segment.text) or says_unusable(segment.controls)
 
 
 def usable(line: GroundTruth) -> GroundTruth | None:
@@ -53,7 +53,7 @@ def usable(line: GroundTruth) -> GroundTruth | None:
     A region that only a control of a team's own has drawn (a noise, a music) is no speech and is
     left out too.
     """
-    if _says_so(line.controls):
+    if says_unusable(line.controls):
         return None
     kept = tuple(each for each in line.segments if each.is_speech and not is_unusable(each))
     if len(kept) == len(line.segments):
@@ -62,7 +62,8 @@ def usable(line: GroundTruth) -> GroundTruth | None:
         return replace(line, segments=())
     if not kept:
         return None
-    heard = sorted((*kept, *line.deleted), key=lambda each: (each.start, each.end))
+    deleted = (each for each in line.deleted if not is_unusable(each))
+    heard = sorted((*kept, *deleted), key=lambda each: (each.start, each.end))
     predicted = None if line.predicted is None else _joined(each.predicted for each in heard)
     text = _joined(each.text for each in kept)
     return replace(line, segments=kept, text=text, predicted=predicted)
@@ -91,7 +92,8 @@ def _has_hole(text: str) -> bool:
     return any(_HOLE.match(_plain(mark)) for mark in _MARK.findall(text))
 
 
-def _says_so(controls: Controls) -> bool:
+def says_unusable(controls: Controls) -> bool:
+    """Whether one of the controls says one of the words, and nothing else."""
     return any(_plain(each) in UNUSABLE for said in controls.values() for each in said)
 
 

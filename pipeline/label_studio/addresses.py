@@ -53,4 +53,5 @@ async def task_addresses(config: Config, project: str, job_names: Sequence[str])
         return {}
     async with connected(url, token, config.limits) as client:
         rows = await client.retried(client.find_tasks, int(number), job_names)
-    return {row.data.job_id: f"{project}/data?task={row.id}" for row in rows}
+    # Of several tasks of a long recording the first.
+    return {row.data.job_id: f"{project}/data?task={row.id}" for row in reversed(rows)}

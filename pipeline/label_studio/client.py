@@ -57,6 +57,8 @@ _ACCESS_SECONDS = 240.0
 _FIRST_ERROR_STATUS = 300
 MOST_ROWS = 1000
 """Of tasks that one answer gives out."""
+CHANGED = "id,total_annotations,meta"
+"""What `Changed` reads of a task."""
 
 
 class _Person(msgspec.Struct, frozen=True):
@@ -174,7 +176,7 @@ class Client:
             since: a moment as the server writes it: those changed later, which it also says of a
                 task whose annotation was deleted; "" is all with an annotation.
         """
-        query = tasks_query(project, "id,total_annotations", changed_filter(after, since))
+        query = tasks_query(project, CHANGED, changed_filter(after, since))
         page = await self.get(Page[Changed], "tasks", query)
         numbers = [after, *(task.id for task in page.tasks)]
         if any(later <= earlier for earlier, later in pairwise(numbers)):

@@ -16,17 +16,18 @@ import msgspec
 import orjson
 
 from pipeline.errors import CannotRun, TasksRefused, Throttled, Unavailable
+from pipeline.label_studio.batch import Delivery
 from pipeline.label_studio.copies import Copies, NotCopied, not_copied
 from pipeline.label_studio.push_ledger import project_key
-from pipeline.label_studio.task_lines import batches, named
+from pipeline.label_studio.task_lines import batches, named, parts_of
 from pipeline.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable
+    from collections.abc import Callable, Iterable
 
+    from pipeline.label_studio.batch import Found, PushStats
     from pipeline.label_studio.push_ledger import Place, PushLedger
     from pipeline.label_studio.rounds import EarlierTasks
-    from pipeline.label_studio.schema import TaskRow
     from pipeline.label_studio.task_lines import TaskLine
 
 _SETTLING_SECONDS = 100.0
@@ -37,37 +38,6 @@ _LOOK_SECONDS = 0.5
 
 _ENOUGH_REFUSED = 20
 """So many refusals and not one task that was taken: it is not the tasks. Nor are more named."""
-
-
-class PushStats(msgspec.Struct):
-    """Counts of tasks.
-
-    `sent` are new in the project, `there` were in it already, `renewed` are of an earlier round and
-    have the new prediction, `reviewed` are of one and stay, `mended` lacked their prediction,
-    `doubled` stand in it more than once, and `good` were not for review; `audited` are those of the
-    others that are reviewed for the audit alone. `refused` ones the server does not take, `copied`
-    recordings it has a copy of now, and `unheard` ones it has none of that it should have;
-    `refusals` says of the first twenty refused and unheard which they are, and why.
-    """
-
-    sent: int = 0
-    there: int = 0
-    renewed: int = 0
-    reviewed: int = 0
-    mended: int = 0
-    doubled: int = 0
-    good: int = 0
-    audited: int = 0
-    refused: int = 0
-    copied: int = 0
-    unheard: int = 0
-    refusals: list[str] = msgspec.field(default_factory=list)
-
-    @property
-    def done(self) -> int:
-        """How many tasks are settled."""
-        settled = self.sent + self.there + self.renewed + self.reviewed
-        return settled + self.good + self.refused
 
 
 class Deliveries:
@@ -102,7 +72,7 @@ class Deliveries:
         before = self.stats.done
         waiting = batches(self._for_review(lines))
         while (batch := await asyncio.to_thread(next, waiting, None)) is not None:
-            delivery = _Delivery(batch, tell)
+            delivery = Delivery(batch, tell)
             await self._client.retried(self._deliver, delivery)
             if self._place.sound:
                 await self._copy(batch)
@@ -120,31 +90,35 @@ class Deliveries:
             else:
                 self.stats.good += 1
 
-    async def _deliver(self, delivery: _Delivery) -> None:
+    async def _deliver(self, delivery: Delivery) -> None:
         """Make sure that the tasks of a batch are there; may be called again after any failure."""
         found = await self._look_up(delivery)
         missing = delivery.without(found)
         if missing and self._place.sent_at:
             found = await self._settled(delivery)
             missing = delivery.without(found)
-        missing = await self._earlier.renew(missing, delivery.renewed, delivery.kept)
-        if missing and not await self._sent(delivery, missing):
+        tasks = await self._earlier.renew(missing, delivery.renewed, delivery.kept)
+        counted = [await self._sent(delivery, some) for some in batches(tasks)]
+        if not all(counted):
             found = await self._look_up(delivery)
         await self._mend(delivery.batch, found)
         await self._mark(delivery.batch, found)
 
-    async def _look_up(self, delivery: _Delivery) -> dict[str, TaskRow]:
-        """The tasks of a batch that are there, by their job ids."""
+    async def _look_up(self, delivery: Delivery) -> Found:
+        """The tasks of a batch that are there, by their job ids and parts."""
         job_ids = list({line.job_id: None for line in delivery.batch})
-        rows = await self._client.find_tasks(self._project.id, job_ids)
-        found = {row.data.job_id: row for row in reversed(rows)}  # of doubled ones the first
+        found: Found = {}
+        for row in await self._client.find_tasks(self._project.id, job_ids):
+            found.setdefault(row.data.job_id, {}).setdefault(row.part, []).append(row)
         if not delivery.looked_up:
-            delivery.looked_up, delivery.there_before = True, set(found)
-            delivery.known = set(found)
-            self.stats.doubled += len(rows) - len(found)
+            missing = {line.job_id for line in delivery.without(found)}
+            delivery.looked_up, delivery.there_before = True, found.keys() - missing
+            delivery.known = {part for parts in found.values() for part in parts}
+            same = (rows for parts in found.values() for rows in parts.values())
+            self.stats.doubled += sum(len(rows) - 1 for rows in same)
         return found
 
-    async def _settled(self, delivery: _Delivery) -> dict[str, TaskRow]:
+    async def _settled(self, delivery: Delivery) -> Found:
         """Look until a batch that was sent without an answer has arrived, or can't any more."""
         left = self._place.sent_at + _SETTLING_SECONDS - time.time()
         if unsettled(self._place.sent_at, time.time()):
@@ -154,12 +128,12 @@ class Deliveries:
             )
         while unsettled(self._place.sent_at, time.time()):
             found = await self._look_up(delivery)
-            if found.keys() > delivery.known:
+            if any(part not in delivery.known for parts in found.values() for part in parts):
                 return found
             await asyncio.sleep(_LOOK_SECONDS)
         return await self._look_up(delivery)
 
-    async def _sent(self, delivery: _Delivery, lines: list[TaskLine]) -> bool:
+    async def _sent(self, delivery: Delivery, lines: list[TaskLine]) -> bool:
         """Send tasks; whether all predictions of those that were taken were counted.
 
         The server takes all or none, and does not say which ones it means: a refusal is narrowed
@@ -174,10 +148,12 @@ class Deliveries:
             middle = len(lines) // 2
             halves = [await self._sent(delivery, each) for each in (lines[:middle], lines[middle:])]
             return all(halves)
-        delivery.known |= {line.job_id for line in lines}
+        taken = {line.part for line in lines if line.part}
+        delivery.known |= taken
+        delivery.taken |= taken
         return counted
 
-    def _refuse(self, delivery: _Delivery, line: TaskLine, refusal: TasksRefused) -> None:
+    def _refuse(self, delivery: Delivery, line: TaskLine, refusal: TasksRefused) -> None:
         """Note a task that the server does not take.
 
         Raises:
@@ -186,7 +162,7 @@ class Deliveries:
         delivery.refused.add(line.job_id)
         sentence = f"Refused: {line.job_id} ({line.data.get('audio')}). {refusal}"
         refused = self.stats.refused + len(delivery.refused)
-        taken = self.stats.sent or delivery.known > delivery.there_before
+        taken = self.stats.sent or delivery.taken
         if refused >= _ENOUGH_REFUSED and not taken:
             raise TasksRefused(
                 f"None of the first {refused} tasks is taken. The last, {line.job_id} "
@@ -213,12 +189,13 @@ class Deliveries:
     def _content(self, line: TaskLine) -> bytes:
         return named(line, self._project.model_version or "")
 
-    async def _mend(self, batch: list[TaskLine], found: dict[str, TaskRow]) -> None:
+    async def _mend(self, batch: list[TaskLine], found: Found) -> None:
         """Add the predictions that tasks lack which are there."""
         bare = [
-            (found[line.job_id].id, line)
+            (rows[0].id, parts_of(line, part.cuts)[part.number - 1])
             for line in batch
-            if line.job_id in found and found[line.job_id].total_predictions == 0
+            for part, rows in found.get(line.job_id, {}).items()
+            if rows[0].total_predictions == 0
         ]
         wanted = [each for task, line in bare for each in _predictions(task, self._content(line))]
         if not wanted:
@@ -230,12 +207,12 @@ class Deliveries:
             )
         self.stats.mended += len(bare)
 
-    async def _mark(self, batch: list[TaskLine], found: dict[str, TaskRow]) -> None:
+    async def _mark(self, batch: list[TaskLine], found: Found) -> None:
         """Say of tasks that are there already that they are of the audit now."""
-        for line in batch:
-            row = found.get(line.job_id)
-            meta = (row.meta or {}) if row else {}
-            if row and self._place.selection.is_audited(line) and not meta.get("audit"):
+        audited = (line.job_id for line in batch if self._place.selection.is_audited(line))
+        for row in (rows[0] for name in audited for rows in found.get(name, {}).values()):
+            meta = row.meta or {}
+            if not meta.get("audit"):
                 body = orjson.dumps({"meta": meta | {"audit": True}})
                 await self._client.ask("PATCH", f"tasks/{row.id}/", None, body)
 
@@ -262,42 +239,6 @@ class Deliveries:
 def unsettled(sent_at: float, now: float) -> bool:
     """Whether a batch sent without an answer may still arrive; both in seconds since the epoch."""
     return 0 <= now - sent_at < _SETTLING_SECONDS
-
-
-class _Delivery:
-    """A batch on its way, by job ids.
-
-    `there_before` are those that the first look found, `known` these and what was taken since,
-    `renewed` those whose recordings had a task, `kept` those whose recordings are reviewed, and
-    `refused` those that the server does not take.
-    """
-
-    def __init__(self, batch: list[TaskLine], tell: Callable[[str], None]) -> None:
-        self.batch = batch
-        self.tell = tell
-        self.looked_up = False
-        self.there_before: set[str] = set()
-        self.known: set[str] = set()
-        self.renewed: set[str] = set()
-        self.kept: set[str] = set()
-        self.refused: set[str] = set()
-
-    def count(self, stats: PushStats) -> None:
-        """Add what became of the batch."""
-        others = self.there_before | self.renewed | self.kept | self.refused
-        stats.there += len(self.there_before - self.renewed)
-        stats.renewed += len(self.renewed)
-        stats.reviewed += len(self.kept)
-        stats.refused += len(self.refused)
-        stats.sent += len(self.batch) - len(others)
-
-    def without(self, found: Container[str]) -> list[TaskLine]:
-        """The tasks that are to be sent."""
-        return [
-            line
-            for line in self.batch
-            if line.job_id not in found and line.job_id not in self.refused
-        ]
 
 
 def _predictions(task: int, content: bytes) -> list[dict[str, Any]]:

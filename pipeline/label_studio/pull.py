@@ -17,26 +17,32 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.errors import Denied, ServiceUnreachable, Unavailable
 from pipeline.ground_truth.store import standing, updating
 from pipeline.label_studio.annotations import reviews, says_nothing
 from pipeline.label_studio.client import tasks_query
+from pipeline.label_studio.cut_recordings import CutRecordings, Reviewed
 from pipeline.label_studio.filters import skipped_filter
 from pipeline.label_studio.schema import Changed, Page
+from pipeline.label_studio.waiting_parts import keep_waiting_parts, waiting_parts
 from pipeline.terminal import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from pipeline.ground_truth.record import GroundTruth
-    from pipeline.ground_truth.store import Changes, Update
+    from pipeline.ground_truth.store import Changes, Standing, Update
     from pipeline.label_studio.client import Client
+    from pipeline.label_studio.waiting_parts import ByJob
     from pipeline.terminal import Style
 
 _AT_ONCE = 20
 _SHOWN = 10
+_MOST_TOLD = 1_000
 _OVERLAP = timedelta(minutes=10)
 """What was saved earlier may be seen later: a locked database makes writers wait for up to 45 s."""
 
@@ -45,13 +51,14 @@ class PullOptions(NamedTuple):
     """What is to be done.
 
     `path` is the ground truth, in which other projects' lines stay as they are; `whole` takes every
-    annotation, not only what changed.
+    annotation, not only what changed; `prefer` is as of `rank`, among the reviews of one part.
     """
 
     project: int
     path: Path
     whole: bool
     style: Style
+    prefer: Sequence[str] = ()
 
 
 async def pull(client: Client, options: PullOptions) -> Changes:
@@ -78,6 +85,7 @@ class Pulling:
     def __init__(self, client: Client, options: PullOptions) -> None:
         self._client = client
         self._project = options.project
+        self._prefer = options.prefer
         self._path = options.path
         self._style = options.style
         self._url = f"{client.url}/projects/{options.project}"
@@ -86,6 +94,7 @@ class Pulling:
         self._withheld: list[int] = []
         self._empty: list[int] = []
         self._put = 0
+        self._waiting: ByJob = {}
 
     async def take(self, *, whole: bool) -> Changes:
         """Take what changed since the newest line of the file, or everything."""
@@ -95,22 +104,36 @@ class Pulling:
         with updating(self._path) as update:
             have = standing(self._path, self._url)
             since = "" if whole else _earlier(have.updated_at)
-            await self._take_changed(since, people, update)
+            cut = self._cut_recordings(have, since)
+            await self._take_changed(since, cut, people, update)
+            self._put += await cut.put(partial(self._reviews, people), update)
             doubt = await self._doubt(whole=not since)
             every_task_put = not (since or self._unread or doubt)
             changes = update.commit(whole=self._url if every_task_put else "")
+            keep_waiting_parts(self._path, self._url, cut.waiting)
+        self._waiting = cut.waiting
         changes.unread, changes.doubt, changes.given = self._unread, doubt, self._put
         changes.empty = self._empty
+        lacking = [each for each in cut.waiting.values() if each.reviewed < each.parts]
+        changes.incomplete = len(lacking)
+        changes.to_review = sorted(n for each in lacking for n in each.tasks)[:_MOST_TOLD]
         return changes
+
+    def _cut_recordings(self, have: Standing, since: str) -> CutRecordings:
+        """Those of the project, with what was noted of them, where not everything is taken."""
+        project = Reviewed(self._project, self._url, self._prefer)
+        waiting = waiting_parts(self._path, self._url) if since else {}
+        return CutRecordings(self._client, project, have.in_parts, waiting)
 
     async def is_complete(self) -> bool:
         """Whether the file has as many annotations as the server, which others may add to."""
-        return await self._is_count(standing(self._path, self._url).lines)
+        waiting = sum(each.annotations for each in self._waiting.values())
+        return await self._is_count(standing(self._path, self._url).annotations + waiting)
 
-    async def _is_count(self, lines: int) -> bool:
+    async def _is_count(self, given: int) -> bool:
         """Whether the server counts so many annotations: now, when it was begun, or in between."""
         begun, now = self._expected, await self._annotations()
-        return begun is not None and now is not None and lines in range(*_between(begun, now))
+        return begun is not None and now is not None and given in range(*_between(begun, now))
 
     async def _doubt(self, *, whole: bool) -> str:
         """Why what the server left out is not known to be gone; "" where it left out nothing."""
@@ -126,14 +149,16 @@ class Pulling:
         counted = "does not count" if self._expected is None else f"counts {self._expected:,}"
         return f"it {counted} annotations and gives out {self._put:,}"
 
-    async def _take_changed(self, since: str, people: dict[int, str], update: Update) -> None:
+    async def _take_changed(
+        self, since: str, cut: CutRecordings, people: dict[int, str], update: Update
+    ) -> None:
         """Put the reviews of the changed tasks, some at a time."""
         page = await self._changed(0, since)
         done = 0
         with counted(self._style, page.total, "changed tasks") as show:
             while tasks := page.tasks:
                 for begin in range(0, len(tasks), _AT_ONCE):
-                    await self._fetch(tasks[begin : begin + _AT_ONCE], people, update)
+                    await self._fetch(tasks[begin : begin + _AT_ONCE], cut, people, update)
                     show(done + min(begin + _AT_ONCE, len(tasks)))
                 done += len(tasks)
                 page = await self._changed(tasks[-1].id, since)
@@ -141,8 +166,22 @@ class Pulling:
     async def _changed(self, after: int, since: str) -> Page[Changed]:
         return await self._client.retried(self._client.changed_tasks, self._project, after, since)
 
-    async def _fetch(self, tasks: list[Changed], people: dict[int, str], update: Update) -> None:
-        """Put the present reviews of some tasks; those without any have none left."""
+    async def _fetch(
+        self, tasks: list[Changed], cut: CutRecordings, people: dict[int, str], update: Update
+    ) -> None:
+        """Put the present reviews of some tasks; those of parts are put with the other parts'."""
+        for task in tasks:
+            if task.part.cuts:
+                cut.note(task)
+        found = await self._reviews(people, [task for task in tasks if not task.part.cuts])
+        for number, lines in found.items():
+            self._put += len(lines)
+            update.put_task(self._url, number, lines)
+
+    async def _reviews(
+        self, people: dict[int, str], tasks: Sequence[Changed]
+    ) -> dict[int, list[GroundTruth]]:
+        """The present reviews of tasks, of those that are given out; some may have none left."""
         counts = {task.id: task.total_annotations for task in tasks}
         found: dict[int, list[GroundTruth]] = {each: [] for each in counts if not counts[each]}
         if annotated := [each for each in counts if counts[each]]:
@@ -154,9 +193,7 @@ class Pulling:
                     found[task["id"]] = lines
                 await asyncio.sleep(0)  # a task of 1,000 segments takes 20 ms
         self._withheld += [each for each in counts if each not in (*found, *self._unread)]
-        for number, lines in found.items():
-            self._put += len(lines)
-            update.put_task(self._url, number, lines)
+        return found
 
     async def _annotated(self, ids: list[int]) -> list[dict[str, Any]]:
         """The tasks that the server can give out; one that it can't takes others along with it.

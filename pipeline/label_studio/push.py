@@ -21,9 +21,10 @@ from pipeline.errors import BadSettings
 from pipeline.ground_truth.store import updating
 from pipeline.label_studio import label_config, projects
 from pipeline.label_studio.annotations import unreviewed
+from pipeline.label_studio.batch import PushStats
 from pipeline.label_studio.client import connected
 from pipeline.label_studio.compatibility import Survey
-from pipeline.label_studio.delivery import Deliveries, PushStats
+from pipeline.label_studio.delivery import Deliveries
 from pipeline.label_studio.playback import playback_advice
 from pipeline.label_studio.push_ledger import Place, opened_ledger, project_key
 from pipeline.label_studio.rounds import EarlierTasks
@@ -221,7 +222,12 @@ class Push:
         )
         if overlap := self._config.label_studio.overlap:
             await projects.have_two_reviewers(client, project, overlap)
-        earlier = EarlierTasks(client, shown, reviewed_too=self._options.reviewed_too)
+        earlier = EarlierTasks(
+            client,
+            shown,
+            reviewed_too=self._options.reviewed_too,
+            segments_per_task=self._config.label_studio.segments_per_task,
+        )
         self.report.there = place.tasks
         deliveries = Deliveries(earlier, ledger, place, self.report)
         with counted(self._options.style, survey.tasks, "tasks") as show:

@@ -7,6 +7,8 @@ person has reviewed stays as it is, unless that is asked for.
 A prediction is changed where it stands and keeps its number: who has the task open just then can
 submit all the same (1.23 refuses an annotation whose prediction was deleted). The task's data comes
 last, with the job by which the next push finds it; whatever is killed before is done again.
+
+A recording that was cut into several tasks stays cut where it was: the new prediction is cut there.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ from pipeline.label_studio.client import MOST_ROWS, tasks_query
 from pipeline.label_studio.errors import untrusted
 from pipeline.label_studio.filters import recordings_filter
 from pipeline.label_studio.schema import Page, RecordingRow
-from pipeline.label_studio.task_lines import MOST_QUERY, id_length, named
+from pipeline.label_studio.task_lines import MOST_QUERY, id_length, named, parts_of
+from pipeline.tasks.recording_parts import cuts_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -43,12 +46,23 @@ class _Known(msgspec.Struct, frozen=True):
 
 
 class EarlierTasks:
-    """The tasks of a project, by their recordings."""
+    """The tasks of a project, by their recordings.
 
-    def __init__(self, client: Client, project: Project, *, reviewed_too: bool = False) -> None:
+    `segments_per_task` is how many segments a new task has at most; 0 cuts none.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        project: Project,
+        *,
+        reviewed_too: bool = False,
+        segments_per_task: int = 0,
+    ) -> None:
         self.client = client
         self.project = project
         self._reviewed_too = reviewed_too
+        self._segments_per_task = segments_per_task
 
     async def renew(
         self, lines: Sequence[TaskLine], renewed: set[str], kept: set[str]
@@ -56,26 +70,39 @@ class EarlierTasks:
         """Give earlier tasks of the same recordings the new predictions; may be called again.
 
         Args:
-            lines: tasks that the project has not, by their jobs.
+            lines: those of which the project lacks tasks, by their jobs.
             renewed: gets the jobs whose recordings' tasks have their predictions now.
             kept: gets those whose recordings are reviewed.
 
         Returns:
-            The tasks of recordings that the project does not have.
+            The tasks that the project does not have.
         """
         new = []
         for some in askable(lines):
             rows = await self.tasks_of([str(line.data["audio"]) for line in some])
             for line in some:
-                row = _task_of(line, rows)
-                if row is None:
-                    new.append(line)
-                elif row.total_annotations and not self._reviewed_too:
+                there = _tasks_there(line, rows)
+                if self._is_kept(line, there):
                     kept.add(line.job_id)
-                else:
-                    await self._renew(row, line)
-                    renewed.add(line.job_id)
-        return [*new, *(line for line in lines if not isinstance(line.data.get("audio"), str))]
+                    continue
+                cuts = there[0].part.cuts if there else self._cuts(line)
+                parts = parts_of(line, cuts)
+                for row in there:
+                    if row.part.job_id != line.job_id:
+                        await self._renew(row, parts[row.part.number - 1])
+                        renewed.add(line.job_id)
+                numbers = {row.part.number for row in there}
+                new += [each for each in parts if each.part and each.part.number not in numbers]
+        mute = [line for line in lines if not isinstance(line.data.get("audio"), str)]
+        return [*new, *(part for line in mute for part in parts_of(line, ()))]
+
+    def _is_kept(self, line: TaskLine, there: Sequence[RecordingRow]) -> bool:
+        """Whether it is reviewed and to stay; a round that was begun with it is completed."""
+        begun = any(row.part.job_id == line.job_id for row in there)
+        return not (begun or self._reviewed_too) and any(row.total_annotations for row in there)
+
+    def _cuts(self, line: TaskLine) -> tuple[float, ...]:
+        return cuts_of(line.content, self._segments_per_task)
 
     async def tasks_of(self, audio: Sequence[str]) -> list[RecordingRow]:
         """The tasks of recordings by their URIs, also those that play a copy."""
@@ -137,8 +164,12 @@ def _others(old: dict[str, Any], ours: Collection[str]) -> dict[str, Any]:
     return {name: value for name, value in old.items() if name not in ours}
 
 
-def _task_of(line: TaskLine, rows: Iterable[RecordingRow]) -> RecordingRow | None:
-    """The recording's task, of several a reviewed one; None where the content was another."""
+def _tasks_there(line: TaskLine, rows: Iterable[RecordingRow]) -> list[RecordingRow]:
+    """The recording's tasks, one for each part; of several a reviewed one, else the first.
+
+    There are none where the content was another. Where it was cut in several ways, one of them
+    counts: that of which a task is reviewed.
+    """
     audio = line.data["audio"]
     same = [
         row
@@ -147,7 +178,12 @@ def _task_of(line: TaskLine, rows: Iterable[RecordingRow]) -> RecordingRow | Non
         and isinstance(row.data.get("job_id"), str)  # another program's tasks stay as they are
         and (not line.etag or (row.meta or {}).get("etag", line.etag) == line.etag)
     ]
-    return max(same, key=lambda row: (row.total_annotations > 0, -row.id), default=None)
+    same.sort(key=lambda row: (row.part.job_id != line.job_id, not row.total_annotations, row.id))
+    parts: dict[int, RecordingRow] = {}
+    for row in same:
+        if row.part.cuts == same[0].part.cuts:
+            parts.setdefault(row.part.number, row)
+    return list(parts.values())
 
 
 def askable(lines: Iterable[TaskLine]) -> Iterator[list[TaskLine]]:

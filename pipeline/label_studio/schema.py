@@ -6,6 +6,8 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from pipeline.tasks.recording_parts import Part, part_of
+
 T = TypeVar("T")
 
 
@@ -63,6 +65,11 @@ class TaskRow(msgspec.Struct, frozen=True):
     total_predictions: int
     meta: dict[str, Any] | None = None
 
+    @property
+    def part(self) -> Part:
+        """What of its recording the task has."""
+        return part_of(self.meta, self.data.job_id)
+
 
 class RecordingRow(msgspec.Struct, frozen=True):
     """A task as the server has it, by its recording."""
@@ -72,12 +79,23 @@ class RecordingRow(msgspec.Struct, frozen=True):
     total_annotations: int
     meta: dict[str, Any] | None = None
 
+    @property
+    def part(self) -> Part:
+        """What of its recording the task has."""
+        return part_of(self.meta, str(self.data.get("job_id")))
+
 
 class Changed(msgspec.Struct, frozen=True):
     """A task that changed, and how many annotations it has now, without the skipped ones."""
 
     id: int
     total_annotations: int
+    meta: dict[str, Any] | None = None
+
+    @property
+    def part(self) -> Part:
+        """What of its recording the task has; the job of a whole one is not known."""
+        return part_of(self.meta)
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True):

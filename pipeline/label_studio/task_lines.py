@@ -10,9 +10,10 @@ import orjson
 
 from pipeline.errors import OutputUnusable
 from pipeline.label_studio.filters import as_query
+from pipeline.tasks.recording_parts import Part, in_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 MOST_TASKS = 200
 MOST_BYTES = 900_000
@@ -60,7 +61,8 @@ class TaskLine(NamedTuple):
     """One line of the output: `content` without its newline, `end` the offset in bytes behind it.
 
     `job_id` is the key by which Label Studio is asked whether it has the task; `etag` is that of
-    the recording's content, "" where it is not known, and `size` its bytes.
+    the recording's content, "" where it is not known, and `size` its bytes. `part` is what of the
+    recording it has, None for a line that is not cut yet.
     """
 
     content: bytes
@@ -70,6 +72,7 @@ class TaskLine(NamedTuple):
     predictions: list[Prediction]
     etag: str = ""
     size: int | None = None
+    part: Part | None = None
 
     @property
     def recording(self) -> str:
@@ -114,6 +117,14 @@ def task_lines(lines: Iterable[bytes], after: int = 0) -> Iterator[TaskLine]:
         yield TaskLine(line, end, job_id, task.data, task.predictions, etag, known_size)
 
 
+def parts_of(line: TaskLine, cuts: Sequence[float]) -> list[TaskLine]:
+    """The tasks of a line's parts, cut at these seconds; without cuts the one task."""
+    if not cuts:
+        return [line._replace(part=Part(line.job_id))]
+    cut = in_parts(line.content, cuts)
+    return [line._replace(content=content, part=part) for part, content in cut]
+
+
 def named(line: TaskLine, model_version: str) -> bytes:
     """The task with its predictions under the one name that a project shows; "" leaves their own.
 
@@ -133,21 +144,22 @@ def named(line: TaskLine, model_version: str) -> bytes:
 def batches(lines: Iterable[TaskLine]) -> Iterator[list[TaskLine]]:
     """Lines to be sent together: bounded by count, bytes, and the length of the question for them.
 
-    A line that is over a bound by itself is a batch of its own. A recording is in a batch once: its
-    second task finds the first one at the server.
+    A line that is over a bound by itself is a batch of its own. A recording, or a part of it, is in
+    a batch once: its second task finds the first one at the server.
     """
     batch: list[TaskLine] = []
-    recordings: set[str] = set()
+    recordings: set[tuple[str, Part | None]] = set()
     size = query = _BRACKETS
     for line in lines:
         more, longer = len(line.content) + _COMMA, id_length(line.job_id)
         full = len(batch) == MOST_TASKS or size + more > MOST_BYTES or query + longer > MOST_QUERY
-        if batch and (full or line.recording in recordings):
+        recording = line.recording, line.part
+        if batch and (full or recording in recordings):
             yield batch
             batch, size, query = [], _BRACKETS, _BRACKETS
             recordings.clear()
         batch.append(line)
-        recordings.add(line.recording)
+        recordings.add(recording)
         size += more
         query += longer
     if batch:

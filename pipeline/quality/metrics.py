@@ -139,12 +139,13 @@ def measure_file(
     pace = paces(read_ground_truth(path))
     doubtful = {name for name, each in pace.items() if each.is_doubtful}
     quality = summed(one_each(path, counts, prefer), depth, doubtful).quality()
-    quick = unpredicted = 0
+    reviewed = quick = unpredicted = 0
     for line in read_ground_truth(path):
+        reviewed += line.source == REVIEWED
         quick += is_quicker(line, least_pace)
         unpredicted += not counts(line) and not is_quicker(line, least_pace)
     left_out = quick + unpredicted + quality.unusable
-    superseded = sum(e.reviews for e in pace.values()) - left_out - quality.total.reviews
+    superseded = reviewed - left_out - quality.total.reviews
     more = {
         "agreement": agreement_in(path, prefer),
         "pace": pace,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec.structs import replace
 
 from pipeline.ground_truth.record import REVIEWED
 
@@ -84,6 +85,21 @@ def paces(lines: Iterable[GroundTruth]) -> dict[str, Pace]:
     """The pace of each reviewer, by name."""
     found: dict[str, Pace] = {}
     for line in lines:
-        if line.source == REVIEWED:
-            found.setdefault(line.reviewer or UNKNOWN, Pace()).add(line)
+        for review in _reviews(line) if line.source == REVIEWED else ():
+            found.setdefault(review.reviewer or UNKNOWN, Pace()).add(review)
     return dict(sorted(found.items()))
+
+
+def _reviews(line: GroundTruth) -> list[GroundTruth]:
+    """The line, or what each reviewed of a recording that was several tasks."""
+    if not line.parts:
+        return [line]
+    return [
+        replace(
+            line,
+            reviewer=part.reviewer,
+            duration=part.end - part.start,
+            seconds_spent=part.seconds_spent,
+        )
+        for part in line.parts
+    ]

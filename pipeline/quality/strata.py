@@ -46,7 +46,7 @@ class Strata:
     def add_review(self, line: GroundTruth, units: Counts) -> None:
         """Count a review, with its units."""
         heard = Heard(units.errors, units.reference, units.predicted)
-        is_doubtful = (line.reviewer or UNKNOWN) in self._doubtful
+        is_doubtful = any((each or UNKNOWN) in self._doubtful for each in line.reviewers)
         review = _Review(line.score or 0.0, heard, is_doubtful)
         if line.audit:
             self._sample.append(review)

@@ -15,7 +15,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from pipeline.model import Segment, Word
 
@@ -25,6 +25,10 @@ MOST_SEGMENTS = 300
 SPEECH = "speech"
 """The label where nobody was told apart."""
 
+Said = tuple[str, float, str]
+"""Who speaks, from which second on, and the text."""
+
+_MARK, _END_OF_MARK = "<mark>", "</mark>"
 _ONE_LINE = str.maketrans("\r\n", "  ")
 _UNBROKEN = re.compile(r"\S+")
 
@@ -54,12 +58,39 @@ def _unsure(words: Sequence[Word], mark_below: float) -> bool:
     return any(each.confidence is not None and each.confidence < mark_below for each in words)
 
 
+def dialogue_of_part(said: Iterable[Said], whole: str) -> str:
+    """The lines of some of a task's segments, of which those with marks alone where it is many.
+
+    Args:
+        said: the segments.
+        whole: the dialogue of the whole task, in which words are marked.
+    """
+    marked = {_unmarked(line): line for line in whole.split("\n")}
+    plain = [_line_of(who, start, escape(text)) for who, start, text in said]
+    lines = [marked.get(line, line) for line in plain]
+    if len(lines) > MOST_SEGMENTS:
+        lines = [line for line in lines if _MARK in line][:MOST_SEGMENTS]
+    return "\n".join(lines)
+
+
+def clock(seconds: float) -> str:
+    """A time in a recording as its player shows it."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+
+
 def _line(segment: Segment, mark_below: float) -> str:
-    minutes, seconds = divmod(int(segment.start), 60)
-    who, text = escape(speaker_of(segment)), _marked(segment, mark_below)
+    return _line_of(speaker_of(segment), segment.start, _marked(segment, mark_below))
+
+
+def _line_of(who: str, start: float, text: str) -> str:
+    """A line of HTML, as the text is already."""
     # A script is written in its own direction.
-    line = f'<p dir="auto"><b>{who}</b> {minutes}:{seconds:02}<br>{text}</p>'
+    line = f'<p dir="auto"><b>{escape(who)}</b> {clock(start)}<br>{text}</p>'
     return line.translate(_ONE_LINE)
+
+
+def _unmarked(line: str) -> str:
+    return line.replace(_MARK, "").replace(_END_OF_MARK, "")
 
 
 def _marked(segment: Segment, mark_below: float) -> str:
@@ -71,7 +102,7 @@ def _marked(segment: Segment, mark_below: float) -> str:
         if at is not None and word.confidence is not None and word.confidence < mark_below
     ]
     for begin, end in sorted(unsure):
-        pieces += [escape(text[done:begin]), f"<mark>{escape(text[begin:end])}</mark>"]
+        pieces += [escape(text[done:begin]), f"{_MARK}{escape(text[begin:end])}{_END_OF_MARK}"]
         done = end
     return "".join([*pieces, escape(text[done:])])
 

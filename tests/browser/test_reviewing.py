@@ -123,7 +123,8 @@ def test_speakers_and_languages_are_there_to_choose_from(run, pushed, reviewer):
 def test_an_hour_of_segments_opens(run, pushed, reviewer):
     """A thousand segments show their texts, the first ones and, further down, the last."""
     add_heard(run.folder, {"hour.mp3": hour(MOST_SEGMENTS)}, TaskKind.SEGMENTS)
-    project = pushed(run, "Hours")
+    (run.folder / "whole.toml").write_text("[label_studio]\nsegments_per_task = 0\n")
+    project = pushed(run, "Hours", "--config", "whole.toml")
     heard = project.heard("hour.mp3")
     assert len(heard) == MOST_SEGMENTS
 

@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from pipeline.errors import TasksRefused
+from pipeline.label_studio.batch import PushStats
 from pipeline.label_studio.client import connected
-from pipeline.label_studio.delivery import Deliveries, PushStats
+from pipeline.label_studio.delivery import Deliveries
 from pipeline.label_studio.push_ledger import Place, opened_ledger
 from pipeline.label_studio.rounds import EarlierTasks
 from pipeline.label_studio.schema import Project

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.label_studio.batch import PushStats
 from pipeline.label_studio.client import connected
-from pipeline.label_studio.delivery import Deliveries, PushStats
+from pipeline.label_studio.delivery import Deliveries
 from pipeline.label_studio.push_ledger import Place, opened_ledger
 from pipeline.label_studio.rounds import EarlierTasks, merged
 from pipeline.label_studio.schema import Project
@@ -20,6 +21,7 @@ from pipeline.label_studio.task_lines import named, task_lines
 from tests.support.between import Answer, Asked, between
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 pytestmark = pytest.mark.usefixtures("no_proxies")
@@ -83,6 +85,28 @@ def task(audio: str, version: str, etag: str = "1", **data: Any) -> dict[str, An
     return {"data": about, "predictions": [prediction], "meta": {"etag": etag}}
 
 
+def long(version: str, starts: Iterable[float]) -> dict[str, Any]:
+    """A task of segments that begin at these seconds."""
+    found = task("a", version)
+    found["predictions"][0]["result"] = [
+        {
+            "id": f"seg-{number:05}",
+            "from_name": name,
+            "to_name": "audio",
+            "type": kind,
+            "value": {"start": start, "end": start + 0.5, key: [f"{version} {number}"]},
+        }
+        for number, start in enumerate(starts)
+        for name, kind, key in (("speaker", "labels", "labels"), ("text", "textarea", "text"))
+    ]
+    return found
+
+
+def starts_of(task: dict[str, Any]) -> list[float]:
+    """When the segments of a task begin."""
+    return [r["value"]["start"] for p in task["predictions"] for r in p["result"]][::2]
+
+
 async def pushed(
     folder: Path, server: Server, *tasks: dict[str, Any], reviewed_too: bool = False
 ) -> PushStats:
@@ -92,7 +116,7 @@ async def pushed(
     output.write_bytes(b"".join(line + b"\n" for line in lines))
     with between(None, server.reply) as url, opened_ledger(output) as ledger:
         async with connected(url, "0123456789abcdef") as client:
-            earlier = EarlierTasks(client, PROJECT, reviewed_too=reviewed_too)
+            earlier = EarlierTasks(client, PROJECT, reviewed_too=reviewed_too, segments_per_task=20)
             deliveries = Deliveries(earlier, ledger, Place(), PushStats())
             await deliveries.complete(task_lines(lines), lambda _: None, lambda _: None)
             return deliveries.stats
@@ -213,6 +237,79 @@ async def test_a_task_without_its_prediction_gets_one(tmp_path):
     await pushed(tmp_path, server, task("a", "second"))
 
     assert [each["model_version"] for each in server.tasks[0]["predictions"]] == ["first"]
+
+
+async def test_a_recording_stays_cut_where_it_was(tmp_path):
+    """The new prediction is cut at the same times, however many segments it has of them."""
+    server = Server()
+    await pushed(tmp_path, server, long("first", range(50)))
+    assert [len(starts_of(each)) for each in server.tasks] == [17, 17, 16]
+
+    fresh = long("second", [n / 2 for n in range(100)])
+    stats = await pushed(tmp_path, server, fresh)
+
+    assert (stats.renewed, stats.sent, stats.parts, len(server.tasks)) == (1, 0, 0, 3)
+    assert [start for each in server.tasks for start in starts_of(each)] == starts_of(fresh)
+    assert [starts_of(each)[0] for each in server.tasks] == [0, 17, 34]
+    assert {each["meta"]["part"]["job_id"] for each in server.tasks} == {"a-second"}
+    assert (await pushed(tmp_path, server, fresh)).there == 1
+
+
+async def test_a_recording_of_which_a_part_is_reviewed_stays_as_it_is(tmp_path):
+    """No part of it is renewed: its parts would be of two transcripts."""
+    server = Server()
+    await pushed(tmp_path, server, long("first", range(50)))
+    server.tasks[1]["total_annotations"] = 1
+
+    kept = await pushed(tmp_path, server, long("second", range(40)))
+    assert (kept.reviewed, kept.renewed, kept.sent) == (1, 0, 0)
+    assert {each["data"]["job_id"] for each in server.tasks} == {"a-first"}
+
+    asked = await pushed(tmp_path, server, long("second", range(40)), reviewed_too=True)
+    assert (asked.renewed, len(server.tasks)) == (1, 3)
+    assert {each["data"]["job_id"] for each in server.tasks} == {"a-second"}
+
+
+async def test_a_task_that_was_whole_stays_whole(tmp_path):
+    """A recording that an earlier version pushed as one task has one in the next round too."""
+    server = holding(long("first", range(50)))
+
+    stats = await pushed(tmp_path, server, long("second", range(60)))
+
+    assert (stats.renewed, stats.sent, len(server.tasks)) == (1, 0, 1)
+    assert starts_of(server.tasks[0]) == [*range(60)]
+    assert "part" not in server.tasks[0]["meta"]
+
+
+@pytest.mark.parametrize("failing", range(1, 11))
+async def test_a_round_over_parts_is_completed_whatever_fails(tmp_path, failing):
+    """Parts that have the new prediction and parts that wait for it are one recording."""
+    server = Server()
+    await pushed(tmp_path, server, long("first", range(50)))
+    server.calls.clear()
+    server.failing = failing
+
+    stats = await pushed(tmp_path, server, long("second", range(40)))
+
+    assert (stats.renewed, stats.there, stats.sent) == (1, 0, 0)
+    assert [each["data"]["job_id"] for each in server.tasks] == ["a-second"] * 3
+    assert [start for each in server.tasks for start in starts_of(each)] == [*range(40)]
+
+
+async def test_a_round_that_was_begun_is_completed_though_a_part_is_reviewed_meanwhile(tmp_path):
+    """A push that was killed between two parts leaves no recording of two transcripts."""
+    server = Server()
+    await pushed(tmp_path, server, long("first", range(50)))
+    await pushed(tmp_path, server, long("second", range(40)))
+    first = long("first", range(50))
+    server.tasks[2]["data"]["job_id"] = first["data"]["job_id"]
+    server.tasks[2]["meta"]["part"]["job_id"] = first["data"]["job_id"]
+    server.tasks[2]["total_annotations"] = 1
+
+    stats = await pushed(tmp_path, server, long("second", range(40)))
+
+    assert (stats.renewed, stats.sent, len(server.tasks)) == (1, 0, 3)
+    assert {each["meta"]["part"]["job_id"] for each in server.tasks} == {"a-second"}
 
 
 labels = st.lists(st.builds(lambda name: {"value": name}, st.sampled_from("abcd")), max_size=4)

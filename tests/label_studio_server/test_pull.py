@@ -119,7 +119,8 @@ def project(label_studio, run) -> Callable[..., Project]:
 
 def changes(added: int = 0, replaced: int = 0, removed: int = 0, total: int = 0) -> dict[str, Any]:
     counts: dict[str, Any] = {"added": added, "replaced": replaced, "removed": removed}
-    return counts | {"total": total, "unread": [], "doubt": "", "empty": [], "skipped": []}
+    nothing = {"unread": [], "doubt": "", "empty": [], "skipped": [], "to_review": []}
+    return counts | nothing | {"total": total, "skipped_total": 0, "incomplete": 0}
 
 
 def test_a_correction_comes_back(project, run):

@@ -7,6 +7,7 @@ from datetime import date
 import msgspec
 import pytest
 
+from pipeline.ground_truth.record import ReviewedPart
 from pipeline.quality.audit import Audit, Heard, Rate, Stratum, audited, poisson_bounds
 from pipeline.quality.html_report import page
 from pipeline.quality.json_report import as_facts
@@ -77,6 +78,17 @@ def test_who_only_presses_the_button_would_hide_the_errors():
     assert believed
     assert found
     assert (believed.doubted, found.reviews + found.doubted) == (0, believed.reviews)
+
+
+def test_a_recording_of_which_one_part_was_not_heard_is_doubted():
+    """As far as it goes through the hands of somebody who only presses the button."""
+    parts = tuple(ReviewedPart(start=0, end=1, reviewer=each) for each in ("anna", "ben"))
+    line = review("one", "two", audit=True, reviewer="anna, ben", parts=parts)
+
+    found = measure([line], doubtful={"ben"}).audit
+
+    assert found
+    assert (found.reviews, found.doubted) == (0, 1)
 
 
 def test_no_error_in_the_sample_does_not_mean_that_there_is_none():

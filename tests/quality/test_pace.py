@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from pipeline.ground_truth.record import ReviewedPart
 from pipeline.quality.html_report import page
 from pipeline.quality.metrics import measure_file
 from pipeline.quality.pace import Pace, paces
@@ -46,6 +47,23 @@ def test_the_pace_is_that_of_a_hand():
     assert found["anna"].ratio == 2.0
     assert found["ben"] == Pace(5, 1, 60_000, 1_300, 1, 1)
     assert paces([of("d", "ben", None)])["ben"].ratio is None
+
+
+def test_each_who_reviewed_a_part_has_its_time(truth):
+    """Of a recording that was several tasks: ben's part took 6 s for 20; it is one recording."""
+    parts = (
+        ReviewedPart(start=0.0, end=40.0, reviewer="anna", seconds_spent=80.0),
+        ReviewedPart(start=40.0, end=60.0, reviewer="ben", seconds_spent=6.0),
+    )
+    line = of("a", "anna, ben", 86.0, parts=parts)
+
+    quality = measure_file(truth(line, of("b", "ben", None)))
+
+    assert quality.pace == {
+        "anna": Pace(1, 1, 40_000, 80_000, 0, 0),
+        "ben": Pace(2, 1, 20_000, 6_000, 1, 1),
+    }
+    assert (quality.total.reviews, quality.superseded) == (2, 0)
 
 
 def test_what_was_reviewed_too_quickly_is_left_out_where_it_is_asked_for(truth):

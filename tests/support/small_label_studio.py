@@ -25,6 +25,8 @@ _MADE = datetime(2026, 11, 1, tzinfo=UTC)
 _CONTROLS = {
     "transcription": {"type": "TextArea", "to_name": ["audio"]},
     "language": {"type": "Choices", "to_name": ["audio"]},
+    "speaker": {"type": "Labels", "to_name": ["audio"], "dynamic_labels": True},
+    "text": {"type": "TextArea", "to_name": ["audio"]},
 }
 
 
@@ -68,19 +70,25 @@ class Request(NamedTuple):
 
 
 class SmallLabelStudio:
-    """One project, its tasks and what reviewers saved in them.
+    """One project for tasks of one kind, its tasks and what reviewers saved in them.
 
     `storages` are those of the project; `reads` says whether the server can read the buckets.
     `settings` are those of the project which a push may change, `patches` how often it did.
     `uploads` are the files that were sent, by the address that a task may play.
+    `calls` are what it was asked, `imported` the sizes of imports in bytes. Tasks that are
+    `withheld` it counts and does not give out.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kind: TaskKind = TaskKind.TRANSCRIPT) -> None:
+        self._kind = kind
         self.storages: list[dict[str, Any]] = [{"id": 1, "bucket": "audio", "presign": False}]
         self.reads = True
         self.settings = {"maximum_annotations": 1, "overlap_cohort_percentage": 100}
         self.patches = 0
         self.uploads: dict[str, bytes] = {}
+        self.calls: list[str] = []
+        self.imported: list[int] = []
+        self.withheld: set[int] = set()
         self.tasks: list[dict[str, Any]] = []
         self._moment = _MADE
 
@@ -103,23 +111,32 @@ class SmallLabelStudio:
             "validate": lambda _: (200, {}) if self.reads else _UNREADABLE,
             "whoami": lambda _: (200, {"id": 1, "email": "anna@example.com"}),
         }
+        self.calls.append(request.call)
         return answers[request.call](request)
 
     def review(self, task: dict[str, Any], text: str) -> None:
         """Have a reviewer save a text for a task, in place of an earlier one."""
         value = {"value": {"text": [text]}, "id": "tr", "type": "textarea"}
-        result = [{**value, "from_name": "transcription", "to_name": "audio"}]
-        task["annotations"] = [
-            {
-                "id": 10 * task["id"],
-                "completed_by": 1,
-                "lead_time": 2.0,
-                "updated_at": self._now(),
-                "was_cancelled": False,
-                "result": result,
-                "prediction": task["predictions"][0],
-            }
-        ]
+        self.submit(task, [{**value, "from_name": "transcription", "to_name": "audio"}])
+
+    def submit(self, task: dict[str, Any], result: list[dict[str, Any]], **more: Any) -> None:
+        """Have a reviewer save results for a task, in place of earlier ones."""
+        annotation = {
+            "id": 10 * task["id"],
+            "unique_id": f"uid-{task['id']}",
+            "completed_by": 1,
+            "lead_time": 2.0,
+            "updated_at": self._now(),
+            "was_cancelled": False,
+            "result": result,
+            "prediction": task["predictions"][0],
+        }
+        task["annotations"] = [annotation | more]
+        task["updated_at"] = self._now()
+
+    def withdraw(self, task: dict[str, Any]) -> None:
+        """Have a task's annotations deleted."""
+        task["annotations"] = []
         task["updated_at"] = self._now()
 
     def _now(self) -> str:
@@ -135,7 +152,7 @@ class SmallLabelStudio:
             "id": PROJECT,
             "created_at": "2026-11-01T00:00:00.000000Z",
             "title": "Calls",
-            "label_config": labeling_config(TaskKind.TRANSCRIPT),
+            "label_config": labeling_config(self._kind),
             "model_version": versions[0] if versions else "",
             "total_annotations_number": sum(len(each["annotations"]) for each in self.tasks),
             "parsed_label_config": _CONTROLS,
@@ -145,6 +162,7 @@ class SmallLabelStudio:
     def _import(self, request: Request) -> tuple[int, Any]:
         if request.query.get("commit_to_project") == ["false"]:
             return 201, {"task_count": 1, "prediction_count": None, "file_upload_ids": [7]}
+        self.imported.append(len(request.body))
         for each in json.loads(request.body):
             number = len(self.tasks) + 1
             self.tasks.append({"annotations": [], "updated_at": self._now()} | each)
@@ -201,7 +219,7 @@ class SmallLabelStudio:
         return 200, task
 
     def _export(self, request: Request) -> tuple[int, Any]:
-        wanted = {int(each) for each in request.query["ids[]"]}
+        wanted = {int(each) for each in request.query["ids[]"]} - self.withheld
         return 200, [each for each in self.tasks if each["id"] in wanted]
 
 

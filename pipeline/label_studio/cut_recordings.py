@@ -1,0 +1,153 @@
+"""Recordings that were cut into several tasks: their reviews become one line each.
+
+A recording has its line once every part is reviewed; never a shortened one. A change of one part
+has all of them listed and fetched. What is reviewed of the others is noted beside the file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from pipeline.errors import Unavailable
+from pipeline.ground_truth.choice import rank
+from pipeline.ground_truth.joined import joined
+from pipeline.label_studio.client import CHANGED, tasks_query
+from pipeline.label_studio.errors import untrusted
+from pipeline.label_studio.filters import job_id_filter
+from pipeline.label_studio.schema import Changed, Page
+from pipeline.label_studio.waiting_parts import Waiting
+from pipeline.tasks.recording_parts import whole_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+
+    from pipeline.ground_truth.record import GroundTruth
+    from pipeline.ground_truth.store import Update
+    from pipeline.label_studio.client import Client
+    from pipeline.label_studio.waiting_parts import ByJob
+    from pipeline.tasks.recording_parts import Part
+
+    Reviews = Callable[[Sequence[Changed]], Awaitable[dict[int, list[GroundTruth]]]]
+
+_AT_ONCE = 20
+_MOST_LISTED = 500
+"""Tasks of a call, which gives out a thousand."""
+
+
+class Reviewed(NamedTuple):
+    """A project of which reviews are taken, and whose reviews of a part count before others'."""
+
+    number: int
+    url: str
+    prefer: Sequence[str]
+
+
+class CutRecordings:
+    """Those of a project, in one pull.
+
+    `waiting` has what is in no line: first as it was noted, then as it is.
+
+    Args:
+        client: asks the server.
+        project: which one.
+        have_lines: the jobs of recordings that have a line.
+        waiting: what was noted.
+    """
+
+    def __init__(
+        self, client: Client, project: Reviewed, have_lines: Iterable[str], waiting: ByJob
+    ) -> None:
+        self._client = client
+        self._project = project
+        self._known = {*have_lines, *waiting}
+        self._jobs: dict[str, int] = {}
+        self.waiting = dict(waiting)
+
+    def note(self, task: Changed) -> None:
+        """Have a task's recording looked at, unless it has no review and never had one."""
+        part = task.part
+        if task.total_annotations or part.job_id in self._known:
+            self._jobs[part.job_id] = part.total
+
+    async def put(self, reviews: Reviews, update: Update) -> int:
+        """Put the lines of all that were noted; how many annotations they have.
+
+        Args:
+            reviews: fetches those of some tasks, by their numbers; a task is left out where the
+                server does not give out what it counts.
+            update: gets the lines.
+        """
+        counted = 0
+        for jobs in _at_once(self._jobs):
+            rows = await self._client.retried(self._tasks, jobs)
+            for job_id in jobs:
+                tasks = [row for row in rows if row.part.job_id == job_id]
+                counted += await self._put(job_id, tasks, reviews, update)
+        return counted
+
+    async def _tasks(self, jobs: Sequence[str]) -> list[Changed]:
+        """The tasks of the parts of these jobs' recordings."""
+        query = tasks_query(self._project.number, CHANGED, job_id_filter(jobs))
+        page = await self._client.get(Page[Changed], "tasks", query)
+        found = [row for row in page.tasks if row.part.cuts]
+        if not {row.part.job_id for row in found} <= set(jobs):
+            raise untrusted(self._client.url, "it gives out other tasks than were asked for")
+        if len(page.tasks) < page.total:
+            raise Unavailable(f"{self._client.url} counts more tasks than it gives out")
+        return found
+
+    async def _put(
+        self, job_id: str, tasks: Sequence[Changed], reviews: Reviews, update: Update
+    ) -> int:
+        """Put the line of a recording, or that it has none; how many annotations it has."""
+        annotated = [task for task in tasks if task.total_annotations]
+        counted = sum(task.total_annotations for task in annotated)
+        whole = whole_of({task.part for task in annotated})
+        lines = []
+        if whole:
+            best = await self._best([each for each in annotated if each.part in whole], reviews)
+            if not all(part in best for part in whole):
+                return 0  # what the server does not give out stays as it was
+            lines = [joined([(part, best[part]) for part in whole])]
+        update.put_recording(self._project.url, job_id, lines)
+        self.waiting.pop(job_id, None)
+        if counted > len(whole):
+            self.waiting[job_id] = _waiting(tasks, counted, len(whole))
+        return counted
+
+    async def _best(self, tasks: Sequence[Changed], reviews: Reviews) -> dict[Part, GroundTruth]:
+        """The review of each part that counts."""
+        best: dict[Part, GroundTruth] = {}
+        for begin in range(0, len(tasks), _AT_ONCE):
+            some = tasks[begin : begin + _AT_ONCE]
+            found = await reviews(some)
+            for task in some:
+                lines = [*found.get(task.id, []), *filter(None, [best.get(task.part)])]
+                if lines:
+                    best[task.part] = max(lines, key=lambda e: rank(e, self._project.prefer))
+        return best
+
+
+def _waiting(tasks: Sequence[Changed], counted: int, in_line: int) -> Waiting:
+    """What is noted of a recording with so many annotations in all and in its line."""
+    reviewed = {task.part.number for task in tasks if task.total_annotations}
+    return Waiting(
+        annotations=counted - in_line,
+        parts=in_line or max(task.part.total for task in tasks),
+        reviewed=in_line or len(reviewed),
+        tasks=[] if in_line else [e.id for e in tasks if e.part.number not in reviewed],
+    )
+
+
+def _at_once(jobs: Mapping[str, int]) -> Iterator[list[str]]:
+    """The jobs whose tasks are listed by one call."""
+    some: list[str] = []
+    tasks = 0
+    for job_id, parts in jobs.items():
+        if some and (len(some) == _AT_ONCE or tasks + parts > _MOST_LISTED):
+            yield some
+            some, tasks = [], 0
+        some.append(job_id)
+        tasks += parts
+    if some:
+        yield some

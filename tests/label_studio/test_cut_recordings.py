@@ -1,0 +1,333 @@
+"""A long recording on its way into several tasks and back into one line, over the real wire."""
+
+from __future__ import annotations
+
+import json
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from pipeline.config.schema import Config
+from pipeline.ground_truth.record import GroundTruth, read_ground_truth
+from pipeline.label_studio.addresses import task_addresses
+from pipeline.label_studio.annotations import reviews, unreviewed
+from pipeline.label_studio.task_lines import MOST_BYTES
+from pipeline.model import Segment, TaskKind, Transcript
+from pipeline.tasks.builder import TaskBuilder
+from tests.label_studio_server.outputs import MODEL, add_transcripts
+from tests.support.between import Answer, between
+from tests.support.small_label_studio import PROJECT, TOKEN, Request, SmallLabelStudio
+
+SETTINGS = "calls.toml"
+
+
+def long(segments: int) -> Transcript:
+    """A recording of so many segments, half of a second apart, of two speakers."""
+    said = [
+        Segment(f"text {n}", n * 3.0, n * 3.0 + 2.5, speaker=f"spk_{n % 2}", confidence=0.8)
+        for n in range(segments)
+    ]
+    text = " ".join(each.text for each in said)
+    return Transcript("calls", text, tuple(said), 2 * segments, 0.8, ("en-US",))
+
+
+@pytest.fixture
+def labels(run):
+    """A server with a project for segments, which the commands of a test use."""
+    labels = SmallLabelStudio(TaskKind.SEGMENTS)
+
+    def reply(asked):
+        status, content = labels.answer(Request.of(asked.method, asked.path, asked.body))
+        return Answer(status, json.dumps(content).encode(), {})
+
+    (run.folder / SETTINGS).write_text("[label_studio]\nsegments_per_task = 20\n")
+    with between(None, reply) as url:
+        run.use(LABEL_STUDIO_URL=url, LABEL_STUDIO_API_KEY=TOKEN)
+        yield labels
+
+
+def add(run, settings: str = "", **segments: int) -> None:
+    """Write the tasks of recordings with so many segments."""
+    heard = {f"{name}.mp3": long(count) for name, count in segments.items()}
+    add_transcripts(run.folder, heard, TaskBuilder(TaskKind.SEGMENTS, MODEL), settings)
+
+
+def push(run, *more: str):
+    """What a push said."""
+    outcome = run("push", "--project", PROJECT, "--config", SETTINGS, "--json", *more)
+    assert outcome.code == 0
+    return outcome.summary
+
+
+def pull(run, *more: str):
+    """What a pull changed."""
+    outcome = run("pull", "--project", PROJECT, "--config", SETTINGS, "--json", *more)
+    assert outcome.code == 0
+    return outcome.summary
+
+
+def truth(run) -> list[GroundTruth]:
+    """The lines of the ground truth."""
+    return list(read_ground_truth(run.folder / "ground_truth.jsonl"))
+
+
+def corrected(task: dict[str, Any], text: str) -> list[dict[str, Any]]:
+    """The results of a task with the text of its first segment corrected."""
+    changed: list[dict[str, Any]] = deepcopy(task["predictions"][0]["result"])
+    first = next(each for each in changed if each["from_name"] == "text")
+    first["value"]["text"] = [text]
+    return changed
+
+
+def results(task: dict[str, Any]) -> Any:
+    """What is predicted of a task."""
+    return task["predictions"][0]["result"]
+
+
+def accept(labels, *tasks: dict[str, Any], **more: Any) -> None:
+    """Have tasks submitted as they were predicted."""
+    for each in tasks:
+        labels.submit(each, results(each), **more)
+
+
+def test_a_long_recording_is_several_tasks_and_one_line(run, labels):
+    """Its line has the corrections of all parts, and says what it would as one task."""
+    add(run, long=50, short=3)
+    pushed = push(run)
+    assert (pushed["sent"], pushed["split"], pushed["parts"]) == (2, 1, 3)
+    one, two, three, short = labels.tasks
+
+    labels.submit(one, corrected(one, "first"), lead_time=10.0)
+    accept(labels, two, lead_time=20.5)
+    labels.submit(three, corrected(three, "last"), lead_time=30.0)
+    assert pull(run)["added"] == 1
+
+    whole = json.loads((run.folder / "tasks.jsonl").read_bytes().splitlines()[0])
+    said = [each for task in labels.tasks[:3] for each in task["annotations"][0]["result"]]
+    annotation = one["annotations"][0] | {"result": said, "prediction": whole["predictions"][0]}
+    as_one = {"id": one["id"], "annotations": [annotation]} | whole
+    [expected] = reviews(as_one, truth(run)[0].project, {1: "anna@example.com"})
+    [line] = truth(run)
+    assert (line.text, line.predicted) == (expected.text, expected.predicted)
+    assert (line.segments, line.deleted) == (expected.segments, expected.deleted)
+    assert line.text.count("first") == line.text.count("last") == 1
+    assert (line.audio, line.job_id, line.duration) == (
+        expected.audio,
+        expected.job_id,
+        expected.duration,
+    )
+    assert (line.reviewer, line.seconds_spent, line.score) == ("anna@example.com", 60.5, 0.8)
+    assert [each.task_id for each in line.parts] == [1, 2, 3]
+    accept(labels, short)
+    assert (pull(run)["added"], len(truth(run))) == (1, 2)
+
+
+def test_a_recording_that_is_reviewed_in_part_has_no_line(run, labels):
+    """It is told which tasks it lacks, at every pull; a shortened text is never written."""
+    add(run, long=50)
+    push(run)
+    accept(labels, labels.tasks[0], labels.tasks[2])
+
+    first = run("pull", "--project", PROJECT, "--config", SETTINGS)
+    again = pull(run)
+
+    assert "1 long recordings of project 1 are reviewed in part" in first.err
+    assert "1 of their tasks are not reviewed (2)" in first.err
+    assert (again["incomplete"], again["to_review"], again["total"]) == (1, [2], 0)
+    assert truth(run) == []
+    accept(labels, labels.tasks[1])
+    last = pull(run)
+    assert (last["added"], last["incomplete"], last["doubt"]) == (1, 0, "")
+
+
+def test_pulling_again_changes_nothing(run, labels):
+    """The counts match, with complete and incomplete recordings: nothing is taken twice."""
+    add(run, long=50, other=50)
+    push(run)
+    accept(labels, *labels.tasks[:5])
+    pull(run)
+    before = (run.folder / "ground_truth.jsonl").read_bytes()
+    labels.calls.clear()
+
+    assert (pull(run)["added"], pull(run, "--all")["added"]) == (0, 0)
+    assert labels.calls.count("people") == 2
+    assert (run.folder / "ground_truth.jsonl").read_bytes() == before
+    (run.folder / "ground_truth.jsonl.parts").unlink()
+    assert pull(run)["incomplete"] == 1
+
+
+def test_a_part_that_changes_changes_the_line(run, labels):
+    """A later correction of one part is in the line, with what the others say."""
+    add(run, long=50)
+    push(run)
+    accept(labels, *labels.tasks)
+    pull(run)
+
+    labels.submit(labels.tasks[1], corrected(labels.tasks[1], "better"))
+
+    changes = pull(run)
+    assert (changes["replaced"], changes["total"]) == (1, 1)
+    assert truth(run)[0].text.split().count("better") == 1
+    assert len(truth(run)[0].segments) == 50
+
+
+@pytest.mark.parametrize("gone", ["annotation", "task"])
+def test_a_part_whose_review_is_deleted_takes_the_line_back(run, labels, gone):
+    """As for any task: what nobody has reviewed is no ground truth."""
+    add(run, long=50, short=3)
+    push(run)
+    accept(labels, *labels.tasks)
+    assert pull(run)["total"] == 2
+
+    if gone == "annotation":
+        labels.withdraw(labels.tasks[1])
+    else:
+        del labels.tasks[1]
+
+    labels.calls.clear()
+    changes = pull(run)
+    assert (changes["removed"], changes["incomplete"], changes["total"]) == (1, 1, 1)
+    assert labels.calls.count("people") == (1 if gone == "annotation" else 2)
+    assert [line.audio for line in truth(run)] == ["s3://calls/short.mp3"]
+
+
+def test_a_part_that_the_server_does_not_give_out_takes_nothing_back(run, labels):
+    """Omission is no deletion: the line stays as it was, and that is told."""
+    add(run, long=50, short=3)
+    push(run)
+    one, two, three, short = labels.tasks
+    accept(labels, one, two, three)
+    pull(run)
+    before = truth(run)
+    labels.submit(two, corrected(two, "better"))
+    accept(labels, short)
+    labels.withheld.add(three["id"])
+
+    assert "it counts annotations of 1 tasks (3)" in pull(run)["doubt"]
+    assert truth(run)[:1] == before
+    labels.withheld.clear()
+    assert pull(run, "--all")["replaced"] == 1
+
+
+async def test_a_page_links_to_the_first_part(run, labels, monkeypatch):
+    """Of a recording that is several tasks the address is that at which it begins."""
+    add(run, long=50)
+    push(run)
+    for name in ("LABEL_STUDIO_URL", "LABEL_STUDIO_API_KEY"):
+        monkeypatch.setenv(name, run.env[name])
+    project = f"{run.env['LABEL_STUDIO_URL']}/projects/{PROJECT}"
+    job_id = labels.tasks[0]["data"]["job_id"]
+
+    found = await task_addresses(Config(), project, [job_id])
+
+    assert found == {job_id: f"{project}/data?task=1"}
+
+
+def test_of_two_reviews_of_a_part_that_with_the_star_counts(run, labels):
+    """The second person's reviews of some parts are no line of their own, and are counted."""
+    add(run, long=50)
+    push(run)
+    accept(labels, *labels.tasks)
+    task = labels.tasks[1]
+    own = task["annotations"][0]
+    labels.submit(task, corrected(task, "starred"), id=99, ground_truth=True, completed_by=2)
+    task["annotations"].append(own | {"updated_at": "2026-12-24T12:00:00Z"})
+
+    assert pull(run)["added"] == 1
+    [line] = truth(run)
+    assert "starred" in line.text
+    assert line.reviewer == "anna@example.com, 2"
+    assert [each.annotation_id for each in line.parts] == [10, 99, 30]
+    labels.calls.clear()
+    assert (pull(run)["incomplete"], labels.calls.count("people")) == (0, 1)
+
+
+def test_a_recording_is_cut_once(run, labels):
+    """Pushed again, or with another setting, its tasks are known; what is deleted comes back."""
+    add(run, long=50)
+    push(run)
+    (run.folder / SETTINGS).write_text("[label_studio]\nsegments_per_task = 40\n")
+    assert (push(run, "--again")["there"], len(labels.tasks)) == (1, 3)
+    before = [results(each) for each in labels.tasks]
+    del labels.tasks[1]
+
+    again = push(run, "--again")
+
+    assert (again["sent"], again["parts"], len(labels.tasks)) == (1, 1, 3)
+    assert [results(labels.tasks[n]) for n in (0, 2, 1)] == before
+
+
+def test_what_was_pushed_whole_stays_whole(run, labels):
+    """A project that has a long recording's one task gets no parts of it beside."""
+    (run.folder / SETTINGS).write_text("[label_studio]\nsegments_per_task = 0\n")
+    add(run, long=50)
+    push(run)
+    (run.folder / SETTINGS).write_text("[label_studio]\nsegments_per_task = 20\n")
+
+    assert (push(run, "--again")["there"], len(labels.tasks)) == (1, 1)
+
+
+def test_all_parts_of_a_recording_are_reviewed_or_none(run, labels):
+    """By its score, or by the audit; what needs no review is one line of the whole."""
+    add(run, long=50)
+
+    assert push(run, "--review-below", "0.7")["good"] == 1
+    assert labels.tasks == []
+    [line] = truth(run)
+    assert line == unreviewed(json.loads((run.folder / "tasks.jsonl").read_bytes()))
+    push(run, "--review-below", "0.7", "--audit", "100%")
+    assert [each["meta"]["audit"] for each in labels.tasks] == [True] * 3
+    accept(labels, *labels.tasks)
+    pull(run)
+    assert [(each.source, each.audit) for each in truth(run)] == [("reviewed", True)]
+
+
+def test_an_export_has_the_tasks_that_a_push_makes(run, labels):
+    """Who imports by hand gets the same parts, which `pull` joins as well."""
+    add(run, long=50, short=3)
+    push(run)
+
+    outcome = run("export", "--config", SETTINGS)
+
+    [path] = outcome.out.split()
+    exported = json.loads((run.folder / path).read_bytes())
+    assert [results(each) for each in exported] == [results(each) for each in labels.tasks]
+    assert [(each["data"], each["meta"]) for each in exported] == [
+        (each["data"], each["meta"]) for each in labels.tasks
+    ]
+
+
+def test_a_pair_of_tasks_of_one_part_is_told(run, labels):
+    """The same part twice, from elsewhere, is doubled; several parts of a recording are not."""
+    add(run, long=50)
+    push(run)
+    labels.tasks.append(labels.tasks[1] | {"id": 9})
+
+    assert push(run, "--again")["doubled"] == 1
+
+
+def test_a_reviewer_who_wants_one_part_is_preferred(run, labels):
+    """`prefer` decides between the reviews of one part, as between those of a recording."""
+    add(run, long=50)
+    push(run)
+    accept(labels, *labels.tasks)
+    task = labels.tasks[0]
+    newest = {"id": 98, "completed_by": 2, "updated_at": "2026-12-24T12:00:00Z"}
+    task["annotations"].append(task["annotations"][0] | newest)
+    with (run.folder / SETTINGS).open("a") as settings:
+        settings.write('prefer = ["anna@example.com"]\n')
+
+    pull(run)
+
+    assert [each.annotation_id for each in truth(run)[0].parts] == [10, 20, 30]
+
+
+def test_parts_are_sent_in_bodies_that_a_proxy_takes(run, labels):
+    """A recording of hours is several imports, though it is one line."""
+    add(run, long=2_900)
+    (run.folder / SETTINGS).write_text("")
+
+    assert push(run)["parts"] == len(labels.tasks) == 17
+    assert len(labels.imported) == 2
+    assert max(labels.imported) < MOST_BYTES
