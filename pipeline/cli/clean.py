@@ -77,7 +77,7 @@ def command(
     leaves it unless its media is ours. Jobs that failed or run stay, and so do the tasks; where
     transcripts are deleted, their tasks must be there. You can interrupt it at any time.
 
-    Exit codes: 0 nothing is left to delete; 1 for some the service gave no answer; 2 it can't
+    Exit codes: 0 nothing is left to delete; 1 the service gave no answer for some; 2 it can't
     delete; 3 --until or --max-hours ended it; 130 or 143 interrupted. After 1, 3, 130 and 143 the
     same command continues.
     """

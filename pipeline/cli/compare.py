@@ -92,9 +92,9 @@ def command(
     own; SOURCE's tasks and state stay as they are. Run it again to continue: it starts no job
     twice while the vocabulary and the settings are the same. With --from it transcribes
     nothing: after is what FOLDER holds, of every reviewed recording that has a file there, with
-    --language of those in that language. Files that can't be read are named and left out, and it
-    ends with 1. The interval says how much of the change may be chance.
-    The cost is computed from the prices in the settings.
+    --language of those in that language. If some files can't be read, it names them, leaves
+    them out and ends with 1. The interval says how much of the change may be chance. The cost is
+    computed from the prices in the settings.
     """
     place = parse_source(source, chosen)
     if not isinstance(place, S3Uri):

@@ -44,7 +44,7 @@ def command(
 ) -> None:
     """Bring reviews back from Label Studio as ground truth.
 
-    Each annotation is one line, with the prediction's text beside the reviewer's. A later
+    Each annotation is one line, with the prediction's text next to the reviewer's. A later
     correction replaces the earlier line, a deleted annotation is removed, and skipped tasks and
     drafts are left out. A recording of several tasks is one line, once all of them are reviewed.
     Pull again and nothing is doubled. Several projects may share a file.

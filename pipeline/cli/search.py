@@ -66,7 +66,7 @@ def command(
 
     It prints a line for each place: recording, time, speaker, and the words around. Case, accents
     and punctuation do not count, and words are whole. The first call reads the transcripts of the
-    run where they are stored, as `transcripts` does, and keeps an index of them beside the state
+    run where they are stored, as `transcripts` does, and keeps an index of them next to the state
     file (STATE.search). Later runs add to it, and later calls read only what it lacks. No job is
     started. You may delete the index of a bucket; the next call makes it again. A run over a
     folder always keeps one, as a folder's transcripts are kept nowhere else.

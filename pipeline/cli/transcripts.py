@@ -106,7 +106,7 @@ def command(
     There is a file for each recording and format. It reads every transcript that the run has
     written where it is stored, below --results, else with the service, which keeps it for 90
     days. No job is started. calls/a.mp3 becomes calls/a.txt. What was written once is left
-    alone, also where you moved it away: a list of it is kept beside the state file
+    alone, also where you moved it away: a list of it is kept next to the state file
     (STATE.transcripts). It works during a run, and continues where it was interrupted. It
     replaces only what it wrote itself, and deletes nothing. parquet is three tables of all
     recordings, whose files never change.
