@@ -13,6 +13,7 @@ import os
 import shutil
 import zlib
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -71,8 +72,8 @@ def _is_wanted(path: Path, etag: str) -> bool:
 class Copies:
     """The copies that a run makes of its state file, each only where none is under way.
 
-    Only copying it holds the run up. It is packed and sent meanwhile: a million recordings take a
-    second to copy and four to pack.
+    It is copied, packed and sent while the run goes on, as of the moment at which that began: a
+    million recordings take a second to copy and four to pack.
     """
 
     def __init__(self, s3: S3, place: S3Uri, state: RunState) -> None:
@@ -90,15 +91,9 @@ class Copies:
             return
         held = ExitStack()
         folder = held.enter_context(_folder_beside(self._state.path))
-        try:
-            await asyncio.to_thread(copy_state, self._state.path, folder / "copy")
-        except BaseException as error:
-            held.close()
-            if not isinstance(error, PipelineError):
-                raise
-            event("checkpoint.failed", WARNING, message=str(error))
-        else:
-            self._sending = asyncio.create_task(self._behind(folder, held))
+        begun = asyncio.Event()
+        self._sending = asyncio.create_task(self._behind(folder, held, begun))
+        await begun.wait()
 
     async def finish(self) -> None:
         """Have S3 hold the state file as it is at the end, once no other copy is under way.
@@ -116,12 +111,16 @@ class Copies:
     def _has_open_lines(self) -> bool:
         return self._state.facts.output_size > self._state.parts.open_from
 
-    async def _behind(self, folder: Path, held: ExitStack) -> None:
+    async def _behind(self, folder: Path, held: ExitStack, begun: asyncio.Event) -> None:
+        on_begun = partial(asyncio.get_running_loop().call_soon_threadsafe, begun.set)
         with held:
             try:
+                await asyncio.to_thread(copy_state, self._state.path, folder / "copy", on_begun)
                 await self._send(folder)
             except PipelineError as error:
                 event("checkpoint.failed", WARNING, message=str(error))
+            finally:
+                begun.set()
 
     async def _send(self, folder: Path) -> None:
         etag = await _send(self._s3, self._place, folder, self._state.parts.checkpoint)

@@ -11,11 +11,14 @@ from pipeline.state.facts import Facts
 from pipeline.state.parts import Parts
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
-def copy_state(path: Path, to: Path) -> None:
+def copy_state(path: Path, to: Path, on_begun: Callable[[], object] = lambda: None) -> None:
     """Copy the state file as it is at one moment; what is at `to` is replaced in one commit.
+
+    `on_begun` is called at that moment: what is written from then on is not in the copy.
 
     Raises:
         StateUnusable: one of the two can't be used.
@@ -27,6 +30,9 @@ def copy_state(path: Path, to: Path) -> None:
             translated(to),
             closing(sqlite3.connect(to, timeout=10)) as target,
         ):
+            source.execute("BEGIN")
+            source.execute("SELECT count(*) FROM sqlite_master").fetchone()  # the moment
+            on_begun()
             source.backup(target)
 
 

@@ -16,6 +16,7 @@ from pipeline.config.schema import Aws, Limits
 from pipeline.naming import S3Uri
 from pipeline.net.wait_times import WaitTimes
 from pipeline.s3_output.checkpoint import Copies
+from pipeline.state.copies import copy_state
 from tests.support.between import Answer, Asked, between
 from tests.support.state_files import begun, written
 
@@ -75,6 +76,15 @@ async def test_a_run_goes_on_while_its_state_is_sent(tmp_path):
             assert (before, state.parts.checkpoint) == ("", "2")
 
     assert [keys_in(each, tmp_path) for each in sent] == [["a.mp3"], ["a.mp3", "b.mp3"]]
+
+
+def test_what_is_written_while_the_state_is_copied_waits_for_nothing_and_is_not_in_it(tmp_path):
+    """Copying a million recordings takes a second, in which the run goes on."""
+    with begun(tmp_path / "state") as state:
+        written(state, "a.mp3")
+        copy_state(state.path, tmp_path / "copy", lambda: written(state, "b.mp3"))
+
+    assert keys_in(gzip.compress((tmp_path / "copy").read_bytes()), tmp_path) == ["a.mp3"]
 
 
 @pytest.mark.parametrize("theirs", [False, True])
