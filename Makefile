@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: install demo demo-review test test-long test-all test-hostile test-label-studio test-browser test-prometheus test-deploy test-airflow test-training test-cluster test-tables torture mutants bench check format docs site dist test-dist clean
+.PHONY: install demo demo-review test test-long test-all test-hostile test-label-studio test-browser test-prometheus test-deploy test-airflow test-training test-cluster test-tables torture mutants bench bench-push check format docs site dist test-dist clean
 
 install: .venv/installed
 
@@ -146,6 +146,10 @@ mutants: .venv/tests-installed
 # NAMES="listing help" runs only these.
 bench: .venv/bench-installed
 	$(BIN)/python -m benchmarks $(NAMES)
+
+# COUNT tasks into a Label Studio of its own while somebody reviews; 40,000 take about ten minutes.
+bench-push: .venv-label-studio/installed
+	$(BIN)/python -m benchmarks.beside_reviewer $(COUNT)
 
 check: .venv/tests-installed
 	$(BIN)/ruff format --check .

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from benchmarks.beside_reviewer import Reviewer, number_of
 from pipeline.model import TaskKind
 from pipeline.tasks.labeling_config import labeling_config
 from tests.conftest import ScriptedCloud
@@ -374,28 +375,15 @@ def test_server_that_restarts_on_the_way_is_waited_for(run, push, tmp_path):
 def test_tasks_pushed_beside_a_reviewer_have_their_predictions(run, push, label_studio, project):
     """5,000 tasks while someone submits, which locks the database at times: 5,000 predictions."""
     add_tasks(run.folder, many(5000))
-    submitted: list[int] = []
-    stop = threading.Event()
+    title = label_studio.call("GET", f"projects/{project}/")["title"]
+    reviewer = Reviewer(label_studio, lambda: number_of(label_studio, title))
 
-    def review():
-        task = 0
-        while not stop.wait(0.2):
-            page = label_studio.call("GET", "tasks", project=project, page=1, page_size=100)
-            for task in [each["id"] for each in page["tasks"] if each["id"] > task][:1]:
-                label_studio.annotate(task, [{**TEXT_AREA, "value": {"text": ["x"]}}])
-                submitted.append(task)
-
-    reviewer = threading.Thread(target=review)
-    reviewer.start()
-    try:
+    with reviewer.at_work():
         report = report_of(push("--project", project, "--json"))
-    finally:
-        stop.set()
-        reviewer.join()
 
     assert texts_in(label_studio, project) == many(5000)
-    assert len(submitted) > 10
-    assert report["sent"] == 5000
+    assert len(reviewer.submitted) > 10
+    assert (report["sent"], reviewer.empty, reviewer.errors) == (5000, 0, [])
 
 
 def test_prediction_that_the_server_lost_is_mended(run, push, label_studio, project):
