@@ -65,6 +65,7 @@ _METAVARS = {
     "review_below": "SCORE",
     "audit": "SHARE",
     "overlap": "SHARE",
+    "project_size": "TASKS",
 }
 _RAY = "Add --engine ray."
 _ConfigFile = Annotated[

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
-from pipeline.cli.flags import GROUND_TRUTH, with_settings
+from pipeline.cli.flags import GROUND_TRUTH, Given, with_settings
 from pipeline.cli.options import examples
 from pipeline.errors import BadSettings
 from pipeline.launch.event_loop import in_event_loop, interruptible
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pipeline.ground_truth.store import Changes
 
 NAME = "pull"
+SOME_UNREAD = 1
 _SHOWN = 10
 EXAMPLES = examples(
     (
@@ -28,6 +30,7 @@ EXAMPLES = examples(
         "pull --url https://labels.example.com --project 12",
     ),
     ("From cron: the counts as one line of JSON", "pull --config calls.toml --quiet --json"),
+    ("All projects that an output was split among", "pull --title 'Calls 2026'"),
     ("Compare every annotation, whatever the server says of changes", "pull --project 12 --all"),
 )
 
@@ -36,6 +39,13 @@ EXAMPLES = examples(
 def command(
     *,
     chosen: Config,
+    given: Given,
+    title: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TITLE", help="All projects of `push --create TITLE`, also those behind it."
+        ),
+    ] = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Take every annotation, not only what changed.")
     ] = False,
@@ -50,31 +60,47 @@ def command(
     Pull again and nothing is doubled. Several projects may share a file.
     """
     server = chosen.label_studio
-    if not server.project:
-        raise BadSettings(
-            "Which project?", "Name its number with --project, as its address shows it."
-        )
-    changes: list[Changes] = []
+    _check(server, title, given)
+    pulled: dict[int, Changes] = {}
 
     async def work() -> None:
-        changes.append(await _pull(chosen, whole=everything, quiet=quiet))
+        await _pull(chosen, title, pulled, whole=everything, quiet=quiet)
 
     if received := in_event_loop(interruptible(work)):
-        say("interrupted, and nothing was changed; the same command begins again.")
+        say(
+            "interrupted; the same command goes on with the other projects."
+            if pulled
+            else "interrupted, and nothing was changed; the same command begins again."
+        )
         raise typer.Exit(128 + received)
+    together = reduce(lambda one, other: one.beside(other), pulled.values())
     if json:
-        answer(msgspec.json.encode(changes[0]))
+        answer(msgspec.json.encode(together))
     elif not quiet:
-        typer.echo(_in_words(changes[0], server.ground_truth), err=True)
-    _end(server, changes[0])
+        typer.echo(_in_words(together, server.ground_truth), err=True)
+    code = max(
+        _told(msgspec.structs.replace(server, project=number), pulled[number]) for number in pulled
+    )
+    if code:
+        raise typer.Exit(code)
 
 
-def _end(server: LabelStudio, changes: Changes) -> None:
-    """Say what is in doubt, a failure where nothing came, and which tasks could not be read."""
+def _check(server: LabelStudio, title: str | None, given: Given) -> None:
+    if title is not None and "project" in given:
+        raise BadSettings("--project and --title both name projects", "Name one of them.")
+    if not server.project and title is None:
+        raise BadSettings(
+            "Which project?",
+            "Name its number with --project, as its address shows it, or its --title.",
+        )
+
+
+def _told(server: LabelStudio, changes: Changes) -> int:
+    """Say what is in doubt, and which tasks could not be read; the exit code for it."""
     if changes.doubt:
         say(_doubt_in_words(server, changes.doubt))
         if not changes.given:
-            raise typer.Exit(CANNOT_RUN)
+            return CANNOT_RUN
     if changes.empty:
         say(_empty_in_words(server, changes.empty))
     if changes.skipped:
@@ -83,21 +109,29 @@ def _end(server: LabelStudio, changes: Changes) -> None:
         say(_incomplete_in_words(server, changes))
     if changes.unread:
         say(_unread_in_words(server, changes.unread))
-        raise typer.Exit(1)
+    return SOME_UNREAD if changes.unread else 0
 
 
-async def _pull(config: Config, *, whole: bool, quiet: bool) -> Changes:
+async def _pull(
+    config: Config, title: str | None, pulled: dict[int, Changes], *, whole: bool, quiet: bool
+) -> None:
+    """Pull project after project; `pulled` gets what changed, by their numbers."""
     from pipeline.label_studio.client import connected
     from pipeline.label_studio.pull import PullOptions, pull
+    from pipeline.label_studio.series import numbers_titled
     from pipeline.label_studio.token import address, read_token
     from pipeline.terminal import style_for
 
     chosen = config.label_studio
     path, style = Path(chosen.ground_truth), style_for(quiet=quiet)
-    options = PullOptions(chosen.project, path, whole, style, chosen.prefer)
     url, token = address(chosen, os.environ), read_token(chosen, os.environ)
     async with connected(url, token, config.limits) as client:
-        return await pull(client, options)
+        titled = title is not None
+        numbers = await numbers_titled(client, title or "") if titled else [chosen.project]
+        for number in numbers:
+            pulled[number] = await pull(
+                client, PullOptions(number, path, whole, style, chosen.prefer)
+            )
 
 
 def _in_words(changes: Changes, path: str) -> str:

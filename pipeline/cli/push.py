@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipeline.config.schema import Aws, Config
-    from pipeline.label_studio.push import PushReport
+    from pipeline.label_studio.push_report import PushReport
 
 NAME = "push"
 SOME_REFUSED = 1
@@ -56,6 +56,10 @@ EXAMPLES = examples(
         "Have reviewers hear the recordings of a folder: Label Studio gets copies of them",
         "push --create 'Calls 2026' --upload-audio",
     ),
+    (
+        "Split a large output among projects: Calls 2026, Calls 2026 2, ...",
+        "push --create 'Calls 2026' --project-size 50000",
+    ),
     ("Put back what was deleted in the project by mistake", "push --project 12 --again"),
 )
 
@@ -63,7 +67,7 @@ EXAMPLES = examples(
 @with_settings(
     ("url", "project", "layout"),
     FILES,
-    ("token_file", "review_below", "audit", "overlap", "upload_audio"),
+    ("token_file", "review_below", "audit", "overlap", "project_size", "upload_audio"),
     GROUND_TRUTH,
     AWS,
     on_s3=True,
@@ -105,10 +109,8 @@ def command(
 
     A recording of over 200 segments has several tasks, which `pull` joins again; any other has one.
     When the recordings were transcribed again, with other settings, the tasks that are there get
-    the new predictions. Reviewed ones are left alone, unless you give --reviewed-too.
-
-    Label Studio plays no file of this machine. With --upload-audio it gets a copy of each recording
-    of a folder, once.
+    the new predictions. Reviewed ones are left alone, unless you give --reviewed-too. With
+    --project-size what a project has no room for goes into new ones, with numbers in their titles.
 
     A project that it has made gets the labeling configuration of a later version, unless you have
     changed that, or there are annotations. Your own --label-config is checked against the tasks.
@@ -117,7 +119,8 @@ def command(
     push, or can't go on; 130 or 143 interrupted. After 2, 130 and 143 the same command continues.
     """
     _check(chosen, given, create, label_config)
-    from pipeline.label_studio.push import Push, PushOptions
+    from pipeline.label_studio.push import Push
+    from pipeline.label_studio.push_report import PushOptions
     from pipeline.launch.on_s3 import with_tasks_here
     from pipeline.terminal import style_for
 
@@ -152,6 +155,9 @@ def _check(chosen: Config, given: Given, create: str | None, label_config: Path 
             "--label-config is for a project that is made, and --create names none",
             "A project that is there keeps its own: see Settings, Labeling Interface.",
         )
+    if create is None:
+        why = "a project that is named by its number takes everything"
+        refuse_idle(given, ["project_size"], why, "Name the title of several with --create.")
     if create is None and chosen.label_studio.project:
         refuse_idle(
             given,
@@ -193,6 +199,8 @@ def _lines(report: PushReport) -> Iterator[str]:
         return
     made = "New project" if report.created else "Project"
     yield f"{made} {report.project}: {report.address}"
+    for address in report.further:
+        yield f"It is full; new project behind it: {address}"
     yield f"Tasks:   {report.sent:,} pushed, {report.there:,} were there already"
     if report.split:
         yield f"Parts:   {report.split:,} of these are long, and are {report.parts:,} tasks there"

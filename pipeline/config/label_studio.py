@@ -64,6 +64,14 @@ class LabelStudio(msgspec.Struct, frozen=True):
             " the project as it is.",
         ),
     ] = 0.0
+    project_size: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Tasks that a project of --create has at most; what is more goes into"
+            " projects with a number behind the title. 0 is no bound.",
+        ),
+    ] = 0
     upload_audio: Annotated[
         bool,
         Meta(

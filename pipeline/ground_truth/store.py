@@ -100,6 +100,12 @@ class Changes(msgspec.Struct):
         self.removed += len(before.keys() - after.keys())
         self.replaced += sum(after[each] != before[each] for each in after.keys() & before.keys())
 
+    def beside(self, other: Changes) -> Changes:
+        """These of one project, and those of another whose lines were put after them."""
+        both = {name: getattr(self, name) + getattr(other, name) for name in _ADDED_UP}
+        doubts = "; ".join(filter(None, [self.doubt, other.doubt]))
+        return Changes(**both, total=other.total, doubt=doubts)
+
     def then(self, later: Changes) -> Changes:
         """Both changes together."""
         return Changes(
@@ -116,6 +122,9 @@ class Changes(msgspec.Struct):
             later.incomplete,
             later.to_review,
         )
+
+
+_ADDED_UP = [name for name in Changes.__struct_fields__ if name not in ("total", "doubt")]
 
 
 _decode = msgspec.json.Decoder(_Head).decode

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     """The tasks that a project has, by their jobs and parts; several where one is doubled."""
 
 
+_MOST_TOLD = 20
+
+
 class PushStats(msgspec.Struct):
     """Counts of recordings.
 
@@ -51,6 +54,17 @@ class PushStats(msgspec.Struct):
         """How many tasks are settled."""
         settled = self.sent + self.there + self.renewed + self.reviewed
         return settled + self.good + self.refused
+
+    @property
+    def tasks_sent(self) -> int:
+        """How many tasks are new in the projects; a recording may have several."""
+        return self.sent - self.split + self.parts
+
+    def count_copies(self, copied: int, unheard: list[str]) -> None:
+        """Add what became of the recordings of a batch."""
+        self.copied += copied
+        self.refusals += unheard[: max(0, _MOST_TOLD - self.unheard)]
+        self.unheard += len(unheard)
 
 
 class Delivery:

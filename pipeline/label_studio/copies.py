@@ -29,7 +29,7 @@ from pipeline.recordings.formats import UNPLAYED, extension
 from pipeline.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pipeline.label_studio.rounds import EarlierTasks
     from pipeline.label_studio.schema import RecordingRow
@@ -55,6 +55,32 @@ class Copies:
         self._earlier = earlier
         self._client = earlier.client
         self._project = earlier.project.id
+
+    async def complete(
+        self, batch: Sequence[TaskLine], last: tuple[str, str], remember: Callable[..., None]
+    ) -> tuple[int, list[str]]:
+        """Have the recordings of a batch heard.
+
+        Args:
+            batch: tasks that are there.
+            last: the recording that was copied last, and to where.
+            remember: gets this as `copied` once there is another one.
+
+        Returns:
+            How many have a copy now, and of each other one a sentence that says why not.
+        """
+        copied, unheard = 0, []
+        for line, rows in await self.missing(batch):
+            try:
+                if last[0] != line.recording:
+                    last = line.recording, await self.copy(line)
+                    remember(copied=last)
+            except NotCopied as why:
+                unheard.append(printable(f"Not heard: {line.data['audio']}: {why}."))
+            else:
+                await self.tell(line, rows, last[1])
+                copied += 1
+        return copied, unheard
 
     async def missing(self, batch: Sequence[TaskLine]) -> list[tuple[TaskLine, list[RecordingRow]]]:
         """The tasks that are there without a copy, by recordings, each with a line of its own."""
@@ -127,11 +153,6 @@ def checked_file(line: TaskLine) -> Path:
     if size > LARGEST - _ROOM_FOR_FORM:
         raise NotCopied(f"it has {size:,} bytes, and Label Studio takes {LARGEST:,} at most")
     return path
-
-
-def not_copied(line: TaskLine, why: NotCopied) -> str:
-    """What is said of a recording that reviewers can't hear."""
-    return printable(f"Not heard: {line.data['audio']}: {why}.")
 
 
 def _audio(row: RecordingRow) -> Any:

@@ -17,18 +17,20 @@ import orjson
 
 from pipeline.errors import CannotRun, TasksRefused, Throttled, Unavailable
 from pipeline.label_studio.batch import Delivery
-from pipeline.label_studio.copies import Copies, NotCopied, not_copied
+from pipeline.label_studio.copies import Copies
 from pipeline.label_studio.push_ledger import project_key
 from pipeline.label_studio.task_lines import batches, named, parts_of
 from pipeline.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from pipeline.label_studio.batch import Found, PushStats
     from pipeline.label_studio.push_ledger import Place, PushLedger
     from pipeline.label_studio.rounds import EarlierTasks
     from pipeline.label_studio.task_lines import TaskLine
+
+    Take = Callable[[list[TaskLine], Callable[[str], None]], Awaitable[None]]
 
 _SETTLING_SECONDS = 100.0
 """How long a batch may take at the server after nobody waits for it any more. It takes under a
@@ -41,23 +43,28 @@ _ENOUGH_REFUSED = 20
 
 
 class Deliveries:
-    """The way of one output into one project."""
+    """The way of one output into one project, which has `held` tasks; `place` is how far it is."""
 
     def __init__(
         self, earlier: EarlierTasks, ledger: PushLedger, place: Place, stats: PushStats
     ) -> None:
         client, project = earlier.client, earlier.project
-        self._earlier = earlier
+        self.earlier = earlier
         self._client = client
         self._project = project
         self._ledger = ledger
-        self._place = place
+        self.place = place
         self.stats = stats
+        self.held = project.task_number or 0
         self._address = f"{client.url}/projects/{project.id}"
         self._key = project_key(self._address, project.created_at)
 
     async def complete(
-        self, lines: Iterable[TaskLine], show: Callable[[int], None], tell: Callable[[str], None]
+        self,
+        lines: Iterable[TaskLine],
+        show: Callable[[int], None],
+        tell: Callable[[str], None],
+        take: Take | None = None,
     ) -> None:
         """Send what is not there yet; tasks that need no review are skipped.
 
@@ -65,6 +72,7 @@ class Deliveries:
             lines: the tasks.
             show: gets the count of those that are settled.
             tell: gets a sentence when something takes long.
+            take: has a batch delivered; `deliver` itself where there is one project.
 
         Raises:
             CannotRun: the server takes no task, or does not answer; the next push goes on.
@@ -72,17 +80,32 @@ class Deliveries:
         before = self.stats.done
         waiting = batches(self._for_review(lines))
         while (batch := await asyncio.to_thread(next, waiting, None)) is not None:
-            delivery = Delivery(batch, tell)
-            await self._client.retried(self._deliver, delivery)
-            if self._place.sound:
-                await self._copy(batch)
-            delivery.count(self.stats)
-            tasks = self._place.tasks + len(batch) - len(delivery.refused)
-            self._keep(size=batch[-1].end, tasks=tasks, sent_at=0.0)
+            await (take or self.deliver)(batch, tell)
             show(self.stats.done - before)
 
+    async def deliver(self, batch: list[TaskLine], tell: Callable[[str], None]) -> None:
+        """Have the tasks of a batch there, and go on behind it the next time."""
+        await self.settle(batch, tell)
+        self.go_on_behind(batch)
+
+    async def settle(self, batch: list[TaskLine], tell: Callable[[str], None]) -> None:
+        """Have the tasks of a batch there."""
+        delivery, before = Delivery(batch, tell), self.stats.tasks_sent
+        await self._client.retried(self._deliver, delivery)
+        if self.place.sound:
+            copying = Copies(self.earlier).complete(batch, self.place.copied, self._keep)
+            self.stats.count_copies(*await copying)
+        delivery.count(self.stats)
+        self.held += self.stats.tasks_sent - before
+        taken = len(batch) - len(delivery.refused)
+        self._keep(tasks=self.place.tasks + taken, sent_at=0.0)
+
+    def go_on_behind(self, batch: list[TaskLine]) -> None:
+        """Remember that everything up to the end of a batch is settled."""
+        self._keep(size=batch[-1].end)
+
     def _for_review(self, lines: Iterable[TaskLine]) -> Iterable[TaskLine]:
-        selection = self._place.selection
+        selection = self.place.selection
         for line in lines:
             if selection.is_for_review(line):
                 self.stats.audited += selection.is_audited(line)
@@ -94,10 +117,10 @@ class Deliveries:
         """Make sure that the tasks of a batch are there; may be called again after any failure."""
         found = await self._look_up(delivery)
         missing = delivery.without(found)
-        if missing and self._place.sent_at:
+        if missing and self.place.sent_at:
             found = await self._settled(delivery)
             missing = delivery.without(found)
-        tasks = await self._earlier.renew(missing, delivery.renewed, delivery.kept)
+        tasks = await self.earlier.renew(missing, delivery.renewed, delivery.kept)
         counted = [await self._sent(delivery, some) for some in batches(tasks)]
         if not all(counted):
             found = await self._look_up(delivery)
@@ -120,13 +143,13 @@ class Deliveries:
 
     async def _settled(self, delivery: Delivery) -> Found:
         """Look until a batch that was sent without an answer has arrived, or can't any more."""
-        left = self._place.sent_at + _SETTLING_SECONDS - time.time()
-        if unsettled(self._place.sent_at, time.time()):
+        left = self.place.sent_at + _SETTLING_SECONDS - time.time()
+        if unsettled(self.place.sent_at, time.time()):
             delivery.tell(
                 f"The answer to {len(delivery.batch):,} tasks was lost on the way: looking whether "
                 f"they arrive, for up to {left:.0f} s, before they are sent again."
             )
-        while unsettled(self._place.sent_at, time.time()):
+        while unsettled(self.place.sent_at, time.time()):
             found = await self._look_up(delivery)
             if any(part not in delivery.known for parts in found.values() for part in parts):
                 return found
@@ -209,31 +232,16 @@ class Deliveries:
 
     async def _mark(self, batch: list[TaskLine], found: Found) -> None:
         """Say of tasks that are there already that they are of the audit now."""
-        audited = (line.job_id for line in batch if self._place.selection.is_audited(line))
+        audited = (line.job_id for line in batch if self.place.selection.is_audited(line))
         for row in (rows[0] for name in audited for rows in found.get(name, {}).values()):
             meta = row.meta or {}
             if not meta.get("audit"):
                 body = orjson.dumps({"meta": meta | {"audit": True}})
                 await self._client.ask("PATCH", f"tasks/{row.id}/", None, body)
 
-    async def _copy(self, batch: list[TaskLine]) -> None:
-        """Have the recordings of a batch heard which lie on this machine."""
-        copies = Copies(self._earlier)
-        for line, rows in await copies.missing(batch):
-            try:
-                if self._place.copied[0] != line.recording:
-                    self._keep(copied=(line.recording, await copies.copy(line)))
-            except NotCopied as why:
-                self.stats.unheard += 1
-                if self.stats.unheard <= _ENOUGH_REFUSED:
-                    self.stats.refusals.append(not_copied(line, why))
-                continue
-            await copies.tell(line, rows, self._place.copied[1])
-            self.stats.copied += 1
-
     def _keep(self, **changes: Any) -> None:
-        self._place = msgspec.structs.replace(self._place, **changes)
-        self._ledger.keep(self._key, self._place)
+        self.place = msgspec.structs.replace(self.place, **changes)
+        self._ledger.keep(self._key, self.place)
 
 
 def unsettled(sent_at: float, now: float) -> bool:

@@ -12,7 +12,7 @@ import asyncio
 from functools import partial
 from itertools import islice, takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 import orjson
@@ -21,64 +21,25 @@ from pipeline.errors import BadSettings
 from pipeline.ground_truth.store import updating
 from pipeline.label_studio import label_config, projects
 from pipeline.label_studio.annotations import unreviewed
-from pipeline.label_studio.batch import PushStats
 from pipeline.label_studio.client import connected
 from pipeline.label_studio.compatibility import Survey
-from pipeline.label_studio.delivery import Deliveries
-from pipeline.label_studio.playback import playback_advice
 from pipeline.label_studio.push_ledger import Place, opened_ledger, project_key
-from pipeline.label_studio.rounds import EarlierTasks
+from pipeline.label_studio.push_report import PushReport
 from pipeline.label_studio.selection import Selection
+from pipeline.label_studio.series import Opening, Series, check_split, titled_projects
 from pipeline.label_studio.task_lines import task_lines
 from pipeline.label_studio.token import address, read_token
 from pipeline.tasks.export import committed_lines
 from pipeline.terminal import counted, tell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
-    from pipeline.config.schema import Aws, Config
     from pipeline.label_studio.client import Client
     from pipeline.label_studio.push_ledger import PushLedger
+    from pipeline.label_studio.push_report import PushOptions
     from pipeline.label_studio.schema import Project
     from pipeline.label_studio.task_lines import TaskLine
-    from pipeline.model import Layout
-    from pipeline.terminal import Style
-
-
-class PushOptions(NamedTuple):
-    """What is to be done.
-
-    `create` is the title of a project to make, None when its number is in the settings; `again`
-    looks every task up, also those that were pushed before; `reviewed_too` gives new predictions
-    also to tasks that were reviewed in an earlier round. `aws` says where the server is to find the
-    buckets, `label_config` is a file with the configuration of a new project, None for ours, and
-    `layout` the one that was asked for, None where any will do.
-    """
-
-    config: Config
-    create: str | None
-    again: bool
-    reviewed_too: bool
-    style: Style
-    aws: Callable[[], Aws]
-    label_config: Path | None
-    layout: Layout | None = None
-
-
-class PushReport(PushStats):
-    """What a push did: the counts of `PushStats`, and advice in sentences.
-
-    `address` is "" when there were no tasks to make a project for. `upgraded` tells that the
-    project has the labeling configuration of this version now.
-    """
-
-    project: int = 0
-    address: str = ""
-    created: bool = False
-    upgraded: bool = False
-    ground_truth: str = ""
-    advice: list[str] = msgspec.field(default_factory=list)
 
 
 class Push:
@@ -93,7 +54,9 @@ class Push:
         self._options = options
         known = options.config.label_studio
         self._url, self._token = address(known, environment), read_token(known, environment)
+        self._size = known.project_size
         self._title = "" if options.create is None else projects.checked_title(options.create)
+        check_split(self._title, self._size)
         if not self._title and not known.project:
             raise BadSettings(
                 "Into which project?", "Name its number with --project, or --create TITLE."
@@ -116,20 +79,32 @@ class Push:
         """
         with opened_ledger(self._config.output_path) as ledger:
             async with connected(self._url, self._token, self._config.limits) as client:
-                project = await self._found(client)
-                place = await asyncio.to_thread(self._place, ledger, project)
-                if project and self._title:
-                    self._refuse_other_config(project, place)
+                found = await self._found(client, ledger)
+                place = await asyncio.to_thread(self._place, ledger, found[-1] if found else None)
+                if found and self._title:
+                    self._refuse_other_config(found[-1], place)
                 survey = await asyncio.to_thread(self._survey, place)
-                if not project and survey.tasks:
+                if not found and survey.tasks:
                     project, place = await self._created(client, survey, place)
-                if project:
-                    await self._into(client, project, ledger, survey, place)
+                    found = [project]
+                if found:
+                    await self._into(client, found, ledger, survey, place)
 
-    async def _found(self, client: Client) -> Project | None:
-        if self._title:
-            return await projects.titled_project(client, self._title)
-        return await client.retried(client.project, self._config.label_studio.project)
+    async def _found(self, client: Client, ledger: PushLedger) -> list[Project]:
+        """The projects that there are, the last of which takes what none of them has."""
+        if not self._title:
+            number = self._config.label_studio.project
+            project = await client.retried(client.project, number)
+            if title := self._kept(ledger, project).title:
+                raise BadSettings(
+                    f"Project {number} is one of several that the tasks are split among",
+                    f"Give --create {title!r}, and push goes on with the one that has room.",
+                )
+            return [project]
+        first = await projects.titled_project(client, self._title)
+        if first and (self._size or self._kept(ledger, first).title):
+            return await titled_projects(client, self._title)
+        return [first] if first else []
 
     def _refuse_other_config(self, project: Project, place: Place) -> None:
         """Refuse a labeling configuration for a project that is there and keeps another."""
@@ -142,12 +117,15 @@ class Push:
         if layout and not label_config.has_layout(project, place, layout):
             raise label_config.keeps_another(self._address(project), f"the layout {layout}")
 
+    def _kept(self, ledger: PushLedger, project: Project) -> Place:
+        key = project_key(self._address(project), project.created_at)
+        return ledger.place(key, self._selection)
+
     def _place(self, ledger: PushLedger, project: Project | None) -> Place:
         """Where in the output to begin."""
         if not project:
             return Place(**self._selection._asdict(), sound=self._config.label_studio.upload_audio)
-        key = project_key(self._address(project), project.created_at)
-        kept = ledger.place(key, self._selection)
+        kept = self._kept(ledger, project)
         sound = self._config.label_studio.upload_audio
         again = self._options.again or (sound and not kept.sound)
         kept = msgspec.structs.replace(kept, sound=sound)
@@ -204,37 +182,38 @@ class Push:
         return project, msgspec.structs.replace(place, label_config=known)
 
     async def _into(
-        self, client: Client, project: Project, ledger: PushLedger, survey: Survey, place: Place
+        self,
+        client: Client,
+        found: list[Project],
+        ledger: PushLedger,
+        survey: Survey,
+        place: Place,
     ) -> None:
+        *full, project = found
         self.report.project, self.report.address = project.id, self._address(project)
-        projects.check_fit(self._address(project), project, survey)
+        for each in found:
+            projects.check_fit(self._address(each), each, survey)
         project, place = await self._upgraded(client, project, place)
         buckets = tuple(sorted({*place.buckets, *survey.buckets}))
         made = place.made or bool(self._title)
-        place = msgspec.structs.replace(place, buckets=buckets, made=made)
-        ledger.keep(project_key(self._address(project), project.created_at), place)
-        aws = self._options.aws if made else None
+        title = self._title if self._size else place.title
+        place = msgspec.structs.replace(place, buckets=buckets, made=made, title=title)
         self.report.advice += _unheard(survey, copied=place.sound)
-        self.report.advice += await playback_advice(client, project, buckets, aws)
         await asyncio.to_thread(self._keep_good, place, survey.tasks)
         shown = msgspec.structs.replace(
             project, model_version=project.model_version or survey.version
         )
-        if overlap := self._config.label_studio.overlap:
-            await projects.have_two_reviewers(client, project, overlap)
-        earlier = EarlierTasks(
-            client,
-            shown,
-            reviewed_too=self._options.reviewed_too,
-            segments_per_task=self._config.label_studio.segments_per_task,
-        )
-        self.report.there = place.tasks
-        deliveries = Deliveries(earlier, ledger, place, self.report)
+        opening = Opening(client, ledger, self._options, self.report)
+        ways = [opening.way(each, self._place(ledger, each)) for each in full]
+        ways.append(await opening.ready(shown, place))
+        self.report.there = sum(each.place.tasks for each in ways)
+        series = Series(ways, self._size, opening.behind) if title else None
         with counted(self._options.style, survey.tasks, "tasks") as show:
-            await deliveries.complete(
+            await ways[-1].complete(
                 islice(self._tasks(place.size), survey.tasks),
                 show,
                 partial(tell, self._options.style),
+                series.take if series else None,
             )
 
     def _keep_good(self, place: Place, most: int) -> None:

@@ -33,7 +33,8 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
     are this program's to add, `label_config` the digest of the configuration that it gave the
     project, "" where it gave none, and `layout` that one's. `sent_at` is when a batch was sent
     whose answer has not come (seconds since the epoch), 0 when there is none. `sound` says that its
-    recordings were copied too, `copied` which one last, and to which address.
+    recordings were copied too, `copied` which one last, and to which address. `title` is that
+    of the projects which an output is split among, "" where it has one alone.
     """
 
     size: int = 0
@@ -48,6 +49,7 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
     sent_at: float = 0.0
     sound: bool = False
     copied: tuple[str, str] = ("", "")
+    title: str = ""
 
     @property
     def selection(self) -> Selection:

@@ -104,6 +104,15 @@ class EarlierTasks:
     def _cuts(self, line: TaskLine) -> tuple[float, ...]:
         return cuts_of(line.content, self._segments_per_task)
 
+    async def known(self, lines: Sequence[TaskLine]) -> set[str]:
+        """The jobs of those lines of which the project has a task, by its job or its recording."""
+        found = await self.client.find_tasks(self.project.id, [line.job_id for line in lines])
+        known = {row.data.job_id for row in found}
+        for some in askable(line for line in lines if line.job_id not in known):
+            rows = await self.tasks_of([str(line.data["audio"]) for line in some])
+            known |= {line.job_id for line in some if _tasks_there(line, rows)}
+        return known
+
     async def tasks_of(self, audio: Sequence[str]) -> list[RecordingRow]:
         """The tasks of recordings by their URIs, also those that play a copy."""
         rows = await self._with(audio, "audio")

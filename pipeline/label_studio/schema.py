@@ -31,6 +31,7 @@ class Project(msgspec.Struct, frozen=True):
     title: str = ""
     label_config: str = ""
     model_version: str | None = ""
+    task_number: int | None = 0
     total_annotations_number: int | None = None
     maximum_annotations: int = 1
     overlap_cohort_percentage: int = 100

@@ -88,6 +88,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "review_below": st.floats(0.001, 1),
     "audit": st.floats(0.001, 1),
     "overlap": st.floats(0.001, 1),
+    "project_size": st.integers(200, 100_000),
     "upload_audio": st.just(value=True),
     "segments_per_task": st.integers(20, 1000),
     "prefer": st.lists(st.sampled_from(["anna@example.com", "7"]), min_size=1),

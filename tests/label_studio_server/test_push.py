@@ -386,6 +386,26 @@ def test_tasks_pushed_beside_a_reviewer_have_their_predictions(run, push, label_
     assert (report["sent"], reviewer.empty, reviewer.errors) == (5000, 0, [])
 
 
+def test_an_output_is_split_among_projects_of_one_title(run, push, label_studio):
+    """Each task is in one of them with its prediction; the reviews of all are pulled by it."""
+    add_tasks(run.folder, many(450))
+    title = f"Calls {uuid.uuid4().hex[:8]}"
+
+    first = report_of(push("--create", title, "--project-size", "200", "--json"))
+    (run.folder / "tasks.jsonl.pushed").unlink()
+    again = report_of(push("--create", title, "--project-size", "200", "--json"))
+
+    numbers = [first["project"], *(int(each.rpartition("/")[2]) for each in first["further"])]
+    texts = [texts_in(label_studio, number) for number in numbers]
+    assert [len(each) for each in texts] == [200, 200, 50]
+    assert {key: text for each in texts for key, text in each.items()} == many(450)
+    assert (again["sent"], again["there"], again["further"]) == (0, 450, [])
+    for number in numbers:
+        label_studio.annotate(label_studio.tasks(number)[0]["id"], [])
+    pulled = run("pull", "--title", title, "--json")
+    assert json.loads(pulled.out)["added"] == 3
+
+
 def test_prediction_that_the_server_lost_is_mended(run, push, label_studio, project):
     """A task without its prediction, as a locked database leaves it, gets it."""
     add_tasks(run.folder, many(3))

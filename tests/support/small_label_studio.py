@@ -7,6 +7,7 @@ that server itself.
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 PROJECT = 1
 TITLE = "Calls"
 TOKEN = "0" * 40
+_TASKS = 10_000
 _UNREADABLE = (400, {"status_code": 400, "detail": "Can't connect to S3 bucket: Forbidden"})
 _MADE = datetime(2026, 11, 1, tzinfo=UTC)
 _CONTROLS = {
@@ -49,10 +51,11 @@ class Request(NamedTuple):
     def call(self) -> str:
         """Which call of the API it is, in two words."""
         names = {
-            f"projects/{PROJECT}/": "project",
-            f"projects/{PROJECT}/import": "import",
-            f"projects/{PROJECT}/import/predictions": "import",
-            f"projects/{PROJECT}/export": "export",
+            "projects/N/": "project",
+            "projects/N/import": "import",
+            "projects/N/import/predictions": "import",
+            "projects/N/export": "export",
+            "dm/views/": "tabs",
             "tasks": "tasks",
             "users/": "people",
             "projects/": "projects",
@@ -66,11 +69,11 @@ class Request(NamedTuple):
             return "upload"
         if self.path.startswith("predictions"):
             return "predictions"
-        return names[self.path]
+        return names[re.sub("^projects/[0-9]+/", "projects/N/", self.path)]
 
 
 class SmallLabelStudio:
-    """One project for tasks of one kind, its tasks and what reviewers saved in them.
+    """One project for tasks of one kind, what reviewers saved; tasks have numbers from `first`.
 
     `storages` are those of the project; `reads` says whether the server can read the buckets.
     `settings` are those of the project which a push may change, `patches` how often it did.
@@ -79,8 +82,15 @@ class SmallLabelStudio:
     `withheld` it counts and does not give out.
     """
 
-    def __init__(self, kind: TaskKind = TaskKind.TRANSCRIPT) -> None:
+    def __init__(
+        self,
+        kind: TaskKind = TaskKind.TRANSCRIPT,
+        number: int = PROJECT,
+        title: str = TITLE,
+        first: int = 1,
+    ) -> None:
         self._kind = kind
+        self.number, self.title, self.first = number, title, first
         self.storages: list[dict[str, Any]] = [{"id": 1, "bucket": "audio", "presign": False}]
         self.reads = True
         self.settings = {"maximum_annotations": 1, "overlap_cohort_percentage": 100}
@@ -105,10 +115,11 @@ class SmallLabelStudio:
             "people": lambda _: (200, [{"id": 1, "email": "anna@example.com"}]),
             "projects": lambda _: (
                 200,
-                {"results": [{"id": PROJECT, "title": TITLE}], "next": None},
+                {"results": [{"id": self.number, "title": self.title}], "next": None},
             ),
             "storages": self._stored,
             "validate": lambda _: (200, {}) if self.reads else _UNREADABLE,
+            "tabs": lambda _: (200, []),
             "whoami": lambda _: (200, {"id": 1, "email": "anna@example.com"}),
         }
         self.calls.append(request.call)
@@ -148,14 +159,18 @@ class SmallLabelStudio:
             self.settings |= json.loads(request.body)
             self.patches += 1
         versions = [each["predictions"][0]["model_version"] for each in self.tasks]
+        config = labeling_config(self._kind)
         return 200, {
-            "id": PROJECT,
+            "id": self.number,
             "created_at": "2026-11-01T00:00:00.000000Z",
-            "title": "Calls",
-            "label_config": labeling_config(self._kind),
+            "title": self.title,
+            "task_number": len(self.tasks),
+            "label_config": config,
             "model_version": versions[0] if versions else "",
             "total_annotations_number": sum(len(each["annotations"]) for each in self.tasks),
-            "parsed_label_config": _CONTROLS,
+            "parsed_label_config": {
+                name: each for name, each in _CONTROLS.items() if f'name="{name}"' in config
+            },
             **self.settings,
         }
 
@@ -164,7 +179,7 @@ class SmallLabelStudio:
             return 201, {"task_count": 1, "prediction_count": None, "file_upload_ids": [7]}
         self.imported.append(len(request.body))
         for each in json.loads(request.body):
-            number = len(self.tasks) + 1
+            number = self.first + len(self.tasks)
             self.tasks.append({"annotations": [], "updated_at": self._now()} | each)
             self.tasks[-1]["id"] = number
             for of, prediction in enumerate(self.tasks[-1]["predictions"]):
@@ -175,9 +190,9 @@ class SmallLabelStudio:
     def _predicted(self, request: Request) -> tuple[int, Any]:
         if request.method == "GET":
             [task] = request.query["task"]
-            return 200, self.tasks[int(task) - 1]["predictions"]
+            return 200, self.tasks[int(task) - self.first]["predictions"]
         number = int(request.path.split("/")[1])
-        prediction = self.tasks[number // 100 - 1]["predictions"][number % 100]
+        prediction = self.tasks[number // 100 - self.first]["predictions"][number % 100]
         prediction |= json.loads(request.body)
         return 200, prediction
 
@@ -221,6 +236,35 @@ class SmallLabelStudio:
     def _export(self, request: Request) -> tuple[int, Any]:
         wanted = {int(each) for each in request.query["ids[]"]} - self.withheld
         return 200, [each for each in self.tasks if each["id"] in wanted]
+
+
+class Projects:
+    """Several projects of one server, with their numbers from 1; tasks begin at 10,000 times it."""
+
+    def __init__(self) -> None:
+        self.all: list[SmallLabelStudio] = []
+
+    def answer(self, request: Request) -> tuple[int, Any]:
+        """Status and content of an answer."""
+        if request.path == "projects/":
+            return self._listed_or_made(request)
+        if request.path in ("users/", "current-user/whoami"):
+            return self.all[0].answer(request)
+        found = re.match("(projects|tasks|predictions)/([0-9]+)", request.path)
+        asked = request.query.get("project") or request.query.get("task") or ["0"]
+        number = int(found[2] if found else asked[0]) or json.loads(request.body)["project"]
+        if found and found[1] == "predictions":
+            number //= 100
+        return self.all[(number if number < _TASKS else number // _TASKS) - 1].answer(request)
+
+    def _listed_or_made(self, request: Request) -> tuple[int, Any]:
+        if request.method == "POST":
+            number = len(self.all) + 1
+            title = json.loads(request.body)["title"]
+            self.all.append(SmallLabelStudio(number=number, title=title, first=number * _TASKS))
+            return 201, {"id": number, "title": title}
+        rows = [{"id": each.number, "title": each.title} for each in self.all]
+        return 200, {"results": rows, "next": None}
 
 
 def _meets(task: dict[str, Any], condition: dict[str, Any]) -> bool:
