@@ -65,17 +65,16 @@ async def settle_lanes(door: Door, place: S3Uri, ours: Description) -> None:
     Raises:
         OutputUnusable: jobs run in an account that recordings would leave, or may do so.
     """
-    while True:
-        there = await door.s3.look_up(place)
-        theirs = await described(door.s3, place)
-        left = left_lanes(theirs, ours)
-        if not left:
-            return
+    theirs = await described(door.s3, place)
+    while left := left_lanes(theirs, ours):
         for profile in left:
             await _refuse_running_jobs(door, profile, theirs, ours)
-        # Where another one has changed it meanwhile, it is looked at again.
-        if there and await door.s3.write(place, content_of(ours), if_still(there.etag)):
-            return
+        there, asked_about = await door.s3.look_up(place), theirs
+        theirs = await described(door.s3, place)
+        # Where another run has changed it meanwhile, it is looked at again.
+        if there and theirs == asked_about:
+            await door.s3.write(place, content_of(ours), if_still(there.etag))
+            theirs = await described(door.s3, place)
 
 
 async def _refuse_running_jobs(

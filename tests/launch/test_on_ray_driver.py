@@ -34,10 +34,13 @@ def options(place=SOURCE, *, manifest=None, rebuild_output=False, **flags):
 
 def test_each_shard_gets_the_command_that_runs_it_alone():
     """The same settings with its number; the time is kept by the driver, for all of them."""
-    shards = shards_of(options(until="06:00", max_hours=2.0, include=["*.mp3"], limit=7))
+    shards = shards_of(
+        options(until="06:00", max_hours=2.0, include=["*.mp3"], limit=7, lanes=["a", "b"])
+    )
     configs = [each.config for each in shards]
 
     assert [each.shard for each in configs] == [Shard(number, 3) for number in range(3)]
+    assert [each.lane for each in configs] == ["a", "b", "a"]
     assert {each.cluster.engine for each in configs} == {"local"}
     assert {(each.budget.until, each.budget.max_hours) for each in configs} == {("", 0.0)}
     assert [each.most_starts for each in configs] == [3, 2, 2]
@@ -50,6 +53,7 @@ def test_each_shard_gets_the_command_that_runs_it_alone():
     [
         ({"output": "tasks.jsonl", "shards": 1}, "With --engine ray name a place on S3"),
         ({"shard": 1}, "Leave --shard out"),
+        ({"lanes": ["a", "b", "c", "d"]}, "lanes names 4 profiles"),
         ({"state": "mine"}, "are of one run on one machine"),
         ({"metrics_port": 9000}, "are of one run on one machine"),
         ({"place": Path("/recordings")}, "can't be written to S3"),
