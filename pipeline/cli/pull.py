@@ -175,7 +175,9 @@ def _incomplete_in_words(chosen: LabelStudio, changes: Changes) -> str:
     return (
         f"{changes.incomplete:,} long recordings of project {chosen.project} are reviewed in part, "
         f"so {chosen.ground_truth} does not have them. {len(changes.to_review):,} of their tasks "
-        f"are not reviewed{lacking}; `push --again` puts back what was deleted."
+        f"are not reviewed{lacking}, or their review is empty or of an earlier transcript than the "
+        "other parts': review the task again and delete that one. `push --again` of the output "
+        "that they came from puts back what was deleted."
     )
 
 

@@ -12,14 +12,62 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from pipeline.ground_truth.choice import rank
 from pipeline.ground_truth.record import ReviewedPart
 from pipeline.ground_truth.unusable import says_unusable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from pipeline.ground_truth.choice import Rank
     from pipeline.ground_truth.record import Controls, GroundTruth, Segment
     from pipeline.tasks.recording_parts import Part
+
+    Chosen = list[GroundTruth | None]
+
+
+def chosen(parts: Sequence[Sequence[GroundTruth]], prefer: Sequence[str]) -> Chosen:
+    """The review of each part that counts, all of one transcript; None for a part without one.
+
+    Where two transcripts meet at a cut, a segment may be there twice or not at all. They are told
+    apart by the prediction's score, which is the recording's; a review that began from no
+    prediction goes with any. A review without a segment, as when the editor opened empty, counts
+    where nothing was predicted or the part is unusable, or where no part has a text.
+
+    Args:
+        parts: the reviews of each.
+        prefer: as of `rank`.
+    """
+    scores = {line.score for lines in parts for line in lines}
+    candidates = [_of_transcript(score, parts, prefer) for score in scores]
+
+    def order(lines: Chosen) -> tuple[int, bool, Rank]:
+        there = [line for line in lines if line]
+        ranks = max(rank(line, prefer) for line in there)
+        return len(there), any(line.text for line in there), ranks
+
+    return max(filter(any, candidates), key=order)
+
+
+def _of_transcript(
+    score: float | None, parts: Sequence[Sequence[GroundTruth]], prefer: Sequence[str]
+) -> Chosen:
+    """The best review of each part, of those that began from a prediction of this score."""
+
+    def order(line: GroundTruth) -> tuple[bool, Rank]:
+        return not _is_blank(line), rank(line, prefer)
+
+    of_it = [[line for line in lines if line.score in (score, None)] for lines in parts]
+    best = [max(lines, key=order, default=None) for lines in of_it]
+    if any(line and line.text for line in best):
+        return [None if line is None or _is_blank(line) else line for line in best]
+    return best
+
+
+def _is_blank(line: GroundTruth) -> bool:
+    """Whether a review says nothing of a part in which words were predicted, or may have been."""
+    says = line.text or line.segments or says_unusable(line.controls)
+    return not says and line.predicted != ""
 
 
 def joined(reviews: Sequence[tuple[Part, GroundTruth]]) -> GroundTruth:

@@ -73,7 +73,8 @@ class Changes(msgspec.Struct):
     nothing where words were heard, of those that were given out. `skipped` are the numbers of tasks
     that someone skipped and nobody reviewed, a thousand at most; `skipped_total` counts all.
     `incomplete` counts the recordings of several tasks that have no line, as not all of their parts
-    are reviewed; `to_review` are the numbers of the tasks that they lack, a thousand at most.
+    have a review that counts; `to_review` are the numbers of the tasks that they lack, a thousand
+    at most.
     """
 
     added: int = 0

@@ -1,7 +1,8 @@
 """Recordings that were cut into several tasks: their reviews become one line each.
 
-A recording has its line once every part is reviewed; never a shortened one. A change of one part
-has all of them listed and fetched. What is reviewed of the others is noted beside the file.
+A recording has its line once every part has a review that counts; never a shortened one, and none
+of two transcripts. A change of one part has all of them listed and fetched. What is reviewed of the
+others is noted beside the file.
 """
 
 from __future__ import annotations
@@ -9,8 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.errors import Unavailable
-from pipeline.ground_truth.choice import rank
-from pipeline.ground_truth.joined import joined
+from pipeline.ground_truth.joined import chosen, joined
 from pipeline.label_studio.client import CHANGED, tasks_query
 from pipeline.label_studio.errors import untrusted
 from pipeline.label_studio.filters import job_id_filter
@@ -19,7 +19,15 @@ from pipeline.label_studio.waiting_parts import Waiting
 from pipeline.tasks.recording_parts import whole_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import (
+        Awaitable,
+        Callable,
+        Collection,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
 
     from pipeline.ground_truth.record import GroundTruth
     from pipeline.ground_truth.store import Update
@@ -102,35 +110,45 @@ class CutRecordings:
         """Put the line of a recording, or that it has none; how many annotations it has."""
         annotated = [task for task in tasks if task.total_annotations]
         counted = sum(task.total_annotations for task in annotated)
-        whole = whole_of({task.part for task in annotated})
+        counts = {task.part for task in annotated}
+        whole = whole_of(counts)
         lines = []
         if whole:
-            best = await self._best([each for each in annotated if each.part in whole], reviews)
-            if not all(part in best for part in whole):
+            found = await self._found([each for each in annotated if each.part in whole], reviews)
+            if not all(found.get(part) for part in whole):
                 return 0  # what the server does not give out stays as it was
-            lines = [joined([(part, best[part]) for part in whole])]
+            best = chosen([found[part] for part in whole], self._project.prefer)
+            best_of = {part: line for part, line in zip(whole, best, strict=True) if line}
+            lines = [joined(list(best_of.items()))] if len(best_of) == len(whole) else []
+            counts = set(best_of)
         update.put_recording(self._project.url, job_id, lines)
         self.waiting.pop(job_id, None)
-        if counted > len(whole):
-            self.waiting[job_id] = _waiting(tasks, counted, len(whole))
+        in_line = len(whole) if lines else 0
+        if counted > in_line:
+            self.waiting[job_id] = _waiting(tasks, counted, in_line, counts)
         return counted
 
-    async def _best(self, tasks: Sequence[Changed], reviews: Reviews) -> dict[Part, GroundTruth]:
-        """The review of each part that counts."""
-        best: dict[Part, GroundTruth] = {}
+    async def _found(
+        self, tasks: Sequence[Changed], reviews: Reviews
+    ) -> dict[Part, list[GroundTruth]]:
+        """The reviews of each part."""
+        by_part: dict[Part, list[GroundTruth]] = {}
         for begin in range(0, len(tasks), _AT_ONCE):
             some = tasks[begin : begin + _AT_ONCE]
             found = await reviews(some)
             for task in some:
-                lines = [*found.get(task.id, []), *filter(None, [best.get(task.part)])]
-                if lines:
-                    best[task.part] = max(lines, key=lambda e: rank(e, self._project.prefer))
-        return best
+                by_part.setdefault(task.part, []).extend(found.get(task.id, []))
+        return by_part
 
 
-def _waiting(tasks: Sequence[Changed], counted: int, in_line: int) -> Waiting:
-    """What is noted of a recording with so many annotations in all and in its line."""
-    reviewed = {task.part.number for task in tasks if task.total_annotations}
+def _waiting(
+    tasks: Sequence[Changed], counted: int, in_line: int, counts: Collection[Part]
+) -> Waiting:
+    """What is noted of a recording with so many annotations in all and in its line.
+
+    Of the parts in `counts` there is a review that counts.
+    """
+    reviewed = {part.number for part in counts}
     return Waiting(
         annotations=counted - in_line,
         parts=in_line or max(task.part.total for task in tasks),

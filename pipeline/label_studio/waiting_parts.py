@@ -22,7 +22,8 @@ class Waiting(msgspec.Struct, frozen=True):
     """What of a recording is in no line.
 
     `annotations` counts them. `parts` are those that the recording has and `reviewed` how many of
-    them are reviewed; `tasks` are the numbers of the other ones' tasks, as far as they are there.
+    them have a review that counts; `tasks` are the numbers of the other ones' tasks, as far as they
+    are there.
     """
 
     annotations: int

@@ -331,3 +331,80 @@ def test_parts_are_sent_in_bodies_that_a_proxy_takes(run, labels):
     assert push(run)["parts"] == len(labels.tasks) == 17
     assert len(labels.imported) == 2
     assert max(labels.imported) < MOST_BYTES
+
+
+def test_an_empty_review_of_a_part_is_no_ground_truth(run, labels):
+    """Words were predicted there, so the line would be shortened; a review with text counts."""
+    add(run, long=50)
+    push(run)
+    accept(labels, *labels.tasks[:2])
+    third = labels.tasks[2]
+    labels.submit(third, [])
+
+    changes = pull(run)
+
+    assert (changes["total"], changes["incomplete"], changes["to_review"]) == (0, 1, [3])
+    assert pull(run)["to_review"] == [3]
+    [empty] = third["annotations"]
+    accept(labels, third)
+    third["annotations"].append(empty | {"id": 99, "ground_truth": True})
+    assert pull(run)["total"] == 1
+    assert len(truth(run)[0].segments) == 50
+
+
+def heard_anew(run, labels, transcript: Transcript, *more: str) -> None:
+    """Push another transcript of the long recording into the project."""
+    folder = run.folder / "second"
+    folder.mkdir()
+    settings = "amazon-transcribe/de-DE"
+    add_transcripts(
+        folder, {"long.mp3": transcript}, TaskBuilder(TaskKind.SEGMENTS, MODEL), settings
+    )
+    push(run, "--output", "second/tasks.jsonl", "--reviewed-too", *more)
+
+
+def across_the_cut(cut: float) -> Transcript:
+    """The long recording with one segment where there were two, on both sides of a cut."""
+    segments = list(long(50).segments)
+    after = next(n for n, each in enumerate(segments) if each.start > cut)
+    one, two = segments[after - 1 : after + 1]
+    both = Segment(f"{one.text} {two.text}", one.start, two.end, speaker="spk_0", confidence=0.8)
+    segments[after - 1 : after + 1] = [both]
+    text = " ".join(each.text for each in segments)
+    return Transcript("calls", text, tuple(segments), 100, 0.7, ("de-DE",))
+
+
+def test_a_line_is_of_one_transcript(run, labels):
+    """What is said across a cut is there once, not lost between the parts of two transcripts."""
+    add(run, long=50)
+    push(run)
+    first = labels.tasks[0]
+    accept(labels, first)
+    heard_anew(run, labels, across_the_cut(first["meta"]["part"]["cuts"][0]))
+    accept(labels, *labels.tasks[1:])
+
+    changes = pull(run)
+
+    assert (changes["total"], changes["to_review"]) == (0, [1])
+    accept(labels, first)
+    assert pull(run)["total"] == 1
+    assert truth(run)[0].text == across_the_cut(first["meta"]["part"]["cuts"][0]).text
+
+
+def test_a_complete_review_stays_until_a_later_one_is_complete(run, labels):
+    """A new transcript of which some parts are reviewed takes no line away."""
+    add(run, long=50)
+    push(run)
+    accept(labels, *labels.tasks)
+    pull(run)
+    before = truth(run)[0].text
+    heard_anew(run, labels, across_the_cut(labels.tasks[0]["meta"]["part"]["cuts"][0]))
+
+    for task in labels.tasks:
+        assert [line.text for line in truth(run)] == [before]
+        [earlier] = task["annotations"]
+        accept(labels, task, id=100 + task["id"], unique_id=f"later-{task['id']}")
+        task["annotations"].append(earlier)
+        pull(run)
+
+    assert len(truth(run)[0].segments) == 49

@@ -140,7 +140,7 @@ class SmallLabelStudio:
             "updated_at": self._now(),
             "was_cancelled": False,
             "result": result,
-            "prediction": task["predictions"][0],
+            "prediction": dict(task["predictions"][0]),
         }
         task["annotations"] = [annotation | more]
         task["updated_at"] = self._now()
