@@ -120,13 +120,13 @@ class Client:
         return await self.get(Project, f"projects/{number}/")
 
     async def projects_titled(self, title: str) -> list[Project]:
-        """The projects that have just this title, the oldest first."""
+        """The projects whose titles begin with this one, the oldest first."""
         query = {"title": title, "page_size": "100", "ordering": "id"}
         pages = Pages(f"The list of projects at {self.url}")
         found: list[Project] = []
         for number in count(1):
             page = await self.get(_ProjectPage, "projects/", query | {"page": str(number)})
-            found += [each for each in page.results if each.title == title]
+            found += [each for each in page.results if each.title.startswith(title)]
             if not page.next:
                 break
             pages.following(tuple(each.id for each in page.results))

@@ -34,27 +34,11 @@ def checked_title(title: str) -> str:
     return kept
 
 
-async def titled_project(client: Client, title: str) -> Project | None:
-    """The project with this title, None when there is none yet.
-
-    Raises:
-        BadSettings: there are several, and which one is meant is not for us to guess.
-    """
-    found = await client.retried(client.projects_titled, title)
-    if len(found) > 1:
-        numbers = ", ".join(str(each.id) for each in found)
-        raise BadSettings(
-            f"{len(found)} projects at {client.url} have the title {title!r} ({numbers})",
-            "Name one with --project.",
-        )
-    return await client.retried(client.project, found[0].id) if found else None
-
-
 async def create_project(client: Client, title: str, label_config: str) -> Project:
     """A new project with its tabs; after a lost answer what is there is not made again."""
 
     async def create() -> Project:
-        there = await client.projects_titled(title)
+        there = [each for each in await client.projects_titled(title) if each.title == title]
         settings = project_settings(title, label_config)
         made = there[0] if there else await client.create_project(settings)
         await add_tabs(client, made.id)

@@ -26,7 +26,15 @@ from pipeline.label_studio.compatibility import Survey
 from pipeline.label_studio.push_ledger import Place, opened_ledger, project_key
 from pipeline.label_studio.push_report import PushReport
 from pipeline.label_studio.selection import Selection
-from pipeline.label_studio.series import Opening, Series, check_split, titled_projects
+from pipeline.label_studio.series import (
+    Opening,
+    Series,
+    base_of,
+    check_split,
+    one_of_several,
+    title_of_several,
+    titled_projects,
+)
 from pipeline.label_studio.task_lines import task_lines
 from pipeline.label_studio.token import address, read_token
 from pipeline.tasks.export import committed_lines
@@ -95,16 +103,15 @@ class Push:
         if not self._title:
             number = self._config.label_studio.project
             project = await client.retried(client.project, number)
-            if title := self._kept(ledger, project).title:
-                raise BadSettings(
-                    f"Project {number} is one of several that the tasks are split among",
-                    f"Give --create {title!r}, and push goes on with the one that has room.",
-                )
+            kept = self._kept(ledger, project).title
+            if title := kept or await title_of_several(client, project):
+                raise one_of_several(f"Project {number}", title)
             return [project]
-        first = await projects.titled_project(client, self._title)
-        if first and (self._size or self._kept(ledger, first).title):
-            return await titled_projects(client, self._title)
-        return [first] if first else []
+        found = await titled_projects(client, self._title)
+        base = base_of(self._title)
+        if base and any(self._kept(ledger, each).title == base for each in found):
+            raise one_of_several(f"{self._title!r}", base)
+        return found
 
     def _refuse_other_config(self, project: Project, place: Place) -> None:
         """Refuse a labeling configuration for a project that is there and keeps another."""
@@ -132,6 +139,11 @@ class Push:
         if again:
             return msgspec.structs.replace(kept, size=0, tasks=0)
         return kept if kept.tasks else self._counted(kept)
+
+    def _places(self, ledger: PushLedger, full: list[Project], last: Place) -> list[Place]:
+        """Those of full projects, whose tasks count again when the last one begins again."""
+        places = [self._place(ledger, each) for each in full]
+        return places if last.size else [msgspec.structs.replace(p, tasks=0) for p in places]
 
     def _counted(self, place: Place) -> Place:
         """The place with what was pushed before it, where it does not say so itself."""
@@ -196,7 +208,7 @@ class Push:
         project, place = await self._upgraded(client, project, place)
         buckets = tuple(sorted({*place.buckets, *survey.buckets}))
         made = place.made or bool(self._title)
-        title = self._title if self._size else place.title
+        title = self._title if full or self._size else place.title
         place = msgspec.structs.replace(place, buckets=buckets, made=made, title=title)
         self.report.advice += _unheard(survey, copied=place.sound)
         await asyncio.to_thread(self._keep_good, place, survey.tasks)
@@ -204,7 +216,8 @@ class Push:
             project, model_version=project.model_version or survey.version
         )
         opening = Opening(client, ledger, self._options, self.report)
-        ways = [opening.way(each, self._place(ledger, each)) for each in full]
+        places = await asyncio.to_thread(self._places, ledger, full, place)
+        ways = [await opening.way(each, known) for each, known in zip(full, places, strict=True)]
         ways.append(await opening.ready(shown, place))
         self.report.there = sum(each.place.tasks for each in ways)
         series = Series(ways, self._size, opening.behind) if title else None

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from pipeline.label_studio.series import base_of
 from tests.label_studio_server.outputs import add_tasks, many
 from tests.support.between import Answer, between
 from tests.support.small_label_studio import TOKEN, Projects, Request
@@ -84,16 +85,137 @@ def test_a_second_round_goes_onto_the_tasks_of_every_project(run, labels):
     assert sizes(labels) == {"Calls": 200, "Calls 2": 200, "Calls 3": 1}
 
 
-def test_one_of_several_projects_is_not_filled_alone(run, labels):
-    """What the others have would be there twice."""
+@pytest.mark.parametrize("second_round", [True, False])
+def test_projects_of_a_title_are_several_whoever_made_them(run, labels, second_round):
+    """Another output, or one whose ledger is lost, doubles nothing, without the option too."""
+    add_tasks(run.folder, many(400))
+    run(*SPLIT)
+    before = recordings(labels)
+    more: tuple[str, ...] = ()
+    if second_round:
+        labels.all[1].review(labels.all[1].tasks[0], "reviewed")
+        (run.folder / "second").mkdir()
+        add_tasks(run.folder / "second", many(400), model="amazon-transcribe/de", settings="de")
+        more = ("--output", "second/tasks.jsonl")
+    else:
+        (run.folder / "tasks.jsonl.pushed").unlink()
+
+    said = run(*PUSH, *more).summary
+
+    counts = said["sent"], said["there"], said["renewed"], said["reviewed"]
+    assert counts == ((0, 0, 399, 1) if second_round else (0, 400, 0, 0))
+    assert recordings(labels) == before
+
+
+def test_a_push_that_was_killed_behind_a_new_project_goes_on_with_all(run, labels):
+    """The ledger does not know the project yet; what the full one has is counted once."""
+    add_tasks(run.folder, many(400))
+    run(*SPLIT)
+    labels.all[1].tasks.clear()
+    ledger = run.folder / "tasks.jsonl.pushed"
+    places = json.loads(ledger.read_bytes())
+    ledger.write_text(json.dumps({key: places[key] for key in places if "/projects/1 " in key}))
+
+    said = run(*PUSH).summary
+
+    assert (said["sent"], said["there"]) == (200, 200)
+    assert len(set(recordings(labels))) == 400
+    assert sizes(labels) == {"Calls": 200, "Calls 2": 200}
+
+
+@pytest.mark.parametrize("ledger", [True, False])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("push", "--project", "1"),
+        ("push", "--project", "2", "--again"),
+        ("push", "--create", "Calls 2", "--again"),
+        ("pull", "--title", "Calls 2"),
+    ],
+)
+def test_one_of_several_projects_is_not_used_alone(run, labels, arguments, ledger):
+    """What the others have would be there twice, or their reviews be missing."""
+    add_tasks(run.folder, many(250))
+    run(*SPLIT)
+    if not ledger:
+        (run.folder / "tasks.jsonl.pushed").unlink()
+
+    refused = run(*arguments)
+
+    assert refused.code == 2
+    assert "is one of several projects that the tasks of 'Calls' are split among" in refused.err
+    assert "--create 'Calls' to push and --title 'Calls' to pull" in refused.err
+    assert sizes(labels) == {"Calls": 200, "Calls 2": 50}
+
+
+@pytest.mark.parametrize("arguments", [(*SPLIT, "--again"), ("pull", "--title", "Calls")])
+@pytest.mark.parametrize("lacking", [1, 2])
+def test_a_missing_number_is_refused(run, labels, arguments, lacking):
+    """A renamed project has recordings that would be doubled, and reviews that would be missed."""
+    add_tasks(run.folder, many(450))
+    run(*SPLIT)
+    labels.all[lacking - 1].title = "Letters"
+
+    refused = run(*arguments)
+
+    assert refused.code == 2
+    assert f"and none {'Calls 2' if lacking == 2 else 'Calls'!r}" in refused.err
+    assert "Give one that was renamed its title again" in refused.err
+    assert len(recordings(labels)) == 450
+
+
+def test_a_second_project_whose_first_is_gone_is_not_filled_alone(run, labels):
+    """The ledger knows that it is one of several when no other title says so."""
+    add_tasks(run.folder, many(250))
+    run(*SPLIT)
+    labels.all[0].title = "Letters"
+
+    refused = run("push", "--create", "Calls 2", "--again")
+
+    assert refused.code == 2
+    assert "'Calls 2' is one of several" in refused.err
+    assert len(recordings(labels)) == 250
+
+
+def test_two_projects_of_one_title_are_not_guessed_between(run, labels):
+    """Each number has one project."""
+    add_tasks(run.folder, many(250))
+    run(*SPLIT)
+    labels.all[1].title = "Calls"
+
+    refused = run(*PUSH)
+
+    assert refused.code == 2
+    assert "2 projects" in refused.err
+    assert "have the title 'Calls' (1, 2)" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("title", "base"),
+    [
+        ("Calls 2", "Calls"),
+        ("Calls 999", "Calls"),
+        ("Calls 2026", ""),
+        ("Calls 1", ""),
+        ("Calls 02", ""),
+        ("Calls2", ""),
+        ("Calls 2026 3", "Calls 2026"),
+    ],
+)
+def test_a_number_is_one_that_push_puts_behind_a_title(title, base):
+    """A year is part of the title."""
+    assert base_of(title) == base
+
+
+def test_all_projects_of_a_title_are_reviewed_twice(run, labels):
+    """A share of the full ones too."""
     add_tasks(run.folder, many(250))
     run(*SPLIT)
 
-    refused = run("push", "--project", "1")
+    run(*SPLIT, "--overlap", "10%")
 
-    assert refused.code == 2
-    assert "Project 1 is one of several" in refused.err
-    assert "--create 'Calls'" in refused.err
+    twice = {"maximum_annotations": 2, "overlap_cohort_percentage": 10}
+    assert [each.settings for each in labels.all] == [twice, twice]
 
 
 def test_the_reviews_of_all_projects_are_pulled_by_their_title(run, labels):
