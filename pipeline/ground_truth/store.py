@@ -32,6 +32,10 @@ class Unit(NamedTuple):
     key: int | str
 
 
+class _PartHead(msgspec.Struct, frozen=True):
+    task_id: int = 0
+
+
 class _Head(msgspec.Struct, frozen=True):
     """What keeping the file needs to know of a line."""
 
@@ -42,7 +46,7 @@ class _Head(msgspec.Struct, frozen=True):
     annotation_id: int = 0
     annotation_uid: str = ""
     updated_at: str = ""
-    parts: list[msgspec.Raw] = []
+    parts: list[_PartHead] = []
 
     @property
     def unit(self) -> Unit:
@@ -56,12 +60,12 @@ class _Head(msgspec.Struct, frozen=True):
 class Standing(NamedTuple):
     """How many annotations a project has in the file, and when the newest of them was saved ("").
 
-    `in_parts` are the jobs of recordings that were several tasks.
+    `in_parts` are the jobs of recordings that were several tasks, with the tasks' numbers.
     """
 
     annotations: int
     updated_at: str
-    in_parts: set[str]
+    in_parts: dict[str, set[int]]
 
 
 class Changes(msgspec.Struct):
@@ -138,12 +142,14 @@ def standing(path: Path, project: str) -> Standing:
     Raises:
         OutputUnusable: as for `read_ground_truth`.
     """
-    annotations, newest, in_parts = 0, "", set()
+    annotations, newest = 0, ""
+    in_parts: dict[str, set[int]] = {}
     for _, head in each_line(path, _decode):
         if head.project == project:
             annotations += len(head.parts) or 1
             newest = max(newest, head.updated_at)
-            in_parts |= {head.job_id} if head.parts else set()
+            if head.parts:
+                in_parts[head.job_id] = {part.task_id for part in head.parts}
     return Standing(annotations, newest, in_parts)
 
 

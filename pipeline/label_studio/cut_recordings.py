@@ -3,6 +3,9 @@
 A recording has its line once every part has a review that counts; never a shortened one, and none
 of two transcripts. A change of one part has all of them listed and fetched. What is reviewed of the
 others is noted beside the file.
+
+A push that gives reviewed tasks new predictions does so one by one. While some tasks of a line have
+the earlier job and some the later one, the line stays as it is.
 """
 
 from __future__ import annotations
@@ -23,7 +26,6 @@ if TYPE_CHECKING:
         Awaitable,
         Callable,
         Collection,
-        Iterable,
         Iterator,
         Mapping,
         Sequence,
@@ -53,23 +55,27 @@ class Reviewed(NamedTuple):
 class CutRecordings:
     """Those of a project, in one pull.
 
-    `waiting` has what is in no line: first as it was noted, then as it is.
+    `waiting` has what is in no line: first as it was noted, then as it is. `split` are reviewed
+    tasks of lines of which other tasks have another job.
 
     Args:
         client: asks the server.
         project: which one.
-        have_lines: the jobs of recordings that have a line.
+        have_lines: the jobs of recordings that have a line, with the numbers of its tasks.
         waiting: what was noted.
     """
 
     def __init__(
-        self, client: Client, project: Reviewed, have_lines: Iterable[str], waiting: ByJob
+        self, client: Client, project: Reviewed, have_lines: Mapping[str, set[int]], waiting: ByJob
     ) -> None:
         self._client = client
         self._project = project
         self._known = {*have_lines, *waiting}
+        self._have_lines = have_lines
+        self._line_of = {task: job for job, tasks in have_lines.items() for task in tasks}
         self._jobs: dict[str, int] = {}
         self.waiting = dict(waiting)
+        self.split: list[int] = []
 
     def note(self, task: Changed) -> None:
         """Have a task's recording looked at, unless it has no review and never had one."""
@@ -121,12 +127,29 @@ class CutRecordings:
             best_of = {part: line for part, line in zip(whole, best, strict=True) if line}
             lines = [joined(list(best_of.items()))] if len(best_of) == len(whole) else []
             counts = set(best_of)
+        elif split := await self._split(job_id, tasks):
+            self.split += split
+            return 0
         update.put_recording(self._project.url, job_id, lines)
         self.waiting.pop(job_id, None)
         in_line = len(whole) if lines else 0
         if counted > in_line:
             self.waiting[job_id] = _waiting(tasks, counted, in_line, counts)
         return counted
+
+    async def _split(self, job_id: str, tasks: Sequence[Changed]) -> list[int]:
+        """The reviewed tasks of its line, or of that which its tasks are in, that are not of it."""
+        numbers = {task.id for task in tasks}
+        lines = {job_id, *(self._line_of.get(each, job_id) for each in numbers)}
+        elsewhere = {n for each in lines for n in self._have_lines.get(each, ())} - numbers
+        found: list[int] = []
+        after = min(elsewhere, default=0) - 1
+        while elsewhere and after < max(elsewhere):
+            client, project = self._client, self._project.number
+            page = await client.retried(client.changed_tasks, project, after, "")
+            found += [row.id for row in page.tasks if row.id in elsewhere]
+            after = page.tasks[-1].id if page.tasks else max(elsewhere)
+        return found
 
     async def _found(
         self, tasks: Sequence[Changed], reviews: Reviews

@@ -93,6 +93,7 @@ class Pulling:
         self._unread: list[int] = []
         self._withheld: list[int] = []
         self._empty: list[int] = []
+        self._split: list[int] = []
         self._put = 0
         self._waiting: ByJob = {}
 
@@ -107,6 +108,7 @@ class Pulling:
             cut = self._cut_recordings(have, since)
             await self._take_changed(since, cut, people, update)
             self._put += await cut.put(partial(self._reviews, people), update)
+            self._split = cut.split
             doubt = await self._doubt(whole=not since)
             every_task_put = not (since or self._unread or doubt)
             changes = update.commit(whole=self._url if every_task_put else "")
@@ -138,11 +140,11 @@ class Pulling:
     async def _doubt(self, *, whole: bool) -> str:
         """Why what the server left out is not known to be gone; "" where it left out nothing."""
         if self._withheld:
-            numbers = f"{', '.join(map(str, self._withheld[:_SHOWN]))}"
-            more = ", ..." if len(self._withheld) > _SHOWN else ""
+            return f"it counts annotations of {_counted(self._withheld)} that it does not give out"
+        if self._split:
             return (
-                f"it counts annotations of {len(self._withheld):,} tasks ({numbers}{more}) that it "
-                "does not give out"
+                f"{_counted(self._split)} have another job than the other tasks of their long "
+                "recordings, as a push was interrupted there or still runs: run that push again"
             )
         if not whole or self._unread or await self._is_count(self._put):
             return ""
@@ -227,6 +229,12 @@ class Pulling:
     async def _annotations(self) -> int | None:
         project = await self._client.retried(self._client.project, self._project)
         return project.total_annotations_number
+
+
+def _counted(tasks: list[int]) -> str:
+    """How many tasks, and their numbers."""
+    more = ", ..." if len(tasks) > _SHOWN else ""
+    return f"{len(tasks):,} tasks ({', '.join(map(str, tasks[:_SHOWN]))}{more})"
 
 
 def _between(one: int, other: int) -> tuple[int, int]:

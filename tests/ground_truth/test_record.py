@@ -154,10 +154,10 @@ def test_what_is_reviewed_is_not_taken_without_a_review_later(path):
 
 def test_standing_is_of_one_project(path):
     """What was pulled from one project says nothing of another; without a file it is nothing."""
-    assert standing(path, P) == (0, "", set())
+    assert standing(path, P) == (0, "", {})
     put(path, review(1, 5), review(2, 3), review(1, 9, project=Q), auto(7))
 
-    assert standing(path, P) == (2, "2026-11-01T00:00:05Z", set())
+    assert standing(path, P) == (2, "2026-11-01T00:00:05Z", {})
 
 
 def test_only_the_owner_may_read_it(path):

@@ -408,3 +408,31 @@ def test_a_complete_review_stays_until_a_later_one_is_complete(run, labels):
         pull(run)
 
     assert len(truth(run)[0].segments) == 49
+
+
+@pytest.mark.parametrize("how", [(), ("--all",)])
+def test_a_push_that_stops_between_two_parts_takes_no_line_away(run, labels, how):
+    """Tasks of the earlier and of the later job: the line stays, and the push is to run again."""
+    add(run, long=50, short=3)
+    push(run)
+    accept(labels, *labels.tasks)
+    pull(run)
+    before = truth(run)
+    job = labels.tasks[0]["data"]["job_id"]
+    first = labels.tasks[0]
+    heard_anew(run, labels, across_the_cut(first["meta"]["part"]["cuts"][0]))
+    later = {}
+    for task in labels.tasks[1:3]:  # as if it had ended behind the first part
+        later[task["id"]] = deepcopy({name: task[name] for name in ("data", "meta")})
+        task["data"], task["meta"] = deepcopy(task["data"]), deepcopy(task["meta"])
+        task["data"]["job_id"] = task["meta"]["part"]["job_id"] = job
+
+    changes = pull(run, *how)
+
+    assert "have another job than the other tasks" in changes["doubt"]
+    assert (changes["removed"], changes["incomplete"], truth(run)) == (0, 0, before)
+    for task in labels.tasks[1:3]:
+        task.update(later[task["id"]])
+    labels.withdraw(labels.tasks[1])
+    last = pull(run)
+    assert (last["removed"], last["to_review"], last["doubt"]) == (1, [2], "")
