@@ -23,7 +23,7 @@ from yarl import URL
 from pipeline.config.metadata import COPIED
 from pipeline.errors import BadSettings, TasksRefused
 from pipeline.label_studio.content import Upload, decoded
-from pipeline.label_studio.rounds import askable
+from pipeline.label_studio.rounds import askable, is_of_recording
 from pipeline.label_studio.schema import Copy, Imported
 from pipeline.recordings.formats import UNPLAYED, extension
 from pipeline.text import printable
@@ -90,7 +90,9 @@ class Copies:
             lines = {str(line.data["audio"]): line for line in some}
             rows = await self._client.retried(self._earlier.tasks_of, list(lines))
             uncopied = sorted((each for each in rows if each.data["audio"] in lines), key=_audio)
-            found += [(lines[uri], list(group)) for uri, group in groupby(uncopied, key=_audio)]
+            for uri, group in groupby(uncopied, key=_audio):
+                if ours := [each for each in group if is_of_recording(each, lines[uri])]:
+                    found.append((lines[uri], ours))
         return found
 
     async def copy(self, line: TaskLine) -> str:

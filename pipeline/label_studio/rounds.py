@@ -173,20 +173,22 @@ def _others(old: dict[str, Any], ours: Collection[str]) -> dict[str, Any]:
     return {name: value for name, value in old.items() if name not in ours}
 
 
+def is_of_recording(row: RecordingRow, line: TaskLine) -> bool:
+    """Whether a task is one of a line's recording, of the same content, that a push has made."""
+    return (
+        row.data.get(COPIED, row.data.get("audio")) == line.data["audio"]
+        and isinstance(row.data.get("job_id"), str)  # another program's tasks stay as they are
+        and (not line.etag or (row.meta or {}).get("etag", line.etag) == line.etag)
+    )
+
+
 def _tasks_there(line: TaskLine, rows: Iterable[RecordingRow]) -> list[RecordingRow]:
     """The recording's tasks, one for each part; of several a reviewed one, else the first.
 
     There are none where the content was another. Where it was cut in several ways, one of them
     counts: that of which a task is reviewed.
     """
-    audio = line.data["audio"]
-    same = [
-        row
-        for row in rows
-        if row.data.get(COPIED, row.data.get("audio")) == audio
-        and isinstance(row.data.get("job_id"), str)  # another program's tasks stay as they are
-        and (not line.etag or (row.meta or {}).get("etag", line.etag) == line.etag)
-    ]
+    same = [row for row in rows if is_of_recording(row, line)]
     same.sort(key=lambda row: (row.part.job_id != line.job_id, not row.total_annotations, row.id))
     parts: dict[int, RecordingRow] = {}
     for row in same:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from urllib.parse import quote
 
 import pytest
@@ -90,6 +91,23 @@ def test_what_was_pushed_without_sound_is_heard_later(run, labels, folder):
     assert (later["copied"], later["sent"], later["there"]) == (3, 1, 3)
     assert copies(labels)["late.mp3"] == b"late on"
     assert ["AMR" in each for each in later["advice"]] == [True]
+
+
+def test_tasks_that_are_not_of_this_recording_stay_as_they_are(run, labels, folder):
+    """One of the file's earlier content, and another program's."""
+    run("push", "--create", TITLE)
+    earlier, other = deepcopy(labels.tasks[0]), deepcopy(labels.tasks[0])
+    earlier["meta"]["etag"] = "another"
+    earlier["data"]["job_id"] = "another"
+    other["data"] = {"audio": other["data"]["audio"]}
+    labels.tasks += [earlier | {"id": 4}, other | {"id": 5}]
+    before = deepcopy(labels.tasks[3:])
+
+    said = run("push", "--create", TITLE, "--upload-audio", "--json").summary
+
+    assert (said["copied"], len(labels.uploads)) == (2, 2)
+    assert labels.tasks[3:] == before
+    assert labels.tasks[0]["data"]["audio"] in labels.uploads
 
 
 def test_a_review_of_a_copy_is_one_of_the_recording(run, labels, folder):
