@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from pipeline.model import Job
     from pipeline.state.metadata import MetadataState
 
-_SIDECAR = ".json"
+SIDECAR = ".json"
+"""How the name of a file ends that says more of the recording beside it."""
+
 _GONE = "the recording is no longer there"
 _READ_ANEW = ("sidecar", "object", "tags")
 
@@ -49,7 +51,7 @@ class MetadataReader:
         if self._chosen.source == "manifest":
             facts = dict(self._state.of_rows(job.row for job in jobs))
             for job, each in zip(jobs, found, strict=True):
-                each.update(orjson.loads(facts.get(job.row, b"{}")))
+                each.update(_of_a_manifest(facts.get(job.row, b"")))
         return found
 
     async def whole(self, job: Job, known: Values) -> Values:
@@ -137,10 +139,16 @@ def digest_of_whole(metadata: Metadata, whole: Values) -> str:
     return digest(metadata, whole)
 
 
+def _of_a_manifest(facts: bytes) -> Values:
+    """What a manifest says; a version of a sidecar, of other settings, is no object."""
+    values: Values = orjson.loads(facts) if facts.startswith(b"{") else {}
+    return values
+
+
 def sidecar_of(key: str) -> str:
     """The file beside a recording that says more of it: `a.json` of `a.mp3`."""
     found = extension(key)
-    return (key[: -len(found) - 1] if found else key) + _SIDECAR
+    return (key[: -len(found) - 1] if found else key) + SIDECAR
 
 
 def _parsed(content: bytes | None) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pipeline.model import Recording
 from pipeline.naming import REDACTED, as_folder, parse_job_name, result_place
 from pipeline.net.retry import never_deferred
 from pipeline.recordings.selection import ARCHIVED, ARCHIVES
+from pipeline.stages.listed_sidecars import ListedSidecars
 from pipeline.state.recordings import Standing
 
 if TYPE_CHECKING:
@@ -39,24 +40,24 @@ async def produce(
 ) -> None:
     """Insert every recording of the source, page by page; count what is skipped, by reason."""
     counters = tracker.counters
+    sidecars = ListedSidecars() if job_rules.config.metadata.source == "sidecar" else None
     async for listed in to_the_end(source.pages()):
         page = await with_restored(listed, selection, job_rules, tracker.state.recordings.standings)
         recordings = list(_recordings(page, selection, tracker))
+        keys = [each.key for each in recordings]
         with tracker.state.metadata.page():
             tracker.state.add((each, job_rules.identity(each)) for each in recordings)
-            tracker.counters.retold += tracker.state.metadata.note(
-                [(each.key, each.metadata) for each in page if each.metadata]
+            counters.retold += tracker.state.metadata.note(
+                sidecars.versions(page, keys)
+                if sidecars
+                else [(each.key, each.metadata) for each in page if each.metadata]
             )
-        _count(counters, len(page), tracker.state.note_listed([each.key for each in recordings]))
+        _count(counters, len(page), tracker.state.note_listed(keys))
         tracker.pending.wake()
         await asyncio.sleep(0)  # the next page may be there: its 40 ms are not to follow at once
     tracker.state.facts.note_skipped(counters.skipped, counters.not_audio)
-    if retold := tracker.counters.retold:
-        tracker.note(
-            f"The metadata of {retold:,} recordings has changed since their tasks were written. "
-            "--rebuild-output rewrites these without new jobs; for tasks on S3 name another "
-            "--output. `transcripts` rewrites their csv and json files."
-        )
+    if counters.retold:
+        tracker.note(_retold(counters.retold, read_anew=sidecars is not None))
     event("listing.ended", listed=counters.listed, skipped=dict(counters.skipped))
     counters.listing_done = True
     tracker.pending.wake()
@@ -76,6 +77,15 @@ async def take_over(earlier: StateReader, tracker: JobTracker) -> None:
         await asyncio.sleep(0)
     tracker.counters.listing_done = True
     tracker.pending.wake()
+
+
+def _retold(recordings: int, *, read_anew: bool) -> str:
+    rewriting = "`transcripts --again` rewrites" if read_anew else "`transcripts` rewrites"
+    return (
+        f"The metadata of {recordings:,} recordings has changed since their tasks were written. "
+        "--rebuild-output rewrites these without new jobs; for tasks on S3 name another --output. "
+        f"{rewriting} their csv and json files."
+    )
 
 
 def _count(counters: Counters, listed: int, noted: Noted) -> None:

@@ -253,7 +253,7 @@ def test_a_run_and_the_command_write_the_same_metadata(run, cloud):
     assert (run.folder / "texts/anna/one.csv").read_text().endswith(",first,anna\n")
 
 
-def test_a_changed_sidecar_is_read_where_the_page_says(run, cloud):
+def test_a_changed_sidecar_is_told_and_read_where_the_page_says(run, cloud):
     """--rebuild-output and --again have the new values in tasks and files, without a new job."""
     service = cloud()
     service.add(one="first")
@@ -266,13 +266,32 @@ def test_a_changed_sidecar_is_read_where_the_page_says(run, cloud):
         document = json.loads((run.folder / "texts/one.json").read_bytes())
         return told(run)["one.mp3"]["score"], document["metadata"]["score"]
 
-    found = []
-    for score, more, again in ((1, (), ()), (2, (), ()), (3, ("--rebuild-output",), ("--again",))):
-        sidecar.write_text(json.dumps({"score": score}), encoding="utf-8")
+    found, notes = [], []
+    rebuild = ("--rebuild-output",), ("--again",)
+    for score, (more, again) in ((1, ((), ())), (2, ((), ())), (2, rebuild), (2, ((), ()))):
+        content = json.dumps({"score": score})
+        if not sidecar.exists() or sidecar.read_text(encoding="utf-8") != content:
+            sidecar.write_text(content, encoding="utf-8")
         outcome, files = run(*command, *more), run(*write, *again)
         found.append((outcome.counts["started"], files.code, *carried()))
+        notes.append("The metadata of 1 recordings has changed" in outcome.out)
 
-    assert found == [(1, 0, 1, 1), (0, 0, 1, 1), (0, 0, 3, 3)]
+    assert found == [(1, 0, 1, 1), (0, 0, 1, 1), (0, 0, 2, 2), (0, 0, 2, 2)]
+    assert notes == [False, True, False, False]
+
+
+def test_a_manifest_s_metadata_is_none_of_a_sidecar_s_version(run, cloud):
+    """Settings that name a manifest after sidecars were read carry what the manifest says alone."""
+    service = cloud()
+    service.add(one="first")
+    (service.folder / "one.json").write_text('{"score": 1}', encoding="utf-8")
+    run("run", "s3://audio/", *settings(run, 'source = "sidecar"'))
+    config = settings(run, 'source = "manifest"')
+    (run.folder / "keys.csv").write_text("key\none.mp3\n", encoding="utf-8")
+
+    outcome = run("run", "s3://audio/", "--manifest", "keys.csv", "--rebuild-output", *config)
+
+    assert (outcome.code, told(run)) == (0, {"one.mp3": {}})
 
 
 def test_tasks_on_s3_keep_a_manifest_s_metadata_for_what_is_made_of_them(run, cloud):
