@@ -99,7 +99,8 @@ class Run:
         """
         results = parse_s3_uri(self.config.output.results)
         try:
-            await self._complete(output, selection, results, rebuild=rebuild)
+            async with output.going_on(self.s3):  # a million results take minutes to list
+                await self._complete(output, selection, results, rebuild=rebuild)
         except WrongRegion as error:
             of_results = results.bucket if results else ""
             at_source = error.bucket == self.source.bucket

@@ -36,6 +36,7 @@ from pipeline.stages.output_file import OutputFile
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
     from pipeline.aws.s3 import S3
@@ -108,6 +109,11 @@ class SealedOutput(OutputFile):
         self._tracker = tracker
         self._share = AccountShare(self.layout.shard, tracker.slots, calls, self._lanes)
 
+    def going_on(self, s3: S3) -> AbstractAsyncContextManager[None]:
+        """Let the other shards, and who would begin beside this run, hear that it goes on."""
+        beats = Beats(s3, self.layout, self._tracker, self._share, self.cluster.beat_seconds)
+        return beats.going_on()
+
     async def publish(self, s3: S3, state: RunState, summary: bytes, failures: Path | None) -> None:
         """After a run: how it ended, and the state file's copy, for the other machines.
 
@@ -130,8 +136,7 @@ class SealedOutput(OutputFile):
         if self._lost_copy:
             state.parts.saved_as(self._lost_copy)
         self._copies = Copies(s3, self.layout.state, state)
-        beats = Beats(s3, self.layout, self._tracker, self._share, self.cluster.beat_seconds)
-        async with beats.going_on(), self._sealed_at_last(state, s3, self._copies) as part:
+        async with self._sealed_at_last(state, s3, self._copies) as part:
             yield part
 
     @asynccontextmanager

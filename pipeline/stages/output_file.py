@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
-from contextlib import asynccontextmanager, closing, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Self
 
 from pipeline.errors import OutputUnusable, StateUnusable
@@ -18,6 +18,7 @@ from pipeline.state.output import END, MENDING, checked_end, digest_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
     from pipeline.aws.s3 import S3
@@ -75,6 +76,10 @@ class OutputFile:
 
     def share_limits(self, tracker: JobTracker, calls: Sequence[RateLimitedCall]) -> None:
         """What a run shares with others that have a part of the output: nothing, for a file."""
+
+    def going_on(self, s3: S3) -> AbstractAsyncContextManager[None]:  # noqa: ARG002 # parts on S3 need it
+        """What others are told while a run goes on: nothing, for a file."""
+        return nullcontext()
 
     async def publish(self, s3: S3, state: RunState, summary: bytes, failures: Path | None) -> None:
         """What is to be done elsewhere after a run: nothing, for a file."""

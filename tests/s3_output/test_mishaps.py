@@ -9,6 +9,7 @@ import signal
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from threading import Event
 
 import pytest
 
@@ -65,6 +66,40 @@ def test_a_run_is_heard_of_while_it_brings_a_large_state(on_s3):
         runs("--config", "often.toml")
 
     assert beats.index(0.0) >= 3
+
+
+def test_a_run_is_heard_of_while_it_lists_results(on_s3):
+    """A million take minutes: whoever cuts the source otherwise, or retries, is refused then."""
+    runs = on_s3()
+    said = runs.add(3)
+    beat = runs.cloud.folder / "tasks" / "beats" / "s0000-of-0001.json"
+    listing, go_on = Event(), Event()
+
+    def held(asked):
+        if "list-type" in asked.path and "prefix=results" in asked.path:
+            listing.set()
+            go_on.wait(20)
+        return asked.forward()
+
+    (runs.run.folder / "often.toml").write_text("[cluster]\nbeat_seconds = 0.2\n")
+    with between(runs.cloud, held) as url:
+        runs.run.use(AWS_ENDPOINT_URL=url)
+        with runs.run.start(*runs.command("--config", "often.toml")) as process:
+            listing.wait(20)
+            os.utime(beat, (0, 0))
+            try:
+                runs.wait_for(lambda: beat.stat().st_mtime > 0, 5)
+                beside = runs.run(*runs.command("--shards", "2", "--shard", "0"))
+                retried = runs.run("retry", *OUTPUT)
+            finally:
+                go_on.set()
+            process.communicate(timeout=30)
+
+    assert process.returncode == 0
+    assert (beside.code, retried.code) == (2, 2)
+    assert "The shard s0000-of-0001 of s3://audio/tasks/ was heard of" in beside.err
+    assert "Runs of s3://audio/tasks/ go on: shard 0" in retried.err
+    assert runs.lines() == Counter(dict.fromkeys(said, 1))
 
 
 @pytest.mark.parametrize("clock", [-3_600, 3_600], ids=["slow", "fast"])
