@@ -10,7 +10,7 @@ import orjson
 
 from pipeline.errors import OutputUnusable
 from pipeline.label_studio.filters import as_query
-from pipeline.tasks.recording_parts import Part, in_parts
+from pipeline.tasks.recording_parts import Part, in_parts, uncut
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -120,7 +120,7 @@ def task_lines(lines: Iterable[bytes], after: int = 0) -> Iterator[TaskLine]:
 def parts_of(line: TaskLine, cuts: Sequence[float]) -> list[TaskLine]:
     """The tasks of a line's parts, cut at these seconds; without cuts the one task."""
     if not cuts:
-        return [line._replace(part=Part(line.job_id))]
+        return [line._replace(content=uncut(line.content), part=Part(line.job_id))]
     cut = in_parts(line.content, cuts)
     return [line._replace(content=content, part=part) for part, content in cut]
 

@@ -25,7 +25,8 @@ the configurations of `labeling_config.py`. `data` holds beside `audio`:
                        not tell apart; only in tasks of segments
     dialogue           what was said as HTML, to read along, with the words marked that the
                        service was least sure of: all of it in tasks of up to 300 segments;
-                       else, and in tasks of one text, the segments with such words alone
+                       else, and in tasks of one text, the segments with such words alone,
+                       of which a task that is not cut is given 300
 
 `meta` says what was transcribed: `etag` and `size` (bytes), and only where it applies
 `silent`, `redacted` and `unredacted_transcript`. That URI is not in `data`, where Label

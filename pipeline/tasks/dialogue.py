@@ -34,18 +34,19 @@ _UNBROKEN = re.compile(r"\S+")
 
 
 def dialogue(segments: Sequence[Segment], mark_below: float = 0.0, *, in_full: bool = True) -> str:
-    """A line of HTML for each segment, of `MOST_SEGMENTS` at most; "" where there is none.
+    """A line of HTML for each segment; "" where there is none.
 
     Args:
         segments: with their words where any is to be marked.
         mark_below: words with a lower confidence are marked.
         in_full: whether also segments are shown in which no word is marked, while they are not too
-            many; else the first ones with such words.
+            many; else all with such words, as the task may be cut, and otherwise the first ones.
     """
     if in_full and len(segments) <= MOST_SEGMENTS:
         shown = list(segments)
     else:
-        shown = [each for each in segments if _unsure(each.words, mark_below)][:MOST_SEGMENTS]
+        unsure = [each for each in segments if _unsure(each.words, mark_below)]
+        shown = unsure if in_full else unsure[:MOST_SEGMENTS]
     return "\n".join([_line(each, mark_below) for each in shown])
 
 
@@ -56,6 +57,11 @@ def speaker_of(segment: Segment) -> str:
 
 def _unsure(words: Sequence[Word], mark_below: float) -> bool:
     return any(each.confidence is not None and each.confidence < mark_below for each in words)
+
+
+def dialogue_of_whole(whole: str) -> str:
+    """The dialogue of a task that is not cut: as many of its lines as open quickly."""
+    return "\n".join(whole.split("\n")[:MOST_SEGMENTS])
 
 
 def dialogue_of_part(said: Iterable[Said], whole: str) -> str:

@@ -16,7 +16,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import orjson
 
-from pipeline.tasks.dialogue import SPEECH, clock, dialogue_of_part
+from pipeline.tasks.dialogue import (
+    MOST_SEGMENTS,
+    SPEECH,
+    clock,
+    dialogue_of_part,
+    dialogue_of_whole,
+)
 from pipeline.tasks.labeling_config import SPEAKER, TEXT
 
 if TYPE_CHECKING:
@@ -138,7 +144,7 @@ def in_parts(content: bytes, cuts: Sequence[float]) -> list[tuple[Part, bytes]]:
     task = orjson.loads(content)
     job_id = task["data"]["job_id"]
     if not cuts:
-        return [(Part(job_id), content)]
+        return [(Part(job_id), uncut(content))]
     parts = [Part(job_id, number, tuple(cuts)) for number in range(1, len(cuts) + 2)]
     return [(part, orjson.dumps(_task(task, part))) for part in parts]
 
@@ -146,7 +152,17 @@ def in_parts(content: bytes, cuts: Sequence[float]) -> list[tuple[Part, bytes]]:
 def tasks_of(content: bytes, most: int) -> list[bytes]:
     """A task as one or several of at most `most` segments each, as JSON."""
     cuts = cuts_of(content, most)
-    return [each for _, each in in_parts(content, cuts)] if cuts else [content]
+    return [each for _, each in in_parts(content, cuts)] if cuts else [uncut(content)]
+
+
+def uncut(content: bytes) -> bytes:
+    """A task that is not cut, as JSON: its dialogue has no more lines than open quickly."""
+    if content.count(b"<p dir=") <= MOST_SEGMENTS:  # seen without reading it
+        return content
+    task = orjson.loads(content)
+    if isinstance(said := task["data"].get("dialogue"), str):
+        task["data"]["dialogue"] = dialogue_of_whole(said)
+    return orjson.dumps(task)
 
 
 def _task(task: dict[str, Any], part: Part) -> dict[str, Any]:

@@ -129,7 +129,8 @@ def test_where_not_all_is_shown_it_is_what_needs_ears():
     assert dialogue([sure, unsure], 0.5, in_full=False) == dialogue([unsure], 0.5)
     assert dialogue([unsure, *[sure] * MOST_SEGMENTS], 0.5) == dialogue([unsure], 0.5)
     assert dialogue([sure], 0.5, in_full=False) == ""
-    assert dialogue([unsure] * 2 * MOST_SEGMENTS, 0.5).count("<p") == MOST_SEGMENTS
+    assert dialogue([unsure] * 2 * MOST_SEGMENTS, 0.5).count("<p") == 2 * MOST_SEGMENTS
+    assert dialogue([unsure] * 600, 0.5, in_full=False).count("<p") == MOST_SEGMENTS
 
 
 def test_a_long_recording_has_none():

@@ -142,6 +142,18 @@ def test_where_words_are_marked_they_are_in_the_parts_too():
     assert [each["dialogue"].count("<mark>") for each in parts] == [1, 0]
 
 
+def test_all_parts_have_their_marks():
+    """However many words are unsure; a task that is not cut shows as many as open quickly."""
+    whole = task([(float(n), n + 0.9) for n in range(700)])
+
+    parts = [orjson.loads(each)["data"]["dialogue"] for each in tasks_of(whole, 200)]
+    [uncut] = [orjson.loads(each)["data"]["dialogue"] for each in tasks_of(whole, 0)]
+
+    assert [each.count("<mark>") for each in parts] == [175] * 4
+    assert uncut.count("<mark>") == uncut.count("<p") == 300
+    assert uncut.split("\n")[:175] == parts[0].split("\n")
+
+
 def test_pieces_with_a_time_are_those_of_the_part():
     """What else was heard, and toxic speech, stand in the part in which they begin."""
     whole = orjson.loads(task([(float(n), n + 0.9) for n in range(40)]))
