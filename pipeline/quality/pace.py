@@ -76,9 +76,14 @@ class Pace(msgspec.Struct):
 
 
 def is_quicker(line: GroundTruth, least: float) -> bool:
-    """Whether a review took less than `least` times the recording's length, as far as is known."""
-    known = line.seconds_spent is not None and line.source == REVIEWED
-    return known and (line.seconds_spent or 0.0) < least * (line.duration or 0.0)
+    """Whether a review took less than `least` times the recording's length, as far as is known.
+
+    Of a recording that was several tasks, whether that of any part did.
+    """
+    return line.source == REVIEWED and any(
+        each.seconds_spent is not None and each.seconds_spent < least * (each.duration or 0.0)
+        for each in _reviews(line)
+    )
 
 
 def paces(lines: Iterable[GroundTruth]) -> dict[str, Pace]:
@@ -100,6 +105,7 @@ def _reviews(line: GroundTruth) -> list[GroundTruth]:
             reviewer=part.reviewer,
             duration=part.end - part.start,
             seconds_spent=part.seconds_spent,
+            parts=(),
         )
         for part in line.parts
     ]

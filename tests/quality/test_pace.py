@@ -77,6 +77,18 @@ def test_what_was_reviewed_too_quickly_is_left_out_where_it_is_asked_for(truth):
     assert slow.pace == everything.pace
 
 
+def test_a_part_that_was_reviewed_too_quickly_leaves_the_recording_out(truth):
+    """A minute of work does not make up for a part that nobody can have heard."""
+    parts = (
+        ReviewedPart(start=0.0, end=40.0, reviewer="anna", seconds_spent=80.0),
+        ReviewedPart(start=40.0, end=60.0, reviewer="ben", seconds_spent=6.0),
+    )
+    path = truth(of("a", "anna, ben", 86.0, parts=parts), of("b", "ben", 90.0))
+
+    assert measure_file(path, least_pace=0.5).quick == 1
+    assert measure_file(path, least_pace=0.2).quick == 0
+
+
 def test_a_quick_review_takes_no_other_ones_place(truth):
     """What is left out leaves the earlier review of the recording in."""
     heard = of("a", "anna", 90.0, said="two", updated_at="1")
