@@ -174,7 +174,7 @@ def _incomplete_in_words(chosen: LabelStudio, changes: Changes) -> str:
     lacking = f" ({_numbers(changes.to_review)})" if changes.to_review else ""
     return (
         f"{changes.incomplete:,} long recordings of project {chosen.project} are reviewed in part, "
-        f"so {chosen.ground_truth} does not have them. {len(changes.to_review):,} of their tasks "
+        f"so {chosen.ground_truth} does not have them. {changes.to_review_total:,} of their tasks "
         f"are not reviewed{lacking}, or their review is empty or of an earlier transcript than the "
         "other parts': review the task again and delete that one. `push --again` of the output "
         "that they came from puts back what was deleted."

@@ -78,7 +78,7 @@ class Changes(msgspec.Struct):
     that someone skipped and nobody reviewed, a thousand at most; `skipped_total` counts all.
     `incomplete` counts the recordings of several tasks that have no line, as not all of their parts
     have a review that counts; `to_review` are the numbers of the tasks that they lack, a thousand
-    at most.
+    at most; `to_review_total` counts all.
     """
 
     added: int = 0
@@ -93,6 +93,7 @@ class Changes(msgspec.Struct):
     skipped_total: int = 0
     incomplete: int = 0
     to_review: list[int] = []
+    to_review_total: int = 0
 
     def count(self, old: list[bytes], new: list[bytes]) -> None:
         """Count what became of the lines of one unit; a line is known by its annotation."""
@@ -126,6 +127,7 @@ class Changes(msgspec.Struct):
             later.skipped_total,
             later.incomplete,
             later.to_review,
+            later.to_review_total,
         )
 
 

@@ -118,7 +118,8 @@ class Pulling:
         changes.empty = self._empty
         lacking = [each for each in cut.waiting.values() if each.reviewed < each.parts]
         changes.incomplete = len(lacking)
-        changes.to_review = sorted(n for each in lacking for n in each.tasks)[:_MOST_TOLD]
+        tasks = sorted(n for each in lacking for n in each.tasks)
+        changes.to_review, changes.to_review_total = tasks[:_MOST_TOLD], len(tasks)
         return changes
 
     def _cut_recordings(self, have: Standing, since: str) -> CutRecordings:

@@ -333,6 +333,24 @@ def test_parts_are_sent_in_bodies_that_a_proxy_takes(run, labels):
     assert max(labels.imported) < MOST_BYTES
 
 
+def test_all_that_is_to_review_is_counted(run, labels):
+    """A thousand of the tasks that long recordings lack are named, and all are counted."""
+    add(run, long=50)
+    push(run)
+    part = labels.tasks[0]["meta"]["part"] | {"cuts": [float(n) for n in range(1, 1_202)]}
+    labels.tasks = [
+        labels.tasks[0] | {"id": n, "meta": {"part": part | {"number": n}}} for n in range(1, 1_203)
+    ]
+    accept(labels, labels.tasks[0])
+
+    told = pull(run)
+
+    assert (told["incomplete"], told["to_review_total"]) == (1, 1_201)
+    assert told["to_review"] == list(range(2, 1_002))
+    outcome = run("pull", "--project", PROJECT, "--config", SETTINGS)
+    assert "1,201 of their tasks are not reviewed (2, 3, " in outcome.err
+
+
 def test_an_empty_review_of_a_part_is_no_ground_truth(run, labels):
     """Words were predicted there, so the line would be shortened; a review with text counts."""
     add(run, long=50)

@@ -120,7 +120,11 @@ def project(label_studio, run) -> Callable[..., Project]:
 def changes(added: int = 0, replaced: int = 0, removed: int = 0, total: int = 0) -> dict[str, Any]:
     counts: dict[str, Any] = {"added": added, "replaced": replaced, "removed": removed}
     nothing = {"unread": [], "doubt": "", "empty": [], "skipped": [], "to_review": []}
-    return counts | nothing | {"total": total, "skipped_total": 0, "incomplete": 0}
+    return (
+        counts
+        | nothing
+        | {"total": total, "skipped_total": 0, "incomplete": 0, "to_review_total": 0}
+    )
 
 
 def test_a_correction_comes_back(project, run):
