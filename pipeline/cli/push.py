@@ -203,7 +203,7 @@ def _lines(report: PushReport) -> Iterator[str]:
         yield f"It is full; new project behind it: {address}"
     yield f"Tasks:   {report.sent:,} pushed, {report.there:,} were there already"
     if report.split:
-        yield f"Parts:   {report.split:,} of these are long, and are {report.parts:,} tasks there"
+        yield f"Parts:   {report.split:,} of these are long, and got {report.parts:,} new tasks"
     if report.good:
         yield f"Taken:   {report.good:,} as they are, into {report.ground_truth}"
     if report.audited:

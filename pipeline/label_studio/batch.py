@@ -28,8 +28,8 @@ class PushStats(msgspec.Struct):
     `sent` are new in the project, `there` were in it already, `renewed` are of an earlier round and
     have the new prediction, `reviewed` are of one and stay, `mended` lacked their prediction,
     `doubled` stand in it more than once, and `good` were not for review; `audited` are those of the
-    others that are reviewed for the audit alone. `split` are too long for one task, and were
-    sent as `parts` tasks. `refused` ones the server does not take, `copied` recordings it has a
+    others that are reviewed for the audit alone. `split` are too long for one task, of which
+    `parts` tasks were sent. `refused` ones the server does not take, `copied` recordings it has a
     copy of now, and `unheard` ones it has none of that it should have; `refusals` says of the first
     twenty refused and unheard which they are, and why.
     """
