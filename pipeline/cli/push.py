@@ -239,5 +239,6 @@ def _exceptions(report: PushReport) -> Iterator[str]:
     if report.doubled:
         yield (
             f"Doubled: {report.doubled:,} tasks too many stand in the project, from elsewhere. In "
-            "the Data Manager choose all, then Actions, Remove duplicated tasks."
+            "the Data Manager choose all, then Actions, Remove duplicated tasks. Where a long "
+            "recording has a task of the whole beside its parts, delete that one."
         )

@@ -20,15 +20,18 @@ from pipeline.label_studio.batch import Delivery
 from pipeline.label_studio.copies import Copies
 from pipeline.label_studio.push_ledger import project_key
 from pipeline.label_studio.task_lines import batches, named, parts_of
+from pipeline.tasks.recording_parts import whole_of
 from pipeline.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from pipeline.label_studio.batch import Found, PushStats
     from pipeline.label_studio.push_ledger import Place, PushLedger
     from pipeline.label_studio.rounds import EarlierTasks
+    from pipeline.label_studio.schema import TaskRow
     from pipeline.label_studio.task_lines import TaskLine
+    from pipeline.tasks.recording_parts import Part
 
     Take = Callable[[list[TaskLine], Callable[[str], None]], Awaitable[None]]
 
@@ -137,8 +140,7 @@ class Deliveries:
             missing = {line.job_id for line in delivery.without(found)}
             delivery.looked_up, delivery.there_before = True, found.keys() - missing
             delivery.known = {part for parts in found.values() for part in parts}
-            same = (rows for parts in found.values() for rows in parts.values())
-            self.stats.doubled += sum(len(rows) - 1 for rows in same)
+            self.stats.doubled += sum(map(_too_many, found.values()))
         return found
 
     async def _settled(self, delivery: Delivery) -> Found:
@@ -247,6 +249,12 @@ class Deliveries:
 def unsettled(sent_at: float, now: float) -> bool:
     """Whether a batch sent without an answer may still arrive; both in seconds since the epoch."""
     return 0 <= now - sent_at < _SETTLING_SECONDS
+
+
+def _too_many(parts: Mapping[Part, Sequence[TaskRow]]) -> int:
+    """How many tasks a recording has beside one of each part, and beside its parts."""
+    most_cut_first = sorted(parts, key=lambda part: -part.total)
+    return sum(map(len, parts.values())) - len(whole_of(most_cut_first) or parts)
 
 
 def _predictions(task: int, content: bytes) -> list[dict[str, Any]]:

@@ -309,6 +309,18 @@ def test_a_pair_of_tasks_of_one_part_is_told(run, labels):
     assert push(run, "--again")["doubled"] == 1
 
 
+def test_a_task_of_the_whole_beside_its_parts_is_told(run, labels):
+    """It is there twice, once in parts; which of the two is deleted a person says."""
+    add(run, long=50)
+    push(run)
+    labels.tasks.insert(0, labels.tasks[0] | {"id": 9, "meta": {}})
+
+    outcome = run("push", "--project", PROJECT, "--config", SETTINGS, "--again")
+
+    assert "Doubled: 1 tasks too many" in outcome.err
+    assert "a task of the whole beside its parts, delete that one" in outcome.err
+
+
 def test_a_reviewer_who_wants_one_part_is_preferred(run, labels):
     """`prefer` decides between the reviews of one part, as between those of a recording."""
     add(run, long=50)
