@@ -2,8 +2,9 @@
 
 A recording has several where several people or projects reviewed it, or where its content changed.
 An annotation with Label Studio's star (ground truth) counts before all others, then that of the
-reviewer whom the settings prefer (`prefer`), else that which was saved last. A recording that
-nobody reviewed has its `auto` line.
+reviewer whom the settings prefer (`prefer`), else that which was saved last. A line of several
+reviewers, each of a part, has the place of the last of them. A recording that nobody reviewed has
+its `auto` line.
 """
 
 from __future__ import annotations
@@ -29,15 +30,16 @@ def rank(line: GroundTruth, prefer: Sequence[str] = ()) -> Rank:
         line: one of them.
         prefer: reviewers whose lines count before those of others, the first one's before all.
     """
-    place = -prefer.index(line.reviewer) if line.reviewer in prefer else -len(prefer)
-    return line.source == REVIEWED, line.starred, place, line.updated_at, line.annotation_id
+    order = [*prefer]
+    place = max(order.index(e) if e in order else len(order) for e in line.reviewers)
+    return line.source == REVIEWED, line.starred, -place, line.updated_at, line.annotation_id
 
 
 def why(line: GroundTruth, prefer: Sequence[str] = ()) -> str:
     """By what the line counts of which the rank is highest."""
     if line.starred:
         return "has the star"
-    return "is preferred" if line.reviewer in prefer else "is the newest"
+    return "is preferred" if set(line.reviewers) <= {*prefer} else "is the newest"
 
 
 def one_each(

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from praatio import textgrid
 
 from pipeline.files import folds_names
-from pipeline.ground_truth.choice import one_each
+from pipeline.ground_truth.choice import one_each, why
 from pipeline.ground_truth.convert import convert, renamed
 from pipeline.ground_truth.formats import Format
-from pipeline.ground_truth.record import AUTO, REVIEWED, GroundTruth, Segment
+from pipeline.ground_truth.record import AUTO, REVIEWED, GroundTruth, ReviewedPart, Segment
 from pipeline.ground_truth.subtitles import srt, text_grid, vtt
 from pipeline.transcripts.file_names import FileNames, file_name
 
@@ -476,3 +476,22 @@ def test_a_preferred_reviewer_counts_before_the_newest(tmp_path):
     assert taken("ben", "anna") == ["ben"]
     assert taken("dora", "anna", "ben") == ["anna"]
     assert taken("dora") == taken() == ["carla"]
+
+
+def test_a_line_of_several_reviewers_is_preferred_when_all_are(tmp_path):
+    """It has the place of the last of them: who is not named makes it as good as any."""
+    truth = tmp_path / "ground_truth.jsonl"
+    parts = tuple(ReviewedPart(start=n, end=n + 1, reviewer=f"r{n}") for n in range(2))
+    lines = [
+        line(text="both", task_id=1, reviewer="r0, r1", parts=parts, updated_at="1"),
+        line(text="other", task_id=2, reviewer="r2", updated_at="2"),
+    ]
+    truth.write_bytes(b"".join(msgspec.json.encode(each) + b"\n" for each in lines))
+
+    def taken(*prefer: str) -> str:
+        [counts] = one_each(truth, prefer=prefer)
+        return f"{counts.text} {why(counts, prefer)}"
+
+    assert taken("r1", "r0", "r2") == taken("r0", "r1") == "both is preferred"
+    assert taken("r0", "r2", "r1") == "other is preferred"
+    assert taken("r0") == "other is the newest"
