@@ -72,7 +72,8 @@ class CountEstimate(msgspec.Struct, frozen=True):
 class RunTime(msgspec.Struct, frozen=True):
     """How long a run takes under the quotas, and by what that is reckoned.
 
-    It has so many `slots` at once, at most `start_rate` starts a second, and each `job` lasts so.
+    It has so many `slots` at once, at most `start_rate` starts a second, in all accounts together,
+    and each `job` lasts so.
     """
 
     seconds: Estimate
@@ -198,13 +199,15 @@ def _run_time(survey: Found, config: Config) -> RunTime:
     """No schedule is quicker than its slots, its starts and its longest job allow."""
     limits = config.limits
     raised = limits.max_in_flight != Limits().max_in_flight
-    slots = limits.max_in_flight if raised else DEFAULT_SLOTS
+    accounts = max(1, len(config.cluster.lanes))
+    slots = accounts * (limits.max_in_flight if raised else DEFAULT_SLOTS)
+    start_rate = accounts * limits.start_rate
     jobs = survey.standings[Standing.TO_START]
     work = survey.sample.total(WORKING)
     typical = work.value / jobs if jobs else 0.0
-    seconds = max(work.value / slots, jobs / limits.start_rate + typical, survey.longest_job)
+    seconds = max(work.value / slots, jobs / start_rate + typical, survey.longest_job)
     share = work.error / work.value if work.value else 0.0
-    return RunTime(Estimate(seconds, seconds * share), slots, limits.start_rate, survey.job)
+    return RunTime(Estimate(seconds, seconds * share), slots, start_rate, survey.job)
 
 
 def _calls(

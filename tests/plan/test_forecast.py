@@ -54,6 +54,22 @@ async def test_a_run_lasts_until_its_last_job_has_ended(tmp_path):
     assert plan.cost.error == 0
 
 
+async def test_each_lane_has_slots_and_starts_of_its_own(tmp_path):
+    """Two accounts start ten recordings in ten seconds, not in twenty."""
+    folder = tmp_path / "calls"
+    folder.mkdir()
+    for number in range(10):
+        made.wav(folder / f"{number}.wav", 60)
+    settings: dict[str, Any] = {"output": "s3://calls/tasks/", "results": "s3://calls/results/"}
+    settings |= {"start_rate": 0.5, "max_in_flight": 20, "lanes": ["a", "b"]}
+
+    plan = await planned(tmp_path, FolderSource(folder, "calls"), **settings)
+    time = plan.run_time
+
+    assert (time.slots, time.start_rate) == (40, 1.0)
+    assert time.seconds.value == pytest.approx(85)
+
+
 async def test_four_hours_are_certain_to_be_taken(tmp_path):
     """Only what is longer may be refused by some Regions."""
     folder = tmp_path / "calls"
