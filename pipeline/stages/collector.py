@@ -44,7 +44,8 @@ if TYPE_CHECKING:
 _RESTARTS = 3
 _NEW_NAMES = 2
 _REFUSED = (
-    "Some transcripts are in no file, as something else is in its place: `transcripts` names them."
+    "Some transcripts are in no file. Of the first: {}. `transcripts` writes those that it can by "
+    "then, and names the others."
 )
 
 
@@ -68,6 +69,7 @@ class Collectors:
         results = Results(tracker.state.facts, transcriber, s3, job_rules)
         self._reader = TranscriptReader(results, job_rules, words=bool(sinks))
         self._sinks = sinks
+        self._is_refused = False
         self.refusals = ResultRefusals(results, tracker.state.recordings)
         self._job_rules = job_rules
         self._metadata = MetadataReader(tracker.state.metadata, job_rules, tracker.note)
@@ -125,7 +127,9 @@ class Collectors:
             for error in await sink.write_new(of, known):
                 names = {"recording": job.recording.key, "job": job.name}
                 event("transcript.refused", WARNING, **names, message=str(error))
-                self._tracker.note(_REFUSED)
+                if not self._is_refused:
+                    self._tracker.note(_REFUSED.format(error.problem))
+                self._is_refused = True
 
     def _wait_on(self, job: Job, still: StillRunning) -> None:
         """The job runs: wait on, unless it has for longer than a job may by the service's clock."""

@@ -438,18 +438,29 @@ def test_a_run_killed_at_any_moment_has_every_file_and_task_in_the_end(run, clou
     assert written == contents(run.folder / "whole")
 
 
-def test_a_run_goes_on_where_somebody_s_file_is(run, cloud):
-    """The task is written, the file stays, and the summary says what names it."""
-    cloud().add(one="first", two="second")
-    (run.folder / "texts").mkdir()
-    (run.folder / "texts/one.txt").write_text("mine")
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("one/1.txt", "texts/one/1.txt holds something else already, and only what this program"),
+        ("one", "texts/one/1.txt can't be written: Not a directory. `transcripts` writes those"),
+    ],
+)
+def test_a_run_goes_on_where_a_file_can_not_be_written(run, cloud, file, said):
+    """The tasks are written, somebody's file stays, and one note says why and what helps."""
+    service = cloud()
+    for name in ("one/1", "one/2", "two/1"):
+        service.put(f"{name}.mp3", name)
+    somebodys = run.folder / "texts" / file
+    somebodys.parent.mkdir(parents=True)
+    somebodys.write_text("mine")
 
-    outcome = run("run", "s3://audio/", *AS_IT_GOES)
+    outcome = run("run", "s3://audio/", *AS_IT_GOES, "--json")
 
     assert outcome.code == 0
-    assert "something else is in its place: `transcripts` names them" in outcome.err
-    assert len(run.tasks()) == 2
-    assert (run.folder / "texts/one.txt").read_text() == "mine"
+    [note] = outcome.summary["notes"]
+    assert f"Some transcripts are in no file. Of the first: {said}" in note
+    assert len(run.tasks()) == 3
+    assert somebodys.read_text() == "mine"
 
 
 @pytest.mark.parametrize(
