@@ -24,6 +24,7 @@ from pipeline.label_studio.results import (
     finite,
     seconds,
 )
+from pipeline.tasks.recording_parts import part_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -50,10 +51,15 @@ def reviews(task: Mapping[str, Any], project: str, people: Mapping[int, str]) ->
 
 
 def says_nothing(task: Mapping[str, Any], line: GroundTruth) -> bool:
-    """Whether a review is empty where words were heard, as when the editor opened empty."""
+    """Whether a review is empty where words were heard, as when the editor opened empty.
+
+    Of a part they are those of its prediction, as far as it is known: the count is the recording's.
+    """
     data = task.get("data")
     words = data.get("word_count") if isinstance(data, dict) else None
-    return not line.text and bool((line.predicted or "").strip() or finite(words))
+    is_of_part = line.predicted is not None and part_of(task.get("meta")).cuts
+    counted = None if is_of_part else finite(words)
+    return not line.text and bool((line.predicted or "").strip() or counted)
 
 
 def unreviewed(task: Mapping[str, Any]) -> GroundTruth:

@@ -384,6 +384,19 @@ def test_an_empty_review_of_a_part_is_no_ground_truth(run, labels):
     assert len(truth(run)[0].segments) == 50
 
 
+def test_an_empty_review_of_a_silent_part_is_as_it_should_be(run, labels):
+    """The recording's words are in its other parts; nobody is asked to look at it again."""
+    add(run, long=50)
+    push(run)
+    third = labels.tasks[2]
+    third["predictions"][0]["result"] = []
+    accept(labels, *labels.tasks)
+
+    changes = pull(run)
+
+    assert (changes["total"], changes["empty"], changes["to_review"]) == (1, [], [])
+
+
 def heard_anew(run, labels, transcript: Transcript, *more: str) -> None:
     """Push another transcript of the long recording into the project."""
     folder = run.folder / "second"
