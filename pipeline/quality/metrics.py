@@ -235,8 +235,8 @@ class Sums:
         self._confusions.update(compared.confusions)
         if line.address:
             self._projects.add(line.project)
-            for words in compared.confusions:
-                self._keep(words, [line.address])
+            for words, address in _addresses(line, compared).items():
+                self._keep(words, [address])
         self._checked.append(
             Checked(line.score, units.predicted, units.hits, units.errors, line.duration or 0.0)
         )
@@ -273,6 +273,17 @@ class Sums:
         )
 
 
+def _addresses(line: GroundTruth, compared: Comparison) -> dict[Confusion, str]:
+    """The address of a task for each confusion; of a recording in parts the first that has it."""
+    places = dict.fromkeys(compared.confusions, line.address)
+    for part in reversed(line.parts if places else ()):
+        said = [each for each in line.segments if part.start <= each.start < part.end]
+        deleted = [each for each in line.deleted if part.start <= each.start < part.end]
+        own = _compared(said, deleted, line.language).confusions.keys() & places.keys()
+        places |= dict.fromkeys(own, replace(line, task_id=part.task_id).address)
+    return places
+
+
 def _of_speaker(line: GroundTruth, speaker: str) -> tuple[Comparison, float]:
     """What one speaker said, as the reviewer has it, against what was heard there; its seconds.
 
@@ -282,14 +293,17 @@ def _of_speaker(line: GroundTruth, speaker: str) -> tuple[Comparison, float]:
     """
     segments = [each for each in line.segments if _speaker(each) == speaker]
     deleted = [each for each in line.deleted if _speaker(each) == speaker]
+    seconds = sum(each.end - each.start for each in segments)
+    return _compared(segments, deleted, line.language), seconds
+
+
+def _compared(segments: list[Segment], deleted: list[Segment], language: str | None) -> Comparison:
+    """What is said in some segments against what was heard in them and in deleted ones."""
     predicted = sorted(segments + deleted, key=lambda each: (each.start, each.end))
-    return (
-        compare(
-            " ".join(each.text for each in segments),
-            " ".join(each.predicted or "" for each in predicted),
-            line.language,
-        ),
-        sum(each.end - each.start for each in segments),
+    return compare(
+        " ".join(each.text for each in segments),
+        " ".join(each.predicted or "" for each in predicted),
+        language,
     )
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from pipeline.ground_truth.record import GroundTruth, Segment
+from pipeline.ground_truth.record import GroundTruth, ReviewedPart, Segment
 from pipeline.quality.error_rate import Counts
 from pipeline.quality.html_report import page
 from pipeline.quality.json_report import as_facts
@@ -293,6 +293,25 @@ def test_words_and_names_are_no_markup():
 
     assert "script" not in Addresses(page(measure([line]), DAY)).tags
     assert not Addresses(page(poisoned(measure(THREE)), DAY)).tags & {"script", "img"}
+
+
+def test_a_confusion_in_a_part_leads_to_the_task_of_the_part():
+    """A long recording is several tasks: the first in which the words were confused."""
+    heard = [("a", "a"), ("cat", "hat"), ("cat", "hat"), ("dog", "fog")]
+    segments = tuple(segment(*words, start=10.0 * n) for n, words in enumerate(heard))
+    parts = tuple(
+        ReviewedPart(start=10.0 * n, end=10.0 * n + 10, task_id=n + 1) for n in range(len(heard))
+    )
+    said, predicted = (" ".join(words) for words in zip(*heard, strict=True))
+    server = "https://labels.example.com/projects/7"
+
+    quality = measure(
+        [review(said, predicted, segments=segments, parts=parts, project=server, task_id=1)]
+    )
+
+    made = [(words.reference, count) for words, count in quality.confusions]
+    assert made == [("cat", 2), ("dog", 1)]
+    assert quality.places == [[f"{server}/data?task=2"], [f"{server}/data?task=4"]]
 
 
 def test_a_confusion_leads_to_its_tasks(run):
