@@ -345,7 +345,7 @@ def test_title_of_two_projects_is_not_guessed(run, push, label_studio):
     outcome = push("--create", title)
 
     assert outcome.code == 2
-    assert f"({numbers[0]}, {numbers[1]}). Name one with --project" in outcome.err
+    assert f"({numbers[0]}, {numbers[1]}). Rename all but one, or name one with" in outcome.err
 
 
 def test_server_that_restarts_on_the_way_is_waited_for(run, push, tmp_path):
