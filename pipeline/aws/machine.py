@@ -25,8 +25,6 @@ from pipeline.errors import BadSettings, PipelineError
 from pipeline.net.proxies import proxy_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from pipeline.config.schema import Aws
 
 
@@ -42,17 +40,6 @@ def machine_session(settings: Aws, keys: tuple[str, str] | None = None) -> Any:
     if keys:
         machine.set_credentials(*keys)
     return machine
-
-
-def refuse_unknown_profiles(names: Iterable[str]) -> None:
-    """Refuse profiles that the credentials files of this machine do not have.
-
-    Raises:
-        BadSettings: there is one.
-    """
-    for each in names:
-        with translated("reading the profile"):
-            AioSession(profile=each).get_scoped_config()
 
 
 def _timestamp(value: str | float) -> datetime:

@@ -17,7 +17,7 @@ from pipeline.aws.credentials import held_credentials
 from pipeline.aws.error_codes import CREDENTIALS_STEP, translated
 from pipeline.aws.machine import bundle_of, checked_region, endpoint_of, machine_session
 from pipeline.config.schema import Limits
-from pipeline.errors import Expired
+from pipeline.errors import CannotRun, Expired
 from pipeline.net.http import trusting
 
 if TYPE_CHECKING:
@@ -159,14 +159,25 @@ async def connect_lane(session: Session, profile: str) -> AsyncIterator[Session]
     """Open the clients of another profile in the same region; the session itself for "".
 
     Raises:
-        BadSettings: no such profile.
-        NoAccess: no credentials.
+        CannotRun: there is no such profile, or it has no credentials; it names the profile.
     """
     if not profile:
         yield session
         return
     settings = msgspec.structs.replace(session.settings, profile=profile, region=session.region)
-    async with connect(settings, session.connections, limits=session.limits) as lane:
+    async with AsyncExitStack() as stack:
+        try:
+            lane = await stack.enter_async_context(
+                connect(settings, session.connections, limits=session.limits)
+            )
+        except CannotRun as error:
+            raise type(error)(
+                f"The profile {profile} of lanes can't be used: {error.problem}",
+                "Have the AWS credentials files of this machine hold its keys, or write the "
+                "profile's name in lanes as it is there.",
+                action=error.action,
+                message=error.message,
+            ) from error
         yield lane
 
 

@@ -82,7 +82,7 @@ class Cluster(msgspec.Struct, frozen=True):
         list[str],
         Meta(
             description="Profiles of the accounts that run the jobs: shard I takes number I modulo "
-            "how many these are. [default: the run's own]"
+            "how many these are. They are fixed for the life of an output. [default: the run's own]"
         ),
     ] = msgspec.field(default_factory=list)
 

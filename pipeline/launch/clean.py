@@ -9,6 +9,7 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from pipeline.config.shards import lane_of
 from pipeline.launch.ending import ended
 from pipeline.launch.services import services
 from pipeline.naming import S3Uri
@@ -16,8 +17,10 @@ from pipeline.naming import S3Uri
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from pipeline.aws.s3 import S3
     from pipeline.config.schema import Config
     from pipeline.jobs.cleanup_text import Ended
+    from pipeline.s3_output.claim import Lanes
     from pipeline.state.cleanup import Cleaning, Cleanup
 
 
@@ -46,23 +49,25 @@ async def clean(
     config: Config, states: Sequence[Cleanup], what: Cleaning, show: Callable[[int], None]
 ) -> Ended:
     """Delete the jobs that are due, until it is done or must end; `show` gets the count so far."""
-    from pipeline.aws.session import connect_lane
     from pipeline.jobs.cleanup import Cleaner
     from pipeline.jobs.cleanup_text import Ended
     from pipeline.jobs.client import Transcriber
     from pipeline.net.concurrency import JobSlots
     from pipeline.net.wait_times import WaitTimes
+    from pipeline.s3_output.lanes import opened_lane
 
     waiting, begun = WaitTimes(), time.monotonic()
     async with AsyncExitStack() as opened:
         enter = opened.enter_async_context
         _, _, session, s3 = await enter(services(config, S3Uri(states[0].bucket, ""), waiting))
-        lanes = {each: await enter(connect_lane(session, each)) for each in {*map(_lane, states)}}
+        lanes = await _lanes_of(config, s3)
+        profiles = [lane_of(lanes.profiles, each.shard) for each in states]
+        sessions = {each: await enter(opened_lane(session, lanes, each)) for each in {*profiles}}
         transcribers = {
             name: Transcriber(lane, config.limits, waiting, JobSlots(1, waiting))
-            for name, lane in lanes.items()
+            for name, lane in sessions.items()
         }
-        of_states = [(each, transcribers[_lane(each)]) for each in states]
+        of_states = [(each, transcribers[of]) for each, of in zip(states, profiles, strict=True)]
         cleaner = Cleaner(of_states, s3, what, show)
         end = await ended(partial(cleaner.clean, config.budget))
     if not end.exit_code and cleaner.cleaned.deferred:
@@ -74,6 +79,11 @@ async def clean(
     return Ended(cleaner.cleaned, dict(+calls), time.monotonic() - begun, *end)
 
 
-def _lane(state: Cleanup) -> str:
-    """The profile whose account has the jobs of a state file."""
-    return state.facts.value("lane") or ""
+async def _lanes_of(config: Config, s3: S3) -> Lanes:
+    """The lanes of an output on S3; of any other one there are none."""
+    from pipeline.s3_output.claim import Lanes, described
+    from pipeline.s3_output.layout import Layout
+
+    if not config.s3_output:
+        return Lanes()
+    return (await described(s3, Layout(config.s3_output, config.shard).description)).lanes

@@ -152,7 +152,10 @@ def states_to_clean(config: Config, what: Cleaning) -> Iterator[list[Cleanup]]:
     with TemporaryDirectory() as folder:
         copies = in_event_loop(_copies_to_clean(config, Path(folder)))
         with ExitStack() as opened:
-            states = [opened.enter_context(open_for_cleaning(each.path)) for each in copies]
+            states = [
+                opened.enter_context(open_for_cleaning(each.path, each.layout.shard.number))
+                for each in copies
+            ]
             before = [each.count_due(what) for each in states]
             yield states
             left = [each.count_due(what) for each in states]

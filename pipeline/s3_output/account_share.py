@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from pipeline.net.concurrency import Sharers
+from pipeline.s3_output.claim import Lanes
 from pipeline.s3_output.shares import (
     Account,
     Claim,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _RISE = 16  # part of the account that a run may find beyond its share within a beat: what others
 _LEAST_RISE = 3  # have free for a moment is not taken from them; slots that it finds at least
+_NO_LANES = Lanes()
 
 
 class AccountShare:
@@ -42,11 +44,11 @@ class AccountShare:
         shard: Shard,
         slots: JobSlots,
         calls: Sequence[RateLimitedCall],
-        lanes: tuple[str, ...] = (),
+        lanes: Lanes = _NO_LANES,
     ) -> None:
         self._shard = shard
         self.lanes = lanes
-        self.beside = shard.beside(len(lanes))
+        self.beside = shard.beside(len(lanes.profiles))
         self._slots = slots
         self._calls = calls
         self._most = slots.limit.ceiling

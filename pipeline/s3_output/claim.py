@@ -20,29 +20,36 @@ _FORMAT = 1
 _NAMES = {"source": "SOURCE", "kind": "--task", "results": "--results", "prefix": "job_prefix"}
 
 
-class Description(msgspec.Struct, frozen=True):
-    """What an output is of; `prefix` is what the names of its jobs begin with.
+class Lanes(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Profiles whose `accounts` run the jobs of an output; so many `shards` take them in turn.
 
-    The `shards` take the `lanes` in turn; without lanes their number says nothing.
+    Without profiles the number of shards is 0, as it may change.
     """
+
+    profiles: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
+    shards: Annotated[int, Meta(ge=0, le=MOST_SHARDS)] = 0
+
+
+class Description(msgspec.Struct, frozen=True):
+    """What an output is of; `prefix` is what the names of its jobs begin with."""
 
     source: str
     kind: str
     results: str
     prefix: str
     format: int = _FORMAT
-    lanes: tuple[str, ...] = ()
-    shards: Annotated[int, Meta(ge=1, le=MOST_SHARDS)] = 1
+    lanes: Lanes = Lanes()
 
 
-async def claim(s3: S3, place: S3Uri, ours: Description) -> None:
-    """Write down what the output is of, unless that is written there already.
+async def claim(s3: S3, place: S3Uri, ours: Description) -> Description:
+    """Write down what the output is of, unless that is written there already; what stands there.
 
     Raises:
         OutputUnusable: it is of something else, or the bucket writes without regard to what is
             there, so that runs would overwrite each other's parts.
     """
-    content = content_of(ours)
+    content = msgspec.json.format(msgspec.json.encode(ours)) + b"\n"
     try:
         if await s3.write(place, content, IF_ABSENT) is not None:
             await _try_condition(s3, place, content)
@@ -50,12 +57,9 @@ async def claim(s3: S3, place: S3Uri, ours: Description) -> None:
         if error.message.startswith("NotImplemented"):
             raise _unconditional(place, error) from error
         raise
-    _refuse_another(place, await described(s3, place), ours)
-
-
-def content_of(ours: Description) -> bytes:
-    """The file that says what an output is of."""
-    return msgspec.json.format(msgspec.json.encode(ours)) + b"\n"
+    theirs = await described(s3, place)
+    refuse_another(place, theirs, ours)
+    return theirs
 
 
 async def compare(s3: S3, place: S3Uri, ours: Description) -> None:
@@ -65,7 +69,7 @@ async def compare(s3: S3, place: S3Uri, ours: Description) -> None:
         OutputUnusable: it is of something else.
     """
     if theirs := await read_json(s3, place, Description):
-        _refuse_another(place, theirs, ours)
+        refuse_another(place, theirs, ours)
 
 
 async def _try_condition(s3: S3, place: S3Uri, content: bytes) -> None:
@@ -98,7 +102,12 @@ async def described(s3: S3, place: S3Uri) -> Description:
     return found
 
 
-def _refuse_another(place: S3Uri, theirs: Description, ours: Description) -> None:
+def refuse_another(place: S3Uri, theirs: Description, ours: Description) -> None:
+    """Refuse what is of another source, kind, place of results or name of jobs; pure.
+
+    Raises:
+        OutputUnusable: it is.
+    """
     if theirs.format != _FORMAT:
         raise OutputUnusable(
             f"{place} has format {theirs.format}; this version reads format {_FORMAT}",

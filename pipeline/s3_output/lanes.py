@@ -1,32 +1,39 @@
-"""Which account runs the jobs of which recordings: a change waits until none that runs is left.
+"""Which account runs the jobs of which recordings: that is fixed for the life of an output.
 
-The service knows the jobs of one account alone. A recording whose shard moves to another account
-while its job runs would be started there once more, and paid for twice. So whoever wants other
-lanes, or another number of shards, asks the accounts that recordings would leave.
+The service knows the jobs of one account alone. A recording whose shard moved to another account
+while its job runs would be started there once more, and paid for twice. So `cluster.json` says from
+the first run on which lanes there are, whose account each is, and how many shards take them in
+turn, and a run that disagrees is refused.
 """
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from pipeline.aws.machine import refuse_unknown_profiles
-from pipeline.aws.s3 import if_still
+from msgspec.structs import replace
+
+from pipeline.aws.service import Service
 from pipeline.aws.session import connect_lane
-from pipeline.config.shards import MOST_SHARDS, Shard, lane_of
 from pipeline.errors import CannotRun, OutputUnusable
-from pipeline.jobs.client import Transcriber
-from pipeline.model import JobStatus
-from pipeline.net.concurrency import JobSlots
 from pipeline.net.wait_times import WaitTimes
-from pipeline.s3_output.claim import claim, content_of, described
+from pipeline.s3_output.claim import Lanes, claim, refuse_another
+from pipeline.s3_output.json_file import read_json
+from pipeline.s3_output.overview import newest_beat
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from pipeline.aws.s3 import S3
     from pipeline.aws.session import Session
     from pipeline.naming import S3Uri
     from pipeline.s3_output.claim import Description
+    from pipeline.s3_output.layout import Layout
 
-_RUNNING = (JobStatus.IN_PROGRESS, JobStatus.QUEUED)
+_OTHER_OUTPUT = (
+    "stop all shards, wait until the jobs have ended, and run with another --output and the same "
+    "--results: what is transcribed is found there, and nothing is paid again."
+)
 
 
 class Door(NamedTuple):
@@ -36,82 +43,120 @@ class Door(NamedTuple):
     session: Session
 
 
-def left_lanes(theirs: Description, ours: Description) -> list[str]:
-    """The profiles whose accounts would run the jobs of fewer recordings; pure."""
-    pairs = zip(_profiles(theirs), _profiles(ours), strict=True)
-    return list(dict.fromkeys(before for before, now in pairs if before != now))
-
-
-def _profiles(of: Description) -> list[str]:
-    """The profile of each recording, by the first byte of its identity."""
-    shards = (Shard.of(bytes([first]), of.shards) for first in range(MOST_SHARDS))
-    return [lane_of(of.lanes, each.number) for each in shards]
-
-
-async def claim_with_lanes(door: Door, place: S3Uri, ours: Description) -> None:
-    """Write down what the output is of, with its lanes, unless that is written there already.
+def refuse_other_lanes(place: S3Uri, there: Lanes, ours: Lanes) -> None:
+    """Refuse lanes that are not those of the output; pure.
 
     Raises:
-        OutputUnusable: it is of something else.
-        BadSettings: this machine does not know one of the profiles.
+        OutputUnusable: the profiles, their order or the number of shards are others.
     """
-    refuse_unknown_profiles(ours.lanes)  # once it is written down, a wrong name is hard to change
-    await claim(door.s3, place, ours)
-
-
-async def settle_lanes(door: Door, place: S3Uri, ours: Description) -> None:
-    """Have the output's lanes be these; others must not begin meanwhile, so a beat is told before.
-
-    Raises:
-        OutputUnusable: jobs run in an account that recordings would leave, or may do so.
-    """
-    theirs = await described(door.s3, place)
-    while left := left_lanes(theirs, ours):
-        for profile in left:
-            await _refuse_running_jobs(door, profile, theirs, ours)
-        there, asked_about = await door.s3.look_up(place), theirs
-        theirs = await described(door.s3, place)
-        # Where another run has changed it meanwhile, it is looked at again.
-        if there and theirs == asked_about:
-            await door.s3.write(place, content_of(ours), if_still(there.etag))
-            theirs = await described(door.s3, place)
-
-
-async def _refuse_running_jobs(
-    door: Door, profile: str, theirs: Description, ours: Description
-) -> None:
-    of = f"the profile {profile}" if profile else "the run's own credentials"
-    keep = f"go on with {_told(theirs)}"
-    try:
-        running = await _running(door.session, profile, ours.prefix)
-    except CannotRun as error:
+    if (there.profiles, there.shards) != (ours.profiles, ours.shards):
         raise OutputUnusable(
-            f"With {_told(ours)} recordings would leave the account of {of}, and whether their "
-            f"jobs run there can't be told: {error.sentence}",
-            f"Have {of} be able to list jobs, or {keep}.",
-            action=error.action,
-            message=error.message,
-        ) from error
-    if running:
-        raise OutputUnusable(
-            f"Jobs run in the account of {of}, such as {running}: with {_told(ours)} their "
-            "recordings would be started in another account, and paid for twice",
-            f"Wait until they have ended, or {keep}.",
+            f"The output of {place} has {_told(there)}, and this run has {_told(ours)}: recordings "
+            "would move to other accounts, and jobs that run be started again and paid for twice",
+            f"Give what it has, or {_OTHER_OUTPUT}",
         )
 
 
-async def _running(session: Session, profile: str, name_prefix: str) -> str:
-    """The name of some job of ours that has not ended in this account; "" where there is none."""
-    waiting = WaitTimes()
+def refuse_another_account(there: Lanes, profile: str, account: str) -> None:
+    """Refuse a profile that now leads to another account than that of the lane; pure.
+
+    Raises:
+        OutputUnusable: so it does, or the account of the lane is not known.
+    """
+    known = dict(zip(there.profiles, there.accounts, strict=False)).get(profile)
+    if known != account:
+        raise OutputUnusable(
+            f"The profile {profile} is of the account {account}, but the jobs of that lane are in "
+            f"{known or 'one that is not known'}, as cluster.json of the output says",
+            f"Give the profile the credentials it had, or {_OTHER_OUTPUT}",
+        )
+
+
+async def claim_with_lanes(door: Door, layout: Layout, ours: Description, profile: str) -> Lanes:
+    """Write down what the output is of, unless that is known already; which lanes it has.
+
+    Each lane is opened and its account asked for before they are written down.
+
+    Args:
+        door: how S3 and STS are reached.
+        layout: where things are.
+        ours: what this run has; its lanes without their accounts.
+        profile: the lane of this run, "" without lanes.
+
+    Raises:
+        OutputUnusable: it is of something else, or of other lanes or accounts.
+        CannotRun: a lane can't be opened, or its account can't be told.
+    """
+    place = layout.description
+    known = await read_json(door.s3, place, type(ours)) or await _as_told(door.s3, layout, ours)
+    if known:
+        refuse_another(place, known, ours)
+        refuse_other_lanes(place, known.lanes, ours.lanes)
+    asked = ours.lanes.profiles if known is None else (profile,) * bool(profile)
+    accounts = {each: await _account_of_lane(door.session, each) for each in asked}
+    lanes = known.lanes if known else replace(ours.lanes, accounts=tuple(accounts.values()))
+    there = await claim(door.s3, place, replace(ours, lanes=lanes))
+    refuse_other_lanes(place, there.lanes, ours.lanes)  # another run may have been first
+    for each, account in accounts.items():
+        refuse_another_account(there.lanes, each, account)
+    return there.lanes
+
+
+async def _as_told(s3: S3, layout: Layout, ours: Description) -> Description | None:
+    """What the output is of where `cluster.json` is lost: the lanes are those of the newest beat.
+
+    Raises:
+        OutputUnusable: there are parts, and nothing tells their lanes.
+    """
+    if beat := await newest_beat(s3, layout):
+        return replace(ours, lanes=beat.lanes)
+    async for page in s3.pages(layout.parts):
+        if page:
+            raise OutputUnusable(
+                f"{layout.description} and all beats are missing, so which accounts have the jobs "
+                f"of {layout.output} is not known: someone took them away",
+                f"Put them back, or {_OTHER_OUTPUT}",
+            )
+    return None
+
+
+@asynccontextmanager
+async def opened_lane(session: Session, lanes: Lanes, profile: str) -> AsyncIterator[Session]:
+    """The session for the jobs of a lane, whose account is the one that is written down.
+
+    Raises:
+        OutputUnusable: it is another one.
+        CannotRun: the lane can't be opened, or its account can't be told.
+    """
     async with connect_lane(session, profile) as lane:
-        transcriber = Transcriber(lane, lane.limits, waiting, JobSlots(1, waiting))
-        for status in _RUNNING:
-            async for names in transcriber.pages(status, name_prefix):
-                if names:
-                    return names[0]
-    return ""
+        if profile:
+            refuse_another_account(lanes, profile, await _account_of(lane, profile))
+        yield lane
 
 
-def _told(of: Description) -> str:
+async def _account_of_lane(session: Session, profile: str) -> str:
+    async with connect_lane(session, profile) as lane:
+        return await _account_of(lane, profile)
+
+
+async def _account_of(lane: Session, profile: str) -> str:
+    """The number of its account, as STS tells every caller."""
+    try:
+        answer = await Service(lane, "sts", WaitTimes()).call("GetCallerIdentity")
+        account: str = answer["Account"]
+    except CannotRun as error:
+        raise OutputUnusable(
+            f"Which account the profile {profile} of lanes is of can't be told, so its jobs might "
+            f"be started in another one than before: {error.sentence}",
+            error.advice,
+            action=error.action,
+            message=error.message,
+        ) from error
+    return account
+
+
+def _told(lanes: Lanes) -> str:
     """The lanes and the number of shards as the settings have them."""
-    return f"lanes = {list(of.lanes)} and {of.shards} shard{'s' * (of.shards != 1)}"
+    count = lanes.shards
+    named = f"lanes = {list(lanes.profiles)} and {count} shard{'s' * (count != 1)}"
+    return named if lanes.profiles else "no lanes"

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from pipeline.config.shards import Shard, lane_of, parse_shard
 from pipeline.errors import OutputUnusable
 from pipeline.monitoring.snapshot import SETTLED
-from pipeline.s3_output.claim import described
+from pipeline.s3_output.claim import Lanes, described
 from pipeline.s3_output.json_file import read_aged_json
 from pipeline.s3_output.shares import Claim
 from pipeline.text import duration
@@ -110,14 +110,14 @@ class _Told(msgspec.Struct):
 class Beat(msgspec.Struct, frozen=True):
     """What a shard that runs says of itself now and then: the next time in `every` seconds.
 
-    `lanes` are the profiles whose accounts it believes that the shards take in turn.
+    `lanes` are those of the output.
     """
 
     at: Moment
     tasks: int
     every: Annotated[float, msgspec.Meta(gt=0, le=3_600)] = 30.0
     claim: Claim = Claim()
-    lanes: tuple[str, ...] = ()
+    lanes: Lanes = Lanes()
 
 
 async def overview(s3: S3, layout: Layout) -> Overview:
@@ -137,7 +137,7 @@ async def overview(s3: S3, layout: Layout) -> Overview:
     shards = tuple(
         replace(
             _status(each, told.get(each), beats.get(each)),
-            lane=lane_of(description.lanes, each.number),
+            lane=lane_of(description.lanes.profiles, each.number),
         )
         for each in wanted
     )
@@ -174,6 +174,13 @@ async def _read_all(s3: S3, folder: S3Uri, kind: type[T]) -> dict[Shard, _Left[T
             if shard and left:
                 found[shard] = _Left(left[0], time.monotonic() - left[1])
     return found
+
+
+async def newest_beat(s3: S3, layout: Layout) -> Beat | None:
+    """The beat that was written last; None where there is none."""
+    beats = await _read_all(s3, layout.beats, Beat)
+    newest = max(beats.values(), key=lambda each: each.moment, default=None)
+    return newest.said if newest else None
 
 
 async def shard_count(s3: S3, layout: Layout) -> int:
@@ -255,10 +262,10 @@ async def send_beat(s3: S3, layout: Layout, beat: Beat) -> None:
     await s3.write(layout.beat, msgspec.json.encode(beat))
 
 
-async def refuse_beside_others(s3: S3, layout: Layout, lanes: tuple[str, ...]) -> None:
-    """Refuse to begin while a run goes on with another number of shards, or other lanes.
+async def refuse_beside_another_count(s3: S3, layout: Layout) -> None:
+    """Refuse to begin while a run goes on that cuts the source into another number of shards.
 
-    The two would not read each other's parts, or not see each other's jobs.
+    The two would not read each other's parts, and could write the same recording.
 
     Raises:
         OutputUnusable: one was heard of just now.
@@ -267,12 +274,10 @@ async def refuse_beside_others(s3: S3, layout: Layout, lanes: tuple[str, ...]) -
     told = await _read_all(s3, layout.summaries, _Told) if beats else {}
     for shard, each in sorted(beats.items()):
         status = _status(shard, told.get(shard), each)
-        if status.runs and (shard.count, each.said.lanes) != (layout.shard.count, lanes):
-            other = f"cut the source into {layout.shard.count}"
-            if shard.count == layout.shard.count:
-                other = f"take the lanes {list(lanes)} and not {list(each.said.lanes)}"
+        if status.runs and shard.count != layout.shard.count:
             raise OutputUnusable(
                 f"The shard {shard.name} of {layout.output} was heard of "
-                f"{duration(status.seen_seconds or 0.0)} ago, and this run would {other}",
+                f"{duration(status.seen_seconds or 0.0)} ago, and this run would cut the source "
+                f"into {layout.shard.count}",
                 "Wait until it has ended; one that was killed counts for two minutes.",
             )

@@ -25,11 +25,11 @@ from pipeline.net.retry import never_deferred
 from pipeline.s3_output.account_share import AccountShare
 from pipeline.s3_output.beats import Beats, heard_of
 from pipeline.s3_output.checkpoint import Copies, bring
-from pipeline.s3_output.claim import Description
-from pipeline.s3_output.lanes import Door, claim_with_lanes, settle_lanes
+from pipeline.s3_output.claim import Description, Lanes
+from pipeline.s3_output.lanes import Door, claim_with_lanes
 from pipeline.s3_output.layout import Layout
 from pipeline.s3_output.open_part import OpenPart
-from pipeline.s3_output.overview import Beat, refuse_beside_others
+from pipeline.s3_output.overview import Beat, refuse_beside_another_count
 from pipeline.s3_output.parts import parts_there, tasks_in, unknown_parts
 from pipeline.s3_output.shares import Claim
 from pipeline.stages.output_file import OutputFile
@@ -67,7 +67,8 @@ class SealedOutput(OutputFile):
         self.name_prefix = job_name_prefix(config.transcribe.job_prefix, bucket)
         self.cluster = config.cluster
         self._config = config
-        self._lanes = tuple(config.cluster.lanes)
+        profiles = tuple(config.cluster.lanes)
+        self._lanes = Lanes(profiles, shards=config.shard.count if profiles else 0)
         self._lost_copy = ""
         self._copies: Copies | None = None
 
@@ -81,23 +82,22 @@ class SealedOutput(OutputFile):
         Raises:
             CannotRun: it is of something else, or the bucket can't be used.
         """
-        config, door, place = self._config, Door(s3, session), self.layout.description
+        config = self._config
         ours = Description(
             source,
             config.tasks.kind,
             config.output.results,
             self.name_prefix,
             lanes=self._lanes,
-            shards=self.layout.shard.count,
         )
-        await claim_with_lanes(door, place, ours)
-        await refuse_beside_others(s3, self.layout, self._lanes)
+        door = Door(s3, session)
+        self._lanes = await claim_with_lanes(door, self.layout, ours, config.lane)
+        await refuse_beside_another_count(s3, self.layout)
         wanted = Claim(wanted=config.most_in_flight)
         beat = Beat(datetime.now(UTC), 0, claim=wanted, lanes=self._lanes)
         async with heard_of(s3, self.layout, beat, self.cluster.beat_seconds):
             # One that began at this moment.
-            await refuse_beside_others(s3, self.layout, self._lanes)
-            await settle_lanes(door, place, ours)
+            await refuse_beside_another_count(s3, self.layout)
             if rebuild_state:
                 there = await s3.look_up(self.layout.state)
                 self._lost_copy = there.etag if there else ""

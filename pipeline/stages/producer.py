@@ -125,7 +125,6 @@ async def find_results(
             action=error.action,
             message=error.message,
         ) from error
-    state.take_results()
     state.facts.set_results_known(redacted=redacted)
 
 

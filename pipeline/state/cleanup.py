@@ -61,12 +61,16 @@ class Cleaning(NamedTuple):
 
 
 class Cleanup:
-    """The state file of runs that have ended, open for cleaning and locked against a run."""
+    """The state file of runs that have ended, open for cleaning and locked against a run.
 
-    def __init__(self, database: Database) -> None:
+    `shard` is the number of the shard whose it is.
+    """
+
+    def __init__(self, database: Database, shard: int = 0) -> None:
         state = StateReader(database)
         self.path = database.path
         self.facts = state.facts
+        self.shard = shard
         self._name_prefix = state.name_prefix
         self._database = database
 
@@ -161,7 +165,7 @@ class Cleanup:
 
 
 @contextmanager
-def open_for_cleaning(path: Path) -> Iterator[Cleanup]:
+def open_for_cleaning(path: Path, shard: int = 0) -> Iterator[Cleanup]:
     """Open the state file of a run that has ended; the jobs are named as that run named them.
 
     Raises:
@@ -169,5 +173,5 @@ def open_for_cleaning(path: Path) -> Iterator[Cleanup]:
     """
     with suppress(StateOutdated), read_state(path):
         pass  # a file must be there, and ours, before it is locked
-    with hold(path), closing(Cleanup(connect(path))) as state:
+    with hold(path), closing(Cleanup(connect(path), shard)) as state:
         yield state

@@ -94,11 +94,10 @@ class RunState:
 
     # The run's beginning
 
-    def begin(self, source: str, *results: str, lane: str = "") -> None:
+    def begin(self, source: str, *results: str) -> None:
         """Begin a run over `source`: put aborted starts back and count the run.
 
-        `results` are the places where its transcripts are, "" where the service keeps them. Jobs
-        that another `lane` has run are not found at the service, so their results are looked for.
+        `results` are the places where its transcripts are, "" where the service keeps them.
 
         Raises:
             StateUnusable: the file holds recordings of another source.
@@ -110,9 +109,6 @@ class RunState:
             database.set_fact("source", source)
             for place in results:
                 database.set_fact(f"results at {place}", 1)
-            if lane != (self.facts.value("lane") or ""):
-                database.set_fact("lane", lane)
-                database.change("DELETE FROM meta WHERE name LIKE '%results known'")
             database.set_fact("run", self.facts.run + 1)
             database.set_fact("begun", time.time())
             database.change(
@@ -144,14 +140,6 @@ class RunState:
             results,
         )
 
-    def take_results(self) -> None:
-        """Have pending recordings take the results that were noted, which need no job."""
-        self._database.change(
-            "UPDATE recordings SET existing_attempt = r.attempt FROM results AS r "
-            f"WHERE status = {Status.PENDING:d} AND existing_attempt = 0 "
-            "AND r.identity = recordings.identity AND r.attempt >= recordings.attempt"
-        )
-
     def take_over(self, written: Sequence[Job]) -> int:
         """Insert recordings that an earlier state has written, to be written from their results.
 
@@ -166,7 +154,11 @@ class RunState:
             )
             self.note_results((job.identity, job.attempt) for job in written)
             touched = self.add((job.recording, job.identity) for job in written)
-            self.take_results()
+            self._database.change(
+                "UPDATE recordings SET existing_attempt = r.attempt FROM results AS r "
+                f"WHERE status = {Status.PENDING:d} AND existing_attempt = 0 "
+                "AND r.identity = recordings.identity"
+            )
             self._database.change_each(
                 f"UPDATE recordings SET reason = '{NO_SPEECH}', message = ? "
                 f"WHERE identity = ? AND status = {Status.PENDING:d}",

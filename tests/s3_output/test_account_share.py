@@ -14,6 +14,7 @@ from pipeline.local import Quotas
 from pipeline.net.concurrency import JobSlots
 from pipeline.net.wait_times import WaitTimes
 from pipeline.s3_output.account_share import AccountShare
+from pipeline.s3_output.claim import Lanes
 from pipeline.s3_output.shares import Claim
 from tests.support.account import Account, side_by_side
 from tests.support.shards import by_chance, shards_of, watched
@@ -181,7 +182,7 @@ async def test_shards_of_another_lane_take_nothing_of_the_account():
     """Of four shards on two accounts two share one: each begins with half of its slots."""
     for lanes, part in (((), 10), (("a", "b"), 20)):
         slots = JobSlots(40, WaitTimes())
-        share = AccountShare(Shard(1, 4), slots, [], lanes)
+        share = AccountShare(Shard(1, 4), slots, [], Lanes(lanes))
         own = share.claim(100, 0, listing=True)
         share.take(own, {})
 

@@ -20,6 +20,7 @@ from pipeline.naming import S3Uri
 from pipeline.net.wait_times import WaitTimes
 from pipeline.s3_output.account_share import AccountShare
 from pipeline.s3_output.beats import Beats, next_beat
+from pipeline.s3_output.claim import Lanes
 from pipeline.s3_output.layout import Layout
 from pipeline.stages.job_tracker import JobTracker
 from tests.conftest import ScriptedCloud
@@ -56,7 +57,7 @@ async def beating(url, tracker, every=0.05, lanes=()):
         connect(Aws(region="us-east-1", endpoint_url=url), 20, KEYS) as session,
         open_s3(session, Limits(retry_seconds=1), WaitTimes()) as s3,
     ):
-        share = AccountShare(LAYOUT.shard, tracker.slots, [], lanes)
+        share = AccountShare(LAYOUT.shard, tracker.slots, [], Lanes(lanes))
         async with Beats(s3, LAYOUT, tracker, share, every).going_on():
             yield
 

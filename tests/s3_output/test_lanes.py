@@ -5,28 +5,36 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pipeline.config.shards import Shard, lane_of
-from pipeline.naming import job_name_prefix, parse_job_name
-from pipeline.s3_output.claim import Description
-from pipeline.s3_output.lanes import left_lanes
+from pipeline.errors import OutputUnusable
+from pipeline.naming import S3Uri, job_name_prefix, parse_job_name
+from pipeline.s3_output.claim import Lanes
+from pipeline.s3_output.lanes import refuse_another_account, refuse_other_lanes
 from tests.s3_output.conftest import FLAGS, OnS3
+from tests.support.amazon import Account
+from tests.support.between import between
 from tests.support.signing import KEYS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
-    from tests.conftest import ScriptedCloud
+    from tests.conftest import Outcome, ScriptedCloud
 
 LANES = ("account-a", "account-b")
-BEATS = ("tasks", "beats")
+NUMBERS = {"account-a": "111111111111", "account-b": "222222222222"}
+ASKED = "sts:GetCallerIdentity"
 
 
 @dataclass
@@ -35,6 +43,21 @@ class Accounts:
 
     runs: OnS3
     of: dict[str, ScriptedCloud]
+    doors: dict[str, Account]
+
+    @property
+    def tasks(self) -> Path:
+        """What lies below --output."""
+        return self.runs.cloud.folder / "tasks"
+
+    def refused(self, *flags: str) -> Outcome:
+        """A run that must not begin: no job is started, and nothing is written."""
+        before = self.created(), {each: each.read_bytes() for each in self.tasks.rglob("*.*")}
+        outcome = self.runs.run(*self.runs.command(*flags))
+        assert outcome.code == 2, outcome.err
+        after = self.created(), {each: each.read_bytes() for each in self.tasks.rglob("*.*")}
+        assert after == before
+        return outcome
 
     def flags(self, number: int, count: int = 2, lanes: tuple[str, ...] = LANES) -> tuple[str, ...]:
         """The flags of a shard of so many."""
@@ -58,31 +81,41 @@ class Accounts:
             account = self.of[lane_of(LANES, number)]
             self.runs.wait_for(lambda: len(account.counts()["created"]) >= most)
             process.send_signal(signal.SIGKILL)
-        for beat in self.runs.cloud.folder.joinpath(*BEATS).iterdir():
+        before = -1
+        while before != (now := len(account.counts()["created"])):  # what it sent still arrives
+            before = now
+            time.sleep(0.2)
+        for beat in (self.tasks / "beats").iterdir():
             os.utime(beat, (0, 0))
 
 
 @pytest.fixture
-def accounts(on_s3, cloud) -> Callable[..., Accounts]:
+def accounts(on_s3, cloud) -> Iterator[Callable[..., Accounts]]:
     """Starts an account for each lane beside that of the run, all over one bucket."""
+    with ExitStack() as stack:
 
-    def start(*options: str) -> Accounts:
-        runs = on_s3()
-        of = {"": runs.cloud} | {lane: cloud(*options) for lane in LANES}
-        profiles = [
-            f"[{f'profile {name}' if name else 'default'}]\nregion = us-east-1\n"
-            f"aws_access_key_id = {KEYS.access_key}\naws_secret_access_key = {KEYS.secret_key}\n"
-            f"endpoint_url = {account.url}\n"
-            for name, account in of.items()
-        ]
-        config = runs.run.folder.parent / "aws.ini"
-        config.write_text("".join(profiles))
-        for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            del runs.run.env[name]
-        runs.run.use(AWS_CONFIG_FILE=str(config))
-        return Accounts(runs, of)
+        def start(*options: str) -> Accounts:
+            runs = on_s3()
+            of = {"": runs.cloud} | {lane: cloud(*options) for lane in LANES}
+            doors = {
+                lane: Account(of[lane], arn=f"arn:aws:iam::{NUMBERS[lane]}:user/nightly")
+                for lane in LANES
+            }
+            urls = {each: stack.enter_context(between(of[each], doors[each])) for each in LANES}
+            profiles = [
+                f"[{f'profile {name}' if name else 'default'}]\nregion = us-east-1\n"
+                f"aws_access_key_id = {KEYS.access_key}\n"
+                f"aws_secret_access_key = {KEYS.secret_key}\nendpoint_url = {url}\n"
+                for name, url in ({"": runs.cloud.url} | urls).items()
+            ]
+            config = runs.run.folder.parent / "aws.ini"
+            config.write_text("".join(profiles))
+            for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+                del runs.run.env[name]
+            runs.run.use(AWS_CONFIG_FILE=str(config), AWS_EC2_METADATA_DISABLED="true")
+            return Accounts(runs, of, doors)
 
-    return start
+        yield start
 
 
 def test_each_account_runs_the_jobs_of_its_own_shards(accounts):
@@ -108,97 +141,144 @@ def test_each_account_runs_the_jobs_of_its_own_shards(accounts):
     )
     assert "Lanes:     account-a (shard 0, 2); account-b (shard 1, 3)" in status.out
     assert [each["lane"] for each in shown["shards"]] == [*LANES, *LANES]
+    stands = json.loads((with_lanes.tasks / "cluster.json").read_text())["lanes"]
+    assert stands == {"profiles": [*LANES], "accounts": [*NUMBERS.values()], "shards": 4}
 
 
-@pytest.mark.parametrize(
-    ("count", "lanes"),
-    [(2, LANES[::-1]), (3, LANES), (2, ())],
-    ids=["swapped", "another number of shards", "no lanes"],
-)
-def test_what_would_leave_running_jobs_behind_is_refused(accounts, count, lanes):
-    """The other account knows nothing of them: nothing is started, and the same lanes go on."""
-    with_lanes = accounts("--seconds", "60")
-    with_lanes.runs.add(16)
-    with_lanes.kill_with_jobs(0, 2)
-    before = with_lanes.created()
-
-    outcome = with_lanes.runs.run(*with_lanes.runs.command(*with_lanes.flags(0, count, lanes)))
-
-    assert outcome.code == 2
-    assert "Jobs run in the account of the profile account-a, such as transcribe-pip" in outcome.err
-    assert f"with lanes = {list(lanes)} and {count} shards their recordings would" in outcome.err
-    assert "have ended, or go on with lanes = ['account-a', 'account-b'] and 2" in outcome.err
-    assert with_lanes.created() == before
-    assert with_lanes.runs.lines().total() == 0
+OTHERS = [(2, LANES[::-1]), (3, LANES), (2, ())]
 
 
-@pytest.mark.parametrize("disk", ["kept", pytest.param("lost", marks=pytest.mark.long)])
-def test_lanes_may_be_swapped_when_no_job_runs(accounts, disk):
-    """What the killed run had started has its results: they are taken, and not paid for again."""
+def test_other_lanes_are_refused_for_the_life_of_an_output(accounts):
+    """Also where `cluster.json` is lost: the same lanes go on, and pay for nothing twice."""
     with_lanes = accounts("--seconds", "0.3")
-    said = with_lanes.runs.add(24)
-    with_lanes.kill_with_jobs(0, 3)
-    results = with_lanes.runs.cloud.folder / "results"
-    started = with_lanes.created()["account-a"]
-    with_lanes.runs.wait_for(lambda: len(list(results.glob("*.json"))) >= len(started))
-    if disk == "lost":
-        with_lanes.runs.lose_the_disk()
+    said = with_lanes.runs.add(16)
+    with_lanes.kill_with_jobs(0, 2)
+    stands = with_lanes.tasks / "cluster.json"
+    before = stands.read_bytes()
 
+    for lost in (False, True):
+        if lost:
+            stands.unlink()
+        for count, lanes in OTHERS:
+            refused = with_lanes.refused(*with_lanes.flags(0, count, lanes)).err
+            has = f"lanes = {list(lanes)} and {count} shards" if lanes else "no lanes"
+            assert "has lanes = ['account-a', 'account-b'] and 2 shards, and this run" in refused
+            assert f"and this run has {has}: recordings would move" in refused
+            assert "another --output and the same --results" in refused
+    with_lanes.runs.lose_the_disk()
     for number in range(2):
-        with_lanes.runs(*with_lanes.flags(number, 2, LANES[::-1]))
+        with_lanes.runs(*with_lanes.flags(number))
 
-    created = with_lanes.created()
-    assert created["account-a"] & created["account-b"] == Counter()
-    assert sum(created.values(), Counter()) == Counter(dict.fromkeys(created["account-a"], 1)) + (
-        Counter(dict.fromkeys(created["account-b"], 1))
-    )
-    assert {Shard.of(each, 2).number for each in created["account-b"]} <= {0}
+    assert stands.read_bytes() == before
+    assert sum(with_lanes.created().values(), Counter()).total() == 16
     assert with_lanes.runs.lines() == Counter(dict.fromkeys(said, 1))
 
 
-def test_results_of_another_lane_are_looked_for_again(accounts):
-    """What a state file calls pending may be transcribed: its account alone knows the job."""
+def test_another_output_on_other_lanes_pays_for_nothing_again(accounts):
+    """The way out of lanes: the results of the first output are found by their jobs' names."""
+    with_lanes = accounts("--seconds", "0.3")
+    with_lanes.runs.add(16)
+    with_lanes.runs(*with_lanes.flags(1))
+    with_lanes.kill_with_jobs(0, 2)
+    results = with_lanes.runs.cloud.folder / "results"
+    started = with_lanes.created()
+    paid: Counter[bytes] = sum(started.values(), Counter())
+    with_lanes.runs.wait_for(lambda: len(list(results.glob("*.json"))) == paid.total())
+
+    for number in range(2):
+        flags = (*with_lanes.flags(number, 2, LANES[::-1]), "--output", "s3://audio/second/")
+        assert with_lanes.runs(*flags)["exit_code"] == 0
+
+    created = with_lanes.created()
+    assert sum(created.values(), Counter()) == paid | sum(created.values(), Counter())
+    assert set(sum(created.values(), Counter()).values()) == {1}
+    assert sum(created.values(), Counter()).total() == 16
+    assert created["account-a"] == started["account-a"]
+
+
+def test_lanes_are_not_added_to_an_output_that_has_none(accounts):
+    """Its jobs ran in the account of whoever asked; the number of its shards may still change."""
     with_lanes = accounts()
-    with_lanes.runs.add(12)
-    with_lanes.runs(*with_lanes.flags(0), "--limit", "2")
-    with_lanes.runs.run(*with_lanes.runs.command(*with_lanes.flags(0)), "--output", "s3://audio/o/")
-    before = with_lanes.created()
-
-    swapped = with_lanes.runs(*with_lanes.flags(0, 2, LANES[::-1]))
-
-    assert swapped["counts"]["pending"] == 0
-    assert with_lanes.created() == before
-    assert with_lanes.runs.lines().total() == before["account-a"].total()
-
-
-def test_other_lanes_wait_for_shards_that_go_on(accounts):
-    """Two runs that believe in different lanes would not see each other's jobs."""
-    with_lanes = accounts("--seconds", "60")
     with_lanes.runs.add(4)
-    beat = with_lanes.runs.cloud.folder.joinpath(*BEATS, "s0000-of-0002.json")
+    with_lanes.runs(*with_lanes.flags(0, 2, ()), "--limit", "2")
 
-    with with_lanes.runs.run.start(*with_lanes.runs.command(*with_lanes.flags(0))) as process:
-        with_lanes.runs.wait_for(beat.exists)
-        flags = with_lanes.flags(1, 2, LANES[::-1])
-        outcome = with_lanes.runs.run(*with_lanes.runs.command(*flags))
-        process.kill()
+    refused = with_lanes.refused(*with_lanes.flags(0)).err
+    (with_lanes.tasks / "cluster.json").unlink()
+    without = with_lanes.refused(*with_lanes.flags(0)).err
+    for beat in (with_lanes.tasks / "beats").iterdir():
+        os.utime(beat, (0, 0))
+    summary = with_lanes.runs(*with_lanes.flags(0, 1, ()))
 
-    assert outcome.code == 2
-    assert "was heard of" in outcome.err
-    assert "take the lanes ['account-b', 'account-a'] and not ['account-a'," in outcome.err
+    assert "has no lanes, and this run has lanes = ['account-a'" in refused
+    assert "has no lanes, and this run has lanes = ['account-a'" in without
+    assert summary["exit_code"] == 0
 
 
-def test_a_profile_that_is_not_there_is_written_down_nowhere(accounts):
+def test_parts_of_unknown_lanes_are_gone_on_with_by_nobody(accounts):
+    """Without `cluster.json` and beats nothing tells which account has the jobs."""
+    with_lanes = accounts()
+    with_lanes.runs.add(4)
+    with_lanes.runs(*with_lanes.flags(0))
+    for each in (with_lanes.tasks / "cluster.json", *(with_lanes.tasks / "beats").iterdir()):
+        each.unlink()
+
+    refused = with_lanes.refused(*with_lanes.flags(0)).err
+
+    assert "which accounts have the jobs of s3://audio/tasks/ is not known" in refused
+
+
+def test_a_profile_of_another_account_than_before_is_refused(accounts):
+    """A name says nothing: keys that were changed, or a machine's role, lead elsewhere."""
+    with_lanes = accounts()
+    with_lanes.runs.add(4)
+    with_lanes.runs(*with_lanes.flags(0))
+    door = with_lanes.doors["account-b"]
+    door.arn = door.arn.replace("222222222222", "333333333333")
+
+    refused = with_lanes.refused(*with_lanes.flags(1)).err
+    clean = ("clean", *FLAGS[2:], "--older-than", "0h", "--yes")
+    door.arn = door.arn.replace("333333333333", "222222222222")
+    with_lanes.runs(*with_lanes.flags(1))
+    door.arn = door.arn.replace("222222222222", "333333333333")
+    cleaned = with_lanes.runs.run(*clean)
+
+    for said in (refused, cleaned.err):
+        assert "The profile account-b is of the account 333333333333, but the jobs of" in said
+        assert "are in 222222222222" in said
+    assert cleaned.code == 2
+    assert "transcribe:DeleteTranscriptionJob" not in door.calls
+
+
+def test_an_account_that_can_not_be_told_is_not_taken_for_the_same(accounts):
+    """Before the first run nothing is written down of it; later its shards do not go on."""
+    with_lanes = accounts()
+    with_lanes.runs.add(4)
+    with_lanes.doors["account-b"].refused[ASKED] = "AccessDenied"
+
+    first = with_lanes.refused(*with_lanes.flags(0)).err
+    assert not with_lanes.tasks.exists()
+    with_lanes.doors["account-b"].refused.clear()
+    with_lanes.runs(*with_lanes.flags(0))
+    with_lanes.doors["account-b"].refused[ASKED] = "AccessDenied"
+    later = with_lanes.refused(*with_lanes.flags(1)).err
+
+    for said in (first, later):
+        assert "Which account the profile account-b of lanes is of can't be told" in said
+
+
+@pytest.mark.parametrize("wrong", ["acount-b", "empty"])
+def test_a_profile_that_can_not_be_used_is_written_down_nowhere(accounts, wrong):
     """A slip of the pen must not become a list that can't be changed any more."""
     with_lanes = accounts()
     with_lanes.runs.add(1)
+    config = with_lanes.runs.run.folder.parent / "aws.ini"
+    config.write_text(f"{config.read_text()}[profile empty]\nregion = us-east-1\n")
 
-    flags = with_lanes.flags(0, 2, ("account-a", "acount-b"))
-    outcome = with_lanes.runs.run(*with_lanes.runs.command(*flags))
+    refused = with_lanes.refused(*with_lanes.flags(0, 2, ("account-a", wrong))).err
 
-    assert outcome.code == 2
-    assert "acount-b" in outcome.err
-    assert not (with_lanes.runs.cloud.folder / "tasks").exists()
+    assert f"The profile {wrong} of lanes can't be used" in refused
+    assert "--profile" not in refused
+    assert not with_lanes.tasks.exists()
 
 
 def test_lanes_without_a_shard_are_refused(accounts):
@@ -210,21 +290,6 @@ def test_lanes_without_a_shard_are_refused(accounts):
 
     assert outcome.code == 2
     assert "lanes names 2 profiles, and the last ones would have no shard" in outcome.err
-
-
-def test_an_account_that_can_not_be_asked_is_not_taken_for_an_idle_one(accounts):
-    """Where it can't be told whether jobs run, nothing is changed."""
-    with_lanes = accounts()
-    with_lanes.runs.add(4)
-    with_lanes.runs(*with_lanes.flags(0))
-    described = with_lanes.runs.cloud.folder / "tasks" / "cluster.json"
-    described.write_text(described.read_text().replace("account-b", "closed"))
-
-    outcome = with_lanes.runs.run(*with_lanes.runs.command(*with_lanes.flags(1)))
-
-    assert outcome.code == 2
-    assert "whether their jobs run there can't be told" in outcome.err
-    assert "closed" in described.read_text()
 
 
 def test_the_jobs_of_each_lane_are_deleted_in_its_account(accounts):
@@ -243,28 +308,32 @@ def test_the_jobs_of_each_lane_are_deleted_in_its_account(accounts):
         assert deletions == created.total()
 
 
-def described(lanes: tuple[str, ...], shards: int) -> Description:
-    """What an output with these lanes says of itself."""
-    return Description("s3://audio/", "transcript", "", "p-", lanes=lanes, shards=shards)
-
-
-ARRANGED = st.builds(
-    described, st.lists(st.sampled_from("abcd"), unique=True).map(tuple), st.integers(1, 16)
+LANES_OF_ANY = st.builds(
+    Lanes,
+    st.lists(st.sampled_from("ab"), min_size=1, unique=True).map(tuple),
+    st.just(("1", "2")),
+    st.integers(2, 4),
 )
 
 
-@given(ARRANGED, ARRANGED, st.binary(min_size=1, max_size=1))
-def test_an_account_is_left_where_some_recording_has_another_one(before, now, identity):
-    """Of any two arrangements exactly the accounts are asked that a recording would leave."""
-    left = left_lanes(before, now)
-    lanes = [lane_of(each.lanes, Shard.of(identity, each.shards).number) for each in (before, now)]
+@given(LANES_OF_ANY, LANES_OF_ANY)
+def test_whatever_would_move_a_recording_is_refused(there, ours):
+    """Lanes that agree give each recording the account it had; all others are refused."""
+    place = S3Uri("audio", "tasks/cluster.json")
+    agree = (there.profiles, there.shards) == (ours.profiles, ours.shards)
+    try:
+        refuse_other_lanes(place, there, ours)
+    except OutputUnusable:
+        assert not agree
+    else:
+        assert agree
 
-    assert lanes[0] == lanes[1] or lanes[0] in left
-    assert set(left) <= set(before.lanes or [""])
-    assert left_lanes(before, before) == []
 
+def test_an_account_that_is_written_down_nowhere_is_not_the_same():
+    """Unknown is never equal."""
+    lanes = Lanes(("a", "b"), ("1",), 2)
 
-def test_another_number_of_shards_leaves_no_account_where_there_is_one():
-    """Without lanes, or with one, shards may be counted anew at any time."""
-    for lanes in ((), ("a",)):
-        assert left_lanes(described(lanes, 4), described(lanes, 3)) == []
+    refuse_another_account(lanes, "a", "1")
+    for there, profile in ((lanes, "b"), (replace(lanes, accounts=()), "a"), (lanes, "c")):
+        with pytest.raises(OutputUnusable, match="one that is not known"):
+            refuse_another_account(there, profile, "1")
