@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from pipeline.cli.flags import AWS, EVENTS, FILES, JOBS, LABEL_STUDIO, SELECTION, with_settings
+from pipeline.cli.flags import (
+    AWS,
+    EVENTS,
+    FILES,
+    JOBS,
+    LABEL_STUDIO,
+    SELECTION,
+    SHARDS,
+    with_settings,
+)
 from pipeline.cli.options import examples
 from pipeline.launch.event_loop import in_event_loop
 from pipeline.terminal import CANNOT_RUN, answer, as_called
@@ -42,7 +51,9 @@ _VERDICT_WIDTH = 8
 _NAME_WIDTH = 14
 
 
-@with_settings(FILES, ("transcripts",), JOBS, EVENTS, SELECTION, AWS, LABEL_STUDIO, on_s3=True)
+@with_settings(
+    *(FILES, SHARDS, ("transcripts",), JOBS, EVENTS, SELECTION, AWS, LABEL_STUDIO), on_s3=True
+)
 def command(
     *,
     source: Annotated[

@@ -11,6 +11,7 @@ from tests.support.amazon import ARN, Account
 from tests.support.between import between
 from tests.support.in_process import InProcess
 from tests.support.signing import KEYS
+from tests.support.state_files import begun, running
 
 OTHER = ARN.replace("123456789012", "222222222222")
 SOURCE = ("s3://audio/calls/", "--results", "s3://audio/t/", "--output", "s3://audio/tasks/")
@@ -33,7 +34,7 @@ def looked_at(tmp_path, monkeypatch, service):
     lanes = '[cluster]\nlanes = ["account-a", "account-b"]\n'
     (check.folder / "lanes.toml").write_text(lanes)
 
-    def run(**accounts):
+    def run(*flags, **accounts):
         with ExitStack() as stack:
             profiles = []
             for name, account in accounts.items():
@@ -46,7 +47,7 @@ def looked_at(tmp_path, monkeypatch, service):
                 )
             (tmp_path / "aws.ini").write_text("".join(profiles))
             check.use(AWS_CONFIG_FILE=str(tmp_path / "aws.ini"))
-            outcome = check(*SOURCE, *SETTINGS)
+            outcome = check(*SOURCE, *SETTINGS, *flags)
         return {line["check"]: line for line in outcome.summary["lines"]}
 
     return run
@@ -66,6 +67,19 @@ def test_each_lane_is_tried_and_the_runs_own_account_runs_no_job(looked_at, serv
     assert "jobs list" not in lines
     assert not any(call.startswith("transcribe:") for call in own.calls)
     assert not (service.folder / "t").exists() or not list((service.folder / "t").iterdir())
+
+
+def test_the_lane_of_a_shard_is_asked_about_its_jobs_in_flight(tmp_path, looked_at, service):
+    """No other account knows them, and the state file of another shard has none of them."""
+    with begun(tmp_path / "work" / "tasks.s0001-of-0002.jsonl.state") as state:
+        running(state, "calls/one.mp3", "calls/two.mp3")
+    accounts = {name: Account(service) for name in ("default", "account_a", "account_b")}
+
+    found = [looked_at("--shards", "2", "--shard", shard, **accounts) for shard in ("0", "1")]
+
+    told = [{n: each["message"] for n, each in lines.items() if "flight" in n} for lines in found]
+    said = "No transcript of 2 jobs in flight was removed."
+    assert told == [{}, {"account-b jobs in flight": said}]
 
 
 @pytest.mark.parametrize(
