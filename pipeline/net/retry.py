@@ -97,8 +97,7 @@ class RateLimitedCall:
             return Deferred(error.problem, error.advice, **facts)
         return ServiceUnreachable(
             f"{error.sentence} That was so {patience.tries} times",
-            f"{error.advice or 'Wait a while.'} Then run the same command again, it goes on where "
-            "it stopped.",
+            _before_the_next_run(error),
             **facts,
         )
 
@@ -204,7 +203,12 @@ def never_deferred(doing: str) -> Iterator[None]:
     except Deferred as error:
         raise ServiceUnreachable(
             f"{error.problem}, while {doing}",
-            "Run the same command again later, it goes on where it stopped.",
+            _before_the_next_run(error),
             action=error.action,
             message=error.message,
         ) from error
+
+
+def _before_the_next_run(error: PipelineError) -> str:
+    advice = error.advice or "Wait a while."
+    return f"{advice} Then run the same command again, it goes on where it stopped."

@@ -23,7 +23,7 @@ from pipeline.errors import (
 )
 from pipeline.net import retry
 from pipeline.net.concurrency import ConcurrencyLimit, JobSlots
-from pipeline.net.retry import RateLimitedCall
+from pipeline.net.retry import RateLimitedCall, never_deferred
 from pipeline.net.wait_times import WaitTimes
 from tests.support.owned_time import in_owned_time, now
 
@@ -208,6 +208,18 @@ def test_a_fault_of_one_call_while_others_are_answered_is_deferred(answer):
 
     with pytest.raises(Deferred, match="No answer"):
         in_owned_time(calling())
+
+
+@pytest.mark.parametrize(
+    ("known", "said"), [("Set HTTPS_PROXY.", "Set HTTPS_PROXY. Then"), ("", "Wait a while. Then")]
+)
+def test_what_no_later_run_can_do_is_given_up_with_what_helps(known, said):
+    """The advice about the fault stands before that to run the command again."""
+    with pytest.raises(ServiceUnreachable) as raised, never_deferred("tasks were written"):
+        raise Deferred("A web page answers", known)
+
+    assert raised.value.problem == "A web page answers, while tasks were written"
+    assert raised.value.advice.startswith(f"{said} run the same command again")
 
 
 def test_waits_between_faults_are_spread():
