@@ -37,7 +37,7 @@ async def test_a_page_that_is_given_up_stops_the_run():
         yield []
         raise Deferred("s3://calls answers with HTTP status 503", action="s3:ListBucket")
 
-    with pytest.raises(ServiceUnreachable, match=r"503, while the source was listed\. Run the sam"):
+    with pytest.raises(ServiceUnreachable, match=r"503, while the source was listed\. Wait a wh"):
         _ = [page async for page in to_the_end(pages())]
 
 
