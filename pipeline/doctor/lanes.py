@@ -10,7 +10,7 @@ from pipeline.aws.s3 import open_s3
 from pipeline.aws.session import connect_lane
 from pipeline.doctor import account, buckets
 from pipeline.doctor.amazon import AccountChecks
-from pipeline.doctor.findings import Finding, finding_of, ok, skipped, warning
+from pipeline.doctor.findings import Finding, finding_of, ok, problem, warning
 from pipeline.doctor.runner import Check, constant
 from pipeline.errors import CannotRun, PipelineError
 from pipeline.naming import parse_s3_uri
@@ -88,8 +88,13 @@ async def accounts(identities: Identities) -> Finding:
     for profile, identity in identities.items():
         try:
             of.setdefault((await identity()).account, []).append(profile)
-        except PipelineError:
-            return skipped(f"Of which account {profile} is can't be told.")
+        except PipelineError as error:
+            why = finding_of(error)
+            return problem(
+                f"Of which account {profile} is can't be told, and no run starts jobs in one that "
+                f"is not known: {why.message}",
+                why.advice,
+            )
     for number, profiles in of.items():
         if len(profiles) > 1:
             return warning(

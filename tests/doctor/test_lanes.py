@@ -116,6 +116,16 @@ def test_two_profiles_of_one_account_are_worth_a_warning(looked_at, service):
     )
 
 
+def test_a_lane_whose_account_can_not_be_told_is_a_problem(looked_at, service):
+    """No run would begin: it writes down whose account each lane is."""
+    silent = Account(service, refused={"sts:GetCallerIdentity": "AccessDenied"})
+
+    lines = looked_at(default=Account(service), account_a=silent, account_b=Account(service))
+
+    assert lines["lanes"]["verdict"] == "problem"
+    assert "Of which account account-a is can't be told" in lines["lanes"]["message"]
+
+
 def test_a_transcript_that_the_run_may_not_read_is_a_problem_of_the_lane(looked_at, service):
     """In a bucket with access lists what another account writes is that account's."""
     (service.folder / "t").mkdir(exist_ok=True)
