@@ -91,8 +91,8 @@ def complete(options: RunOptions) -> Summary:
         with open_held(lock, name_prefix) as state:
             if not options.rebuild_output:  # before the run counts: it never began
                 refuse_another_kind(state, config.tasks.kind)
-            places = options.earlier.facts.result_places() if options.earlier else ()
-            state.begin(uri, config.output.results, *map(str, places))
+            places = options.earlier.facts.told_results() if options.earlier else ()
+            state.begin(uri, config.output.results, *places)
             if options.earlier:
                 state.facts.remember_fingerprints(options.earlier.facts.earlier_fingerprints())
             state.history.begin_run(settings_of(config, uri))

@@ -84,6 +84,12 @@ class Results:
                 raise denied from None
             raise
 
+    @property
+    def _kept_here_alone(self) -> bool:
+        """Whether all jobs of the state file were told to write below today's `--results`."""
+        told = {parse_s3_uri(each) for each in self._facts.told_results()}
+        return self._place is not None and told == {self._place}
+
     async def _own_result(self, job: Job) -> bytes | None:
         """The result at its computed place; None without `--results` or where there is none.
 
@@ -121,6 +127,8 @@ class Results:
         A presigned URL of its own lives 15 minutes, so that a refusal may be an old URL's: a new
         one is asked for. S3 says so of most that have expired ("Request has expired").
         """
+        if job.result_exists and self._kept_here_alone:
+            raise JobMissing  # nobody knows of another place, and a lane's job is not ours to see
         for tries in count(1):
             try:
                 return await self._as_recorded(job)

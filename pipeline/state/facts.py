@@ -86,6 +86,13 @@ class Facts:
         )
         return [place for (uri,) in names if (place := parse_s3_uri(uri))]
 
+    def told_results(self) -> list[str]:
+        """The --results of this and earlier runs as they were given; "" where there was none."""
+        names = self._database.rows(
+            "SELECT substr(name, 12) FROM meta WHERE name LIKE 'results at %'"
+        )
+        return [name for (name,) in names]
+
     def earlier_fingerprints(self) -> list[str]:
         """The fingerprints of settings that jobs of this and earlier runs were named after."""
         rows = self._database.rows(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from msgspec.structs import replace
+
 from pipeline.failures import NO_SPEECH
 from pipeline.model import Job, Recording
 from pipeline.naming import job_name
@@ -112,7 +114,10 @@ class Recordings:
         return [(self.job(row), changed) for *row, changed in rows]
 
     def written(self) -> Iterator[list[Job]]:
-        """The recordings that are written, by the page; of each the content written last."""
+        """The recordings that are written, by the page; of each the content written last.
+
+        Their results were there.
+        """
         after = 0
         while rows := self._database.rows(
             f"SELECT {JOB_COLUMNS} FROM recordings "
@@ -120,7 +125,7 @@ class Recordings:
             after,
             PAGE,
         ):
-            yield [self.job(row) for row in rows]
+            yield [replace(self.job(row), result_exists=True) for row in rows]
             after = rows[-1][0]
 
     def moments(self, jobs: Sequence[Job]) -> dict[int, float]:

@@ -308,6 +308,28 @@ def test_the_jobs_of_each_lane_are_deleted_in_its_account(accounts):
         assert deletions == created.total()
 
 
+def test_a_lost_result_stops_nothing_where_the_runs_own_account_runs_no_jobs(accounts):
+    """It is lost below --results, and no account need be asked: the others are read."""
+    with_lanes = accounts()
+    with_lanes.runs.add(4)
+    for number in range(2):
+        with_lanes.runs(*with_lanes.flags(number))
+    next((with_lanes.runs.cloud.folder / "results").glob("*.json")).unlink()
+    config = with_lanes.runs.run.folder.parent / "aws.ini"
+    denied = Account(with_lanes.runs.cloud, refused={"transcribe:*": "AccessDeniedException"})
+
+    with between(with_lanes.runs.cloud, denied) as url:
+        config.write_text(config.read_text().replace(with_lanes.runs.cloud.url, url))
+        found = with_lanes.runs.run("search", "number", *FLAGS[2:])
+        texts = with_lanes.runs.run("transcripts", "--to", "t/", *FLAGS[2:], "--json")
+        rebuilt = with_lanes.runs.run("tasks", "rebuild", "--to", "new.jsonl", *FLAGS[2:])
+
+    assert found.out.count("number") == 3, found.err
+    assert (texts.code, texts.summary["failed"]) == (1, {"job or transcript lost": 1})
+    assert len(with_lanes.runs.run.tasks("new.jsonl")) == 3, rebuilt.err
+    assert not any(call.startswith("transcribe:") for call in denied.calls)
+
+
 LANES_OF_ANY = st.builds(
     Lanes,
     st.lists(st.sampled_from("ab"), min_size=1, unique=True).map(tuple),

@@ -125,7 +125,7 @@ class _CollectorsElsewhere(Collectors):
         return Piece(
             here,
             place,
-            [str(each) for each in state.facts.result_places()],
+            state.facts.told_results(),
             state.facts.earlier_fingerprints(),
             [(keys[row], facts) for row, facts in state.metadata.of_rows(keys)],
             jobs,
