@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -61,6 +62,7 @@ class AccountChecks:
         self._session = session
         self.trust = session.trust
         self.s3 = s3
+        self.trial = asyncio.Lock()  # lanes write the same object as a trial
         waiting = WaitTimes()
         self._service = partial(Service, session, waiting=waiting)
         self._transcriber = Transcriber(session, config.limits, waiting, JobSlots(1, waiting))
@@ -139,7 +141,9 @@ class AccountChecks:
         if results is None:
             return [Check("results", constant(skipped(_NO_RESULTS)))]
         earlier_results = partial(buckets.earlier_results, self.s3, results, self._name_prefix)
-        writing = self.by_the_role(partial(buckets.writing, self.s3, results), "s3:PutObject")
+        writing = self.by_the_role(
+            partial(buckets.writing, self.s3, results, alone=self.trial), "s3:PutObject"
+        )
         return [
             self.check("results bucket", self._regions[results.bucket]),
             self.check("results list", earlier_results, results.bucket),

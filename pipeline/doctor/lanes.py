@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,6 @@ from pipeline.naming import parse_s3_uri
 from pipeline.net.wait_times import WaitTimes
 
 if TYPE_CHECKING:
-    from asyncio import Lock
     from collections.abc import Awaitable, Callable, Iterator, Mapping
     from contextlib import AsyncExitStack
 
@@ -43,7 +41,6 @@ async def lane_checks(
     session, main = run
     lines: list[Check] = []
     identities: dict[str, Callable[[], Awaitable[Identity]]] = {}
-    trial = asyncio.Lock()
     for profile in config.cluster.lanes:
         try:
             lane = await stack.enter_async_context(connect_lane(session, profile))
@@ -56,7 +53,7 @@ async def lane_checks(
         credentials = partial(account.credentials, there.identity, lane.credentials)
         checks = [
             Check("credentials", credentials, needed=False),
-            *_of_the_buckets(config, place, (main, there), trial),
+            *_of_the_buckets(config, place, (main, there)),
             *there.of_the_service(),
         ]
         lines += [
@@ -69,16 +66,16 @@ async def lane_checks(
 
 
 def _of_the_buckets(
-    config: Config, place: S3Uri | None, checks: tuple[AccountChecks, AccountChecks], trial: Lock
+    config: Config, place: S3Uri | None, checks: tuple[AccountChecks, AccountChecks]
 ) -> Iterator[Check]:
-    """Whether jobs could read recordings and write what the run reads, one `trial` at a time."""
+    """Whether jobs could read recordings and write what the run reads, one trial at a time."""
     main, there = checks
     if place:
         recordings = buckets.Recordings(place, config, main.listed)
         reading = there.by_the_role(partial(recordings.reading, there.s3), "s3:GetObject")
         yield there.check("source read", reading)
     if results := parse_s3_uri(config.output.results):
-        writing = partial(buckets.writing, there.s3, results, main.s3, trial)
+        writing = partial(buckets.writing, there.s3, results, main.s3, main.trial)
         yield there.check("results write", there.by_the_role(writing, "s3:PutObject"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack
 
 import pytest
@@ -114,6 +115,23 @@ def test_two_profiles_of_one_account_are_worth_a_warning(looked_at, service):
         "account-a, account-b are profiles of one account, 123456789012"
         in lines["lanes"]["message"]
     )
+
+
+def test_trials_do_not_take_each_others_object_away(looked_at, service):
+    """The run's own credentials and each lane write the same object: one after the other."""
+
+    class Slow(Account):
+        """Thinks about what it reads."""
+
+        def __call__(self, asked):
+            if asked.method == "GET" and "-pipeline-check" in asked.path:
+                time.sleep(0.2)
+            return super().__call__(asked)
+
+    lines = looked_at(default=Slow(service), account_a=Account(service), account_b=Account(service))
+
+    written = [each for name, each in lines.items() if name.endswith("results write")]
+    assert [each["verdict"] for each in written] == ["ok"] * 3
 
 
 def test_a_lane_whose_account_can_not_be_told_is_a_problem(looked_at, service):
