@@ -249,17 +249,19 @@ def test_a_profile_of_another_account_than_before_is_refused(accounts):
     assert "transcribe:DeleteTranscriptionJob" not in door.calls
 
 
-def test_an_account_that_can_not_be_told_is_not_taken_for_the_same(accounts):
+@pytest.mark.parametrize("code", ["AccessDenied", "ServiceUnavailable"])
+def test_an_account_that_can_not_be_told_is_not_taken_for_the_same(accounts, code):
     """Before the first run nothing is written down of it; later its shards do not go on."""
     with_lanes = accounts()
     with_lanes.runs.add(4)
-    with_lanes.doors["account-b"].refused[ASKED] = "AccessDenied"
+    with_lanes.runs.run.use(TRANSCRIBE_PIPELINE_RETRY_SECONDS="0.5")
+    with_lanes.doors["account-b"].refused[ASKED] = code
 
     first = with_lanes.refused(*with_lanes.flags(0)).err
     assert not with_lanes.tasks.exists()
     with_lanes.doors["account-b"].refused.clear()
     with_lanes.runs(*with_lanes.flags(0))
-    with_lanes.doors["account-b"].refused[ASKED] = "AccessDenied"
+    with_lanes.doors["account-b"].refused[ASKED] = code
     later = with_lanes.refused(*with_lanes.flags(1)).err
 
     for said in (first, later):
