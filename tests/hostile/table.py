@@ -52,7 +52,7 @@ CALLS: dict[str, tuple[str, ...]] = {
     "status --output": (
         *("read description", "list summary", "read summary", "list beat", "read beat"),
     ),
-    "push": ("project", "storages", "tasks", "import"),
+    "push": ("project", "projects", "storages", "tasks", "import"),
     "push --output": ("list part", "read part"),
     "pull": ("people", "project", "tasks", "export"),
     "clean": ("get job", "delete job"),

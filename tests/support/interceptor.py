@@ -163,6 +163,7 @@ KINDS: dict[str, Kind] = {
     "make rule": Kind(Wire.JSON, "events:PutRule"),
     "delete rule": Kind(Wire.JSON, "events:RemoveTargets", _NO_RULE),
     "project": Kind(Wire.LABELS, "", _NO_PROJECT),
+    "projects": Kind(Wire.LABELS, ""),
     "tasks": Kind(Wire.LABELS, "", _NO_PROJECT),
     "import": Kind(Wire.LABELS, "", _NO_PROJECT),
     "export": Kind(Wire.LABELS, "", _NO_PROJECT),
