@@ -77,6 +77,8 @@ class Results:
             document, denied = None, error
         if document is not None:
             return document
+        if job.result_exists and self._kept_here_alone:  # a job of a lane is not ours to see
+            raise denied or RecordingFailed(LOST, "Its transcript is no longer below --results.")
         try:
             return await self._from_record(job)
         except JobMissing:
@@ -127,8 +129,6 @@ class Results:
         A presigned URL of its own lives 15 minutes, so that a refusal may be an old URL's: a new
         one is asked for. S3 says so of most that have expired ("Request has expired").
         """
-        if job.result_exists and self._kept_here_alone:
-            raise JobMissing  # nobody knows of another place, and a lane's job is not ours to see
         for tries in count(1):
             try:
                 return await self._as_recorded(job)

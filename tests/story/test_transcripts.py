@@ -207,7 +207,7 @@ def test_two_recordings_of_one_name_have_two_files(run, cloud):
     [
         ("changed", "broken transcript: It is the transcript of another job."),
         ("half", "broken transcript: The transcript file is not readable JSON."),
-        ("gone", "job or transcript lost: The job is complete, but its transcript is not there."),
+        ("gone", "job or transcript lost: Its transcript is no longer below --results."),
         ("denied", "transcript not readable: AccessDenied: no"),
     ],
 )
