@@ -133,7 +133,7 @@ test-training: .venv-training/installed
 torture: .venv/tests-installed
 	$(BIN)/python -m tests.torture
 
-# Half an hour: small faults in a copy of the product, one by one; ends with 1 where tests miss more
+# Thirteen minutes: small faults in a copy of the product, one by one; ends with 1 where tests miss more
 # than one in twenty. NAMES="if-match output-fsync" tries only these.
 mutants: .venv/tests-installed
 	$(BIN)/python -m tests.mutants $(NAMES)
