@@ -98,9 +98,9 @@ def test_the_least_rights_are_enough(check, guarded):
     [
         ("ListBelow1", ["source list"]),
         ("ReadRecordings", ["source read", "source tags"]),
-        ("ListBelow2", ["results list"]),
+        pytest.param("ListBelow2", ["results list"], marks=pytest.mark.long),
         ("Results", ["results write"]),
-        ("StartAndListJobs", ["jobs list", "jobs start"]),
+        pytest.param("StartAndListJobs", ["jobs list", "jobs start"], marks=pytest.mark.long),
         ("OwnJobs", ["jobs get"]),
     ],
 )
