@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from copy import deepcopy
 from urllib.parse import quote
 
@@ -11,8 +10,13 @@ import pytest
 from pipeline.label_studio.copies import LARGEST, NotCopied, checked_file
 from pipeline.label_studio.task_lines import TaskLine
 from tests.label_studio_server.outputs import add_files
-from tests.support.between import Answer, between
-from tests.support.small_label_studio import PROJECT, TITLE, TOKEN, Request, SmallLabelStudio
+from tests.support.small_label_studio import (
+    PROJECT,
+    TITLE,
+    Request,
+    SmallLabelStudio,
+    served,
+)
 
 TEXTS = {"a b.mp3": "one two", "Grüße.wav": "three", "c.amr": "four"}
 HEARD = ["a b.mp3", "Grüße.wav"]
@@ -36,13 +40,7 @@ class Labels(SmallLabelStudio):
 def labels(run):
     """A server with a project, which the commands of a test use."""
     labels = Labels()
-
-    def reply(asked):
-        status, content = labels.answer(Request.of(asked.method, asked.path, asked.body))
-        return Answer(status, json.dumps(content).encode(), {})
-
-    with between(None, reply) as url:
-        run.use(LABEL_STUDIO_URL=url, LABEL_STUDIO_API_KEY=TOKEN)
+    with served(labels, run):
         yield labels
 
 

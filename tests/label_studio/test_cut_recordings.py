@@ -16,8 +16,7 @@ from pipeline.label_studio.task_lines import MOST_BYTES
 from pipeline.model import Segment, TaskKind, Transcript
 from pipeline.tasks.builder import TaskBuilder
 from tests.label_studio_server.outputs import MODEL, add_transcripts
-from tests.support.between import Answer, between
-from tests.support.small_label_studio import PROJECT, TOKEN, Request, SmallLabelStudio
+from tests.support.small_label_studio import PROJECT, SmallLabelStudio, served
 
 SETTINGS = "calls.toml"
 
@@ -37,13 +36,8 @@ def labels(run):
     """A server with a project for segments, which the commands of a test use."""
     labels = SmallLabelStudio(TaskKind.SEGMENTS)
 
-    def reply(asked):
-        status, content = labels.answer(Request.of(asked.method, asked.path, asked.body))
-        return Answer(status, json.dumps(content).encode(), {})
-
     (run.folder / SETTINGS).write_text("[label_studio]\nsegments_per_task = 20\n")
-    with between(None, reply) as url:
-        run.use(LABEL_STUDIO_URL=url, LABEL_STUDIO_API_KEY=TOKEN)
+    with served(labels, run):
         yield labels
 
 

@@ -11,21 +11,19 @@ import pytest
 from pipeline.model import TaskKind
 from pipeline.tasks.labeling_config import labeling_config
 from tests.label_studio_server.outputs import add_tasks, many
-from tests.support.between import Answer, between
-from tests.support.small_label_studio import PROJECT, TITLE, TOKEN, Request, SmallLabelStudio
+from tests.support.small_label_studio import (
+    PROJECT,
+    TITLE,
+    SmallLabelStudio,
+    served,
+)
 
 
 @pytest.fixture
 def labels(run):
     """A server with a project, which the commands of a test use."""
     labels = SmallLabelStudio()
-
-    def reply(asked):
-        status, content = labels.answer(Request.of(asked.method, asked.path, asked.body))
-        return Answer(status, json.dumps(content).encode(), {})
-
-    with between(None, reply) as url:
-        run.use(LABEL_STUDIO_URL=url, LABEL_STUDIO_API_KEY=TOKEN)
+    with served(labels, run):
         yield labels
 
 
@@ -254,14 +252,9 @@ def test_reviewers_are_not_left_to_find_out_that_no_browser_plays_amr(run, cloud
     service, labels = cloud(), SmallLabelStudio()
     service.put("meier/a.amr", "from a phone")
 
-    def reply(asked):
-        status, content = labels.answer(Request.of(asked.method, asked.path, asked.body))
-        return Answer(status, json.dumps(content).encode(), {})
-
-    run.use(TRANSCRIBE_PIPELINE_KEY_PATTERN="{agent}/", LABEL_STUDIO_API_KEY=TOKEN)
+    run.use(TRANSCRIBE_PIPELINE_KEY_PATTERN="{agent}/")
     run("run", "s3://audio/")
-    with between(None, reply) as url:
-        run.use(LABEL_STUDIO_URL=url)
+    with served(labels, run):
         pushed = run("push", "--project", "1")
         labels.review(labels.tasks[0], "from a phone")
         run("pull", "--project", "1")

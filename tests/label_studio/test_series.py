@@ -8,8 +8,7 @@ import pytest
 
 from pipeline.label_studio.series import base_of
 from tests.label_studio_server.outputs import add_tasks, many
-from tests.support.between import Answer, between
-from tests.support.small_label_studio import TOKEN, Projects, Request
+from tests.support.small_label_studio import Projects, served
 
 PUSH = ("push", "--create", "Calls", "--json")
 SPLIT = (*PUSH, "--project-size", "200")
@@ -19,13 +18,7 @@ SPLIT = (*PUSH, "--project-size", "200")
 def labels(run):
     """A server without projects, which the commands of a test use."""
     labels = Projects()
-
-    def reply(asked):
-        status, content = labels.answer(Request.of(asked.method, asked.path, asked.body))
-        return Answer(status, json.dumps(content).encode(), {})
-
-    with between(None, reply) as url:
-        run.use(LABEL_STUDIO_URL=url, LABEL_STUDIO_API_KEY=TOKEN)
+    with served(labels, run):
         yield labels
 
 

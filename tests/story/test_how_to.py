@@ -15,16 +15,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.conftest import free_port
-from tests.support.between import Answer, between
 from tests.support.documents import is_what_is_shown, typed
-from tests.support.small_label_studio import TOKEN, Request, SmallLabelStudio
+from tests.support.small_label_studio import SmallLabelStudio, served
 from tools.docs import DOCS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from tests.conftest import Cli
-    from tests.support.between import Asked
     from tests.support.documents import Typed
 
 HOW_TO = DOCS / "how-to"
@@ -77,13 +75,7 @@ def in_bucket(word: str) -> str:
 def label_studio(run: Cli) -> Iterator[SmallLabelStudio]:
     """A small Label Studio that the commands know from their environment."""
     labels = SmallLabelStudio()
-
-    def reply(asked: Asked) -> Answer:
-        status, content = labels.answer(Request.of(asked.method, asked.path, asked.body))
-        return Answer(status, json.dumps(content).encode(), {})
-
-    with between(None, reply) as url:
-        run.use(LABEL_STUDIO_URL=url, LABEL_STUDIO_API_KEY=TOKEN)
+    with served(labels, run):
         yield labels
 
 

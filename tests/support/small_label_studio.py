@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from pipeline.model import TaskKind
 from pipeline.tasks.labeling_config import labeling_config
+from tests.support.between import Answer, between
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from tests.conftest import Cli
+    from tests.support.between import Asked
+    from tests.support.in_process import InProcess
 
 PROJECT = 1
 TITLE = "Calls"
@@ -276,3 +282,16 @@ def _meets(task: dict[str, Any], condition: dict[str, Any]) -> bool:
     if condition["operator"] == "equal":
         return bool(known[column] == value)
     return bool(known[column] > value)
+
+
+@contextmanager
+def served(labels: SmallLabelStudio | Projects, run: Cli | InProcess) -> Iterator[None]:
+    """Have the commands of a test know a server from their environment."""
+
+    def reply(asked: Asked) -> Answer:
+        status, content = labels.answer(Request.of(asked.method, asked.path, asked.body))
+        return Answer(status, json.dumps(content).encode(), {})
+
+    with between(None, reply) as url:
+        run.use(LABEL_STUDIO_URL=url, LABEL_STUDIO_API_KEY=TOKEN)
+        yield
