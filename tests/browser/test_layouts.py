@@ -21,13 +21,17 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("ministack")]
 PICTURES = ROOT / "screenshots"
 LONG, ARAB = "2026-11-02/conversation of eight minutes.wav", "2026-11-02/محادثة.wav"
-TIMES, WRONG = 32, "count"
+LONGER = "2026-11-02/conversation of eleven minutes.wav"
+TIMES, TIMES_LONGER, WRONG = 32, 45, "count"
 MONITORS = {1280: (1280, 800), 1440: (1440, 900), 1920: (1920, 1080)}
 SCREENS: dict[str, tuple[TaskKind, tuple[str, ...]]] = {
     "transcript": (TaskKind.TRANSCRIPT, ()),
     "list": (TaskKind.SEGMENTS, ("--layout", "list")),
     "focus": (TaskKind.SEGMENTS, ("--layout", "focus")),
 }
+PARTS = 2
+"""Of the longer conversation, which has 225 segments."""
+
 KEYS_OF_A_SEGMENT = 4
 """To the next one, to the end of its text, a word, and out of the box."""
 
@@ -69,6 +73,36 @@ def test_every_segment_is_corrected_by_keys_alone(run, pushed, heard, reviewer):
     assert [each["text"] for each in segments] == [f"{text} indeed" for text in texts]
     assert [each["speaker"] for each in segments[-2:]] == ["spk_0", "spk_2"]
     assert segments[-1]["controls"] == {"issue": ["crosstalk"]}
+
+
+def test_parts_of_a_long_recording_come_back_as_one_line(run, pushed, ministack, server, reviewer):
+    """Each opens with its own segments and the whole sound, and one line has what was corrected."""
+    sound, transcript = conversation(TIMES_LONGER)
+    bucket_at(ministack).put_object(Key=LONGER, Body=sound)
+    add_heard(run.folder, {LONGER: transcript}, TaskKind.SEGMENTS)
+    project = pushed(run, "Parts", "--layout", "focus")
+    tasks = sorted(server.tasks(project.number), key=lambda each: each["meta"]["part"]["number"])
+    texts, corrected = [each.text for each in transcript.segments], []
+    for task in tasks:
+        begin = len(corrected)
+        regions = [e for e in task["predictions"][0]["result"] if e["type"] == "textarea"]
+        corrected += [f"{texts[begin]} indeed", *texts[begin + 1 : begin + len(regions)]]
+
+        reviewer.open_task(project.number, task["id"])
+        assert reviewer.reads(task["data"]["recording"])
+        assert reviewer.seconds_of_sound() > transcript.duration
+        reviewer.press(Keys.ALT, ".")
+        reviewer.holds(texts[begin])
+        reviewer.press(Keys.END)
+        reviewer.press(" indeed")
+        reviewer.press(Keys.TAB)
+        reviewer.submit()
+
+    outcome = run("pull", "--project", str(project.number))
+    assert outcome.code == 0, outcome.err
+    [line] = run.tasks("ground_truth.jsonl")
+    assert len(tasks) == PARTS
+    assert [each["text"] for each in line["segments"]] == corrected
 
 
 @pytest.mark.parametrize("screen", SCREENS)
