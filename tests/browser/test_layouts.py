@@ -82,7 +82,8 @@ def test_parts_of_a_long_recording_come_back_as_one_line(run, pushed, ministack,
     add_heard(run.folder, {LONGER: transcript}, TaskKind.SEGMENTS)
     project = pushed(run, "Parts", "--layout", "focus")
     tasks = sorted(server.tasks(project.number), key=lambda each: each["meta"]["part"]["number"])
-    texts, corrected = [each.text for each in transcript.segments], []
+    texts = [each.text for each in transcript.segments]
+    corrected: list[str] = []
     for task in tasks:
         begin = len(corrected)
         regions = [e for e in task["predictions"][0]["result"] if e["type"] == "textarea"]
