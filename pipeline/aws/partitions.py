@@ -7,8 +7,6 @@ from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
-from botocore.loaders import create_loader
-
 from pipeline.errors import BadSettings
 
 _LIKE_ENOUGH = 0.7  # as us-east1 is like us-east-1
@@ -16,6 +14,8 @@ _LIKE_ENOUGH = 0.7  # as us-east1 is like us-east-1
 
 @lru_cache(maxsize=1)
 def _partitions() -> list[dict[str, Any]]:
+    from botocore.loaders import create_loader
+
     found: list[dict[str, Any]] = create_loader().load_data("partitions")["partitions"]
     return found
 
