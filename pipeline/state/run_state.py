@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import closing, contextmanager
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from pipeline.failures import KEPT_JOBS, NO_SPEECH
@@ -29,13 +30,16 @@ if TYPE_CHECKING:
 # changed (start again), or it is not written (it belongs to this selection; one in flight too,
 # as the service may have forgotten its job). A written one costs a look-up and no write, which is
 # what the usual night consists of. Content or settings that a written line has had before are
-# written: going back to them is no new task.
+# written: going back to them is no new task. A statement for many rows takes half of what one for
+# each takes, as SQLite goes on from where it put the last row. (`WHERE TRUE` is SQLite's syntax.)
 _ADD = f"""
 INSERT INTO recordings (key, etag, size, identity, existing_attempt, last_run, changed, status)
-VALUES (
-    ?1, ?2, ?3, ?4, coalesce((SELECT attempt FROM results WHERE identity = ?4), 0), ?5, ?6,
-    iif(EXISTS (SELECT 1 FROM previous_identities WHERE identity = ?4),
-        {Status.WRITTEN:d}, {Status.PENDING:d}))
+SELECT
+    column1, column2, column3, column4,
+    coalesce((SELECT attempt FROM results WHERE identity = column4), 0), ?1, ?2,
+    iif(EXISTS (SELECT 1 FROM previous_identities WHERE identity = column4),
+        {Status.WRITTEN:d}, {Status.PENDING:d})
+FROM (VALUES {{rows}}) WHERE TRUE
 ON CONFLICT (key) DO UPDATE SET
     status = CASE
         WHEN identity = excluded.identity THEN status
@@ -54,6 +58,7 @@ ON CONFLICT (key) DO UPDATE SET
 WHERE last_run < excluded.last_run
     AND (identity != excluded.identity OR status != {Status.WRITTEN:d})
 """
+_ADDED_AT_ONCE = 100
 _CLAIM = f"""
 UPDATE recordings SET status = {Status.STARTING:d}, attempt = max(attempt, existing_attempt)
 WHERE row IN (
@@ -124,9 +129,14 @@ class RunState:
 
         Touched are all but those that are written and have not changed, or were seen before.
         """
-        now, run = time.time(), self._run
-        rows = ((each.key, each.etag, each.size, identity, run, now) for each, identity in page)
-        return self._database.change_each(_ADD, rows)
+        now, touched = time.time(), 0
+        rows = ((each.key, each.etag, each.size, identity) for each, identity in page)
+        with self._database.transaction():
+            while some := list(islice(rows, _ADDED_AT_ONCE)):
+                statement = _ADD.format(rows=", ".join(["(?, ?, ?, ?)"] * len(some)))
+                values = chain.from_iterable(some)
+                touched += self._database.change(statement, self._run, now, *values)
+        return touched
 
     def note_listed(self, keys: Sequence[str]) -> Noted:
         """Count a page that was just added; it is of rows in a run that has begun."""

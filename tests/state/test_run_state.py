@@ -87,6 +87,26 @@ def test_what_was_listed_is_claimed_in_its_order(state):
     assert {(job.recording.etag, job.recording.size) for job in jobs} == {("1", 7)}
 
 
+@pytest.mark.parametrize("count", [99, 100, 101, 250])
+def test_a_page_of_any_length_is_added_whole(state, count):
+    """All its recordings are there in its order, and the name that stands in it twice once."""
+    keys = [f"{n:03}.mp3" for n in reversed(range(count))]
+
+    assert listed(state, *keys, keys[-1], keys[0]) == count
+    assert [job.recording.key for job in state.claim(count + 1)] == keys
+
+
+def test_a_page_that_can_not_be_stored_is_not_stored_in_part(state):
+    """What SQLite refuses in the last row of a long page takes the rows before it along."""
+    page = [Recording(f"{n:03}.mp3", "1", 7) for n in range(150)]
+    page.append(Recording("large.mp3", "1", 2**64))
+
+    with pytest.raises(StateUnusable, match="can't be stored"):
+        state.add([(each, identity("calls", each, "")) for each in page])
+
+    assert state.recordings.counts().pending == 0
+
+
 def test_a_recording_is_claimed_once(state):
     """No two starters ever get the same recording."""
     listed(state, "a.mp3", "b.mp3", "c.mp3")
