@@ -12,6 +12,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
@@ -92,7 +93,7 @@ def with_settings(
     names = [name for group in groups for name in group]
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        parameters = [_resolved(each, command) for each in inspect.signature(command).parameters]
+        parameters = _resolved(command)
         flags = [_CONTEXT, *_expanded(parameters, names, replaced)]
 
         def with_flags(context: typer.Context, **given: Any) -> None:
@@ -160,10 +161,12 @@ class FlagGroup:
     """
 
 
-def _resolved(name: str, command: Callable[..., None]) -> inspect.Parameter:
+def _resolved(command: Callable[..., None]) -> list[inspect.Parameter]:
+    """Its parameters, with annotations that are types; every command waits for those of all."""
     known = {"Config": Config, "Given": Given}  # commands import them for types alone
     hints = get_type_hints(command, localns=known, include_extras=True)
-    return _keyword(name, hints[name], inspect.signature(command).parameters[name].default)
+    own = inspect.signature(command).parameters.values()
+    return [_keyword(each.name, hints[each.name], each.default) for each in own]
 
 
 def _fields(parameter: inspect.Parameter) -> list[inspect.Parameter]:
@@ -213,8 +216,13 @@ _CONTEXT = inspect.Parameter(
 
 
 def _flag(name: str, replaced: Any) -> Any:
-    hint = get_type_hints(SECTIONS[SETTINGS[name]])[name]
+    hint = _hints(SECTIONS[SETTINGS[name]])[name]
     return Annotated[hint | None, replaced or option(name)]
+
+
+@cache
+def _hints(section: type[Any]) -> dict[str, Any]:
+    return get_type_hints(section)
 
 
 def option(name: str, flag: str = "") -> Any:

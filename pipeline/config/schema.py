@@ -7,8 +7,9 @@ from it, and the example file is compared with it.
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -279,7 +280,12 @@ SETTINGS: dict[str, str] = {
 def describe(name: str) -> str:
     """The meaning of a setting and its default, as help texts print it."""
     struct = SECTIONS[SETTINGS[name]]
-    hint = get_type_hints(struct, include_extras=True)[name]
+    hint = _hints(struct)[name]
     meaning: str = hint.__metadata__[0].description
     default = getattr(struct(), name)
     return meaning if default in ("", [], {}, NO_SHARD) else f"{meaning} [default: {default}]"
+
+
+@cache
+def _hints(struct: type[Any]) -> dict[str, Any]:
+    return get_type_hints(struct, include_extras=True)
