@@ -1,7 +1,7 @@
 """The endpoint on this machine: Amazon Transcribe over a folder that is an S3 bucket.
 
-It may import `model`, the formats of `recordings`, the hosts of `net`, botocore's model of the
-service and its signers; only the command line imports it. Read `job_operations` first, then `jobs`
+It may import `model`, `extras`, the formats of `recordings`, the hosts of `net`, botocore's model of
+the service and its signers; only `cli` and `launch` import it. Read `job_operations` first, then `jobs`
 and `runner`; `messages` holds the service's own sentences.
 
 async with local_cloud(Path("calls")) as cloud:
