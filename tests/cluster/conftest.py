@@ -102,6 +102,11 @@ class RayCluster:
         """Where the head listens."""
         return f"127.0.0.2:{self.port}"
 
+    @property
+    def aws_config(self) -> Path:
+        """The file of AWS profiles that all nodes read."""
+        return self.folder / "aws.ini"
+
     def restore(self) -> None:
         """Have three nodes, whatever befell those of the test before."""
         if not (self.nodes and self.nodes[0].lives):
@@ -209,6 +214,7 @@ def ray_cluster() -> Iterator[RayCluster]:
     keys = endpoint("")
     del keys["AWS_ENDPOINT_URL"]  # it comes with the settings of each run
     cluster = RayCluster(folder, clean_environment(**keys, **token, **QUICK))
+    cluster.environment["AWS_CONFIG_FILE"] = str(cluster.aws_config)
     try:
         yield cluster
     finally:

@@ -6,12 +6,15 @@ import json
 import os
 import signal
 import time
+from collections import Counter
 from contextlib import suppress
 
 import msgspec
 import pytest
 
+from pipeline.config.shards import Shard
 from tests.support import made_media as made
+from tests.support.lanes import LANES, created_in, lane_profiles
 from tests.support.reviews import THREE
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
@@ -45,6 +48,30 @@ def test_a_node_that_dies_costs_no_recording_and_no_second_job(on_ray):
     assert runs.started_twice() == 0
     assert summary["balance"]["listed"] == summary["balance"]["written"] == 480
     assert "6 of 6 have" in err
+
+
+def test_shards_of_several_accounts_run_their_jobs_there(on_ray, cloud):
+    """Each node takes the profile of its shard's lane; the run's own has none."""
+    runs = on_ray(*SLOTS)
+    wanted = runs.add(60, seconds=4)
+    accounts = {"": runs.cloud} | {lane: cloud(*SLOTS) for lane in LANES}
+    (runs.run.folder / "lanes.toml").write_text(f"[cluster]\nlanes = {json.dumps(LANES)}\n")
+    command = [each for each in runs.command() if each not in ("--endpoint-url", runs.cloud.url)]
+    config = runs.cluster.aws_config
+    runs.run.use(AWS_CONFIG_FILE=str(config))
+    del runs.run.env["AWS_ENDPOINT_URL"]
+
+    with lane_profiles(accounts, config):
+        outcome = runs.run(*command, "--config", "lanes.toml")
+    config.unlink()
+
+    created = created_in(accounts)
+    assert (outcome.code, outcome.summary["exit_code"]) == (0, 0), outcome.err
+    assert {Shard.of(each, 6).number for each in created["account-a"]} <= {0, 2, 4}
+    assert {Shard.of(each, 6).number for each in created["account-b"]} <= {1, 3, 5}
+    assert [created[lane].total() > 0 for lane in ("", *LANES)] == [False, True, True]
+    assert sum(created.values(), Counter()).total() == 60
+    assert runs.lines() == wanted
 
 
 def test_ctrl_c_at_the_driver_seals_what_was_collected(on_ray):

@@ -18,13 +18,13 @@ from msgspec.structs import replace
 
 from pipeline.config.shards import Shard, lane_of
 from pipeline.errors import OutputUnusable
-from pipeline.naming import S3Uri, job_name_prefix, parse_job_name
+from pipeline.naming import S3Uri
 from pipeline.s3_output.claim import Lanes
 from pipeline.s3_output.lanes import refuse_another_account, refuse_other_lanes
 from tests.s3_output.conftest import FLAGS, OnS3
 from tests.support.amazon import Account
 from tests.support.between import between
-from tests.support.signing import KEYS
+from tests.support.lanes import LANES, NUMBERS, created_in, lane_profiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
     from tests.conftest import Outcome, ScriptedCloud
 
-LANES = ("account-a", "account-b")
-NUMBERS = {"account-a": "111111111111", "account-b": "222222222222"}
 ASKED = "sts:GetCallerIdentity"
 
 
@@ -67,13 +65,7 @@ class Accounts:
 
     def created(self) -> dict[str, Counter[bytes]]:
         """How often each account was told to start a job of each identity."""
-        prefix = job_name_prefix("transcribe-pipeline", "audio")
-        found = {}
-        for lane, account in self.of.items():
-            names = Counter(account.counts()["created"])
-            parsed = {name: parse_job_name(prefix, name) for name in names}
-            found[lane] = Counter({each[0]: names[n] for n, each in parsed.items() if each})
-        return found
+        return created_in(self.of)
 
     def kill_with_jobs(self, number: int, most: int) -> None:
         """Start a shard, and kill it once its account has so many jobs; its beat is old then."""
@@ -97,19 +89,8 @@ def accounts(on_s3, cloud) -> Iterator[Callable[..., Accounts]]:
         def start(*options: str) -> Accounts:
             runs = on_s3()
             of = {"": runs.cloud} | {lane: cloud(*options) for lane in LANES}
-            doors = {
-                lane: Account(of[lane], arn=f"arn:aws:iam::{NUMBERS[lane]}:user/nightly")
-                for lane in LANES
-            }
-            urls = {each: stack.enter_context(between(of[each], doors[each])) for each in LANES}
-            profiles = [
-                f"[{f'profile {name}' if name else 'default'}]\nregion = us-east-1\n"
-                f"aws_access_key_id = {KEYS.access_key}\n"
-                f"aws_secret_access_key = {KEYS.secret_key}\nendpoint_url = {url}\n"
-                for name, url in ({"": runs.cloud.url} | urls).items()
-            ]
             config = runs.run.folder.parent / "aws.ini"
-            config.write_text("".join(profiles))
+            doors = stack.enter_context(lane_profiles(of, config))
             for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
                 del runs.run.env[name]
             runs.run.use(AWS_CONFIG_FILE=str(config), AWS_EC2_METADATA_DISABLED="true")

@@ -19,6 +19,8 @@ from tests.support.between import between, refusal
 
 OUTPUT = FLAGS[2:]
 STATE = "tasks.s0000-of-0001.jsonl.state"
+STOOD_STILL_SECONDS = 130
+"""Longer than a machine that is not heard of counts as at work."""
 
 
 def test_a_run_of_another_number_of_shards_waits_for_those_that_go_on(on_s3):
@@ -327,4 +329,34 @@ def test_a_machine_that_stood_still_doubles_nothing_when_it_comes_back(on_s3, tm
 
     assert (first.returncode, second["exit_code"]) == (0, 0), err
     assert sealed == runs.lines() == Counter(dict.fromkeys(said, 1))
+    assert runs.jobs_started_twice() == 0
+
+
+@pytest.mark.long
+@pytest.mark.timeout(240)
+def test_a_machine_that_stood_still_for_minutes_goes_on(on_s3, tmp_path):
+    """The other shard takes all slots and ends; `status` names the one that is silent meanwhile."""
+    runs = on_s3("--slots", "10", "--seconds", "0.3")
+    said = runs.add(80)
+    other = tmp_path / "other"
+    other.mkdir()
+    shards = ("--shards", "2", "--shard")
+
+    with runs.run.start(*runs.command(*shards, "0")) as first:
+        collected = runs.run.folder / "tasks.s0000-of-0002.jsonl"
+        runs.wait_for(lambda: collected.exists() and collected.read_bytes().count(b"\n") > 3)
+        first.send_signal(signal.SIGSTOP)
+        back = time.monotonic() + STOOD_STILL_SECONDS
+        runs.run.folder = other
+        second = runs(*shards, "1")
+        time.sleep(back - time.monotonic())
+        status = runs.run("status", *OUTPUT)
+        before = runs.lines()
+        first.send_signal(signal.SIGCONT)
+        _, err = first.communicate(timeout=60)
+
+    assert (first.returncode, second["exit_code"]) == (0, 0), err
+    assert "Next:      run the same command again with --shards 2 and --shard 0" in status.out
+    assert 0 < before.total() < len(said)
+    assert runs.lines() == Counter(dict.fromkeys(said, 1))
     assert runs.jobs_started_twice() == 0
