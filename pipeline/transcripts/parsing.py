@@ -68,16 +68,22 @@ def parse_transcript(
     if spoken and not text.strip():
         raise broken("The transcript file has words but no text.")
     confidences = [item.alternatives[0].confidence for item in spoken]
+    unsure = _below(words_below, confidences) if words_below else frozenset()
     return Transcript(
         job_name=decoded.job_name,
         text=text,
-        segments=_segments(results, _Spoken(spoken, confidences, words, words_below), text),
+        segments=_segments(results, _Spoken(spoken, confidences, words, unsure), text),
         word_count=len(spoken),
         confidence=mean(confidences),
         languages=_languages(results),
         redacted=decoded.redacted,
         **_on_top(results),
     )
+
+
+def _below(bound: float, confidences: Sequence[float | None]) -> frozenset[int]:
+    """The numbers of the words whose confidence is below a bound."""
+    return frozenset(n for n, c in enumerate(confidences) if c is not None and c < bound)
 
 
 def _refuse_too_many(results: Results) -> None:
@@ -132,17 +138,24 @@ def _spoken(items: Sequence[Item]) -> list[Item]:
 
 
 class _Spoken(NamedTuple):
-    """The items that are words, the confidence of each, and which segments are to hold them."""
+    """The items that are words, the confidence of each, and which segments are to hold them.
+
+    `unsure` are the numbers of words because of which a segment holds its own.
+    """
 
     items: Sequence[Item]
     confidences: Sequence[float | None]
     all_wanted: bool
-    below: float
+    unsure: frozenset[int]
+
+    @property
+    def any_wanted(self) -> bool:
+        """Whether there may be a segment that is to hold its words."""
+        return self.all_wanted or bool(self.unsure)
 
     def wanted(self, numbers: Sequence[int]) -> bool:
         """Whether a segment of these words is to hold them."""
-        known = _pick(self.confidences, numbers)
-        return self.all_wanted or any(c is not None and c < self.below for c in known)
+        return self.all_wanted or not self.unsure.isdisjoint(numbers)
 
     def words(self, texts: Sequence[str], numbers: Sequence[int]) -> tuple[Word, ...]:
         """Some of the words, by their start, where they are wanted."""
@@ -162,7 +175,7 @@ def _segments(results: Results, spoken: _Spoken, text: str) -> tuple[Segment, ..
         texts = _texts(results.items)
         segments = _speaker_segments(results, spoken, texts)
         segments = segments or segments_of(
-            _words(spoken.items, texts), text, hold_words=spoken.all_wanted or spoken.below > 0
+            _words(spoken.items, texts), text, hold_words=spoken.any_wanted
         )
     if len(segments) > _MOST_SEGMENTS:
         raise broken(_TOO_MANY)
@@ -184,7 +197,7 @@ def _audio_segments(results: Results, spoken: _Spoken) -> list[Segment]:
     numbers = [_word_numbers(segment.items, ids) for segment in given]
     if any(each and not s.transcript.strip() for s, each in zip(given, numbers, strict=True)):
         return []
-    texts = _texts(results.items) if spoken.wanted(range(len(spoken.items))) else ()
+    texts = _texts(results.items) if spoken.any_wanted else ()
     return [
         Segment(
             s.transcript,

@@ -165,7 +165,7 @@ def read_document(document: bytes) -> Document:
         RecordingFailed: it is no JSON or not laid out so, or has more in it than any recording, in
             words that quote nothing of it.
     """
-    if not is_bounded(document, MOST_OF_A_TRANSCRIPT):
+    if not is_bounded(document, MOST_OF_A_TRANSCRIPT, opening=(b"{", b"[")):
         raise broken("The transcript file has more parts than any recording has words.")
     return _decode(_DOCUMENT, document)
 

@@ -58,5 +58,7 @@ def test_a_document_of_ordinary_size_is_not_counted():
     assert is_bounded(b"[" * MOST_CONTAINERS + b" " * 2**20)
     assert not is_bounded(b"[" * MOST_CONTAINERS + b"{" * 2**20)
     assert not is_bounded(b"1," * (MOST_VALUES + 1))
+    assert not is_bounded(b"{}" * MOST_OF_A_TRANSCRIPT + b"{", MOST_OF_A_TRANSCRIPT)
+    assert is_bounded(b"{}" * MOST_OF_A_TRANSCRIPT + b"}", MOST_OF_A_TRANSCRIPT)
     with pytest.raises(RecordingFailed, match="not readable JSON"):
         parse_transcript(b"{" * 1000)
