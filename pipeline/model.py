@@ -27,6 +27,7 @@ class SourceObject(NamedTuple):
     """One line of a listing; `storage` is S3's storage class, or what a folder has instead.
 
     `metadata` is what a manifest says of it, or HeadObject: a JSON object, b"" for nothing.
+    `modified` is when it was written, as a listing has it, "" where none tells.
     """
 
     key: str
@@ -34,6 +35,7 @@ class SourceObject(NamedTuple):
     size: int
     storage: str = ""
     metadata: bytes = b""
+    modified: str = ""
 
 
 class Job(msgspec.Struct, frozen=True, gc=False):

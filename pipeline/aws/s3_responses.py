@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # An object as S3 itself writes it when keys are percent-encoded: nothing in it needs an XML parser,
 # which takes five times as long (measured: 6 ms a page of 1,000, with this 0.9 ms).
 _CONTENTS = re.compile(
-    "<Contents><Key>([!-%'-;=-~]*)</Key><LastModified>[^<]*</LastModified>"
+    "<Contents><Key>([!-%'-;=-~]*)</Key><LastModified>([^<]*)</LastModified>"
     '<ETag>(?:&quot;|")?([^<&"]*)(?:&quot;|")?</ETag>'
     "(?:<ChecksumAlgorithm>[^<]*</ChecksumAlgorithm>|<ChecksumType>[^<]*</ChecksumType>)*"
     "<Size>([0-9]{1,18})</Size><StorageClass>([^<&]*)</StorageClass></Contents>"
@@ -80,9 +80,14 @@ def _cut_out(body: bytes) -> tuple[bytes, list[SourceObject]]:
     columns = (parts[n::_GROUPS] for n in range(1, _GROUPS))
     entries = [
         SourceObject(
-            unquote_plus(key) if "%" in key or "+" in key else key, etag, int(size), storage
+            unquote_plus(key) if "%" in key or "+" in key else key,
+            etag,
+            int(size),
+            storage,
+            b"",
+            modified,
         )
-        for key, etag, size, storage in zip(*columns, strict=True)
+        for key, modified, etag, size, storage in zip(*columns, strict=True)
     ]
     return "".join(parts[::_GROUPS]).encode(errors="surrogateescape"), entries
 
@@ -112,6 +117,7 @@ def _listed(contents: ET.Element, space: str) -> SourceObject:
         facts.get(f"{space}ETag", "").strip('"'),
         _size(facts.get(f"{space}Size", "")),
         facts.get(f"{space}StorageClass", ""),
+        modified=facts.get(f"{space}LastModified", ""),
     )
 
 

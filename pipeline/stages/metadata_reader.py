@@ -28,7 +28,7 @@ SIDECAR = ".json"
 """How the name of a file ends that says more of the recording beside it."""
 
 _GONE = "the recording is no longer there"
-_READ_ANEW = ("sidecar", "object", "tags")
+READ_ANEW = ("sidecar", "object", "tags")
 
 
 class MetadataReader:
@@ -61,7 +61,7 @@ class MetadataReader:
             Deferred: the service gave no usable answer for too long.
             CannotRun: no call can succeed.
         """
-        if self._chosen.source not in _READ_ANEW:
+        if self._chosen.source not in READ_ANEW:
             return known
         return known | await self._read_anew(job.recording.key)
 
@@ -133,7 +133,7 @@ def digest_of_whole(metadata: Metadata, whole: Values) -> str:
 
     Where that has a name of the key too, it may be another one.
     """
-    if metadata.source in _READ_ANEW:
+    if metadata.source in READ_ANEW:
         names = KeyPattern(metadata.key_pattern).forms
         whole = {name: value for name, value in whole.items() if name in names}
     return digest(metadata, whole)

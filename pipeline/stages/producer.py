@@ -11,7 +11,8 @@ from pipeline.model import Recording
 from pipeline.naming import REDACTED, as_folder, parse_job_name, result_place
 from pipeline.net.retry import never_deferred
 from pipeline.recordings.selection import ARCHIVED, ARCHIVES
-from pipeline.stages.listed_sidecars import ListedSidecars
+from pipeline.stages.metadata_reader import READ_ANEW
+from pipeline.stages.metadata_versions import versions_of
 from pipeline.state.recordings import Standing
 
 if TYPE_CHECKING:
@@ -40,24 +41,21 @@ async def produce(
 ) -> None:
     """Insert every recording of the source, page by page; count what is skipped, by reason."""
     counters = tracker.counters
-    sidecars = ListedSidecars() if job_rules.config.metadata.source == "sidecar" else None
+    chosen = job_rules.config.metadata.source
+    versions = versions_of(chosen)
     async for listed in to_the_end(source.pages()):
         page = await with_restored(listed, selection, job_rules, tracker.state.recordings.standings)
         recordings = list(_recordings(page, selection, tracker))
         keys = [each.key for each in recordings]
         with tracker.state.metadata.page():
             tracker.state.add((each, job_rules.identity(each)) for each in recordings)
-            counters.retold += tracker.state.metadata.note(
-                sidecars.versions(page, keys)
-                if sidecars
-                else [(each.key, each.metadata) for each in page if each.metadata]
-            )
+            counters.retold += tracker.state.metadata.note(versions(page, keys))
         _count(counters, len(page), tracker.state.note_listed(keys))
         tracker.pending.wake()
         await asyncio.sleep(0)  # the next page may be there: its 40 ms are not to follow at once
     tracker.state.facts.note_skipped(counters.skipped, counters.not_audio)
     if counters.retold:
-        tracker.note(_retold(counters.retold, read_anew=sidecars is not None))
+        tracker.note(_retold(counters.retold, chosen))
     event("listing.ended", listed=counters.listed, skipped=dict(counters.skipped))
     counters.listing_done = True
     tracker.pending.wake()
@@ -79,10 +77,16 @@ async def take_over(earlier: StateReader, tracker: JobTracker) -> None:
     tracker.pending.wake()
 
 
-def _retold(recordings: int, *, read_anew: bool) -> str:
-    rewriting = "`transcripts --again` rewrites" if read_anew else "`transcripts` rewrites"
+def _retold(recordings: int, source: str) -> str:
+    rewriting = f"`transcripts{' --again' if source in READ_ANEW else ''}` rewrites"
+    change = (
+        f"{recordings:,} recordings have been written anew in S3 with the same content, "
+        "and perhaps other metadata,"
+        if source == "object"
+        else f"The metadata of {recordings:,} recordings has changed"
+    )
     return (
-        f"The metadata of {recordings:,} recordings has changed since their tasks were written. "
+        f"{change} since their tasks were written. "
         "--rebuild-output rewrites these without new jobs; for tasks on S3 name another --output. "
         f"{rewriting} their csv and json files."
     )
@@ -171,7 +175,7 @@ async def with_restored(
 async def _as_it_is(entry: SourceObject, source: Source) -> SourceObject:
     try:
         found = await source.look_up(entry.key) or entry
-        return found._replace(metadata=entry.metadata)
+        return found._replace(metadata=entry.metadata, modified=entry.modified)
     except Denied:
         return entry
 

@@ -35,6 +35,7 @@ ODD_KEYS = (
     " .mp3 ",
 )
 keys = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
+MODIFIED = "2026-01-02T03:04:05.000Z"
 namespaces = st.sampled_from([NAMESPACE, ""])
 
 
@@ -42,7 +43,7 @@ def listing(entries: list[SourceObject], token: str = "", namespace: str = NAMES
     """What S3 answers to ListObjectsV2 with encoding-type=url."""
     contents = "".join(
         f"<Contents><Key>{escape(quote_plus(e.key, safe='/'))}</Key>"
-        f"<LastModified>2026-01-02T03:04:05.000Z</LastModified><ETag>&quot;{e.etag}&quot;</ETag>"
+        f"<LastModified>{e.modified}</LastModified><ETag>&quot;{e.etag}&quot;</ETag>"
         f"<Size>{e.size}</Size><StorageClass>{e.storage}</StorageClass></Contents>"
         for e in entries
     )
@@ -55,7 +56,7 @@ def listing(entries: list[SourceObject], token: str = "", namespace: str = NAMES
 
 
 def keyed(key: str) -> SourceObject:
-    return SourceObject(key, "9f86d081", 7, "STANDARD")
+    return SourceObject(key, "9f86d081", 7, "STANDARD", modified=MODIFIED)
 
 
 @pytest.mark.parametrize("key", ODD_KEYS)
@@ -79,7 +80,7 @@ def test_every_key_comes_through_byte_for_byte(names, namespace):
 @given(st.integers(0, 5 * 2**40), st.sampled_from(["STANDARD", "GLACIER", ""]), namespaces)
 def test_size_and_storage_class_are_kept(size, storage, namespace):
     """An entry knows how large its object is and whether it is archived."""
-    expected = SourceObject("a.mp3", "9f86-2", size, storage)
+    expected = SourceObject("a.mp3", "9f86-2", size, storage, modified=MODIFIED)
 
     entries, _ = parse_listing(listing([expected], namespace=namespace))
 
@@ -148,22 +149,26 @@ def test_an_object_that_is_restored_is_archived_no_longer(restore, storage):
 @pytest.mark.parametrize(
     "written",
     [
-        "<Key>b.mp3</Key><Size>7</Size><ETag>9f86d081</ETag><StorageClass>STANDARD</StorageClass>",
         (
-            "<Key>b.mp3</Key><LastModified>x</LastModified><ETag>9f86d081</ETag><Size>7</Size>"
+            "<Key>b.mp3</Key><Size>7</Size><LastModified>2026-01-02T03:04:05.000Z</LastModified>"
+            "<ETag>9f86d081</ETag><StorageClass>STANDARD</StorageClass>"
+        ),
+        (
+            "<Key>b.mp3</Key><LastModified>2026-01-02T03:04:05.000Z</LastModified><ETag>9f86d081</ETag><Size>7</Size>"
             "<Owner><ID>1</ID></Owner><StorageClass>STANDARD</StorageClass>"
         ),
         (
-            "<Key>b.mp3</Key><LastModified>x</LastModified><ETag>9f86d081</ETag>"
+            "<Key>b.mp3</Key><LastModified>2026-01-02T03:04:05.000Z</LastModified><ETag>9f86d081</ETag>"
             "<ChecksumAlgorithm>CRC64NVME</ChecksumAlgorithm><ChecksumType>FULL_OBJECT</ChecksumType>"
             "<Size>7</Size><StorageClass>STANDARD</StorageClass>"
         ),
         (
-            "\n  <Key>b.mp3</Key>\n  <ETag>&#34;9f86d081&#34;</ETag>\n  <Size>7</Size>\n"
+            "\n  <Key>b.mp3</Key>\n  <LastModified>2026-01-02T03:04:05.000Z</LastModified>\n"
+            "  <ETag>&#34;9f86d081&#34;</ETag>\n  <Size>7</Size>\n"
             "  <StorageClass>STANDARD</StorageClass>\n"
         ),
         (
-            "<Key><![CDATA[b.mp3]]></Key><LastModified>x</LastModified><ETag>9f86d081</ETag>"
+            "<Key><![CDATA[b.mp3]]></Key><LastModified>2026-01-02T03:04:05.000Z</LastModified><ETag>9f86d081</ETag>"
             "<Size>7</Size><StorageClass>STANDARD</StorageClass>"
         ),
     ],

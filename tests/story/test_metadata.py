@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 
 import pytest
 
@@ -149,6 +150,28 @@ def test_the_objects_own_metadata_goes_into_its_task(run, buckets):
     assert told(run) == {"a.mp3": {"agent": "x"}, "b.mp3": {}}
     assert outcome.summary["calls"]["HeadObject"] == 2
     assert "secret" not in (run.folder / "tasks.jsonl").read_text()
+
+
+@pytest.mark.xdist_group("ministack")
+def test_an_object_that_gets_other_metadata_is_told_and_not_paid_again(run, buckets):
+    """A copy onto itself has the same content: no job, a note once, and tasks anew when asked."""
+    s3, audio, _ = buckets
+    for key in ("a.mp3", "b.mp3"):
+        s3.put_object(Bucket=audio, Key=key, Body=b"x", Metadata={"agent": "x"})
+    command = ("run", f"s3://{audio}/", "--json", *settings(run, 'source = "object"'))
+    notes = [run(*command), run(*command)]
+    time.sleep(1)  # S3 tells when an object was written to the second
+    s3.copy_object(
+        Bucket=audio, Key="a.mp3", CopySource=f"{audio}/a.mp3",
+        MetadataDirective="REPLACE", Metadata={"agent": "y"},
+    )  # fmt: skip
+
+    notes += [run(*command), run(*command, "--rebuild-output"), run(*command)]
+
+    assert [each.counts["started"] for each in notes] == [2, 0, 0, 0, 0]
+    said = "1 recordings have been written anew in S3 with the same content"
+    assert [said in each.out for each in notes] == [False, False, True, False, False]
+    assert told(run) == {"a.mp3": {"agent": "y"}, "b.mp3": {"agent": "x"}}
 
 
 @pytest.mark.xdist_group("ministack")

@@ -1,4 +1,4 @@
-"""Sidecars as a listing shows them."""
+"""What a listing shows of metadata."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.model import SourceObject
-from pipeline.stages.listed_sidecars import ListedSidecars
+from pipeline.stages.metadata_versions import ListedSidecars
 
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=12))
