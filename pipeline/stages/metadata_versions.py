@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
-
-import orjson
 
 from pipeline.stages.metadata_reader import SIDECAR, sidecar_of
 
@@ -14,6 +13,10 @@ if TYPE_CHECKING:
     from pipeline.model import SourceObject
 
     Versions = Callable[[Iterable[SourceObject], Sequence[str]], list[tuple[str, bytes]]]
+
+
+WRITTEN_AT = "written at "
+"""How the version of an object's metadata begins."""
 
 
 def versions_of(source: str) -> Versions:
@@ -34,10 +37,15 @@ def _of_objects(page: Iterable[SourceObject], keys: Sequence[str]) -> list[tuple
     """When each was written: S3 changes an object's metadata only by writing it anew."""
     taken = set(keys)
     return [
-        (each.key, orjson.dumps(each.modified))
+        (each.key, _as_text(f"{WRITTEN_AT}{each.modified}"))
         for each in page
         if each.modified and each.key in taken
     ]
+
+
+def _as_text(version: str) -> bytes:
+    """A JSON text in ASCII, as what S3 answers may be no Unicode."""
+    return json.dumps(version).encode()
 
 
 class ListedSidecars:
@@ -55,7 +63,7 @@ class ListedSidecars:
         self, page: Iterable[SourceObject], keys: Sequence[str]
     ) -> list[tuple[str, bytes]]:
         """What tells the versions of sidecars apart, by the key of the recording beside each."""
-        here = {each.key: orjson.dumps(each.etag) for each in page if each.key.endswith(SIDECAR)}
+        here = {each.key: _as_text(each.etag) for each in page if each.key.endswith(SIDECAR)}
         found = _beside(self._keys, here) + _beside(keys, self._versions | here)
         self._versions, self._keys = here, keys
         return found

@@ -12,7 +12,7 @@ from pipeline.naming import REDACTED, as_folder, parse_job_name, result_place
 from pipeline.net.retry import never_deferred
 from pipeline.recordings.selection import ARCHIVED, ARCHIVES
 from pipeline.stages.metadata_reader import READ_ANEW
-from pipeline.stages.metadata_versions import versions_of
+from pipeline.stages.metadata_versions import WRITTEN_AT, versions_of
 from pipeline.state.recordings import Standing
 
 if TYPE_CHECKING:
@@ -42,14 +42,14 @@ async def produce(
     """Insert every recording of the source, page by page; count what is skipped, by reason."""
     counters = tracker.counters
     chosen = job_rules.config.metadata.source
-    versions = versions_of(chosen)
+    versions, kind = versions_of(chosen), WRITTEN_AT if chosen == "object" else ""
     async for listed in to_the_end(source.pages()):
         page = await with_restored(listed, selection, job_rules, tracker.state.recordings.standings)
         recordings = list(_recordings(page, selection, tracker))
         keys = [each.key for each in recordings]
         with tracker.state.metadata.page():
             tracker.state.add((each, job_rules.identity(each)) for each in recordings)
-            counters.retold += tracker.state.metadata.note(versions(page, keys))
+            counters.retold += tracker.state.metadata.note(versions(page, keys), kind)
         _count(counters, len(page), tracker.state.note_listed(keys))
         tracker.pending.wake()
         await asyncio.sleep(0)  # the next page may be there: its 40 ms are not to follow at once

@@ -19,6 +19,13 @@ SELECT row, ?2 FROM recordings WHERE key = ?1 AND status {{}} {Status.WRITTEN:d}
 ON CONFLICT (row) DO UPDATE SET facts = excluded.facts WHERE facts != excluded.facts
 """
 
+# Of what is written, where what was noted begins so.
+_CHANGE = f"""
+UPDATE metadata SET facts = ?2
+WHERE row = (SELECT row FROM recordings WHERE key = ?1 AND status = {Status.WRITTEN:d})
+AND facts != ?2 AND substr(facts, 1, length(?3)) = ?3
+"""
+
 
 class MetadataState:
     """What is remembered of each recording beside its job; JSON objects as text."""
@@ -30,17 +37,24 @@ class MetadataState:
         """Recordings and their metadata inside it are one commit, so that none lacks its own."""
         return self._database.transaction()
 
-    def note(self, facts: Sequence[tuple[str, bytes]]) -> int:
+    def note(self, facts: Sequence[tuple[str, bytes]], kind: str = "") -> int:
         """Remember the metadata of recordings that are there, by key.
 
+        Args:
+            facts: keys with JSON objects or texts.
+            kind: what texts of a kind begin with that tell of a change only beside an older one.
+
         Returns:
-            How many of those that are written had another or none: their tasks have it too.
+            How many of those that are written had another, or without a kind none: their tasks
+            have it too.
         """
         rows = [(key, each.decode()) for key, each in facts]
         with self.page():
-            changed = self._database.change_each(_NOTE.format("="), rows)
+            retold = [(*row, f'"{kind}') for row in rows] if kind else []
+            changed = self._database.change_each(_CHANGE, retold)
+            new = self._database.change_each(_NOTE.format("="), rows)
             self._database.change_each(_NOTE.format("!="), rows)
-        return changed
+        return changed if kind else new
 
     def of_rows(self, rows: Iterable[int]) -> list[tuple[int, bytes]]:
         """The metadata of these recordings, of those that have some."""

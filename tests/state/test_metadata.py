@@ -30,6 +30,23 @@ def test_only_what_changes_of_written_recordings_is_counted(path):
     assert (before, same, changed, again) == (1, 0, 2, 0)
 
 
+def test_a_version_without_an_older_one_of_its_kind_is_no_change(path):
+    """What a run first notes of written recordings tells of none, whatever was noted before."""
+    manifest, sidecar = b'{"agent":"x"}', b'"9f86"'
+    first, other = b'"at 1"', b'"at 2"'
+    with begun(path) as state:
+        written(state, "bare.mp3", "manifest.mp3", "sidecar.mp3")
+        listed(state, "open.mp3")
+        state.metadata.note([("manifest.mp3", manifest), ("sidecar.mp3", sidecar)])
+        keys = ("bare.mp3", "manifest.mp3", "sidecar.mp3", "open.mp3")
+        counts = [
+            state.metadata.note([(key, each) for key in keys], "at ")
+            for each in (first, first, other, other)
+        ]
+
+    assert counts == [0, 0, 3, 0]
+
+
 def test_a_recording_keeps_its_metadata_until_its_line_is_built(path):
     """It is there under the job's row after the run that listed it was killed."""
     with begun(path) as state:
