@@ -40,6 +40,8 @@ def chosen(parts: Sequence[Sequence[GroundTruth]], prefer: Sequence[str]) -> Cho
     """
     scores = {line.score for lines in parts for line in lines}
     candidates = [_of_transcript(score, parts, prefer) for score in scores]
+    if any(line.text for lines in parts for line in lines):
+        candidates = [[None if e and _is_blank(e) else e for e in each] for each in candidates]
 
     def order(lines: Chosen) -> tuple[int, bool, Rank]:
         there = [line for line in lines if line]
@@ -58,10 +60,7 @@ def _of_transcript(
         return not _is_blank(line), rank(line, prefer)
 
     of_it = [[line for line in lines if line.score in (score, None)] for lines in parts]
-    best = [max(lines, key=order, default=None) for lines in of_it]
-    if any(line and line.text for line in best):
-        return [None if line is None or _is_blank(line) else line for line in best]
-    return best
+    return [max(lines, key=order, default=None) for lines in of_it]
 
 
 def _is_blank(line: GroundTruth) -> bool:

@@ -8,7 +8,7 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.ground_truth.joined import joined
+from pipeline.ground_truth.joined import chosen, joined
 from pipeline.ground_truth.record import REVIEWED, GroundTruth, ReviewedPart, Segment
 from pipeline.ground_truth.unusable import usable
 from pipeline.label_studio.annotations import reviews
@@ -101,6 +101,16 @@ def test_what_reviewers_took_is_added_up():
     )
     assert [(each.start, each.end) for each in both.parts] == [(0, 10), (10, 20), (20, 20)]
     assert of(line(0, "a"), line(10, "b", seconds_spent=6.0)).seconds_spent is None
+
+
+def test_a_review_with_a_text_is_not_outvoted_by_empty_ones():
+    """Reviews that say nothing count for no part where any part has a text, of any transcript."""
+    text = line(0, "hello", score=0.9)
+    empty = line(0, score=None, predicted=None)
+
+    assert chosen([[text, empty], [empty], [empty]], ()) == [text, None, None]
+    assert chosen([[text], [empty], [empty]], ()) == [text, None, None]
+    assert chosen([[empty], [empty], [empty]], ()) == [empty, empty, empty]
 
 
 def test_a_part_without_a_prediction_makes_the_prediction_unknown():

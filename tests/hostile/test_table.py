@@ -102,6 +102,8 @@ def recordings(objects):
     return {each for each in objects if each.startswith("calls/")}
 
 
+# A push whose answer is lost looks for a hundred seconds whether the tasks arrive, each time.
+@pytest.mark.timeout(400)
 @pytest.mark.hostile
 @pytest.mark.parametrize(("command", "kind", "answer"), named(CELLS))
 def test_a_command_survives_an_answer(world, command, kind, answer):
