@@ -61,9 +61,11 @@ def test_shards_of_several_accounts_run_their_jobs_there(on_ray, cloud):
     runs.run.use(AWS_CONFIG_FILE=str(config))
     del runs.run.env["AWS_ENDPOINT_URL"]
 
-    with lane_profiles(accounts, config):
-        outcome = runs.run(*command, "--config", "lanes.toml")
-    config.unlink()
+    try:
+        with lane_profiles(accounts, config):
+            outcome = runs.run(*command, "--config", "lanes.toml")
+    finally:
+        config.unlink()  # the nodes are those of the other tests too
 
     created = created_in(accounts)
     assert (outcome.code, outcome.summary["exit_code"]) == (0, 0), outcome.err

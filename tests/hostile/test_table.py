@@ -14,6 +14,7 @@ from tests.hostile.answers import begin, hostility, patience
 from tests.hostile.commands import COMMANDS
 from tests.hostile.table import ALONE, CALLS, COLUMNS, SERVES, UNUSUAL, cell
 from tests.hostile.world import RECORDINGS, World
+from tests.support.hostile_answers import Hostile
 from tests.support.interceptor import ABOUT_AN_OUTPUT, ABOUT_METADATA, KINDS, can_answer
 from tools.docs import COMMANDS as NAMES
 
@@ -24,6 +25,8 @@ CELLS = [
     for answer in COLUMNS
     if cell(command, kind, answer)
 ]
+LOST_TASKS = ("push", "import", Hostile.ENDLESS)
+"""The tasks never arrive: two pushes look for them, for a hundred seconds each."""
 DIAGONAL = [
     next(each for each in CELLS if each[0] == command and each[2] == answer)
     for number, command in enumerate(CALLS)
@@ -38,7 +41,10 @@ def named(cells):
         pytest.param(
             *each,
             id=" ".join(getattr(part, "name", part) for part in each),
-            marks=[pytest.mark.xdist_group("ministack")] * COMMANDS[each[0]].emulated,
+            marks=[
+                *[pytest.mark.xdist_group("ministack")] * COMMANDS[each[0]].emulated,
+                *[pytest.mark.timeout(400)] * (each == LOST_TASKS),
+            ],
         )
         for each in cells
     ]
@@ -102,8 +108,6 @@ def recordings(objects):
     return {each for each in objects if each.startswith("calls/")}
 
 
-# A push whose answer is lost looks for a hundred seconds whether the tasks arrive, each time.
-@pytest.mark.timeout(400)
 @pytest.mark.hostile
 @pytest.mark.parametrize(("command", "kind", "answer"), named(CELLS))
 def test_a_command_survives_an_answer(world, command, kind, answer):
