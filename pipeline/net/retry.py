@@ -74,20 +74,20 @@ class RateLimitedCall:
         """Make the call when its turn has come, again after a throttle or a fault.
 
         It is given up `retry_seconds` after its first failure, or after 8 calls without a usable
-        answer (5 when there never was one; a throttled call does not count).
+        answer (5 while no call of this operation ever had one; a throttled call does not count).
 
         Raises:
             Deferred: given up, while other calls of this operation were answered.
             ServiceUnreachable: given up, and so was every other one.
         """
         begun = asyncio.get_running_loop().time()
-        tries = _FIRST_TRIES if self._answered_at == _NEVER else _TRIES
-        patience = _Patience(begun, tries, self.retry_seconds)
+        patience = _Patience(begun, self.retry_seconds)
         while True:
             try:
                 return await self._once(attempt, patience)
             except (Throttled, Unavailable) as error:
-                if patience.ends_with(error, asyncio.get_running_loop().time()):
+                tries = _FIRST_TRIES if self._answered_at == _NEVER else _TRIES
+                if patience.ends_with(error, asyncio.get_running_loop().time(), tries):
                     raise self._given_up(error, patience) from error
             await asyncio.sleep(patience.pause(asyncio.get_running_loop().time()))
 
@@ -160,12 +160,12 @@ class _Patience:
     the loop's clock; `seconds` are from the first failure on.
     """
 
-    def __init__(self, begun: float, failures: int, seconds: float) -> None:
+    def __init__(self, begun: float, seconds: float) -> None:
         self.begun = begun
         self._seconds = seconds
         self.held_back = 0.0
         self._failed_at: float | None = None
-        self._left = failures
+        self._failures = 0
         self._state = tenacity.RetryCallState(_RETRYING, None, (), {})
 
     @property
@@ -173,12 +173,12 @@ class _Patience:
         """How often the call was made."""
         return self._state.attempt_number
 
-    def ends_with(self, error: Throttled | Unavailable, now: float) -> bool:
-        """Whether this failure was the last one that is borne."""
+    def ends_with(self, error: Throttled | Unavailable, now: float, failures: int) -> bool:
+        """Whether this failure was the last one that is borne, of so many."""
         if self._failed_at is None:  # a call may have waited long for its turn before that
             self._failed_at, self.held_back = now, 0.0
-        self._left -= not isinstance(error, Throttled)
-        return self._left <= 0 or self._time_left(now) <= 0
+        self._failures += not isinstance(error, Throttled)
+        return self._failures >= failures or self._time_left(now) <= 0
 
     def pause(self, now: float) -> float:
         """Seconds until the next try, which this one is counted before; the last is in time."""

@@ -191,6 +191,18 @@ def test_a_service_that_falls_silent_is_given_up_after_eight_tries():
     assert len(service.called_at) == 1 + 8
 
 
+def test_a_call_whose_service_answers_others_meanwhile_is_made_eight_times():
+    """A call begun before the first answer counts as one begun after it: it gets eight tries."""
+    broken = Service(*[Unavailable("No answer.")] * 7, "yes")
+
+    async def calling() -> str:
+        operation = RateLimitedCall("Get", 10, WaitTimes())
+        ours, _ = await asyncio.gather(operation.call(broken), operation.call(Service("others")))
+        return ours
+
+    assert in_owned_time(calling()) == "yes"
+
+
 @pytest.mark.parametrize("answer", ["yes", JobExists(), NoFreeSlot(), RecordingFailed("x", "no")])
 def test_a_fault_of_one_call_while_others_are_answered_is_deferred(answer):
     """Where other calls of the operation get answers, refusals too, only this one is given up."""
