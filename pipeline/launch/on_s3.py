@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -17,7 +18,7 @@ from pipeline.naming import S3Uri
 from pipeline.net.retry import never_deferred
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 
     from pipeline.aws.s3 import S3
     from pipeline.config.schema import Config
@@ -26,11 +27,12 @@ if TYPE_CHECKING:
     from pipeline.s3_output.layout import Layout
     from pipeline.s3_output.overview import Overview
     from pipeline.s3_output.states import StateCopy
-    from pipeline.s3_output.written_tasks import Origin
     from pipeline.state.cleanup import Cleaning, Cleanup
     from pipeline.state.reader import StateReader
     from pipeline.state.run_state import RunState
     from pipeline.tasks.rebuild import Written
+
+T = TypeVar("T")
 
 
 def with_tasks_here(config: Config) -> Config:
@@ -41,10 +43,12 @@ def with_tasks_here(config: Config) -> Config:
     """
     if not config.s3_output:
         return config
+    from pipeline.s3_output.tasks_copy import bring_tasks
+
     replace = msgspec.structs.replace
     copy = f"{_name(config.s3_output)}.copy.jsonl"
     here = replace(config, output=replace(config.output, output=copy, state=""))
-    in_event_loop(_bring(config, here))
+    _asked(config, partial(bring_tasks, path=here.output_path, state_path=here.state_path))
     return here
 
 
@@ -58,9 +62,11 @@ def with_state_here(config: Config) -> Iterator[Config]:
     if not config.s3_output:
         yield config
         return
+    from pipeline.s3_output.states import fetch_state
+
     refuse_unnamed_shard(config.cluster)
     with TemporaryDirectory() as folder:
-        path = in_event_loop(_fetch(config, Path(folder)))
+        path = _asked(config, partial(fetch_state, folder=Path(folder))).path
         yield msgspec.structs.replace(
             config, output=msgspec.structs.replace(config.output, state=str(path))
         )
@@ -80,7 +86,7 @@ def with_written_here(config: Config) -> Iterator[Written]:
         with read_state(config.state_path) as read:
             yield written_by_run(config, read)
         return
-    from pipeline.s3_output.written_tasks import note_written
+    from pipeline.s3_output.written_tasks import note_written, read_origin
     from pipeline.state.run_state import open_state
     from pipeline.tasks.export import committed_lines
 
@@ -93,7 +99,7 @@ def with_written_here(config: Config) -> Iterator[Written]:
     with TemporaryDirectory() as folder, ExitStack() as opened:
 
         def rebuilt() -> StateReader:
-            origin = in_event_loop(_origin(config))
+            origin = _asked(config, read_origin)
             prefix = origin.description.prefix
             state = opened.enter_context(open_state(Path(folder) / "state", prefix))
             note_written(state, origin, committed_lines(*own))
@@ -127,7 +133,9 @@ def overview_of(config: Config) -> Overview:
     Raises:
         CannotRun: it can't be read.
     """
-    return in_event_loop(_overview(config))
+    from pipeline.s3_output.overview import overview
+
+    return _asked(config, overview)
 
 
 def change_states(config: Config, change: Callable[[Sequence[RunState]], None]) -> None:
@@ -136,7 +144,18 @@ def change_states(config: Config, change: Callable[[Sequence[RunState]], None]) 
     Raises:
         CannotRun: one can't be read or written; those before it are changed.
     """
-    in_event_loop(_change(config, change))
+    from pipeline.s3_output.states import put_back
+    from pipeline.state.run_state import open_state
+
+    async def changed(s3: S3, layout: Layout) -> None:
+        with TemporaryDirectory() as folder:
+            copies = await _copies(s3, layout, Path(folder))
+            with ExitStack() as opened:
+                change([opened.enter_context(open_state(each.path, "")) for each in copies])
+            for each in copies:
+                await put_back(s3, each)
+
+    _asked(config, changed)
 
 
 @contextmanager
@@ -150,7 +169,7 @@ def states_to_clean(config: Config, what: Cleaning) -> Iterator[list[Cleanup]]:
     from pipeline.state.cleanup import open_for_cleaning
 
     with TemporaryDirectory() as folder:
-        copies = in_event_loop(_copies_to_clean(config, Path(folder)))
+        copies = _asked(config, partial(_copies_to_clean, folder=Path(folder)))
         with ExitStack() as opened:
             states = [
                 opened.enter_context(open_for_cleaning(each.path, each.layout.shard.number))
@@ -160,38 +179,37 @@ def states_to_clean(config: Config, what: Cleaning) -> Iterator[list[Cleanup]]:
             yield states
             left = [each.count_due(what) for each in states]
         each = zip(copies, before, left, strict=True)
-        in_event_loop(_put_back(config, [copy for copy, was, now in each if now != was]))
+        changed = [copy for copy, was, now in each if now != was]
+        _asked(config, partial(_put_back, copies=changed))
 
 
-async def _copies_to_clean(config: Config, folder: Path) -> list[StateCopy]:
+async def _copies_to_clean(s3: S3, layout: Layout, folder: Path) -> list[StateCopy]:
     from pipeline.s3_output.parts import parts_there, unknown_parts
     from pipeline.state.run_state import open_state
 
-    async with _opened(config) as (s3, layout):
-        copies = await _copies(s3, layout, folder)
-        if not copies:
-            raise OutputUnusable(
-                f"No run of {layout.output} has ended yet, so nothing is known to be deleted",
-                "Run its `run` command to its end.",
-            )
-        there = await parts_there(s3, layout)
-        for each in copies:
-            with open_state(each.path, "") as state:
-                unknown_parts(each.layout, state.parts.known(), there)
-        return copies
+    copies = await _copies(s3, layout, folder)
+    if not copies:
+        raise OutputUnusable(
+            f"No run of {layout.output} has ended yet, so nothing is known to be deleted",
+            "Run its `run` command to its end.",
+        )
+    there = await parts_there(s3, layout)
+    for each in copies:
+        with open_state(each.path, "") as state:
+            unknown_parts(each.layout, state.parts.known(), there)
+    return copies
 
 
-async def _put_back(config: Config, copies: Sequence[StateCopy]) -> None:
+async def _put_back(s3: S3, _: Layout, copies: Sequence[StateCopy]) -> None:
     """Put back every state that can be; one that was changed meanwhile holds up no other."""
     from pipeline.s3_output.states import put_back
 
     refused: list[PipelineError] = []
-    async with _opened(config) as (s3, _):
-        for each in copies:
-            try:
-                await put_back(s3, each)
-            except PipelineError as error:
-                refused.append(error)
+    for each in copies:
+        try:
+            await put_back(s3, each)
+        except PipelineError as error:
+            refused.append(error)
     if refused:
         raise refused[0]
 
@@ -207,57 +225,20 @@ async def _copies(s3: S3, layout: Layout, folder: Path) -> list[StateCopy]:
     return [await fetch_state(s3, layout._replace(shard=each), folder) for each in shards]
 
 
-async def _bring(config: Config, here: Config) -> None:
-    from pipeline.s3_output.tasks_copy import bring_tasks
-
-    async with _opened(config) as (s3, layout):
-        await bring_tasks(s3, layout, here.output_path, here.state_path)
-
-
-async def _fetch(config: Config, folder: Path) -> Path:
-    from pipeline.s3_output.states import fetch_state
-
-    async with _opened(config) as (s3, layout):
-        return (await fetch_state(s3, layout, folder)).path
-
-
-async def _origin(config: Config) -> Origin:
-    from pipeline.s3_output.written_tasks import read_origin
-
-    async with _opened(config) as (s3, layout):
-        return await read_origin(s3, layout)
-
-
-async def _overview(config: Config) -> Overview:
-    from pipeline.s3_output.overview import overview
-
-    async with _opened(config) as (s3, layout):
-        return await overview(s3, layout)
-
-
-async def _change(config: Config, change: Callable[[Sequence[RunState]], None]) -> None:
-    from pipeline.s3_output.states import put_back
-    from pipeline.state.run_state import open_state
-
-    async with _opened(config) as (s3, layout):
-        with TemporaryDirectory() as folder:
-            copies = await _copies(s3, layout, Path(folder))
-            with ExitStack() as opened:
-                change([opened.enter_context(open_state(each.path, "")) for each in copies])
-            for each in copies:
-                await put_back(s3, each)
-
-
-@asynccontextmanager
-async def _opened(config: Config) -> AsyncIterator[tuple[S3, Layout]]:
+def _asked(config: Config, work: Callable[[S3, Layout], Coroutine[Any, Any, T]]) -> T:
+    """What work on the output comes to, in an event loop of its own."""
     from pipeline.net.wait_times import WaitTimes
     from pipeline.s3_output.layout import Layout
 
-    assert config.s3_output is not None
-    place = S3Uri(config.s3_output.bucket, "")
-    async with services(config, place, WaitTimes()) as (_, _, _, s3):
-        with never_deferred("the output was looked at"):
-            yield s3, Layout(config.s3_output, config.shard)
+    output = config.s3_output
+    assert output is not None
+
+    async def opened() -> T:
+        async with services(config, S3Uri(output.bucket, ""), WaitTimes()) as (_, _, _, s3):
+            with never_deferred("the output was looked at"):
+                return await work(s3, Layout(output, config.shard))
+
+    return in_event_loop(opened())
 
 
 def _name(output: S3Uri) -> str:
