@@ -7,6 +7,7 @@ has one, else the class of its stylesheet.
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from selenium.common.exceptions import (
@@ -222,12 +223,17 @@ class Reviewer:
         self.pressed += 1
 
     def wear(self, scheme: str) -> None:
-        """Have the pages `light` or `dark`."""
-        for _ in range(3):
-            if self._find("html").get_attribute("data-color-scheme") == scheme:
-                return
+        """Have the pages `light` or `dark`; the button turns through auto, light and dark."""
+        while (before := self._scheme_kept()) != scheme.capitalize():
             self._click("[class*=themeToggle]")
-        raise AssertionError(scheme)
+            self._until(partial(self._is_turned, before))
+        self._find(f"html[data-color-scheme={scheme}]")
+
+    def _scheme_kept(self) -> Any:
+        return self.driver.execute_script("return localStorage.getItem('preferred-color-scheme')")
+
+    def _is_turned(self, before: Any) -> bool:
+        return bool(self._scheme_kept() != before)
 
     def take_picture(self, path: Path, size: tuple[int, int] = SHOWING) -> list[str]:
         """Keep the page as it looks when it has come to rest; what of the bar below is covered."""
