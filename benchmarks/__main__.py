@@ -20,6 +20,7 @@ from benchmarks import (
     makespan,
     results,
     search,
+    sharing,
     startup,
     throughput,
     transcript_files,
@@ -61,6 +62,7 @@ BENCHMARKS = {
         transcript_files.TOY,
         apart=True,
     ),
+    "sharing": Benchmark(sharing.measure, sharing.FULL, sharing.TOY, apart=True),
     "search": Benchmark(search.measure, search.FULL, search.TOY),
     "help": Benchmark(startup.measure, startup.FULL, startup.TOY),
 }
