@@ -15,9 +15,10 @@ from msgspec.structs import replace
 from pipeline.ground_truth.choice import rank
 from pipeline.ground_truth.record import ReviewedPart
 from pipeline.ground_truth.unusable import says_unusable
+from pipeline.tasks.recording_parts import wholes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pipeline.ground_truth.choice import Rank
     from pipeline.ground_truth.record import Controls, GroundTruth, Segment
@@ -26,47 +27,81 @@ if TYPE_CHECKING:
     Chosen = list[GroundTruth | None]
 
 
+def line_of(
+    reviews: Mapping[Part, Sequence[GroundTruth]], prefer: Sequence[str]
+) -> tuple[GroundTruth | None, set[Part]]:
+    """The line of a recording, and which of its parts have a review that counts.
+
+    Without a review that counts of every part it is None. A recording that was cut in several ways,
+    each of them reviewed as a whole, has the line that would count between such lines (`rank`).
+
+    Args:
+        reviews: of the parts, which may be of several cuttings.
+        prefer: as of `rank`.
+    """
+    lines, counts = [], set()
+    for whole in wholes_of(reviews):
+        best = chosen([reviews[part] for part in whole], prefer)
+        of_it = [(part, line) for part, line in zip(whole, best, strict=True) if line]
+        counts |= {part for part, _ in of_it}
+        if len(of_it) == len(whole):
+            lines.append(joined(of_it))
+    return max(lines, key=lambda line: rank(line, prefer), default=None), counts
+
+
 def chosen(parts: Sequence[Sequence[GroundTruth]], prefer: Sequence[str]) -> Chosen:
     """The review of each part that counts, all of one transcript; None for a part without one.
 
     Where two transcripts meet at a cut, a segment may be there twice or not at all. They are told
-    apart by the prediction's score, which is the recording's; a review that began from no
-    prediction goes with any. A review without a segment, as when the editor opened empty, counts
-    where nothing was predicted or the part is unusable, or where no part has a text.
+    apart by the key that the ids of the prediction's results have, else by its score, which is the
+    recording's; a review that began from no prediction goes with any.
+
+    A review says something of its part by a text, by a region without one, or by that the part is
+    unusable. One that says nothing, as when the editor opened empty, counts only where nothing was
+    predicted. Of several transcripts that counts of which a review says something, then that of
+    which more parts are reviewed, then that with the highest review (`rank`).
 
     Args:
         parts: the reviews of each.
         prefer: as of `rank`.
     """
-    scores = {line.score for lines in parts for line in lines}
-    candidates = [_of_transcript(score, parts, prefer) for score in scores]
-    if any(line.text for lines in parts for line in lines):
-        candidates = [[None if e and _is_blank(e) else e for e in each] for each in candidates]
+    counting = [[line for line in lines if not _is_blank(line)] for lines in parts]
+    keys = dict.fromkeys((line.transcript, line.score) for lines in counting for line in lines)
+    candidates = [_of_transcript(key, score, counting, prefer) for key, score in keys]
 
-    def order(lines: Chosen) -> tuple[int, bool, Rank]:
+    def order(lines: Chosen) -> tuple[bool, int, list[Rank]]:
         there = [line for line in lines if line]
-        ranks = max(rank(line, prefer) for line in there)
-        return len(there), any(line.text for line in there), ranks
+        ranks = sorted((rank(line, prefer) for line in there), reverse=True)
+        return any(map(_says_something, there)), len(there), ranks
 
-    return max(filter(any, candidates), key=order)
+    return max(candidates, key=order, default=[None for _ in parts])
 
 
 def _of_transcript(
-    score: float | None, parts: Sequence[Sequence[GroundTruth]], prefer: Sequence[str]
+    key: str, score: float | None, parts: Sequence[Sequence[GroundTruth]], prefer: Sequence[str]
 ) -> Chosen:
-    """The best review of each part, of those that began from a prediction of this score."""
+    """The best review of each part, of those that began from one transcript's prediction.
+
+    Tasks that an earlier version pushed have no key. Where a part was reviewed with the key and
+    without, a push has renewed it in between: the latter goes with it only for want of another.
+    """
+
+    def is_of_it(line: GroundTruth) -> bool:
+        return line.transcript == key if line.transcript else line.score in (score, None)
 
     def order(line: GroundTruth) -> tuple[bool, Rank]:
-        return not _is_blank(line), rank(line, prefer)
+        return line.transcript == key or line.score is None, rank(line, prefer)
 
-    of_it = [[line for line in lines if line.score in (score, None)] for lines in parts]
-    return [max(lines, key=order, default=None) for lines in of_it]
+    return [max(filter(is_of_it, lines), key=order, default=None) for lines in parts]
+
+
+def _says_something(line: GroundTruth) -> bool:
+    return bool(line.text or line.segments) or says_unusable(line.controls)
 
 
 def _is_blank(line: GroundTruth) -> bool:
     """Whether a review says nothing of a part in which words were predicted, or may have been."""
-    says = line.text or line.segments or says_unusable(line.controls)
-    return not says and line.predicted != ""
+    return not _says_something(line) and line.predicted != ""
 
 
 def joined(reviews: Sequence[tuple[Part, GroundTruth]]) -> GroundTruth:
@@ -94,6 +129,7 @@ def joined(reviews: Sequence[tuple[Part, GroundTruth]]) -> GroundTruth:
         controls=_together(line.controls for line in lines),
         starred=any(line.starred for line in lines),
         updated_at=max(line.updated_at for line in lines),
+        transcript="",
         parts=tuple(_reviewed(part, line) for part, line in reviews),
     )
 

@@ -89,7 +89,8 @@ class GroundTruth(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     how good those are. `project` is the project's URL; `annotation_uid` the annotation's name
     everywhere, whatever the server is called; `updated_at` the server's words for when the
     annotation was last saved. `parts` are those of a recording that was several tasks: then the
-    numbers are those of the first, and `reviewer` names all, with commas between.
+    numbers are those of the first, and `reviewer` names all, with commas between. `transcript` is
+    the key of that which the review of one part began from, as far as it is known; no line has it.
     """
 
     audio: str
@@ -115,6 +116,7 @@ class GroundTruth(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     annotation_uid: str = ""
     updated_at: str = ""
     parts: tuple[ReviewedPart, ...] = ()
+    transcript: str = ""
 
     @property
     def reviewers(self) -> tuple[str | None, ...]:

@@ -24,7 +24,7 @@ from pipeline.label_studio.results import (
     finite,
     seconds,
 )
-from pipeline.tasks.recording_parts import part_of
+from pipeline.tasks.recording_parts import key_in, part_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -86,8 +86,7 @@ def _review(
     project: str,
     people: Mapping[int, str],
 ) -> GroundTruth:
-    prediction = annotation.get("prediction")
-    prediction = prediction if isinstance(prediction, dict) else {}
+    prediction = _began_from(annotation)
     content = content_of(annotation.get("result"))
     predicted = content_of(prediction.get("result"))
     removed = Content(
@@ -113,8 +112,26 @@ def _review(
         annotation_id=_number(annotation),
         annotation_uid=as_str(annotation.get("unique_id")) or "",
         updated_at=as_str(annotation.get("updated_at")) or "",
+        transcript=_key(annotation) or _key(prediction),
         **_about(task, content, prediction),
     )
+
+
+def _began_from(annotation: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The snapshot of the prediction that a review began from, empty where it is of another.
+
+    Who has a part open while a push renews it submits the earlier regions, and the snapshot is of
+    the later prediction.
+    """
+    prediction = annotation.get("prediction")
+    if not isinstance(prediction, dict) or _key(annotation) not in ("", _key(prediction)):
+        return {}
+    return prediction
+
+
+def _key(about: Mapping[str, Any]) -> str:
+    """The key of the transcript that the results of an annotation or a prediction came from."""
+    return key_in(dicts(about.get("result")))
 
 
 def _about(

@@ -13,13 +13,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.errors import Unavailable
-from pipeline.ground_truth.joined import chosen, joined
+from pipeline.ground_truth.joined import line_of
 from pipeline.label_studio.client import CHANGED, tasks_query
 from pipeline.label_studio.errors import untrusted
 from pipeline.label_studio.filters import job_id_filter
 from pipeline.label_studio.schema import Changed, Page
 from pipeline.label_studio.waiting_parts import Waiting
-from pipeline.tasks.recording_parts import whole_of
+from pipeline.tasks.recording_parts import wholes_of
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -117,22 +117,18 @@ class CutRecordings:
         annotated = [task for task in tasks if task.total_annotations]
         counted = sum(task.total_annotations for task in annotated)
         counts = {task.part for task in annotated}
-        whole = whole_of(counts)
-        lines = []
-        if whole:
+        line = None
+        if whole := {part for parts in wholes_of(counts) for part in parts}:
             found = await self._found([each for each in annotated if each.part in whole], reviews)
             if not all(found.get(part) for part in whole):
                 return 0  # what the server does not give out stays as it was
-            best = chosen([found[part] for part in whole], self._project.prefer)
-            best_of = {part: line for part, line in zip(whole, best, strict=True) if line}
-            lines = [joined(list(best_of.items()))] if len(best_of) == len(whole) else []
-            counts = set(best_of)
+            line, counts = line_of(found, self._project.prefer)
         elif split := await self._split(job_id, tasks):
             self.split += split
             return 0
-        update.put_recording(self._project.url, job_id, lines)
+        update.put_recording(self._project.url, job_id, [line] if line else [])
         self.waiting.pop(job_id, None)
-        in_line = len(whole) if lines else 0
+        in_line = len(line.parts) if line else 0
         if counted > in_line:
             self.waiting[job_id] = _waiting(tasks, counted, in_line, counts)
         return counted
@@ -169,15 +165,20 @@ def _waiting(
 ) -> Waiting:
     """What is noted of a recording with so many annotations in all and in its line.
 
-    Of the parts in `counts` there is a review that counts.
+    Of the parts in `counts` there is a review that counts. Where it was cut in several ways, that
+    way is noted which lacks the fewest.
     """
-    reviewed = {part.number for part in counts}
-    return Waiting(
-        annotations=counted - in_line,
-        parts=in_line or max(task.part.total for task in tasks),
-        reviewed=in_line or len(reviewed),
-        tasks=[] if in_line else [e.id for e in tasks if e.part.number not in reviewed],
-    )
+    if in_line:
+        return Waiting(annotations=counted - in_line, parts=in_line, reviewed=in_line)
+
+    def way(cuts: tuple[float, ...]) -> Waiting:
+        reviewed = {part.number for part in counts if part.cuts == cuts}
+        of_it = [task for task in tasks if task.part.cuts == cuts]
+        lacking = [task.id for task in of_it if task.part.number not in reviewed]
+        return Waiting(counted, len(cuts) + 1, len(reviewed), lacking)
+
+    ways = [way(cuts) for cuts in sorted({task.part.cuts for task in tasks})]
+    return min(ways, key=lambda each: each.parts - each.reviewed)
 
 
 def _at_once(jobs: Mapping[str, int]) -> Iterator[list[str]]:

@@ -2,14 +2,21 @@
 
 Label Studio (1.23) opens a task of 160 segments in 2.4 s and one of 1,000 in 10 s, and needs 12 s
 and more to submit that. So a recording is cut where nobody speaks. A segment belongs to the part in
-which it begins, under the id and the times that it has in the whole; audio, score and facts are the
+which it begins, with the times that it has in the whole; audio, score and facts are the
 recording's. Each part names all the cuts in `meta.part`, so one that is there tells the others.
+
+The ids of a part's results end with a key of the whole prediction, as two transcripts don't go
+together at a cut. Label Studio (1.23) gives ids back, with what a reviewer submits and with its
+snapshot of the prediction, which it takes at the submission and not when the task was opened.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
+import re
 from bisect import bisect_right
+from collections import Counter
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -40,6 +47,9 @@ _SILENCE = 0.1
 """Seconds: in a shorter pause the cut is at the next word."""
 
 _PIECES = ("alternatives", "toxicity_detection")
+
+_KEY_BYTES = 4
+_KEYED_ID = re.compile(r"(?:seg-[0-9]+|lang)-([0-9a-f]{8})")
 
 Start = Annotated[float, msgspec.Meta(ge=0)]
 
@@ -81,14 +91,24 @@ def part_of(meta: Any, job_id: str = "") -> Part:
     return part if ordered and part.number <= part.total else Part(job_id)
 
 
-def whole_of(parts: Collection[Part]) -> list[Part]:
-    """Those of the parts that together are the whole recording, in their order; else none."""
-    for last in parts:
+def wholes_of(parts: Collection[Part]) -> list[list[Part]]:
+    """Those of the parts that together are the whole recording, in their order.
+
+    A recording that was cut in several ways may have several; that with the most parts is the
+    first, and of as many that which is cut first.
+    """
+    found = []
+    for last in sorted(parts, key=lambda part: (-part.total, part.cuts, part.job_id)):
         if last.number == last.total:
             every = [msgspec.structs.replace(last, number=n + 1) for n in range(last.total)]
             if all(each in parts for each in every):
-                return every
-    return []
+                found.append(every)
+    return found
+
+
+def whole_of(parts: Collection[Part]) -> list[Part]:
+    """The first of `wholes_of`; none where a part is missing."""
+    return next(iter(wholes_of(parts)), [])
 
 
 def cuts_of(content: bytes, most: int) -> tuple[float, ...]:
@@ -146,7 +166,29 @@ def in_parts(content: bytes, cuts: Sequence[float]) -> list[tuple[Part, bytes]]:
     if not cuts:
         return [(Part(job_id), uncut(content))]
     parts = [Part(job_id, number, tuple(cuts)) for number in range(1, len(cuts) + 2)]
-    return [(part, orjson.dumps(_task(task, part))) for part in parts]
+    keyed = task | {"predictions": [_keyed(each) for each in task["predictions"]]}
+    return [(part, orjson.dumps(_task(keyed, part))) for part in parts]
+
+
+def key_in(results: Iterable[dict[str, Any]]) -> str:
+    """The key of the transcript that results of a part came from; "" where no id has one.
+
+    Of several, which foreign results may have, that of most of them.
+    """
+    found = (_KEYED_ID.fullmatch(str(each.get("id"))) for each in results)
+    keys = Counter(match[1] for match in found if match)
+    return max(keys, key=lambda key: (keys[key], key), default="")
+
+
+def _keyed(prediction: dict[str, Any]) -> dict[str, Any]:
+    """A prediction of the whole with its key in all ids: another text, time or speaker is another.
+
+    The job's name is no such key: a later version may divide the same transcript otherwise.
+    """
+    results = prediction["result"]
+    content = orjson.dumps([[each["from_name"], each["value"]] for each in results])
+    key = hashlib.blake2b(content, digest_size=_KEY_BYTES).hexdigest()
+    return prediction | {"result": [each | {"id": f"{each['id']}-{key}"} for each in results]}
 
 
 def tasks_of(content: bytes, most: int) -> list[bytes]:

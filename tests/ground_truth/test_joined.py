@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from pipeline.ground_truth.joined import chosen, joined
+from pipeline.ground_truth.choice import rank
+from pipeline.ground_truth.joined import chosen, joined, line_of
 from pipeline.ground_truth.record import REVIEWED, GroundTruth, ReviewedPart, Segment
 from pipeline.ground_truth.unusable import usable
 from pipeline.label_studio.annotations import reviews
@@ -104,13 +107,157 @@ def test_what_reviewers_took_is_added_up():
 
 
 def test_a_review_with_a_text_is_not_outvoted_by_empty_ones():
-    """Reviews that say nothing count for no part where any part has a text, of any transcript."""
+    """Reviews that say nothing where words were predicted, or may have been, count for no part."""
     text = line(0, "hello", score=0.9)
     empty = line(0, score=None, predicted=None)
 
     assert chosen([[text, empty], [empty], [empty]], ()) == [text, None, None]
     assert chosen([[text], [empty], [empty]], ()) == [text, None, None]
-    assert chosen([[empty], [empty], [empty]], ()) == [empty, empty, empty]
+    assert chosen([[empty], [empty], [empty]], ()) == [None, None, None]
+
+
+def test_a_round_that_hears_nothing_does_not_outvote_texts():
+    """Two of three parts have a text; the later round is submitted as empty as it was predicted."""
+    one, two = line(0, "hello", score=0.9), line(10, "you", score=0.9)
+    silent = line(0, score=0.0, predicted="", updated_at="2026-12-01")
+
+    assert chosen([[one, silent], [two, silent], [silent]], ()) == [one, two, None]
+    assert chosen([[silent], [silent], [silent]], ()) == [silent] * 3
+
+
+@pytest.mark.parametrize(
+    "purpose",
+    [
+        {"controls": {"verdict": ("unusable",)}},
+        {"segments": (Segment(start=1, end=2, text="", speaker="spk_0"),)},
+    ],
+)
+def test_who_says_on_purpose_that_nobody_speaks_is_heard(purpose):
+    """A part marked as unusable, or with a region without text, was reviewed as any other."""
+    text = line(0, "hello", score=0.9)
+    says = line(0, score=0.5, predicted="hm", updated_at="2026-12-01", **purpose)
+
+    assert chosen([[text, says], [says], [says]], ()) == [says] * 3
+    assert chosen([[text, says], [says]], ["carla"]) == [says] * 2
+    assert chosen([[text], [says]], ()) == [None, says]
+
+
+@st.composite
+def reviewed_parts(draw) -> list[list[GroundTruth]]:
+    """Some reviews of each part, of several transcripts, in any order."""
+    numbers = iter(range(1, 100))
+    keys = st.sampled_from([("k1", 0.8), ("k2", 0.8), ("k3", 0.7), ("", 0.8), ("", 0.7)])
+
+    def review() -> GroundTruth:
+        key, score = draw(keys)
+        predicted = draw(st.sampled_from(["words", "", None]))
+        about = {
+            "transcript": key,
+            "score": None if predicted is None and not key else score,
+            "predicted": predicted,
+            "updated_at": draw(st.sampled_from("123")),
+            "starred": draw(st.booleans()),
+            "reviewer": draw(st.sampled_from(["anna", "ben"])),
+            "annotation_id": next(numbers),
+        }
+        return line(0, **about, **draw(st.sampled_from(SAID)))
+
+    sizes = draw(st.lists(st.integers(0, 3), min_size=1, max_size=3))
+    return [[review() for _ in range(size)] for size in sizes]
+
+
+SAID: list[dict[str, Any]] = [
+    {"text": ""},
+    {"text": "words"},
+    {"text": "", "segments": (Segment(start=0, end=1, text=""),)},
+    {"text": "", "controls": {"verdict": ("unusable",)}},
+]
+"""What a review says: nothing, a text, on purpose nothing, that the part is unusable."""
+
+
+def says(line: GroundTruth) -> bool:
+    return bool(line.text or line.segments or line.controls)
+
+
+def is_outranked(line: GroundTruth, others: list[GroundTruth], prefer: Any) -> bool:
+    """Whether a review with the same prediction, of no words, says that there are none."""
+
+    def of(line: GroundTruth) -> tuple[str, float | None]:
+        return line.transcript, line.score
+
+    silent = [each for each in others if not says(each) and each.predicted == ""]
+    return any(of(each) == of(line) and rank(each, prefer) > rank(line, prefer) for each in silent)
+
+
+@given(reviewed_parts(), st.sampled_from([(), ("anna",)]), st.randoms())
+def test_which_reviews_count_follows_the_rule(parts, prefer, shuffled):
+    """Of one transcript, in which somebody says something, of most parts, in whatever order."""
+    found = chosen(parts, prefer)
+
+    counts = [each for each in found if each]
+    for lines, each in zip(parts, found, strict=True):
+        assert each is None or each in lines
+    assert all(says(each) or each.predicted == "" for each in counts)
+    spoken = [(each, lines) for lines in parts for each in lines if says(each)]
+    assert any(map(says, counts)) or all(is_outranked(*each, prefer) for each in spoken)
+    assert len({each.transcript for each in counts} - {""}) <= 1
+    assert len({each.score for each in counts} - {None}) <= 1
+    for key in {each.transcript for each, _ in spoken if any(map(says, counts))} - {""}:
+        of_it = [any(says(e) and e.transcript == key for e in lines) for lines in parts]
+        assert sum(of_it) <= len(counts)
+    mixed = [shuffled.sample(lines, len(lines)) for lines in parts]
+    assert chosen(mixed, prefer) == found
+
+
+@given(reviewed_parts(), st.sampled_from(SAID[1:]))
+def test_what_is_said_on_purpose_counts_as_a_text_does(parts, said):
+    """Which review counts does not depend on which of the three somebody has said."""
+
+    def instead(each: GroundTruth) -> GroundTruth:
+        nothing: dict[str, Any] = {"text": "", "segments": (), "controls": {}}
+        return replace(each, **(nothing | said)) if says(each) else each
+
+    found = chosen(parts, ())
+
+    others = chosen([[instead(each) for each in lines] for lines in parts], ())
+    assert [each and each.annotation_id for each in found] == [
+        each and each.annotation_id for each in others
+    ]
+
+
+def test_of_two_cuttings_the_line_counts_that_counts_between_lines():
+    """Star, preferred reviewer, newest; never by chance. One that lacks a review is out."""
+    halves = [Part("job", n, (5.0,)) for n in (1, 2)]
+    thirds = [Part("job", n, (3.0, 6.0)) for n in (1, 2, 3)]
+    reviews = {part: [line(0, "half", updated_at="2")] for part in halves}
+    reviews |= {part: [line(0, "third", updated_at="1", reviewer="ben")] for part in thirds}
+
+    def text(prefer: tuple[str, ...] = ()) -> str:
+        found, counts = line_of(reviews, prefer)
+        assert counts == {*halves, *thirds}
+        assert found == line_of(dict(reversed(reviews.items())), prefer)[0]
+        return found.text if found else ""
+
+    assert (text(), text(("ben",))) == ("half half", "third third third")
+    reviews[thirds[2]] = [line(0, "third", updated_at="1", starred=True)]
+    assert text() == "third third third"
+    reviews[thirds[1]] = [line(0, predicted="words")]
+    found, counts = line_of(reviews, ())
+    assert (found and found.text, counts) == ("half half", {*halves, thirds[0], thirds[2]})
+    del reviews[halves[0]]
+    assert line_of(reviews, ())[0] is None
+
+
+def test_two_transcripts_of_one_score_are_told_apart_by_their_keys():
+    """A part of each is no line, though both scores are the same; without keys nobody can tell."""
+    one, two = line(0, "a", score=0.8, transcript="k1"), line(10, "b", score=0.8, transcript="k2")
+    later = line(0, "aa", score=0.8, transcript="k2", updated_at="2026-12-01")
+    unknown = line(10, "c", score=0.8)
+
+    assert sum(each is None for each in chosen([[one], [two]], ())) == 1
+    assert chosen([[one, later], [two]], ()) == [later, two]
+    assert chosen([[one], [unknown]], ()) == [one, unknown]
+    assert chosen([[one, later], [unknown, two]], ()) == [later, two]
 
 
 def test_a_part_without_a_prediction_makes_the_prediction_unknown():

@@ -15,6 +15,7 @@ from pipeline.label_studio.annotations import reviews, unreviewed
 from pipeline.label_studio.task_lines import MOST_BYTES
 from pipeline.model import Segment, TaskKind, Transcript
 from pipeline.tasks.builder import TaskBuilder
+from pipeline.tasks.recording_parts import in_parts
 from tests.label_studio_server.outputs import MODEL, add_transcripts
 from tests.support.small_label_studio import PROJECT, SmallLabelStudio, served
 
@@ -99,7 +100,11 @@ def test_a_long_recording_is_several_tasks_and_one_line(run, labels):
 
     whole = json.loads((run.folder / "tasks.jsonl").read_bytes().splitlines()[0])
     said = [each for task in labels.tasks[:3] for each in task["annotations"][0]["result"]]
-    annotation = one["annotations"][0] | {"result": said, "prediction": whole["predictions"][0]}
+    predicted = {
+        "score": 0.8,
+        "result": [each for task in (one, two, three) for each in results(task)],
+    }
+    annotation = one["annotations"][0] | {"result": said, "prediction": predicted}
     as_one = {"id": one["id"], "annotations": [annotation]} | whole
     [expected] = reviews(as_one, truth(run)[0].project, {1: "anna@example.com"})
     [line] = truth(run)
@@ -402,7 +407,7 @@ def heard_anew(run, labels, transcript: Transcript, *more: str) -> None:
     push(run, "--output", "second/tasks.jsonl", "--reviewed-too", *more)
 
 
-def across_the_cut(cut: float) -> Transcript:
+def across_the_cut(cut: float, score: float = 0.7) -> Transcript:
     """The long recording with one segment where there were two, on both sides of a cut."""
     segments = list(long(50).segments)
     after = next(n for n, each in enumerate(segments) if each.start > cut)
@@ -410,16 +415,17 @@ def across_the_cut(cut: float) -> Transcript:
     both = Segment(f"{one.text} {two.text}", one.start, two.end, speaker="spk_0", confidence=0.8)
     segments[after - 1 : after + 1] = [both]
     text = " ".join(each.text for each in segments)
-    return Transcript("calls", text, tuple(segments), 100, 0.7, ("de-DE",))
+    return Transcript("calls", text, tuple(segments), 100, score, ("de-DE",))
 
 
-def test_a_line_is_of_one_transcript(run, labels):
-    """What is said across a cut is there once, not lost between the parts of two transcripts."""
+@pytest.mark.parametrize("score", [0.7, 0.8])
+def test_a_line_is_of_one_transcript(run, labels, score):
+    """What is said across a cut is there once, also where two transcripts have the same score."""
     add(run, long=50)
     push(run)
     first = labels.tasks[0]
     accept(labels, first)
-    heard_anew(run, labels, across_the_cut(first["meta"]["part"]["cuts"][0]))
+    heard_anew(run, labels, across_the_cut(first["meta"]["part"]["cuts"][0], score))
     accept(labels, *labels.tasks[1:])
 
     changes = pull(run)
@@ -428,6 +434,52 @@ def test_a_line_is_of_one_transcript(run, labels):
     accept(labels, first)
     assert pull(run)["total"] == 1
     assert truth(run)[0].text == across_the_cut(first["meta"]["part"]["cuts"][0]).text
+
+
+def test_who_had_a_part_open_while_it_was_renewed_reviewed_the_earlier_one(run, labels):
+    """The server's snapshot is of the later prediction, the regions are of the earlier one."""
+    add(run, long=50)
+    push(run)
+    first = labels.tasks[0]
+    earlier = results(deepcopy(first))
+    heard_anew(run, labels, across_the_cut(first["meta"]["part"]["cuts"][0]))
+    accept(labels, *labels.tasks[1:])
+    labels.submit(first, earlier)
+
+    changes = pull(run)
+
+    assert (changes["total"], changes["to_review"]) == (0, [1])
+    [line] = reviews(first, "", {})
+    assert (line.predicted, line.deleted, line.text[:6]) == (None, (), "text 0")
+
+
+def cut_anew(run, labels, *cuts: float) -> list[dict[str, Any]]:
+    """Have somebody import the long recording once more, cut elsewhere."""
+    content = (run.folder / "tasks.jsonl").read_bytes()
+    tasks = [
+        json.loads(task) | {"id": 10 + part.number, "annotations": []}
+        for part, task in in_parts(content, cuts)
+    ]
+    labels.tasks += tasks
+    return tasks
+
+
+def test_a_recording_that_was_cut_in_two_ways_has_one_line(run, labels):
+    """That of the later review; and of what lacks reviews that way is told which lacks fewest."""
+    add(run, long=50)
+    push(run)
+    again = cut_anew(run, labels, 70.0, 100.0)
+    accept(labels, labels.tasks[0], labels.tasks[2], again[1])
+
+    changes = pull(run)
+
+    assert (changes["total"], changes["incomplete"], changes["to_review"]) == (0, 1, [2])
+    accept(labels, again[0], again[2], labels.tasks[1])
+    assert pull(run)["total"] == 1
+    assert [each.task_id for each in truth(run)[0].parts] == [1, 2, 3]
+    labels.submit(again[1], corrected(again[1], "later"))
+    assert pull(run)["total"] == 1
+    assert [each.task_id for each in truth(run)[0].parts] == [11, 12, 13]
 
 
 def test_a_complete_review_stays_until_a_later_one_is_complete(run, labels):

@@ -24,6 +24,11 @@ def hour() -> Transcript:
         Segment(f"said {n}", n * 4.0, n * 4.0 + 3 + 2 * (n % 7 == 0), speaker=f"spk_{n % 2}")
         for n in range(SEGMENTS)
     ]
+    return heard(said)
+
+
+def heard(said: list[Segment]) -> Transcript:
+    """What was said, always with the same score."""
     text = " ".join(each.text for each in said)
     return Transcript("calls", text, tuple(said), 2 * SEGMENTS, 0.8, ("en-US", "de-DE"))
 
@@ -106,3 +111,38 @@ def test_a_second_round_is_cut_where_the_first_was(label_studio, project, run):
     assert all(each["data"]["model_version"] == "amazon-transcribe/de-DE" for each in after)
     assert len({each["data"]["job_id"] for each in after}) == 1
     assert not {each["data"]["job_id"] for each in after} & {p["job_id"] for p in before.values()}
+
+
+def test_parts_of_two_rounds_of_one_score_make_no_line(label_studio, project, run):
+    """The server gives the ids back: what is said across a cut is there once, and never lost."""
+
+    def pull() -> Any:
+        return run("pull", "--project", str(project), "--json").summary
+
+    one, two, three = sorted(label_studio.tasks(project), key=lambda each: each["id"])
+    submit(label_studio, one)
+    said = list(hour().segments)
+    after = next(n for n, e in enumerate(said) if e.start > one["meta"]["part"]["cuts"][0])
+    both = said[after - 1 : after + 1]
+    text = " ".join(each.text for each in both)
+    said[after - 1 : after + 1] = [Segment(text, both[0].start, both[1].end, speaker="spk_0")]
+    (run.folder / "second").mkdir()
+    builder = TaskBuilder(TaskKind.SEGMENTS, "amazon-transcribe/de-DE")
+    add_transcripts(run.folder / "second", {"hour.mp3": heard(said)}, builder, "de")
+    outcome = run(
+        *("push", "--project", str(project), "--output", "second/tasks.jsonl"),
+        *("--reviewed-too", "--json"),
+    )
+    assert (outcome.code, outcome.summary["renewed"]) == (0, 1)
+    later = {each["id"]: each for each in label_studio.tasks(project)}
+    assert {e["predictions"][0]["score"] for e in (*later.values(), one, two, three)} == {0.8}
+
+    for earlier in (two, three):
+        submit(label_studio, later[earlier["id"]])
+    submit(label_studio, one)  # from the page that was open all the time
+
+    assert (pull()["total"], pull()["to_review"]) == (0, [one["id"]])
+    submit(label_studio, later[one["id"]])
+    assert pull()["total"] == 1
+    [line] = run.tasks("ground_truth.jsonl")
+    assert line["text"] == line["predicted"] == heard(said).text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from itertools import pairwise
 from typing import Any
 
@@ -13,7 +14,15 @@ from hypothesis import strategies as st
 from pipeline.model import Job, Layout, Recording, Segment, TaskKind, Transcript, Word
 from pipeline.tasks.builder import TaskBuilder
 from pipeline.tasks.labeling_config import labeling_config
-from pipeline.tasks.recording_parts import Part, cuts_between, in_parts, part_of, tasks_of
+from pipeline.tasks.recording_parts import (
+    Part,
+    cuts_between,
+    in_parts,
+    key_in,
+    part_of,
+    tasks_of,
+    wholes_of,
+)
 from tests.support.labeling import assert_accepted_by_label_studio
 
 seconds = st.integers(0, 400).map(lambda tenths: tenths / 10)
@@ -39,9 +48,16 @@ def task(times: list[tuple[float, float]], kind: TaskKind = TaskKind.SEGMENTS) -
 
 
 def regions(content: bytes) -> list[Any]:
-    """The results with a time."""
+    """The results with a time, under the ids that they have in the whole."""
     results = orjson.loads(content)["predictions"][0]["result"]
-    return [each for each in results if "start" in each["value"]]
+    unkeyed = [each | {"id": each["id"].removesuffix(f"-{key_in([each])}")} for each in results]
+    return [each for each in unkeyed if "start" in each["value"]]
+
+
+def keys(content: bytes, cuts: list[float]) -> set[str]:
+    """The keys of all parts of a task."""
+    parts = [orjson.loads(each) for _, each in in_parts(content, cuts)]
+    return {key_in(each["predictions"][0]["result"]) for each in parts}
 
 
 @given(spans, st.integers(1, 30))
@@ -55,6 +71,43 @@ def test_a_segment_is_in_the_part_in_which_it_begins(times, most):
     cuts = cuts_between(times, most)
     assert all(one < other for one, other in pairwise(cuts))
     assert [len(tasks_of(whole, most))] == [len(cuts) + 1]
+
+
+def test_all_parts_have_the_key_of_their_transcript():
+    """Another text, time or speaker makes another transcript; another score or job does not."""
+    times = [(float(n), n + 0.5) for n in range(9)]
+    whole = orjson.loads(task(times))
+    [key] = keys(orjson.dumps(whole), [2.75, 5.75])
+
+    for change in ({"text": ["else"]}, {"start": 0.1}, {"labels": ["spk_7"]}):
+        other = deepcopy(whole)
+        for each in other["predictions"][0]["result"][:2]:
+            each["value"] |= {n: change[n] for n in change if n in each["value"]}
+        assert keys(orjson.dumps(other), [2.75, 5.75]) & {key, ""} == set()
+    whole["predictions"][0]["score"], whole["data"]["job_id"] = 0.1, "job-2"
+    assert keys(orjson.dumps(whole), [4.75]) == {key}
+    assert key_in(whole["predictions"][0]["result"]) == ""
+
+
+def test_the_key_is_that_of_most_results():
+    """What another program put beside them, or took out, makes no other transcript."""
+    ids = ["seg-00000-0a1b2c3d", "lang-0a1b2c3d", "seg-00001-ffffffff", "seg-1-xyz", "Ab-0a1b2c3d"]
+
+    assert key_in([{"id": each} for each in ids]) == "0a1b2c3d"
+    assert key_in([{"id": 7}, {"id": None}, {}]) == ""
+
+
+@given(st.sets(st.sampled_from([(), (5.0,), (6.0,), (2.0, 4.0)])), st.randoms())
+def test_of_two_ways_in_which_it_was_cut_the_first_is_no_chance(ways, shuffled):
+    """The order in which parts are met, which a set has by chance, makes no difference."""
+    parts = [Part("job", n, cuts) for cuts in ways for n in range(1, len(cuts) + 2)]
+    lacking = [each for each in parts if each != Part("job", 1, (5.0,))]
+
+    found = wholes_of(set(lacking))
+
+    assert found == wholes_of(shuffled.sample(lacking, len(lacking)))
+    expected = [cuts for cuts in ((2.0, 4.0), (6.0,), ()) if cuts in ways]
+    assert [whole[0].cuts for whole in found] == expected
 
 
 @given(st.sets(seconds, max_size=60), st.integers(1, 30))
