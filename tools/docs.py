@@ -13,7 +13,7 @@ from subprocess import PIPE
 from textwrap import dedent, indent
 from typing import TYPE_CHECKING, Any
 
-from pipeline.cli.app import app
+from pipeline.cli.ending import command_line
 from pipeline.model import TaskKind
 from pipeline.tasks.labeling_config import labeling_config
 from tests.conftest import COMMAND, ROOT, clean_environment
@@ -23,20 +23,24 @@ from tests.support.hostile_answers import Wire
 from tools import reference
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 README = ROOT / "README.md"
 DOCS = ROOT / "docs"
 SURVIVED = DOCS / "what-it-survives.md"
-COMMANDS = sorted(
-    [name for command in app.registered_commands if (name := command.name)]
-    + [
-        f"{group.name} {command.name}"
-        for group in app.registered_groups
-        if group.typer_instance
-        for command in group.typer_instance.registered_commands
-    ]
-)
+
+
+def _names(command: Any, above: str = "") -> Iterator[str]:
+    """The command, or those of a group, as they are called."""
+    if not hasattr(command, "commands"):
+        yield above.strip()
+        return
+    for name in command.commands:
+        yield from _names(command.get_command(None, name), f"{above} {name}")
+
+
+COMMANDS = sorted(_names(command_line()))
 _BLOCK = re.compile(
     r"^( *)(<!-- ((?:help|config): [\w -]+|demo) -->\n *```\w+\n)(.*?)( *```\n)",
     re.DOTALL | re.MULTILINE,

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from pipeline.config.schema import Config
     from pipeline.doctor.findings import Line
 
-NAME = "check"
 EXAMPLES = examples(
     (
         "Would tonight's run go well",

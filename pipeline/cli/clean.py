@@ -26,7 +26,6 @@ from pipeline.terminal import CANNOT_RUN, answer, confirm, say
 if TYPE_CHECKING:
     from pipeline.config.schema import Config
 
-NAME = "clean"
 EXAMPLES = examples(
     (
         "Look first: which jobs of recordings that were written a month ago and more",

@@ -36,7 +36,6 @@ _NAME_ONE = (
     "file with --config, or another engine's transcripts with --from."
 )
 _NAMED = 3
-NAME = "compare"
 SOME_UNREADABLE = 1
 EXAMPLES = examples(
     (

@@ -25,7 +25,7 @@ from pipeline.cli.flags import (
     SHARDS,
     with_settings,
 )
-from pipeline.cli.options import examples
+from pipeline.cli.options import examples, group
 from pipeline.cli.place import parse_source
 from pipeline.config.schema import RULES
 from pipeline.terminal import answer
@@ -38,9 +38,7 @@ if TYPE_CHECKING:
     from pipeline.config.in_force import InForce
     from pipeline.config.schema import Config
 
-GROUP = "config"
-HELP = "Settings: an example, their schema, what is in force."
-EXAMPLE, SCHEMA, SHOW = "example", "schema", "show"
+commands = group("Settings: an example, their schema, what is in force.")
 EXAMPLE_EXAMPLES = examples(
     ("Begin a settings file of your own", "config example > calls.toml"),
 )
@@ -54,6 +52,7 @@ SHOW_EXAMPLES = examples(
 )
 
 
+@commands.command("example", epilog=EXAMPLE_EXAMPLES)
 def example() -> None:
     """Print a settings file with every setting.
 
@@ -64,6 +63,7 @@ def example() -> None:
     typer.echo(text, nl=False)
 
 
+@commands.command("schema", epilog=SCHEMA_EXAMPLES)
 def schema() -> None:
     """Print the JSON Schema of the settings file.
 
@@ -76,6 +76,7 @@ def schema() -> None:
     typer.echo(msgspec.json.format(msgspec.json.encode(json_schema()), indent=2))
 
 
+@commands.command("show", epilog=SHOW_EXAMPLES)
 @with_settings(
     *(FILES, JOBS, SELECTION, LIMITS, AWS, EVENTS),
     *(BUDGET, MONITORING, LABEL_STUDIO, GROUND_TRUTH, SHARDS),

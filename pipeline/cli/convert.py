@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from pipeline.launch.training import Training
 
 _NAMED = 3
-NAME = "convert"
 EXAMPLES = examples(
     ("Subtitles for each recording, at the place of its key below srt/", "convert srt"),
     (

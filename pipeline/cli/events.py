@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.flags import AWS, with_settings
-from pipeline.cli.options import examples
+from pipeline.cli.options import examples, group
 from pipeline.launch.event_loop import in_event_loop
 from pipeline.terminal import confirm
 
@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from pipeline.config.schema import Config
     from pipeline.events.setup_plan import Found, Step, Wanted
 
-GROUP = "events"
-HELP = "The queue that tells a run when its jobs end."
-SETUP, REMOVE = "setup", "remove"
+commands = group("The queue that tells a run when its jobs end.")
 SETUP_EXAMPLES = examples(
     ("Make the rule and the queue, and print the URL for --events", "events setup"),
     (
@@ -41,6 +39,7 @@ Source = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
+@commands.command("setup", epilog=SETUP_EXAMPLES)
 @with_settings(AWS)
 def setup(
     *,
@@ -60,6 +59,7 @@ def setup(
     typer.echo(_change(chosen, source, setup_plan.setup, yes=yes))
 
 
+@commands.command("remove", epilog=REMOVE_EXAMPLES)
 @with_settings(AWS)
 def remove(
     *,

@@ -15,7 +15,6 @@ from pipeline.errors import BadSettings
 if TYPE_CHECKING:
     from pipeline.config.schema import Config
 
-NAME = "export"
 EXAMPLES = examples(
     ("Make label-studio/tasks-0001.json and so on from tasks.jsonl", "export"),
     ("The least certain transcripts in the first file", "export --worst-first"),

@@ -10,7 +10,7 @@ import typer
 
 from pipeline.cli.flags import AWS, Given, refuse_idle, with_settings
 from pipeline.cli.iam_flags import RightsFlags, flag
-from pipeline.cli.options import examples
+from pipeline.cli.options import examples, group
 from pipeline.errors import BadSettings
 from pipeline.iam.documents import Document
 from pipeline.launch.event_loop import in_event_loop
@@ -19,9 +19,7 @@ from pipeline.terminal import confirm
 if TYPE_CHECKING:
     from pipeline.config.schema import Config
 
-GROUP = "iam"
-HELP = "Least-privilege rights: print or create them."
-POLICY, APPLY = "policy", "apply"
+commands = group("Least-privilege rights: print or create them.")
 _UNDONE, _AGREE = "Nothing was changed", "Agree to the plan with --yes."
 POLICY_EXAMPLES = examples(
     (
@@ -53,6 +51,7 @@ APPLY_EXAMPLES = examples(
 )
 
 
+@commands.command("policy", epilog=POLICY_EXAMPLES)
 @with_settings(("results", "output", "transcripts"), AWS)
 def policy(
     *,
@@ -85,6 +84,7 @@ def policy(
     typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2))
 
 
+@commands.command("apply", epilog=APPLY_EXAMPLES)
 @with_settings(("results", "output", "transcripts"), AWS)
 def apply(
     *,

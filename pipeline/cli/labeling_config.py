@@ -14,7 +14,6 @@ from pipeline.tasks.labeling_config import labeling_config
 if TYPE_CHECKING:
     from pipeline.config.schema import Config
 
-NAME = "labeling-config"
 EXAMPLES = examples(
     ("Print it, to be pasted into Settings > Labeling Interface > Code", "labeling-config"),
     ("For tasks of segments, into a file", "labeling-config --task segments > segments.xml"),

@@ -48,6 +48,13 @@ def examples(*pairs: tuple[str, str]) -> str:
     return "\n".join(lines)
 
 
+def group(purpose: str) -> typer.Typer:
+    """The commands that share their first word; the help text says what they are for."""
+    return typer.Typer(
+        help=purpose, no_args_is_help=True, rich_markup_mode=None, add_completion=False
+    )
+
+
 def report(summary: Summary, *, quiet: bool, json: bool) -> int:
     """Print the summary where it is wanted; return the exit code."""
     from pipeline.monitoring.summary_text import as_text

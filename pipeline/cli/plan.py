@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from pipeline.plan.forecast import Plan
     from pipeline.terminal import Style
 
-NAME = "plan"
 EXAMPLES = examples(
     ("What would tonight's run cost, and how long would it take", "plan s3://bucket/calls/"),
     (

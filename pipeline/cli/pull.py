@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from pipeline.config.schema import Config
     from pipeline.ground_truth.store import Changes
 
-NAME = "pull"
 SOME_UNREAD = 1
 _SHOWN = 10
 EXAMPLES = examples(

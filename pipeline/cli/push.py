@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pipeline.config.schema import Aws, Config
     from pipeline.label_studio.push_report import PushReport
 
-NAME = "push"
 SOME_REFUSED = 1
 EXAMPLES = examples(
     (

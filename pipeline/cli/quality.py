@@ -16,7 +16,6 @@ from pipeline.terminal import answer
 if TYPE_CHECKING:
     from pipeline.config.schema import Config
 
-NAME = "quality"
 EXAMPLES = examples(
     ("The error rates of what was pulled into ground_truth.jsonl", "quality"),
     ("A page with plots to hand on, prefixes two folders deep", "quality --html q.html --depth 2"),

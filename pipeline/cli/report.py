@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from pipeline.config.schema import Config
     from pipeline.report.run_record import RunRecord
 
-NAME = "report"
 EXAMPLES = examples(
     ("The last run over tasks.jsonl, as tasks.report.html", "report"),
     ("During a run, into a file elsewhere",

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from pipeline.config.schema import Config
     from pipeline.state.run_state import RunState
 
-NAME = "retry"
 EXAMPLES = examples(
     ("Put every failed recording back", "retry"),
     (

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from pipeline.launch.transcripts import Wanted
     from pipeline.naming import S3Uri
 
-NAME = "run"
 EXAMPLES = examples(
     ("Transcribe a folder on this machine, without any account", "run recordings/"),
     (

@@ -14,7 +14,6 @@ import typer
 from pipeline.cli.flags import AWS, FILES, Given, refuse_idle, with_settings
 from pipeline.cli.options import examples
 from pipeline.errors import BadSettings
-from pipeline.launch.event_loop import in_event_loop
 from pipeline.terminal import answer, say
 from pipeline.text import printable, tally
 
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from pipeline.tasks.rebuild import Written
     from pipeline.transcripts.searchable import Hit
 
-NAME = "search"
 EXAMPLES = examples(
     ("Where a phrase was said, in whatever case", 'search "order number"'),
     ("With another phrase within 20 words of it", 'search "order number" --near refund'),
@@ -139,6 +137,7 @@ def _missing(chosen: Config, run: Written, index: SearchIndex, *, quiet: bool) -
     """
     if index.made_of == run.mark:
         return index.lacking()
+    from pipeline.launch.event_loop import in_event_loop
     from pipeline.launch.search import bring_up_to_date, is_of_a_folder, note_what_was_not_kept
     from pipeline.stages.stored_transcripts import Told
     from pipeline.terminal import counted, style_for

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from pipeline.local import CloudOptions, Faults, Keys
 
-NAME = "serve"
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 EXAMPLES = examples(
     ("Serve a folder at a port of its own", "serve recordings/ --port 8080"),

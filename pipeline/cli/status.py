@@ -15,7 +15,6 @@ from pipeline.terminal import answer
 if TYPE_CHECKING:
     from pipeline.config.schema import Config
 
-NAME = "status"
 EXAMPLES = examples(
     ("How far is the run that writes tasks.jsonl", "status"),
     ("The same for another run, as JSON", "status --output calls.jsonl --json"),

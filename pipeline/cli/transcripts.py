@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from pipeline.model import Job
     from pipeline.state.reader import StateReader
 
-NAME = "transcripts"
 EXAMPLES = examples(
     (
         "Text and subtitles of every recording, at the place of its key below texts/",

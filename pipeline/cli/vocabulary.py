@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.flags import AWS, GROUND_TRUTH, with_settings
-from pipeline.cli.options import examples
+from pipeline.cli.options import examples, group
 from pipeline.launch.event_loop import in_event_loop, interruptible
 from pipeline.launch.services import vocabularies
 from pipeline.terminal import as_called
@@ -17,9 +17,7 @@ from pipeline.terminal import as_called
 if TYPE_CHECKING:
     from pipeline.config.schema import Config
 
-GROUP = "vocabulary"
-HELP = "Custom vocabularies: build one from reviews, apply it."
-BUILD, APPLY = "build", "apply"
+commands = group("Custom vocabularies: build one from reviews, apply it.")
 BUILD_EXAMPLES = examples(
     ("Write or extend vocabulary.txt from the corrections pulled so far", "vocabulary build"),
     (
@@ -36,6 +34,7 @@ APPLY_EXAMPLES = examples(
 )
 
 
+@commands.command("build", epilog=BUILD_EXAMPLES)
 @with_settings(GROUND_TRUTH, ("language",))
 def build(
     *,
@@ -64,6 +63,7 @@ def build(
     typer.echo(as_called("\n".join(as_lines(found, merged, table, code))), err=True)
 
 
+@commands.command("apply", epilog=APPLY_EXAMPLES)
 @with_settings(
     ("vocabulary", "language"),
     AWS,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
@@ -66,6 +65,8 @@ async def stop_in_time(budget: Budget) -> None:
     Raises:
         BudgetSpent: it is over.
     """
+    import asyncio  # settings are read by commands that need no event loop
+
     seconds = seconds_left(budget.until, budget.max_hours, datetime.now().astimezone())
     if seconds is None:
         return

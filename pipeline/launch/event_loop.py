@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import signal
 from functools import partial
@@ -20,6 +19,8 @@ _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def in_event_loop(work: Coroutine[None, None, T]) -> T:
     """Do the work in an event loop of its own, the quick one."""
     try:
+        import asyncio  # a command that only reads files is done before this is imported
+
         import uvloop
 
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -45,6 +46,8 @@ async def interruptible(work: Callable[[], Coroutine[None, None, None]]) -> int:
     to its group. But a person who presses Ctrl-C again, after a second, ends the process at once.
     One that was ignored before (nohup) still is.
     """
+    import asyncio
+
     loop = asyncio.get_running_loop()
     task = loop.create_task(work())
     received: list[int] = []

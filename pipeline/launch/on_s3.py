@@ -15,7 +15,6 @@ from pipeline.errors import OutputUnusable, PipelineError
 from pipeline.launch.event_loop import in_event_loop
 from pipeline.launch.services import services
 from pipeline.naming import S3Uri
-from pipeline.net.retry import never_deferred
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
@@ -227,6 +226,7 @@ async def _copies(s3: S3, layout: Layout, folder: Path) -> list[StateCopy]:
 
 def _asked(config: Config, work: Callable[[S3, Layout], Coroutine[Any, Any, T]]) -> T:
     """What work on the output comes to, in an event loop of its own."""
+    from pipeline.net.retry import never_deferred
     from pipeline.net.wait_times import WaitTimes
     from pipeline.s3_output.layout import Layout
 

@@ -40,8 +40,8 @@ def test_help_loads_no_templates():
     assert not {b"jinja2", b"markupsafe"} & set(done.stderr.split())
 
 
-def test_a_search_on_this_machine_loads_no_aws_library(tmp_path):
-    """A search that its index answers asks AWS nothing, so it does not wait for what would."""
+def test_a_search_on_this_machine_loads_no_other_command_and_no_network(tmp_path):
+    """A search that its index answers asks nobody, so it does not wait for what would."""
     path = tmp_path / "tasks.jsonl.state"
     words = (Word("order", 0, 0.4), Word("number", 0.5, 1))
     said = Segment("order number", 0, 1, "spk_0", words=words)
@@ -60,5 +60,8 @@ def test_a_search_on_this_machine_loads_no_aws_library(tmp_path):
     )
 
     assert b"calls/1.mp3" in done.stdout
-    loaded = {name.split(".")[0] for name in done.stderr.decode().split()}
+    loaded = set(done.stderr.decode().split())
     assert not {"aioboto3", "aiobotocore", "aiohttp", "boto3", "botocore", "urllib3"} & loaded
+    assert not {"asyncio", "tenacity"} & loaded
+    assert "pipeline.cli.search" in loaded
+    assert not {f"pipeline.cli.{name}" for name in ("run", "check", "iam", "compare")} & loaded

@@ -141,8 +141,8 @@ def _read_flags(command: Any) -> None:
     for flag in command.params:
         if make := getattr(flag, "get_runtime_param", None):
             make()
-    for below in getattr(command, "commands", {}).values():
-        _read_flags(below)
+    for name in getattr(command, "commands", {}):
+        _read_flags(command.get_command(None, name))
 
 
 def leave(code: Any) -> NoReturn:

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.flags import AWS, ENGINE, FILES, with_settings
-from pipeline.cli.options import examples, report
+from pipeline.cli.options import examples, group, report
 from pipeline.config.shards import Engine
 from pipeline.launch.run import RunOptions, complete
 
 if TYPE_CHECKING:
     from pipeline.config.schema import Config
 
-NAME = "rebuild"
-EXAMPLES = examples(
+commands = group("Tasks that a run has written.")
+REBUILD_EXAMPLES = examples(
     ("Write tasks.segments.jsonl beside tasks.jsonl", "tasks rebuild --task segments"),
     (
         "From another run's results, into a file of another name",
@@ -25,8 +25,9 @@ EXAMPLES = examples(
 )
 
 
+@commands.command("rebuild", epilog=REBUILD_EXAMPLES)
 @with_settings(FILES, ("kind", "results"), AWS, ("log_format",), ENGINE, on_s3=True)
-def command(
+def rebuild(
     *,
     chosen: Config,
     to: Annotated[
