@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from pipeline.ground_truth.choice import rank
-from pipeline.ground_truth.record import ReviewedPart
-from pipeline.ground_truth.unusable import says_unusable
+from pipeline.ground_truth.record import OtherReview, ReviewedPart
+from pipeline.ground_truth.unusable import says_unusable, usable
 from pipeline.tasks.recording_parts import wholes_of
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ def line_of(
         of_it = [(part, line) for part, line in zip(whole, best, strict=True) if line]
         counts |= {part for part, _ in of_it}
         if len(of_it) == len(whole):
-            lines.append(joined(of_it))
+            others = [_by_rank(reviews[part], line, prefer) for part, line in of_it]
+            lines.append(joined(of_it, others))
     return max(lines, key=lambda line: rank(line, prefer), default=None), counts
 
 
@@ -104,11 +105,22 @@ def _is_blank(line: GroundTruth) -> bool:
     return not _says_something(line) and line.predicted != ""
 
 
-def joined(reviews: Sequence[tuple[Part, GroundTruth]]) -> GroundTruth:
+def _by_rank(
+    lines: Sequence[GroundTruth], counts: GroundTruth, prefer: Sequence[str]
+) -> list[GroundTruth]:
+    """The other reviews of a part, the highest first."""
+    others = [line for line in lines if line is not counts]
+    return sorted(others, key=lambda line: rank(line, prefer), reverse=True)
+
+
+def joined(
+    reviews: Sequence[tuple[Part, GroundTruth]], others: Sequence[Sequence[GroundTruth]] = ()
+) -> GroundTruth:
     """The line of a recording of which every part is reviewed.
 
     Args:
         reviews: one for each part, in their order.
+        others: the other reviews of each, where there are some.
     """
     lines = [line for _, line in reviews]
     if not all(says_unusable(line.controls) for line in lines):
@@ -130,11 +142,14 @@ def joined(reviews: Sequence[tuple[Part, GroundTruth]]) -> GroundTruth:
         starred=any(line.starred for line in lines),
         updated_at=max(line.updated_at for line in lines),
         transcript="",
-        parts=tuple(_reviewed(part, line) for part, line in reviews),
+        parts=tuple(
+            _reviewed(part, line, more)
+            for (part, line), more in zip(reviews, others or [()] * len(lines), strict=True)
+        ),
     )
 
 
-def _reviewed(part: Part, line: GroundTruth) -> ReviewedPart:
+def _reviewed(part: Part, line: GroundTruth, others: Sequence[GroundTruth]) -> ReviewedPart:
     start, end = part.span(line.duration or 0.0)
     return ReviewedPart(
         start=start,
@@ -143,7 +158,28 @@ def _reviewed(part: Part, line: GroundTruth) -> ReviewedPart:
         seconds_spent=line.seconds_spent,
         task_id=line.task_id,
         annotation_id=line.annotation_id,
+        starred=line.starred,
+        text=_words(line) if others else None,
+        others=tuple(_other(each, line) for each in others),
     )
+
+
+def _other(line: GroundTruth, counts: GroundTruth) -> OtherReview:
+    """What is kept of a review in whose place another of its part counts."""
+    began = line.transcript == counts.transcript
+    same = began and (bool(line.transcript) or line.score == counts.score)
+    return OtherReview(
+        reviewer=line.reviewer,
+        seconds_spent=line.seconds_spent,
+        annotation_id=line.annotation_id,
+        text=_words(line) if same else None,
+    )
+
+
+def _words(line: GroundTruth) -> str | None:
+    """What a review says that others can be compared with; None where it is no text to compare."""
+    kept = usable(line)
+    return None if kept is None or _is_blank(line) else kept.text
 
 
 def _unusable_by_segment(line: GroundTruth) -> GroundTruth:

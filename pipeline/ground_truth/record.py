@@ -61,10 +61,25 @@ class Segment(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         return self.speaker or channel
 
 
+class OtherReview(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A review of a part in whose place another counts.
+
+    `text` is what it says, None where that can't be compared with the one that counts: it is of
+    another transcript, says nothing, or that the part is unusable.
+    """
+
+    reviewer: str | None = None
+    seconds_spent: float | None = None
+    annotation_id: int = 0
+    text: str | None = None
+
+
 class ReviewedPart(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A part of a long recording that was a task of its own: from where to where, in seconds.
 
-    `reviewer`, `seconds_spent` and the numbers are those of its review.
+    `reviewer`, `seconds_spent`, the star and the numbers are those of its review that counts.
+    `others` are its other reviews, the one that would count next first; only beside them there is
+    the `text` of the one that counts, as of theirs.
     """
 
     start: Seconds
@@ -73,6 +88,9 @@ class ReviewedPart(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     seconds_spent: float | None = None
     task_id: int = 0
     annotation_id: int = 0
+    starred: bool = False
+    text: str | None = None
+    others: tuple[OtherReview, ...] = ()
 
 
 class GroundTruth(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

@@ -56,6 +56,11 @@ class _Head(msgspec.Struct, frozen=True):
             return Unit(self.project, self.job_id)
         return Unit(self.project, self.task_id)
 
+    @property
+    def number(self) -> int:
+        """What tells it from its unit's others: a recording of several tasks has one line."""
+        return 0 if self.parts else self.annotation_id
+
 
 class Standing(NamedTuple):
     """How many annotations a project has in the file, and when the newest of them was saved ("").
@@ -96,12 +101,12 @@ class Changes(msgspec.Struct):
     to_review_total: int = 0
 
     def count(self, old: list[bytes], new: list[bytes]) -> None:
-        """Count what became of the lines of one unit; a line is known by its annotation."""
+        """Count what became of the lines of one unit."""
         self.total += len(new)
         if old == new:
             return
-        before = {_decode(line).annotation_id: line for line in old}
-        after = {_decode(line).annotation_id: line for line in new}
+        before = {_decode(line).number: line for line in old}
+        after = {_decode(line).number: line for line in new}
         self.added += len(after.keys() - before.keys())
         self.removed += len(before.keys() - after.keys())
         self.replaced += sum(after[each] != before[each] for each in after.keys() & before.keys())

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec.structs import replace
+
 from pipeline.errors import Unavailable
 from pipeline.ground_truth.joined import line_of
 from pipeline.label_studio.client import CHANGED, tasks_query
@@ -55,8 +57,9 @@ class Reviewed(NamedTuple):
 class CutRecordings:
     """Those of a project, in one pull.
 
-    `waiting` has what is in no line: first as it was noted, then as it is. `split` are reviewed
-    tasks of lines of which other tasks have another job.
+    `waiting` has what is in no line: first as it was noted, then as it is. What was chosen by other
+    preferred reviewers than those of today is chosen again. `split` are reviewed tasks of lines of
+    which other tasks have another job.
 
     Args:
         client: asks the server.
@@ -73,7 +76,8 @@ class CutRecordings:
         self._known = {*have_lines, *waiting}
         self._have_lines = have_lines
         self._line_of = {task: job for job, tasks in have_lines.items() for task in tasks}
-        self._jobs: dict[str, int] = {}
+        others = {job: e for job, e in waiting.items() if e.prefer != [*project.prefer]}
+        self._jobs = {job: each.parts for job, each in others.items()}
         self.waiting = dict(waiting)
         self.split: list[int] = []
 
@@ -130,7 +134,8 @@ class CutRecordings:
         self.waiting.pop(job_id, None)
         in_line = len(line.parts) if line else 0
         if counted > in_line:
-            self.waiting[job_id] = _waiting(tasks, counted, in_line, counts)
+            noted = _waiting(tasks, counted, in_line, counts)
+            self.waiting[job_id] = replace(noted, prefer=[*self._project.prefer])
         return counted
 
     async def _split(self, job_id: str, tasks: Sequence[Changed]) -> list[int]:

@@ -23,13 +23,14 @@ class Waiting(msgspec.Struct, frozen=True):
 
     `annotations` counts them. `parts` are those that the recording has and `reviewed` how many of
     them have a review that counts; `tasks` are the numbers of the other ones' tasks, as far as they
-    are there.
+    are there. `prefer` are the reviewers by whom it was chosen what is in a line.
     """
 
     annotations: int
     parts: int
     reviewed: int
     tasks: list[int] = []
+    prefer: list[str] = []
 
 
 ByJob = dict[str, Waiting]

@@ -2,7 +2,8 @@
 
 The rate is the number of words in which two texts differ over the mean of their lengths, so that it
 does not matter who comes first (characters in languages without spaces). Both texts are normalised
-as a review and its prediction are.
+as a review and its prediction are. Of a long recording that was several tasks each part that two
+people reviewed is compared as a recording is.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from pipeline.ground_truth.choice import rank, why
 from pipeline.ground_truth.record import REVIEWED, read_ground_truth
@@ -23,13 +25,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from pipeline.ground_truth.record import GroundTruth
+    from pipeline.ground_truth.record import GroundTruth, OtherReview, ReviewedPart
 
 _MOST = 50
 
 
 class Pair(msgspec.Struct):
-    """What two reviewers have in common: recordings, how many alike, and units that differ."""
+    """What two reviewers have in common: recordings, how many alike, and units that differ.
+
+    A part of a long recording counts as a recording.
+    """
 
     recordings: int = 0
     alike: int = 0
@@ -86,9 +91,10 @@ def agreement_in(path: Path, prefer: Sequence[str] = ()) -> Agreement:
     reviewers: dict[str, str] = {}
     several = set()
     for line in read_ground_truth(path):
-        reviewed = line.source == REVIEWED
-        if reviewed and reviewers.setdefault(line.recording, _who(line)) != _who(line):
-            several.add(line.recording)
+        if line.source == REVIEWED:
+            another = reviewers.setdefault(line.recording, _who(line)) != _who(line)
+            if another or any(part.others for part in line.parts):
+                several.add(line.recording)
     return agreement((e for e in read_ground_truth(path) if e.recording in several), prefer)
 
 
@@ -99,15 +105,11 @@ def agreement(lines: Iterable[GroundTruth], prefer: Sequence[str] = ()) -> Agree
         lines: of the ground truth.
         prefer: as of `rank`.
     """
-    groups: dict[str, list[GroundTruth]] = {}
-    for line in lines:
-        if line.source == REVIEWED:
-            groups.setdefault(line.recording, []).append(line)
     pairs: dict[tuple[str, str], Pair] = {}
     apart = []
-    for group in groups.values():
-        counts = max(group, key=lambda line: rank(line, prefer))
-        for one, other, differing, units in _differences(group, prefer):
+    for group in _groups(lines, prefer):
+        counts = group[0]
+        for one, other, differing, units in _differences(group):
             names = (_who(one), _who(other))
             pair = pairs.setdefault(names, Pair())
             pair.recordings += 1
@@ -122,16 +124,55 @@ def agreement(lines: Iterable[GroundTruth], prefer: Sequence[str] = ()) -> Agree
     return Agreement(dict(sorted(pairs.items())), apart[:_MOST], len(apart))
 
 
+def _groups(lines: Iterable[GroundTruth], prefer: Sequence[str]) -> Iterator[list[GroundTruth]]:
+    """The reviews of each recording and of each part, the one that counts first."""
+    of_recordings: dict[str, list[GroundTruth]] = {}
+    for line in lines:
+        if line.source == REVIEWED:
+            of_recordings.setdefault(line.recording, []).append(line)
+            yield from _of_parts(line)
+    for group in of_recordings.values():
+        yield sorted(group, key=lambda line: rank(line, prefer), reverse=True)
+
+
+def _of_parts(line: GroundTruth) -> Iterator[list[GroundTruth]]:
+    """The reviews of each part that can be compared, as if it were a recording; first what counts.
+
+    Where it is said of the part that it is unusable there is nothing to compare.
+    """
+    for part in line.parts:
+        reviews: list[ReviewedPart | OtherReview] = [part, *part.others]
+        if part.text is not None:
+            yield [_of_part(line, part, each) for each in reviews if each.text is not None]
+
+
+def _of_part(line: GroundTruth, part: ReviewedPart, of: ReviewedPart | OtherReview) -> GroundTruth:
+    return replace(
+        line,
+        reviewer=of.reviewer,
+        text=of.text,
+        task_id=part.task_id,
+        annotation_id=of.annotation_id,
+        starred=part.starred,
+        segments=(),
+        controls={},
+        parts=(),
+    )
+
+
 def _differences(
-    group: Iterable[GroundTruth], prefer: Sequence[str]
+    group: Sequence[GroundTruth],
 ) -> Iterator[tuple[GroundTruth, GroundTruth, int, float]]:
     """Each two reviews of a recording by two people: in what they differ, and their mean size.
 
     A person's review is the one that would count; what is marked as unusable has no text.
+
+    Args:
+        group: the reviews, the one that counts first.
     """
     own: dict[str, GroundTruth] = {}
-    for line in sorted(filter(None, map(usable, group)), key=lambda line: rank(line, prefer)):
-        own[_who(line)] = line
+    for line in filter(None, map(usable, group)):
+        own.setdefault(_who(line), line)
     for one, other in combinations([own[name] for name in sorted(own)], 2):
         units = compare(one.text, other.text, one.language).units
         yield one, other, units.errors, (units.reference + units.predicted) / 2

@@ -17,7 +17,7 @@ from pipeline.ground_truth.record import REVIEWED
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pipeline.ground_truth.record import GroundTruth
+    from pipeline.ground_truth.record import GroundTruth, OtherReview, ReviewedPart
 
 UNKNOWN = "unknown"
 
@@ -90,7 +90,7 @@ def paces(lines: Iterable[GroundTruth]) -> dict[str, Pace]:
     """The pace of each reviewer, by name."""
     found: dict[str, Pace] = {}
     for line in lines:
-        for review in _reviews(line) if line.source == REVIEWED else ():
+        for review in [*_reviews(line), *_others(line)] if line.source == REVIEWED else ():
             found.setdefault(review.reviewer or UNKNOWN, Pace()).add(review)
     return dict(sorted(found.items()))
 
@@ -99,13 +99,19 @@ def _reviews(line: GroundTruth) -> list[GroundTruth]:
     """The line, or what each reviewed of a recording that was several tasks."""
     if not line.parts:
         return [line]
-    return [
-        replace(
-            line,
-            reviewer=part.reviewer,
-            duration=part.end - part.start,
-            seconds_spent=part.seconds_spent,
-            parts=(),
-        )
-        for part in line.parts
-    ]
+    return [_review(line, part, part) for part in line.parts]
+
+
+def _others(line: GroundTruth) -> list[GroundTruth]:
+    """What was reviewed of its parts in whose place another review counts."""
+    return [_review(line, part, each) for part in line.parts for each in part.others]
+
+
+def _review(line: GroundTruth, part: ReviewedPart, of: ReviewedPart | OtherReview) -> GroundTruth:
+    return replace(
+        line,
+        reviewer=of.reviewer,
+        duration=part.end - part.start,
+        seconds_spent=of.seconds_spent,
+        parts=(),
+    )

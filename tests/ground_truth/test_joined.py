@@ -18,6 +18,7 @@ from pipeline.label_studio.annotations import reviews
 from pipeline.tasks.recording_parts import Part, cuts_of, in_parts, part_of
 
 seconds = st.integers(0, 300).map(lambda tenths: tenths / 10)
+UNUSABLE = {"verdict": ("unusable",)}
 spans = st.lists(st.tuples(seconds, seconds).map(lambda two: (min(two), max(two))), max_size=40)
 
 
@@ -128,7 +129,7 @@ def test_a_round_that_hears_nothing_does_not_outvote_texts():
 @pytest.mark.parametrize(
     "purpose",
     [
-        {"controls": {"verdict": ("unusable",)}},
+        {"controls": UNUSABLE},
         {"segments": (Segment(start=1, end=2, text="", speaker="spk_0"),)},
     ],
 )
@@ -170,7 +171,7 @@ SAID: list[dict[str, Any]] = [
     {"text": ""},
     {"text": "words"},
     {"text": "", "segments": (Segment(start=0, end=1, text=""),)},
-    {"text": "", "controls": {"verdict": ("unusable",)}},
+    {"text": "", "controls": UNUSABLE},
 ]
 """What a review says: nothing, a text, on purpose nothing, that the part is unusable."""
 
@@ -246,6 +247,30 @@ def test_of_two_cuttings_the_line_counts_that_counts_between_lines():
     assert (found and found.text, counts) == ("half half", {*halves, thirds[0], thirds[2]})
     del reviews[halves[0]]
     assert line_of(reviews, ())[0] is None
+
+
+def test_what_others_said_of_a_part_is_kept_where_it_can_be_compared():
+    """Reviews of the same transcript with a text; of the rest only who took how long."""
+    lines = [
+        line(0, "heard", transcript="k1", annotation_id=1, updated_at="5"),
+        line(0, "herd", transcript="k1", annotation_id=2, updated_at="1", reviewer="ben"),
+        line(0, "word", transcript="k2", annotation_id=3, updated_at="2", seconds_spent=7.5),
+        line(0, predicted="heard", transcript="k1", annotation_id=4, updated_at="3"),
+        line(0, "hm", transcript="k1", annotation_id=5, updated_at="4", controls=UNUSABLE),
+    ]
+    parts = [Part("job", n, (10.0,)) for n in (1, 2)]
+
+    found, _ = line_of({parts[0]: lines, parts[1]: [line(10, "you", transcript="k1")]}, ())
+
+    assert found is not None
+    one, two = found.parts
+    assert (one.annotation_id, one.text, two.text, two.others) == (1, "heard", None, ())
+    assert [(e.annotation_id, e.text, e.reviewer, e.seconds_spent) for e in one.others] == [
+        (5, None, "anna", None),
+        (4, None, "anna", None),
+        (3, None, "anna", 7.5),
+        (2, "herd", "ben", None),
+    ]
 
 
 def test_two_transcripts_of_one_score_are_told_apart_by_their_keys():

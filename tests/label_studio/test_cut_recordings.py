@@ -336,6 +336,51 @@ def test_a_reviewer_who_wants_one_part_is_preferred(run, labels):
     assert [each.annotation_id for each in truth(run)[0].parts] == [10, 20, 30]
 
 
+def test_another_preferred_reviewer_is_chosen_at_the_next_pull(run, labels):
+    """What is chosen between reviews of a part is chosen again when the setting has changed."""
+    add(run, long=50, other=50)
+    push(run)
+    accept(labels, *labels.tasks)
+    task = labels.tasks[0]
+    newest = {"id": 98, "completed_by": 2, "updated_at": "2026-12-24T12:00:00Z"}
+    task["annotations"].append(task["annotations"][0] | newest)
+    assert pull(run)["total"] == 2
+    assert truth(run)[0].parts[0].annotation_id == 98
+    with (run.folder / SETTINGS).open("a") as settings:
+        settings.write('prefer = ["anna@example.com"]\n')
+    labels.calls.clear()
+
+    assert (pull(run)["replaced"], truth(run)[0].parts[0].annotation_id) == (1, 10)
+    assert labels.calls.count("people") == 1
+    assert pull(run)["replaced"] == 0
+
+
+def test_two_reviews_of_a_part_are_compared(run, labels):
+    """`quality` names the pair, and leads to the task of the part; both are told what they took."""
+    add(run, long=50)
+    push(run)
+    accept(labels, *labels.tasks, lead_time=60.0)
+    task = labels.tasks[1]
+    own = task["annotations"][0]
+    labels.submit(task, corrected(task, "other"), id=99, completed_by=2, lead_time=30.0)
+    task["annotations"].append(own)
+    pull(run)
+
+    figures = run("quality", "--json").summary
+
+    [pair] = figures["agreement"]["pairs"]
+    assert (pair["reviewers"], pair["recordings"], pair["differing"]) == (
+        ["2", "anna@example.com"],
+        1,
+        2,
+    )
+    [apart] = figures["agreement"]["disagreements"]
+    assert apart["address"].endswith("/projects/1/data?task=2")
+    assert (apart["counts"], apart["why"]) == ("2", "is the newest")
+    spent = {name: each["spent_hours"] for name, each in figures["pace"].items()}
+    assert spent == {"2": 30 / 3600, "anna@example.com": 180 / 3600}
+
+
 def test_parts_are_sent_in_bodies_that_a_proxy_takes(run, labels):
     """A recording of hours is several imports, though it is one line."""
     add(run, long=2_900)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.ground_truth.record import OtherReview, ReviewedPart, Segment
 from pipeline.quality.agreement import Disagreement, Pair, agreement, agreement_in
 from tests.support.reviews import auto, review
 
@@ -86,6 +87,28 @@ def test_one_person_does_not_disagree(tmp_path):
     path.write_bytes(b"".join(msgspec.json.encode(e) + b"\n" for e in [*lines, unusable]))
 
     assert agreement_in(path).pairs == {}
+
+
+def test_two_who_reviewed_a_part_are_compared_by_it():
+    """By hand: 1 word of 2 in the second part; the link is that of its task, and a star is told."""
+    others = (OtherReview(reviewer="ben", text="two three"), OtherReview(reviewer="ben", text="no"))
+    unusable = (OtherReview(reviewer="ben", text="hm"), OtherReview(reviewer="carla"))
+    parts = (
+        ReviewedPart(start=0, end=9, reviewer="anna", task_id=5, text=None, others=unusable),
+        ReviewedPart(
+            start=9, end=20, reviewer="anna", task_id=6, text="two too", starred=True, others=others
+        ),
+        ReviewedPart(start=20, end=30, reviewer="carla", task_id=7),
+    )
+    segment = Segment(start=0, end=1, text="one", controls={"verdict": ("unusable",)})
+
+    found = agreement([by("anna, carla", "one two too", segments=(segment,), parts=parts)])
+
+    assert found.pairs == {("anna", "ben"): Pair(1, 0, 1, 2.0)}
+    address = f"{SERVER}/data?task=6"
+    assert found.disagreements == [
+        Disagreement("s3://b/a.mp3", address, ("anna", "ben"), 1, "words", "anna", "has the star")
+    ]
 
 
 def test_the_command_shows_pairs_and_links(run):
