@@ -17,6 +17,7 @@ from pipeline import __version__
 from pipeline.config.schema import Monitoring
 from pipeline.errors import BadSettings, CannotRun, PipelineError
 from pipeline.extras import require
+from pipeline.launch.account import jobs_so_far, keep_to_account
 from pipeline.launch.ending import ended
 from pipeline.launch.event_loop import in_event_loop
 from pipeline.launch.search import search_index
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from pipeline.config.schema import Config
+    from pipeline.launch.account import Elsewhere
     from pipeline.launch.transcripts import Wanted
     from pipeline.monitoring.summary import Summary
     from pipeline.run import Run
@@ -83,6 +85,7 @@ def complete(options: RunOptions) -> Summary:
     if not (options.rebuild_output or config.s3_output or config.state_path.exists()):
         refuse_foreign_output(config.output_path, config.state_path)
     name_prefix = job_name_prefix(config.transcribe.job_prefix, bucket)
+    known = jobs_so_far(config, rebuilds=options.rebuild_state)
     with hold(config.state_path) as lock, _output(options, bucket) as output:
         if options.rebuild_state:
             lock.set_aside()
@@ -97,7 +100,7 @@ def complete(options: RunOptions) -> Summary:
                 state.facts.remember_fingerprints(options.earlier.facts.earlier_fingerprints())
             state.history.begin_run(settings_of(config, uri))
             with state.history.ending(CANNOT_RUN):
-                return in_event_loop(_with_services(options, state, output))
+                return in_event_loop(_with_services(options, state, output, known))
 
 
 def _checked_source(options: RunOptions) -> tuple[str, str]:
@@ -141,7 +144,9 @@ async def _prepare(options: RunOptions, output: OutputFile, lock: StateLock) -> 
             await output.prepare(s3, session, lock, source.uri, rebuild_state=rebuilds)
 
 
-async def _with_services(options: RunOptions, state: RunState, output: OutputFile) -> Summary:
+async def _with_services(
+    options: RunOptions, state: RunState, output: OutputFile, known: Elsewhere
+) -> Summary:
     from pipeline.aws.session import connect_lane
     from pipeline.config.pricing import FREE
     from pipeline.jobs.rules import JobRules
@@ -161,6 +166,8 @@ async def _with_services(options: RunOptions, state: RunState, output: OutputFil
             source = ShardSource(source, config.shard, JobRules(config, source).identity)
         if not isinstance(options.place, S3Uri):
             config = msgspec.structs.replace(config, prices=FREE)
+        elif not (config.s3_output or options.earlier):
+            await keep_to_account(session, config, state, known)
         event(
             "run.started",
             version=__version__,

@@ -47,7 +47,6 @@ class AccountShare:
         lanes: Lanes = _NO_LANES,
     ) -> None:
         self._shard = shard
-        self.lanes = lanes
         self.beside = shard.beside(len(lanes.profiles))
         self._slots = slots
         self._calls = calls

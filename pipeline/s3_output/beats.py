@@ -87,16 +87,17 @@ async def heard_of(s3: S3, layout: Layout, beat: Beat, every: float) -> AsyncIte
 
 
 class Beats:
-    """The beats of one run; `most_seconds` is the longest time between two."""
+    """The beats of one run; `first` says what does not change, and the longest time between two."""
 
     def __init__(
-        self, s3: S3, layout: Layout, tracker: JobTracker, share: AccountShare, most_seconds: float
+        self, s3: S3, layout: Layout, tracker: JobTracker, share: AccountShare, first: Beat
     ) -> None:
         self._s3 = s3
         self._layout = layout
         self._tracker = tracker
         self._share = share
-        self._most_seconds = most_seconds
+        self._first = first
+        self._most_seconds = first.every
 
     @asynccontextmanager
     async def going_on(self) -> AsyncIterator[None]:
@@ -148,8 +149,8 @@ class Beats:
 
     async def _tell(self, claim: Claim) -> None:
         tasks = self._tracker.state.facts.output_lines
-        beat = Beat(datetime.now(UTC), tasks, self._every, claim, self._share.lanes)
-        await send_beat(self._s3, self._layout, beat)
+        what = {"at": datetime.now(UTC), "tasks": tasks, "every": self._every, "claim": claim}
+        await send_beat(self._s3, self._layout, replace(self._first, **what))
 
     async def _others(self) -> dict[int, Claim]:
         """What the other shards of the account that go on have told, by their numbers."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Generic, TypeVar
+from typing import TYPE_CHECKING, Annotated, Generic, NamedTuple, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -110,7 +110,7 @@ class _Told(msgspec.Struct):
 class Beat(msgspec.Struct, frozen=True):
     """What a shard that runs says of itself now and then: the next time in `every` seconds.
 
-    `lanes` are those of the output.
+    `lanes` are those of the output; without any, `account` runs the jobs, "" where it is not known.
     """
 
     at: Moment
@@ -118,6 +118,12 @@ class Beat(msgspec.Struct, frozen=True):
     every: Annotated[float, msgspec.Meta(gt=0, le=3_600)] = 30.0
     claim: Claim = Claim()
     lanes: Lanes = Lanes()
+    account: str = ""
+
+    @property
+    def may_have_jobs(self) -> bool:
+        """Whether jobs may have been in flight when nothing more was heard of the run."""
+        return bool(self.claim.held or self.claim.wanted)
 
 
 async def overview(s3: S3, layout: Layout) -> Overview:
@@ -262,22 +268,23 @@ async def send_beat(s3: S3, layout: Layout, beat: Beat) -> None:
     await s3.write(layout.beat, msgspec.json.encode(beat))
 
 
-async def refuse_beside_another_count(s3: S3, layout: Layout) -> None:
-    """Refuse to begin while a run goes on that cuts the source into another number of shards.
+class Heard(NamedTuple):
+    """The last beat of a shard, how many seconds ago it was, and whether its run goes on."""
 
-    The two would not read each other's parts, and could write the same recording.
+    beat: Beat
+    seconds: float
+    runs: bool
 
-    Raises:
-        OutputUnusable: one was heard of just now.
-    """
+
+async def last_beats(s3: S3, layout: Layout) -> dict[Shard, Heard]:
+    """What was last heard of each shard, in the order of their numbers."""
     beats = await _read_all(s3, layout.beats, Beat)
     told = await _read_all(s3, layout.summaries, _Told) if beats else {}
-    for shard, each in sorted(beats.items()):
-        status = _status(shard, told.get(shard), each)
-        if status.runs and shard.count != layout.shard.count:
-            raise OutputUnusable(
-                f"The shard {shard.name} of {layout.output} was heard of "
-                f"{duration(status.seen_seconds or 0.0)} ago, and this run would cut the source "
-                f"into {layout.shard.count}",
-                "Wait until it has ended; one that was killed counts for two minutes.",
-            )
+    return {
+        shard: Heard(
+            each.said,
+            max(0.0, time.monotonic() - each.moment),
+            _status(shard, told.get(shard), each).runs,
+        )
+        for shard, each in sorted(beats.items())
+    }

@@ -15,8 +15,12 @@ import asyncio
 import time
 from contextlib import asynccontextmanager, closing, suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
+from pipeline.aws.account import account_of
 from pipeline.aws.s3 import IF_ABSENT
 from pipeline.errors import PipelineError
 from pipeline.logs import event
@@ -24,12 +28,13 @@ from pipeline.naming import job_name_prefix
 from pipeline.net.retry import never_deferred
 from pipeline.s3_output.account_share import AccountShare
 from pipeline.s3_output.beats import Beats, heard_of
+from pipeline.s3_output.beside import refuse_beside_others
 from pipeline.s3_output.checkpoint import Copies, bring
 from pipeline.s3_output.claim import Description, Lanes
 from pipeline.s3_output.lanes import Door, claim_with_lanes
 from pipeline.s3_output.layout import Layout
 from pipeline.s3_output.open_part import OpenPart
-from pipeline.s3_output.overview import Beat, refuse_beside_another_count
+from pipeline.s3_output.overview import Beat
 from pipeline.s3_output.parts import parts_there, tasks_in, unknown_parts
 from pipeline.s3_output.shares import Claim
 from pipeline.stages.output_file import OutputFile
@@ -92,12 +97,16 @@ class SealedOutput(OutputFile):
         )
         door = Door(s3, session)
         self._lanes = await claim_with_lanes(door, self.layout, ours, config.lane)
-        await refuse_beside_another_count(s3, self.layout)
-        wanted = Claim(wanted=config.most_in_flight)
-        beat = Beat(datetime.now(UTC), 0, claim=wanted, lanes=self._lanes)
-        async with heard_of(s3, self.layout, beat, self.cluster.beat_seconds):
-            # One that began at this moment.
-            await refuse_beside_another_count(s3, self.layout)
+        account = "" if config.lane else await account_of(session)
+        longest = config.limits.job_timeout_hours * 3600
+        beside = partial(refuse_beside_others, s3, self.layout, account, longest)
+        has_jobs = await beside()
+        every, wanted = self.cluster.beat_seconds, Claim(wanted=config.most_in_flight)
+        self._beat = Beat(datetime.now(UTC), 0, every, wanted, self._lanes, account)
+        # It has no jobs of its own yet, and what is known of earlier ones must not be lost.
+        beginning = replace(self._beat, account=has_jobs)
+        async with heard_of(s3, self.layout, beginning, every):
+            await beside()  # one that began at this moment
             if rebuild_state:
                 there = await s3.look_up(self.layout.state)
                 self._lost_copy = there.etag if there else ""
@@ -111,8 +120,7 @@ class SealedOutput(OutputFile):
 
     def going_on(self, s3: S3) -> AbstractAsyncContextManager[None]:
         """Let the other shards, and who would begin beside this run, hear that it goes on."""
-        beats = Beats(s3, self.layout, self._tracker, self._share, self.cluster.beat_seconds)
-        return beats.going_on()
+        return Beats(s3, self.layout, self._tracker, self._share, self._beat).going_on()
 
     async def publish(self, s3: S3, state: RunState, summary: bytes, failures: Path | None) -> None:
         """After a run: how it ended, and the state file's copy, for the other machines.

@@ -30,6 +30,11 @@ class Facts:
         """The number of the newest run, from 1; 0 before the first."""
         return int(self.value("run") or 0)
 
+    def note_account(self, account: str) -> None:
+        """Remember as `account` under which one this run starts jobs; "" where it is not known."""
+        with self._database.transaction():
+            self._database.set_fact("account", account)
+
     def check_belongs(self, source: str, name_prefix: str) -> None:
         """Refuse a file that holds recordings of another source, or jobs of other names.
 

@@ -22,6 +22,7 @@ from pipeline.s3_output.account_share import AccountShare
 from pipeline.s3_output.beats import Beats, next_beat
 from pipeline.s3_output.claim import Lanes
 from pipeline.s3_output.layout import Layout
+from pipeline.s3_output.overview import Beat
 from pipeline.stages.job_tracker import JobTracker
 from tests.conftest import ScriptedCloud
 from tests.support.between import between, refusal
@@ -58,7 +59,8 @@ async def beating(url, tracker, every=0.05, lanes=()):
         open_s3(session, Limits(retry_seconds=1), WaitTimes()) as s3,
     ):
         share = AccountShare(LAYOUT.shard, tracker.slots, [], Lanes(lanes))
-        async with Beats(s3, LAYOUT, tracker, share, every).going_on():
+        first = Beat(datetime.now(UTC), 0, every, lanes=Lanes(lanes))
+        async with Beats(s3, LAYOUT, tracker, share, first).going_on():
             yield
 
 

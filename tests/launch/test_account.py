@@ -1,0 +1,109 @@
+"""A run goes on under the account that has its jobs: another one would pay for them again."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sqlite3
+import time
+
+import pytest
+
+from tests.support.two_accounts import NUMBERS, two_accounts
+
+RUN = ("run", "s3://audio/calls/", "--quiet")
+RESULTS = ("--results", "s3://audio/results/")
+JOBS = 6
+
+
+@pytest.fixture
+def accounts(run, cloud):
+    """Two accounts; the first has jobs of 2 seconds in flight after `interrupt`."""
+    with two_accounts(run, cloud, "--seconds", "2") as both:
+        for n in range(JOBS):
+            both.of[0].put(f"calls/{n}.mp3", f"number {n}")
+        yield both
+
+
+@pytest.mark.parametrize("results", [(), RESULTS], ids=["kept by the service", "below --results"])
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGKILL])
+def test_jobs_in_flight_are_not_started_in_another_account(accounts, results, by):
+    """Other credentials are refused with both accounts' numbers; the first ones go on."""
+    accounts.interrupt((*RUN, *results), JOBS, by)
+
+    accounts.use(1)
+    refused = accounts.run(*RUN, *results)
+    rebuilt = accounts.run(*RUN, *results, "--rebuild-state")
+    accounts.use(0)
+    again = accounts.run(*RUN, *results)
+
+    for each in (refused, rebuilt):
+        assert each.code == 2
+        assert (
+            f"has {JOBS} jobs in the account {NUMBERS[0]}, and these credentials are of" in each.err
+        )
+        assert NUMBERS[1] in each.err
+    assert (again.code, accounts.started) == (0, (JOBS, 0)), again.err
+    assert len(accounts.run.tasks()) == JOBS
+
+
+def test_with_nothing_in_flight_another_account_goes_on(accounts):
+    """A new night under new credentials is nobody's fault: only what is new is started."""
+    assert accounts.run(*RUN).code == 0
+    accounts.of[0].put("calls/new.mp3", "new")
+    accounts.use(1)
+
+    assert accounts.run(*RUN).code == 0
+
+    assert accounts.started == (JOBS, 1)
+
+
+def test_without_results_another_account_can_not_rebuild_the_state(accounts):
+    """It knows none of the jobs, so that all of them would be started and paid for again."""
+    assert accounts.run(*RUN).code == 0
+    accounts.use(1)
+
+    outcome = accounts.run(*RUN, "--rebuild-state")
+
+    assert outcome.code == 2
+    assert "that account alone has their transcripts" in outcome.err
+    assert accounts.started == (JOBS, 0)
+
+
+def test_what_has_surely_ended_is_found_below_results_by_any_account(accounts):
+    """After job_timeout_hours no job runs, and a transcript is read by whoever may."""
+    accounts.interrupt((*RUN, *RESULTS), JOBS)
+    time.sleep(2)
+    with sqlite3.connect(accounts.run.folder / "tasks.jsonl.state") as state:
+        state.execute("UPDATE recordings SET changed = changed - 25 * 3600")
+    accounts.use(1)
+
+    outcome = accounts.run(*RUN, *RESULTS)
+
+    assert (outcome.code, accounts.started) == (0, (JOBS, 0)), outcome.err
+    assert len(accounts.run.tasks()) == JOBS
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "ServiceUnavailable"])
+def test_an_account_that_can_not_be_told_is_no_other_one(accounts, code):
+    """Where STS refuses, nothing is: a run goes on as it did, before and after."""
+    accounts.refuse_sts(code)
+    accounts.interrupt(RUN, JOBS)
+    accounts.doors[0].refused.clear()
+
+    outcome = accounts.run(*RUN)
+
+    assert (outcome.code, accounts.started) == (0, (JOBS, 0)), outcome.err
+
+
+@pytest.mark.long
+def test_a_network_without_a_way_to_sts_holds_no_run_up_for_long(accounts):
+    """Nobody answers there: the run waits for five seconds, once, and goes on."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        accounts.run.use(AWS_ENDPOINT_URL_STS=f"http://127.0.0.1:{silent.getsockname()[1]}")
+        begun = time.monotonic()
+
+        outcome = accounts.run(*RUN)
+
+    assert (outcome.code, accounts.started) == (0, (JOBS, 0)), outcome.err
+    assert time.monotonic() - begun < 20
