@@ -421,25 +421,6 @@ def test_metadata_groups_the_tables_as_its_page_says(run, cloud):
     ]
 
 
-def test_the_columns_for_athena_are_those_that_are_written():
-    """Names, order and types of its CREATE TABLE, and timestamps that it can read."""
-    from pipeline.transcripts.tables import RECORDINGS, SEGMENTS, WORDS
-
-    names = {"int32": "int", "int64": "bigint", "bool": "boolean", "timestamp[ms]": "timestamp"}
-    tables = re.findall(r"TABLE (\w+) \((.*?)\)\nPART", query("sql athena"), re.DOTALL)
-    declared = {
-        table: [tuple(each.replace("`", "").split()) for each in columns.split(",")]
-        for table, columns in tables
-    }
-
-    assert declared == {
-        table: [(name, names.get(str(each), str(each))) for name, each in columns.items()]
-        for table, columns in {
-            "recordings": RECORDINGS, "segments": SEGMENTS, "words": WORDS
-        }.items()
-    }  # fmt: skip
-
-
 def test_the_page_of_the_formats_names_every_column():
     """Who reads the tables finds in the reference what is in them."""
     from pipeline.transcripts.tables import RECORDINGS, SEGMENTS, WORDS
