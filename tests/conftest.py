@@ -6,6 +6,7 @@ import gc
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -36,6 +37,13 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 RECORDINGS = ROOT / "pipeline" / "local" / "recordings"
 COMMAND = str(Path(sys.executable).with_name("transcribe-pipeline"))
+
+# Folders whose every test needs what a target of the Makefile installs, and the mark of each.
+APART = {
+    **{name: name for name in ("airflow", "browser", "cluster", "dist", "prometheus", "tables")},
+    "training": "training",
+    "label_studio_server": "label_studio",
+}
 
 # The benchmarks hold processes to cores and read /proc.
 collect_ignore = [] if sys.platform == "linux" else ["benchmarks"]
@@ -75,6 +83,35 @@ def pytest_configure(config: pytest.Config) -> None:
     """Have programs forked for all test processes by one that is begun before them."""
     if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
         Forked.share_server()
+
+
+def left_out(config: pytest.Config) -> set[str]:
+    """The marks that `-m` only leaves out, as the default does."""
+    wanted = config.option.markexpr
+    only = re.fullmatch(r"not \w+( and not \w+)*", wanted)
+    return set(re.findall(r"not (\w+)", wanted)) if only else set()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Read no folder whose tests are left out: every test process would read it."""
+    return APART.get(collection_path.name) in left_out(config) or None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makeitem(
+    collector: pytest.Collector, name: str, obj: Any
+) -> list[pytest.Item] | None:
+    """Make no cases of a test that is left out: there are two thousand."""
+    if not name.startswith("test"):
+        return None
+    marks = [*collector.iter_markers(), *getattr(obj, "pytestmark", ())]
+    return [] if {mark.name for mark in marks} & left_out(collector.config) else None
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark every test of such a folder, so that none forgets to."""
+    if mark := APART.get(item.path.parent.name):
+        item.add_marker(mark)
 
 
 def pytest_collection_finish() -> None:

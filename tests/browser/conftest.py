@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +14,7 @@ from tests.label_studio_server.server import LabelStudio, from_seed, s3_access
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tests.browser.project import Project
     from tests.browser.reviewer import Reviewer
@@ -35,13 +35,11 @@ collect_ignore = (
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test of this folder, so that none forgets to; skip them without a browser."""
+    """Skip every test of this folder without a browser."""
     why = f"no {' and no '.join(MISSING)} here: apt-get install chromium chromium-driver"
     for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker("browser")
-            if MISSING:
-                item.add_marker(pytest.mark.skip(reason=why))
+        if MISSING and item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.skip(reason=why))
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from tests.support import made_media as made
 from tests.support.lanes import LANES, created_in, lane_profiles
 from tests.support.reviews import THREE
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 SLOTS = ("--slots", "480")
 GIVEN_UP_SECONDS = 15

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = [pytest.mark.dist, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(180)
 
 PYTHON = os.environ.get("DIST_PYTHON") or sys.executable
 NEWEST = bool(os.environ.get("DIST_NEWEST"))

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
-pytestmark = pytest.mark.dist
-
 
 def test_links_to_files_lead_to_the_release_on_an_index():
     """A page of the index stands beside no file: links get the repository and the tag."""

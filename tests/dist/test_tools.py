@@ -5,11 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 
-import pytest
-
 from tests.conftest import ROOT
-
-pytestmark = pytest.mark.dist
 
 TOOLS = ROOT / ".venv-dist" / "node_modules" / ".bin"
 

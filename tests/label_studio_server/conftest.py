@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,14 +10,6 @@ from tests.label_studio_server.server import LabelStudio, from_seed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test of this folder, so that none forgets to."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker("label_studio")
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,7 @@ from tests.conftest import ROOT, end, free_port
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [pytest.mark.prometheus, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(180)
 
 HERE = Path(__file__).parent
 ALERTS = ROOT / "deploy" / "prometheus-alerts.yml"

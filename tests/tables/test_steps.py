@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from pipeline.config.metadata import Values
 
-pytestmark = pytest.mark.tables
-
 WORDS = (Word("Hello", 0.5, 0.9, 0.98), Word("\ud800.", 1.0, 1.5))
 DAYS = {1: 0.0, 2: 86_400.0}
 

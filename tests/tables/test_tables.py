@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from tests.conftest import Cli, Outcome
 
-pytestmark = pytest.mark.tables
-
 RESULTS = ("--results", "s3://audio/transcripts/")
 PLACES = ("tables/", "s3://audio/tables/")
 
