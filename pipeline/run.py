@@ -23,12 +23,14 @@ from pipeline.config.deadline import stop_in_time
 from pipeline.errors import first_of
 from pipeline.jobs.client import Transcriber
 from pipeline.jobs.rules import JobRules
-from pipeline.naming import job_name_prefix, parse_s3_uri
 from pipeline.stages.collector import Collectors
+from pipeline.stages.metadata_reader import MetadataReader
 from pipeline.stages.poller import Poller
 from pipeline.stages.producer import find_results, produce, take_over
+from pipeline.stages.results import Results
 from pipeline.stages.starters import Starters
 from pipeline.stages.writer import LineQueue, forget_output, keep_to_one_kind, write
+from pipeline.tasks.builder import TaskBuilder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -39,9 +41,7 @@ if TYPE_CHECKING:
     from pipeline.events.listener import Listener
     from pipeline.events.queue import EventQueue
     from pipeline.model import Job
-    from pipeline.naming import S3Uri
     from pipeline.net.retry import RateLimitedCall
-    from pipeline.recordings.selection import Selection
     from pipeline.recordings.source import Source
     from pipeline.stages.cost_budget import CostBudget
     from pipeline.stages.job_tracker import JobTracker
@@ -68,7 +68,6 @@ class Run:
         self.s3 = s3
         self.job_rules = JobRules(config, source, tracker.state.facts.earlier_fingerprints())
         self.transcriber = Transcriber(session, config.limits, tracker.waits, tracker.slots)
-        self._name_prefix = job_name_prefix(config.transcribe.job_prefix, source.bucket)
         self.sinks: Sequence[RunSink] = ()
         self.collectors: Callable[..., Collectors] = Collectors
         self._event_queue: EventQueue | None = None
@@ -83,25 +82,22 @@ class Run:
         events = self._event_queue.operations if self._event_queue else ()
         return *self.transcriber.operations, *self.s3.operations, *events
 
-    async def complete(
-        self, output: OutputFile, selection: Selection, *, rebuild: bool = False
-    ) -> None:
+    async def complete(self, output: OutputFile, *, rebuild: bool = False) -> None:
         """List, start, poll, collect and write until every recording is settled.
 
         Args:
             output: the file for the tasks, locked where it is there already.
-            selection: which of the source's objects are recordings for this run.
             rebuild: write the output again from the results that exist.
 
         Raises:
             CannotRun: the run had to stop; what was collected is written.
             BudgetSpent: so it is after `--until` or `--max-hours`.
         """
-        results = parse_s3_uri(self.config.output.results)
         try:
             async with output.going_on(self.s3):  # a million results take minutes to list
-                await self._complete(output, selection, results, rebuild=rebuild)
+                await self._complete(output, rebuild=rebuild)
         except WrongRegion as error:
+            results = self.job_rules.results
             of_results = results.bucket if results else ""
             at_source = error.bucket == self.source.bucket
             await look_at_the_other(
@@ -109,20 +105,13 @@ class Run:
             )
             raise
 
-    async def _complete(
-        self, output: OutputFile, selection: Selection, results: S3Uri | None, *, rebuild: bool
-    ) -> None:
-        if results:
-            state = self.tracker.state
-            await find_results(self.s3, results, self._name_prefix, state)
-            if self.job_rules.redacts and not state.facts.results_are_known(redacted=True):
-                await find_results(self.s3, results, self._name_prefix, state, redacted=True)
+    async def _complete(self, output: OutputFile, *, rebuild: bool) -> None:
+        rules, state = self.job_rules, self.tracker.state
+        await find_results(self.s3, rules, state)
         if rebuild:
-            exist = self.source.jobs_last
-            forget_output(output, self.tracker.state, results_exist=exist)
-        self.tracker.state.facts.remember_fingerprints(self.job_rules.fingerprints)
-        listing = partial(produce, self.source, selection, self.job_rules, self.tracker)
-        await self._write(output, listing)
+            forget_output(output, state, results_exist=self.source.jobs_last)
+        state.facts.remember_fingerprints(rules.fingerprints)
+        await self._write(output, partial(produce, self.config.metadata, rules, self.tracker))
 
     async def rewrite(self, output: OutputFile, earlier: StateReader) -> None:
         """Write a task for every recording that an earlier run has written; start nothing.
@@ -141,16 +130,18 @@ class Run:
         try:
             async with AsyncExitStack() as stack:
                 output = await stack.enter_async_context(file.writing(state, self.s3))
-                budget = None
-                if self.config.budget.max_cost:
-                    from pipeline.stages.cost_budget import cost_budget  # loads FFmpeg, 23 MB
-
-                    budget = await stack.enter_async_context(
-                        cost_budget(self.job_rules, self.tracker)
-                    )
+                budget = await self._budget(stack) if self.config.most_cost else None
                 await self._stages(listing, output, budget)
         except BaseExceptionGroup as group:
             raise first_of(group) from group
+
+    async def _budget(self, stack: AsyncExitStack) -> CostBudget:
+        from pipeline.recordings.prober import open_prober  # loads FFmpeg, 23 MB
+        from pipeline.stages.cost_budget import CostBudget
+
+        config = self.config
+        prober = await stack.enter_async_context(open_prober(self.source, config.limits.workers))
+        return CostBudget(config.most_cost, config.prices, self.job_rules, self.tracker, prober)
 
     async def _stages(
         self,
@@ -166,10 +157,10 @@ class Run:
             await budget.count(list(tracker.waiting.values()))
         listener = await self._listener(ended)
         events = listener.trust if listener else None
-        pages = partial(transcriber.pages, name_contains=self._name_prefix)
+        pages = partial(transcriber.pages, name_contains=self.job_rules.name_prefix)
         starters = Starters(tracker, transcriber, self.job_rules, ended, budget)
-        poller = Poller(tracker, pages, config.limits, ended, events)
-        collectors = self.collectors(tracker, transcriber, self.s3, self.job_rules, self.sinks)
+        poller = Poller(tracker, pages, config.limits.max_poll_seconds, ended, events)
+        collectors = self._collectors()
 
         async with asyncio.TaskGroup() as group:
             go = group.create_task
@@ -187,6 +178,13 @@ class Run:
             for stage in others:
                 stage.cancel()  # the writer writes what is left in its queue
 
+    def _collectors(self) -> Collectors:
+        config, tracker, rules = self.config, self.tracker, self.job_rules
+        results = Results(tracker.state.facts, self.transcriber, self.s3, rules)
+        metadata = MetadataReader(config.metadata, tracker.state.metadata, rules, tracker.note)
+        tasks = TaskBuilder(config.tasks.kind, config.model_version, config.tasks.mark_below)
+        return self.collectors(tracker, results, metadata, tasks, self.sinks)
+
     async def _listener(self, ended: asyncio.Queue[Job]) -> Listener | None:
         """Who listens to events: nobody, or one whose queue has been looked into.
 
@@ -198,9 +196,8 @@ class Run:
         from pipeline.events.listener import Listener
 
         resumed = bool(self.tracker.counters.resumed)
-        listener = Listener(
-            self._event_queue, self._name_prefix, self.tracker, ended, resumed=resumed
-        )
+        prefix = self.job_rules.name_prefix
+        listener = Listener(self._event_queue, prefix, self.tracker, ended, resumed=resumed)
         await listener.begin()
         return listener
 

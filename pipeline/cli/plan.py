@@ -137,6 +137,7 @@ def _made_on_ray(wish: Wish) -> Plan:
 
 async def _make(wish: Wish, plans: list[Plan]) -> None:
     """Add the plan to the list."""
+    from pipeline.jobs.rules import JobRules
     from pipeline.launch.on_s3 import known_of_earlier_runs
     from pipeline.net.wait_times import WaitTimes
     from pipeline.plan.forecast import forecast
@@ -147,9 +148,10 @@ async def _make(wish: Wish, plans: list[Plan]) -> None:
 
     async with services(wish.config, wish.place, WaitTimes()) as (config, whole, _, s3):
         source = named_by(wish.manifest, whole, s3, config.metadata) if wish.manifest else whole
+        rules = JobRules(config, source)
         with counted(wish.style, wish.sample or None, "probed") as tell:
-            probing = Probing(Sample(wish.sample, wish.seed), tell)
-            async with known_of_earlier_runs(config, source, s3) as earlier:
-                found, calls = await survey(config, source, s3, earlier, probing)
+            probing = Probing(Sample(wish.sample, wish.seed), config.limits.collectors, tell)
+            async with known_of_earlier_runs(config, rules, s3) as earlier:
+                found, calls = await survey(rules, s3, earlier, probing)
                 found.refuse_unread()
                 plans.append(forecast(found, config, earlier, calls, source.uri))

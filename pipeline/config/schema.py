@@ -248,6 +248,11 @@ class Config(msgspec.Struct, frozen=True):
         return self.shard.share(self.budget.limit) if self.budget.limit else None
 
     @property
+    def most_cost(self) -> float:
+        """What the jobs of this run may cost, 0 for any amount; shards share a budget."""
+        return self.budget.max_cost / self.shard.count
+
+    @property
     def options(self) -> list[Transcribe]:
         """What is asked of the service for any recording: by each rule in order, then without."""
         return [*(rule.transcribe for rule in self.rules), self.transcribe]

@@ -5,22 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config.transcription import AUTO, MULTIPLE
-from pipeline.naming import parse_s3_uri, result_place
+from pipeline.naming import result_place
 
 if TYPE_CHECKING:
     from pipeline.config.transcription import Transcribe
     from pipeline.model import Job
+    from pipeline.naming import S3Uri
 
 
 def start_request(
-    job: Job, media_uri: str, media_format: str, options: Transcribe, results: str
+    job: Job, media_uri: str, media_format: str, options: Transcribe, results: S3Uri | None
 ) -> dict[str, Any]:
     """The StartTranscriptionJob request of a job, as botocore takes it; only what is set. Pure.
 
     Of a `media_format` "" nothing is said, and the service looks for itself.
     """
-    place = parse_s3_uri(results)
-    result = result_place(place, job.name) if place else None
+    result = result_place(results, job.name) if results else None
     request = {
         "TranscriptionJobName": job.name,
         "Media": {"MediaFileUri": media_uri},

@@ -11,9 +11,15 @@ import msgspec
 from pipeline.config.transcription import DETECT, IDENTIFIED, parse_fingerprint
 from pipeline.jobs.request import start_request
 from pipeline.model import JobSettings
-from pipeline.naming import identity, parse_s3_uri, result_place, subtitle_place
+from pipeline.naming import (
+    identity,
+    job_name_prefix,
+    parse_s3_uri,
+    result_place,
+    subtitle_place,
+)
 from pipeline.recordings.formats import certain_format, known_extensions
-from pipeline.recordings.selection import folder_of, pattern
+from pipeline.recordings.selection import Selection, folder_of, pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -31,16 +37,20 @@ _COLLECTED_AT_ONCE = 64
 class JobRules:
     """The settings of every recording of a source: those of the first rule that matches.
 
-    `before` are fingerprints that earlier runs named jobs after.
+    `before` are fingerprints that earlier runs named jobs after. `selection` tells which of the
+    source's objects are recordings, `results` where jobs write, None where the service keeps it,
+    and `name_prefix` what their names begin with.
     """
 
     def __init__(self, config: Config, source: Source, before: Iterable[str] = ()) -> None:
-        self.config = config
         self.source = source
+        self.results = parse_s3_uri(config.output.results)
+        self.name_prefix = job_name_prefix(config.transcribe.job_prefix, source.bucket)
         place = parse_s3_uri(source.uri)
         self._bucket = source.bucket
-        self._results = parse_s3_uri(config.output.results)
-        self._folder = folder_of(place.key) if place else ""
+        base = place.key if place else ""
+        self.selection = Selection(base, config.input, self.takes_bare)
+        self._folder = folder_of(base)
         self._extensions = known_extensions(config.input.extensions)
         self._all = config.options
         self._fingerprints = [options.fingerprint for options in self._all]
@@ -66,9 +76,9 @@ class JobRules:
 
     def request(self, job: Job, media_uri: str) -> dict[str, Any]:
         """The request that starts a job."""
-        key, results = job.recording.key, self.config.output.results
+        key = job.recording.key
         options = self.of(key).in_language(job.language) if job.language else self.of(key)
-        return start_request(job, media_uri, self.named_format(key), options, results)
+        return start_request(job, media_uri, self.named_format(key), options, self.results)
 
     def fallback_language(self, job: Job) -> str:
         """The language for a recording whose own could not be identified; "" for none."""
@@ -99,7 +109,7 @@ class JobRules:
         recording = job.recording
         for each in (self._fingerprints[self._number(recording.key)], *self._before):
             if identity(self._bucket, recording, each) == job.identity:
-                known = _job_settings(parse_fingerprint(each), self._results, job.name)
+                known = _job_settings(parse_fingerprint(each), self.results, job.name)
                 return msgspec.structs.replace(known, language=job.language or known.language)
         return None
 

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
     from pipeline.aws.s3 import S3
     from pipeline.config.schema import Config
+    from pipeline.jobs.rules import JobRules
     from pipeline.plan.forecast import Earlier
-    from pipeline.recordings.source import Source
+    from pipeline.s3_output.claim import Description
     from pipeline.s3_output.layout import Layout
     from pipeline.s3_output.overview import Overview
     from pipeline.s3_output.states import StateCopy
@@ -108,7 +109,9 @@ def with_written_here(config: Config) -> Iterator[Written]:
 
 
 @asynccontextmanager
-async def known_of_earlier_runs(config: Config, source: Source, s3: S3) -> AsyncIterator[Earlier]:
+async def known_of_earlier_runs(
+    config: Config, job_rules: JobRules, s3: S3
+) -> AsyncIterator[Earlier]:
     """What earlier runs have done, for a plan; of all shards where the output is on S3.
 
     Raises:
@@ -117,13 +120,23 @@ async def known_of_earlier_runs(config: Config, source: Source, s3: S3) -> Async
     if config.s3_output:
         from pipeline.s3_output.earlier_runs import earlier_runs as on_s3
 
-        async with on_s3(s3, config.s3_output, config, source) as earlier:
+        ours = description_of(config, job_rules.source.uri, job_rules.name_prefix)
+        async with on_s3(s3, config.s3_output, ours, job_rules) as earlier:
             yield earlier
         return
     from pipeline.plan.planning import earlier_runs
 
-    async with earlier_runs(config, source, s3) as earlier:
+    async with earlier_runs(config.state_path, job_rules, s3) as earlier:
         yield earlier
+
+
+def description_of(config: Config, source: str, name_prefix: str) -> Description:
+    """What an output on S3 is of."""
+    from pipeline.s3_output.claim import Description, Lanes
+
+    profiles = tuple(config.cluster.lanes)
+    lanes = Lanes(profiles, shards=config.shard.count if profiles else 0)
+    return Description(source, config.tasks.kind, config.output.results, name_prefix, lanes=lanes)
 
 
 def overview_of(config: Config) -> Overview:

@@ -228,8 +228,13 @@ def _recorded(run: Run, summary: Summary) -> Summary:
 def _tracker(config: Config, state: RunState) -> JobTracker:
     from pipeline.stages.job_tracker import JobTracker
 
-    queueing = bool(config.transcribe.data_access_role)
-    return JobTracker(state, config.most_in_flight, config.most_starts, queueing=queueing)
+    return JobTracker(
+        state,
+        config.most_in_flight,
+        config.most_starts,
+        queueing=bool(config.transcribe.data_access_role),
+        timeout_hours=config.limits.job_timeout_hours,
+    )
 
 
 async def _watched(run: Run, options: RunOptions, output: OutputFile) -> Summary:
@@ -238,12 +243,9 @@ async def _watched(run: Run, options: RunOptions, output: OutputFile) -> Summary
     from pipeline.monitoring.history_sampler import history_kept
     from pipeline.monitoring.progress import shown
     from pipeline.monitoring.snapshot import take_snapshot
-    from pipeline.recordings.selection import Selection
 
-    base = options.place.key if isinstance(options.place, S3Uri) else ""
-    selection = Selection(base, run.config.input, run.job_rules.takes_bare)
     rebuild = options.rebuild_output and not run.config.s3_output
-    work = partial(run.complete, output, selection, rebuild=rebuild)
+    work = partial(run.complete, output, rebuild=rebuild)
     if options.earlier:
         work = partial(run.rewrite, output, options.earlier)
     state, take = run.tracker.state, partial(take_snapshot, run)

@@ -127,7 +127,7 @@ async def stored_transcripts(
         transcriber = Transcriber(session, config.limits, waiting, JobSlots(1, waiting))
         rules = JobRules(config, source, state.facts.earlier_fingerprints())
         results = Results(state.facts, transcriber, s3, rules)
-        reader = MetadataReader(state.metadata, rules, told.note)
+        reader = MetadataReader(config.metadata, state.metadata, rules, told.note)
         operations = (*transcriber.operations, *s3.operations)
         yield (
             StoredTranscripts(state.recordings, results, reader, sink, told),
@@ -159,10 +159,16 @@ def transcript_files(
 
 
 def _files(config: Config, s3: S3, ledger: Database, wanted: Wanted) -> TranscriptFiles:
+    from pipeline.recordings.formats import known_extensions
     from pipeline.stages.transcript_files import TranscriptFiles
+    from pipeline.state.transcript_ledger import TranscriptLedger
+    from pipeline.transcripts.file_names import Stems
+    from pipeline.transcripts.formats import SUFFIXES
 
     place = _place(wanted.to, s3)
-    return TranscriptFiles(place, ledger, wanted.formats, wanted.layout, config)
+    names = Stems(known_extensions(config.input.extensions), SUFFIXES, folds=place.folds)
+    noted = TranscriptLedger(ledger, place.name, names)
+    return TranscriptFiles(place, noted, wanted.formats, wanted.layout, config.metadata)
 
 
 def _tables(

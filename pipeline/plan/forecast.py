@@ -142,7 +142,7 @@ def forecast(
     """
     sample, standings = survey.sample, survey.standings
     billed = {item: sample.total(BILLED, item) for item in sample.items()}
-    run_time = _run_time(survey, config)
+    run_time = _run_time(survey, config.limits, len(config.cluster.lanes) or 1)
     return Plan(
         source=source,
         state=earlier.state,
@@ -170,7 +170,7 @@ def forecast(
         unknown_prices=[item.value for item in unknown_prices(billed, config.prices)],
         run_time=run_time,
         calls=_calls(survey, config, run_time, listing),
-        tasks=_tasks(survey, config, earlier),
+        tasks=_tasks(survey, config.tasks.kind, earlier),
     )
 
 
@@ -195,11 +195,9 @@ def _cost(billed: Mapping[Item, Estimate], prices: Prices) -> Estimate:
     return Estimate(value, most - value)
 
 
-def _run_time(survey: Found, config: Config) -> RunTime:
+def _run_time(survey: Found, limits: Limits, accounts: int) -> RunTime:
     """No schedule is quicker than its slots, its starts and its longest job allow."""
-    limits = config.limits
     raised = limits.max_in_flight != Limits().max_in_flight
-    accounts = max(1, len(config.cluster.lanes))
     slots = accounts * (limits.max_in_flight if raised else DEFAULT_SLOTS)
     start_rate = accounts * limits.start_rate
     jobs = survey.standings[Standing.TO_START]
@@ -255,13 +253,13 @@ def _count(sample: Sample, fact: str) -> CountEstimate:
     return CountEstimate(round(sample.count(fact)), round(sample.in_sample(fact)))
 
 
-def _tasks(survey: Found, config: Config, earlier: Earlier) -> Tasks:
+def _tasks(survey: Found, kind: TaskKind, earlier: Earlier) -> Tasks:
     """The lines to come, as long as those before them, or as such lines are."""
     count = _lines(survey)
     if earlier.lines >= _ENOUGH_LINES:
         size = earlier.bytes / earlier.lines * count
     else:
-        base, more = _TASK_BYTES[config.tasks.kind]
+        base, more = _TASK_BYTES[kind]
         jobs = survey.standings[Standing.TO_START]
         seconds = survey.sample.total(SECONDS).value / max(1, jobs)
         size = count * (base + more * seconds)

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from pipeline.plan.job_duration import JobDuration
     from pipeline.plan.sampling import Sample, Stratum
     from pipeline.recordings.prober import MediaProber
-    from pipeline.recordings.selection import Selection
-    from pipeline.recordings.source import Source
 
     Standings = Callable[[Sequence[tuple[Recording, bytes]]], list[Standing]]
 
@@ -94,30 +92,21 @@ class Survey:
     """Goes through a source, for what is `found` in it.
 
     Args:
-        selection: which objects are recordings.
-        job_rules: what is asked of the service for each.
+        job_rules: which of its objects are recordings, and what is asked of the service for each.
         job: how long a job is taken to last.
         sample: takes the recordings that are probed; of size 0, all are.
     """
 
-    def __init__(
-        self, selection: Selection, job_rules: JobRules, job: JobDuration, sample: Sample
-    ) -> None:
+    def __init__(self, job_rules: JobRules, job: JobDuration, sample: Sample) -> None:
         self.found = Found(job, sample)
-        self._selection = selection
         self._job_rules = job_rules
 
     async def complete(
-        self,
-        source: Source,
-        standings: Standings,
-        prober: MediaProber,
-        on_probed: Callable[[int], None],
+        self, standings: Standings, prober: MediaProber, on_probed: Callable[[int], None]
     ) -> None:
         """List the source, and probe what a run would start.
 
         Args:
-            source: where the recordings are.
             standings: tells what a run would do with recordings.
             prober: probes recordings of the source.
             on_probed: called with how many were probed so far.
@@ -125,9 +114,9 @@ class Survey:
         Raises:
             CannotRun: the source can't be listed.
         """
-        sample = self.found.sample
-        async for listed in to_the_end(source.pages()):
-            page = await with_restored(listed, self._selection, self._job_rules, standings)
+        job_rules, sample = self._job_rules, self.found.sample
+        async for listed in to_the_end(job_rules.source.pages()):
+            page = await with_restored(listed, job_rules, standings)
             new = self._sift(page, standings)
             if self.found.exact:
                 await self._probe_all(new, prober)
@@ -144,7 +133,7 @@ class Survey:
         job_rules, sums = self._job_rules, self.found
         recordings = []
         for entry in page:
-            if reason := self._selection.why_skipped(entry):
+            if reason := job_rules.selection.why_skipped(entry):
                 sums.skipped.count(entry, reason)
             else:
                 recordings.append(Recording(entry.key, entry.etag, entry.size))

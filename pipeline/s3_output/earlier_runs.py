@@ -13,25 +13,24 @@ from typing import TYPE_CHECKING
 
 from pipeline.config.shards import Shard
 from pipeline.errors import StateUnusable
-from pipeline.naming import job_name_prefix
 from pipeline.net.retry import never_deferred
 from pipeline.plan.forecast import Earlier
-from pipeline.plan.planning import note_results
-from pipeline.s3_output.claim import Description, compare
+from pipeline.s3_output.claim import compare
 from pipeline.s3_output.layout import Layout
 from pipeline.s3_output.overview import shard_count
 from pipeline.s3_output.parts import parts_there, tasks_in, unknown_parts
 from pipeline.s3_output.states import fetch_state
+from pipeline.stages.producer import find_results
 from pipeline.state.run_state import open_state
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
 
     from pipeline.aws.s3 import S3
-    from pipeline.config.schema import Config
+    from pipeline.jobs.rules import JobRules
     from pipeline.model import Recording
     from pipeline.naming import S3Uri
-    from pipeline.recordings.source import Source
+    from pipeline.s3_output.claim import Description
     from pipeline.s3_output.layout import Part
     from pipeline.state.recordings import Standing
     from pipeline.state.run_state import RunState
@@ -40,36 +39,35 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def earlier_runs(
-    s3: S3, output: S3Uri, config: Config, source: Source
+    s3: S3, output: S3Uri, ours: Description, job_rules: JobRules
 ) -> AsyncIterator[Earlier]:
     """What earlier runs have left below an output on S3; nothing, where nobody has run yet.
 
     Raises:
         CannotRun: it is of another source, a part was changed, or it can't be read.
     """
-    prefix = job_name_prefix(config.transcribe.job_prefix, source.bucket)
-    ours = Description(source.uri, config.tasks.kind, config.output.results, prefix)
     with ExitStack() as opened:
-        states = _States(s3, output, prefix, opened)
+        states = _States(s3, output, job_rules, opened)
         with never_deferred("the output was looked at"):
             await compare(s3, Layout(output, Shard()).description, ours)
-            await states.open(config, source.uri)
+            await states.open()
         yield Earlier(f"{output}state/", states.standings, states.job_times())
 
 
 class _States:
     """The states of all shards."""
 
-    def __init__(self, s3: S3, output: S3Uri, prefix: str, opened: ExitStack) -> None:
+    def __init__(self, s3: S3, output: S3Uri, job_rules: JobRules, opened: ExitStack) -> None:
         self._s3 = s3
         self._output = output
-        self._prefix = prefix
+        self._job_rules = job_rules
+        self._prefix = job_rules.name_prefix
         self._opened = opened
         self._folder = Path(opened.enter_context(TemporaryDirectory()))
         self._of: dict[Shard, RunState] = {}
         self._count = 1
 
-    async def open(self, config: Config, source: str) -> None:
+    async def open(self) -> None:
         """Bring them here, and look at the parts that they do not know."""
         here = Layout(self._output, Shard())
         self._count = await shard_count(self._s3, here) or 1
@@ -77,14 +75,14 @@ class _States:
         shards = [Shard(number, self._count) for number in range(self._count)]
         for shard in shards:
             if state := await self._copy(Layout(self._output, shard)):
-                state.facts.check_belongs(source, self._prefix)
+                state.facts.check_belongs(self._job_rules.source.uri, self._prefix)
                 self._of[shard] = state
                 await self._take_up([shard], state, there)
         if without := [shard for shard in shards if shard not in self._of]:
             state = self._open(self._folder / "without")
             self._of |= dict.fromkeys(without, state)
             await self._take_up(without, state, there)
-            await note_results(self._s3, config, self._prefix, state)
+            await find_results(self._s3, self._job_rules, state)
 
     async def _copy(self, layout: Layout) -> RunState | None:
         """The state of a shard; None where there is no copy, or a damaged one."""

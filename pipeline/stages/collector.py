@@ -14,31 +14,28 @@ from pipeline.errors import (
 from pipeline.failures import LOST, NEVER_ENDED, NO_SPEECH, UNREADABLE
 from pipeline.logs import WARNING, event
 from pipeline.model import JobSettings, Line, TranscriptStats
-from pipeline.stages.metadata_reader import MetadataReader
 from pipeline.stages.result_refusals import ResultRefusals
 from pipeline.stages.results import (
     FaultAtTheService,
     ResultDenied,
-    Results,
     StillRunning,
 )
 from pipeline.stages.transcript_files import transcribed
 from pipeline.stages.transcript_reader import TranscriptReader
-from pipeline.tasks.builder import TaskBuilder
 from pipeline.text import duration
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Sequence
 
-    from pipeline.aws.s3 import S3
     from pipeline.config.metadata import Values
     from pipeline.errors import Denied
-    from pipeline.jobs.client import Transcriber
-    from pipeline.jobs.rules import JobRules
     from pipeline.model import Job, Transcript
     from pipeline.stages.job_tracker import JobTracker
+    from pipeline.stages.metadata_reader import MetadataReader
+    from pipeline.stages.results import Results
     from pipeline.stages.stored_transcripts import RunSink
+    from pipeline.tasks.builder import TaskBuilder
     from pipeline.transcripts.render import Transcribed
 
 _RESTARTS = 3
@@ -58,22 +55,21 @@ class Collectors:
     def __init__(
         self,
         tracker: JobTracker,
-        transcriber: Transcriber,
-        s3: S3,
-        job_rules: JobRules,
+        results: Results,
+        metadata: MetadataReader,
+        tasks: TaskBuilder,
         sinks: Sequence[RunSink] = (),
     ) -> None:
-        config = job_rules.config
         self._tracker = tracker
-        self._source = job_rules.source
-        results = Results(tracker.state.facts, transcriber, s3, job_rules)
-        self._reader = TranscriptReader(results, job_rules, words=bool(sinks))
+        self._job_rules = rules = metadata.job_rules
+        self._reader = TranscriptReader(
+            results, rules, words=bool(sinks), mark_below=tasks.mark_below
+        )
+        self._metadata = metadata
+        self._tasks = tasks
         self._sinks = sinks
         self._is_refused = False
         self.refusals = ResultRefusals(results, tracker.state.recordings)
-        self._job_rules = job_rules
-        self._metadata = MetadataReader(tracker.state.metadata, job_rules, tracker.note)
-        self._tasks = TaskBuilder(config.tasks.kind, config.model_version, config.tasks.mark_below)
 
     async def work(self, finished: asyncio.Queue[Job], lines: asyncio.Queue[Line]) -> None:
         """Collect one finished job after the other until cancelled."""
@@ -133,10 +129,10 @@ class Collectors:
 
     def _wait_on(self, job: Job, still: StillRunning) -> None:
         """The job runs: wait on, unless it has for longer than a job may by the service's clock."""
-        longest = self._job_rules.config.limits.job_timeout_hours * 3600
-        self._tracker.clock.note_age(job.name, still.age)
-        if self._tracker.clock.age(job.name) > longest:
-            message = f"The job has not ended within {duration(longest)}."
+        clock = self._tracker.clock
+        clock.note_age(job.name, still.age)
+        if clock.age(job.name) > clock.longest_seconds:
+            message = f"The job has not ended within {duration(clock.longest_seconds)}."
             self._tracker.fail(job, NEVER_ENDED, message)
         else:
             self._tracker.still_running(job, queued=still.queued)
@@ -160,7 +156,7 @@ class Collectors:
             self._tracker.counters.bill(seconds, items)
 
     def _line(self, job: Job, transcript: Transcript, metadata: Values) -> Line:
-        audio = self._source.audio_uri(job.recording.key)
+        audio = self._job_rules.source.audio_uri(job.recording.key)
         took = self._tracker.clock.seconds_since_start(job.name)
         stats = TranscriptStats(transcript.confidence, transcript.duration, took)
         settings = self._job_rules.known_of(job) or JobSettings()

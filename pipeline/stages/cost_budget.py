@@ -13,17 +13,16 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from pipeline.config.pricing import Item, billed_seconds, cost, items_of
 from pipeline.errors import Deferred
 from pipeline.recordings.probe import LONGEST, Unreadable
-from pipeline.recordings.prober import open_prober
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import Iterable
 
+    from pipeline.config.pricing import Prices
     from pipeline.jobs.rules import JobRules
     from pipeline.model import Job
     from pipeline.recordings.prober import MediaProber
@@ -33,13 +32,20 @@ _BYTES_A_SECOND = 2_000
 
 
 class CostBudget:
-    """Reserves costs, up to `max_cost` of the settings, in the prices' currency."""
+    """Reserves costs, up to `most`, in the prices' currency."""
 
-    def __init__(self, job_rules: JobRules, tracker: JobTracker, prober: MediaProber) -> None:
-        self._most = job_rules.config.budget.max_cost / job_rules.config.shard.count
+    def __init__(
+        self,
+        most: float,
+        prices: Prices,
+        job_rules: JobRules,
+        tracker: JobTracker,
+        prober: MediaProber,
+    ) -> None:
+        self._most = most
         self._job_rules = job_rules
         self._tracker = tracker
-        self._prices = job_rules.config.prices
+        self._prices = prices
         self._prober = prober
         self._billed: Counter[Item] = Counter()
         self._spent = False
@@ -81,10 +87,3 @@ class CostBudget:
 
     def _items(self, job: Job) -> tuple[Item, ...]:
         return items_of(self._job_rules.of(job.recording.key))
-
-
-@asynccontextmanager
-async def cost_budget(job_rules: JobRules, tracker: JobTracker) -> AsyncIterator[CostBudget]:
-    """The budget of a run, with the jobs that an earlier one left in flight reserved for."""
-    async with open_prober(job_rules.source, job_rules.config.limits.workers) as prober:
-        yield CostBudget(job_rules, tracker, prober)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -17,11 +18,13 @@ _LEARNING = 0.1
 class JobClock:
     """The start of each open job by its name, in seconds, monotonic.
 
+    `longest_seconds` is after how long a job is given up.
     `typical_seconds` is how long a job takes from its start until its transcript is here, a moving
     mean; None while none has ended that this run has started.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, longest_seconds: float = math.inf) -> None:
+        self.longest_seconds = longest_seconds
         self.typical_seconds: float | None = None
         self._started: dict[str, float] = {}
         self._resumed: set[str] = set()

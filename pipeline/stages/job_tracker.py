@@ -6,6 +6,7 @@ all of it can be made again from the state file and the service.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -28,9 +29,10 @@ class JobTracker:
     """The transitions of jobs.
 
     A job is `waiting` from its start until the poller sees, or an event tells, that it has ended;
-    it holds its slot until its end is certain. `queueing` tells whether the service was seen to
-    queue jobs, `audio_seconds` the length of open jobs whose recordings were probed. Whoever is in
-    `on_recorded` is told the name of each job whose end is written down for good.
+    it holds its slot until its end is certain, and is given up after `timeout_hours`. `queueing`
+    tells whether the service was seen to queue jobs, `audio_seconds` the length of open jobs whose
+    recordings were probed. Whoever is in `on_recorded` is told the name of each job whose end is
+    written down for good.
     """
 
     def __init__(
@@ -40,12 +42,13 @@ class JobTracker:
         most_starts: int | None = None,
         *,
         queueing: bool = False,
+        timeout_hours: float = math.inf,
     ) -> None:
         self.state = state
         self.counters = Counters()
         self.waits = WaitTimes()
         self.slots = JobSlots(most_in_flight, self.waits)
-        self.clock = JobClock()
+        self.clock = JobClock(timeout_hours * 3600)
         self.pending = PendingJobs(state, self.counters, most_starts)
         self.waiting: dict[str, Job] = {}
         self.queueing = queueing

@@ -35,10 +35,14 @@ class MetadataReader:
     """Reads what the settings name; what is wrong with it is noted, and fails no recording."""
 
     def __init__(
-        self, state: MetadataState, job_rules: JobRules, note: Callable[[str], None]
+        self,
+        chosen: Metadata,
+        state: MetadataState,
+        job_rules: JobRules,
+        note: Callable[[str], None],
     ) -> None:
         self.job_rules = job_rules
-        self._chosen = job_rules.config.metadata
+        self._chosen = chosen
         self._pattern = KeyPattern(self._chosen.key_pattern)
         self._state = state
         self._note = note

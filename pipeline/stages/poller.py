@@ -17,7 +17,6 @@ from pipeline.model import JobStatus
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from pipeline.config.schema import Limits
     from pipeline.model import Job
     from pipeline.stages.job_events import JobEvents
     from pipeline.stages.job_tracker import JobTracker
@@ -88,21 +87,21 @@ def next_look(
 class Poller:
     """Looks at the running jobs and hands those that have ended to the collectors.
 
-    `pages` lists the names of the account's jobs in a state, page by page.
+    `pages` lists the names of the account's jobs in a state, page by page. Two looks are
+    `longest_interval` seconds apart, at most.
     """
 
     def __init__(
         self,
         tracker: JobTracker,
         pages: Pages,
-        limits: Limits,
+        longest_interval: float,
         ended: asyncio.Queue[Job],
         events: JobEvents | None = None,
     ) -> None:
         self._tracker = tracker
         self._pages = pages
-        self._longest = limits.max_poll_seconds
-        self._timeout = limits.job_timeout_hours * 3600
+        self._longest = longest_interval
         self._ended = ended
         self._events = events
 
@@ -137,7 +136,7 @@ class Poller:
         """
         clock, waiting = self._tracker.clock, self._tracker.waiting
         due = {job.name: job for job in clock.due(waiting)}
-        for job in clock.overdue(due, self._timeout):
+        for job in clock.overdue(due, clock.longest_seconds):
             if job.name in waiting:  # an event may have told meanwhile
                 self._tracker.seems_ended(job)
                 await self._ended.put(job)

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
     from pipeline.aws.s3 import S3
+    from pipeline.config.metadata import Metadata
     from pipeline.jobs.rules import JobRules
     from pipeline.model import SourceObject
     from pipeline.naming import S3Uri
-    from pipeline.recordings.selection import Selection
     from pipeline.recordings.source import Source
     from pipeline.stages.counters import Counters
     from pipeline.stages.job_tracker import JobTracker
@@ -36,16 +36,13 @@ _AT_ONCE = 100
 """Objects that are looked at at once."""
 
 
-async def produce(
-    source: Source, selection: Selection, job_rules: JobRules, tracker: JobTracker
-) -> None:
+async def produce(metadata: Metadata, job_rules: JobRules, tracker: JobTracker) -> None:
     """Insert every recording of the source, page by page; count what is skipped, by reason."""
-    counters = tracker.counters
-    chosen = job_rules.config.metadata.source
+    counters, chosen = tracker.counters, metadata.source
     versions, kind = versions_of(chosen), WRITTEN_AT if chosen == "object" else ""
-    async for listed in to_the_end(source.pages()):
-        page = await with_restored(listed, selection, job_rules, tracker.state.recordings.standings)
-        recordings = list(_recordings(page, selection, tracker))
+    async for listed in to_the_end(job_rules.source.pages()):
+        page = await with_restored(listed, job_rules, tracker.state.recordings.standings)
+        recordings = list(_recordings(page, job_rules, tracker))
         keys = [each.key for each in recordings]
         with tracker.state.metadata.page():
             tracker.state.add((each, job_rules.identity(each)) for each in recordings)
@@ -98,19 +95,27 @@ def _count(counters: Counters, listed: int, noted: Noted) -> None:
     counters.duplicates += noted.duplicates
 
 
-async def find_results(
-    s3: S3, results: S3Uri, name_prefix: str, state: RunState, *, redacted: bool = False
-) -> None:
+async def find_results(s3: S3, job_rules: JobRules, state: RunState) -> None:
     """Note which results exist, 1,000 a call, before the first recording of a new state file.
 
     So a lost state file costs neither a job nor a call per recording, and jobs whose records the
     service has dropped after 90 days are found too. It also shows whether the bucket is there.
-    The `redacted` ones, which have other names, are looked for when they are first asked for.
+    Redacted ones, which have other names, are looked for when they are first asked for. Without
+    `--results` there is nothing to look for.
 
     Raises:
         NoSuchSource: the bucket of `--results` does not exist, or is in another region.
         Denied: it may not be listed, so that what exists in it might be paid for again.
     """
+    if results := job_rules.results:
+        await _find_results(s3, results, job_rules.name_prefix, state)
+        if job_rules.redacts and not state.facts.results_are_known(redacted=True):
+            await _find_results(s3, results, job_rules.name_prefix, state, redacted=True)
+
+
+async def _find_results(
+    s3: S3, results: S3Uri, name_prefix: str, state: RunState, *, redacted: bool = False
+) -> None:
     if state.facts.results_are_known(redacted=redacted):
         await s3.check_bucket(as_folder(results))
         return
@@ -144,7 +149,7 @@ async def to_the_end(pages: AsyncIterator[list[SourceObject]]) -> AsyncIterator[
 
 
 async def with_restored(
-    page: list[SourceObject], selection: Selection, job_rules: JobRules, standings: Standings
+    page: list[SourceObject], job_rules: JobRules, standings: Standings
 ) -> list[SourceObject]:
     """The page, in which archived recordings that were restored are readable ones.
 
@@ -153,7 +158,7 @@ async def with_restored(
     archived = [
         n
         for n, each in enumerate(page)
-        if each.storage in ARCHIVES and selection.why_skipped(each) == ARCHIVED
+        if each.storage in ARCHIVES and job_rules.selection.why_skipped(each) == ARCHIVED
     ]
     if not archived:
         return page
@@ -181,10 +186,10 @@ async def _as_it_is(entry: SourceObject, source: Source) -> SourceObject:
 
 
 def _recordings(
-    page: list[SourceObject], selection: Selection, tracker: JobTracker
+    page: list[SourceObject], job_rules: JobRules, tracker: JobTracker
 ) -> Iterator[Recording]:
     for entry in page:
-        reason = selection.why_skipped(entry)
+        reason = job_rules.selection.why_skipped(entry)
         if reason is None:
             yield Recording(entry.key, entry.etag, entry.size)
         else:

@@ -60,7 +60,7 @@ class Results:
         self._transcriber = transcriber
         self._s3 = s3
         self._job_rules = job_rules
-        self._place = parse_s3_uri(job_rules.config.output.results)
+        self._place = job_rules.results
 
     async def fetch(self, job: Job) -> bytes:
         """The document of a job that has ended.

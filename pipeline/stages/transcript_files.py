@@ -7,26 +7,21 @@ from typing import TYPE_CHECKING
 
 from pipeline.config.metadata import column_names
 from pipeline.errors import OutputUnusable
-from pipeline.recordings.formats import known_extensions
 from pipeline.stages.large_work import LargeWork
 from pipeline.stages.metadata_reader import digest
 from pipeline.stages.transcript_places import File
-from pipeline.state.transcript_ledger import TranscriptLedger
-from pipeline.transcripts.file_names import Stems
-from pipeline.transcripts.formats import LAID_OUT, SUFFIXES, WITH_METADATA, TranscriptFormat
+from pipeline.transcripts.formats import LAID_OUT, WITH_METADATA, TranscriptFormat
 from pipeline.transcripts.render import COLUMNS, Transcribed, render
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from pipeline.config.metadata import Values
-    from pipeline.config.schema import Config
+    from pipeline.config.metadata import Metadata, Values
     from pipeline.jobs.rules import JobRules
     from pipeline.model import Job, Transcript
     from pipeline.stages.transcript_places import Place
-    from pipeline.state.database import Database
-    from pipeline.state.transcript_ledger import Due
+    from pipeline.state.transcript_ledger import Due, TranscriptLedger
     from pipeline.transcripts.captions import Layout
 
 _MANY_WORDS = 1_000
@@ -43,19 +38,18 @@ class TranscriptFiles:
     def __init__(
         self,
         place: Place,
-        ledger: Database,
+        ledger: TranscriptLedger,
         formats: Sequence[TranscriptFormat],
         layout: Layout,
-        config: Config,
+        metadata: Metadata,
     ) -> None:
         self._place = place
         self._layout = layout
-        self._metadata = config.metadata
-        self._columns = column_names(config.metadata, COLUMNS)
+        self._metadata = metadata
+        self._columns = column_names(metadata, COLUMNS)
         self._formats = {str(each): layout.name if each in LAID_OUT else "" for each in formats}
         self.hold_metadata = not WITH_METADATA.isdisjoint(formats)
-        names = Stems(known_extensions(config.input.extensions), SUFFIXES, folds=place.folds)
-        self.ledger = TranscriptLedger(ledger, place.name, names)
+        self.ledger = ledger
         self.written = 0
         self._large_work = LargeWork()
 

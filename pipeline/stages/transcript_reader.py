@@ -24,13 +24,15 @@ is parsed before another one is read, as a thread would have several of them in 
 
 
 class TranscriptReader:
-    """Reads transcripts: with `words` with all of them, else those beside ones to be marked."""
+    """Reads transcripts: with all `words`, else those of segments with one to be marked."""
 
-    def __init__(self, results: Results, job_rules: JobRules, *, words: bool = False) -> None:
+    def __init__(
+        self, results: Results, job_rules: JobRules, *, words: bool = False, mark_below: float = 0
+    ) -> None:
         self._results = results
         self._job_rules = job_rules
         self._words = words
-        self._mark_below = job_rules.config.tasks.mark_below
+        self._mark_below = mark_below
         self._large_work = LargeWork()
 
     async def read(self, job: Job) -> Transcript:

@@ -68,12 +68,12 @@ class TaskBuilder:
     """Makes the tasks of one project: all of one kind and one model version.
 
     The version must not change within a project, because Label Studio's queue shows only one
-    version's predictions.
+    version's predictions. In it words with a confidence below `mark_below` are marked.
     """
 
     def __init__(self, kind: TaskKind, model_version: str, mark_below: float = 0.0) -> None:
         self._kind = kind
-        self._mark_below = mark_below
+        self.mark_below = mark_below
         self._model_version = model_version
 
     def line(
@@ -95,7 +95,7 @@ class TaskBuilder:
         data |= _facts(transcript, settings)
         if segments:
             data["speakers"] = _speakers(transcript)
-        if said := dialogue(transcript.segments, self._mark_below, in_full=segments):
+        if said := dialogue(transcript.segments, self.mark_below, in_full=segments):
             data["dialogue"] = said
         data |= metadata
         result = _regions(transcript) if segments else [_text_area(transcript)]

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from pipeline.config.loading import resolve
-from pipeline.config.schema import Input
 from pipeline.errors import Deferred
 from pipeline.jobs.rules import JobRules
 from pipeline.model import SourceObject
@@ -18,7 +17,6 @@ from pipeline.plan.sampling import Sample
 from pipeline.plan.survey import Survey
 from pipeline.recordings.folder import FolderSource
 from pipeline.recordings.prober import open_prober
-from pipeline.recordings.selection import Selection
 from tests.support import made_media as made
 from tests.support.state_files import begun
 
@@ -31,11 +29,11 @@ async def planned(folder: Path, source: Any, **settings: Any) -> Plan:
     """The plan of a run over a source, with every recording probed."""
     config = resolve(settings, {})
     rules = JobRules(config, source)
-    survey = Survey(Selection("", Input()), rules, JobDuration(60.0, 0.25), Sample(0))
+    survey = Survey(rules, JobDuration(60.0, 0.25), Sample(0))
     with begun(folder / "state") as state:
         async with open_prober(source, 2) as prober:
             earlier = known_from("state", state.reader)
-            await survey.complete(source, earlier.standings, prober, lambda _: None)
+            await survey.complete(earlier.standings, prober, lambda _: None)
         return forecast(survey.found, config, earlier, {}, source.uri)
 
 

@@ -9,7 +9,8 @@ from pipeline.errors import BadSettings
 from pipeline.jobs.rules import JobRules
 from pipeline.model import Job, Recording
 from pipeline.recordings.folder import FolderSource
-from pipeline.stages.cost_budget import cost_budget
+from pipeline.recordings.prober import open_prober
+from pipeline.stages.cost_budget import CostBudget
 from pipeline.stages.job_tracker import JobTracker
 from tests.support import made_media as made
 from tests.support.state_files import begun
@@ -155,8 +156,10 @@ async def reserved(folder, minutes, *jobs):
     """Which of some jobs, each a key and a size, a budget for so many minutes pays for."""
     config = resolve({"max_cost": minutes * MINUTE}, {})
     source = FolderSource(folder, "calls")
+    rules, most = JobRules(config, source), config.most_cost
     with begun(folder / "state") as state:
-        async with cost_budget(JobRules(config, source), JobTracker(state, 9)) as budget:
+        async with open_prober(source, 1) as prober:
+            budget = CostBudget(most, config.prices, rules, JobTracker(state, 9), prober)
             return [
                 await budget.reserve(Job(1, b"", key, Recording(key, "1", size)))
                 for key, size in jobs

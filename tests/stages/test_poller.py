@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config.schema import Limits
 from pipeline.events.trust import EventTrust
 from pipeline.stages.job_tracker import JobTracker
 from pipeline.stages.poller import Look, Poller, next_look
@@ -69,14 +68,14 @@ def test_while_events_suffice_they_are_asked_again_soon():
 async def test_a_job_that_is_old_by_this_clock_is_looked_at(tmp_path):
     """Its hours being over fails no job: it goes to the collectors, and still holds its slot."""
     with begun(tmp_path / "state") as state:
-        tracker = JobTracker(state, 9)
+        tracker = JobTracker(state, 9, timeout_hours=1)
         old, new = running(state, "old", "new")
         for job in (old, new):
             tracker.slots.adopt()
             tracker.is_running(job)
         tracker.clock.note_age(old.name, 3601)
         ended: asyncio.Queue[Any] = asyncio.Queue()
-        poller = Poller(tracker, cast("Any", None), Limits(job_timeout_hours=1), ended)
+        poller = Poller(tracker, cast("Any", None), 10, ended)
 
         await poller.look_at_overdue()
 
@@ -87,13 +86,13 @@ async def test_a_job_that_is_old_by_this_clock_is_looked_at(tmp_path):
 async def test_a_job_that_was_just_looked_at_is_not_looked_at_again_at_once(tmp_path):
     """One that is too old and still runs at the service costs few calls."""
     with begun(tmp_path / "state") as state:
-        tracker = JobTracker(state, 9)
+        tracker = JobTracker(state, 9, timeout_hours=1)
         (old,) = running(state, "old")
         tracker.slots.adopt()
         tracker.is_running(old)
         tracker.clock.note_age(old.name, 3601)
         ended: asyncio.Queue[Any] = asyncio.Queue()
-        poller = Poller(tracker, cast("Any", None), Limits(job_timeout_hours=1), ended)
+        poller = Poller(tracker, cast("Any", None), 10, ended)
 
         await poller.look_at_overdue()
         tracker.still_running(ended.get_nowait())
@@ -116,7 +115,7 @@ async def test_a_job_that_an_event_tells_during_a_listing_is_handed_on_once(tmp_
             yield []
 
         finished: asyncio.Queue[Any] = asyncio.Queue()
-        poller = Poller(tracker, no_job_but_an_event, Limits(), finished)
+        poller = Poller(tracker, no_job_but_an_event, 10, finished)
         looking = asyncio.create_task(poller.poll())
 
         assert await asyncio.wait_for(finished.get(), 5) == other
@@ -127,7 +126,7 @@ async def test_a_job_that_an_event_tells_during_a_listing_is_handed_on_once(tmp_
 
 def idle_poller(tracker: JobTracker, events: EventTrust | None = None) -> Poller:
     """A poller that is not going to list."""
-    return Poller(tracker, cast("Any", None), Limits(), asyncio.Queue(), events)
+    return Poller(tracker, cast("Any", None), 10, asyncio.Queue(), events)
 
 
 async def test_without_events_every_look_is_a_listing(tmp_path):
@@ -189,7 +188,7 @@ async def test_jobs_that_the_service_queues_are_not_taken_for_ended(tmp_path):
             yield [queued.name] if status.value == "QUEUED" else [runs.name]
 
         finished: asyncio.Queue[Any] = asyncio.Queue()
-        looking = asyncio.create_task(Poller(tracker, pages, Limits(), finished).poll())
+        looking = asyncio.create_task(Poller(tracker, pages, 10, finished).poll())
         job = await asyncio.wait_for(finished.get(), 10)
         looking.cancel()
 

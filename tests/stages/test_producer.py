@@ -10,18 +10,19 @@ import pytest
 from pipeline.aws.s3 import open_s3
 from pipeline.aws.session import connect
 from pipeline.config.loading import resolve
-from pipeline.config.schema import Aws, Input, Limits
+from pipeline.config.metadata import Metadata
+from pipeline.config.schema import Aws, Limits
 from pipeline.errors import Deferred, Denied, ServiceUnreachable
 from pipeline.jobs.rules import JobRules
 from pipeline.model import SourceObject
 from pipeline.naming import S3Uri
 from pipeline.net.wait_times import WaitTimes
-from pipeline.recordings.selection import Selection
+from pipeline.recordings.bucket import S3Source
 from pipeline.stages.job_tracker import JobTracker
 from pipeline.stages.producer import find_results, produce, to_the_end, with_restored
 from pipeline.state.recordings import Standing
 from tests.support.between import Answer, Asked, between
-from tests.support.state_files import TAG, begun
+from tests.support.state_files import begun
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -70,7 +71,7 @@ async def test_what_is_skipped_was_listed_and_others_have_their_turn(tmp_path):
         tracker = JobTracker(state, 9)
         other = asyncio.create_task(source.take_turns())
         rules = JobRules(resolve({}, {}), cast("Any", source))
-        await produce(cast("Any", source), Selection("", Input()), rules, tracker)
+        await produce(Metadata(), rules, tracker)
         other.cancel()
 
         assert (tracker.counters.listed, state.recordings.counts().pending) == (3, 2)
@@ -103,20 +104,15 @@ class Archive:
 async def test_a_restored_recording_is_taken_and_only_archived_ones_are_asked_about(tmp_path):
     """HeadObject is asked of archived recordings that a run would start; of a written one not."""
     source = Archive(here="", there="GLACIER", denied="denied", gone="gone")
-    rules = JobRules(resolve({}, {}), cast("Any", source))
-    selection = Selection("", Input(exclude=["no.*"]))
+    rules = JobRules(resolve({"exclude": ["no.*"]}, {}), cast("Any", source))
     with begun(tmp_path / "state") as state:
         tracker = JobTracker(state, 9)
-        await produce(cast("Any", source), selection, rules, tracker)
+        await produce(Metadata(), rules, tracker)
         job = state.claim(1)[0]
         state.started(job)
         assert state.output.mark_written([job]) == [True]
-        again = await with_restored(
-            [SourceObject("here.mp3", "1", 7, "GLACIER")],
-            selection,
-            rules,
-            state.recordings.standings,
-        )
+        archived = [SourceObject("here.mp3", "1", 7, "GLACIER")]
+        again = await with_restored(archived, rules, state.recordings.standings)
 
     assert source.asked == ["here.mp3", "there.mp3", "denied.mp3", "gone.mp3"]
     assert job.recording.key == "here.mp3"
@@ -130,7 +126,7 @@ async def test_an_archived_recording_that_was_transcribed_needs_nobody_to_read_i
     rules = JobRules(resolve({}, {}), cast("Any", source))
     page = [SourceObject("a.mp3", "1", 7, "GLACIER")]
 
-    [taken] = await with_restored(page, Selection("", Input()), rules, lambda _: [Standing.FOUND])
+    [taken] = await with_restored(page, rules, lambda _: [Standing.FOUND])
 
     assert (taken.storage, source.asked) == ("", [])
 
@@ -144,7 +140,8 @@ async def test_results_are_listed_once_and_their_bucket_is_looked_at_ever_after(
         asked.append("max-keys=1&" in each.path)
         return Answer(200, listing, {})
 
-    place = S3Uri("results", "t/")
+    config = resolve({"results": "s3://results/t/"}, {})
+    rules = JobRules(config, S3Source(S3Uri("calls", ""), cast("Any", None)))
     with between(None, reply) as url, begun(tmp_path / "state") as state:
         settings = Aws(region="us-east-1", endpoint_url=url)
         async with (
@@ -152,6 +149,6 @@ async def test_results_are_listed_once_and_their_bucket_is_looked_at_ever_after(
             open_s3(session, Limits(), WaitTimes()) as s3,
         ):
             for _ in range(3):
-                await find_results(s3, place, TAG, state)
+                await find_results(s3, rules, state)
 
     assert asked == [False, True, True]

@@ -21,7 +21,9 @@ from pipeline.naming import S3Uri
 from pipeline.recordings.bucket import S3Source
 from pipeline.stages.collector import Collectors
 from pipeline.stages.job_tracker import JobTracker
-from pipeline.stages.results import ResultDenied
+from pipeline.stages.metadata_reader import MetadataReader
+from pipeline.stages.results import ResultDenied, Results
+from pipeline.tasks.builder import TaskBuilder
 from tests.support.between import Answer, Asked, between, refusal
 from tests.support.state_files import SOURCE, begun
 
@@ -93,7 +95,10 @@ async def collecting(
                 names.append(job.name)
                 state.started(job)
                 service = Transcriber(session, config.limits, tracker.waits, tracker.slots)
-                yield Collected(tracker, Collectors(tracker, service, s3, rules), job)
+                results = Results(state.facts, service, s3, rules)
+                metadata = MetadataReader(config.metadata, state.metadata, rules, tracker.note)
+                tasks = TaskBuilder(config.tasks.kind, config.model_version)
+                yield Collected(tracker, Collectors(tracker, results, metadata, tasks), job)
 
 
 def own_url(asked: Asked) -> str:

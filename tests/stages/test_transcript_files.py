@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.config.schema import Config
+from pipeline.config.metadata import Metadata
 from pipeline.model import Job, Recording, Segment, Transcript
+from pipeline.recordings.formats import known_extensions
 from pipeline.stages.transcript_files import TranscriptFiles
 from pipeline.stages.transcript_places import FolderPlace
-from pipeline.state.transcript_ledger import open_ledger
+from pipeline.state.transcript_ledger import TranscriptLedger, open_ledger
 from pipeline.transcripts.captions import Layout
-from pipeline.transcripts.formats import TranscriptFormat
+from pipeline.transcripts.file_names import Stems
+from pipeline.transcripts.formats import SUFFIXES, TranscriptFormat
 from pipeline.transcripts.render import Transcribed
 
 if TYPE_CHECKING:
@@ -39,7 +41,10 @@ class Folding(FolderPlace):
 async def written(folder: Path) -> list[OutputUnusable]:
     """One call; why some files could not be written."""
     with open_ledger(folder / "ledger") as ledger:
-        files = TranscriptFiles(Folding(folder / "texts"), ledger, FORMATS, Layout(), Config())
+        place = Folding(folder / "texts")
+        names = Stems(known_extensions({}), SUFFIXES, folds=place.folds)
+        noted = TranscriptLedger(ledger, place.name, names)
+        files = TranscriptFiles(place, noted, FORMATS, Layout(), Metadata())
         jobs = [Job(n, b"", f"job-{n}", Recording(key, "e", 7)) for n, key in enumerate(KEYS)]
         refused = []
         for due in files.due(jobs, [{} for _ in jobs]):

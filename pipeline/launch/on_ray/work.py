@@ -95,7 +95,7 @@ def plan_on_ray(options: RunOptions) -> Plan:
 async def _forecast(options: RunOptions, surveyed: Surveyed) -> Plan:
     async with (
         services(options.config, options.place, WaitTimes()) as (config, source, _, s3),
-        known_of_earlier_runs(config, source, s3) as earlier,
+        known_of_earlier_runs(config, JobRules(config, source), s3) as earlier,
     ):
         return forecast(surveyed.found, config, earlier, surveyed.calls, source.uri)
 
@@ -113,6 +113,8 @@ async def _survey(options: RunOptions) -> Surveyed:
     async with services(options.config, options.place, WaitTimes()) as (config, whole, _, s3):
         named = options.manifest
         source = named_by(named, whole, s3, config.metadata) if named else whole
-        own = ShardSource(source, config.shard, JobRules(config, source).identity)
-        async with known_of_earlier_runs(config, source, s3) as earlier:
-            return await survey(config, own, s3, earlier, Probing(Sample(0), lambda _: None))
+        rules = JobRules(config, source)
+        own = JobRules(config, ShardSource(source, config.shard, rules.identity))
+        probing = Probing(Sample(0), config.limits.collectors, lambda _: None)
+        async with known_of_earlier_runs(config, rules, s3) as earlier:
+            return await survey(own, s3, earlier, probing)
