@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
-import msgspec
 import orjson
 import typer
 
@@ -109,13 +108,13 @@ def command(
         )
         language = Transcribe(language=chosen.transcribe.language)
         wanted = language if "language" in given else _ANY_LANGUAGE
-        reviews = sampled(msgspec.structs.replace(chosen, transcribe=wanted), place, 0)
+        reviews = sampled(chosen.label_studio, wanted, place, 0)
         known = Path(chosen.label_studio.ground_truth)
         heard, unreadable = _of_another_engine(other, reviews, known)
     else:
         if not given.keys() & {"vocabulary", "language"} and not config_file:
             raise BadSettings("Nothing is named that could be tried", _NAME_ONE)
-        reviews = sampled(chosen, place, sample)
+        reviews = sampled(chosen.label_studio, chosen.transcribe, place, sample)
         chosen, heard = _transcribed(reviews, chosen, place, _Trial(to, yes=yes, json=json))
         unreadable = 0
     _print(compared(reviews, heard, chosen.transcribe.language), unreadable, json=json)
@@ -179,7 +178,7 @@ def _transcribed(
     reviews: list[GroundTruth], chosen: Config, place: S3Uri, trial: _Trial
 ) -> tuple[Config, dict[str, str]]:
     """The settings of the trial's run, and what is heard with them."""
-    from pipeline.quality.comparison import trial_settings
+    from pipeline.launch.trial import trial_settings
 
     has_vocabulary = bool(chosen.transcribe.vocabulary)
     version = in_event_loop(_version(chosen, place)) if has_vocabulary else None
@@ -222,7 +221,7 @@ def _transcribe(
     from pipeline.quality.comparison import cost_of, write_manifest
     from pipeline.terminal import style_for
 
-    typer.echo(cost_of(missing, config), err=True)
+    typer.echo(cost_of(missing, config.transcribe, config.prices), err=True)
     confirm("Start the jobs?", "Nothing was started", "Agree to the cost with --yes.", yes=yes)
     manifest = config.output_path.with_name("sample.jsonl")
     write_manifest(manifest, missing)

@@ -65,12 +65,13 @@ def _tasks(config: Config, record: RunRecord) -> tuple[str, dict[str, str]]:
     from pipeline.errors import CannotRun
     from pipeline.label_studio.addresses import project_of, task_addresses
 
-    project = project_of(config)
+    known = config.label_studio
+    project = project_of(config.output_path, known.project)
     names = [each.job.name for each in record.worst]
     if not project:
         return "", {}
     try:
-        return project, in_event_loop(task_addresses(config, project, names))
+        return project, in_event_loop(task_addresses(known, config.limits, project, names))
     except CannotRun as error:
         say(f"The page has no links to tasks: {error}")
         return project, {}

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.config.schema import Config
+    from pipeline.launch.rebuild import Written
     from pipeline.model import Job
     from pipeline.state.search_index import SearchIndex
-    from pipeline.tasks.rebuild import Written
     from pipeline.transcripts.searchable import Hit
 
 EXAMPLES = examples(

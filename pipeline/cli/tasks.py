@@ -50,7 +50,7 @@ def rebuild(
     With --engine ray the nodes of a cluster read the transcripts.
     """
     from pipeline.launch.on_s3 import with_written_here
-    from pipeline.tasks.rebuild import settings_of_rebuild, source_of_rebuild
+    from pipeline.launch.rebuild import settings_of_rebuild, source_of_rebuild
     from pipeline.terminal import style_for
 
     with with_written_here(chosen) as written:

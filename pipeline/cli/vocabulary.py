@@ -57,7 +57,7 @@ def build(
     from pipeline.vocabulary.service import one_language
     from pipeline.vocabulary.table_file import extend_table
 
-    code = one_language(chosen)
+    code = one_language(chosen.transcribe)
     found = candidates(chosen.label_studio, code, least)
     merged = extend_table(table, [each.row for each in found if each.row])
     typer.echo(as_called("\n".join(as_lines(found, merged, table, code))), err=True)
@@ -96,7 +96,7 @@ def apply(
     """
     from pipeline.vocabulary.service import wanted_vocabulary
 
-    wanted = wanted_vocabulary(chosen, table, upload or chosen.output.results)
+    wanted = wanted_vocabulary(chosen.transcribe, table, upload or chosen.output.results)
 
     async def work() -> None:
         async with vocabularies(chosen, wanted.place) as service:

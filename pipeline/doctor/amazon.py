@@ -17,6 +17,7 @@ from pipeline.jobs.client import Transcriber
 from pipeline.naming import as_folder, job_name_prefix, parse_s3_uri, result_place
 from pipeline.net.concurrency import JobSlots
 from pipeline.net.wait_times import WaitTimes
+from pipeline.recordings.selection import Selection
 from pipeline.vocabulary.service import Vocabularies
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def _regions(s3: S3, session: Session, *places: S3Uri | None) -> dict[str, Exami
 class AccountChecks:
     """What there is to look at in the account; `place` is None where no source is named.
 
-    `trust` is whose certificates its connections believe.
+    `trust` is whose certificates its connections believe, `results` where the jobs write.
     """
 
     def __init__(self, config: Config, place: S3Uri | None, session: Session, s3: S3) -> None:
@@ -70,9 +71,9 @@ class AccountChecks:
         self.identity = once(partial(account.who, self._service("sts")))
         self._permissions = Permissions(self._service("iam"), self.identity)
         self.listed = once(self._first_page)
-        self._results = parse_s3_uri(config.output.results)
+        self.results = parse_s3_uri(config.output.results)
         self._written = _written(config)
-        self._regions = _regions(s3, session, place, self._results, *self._written.values())
+        self._regions = _regions(s3, session, place, self.results, *self._written.values())
         self._roles = {each.data_access_role for each in config.options}
         self._tags = any(each.tags for each in config.options)
         prefix = config.transcribe.job_prefix
@@ -120,13 +121,13 @@ class AccountChecks:
         """A presigned URL of some recording, None where there is none."""
         if self._place is None:
             return None
-        entry = self._recordings().readable((await self.listed())[0])
+        entry = self.recordings().readable((await self.listed())[0])
         return entry and await self.s3.url("GET", self._place._replace(key=entry.key))
 
     def _of_the_source(self) -> list[Check]:
         if self._place is None:
             return [Check("source", constant(skipped("No SOURCE is named.")))]
-        recordings, bucket = self._recordings(), self._place.bucket
+        recordings, bucket = self.recordings(), self._place.bucket
         reading = self.by_the_role(partial(recordings.reading, self.s3), "s3:GetObject")
         lines: dict[str, Examine] = {"source list": recordings.listing, "source read": reading}
         if self._config.metadata.source == "tags":
@@ -137,7 +138,7 @@ class AccountChecks:
         ]
 
     def _of_the_results(self) -> list[Check]:
-        results = self._results
+        results = self.results
         if results is None:
             return [Check("results", constant(skipped(_NO_RESULTS)))]
         earlier_results = partial(buckets.earlier_results, self.s3, results, self._name_prefix)
@@ -177,7 +178,7 @@ class AccountChecks:
         return checks
 
     def _work(self, role: str) -> list[SimulatedCall]:
-        result = self._results and result_place(self._results, f"{self._name_prefix}check")
+        result = self.results and result_place(self.results, f"{self._name_prefix}check")
         return _work(role, self._place, result)
 
     def _of_what_is_named(self) -> list[Check]:
@@ -239,9 +240,12 @@ class AccountChecks:
             return credentials_refused(error)
         return False
 
-    def _recordings(self) -> buckets.Recordings:
+    def recordings(self) -> buckets.Recordings:
+        """What is known of the recordings of the source that is named."""
         assert self._place
-        return buckets.Recordings(self._place, self._config, self.listed)
+        named = bool(self._config.transcribe.media_format)
+        selection = Selection(self._place.key, self._config.input, lambda _: named)
+        return buckets.Recordings(self._place, selection, self.listed)
 
     async def _first_page(self) -> buckets.Listing:
         assert self._place

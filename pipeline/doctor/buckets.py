@@ -12,15 +12,14 @@ from pipeline.doctor.findings import Finding, finding_of, ok, problem, skipped, 
 from pipeline.errors import Denied, NoSuchSource, PipelineError, RecordingFailed
 from pipeline.naming import S3Uri, result_place, trial_place
 from pipeline.recordings.formats import UNPLAYED, extension
-from pipeline.recordings.selection import Selection
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Awaitable, Callable, Sequence
 
     from pipeline.aws.s3 import S3
-    from pipeline.config.schema import Config
     from pipeline.model import SourceObject
+    from pipeline.recordings.selection import Selection
 
 Listing = tuple["list[SourceObject]", "str | None"]
 
@@ -50,11 +49,10 @@ class Recordings:
     """What the source's first page holds; `listed` is asked once for both lines."""
 
     def __init__(
-        self, place: S3Uri, config: Config, listed: Callable[[], Awaitable[Listing]]
+        self, place: S3Uri, selection: Selection, listed: Callable[[], Awaitable[Listing]]
     ) -> None:
         self._place = place
-        named = bool(config.transcribe.media_format)
-        self._selection = Selection(place.key, config.input, lambda _: named)
+        self._selection = selection
         self._listed = listed
 
     async def listing(self) -> Finding:

@@ -14,7 +14,7 @@ from pipeline.aws.session import connect
 from pipeline.doctor import machine
 from pipeline.doctor.amazon import AccountChecks
 from pipeline.doctor.findings import finding_of, skipped
-from pipeline.doctor.label_studio import LabelStudioChecks
+from pipeline.doctor.label_studio import LabelStudioChecks, sample
 from pipeline.doctor.lanes import lane_checks
 from pipeline.doctor.runner import Check, constant, run_checks
 from pipeline.errors import CannotRun, NoAccess
@@ -23,6 +23,7 @@ from pipeline.label_studio.token import URL_VARIABLE, address, read_token
 from pipeline.naming import S3Uri, job_name_prefix
 from pipeline.net.http import open_http
 from pipeline.net.wait_times import WaitTimes
+from pipeline.tasks.builder import TaskBuilder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,11 +72,11 @@ async def _of_amazon(
 
 
 def _of_this_machine(config: Config, place: S3Uri | Path | None) -> list[Check]:
-
     uri, bucket = _named(place)
+    files = config.output_path, config.state_path, config.failures_path
     name_prefix = job_name_prefix(config.transcribe.job_prefix, bucket)
     examinations = [
-        ("output", partial(machine.output, *_files(config))),
+        ("output", partial(machine.output, *files)),
         ("state", partial(machine.state, config.state_path, uri, name_prefix)),
         ("disk", partial(machine.disk, config.output_path)),
     ]
@@ -84,10 +85,6 @@ def _of_this_machine(config: Config, place: S3Uri | Path | None) -> list[Check]:
     if isinstance(place, Path):
         examinations.insert(0, ("source", partial(machine.folder, place)))
     return [Check(name, partial(asyncio.to_thread, examine)) for name, examine in examinations]
-
-
-def _files(config: Config) -> tuple[Path, Path, Path]:
-    return config.output_path, config.state_path, config.failures_path
 
 
 def _named(place: S3Uri | Path | None) -> tuple[str | None, str]:
@@ -114,4 +111,6 @@ async def _of_reviewing(
     http = await stack.enter_async_context(open_http(1, config.limits.answer_seconds, trust))
     bucket = amazon.bucket if amazon else ""
     playing = amazon.playing if amazon else constant(None)
-    return LabelStudioChecks(config, client, bucket).checks(http, playing)
+    tasks = TaskBuilder(config.tasks.kind, config.model_version, config.tasks.mark_below)
+    needed = sample(tasks, bucket, identifies=config.transcribe.identifies)
+    return LabelStudioChecks(client, known.project, needed, bucket).checks(http, playing)

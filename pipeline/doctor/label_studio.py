@@ -14,33 +14,36 @@ from pipeline.label_studio.playback import storage_advice
 from pipeline.label_studio.task_lines import task_lines
 from pipeline.model import Job, Recording, Segment, Transcript
 from pipeline.net.http import request
-from pipeline.tasks.builder import TaskBuilder
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     import aiohttp
 
-    from pipeline.config.schema import Config
     from pipeline.label_studio.client import Client
     from pipeline.label_studio.schema import Project
+    from pipeline.tasks.builder import TaskBuilder
 
     Playing = Callable[[], Awaitable[str | None]]
     """A presigned URL of some recording, None where there is none to try."""
 
 
 class LabelStudioChecks:
-    """The lines about one Label Studio, and about the recordings of one bucket ("" for none)."""
+    """The lines about one Label Studio, and about the recordings of one bucket ("" for none).
 
-    def __init__(self, config: Config, client: Client, bucket: str) -> None:
-        self._config = config
+    `number` is that of the project, 0 for none, and `needed` what tasks need of it.
+    """
+
+    def __init__(self, client: Client, number: int, needed: Survey, bucket: str) -> None:
         self._client = client
+        self._number = number
+        self._needed = needed
         self._bucket = bucket
         self._project = once(self._asked)
 
     def checks(self, http: aiohttp.ClientSession, playing: Playing) -> list[Check]:
         """What there is to look at; without a project's number only who the token is of."""
-        if not self._config.label_studio.project:
+        if not self._number:
             why = "No project is named (--project); `push --create TITLE` makes one."
             return [Check("Label Studio", self.token), Check("project", constant(skipped(why)))]
         return [
@@ -56,8 +59,8 @@ class LabelStudioChecks:
 
     async def project(self) -> Finding:
         """Whether `push` would take the project for the tasks that a run writes."""
-        project, survey = await self._project(), sample(self._config, self._bucket)
-        if unfit := list(misfits(project, survey)):
+        project = await self._project()
+        if unfit := list(misfits(project, self._needed)):
             return problem(
                 f"{self._address} is not made for the tasks: {'; '.join(unfit)}.",
                 "Give it what `transcribe-pipeline labeling-config` prints (Settings, Labeling "
@@ -99,21 +102,22 @@ class LabelStudioChecks:
         )
 
     async def _asked(self) -> Project:
-        number = self._config.label_studio.project
-        return await self._client.retried(self._client.project, number)
+        return await self._client.retried(self._client.project, self._number)
 
     @property
     def _address(self) -> str:
-        return f"{self._client.url}/projects/{self._config.label_studio.project}"
+        return f"{self._client.url}/projects/{self._number}"
 
 
-def sample(config: Config, bucket: str) -> Survey:
-    """What the tasks of a run with these settings need of a project, from one that never was."""
-    identified = ("en-US",) if config.transcribe.identifies else ()
+def sample(tasks: TaskBuilder, bucket: str, *, identifies: bool) -> Survey:
+    """What such tasks need of a project, from one that never was.
+
+    `identifies` tells whether the language of recordings is to be identified.
+    """
+    identified = ("en-US",) if identifies else ()
     transcript = Transcript("check", "a word", (Segment("a word", 0.0, 1.0),), 2, 1.0, identified)
     job = Job(1, b"", "check", Recording("check.mp3", "", 1))
-    builder = TaskBuilder(config.tasks.kind, config.model_version, config.tasks.mark_below)
     survey = Survey()
-    for line in task_lines([builder.line(f"s3://{bucket or 'bucket'}/check.mp3", job, transcript)]):
+    for line in task_lines([tasks.line(f"s3://{bucket or 'bucket'}/check.mp3", job, transcript)]):
         survey.add(line)
     return survey

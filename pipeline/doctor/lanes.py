@@ -12,7 +12,6 @@ from pipeline.doctor.amazon import AccountChecks
 from pipeline.doctor.findings import Finding, finding_of, ok, problem, warning
 from pipeline.doctor.runner import Check, constant
 from pipeline.errors import CannotRun, PipelineError
-from pipeline.naming import parse_s3_uri
 from pipeline.net.wait_times import WaitTimes
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ async def lane_checks(
         credentials = partial(account.credentials, there.identity, lane.credentials)
         checks = [
             Check("credentials", credentials, needed=False),
-            *_of_the_buckets(config, place, (main, there)),
+            *_of_the_buckets(main, there),
             *there.of_the_service(),
         ]
         lines += [
@@ -65,17 +64,13 @@ async def lane_checks(
     return [*of_all, *lines] if config.cluster.lanes else []
 
 
-def _of_the_buckets(
-    config: Config, place: S3Uri | None, checks: tuple[AccountChecks, AccountChecks]
-) -> Iterator[Check]:
+def _of_the_buckets(main: AccountChecks, there: AccountChecks) -> Iterator[Check]:
     """Whether jobs could read recordings and write what the run reads, one trial at a time."""
-    main, there = checks
-    if place:
-        recordings = buckets.Recordings(place, config, main.listed)
-        reading = there.by_the_role(partial(recordings.reading, there.s3), "s3:GetObject")
+    if main.bucket:
+        reading = there.by_the_role(partial(main.recordings().reading, there.s3), "s3:GetObject")
         yield there.check("source read", reading)
-    if results := parse_s3_uri(config.output.results):
-        writing = partial(buckets.writing, there.s3, results, main.s3, main.trial)
+    if main.results:
+        writing = partial(buckets.writing, there.s3, main.results, main.s3, main.trial)
         yield there.check("results write", there.by_the_role(writing, "s3:PutObject"))
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pipeline.aws.s3 import S3
     from pipeline.config.schema import Config
     from pipeline.jobs.rules import JobRules
+    from pipeline.launch.rebuild import Written
     from pipeline.plan.forecast import Earlier
     from pipeline.s3_output.claim import Description
     from pipeline.s3_output.layout import Layout
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from pipeline.state.cleanup import Cleaning, Cleanup
     from pipeline.state.reader import StateReader
     from pipeline.state.run_state import RunState
-    from pipeline.tasks.rebuild import Written
 
 T = TypeVar("T")
 
@@ -79,12 +79,12 @@ def with_written_here(config: Config) -> Iterator[Written]:
     Raises:
         CannotRun: it can't be read, or was changed.
     """
+    from pipeline.launch.rebuild import Written, written_by_run
     from pipeline.state.reader import read_state
-    from pipeline.tasks.rebuild import Written, written_by_run
 
     if not config.s3_output:
         with read_state(config.state_path) as read:
-            yield written_by_run(config, read)
+            yield written_by_run(read)
         return
     from pipeline.s3_output.written_tasks import note_written, read_origin
     from pipeline.state.run_state import open_state

@@ -86,7 +86,7 @@ def complete(options: RunOptions) -> Summary:
         refuse_foreign_output(config.output_path, config.state_path)
     name_prefix = job_name_prefix(config.transcribe.job_prefix, bucket)
     known = jobs_so_far(config, rebuilds=options.rebuild_state)
-    with hold(config.state_path) as lock, _output(options, bucket) as output:
+    with hold(config.state_path) as lock, _output(config, uri, name_prefix) as output:
         if options.rebuild_state:
             lock.set_aside()
         if config.s3_output:
@@ -121,27 +121,31 @@ def _checked_source(options: RunOptions) -> tuple[str, str]:
     return place.as_uri(), place.as_uri()
 
 
-def _output(options: RunOptions, bucket: str) -> OutputFile:
+def _output(config: Config, source: str, name_prefix: str) -> OutputFile:
     """Where the tasks go: a file, or parts on S3."""
     from pipeline.stages.output_file import OutputFile
 
-    if not options.config.s3_output:
-        return OutputFile(options.config.output_path)
+    if not config.s3_output:
+        return OutputFile(config.output_path)
+    from pipeline.launch.on_s3 import description_of
+    from pipeline.s3_output.layout import Layout
     from pipeline.s3_output.sealed_output import SealedOutput
 
-    return SealedOutput(options.config, bucket)
+    layout = Layout(config.s3_output, config.shard)
+    ours = description_of(config, source, name_prefix)
+    limits = msgspec.structs.replace(config.limits, max_in_flight=config.most_in_flight)
+    return SealedOutput(config.output_path, layout, ours, config.cluster, limits)
 
 
 async def _prepare(options: RunOptions, output: OutputFile, lock: StateLock) -> None:
     """The output on S3 is this source's, and the state file is as new as anybody's."""
     from pipeline.net.wait_times import WaitTimes
 
-    async with services(options.config, options.place, WaitTimes()) as (_, source, session, s3):
+    async with services(options.config, options.place, WaitTimes()) as (_, _, session, s3):
         if options.rebuild_state:
             output.set_aside()
         with never_deferred("the output was looked at"):
-            rebuilds = options.rebuild_state
-            await output.prepare(s3, session, lock, source.uri, rebuild_state=rebuilds)
+            await output.prepare(s3, session, lock, rebuild_state=options.rebuild_state)
 
 
 async def _with_services(

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pipeline.config.schema import Config
+    from pipeline.launch.rebuild import Written
     from pipeline.model import Job
     from pipeline.stages.indexed_transcripts import IndexedTranscripts
     from pipeline.stages.stored_transcripts import Told
     from pipeline.state.reader import StateReader
     from pipeline.state.search_index import SearchIndex
-    from pipeline.tasks.rebuild import Written
 
 NOT_KEPT = "from a folder, not kept"
 _FOR_GOOD = frozenset({LOST, BROKEN_TRANSCRIPT})

@@ -8,8 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from pipeline.launch.ending import ended
+from pipeline.launch.rebuild import bucket_of, with_results
 from pipeline.launch.services import services
-from pipeline.tasks.rebuild import bucket_of, with_results
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
 import orjson
 
 from pipeline.config.pricing import billed_seconds, cost, items_of
-from pipeline.config.transcription import WITHOUT_EFFECT
 from pipeline.errors import BadSettings
 from pipeline.files import replacing
 from pipeline.ground_truth.record import read_ground_truth
@@ -18,18 +16,19 @@ from pipeline.quality.bootstrap import PairedComparison, Recording, judge
 from pipeline.quality.error_rate import compare
 from pipeline.quality.missed_phrases import reviews
 from pipeline.quality.normalise import has_words
-from pipeline.vocabulary.service import Version, one_language
+from pipeline.vocabulary.service import one_language
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pipeline.config.schema import Config
+    from pipeline.config.label_studio import LabelStudio
+    from pipeline.config.pricing import Prices
     from pipeline.config.transcription import Transcribe
     from pipeline.ground_truth.record import GroundTruth
     from pipeline.naming import S3Uri
 
 
-def sampled(config: Config, place: S3Uri, size: int) -> list[GroundTruth]:
+def sampled(known: LabelStudio, wanted: Transcribe, place: S3Uri, size: int) -> list[GroundTruth]:
     """Reviews below SOURCE, one a recording; a larger sample holds the smaller ones.
 
     A vocabulary is of one language; other settings are tried on all dialects of their language, or
@@ -38,8 +37,7 @@ def sampled(config: Config, place: S3Uri, size: int) -> list[GroundTruth]:
     Raises:
         BadSettings: there is none.
     """
-    known, wanted = config.label_studio, config.transcribe
-    language = one_language(config) if wanted.vocabulary else None
+    language = one_language(wanted) if wanted.vocabulary else None
     path = Path(known.ground_truth)
     found = [
         review
@@ -60,50 +58,6 @@ def _is_spoken(review: GroundTruth, wanted: Transcribe) -> bool:
     return not review.language or wanted.identifies or len(set(codes)) == 1
 
 
-def trial_settings(config: Config, version: Version | None, to: Path) -> Config:
-    """The settings of the trial's run: files and job names of its own for whatever is tried.
-
-    With the version of a vocabulary, that and its language hold for every recording; else what the
-    settings say, rules too.
-    """
-    replace = msgspec.structs.replace
-    name, tried = (version.name if version else "settings"), config.rules
-    if version:
-        tried = tuple(replace(r, transcribe=_tried(r.transcribe, config.transcribe)) for r in tried)
-    hearing = [_hearing(config.transcribe), [[r.include, _hearing(r.transcribe)] for r in tried]]
-    facts = orjson.dumps([list(version or ()), hearing], option=orjson.OPT_SORT_KEYS)
-    digest = blake2b(facts, digest_size=4).hexdigest()
-    prefix = f"{config.transcribe.job_prefix[:80]}-compare-{digest}"
-    output = to / f"{name}-{digest}" / "tasks.jsonl"
-    return replace(
-        config,
-        aws=replace(config.aws, events=""),  # that queue tells of the jobs of ordinary runs
-        input=type(config.input)(),
-        output=replace(config.output, output=str(output), state=""),
-        transcribe=replace(config.transcribe, job_prefix=prefix),
-        rules=tried,
-        budget=type(config.budget)(),
-        cluster=type(config.cluster)(),
-    )
-
-
-def _hearing(transcribe: Transcribe) -> dict[str, Any]:
-    """What changes the text; tags and names do not."""
-    facts = msgspec.structs.asdict(transcribe)
-    return {name: value for name, value in facts.items() if name not in WITHOUT_EFFECT}
-
-
-def _tried(rule: Transcribe, wanted: Transcribe) -> Transcribe:
-    """A rule's settings with the trial's language and vocabulary; what it redacts it redacts."""
-    of_each: Any = {
-        name: type(getattr(wanted, name))()
-        for name in ("language_options", "vocabularies", "vocabulary_filters", "language_models")
-    }
-    return msgspec.structs.replace(
-        rule, language=wanted.language, vocabulary=wanted.vocabulary, toxicity=False, **of_each
-    )
-
-
 def write_manifest(path: Path, reviews: Iterable[GroundTruth]) -> None:
     """Write which recordings are to be heard again.
 
@@ -114,12 +68,11 @@ def write_manifest(path: Path, reviews: Iterable[GroundTruth]) -> None:
         file.writelines(orjson.dumps({"uri": each.audio}) + b"\n" for each in reviews)
 
 
-def cost_of(reviews: Sequence[GroundTruth], config: Config) -> str:
+def cost_of(reviews: Sequence[GroundTruth], wanted: Transcribe, prices: Prices) -> str:
     """What it costs to hear the recordings again, as a sentence."""
     known = [billed_seconds(each.duration) for each in reviews if each.duration is not None]
-    billed = dict.fromkeys(items_of(config.transcribe), float(sum(known)))
+    billed = dict.fromkeys(items_of(wanted), float(sum(known)))
     unknown = len(reviews) - len(known)
-    prices = config.prices
     return (
         f"{len(reviews):,} recordings are to be transcribed again: {sum(known) / 60:,.1f} billed "
         f"minutes, about {prices.currency} {cost(billed, prices):,.2f} at the prices of "

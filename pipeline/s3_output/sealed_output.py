@@ -22,17 +22,15 @@ from msgspec.structs import replace
 
 from pipeline.aws.account import account_of
 from pipeline.aws.s3 import IF_ABSENT
+from pipeline.config.shards import lane_of
 from pipeline.errors import PipelineError
 from pipeline.logs import event
-from pipeline.naming import job_name_prefix
 from pipeline.net.retry import never_deferred
 from pipeline.s3_output.account_share import AccountShare
 from pipeline.s3_output.beats import Beats, heard_of
 from pipeline.s3_output.beside import refuse_beside_others
 from pipeline.s3_output.checkpoint import Copies, bring
-from pipeline.s3_output.claim import Description, Lanes
 from pipeline.s3_output.lanes import Door, claim_with_lanes
-from pipeline.s3_output.layout import Layout
 from pipeline.s3_output.open_part import OpenPart
 from pipeline.s3_output.overview import Beat
 from pipeline.s3_output.parts import parts_there, tasks_in, unknown_parts
@@ -46,9 +44,11 @@ if TYPE_CHECKING:
 
     from pipeline.aws.s3 import S3
     from pipeline.aws.session import Session
-    from pipeline.config.schema import Config
+    from pipeline.config.schema import Limits
+    from pipeline.config.shards import Cluster
     from pipeline.net.retry import RateLimitedCall
-    from pipeline.s3_output.layout import Part
+    from pipeline.s3_output.claim import Description
+    from pipeline.s3_output.layout import Layout, Part
     from pipeline.stages.job_tracker import JobTracker
     from pipeline.state.lock import StateLock
     from pipeline.state.run_state import RunState
@@ -63,22 +63,27 @@ _AT_THE_END_SECONDS = 30.0
 
 
 class SealedOutput(OutputFile):
-    """The output of one shard: the local file, and the parts that it becomes."""
+    """The output of one shard: the local file, and the parts that it becomes.
 
-    def __init__(self, config: Config, bucket: str) -> None:
-        super().__init__(config.output_path)
-        assert config.s3_output is not None
-        self.layout = Layout(config.s3_output, config.shard)
-        self.name_prefix = job_name_prefix(config.transcribe.job_prefix, bucket)
-        self.cluster = config.cluster
-        self._config = config
-        profiles = tuple(config.cluster.lanes)
-        self._lanes = Lanes(profiles, shards=config.shard.count if profiles else 0)
+    `ours` is what it is of, whose lanes have no accounts yet, and `max_in_flight` of the `limits`
+    how many jobs this run wishes for.
+    """
+
+    def __init__(
+        self, path: Path, layout: Layout, ours: Description, cluster: Cluster, limits: Limits
+    ) -> None:
+        super().__init__(path)
+        self.layout = layout
+        self.name_prefix = ours.prefix
+        self.cluster = cluster
+        self._ours = ours
+        self._lanes = ours.lanes
+        self._limits = limits
         self._lost_copy = ""
         self._copies: Copies | None = None
 
     async def prepare(
-        self, s3: S3, session: Session, lock: StateLock, source: str, *, rebuild_state: bool
+        self, s3: S3, session: Session, lock: StateLock, *, rebuild_state: bool
     ) -> None:
         """Before the state file is opened: whose output it is, and what another machine knows.
 
@@ -87,21 +92,13 @@ class SealedOutput(OutputFile):
         Raises:
             CannotRun: it is of something else, or the bucket can't be used.
         """
-        config = self._config
-        ours = Description(
-            source,
-            config.tasks.kind,
-            config.output.results,
-            self.name_prefix,
-            lanes=self._lanes,
-        )
-        door = Door(s3, session)
-        self._lanes = await claim_with_lanes(door, self.layout, ours, config.lane)
-        account = "" if config.lane else await account_of(session)
-        longest = config.limits.job_timeout_hours * 3600
+        lane = lane_of(self._lanes.profiles, self.layout.shard.number)
+        self._lanes = await claim_with_lanes(Door(s3, session), self.layout, self._ours, lane)
+        account = "" if lane else await account_of(session)
+        longest = self._limits.job_timeout_hours * 3600
         beside = partial(refuse_beside_others, s3, self.layout, account, longest)
         has_jobs = await beside()
-        every, wanted = self.cluster.beat_seconds, Claim(wanted=config.most_in_flight)
+        every, wanted = self.cluster.beat_seconds, Claim(wanted=self._limits.max_in_flight)
         self._beat = Beat(datetime.now(UTC), 0, every, wanted, self._lanes, account)
         # It has no jobs of its own yet, and what is known of earlier ones must not be lost.
         beginning = replace(self._beat, account=has_jobs)

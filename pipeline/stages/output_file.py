@@ -70,7 +70,7 @@ class OutputFile:
         return self._handle
 
     async def prepare(
-        self, s3: S3, session: Session, lock: StateLock, source: str, *, rebuild_state: bool
+        self, s3: S3, session: Session, lock: StateLock, *, rebuild_state: bool
     ) -> None:
         """What is to be done elsewhere before the state file is opened: nothing, for a file."""
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pipeline.aws.answer import Answer
     from pipeline.aws.s3 import S3
     from pipeline.aws.session import Session
-    from pipeline.config.schema import Config
+    from pipeline.config.transcription import Transcribe
     from pipeline.naming import S3Uri
     from pipeline.net.wait_times import WaitTimes
     from pipeline.vocabulary.table import Row
@@ -212,13 +212,13 @@ def _unusable(name: str, found: Description) -> BadSettings:
     )
 
 
-def wanted_vocabulary(config: Config, table: Path, upload: str) -> Wanted:
+def wanted_vocabulary(wanted: Transcribe, table: Path, upload: str) -> Wanted:
     """The vocabulary of a table's file, whose copy for the service lies below `upload`.
 
     Raises:
         BadSettings: no name, place or single language; or the table, with every complaint.
     """
-    name, language = config.transcribe.vocabulary, one_language(config)
+    name, language = wanted.vocabulary, one_language(wanted)
     if not name:
         raise BadSettings(
             "The vocabulary has no name", "Name it with --name, or as vocabulary in [transcribe]."
@@ -236,13 +236,12 @@ def wanted_vocabulary(config: Config, table: Path, upload: str) -> Wanted:
     return Wanted(name, language, rows, folder._replace(key=f"{folder.key}{name}.txt"))
 
 
-def one_language(config: Config) -> str:
+def one_language(wanted: Transcribe) -> str:
     """The language of a vocabulary.
 
     Raises:
         BadSettings: it is to be identified.
     """
-    language = config.transcribe.language
-    if config.transcribe.identifies:
+    if wanted.identifies:
         raise BadSettings("A vocabulary is of one language", "Name it with --language.")
-    return language
+    return wanted.language

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.config.schema import Aws, Config, Tasks
-from pipeline.config.transcription import Transcribe
+from pipeline.config.schema import Aws
 from pipeline.doctor.label_studio import sample
 from pipeline.label_studio.compatibility import Survey, misfits
 from pipeline.label_studio.label_config import label_config_for
@@ -13,6 +12,7 @@ from pipeline.label_studio.playback import storage_settings
 from pipeline.label_studio.schema import Control, Project
 from pipeline.label_studio.task_lines import Prediction, Result, TaskLine, Value
 from pipeline.model import Layout, TaskKind
+from pipeline.tasks.builder import TaskBuilder
 from pipeline.tasks.labeling_config import labeling_config
 
 TEXT = Result("transcription", "audio", "textarea")
@@ -44,16 +44,16 @@ def test_no_tasks_need_nothing():
     assert list(misfits(PROJECT, Survey())) == []
 
 
-@pytest.mark.parametrize("language", ["en-US", "auto"])
+@pytest.mark.parametrize("identifies", [False, True])
 @pytest.mark.parametrize(("kind", "fits"), [("transcript", True), ("segments", False)])
-def test_what_a_run_will_write_is_known_before_there_is_a_task(kind, language, fits):
+def test_what_a_run_will_write_is_known_before_there_is_a_task(kind, identifies, fits):
     """The doctor asks with a task that never was, and it is as those of a run are."""
-    config = Config(tasks=Tasks(kind=TaskKind(kind)), transcribe=Transcribe(language=language))
+    tasks = TaskBuilder(TaskKind(kind), "amazon-transcribe/en-US", 0.5)
 
-    survey = sample(config, "calls")
+    survey = sample(tasks, "calls", identifies=identifies)
 
     assert (list(misfits(PROJECT, survey)) == []) is fits
-    assert survey.version == f"amazon-transcribe/{language}"
+    assert survey.version == "amazon-transcribe/en-US"
     assert survey.buckets == {"calls"}
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.config.schema import Config
+from pipeline.config.label_studio import LabelStudio
+from pipeline.config.schema import Limits
 from pipeline.ground_truth.record import GroundTruth, read_ground_truth
 from pipeline.label_studio.addresses import task_addresses
 from pipeline.label_studio.annotations import reviews, unreviewed
@@ -218,7 +219,7 @@ async def test_a_page_links_to_the_first_part(run, labels, monkeypatch):
     project = f"{run.env['LABEL_STUDIO_URL']}/projects/{PROJECT}"
     job_id = labels.tasks[0]["data"]["job_id"]
 
-    found = await task_addresses(Config(), project, [job_id])
+    found = await task_addresses(LabelStudio(), Limits(), project, [job_id])
 
     assert found == {job_id: f"{project}/data?task=1"}
 

@@ -20,6 +20,7 @@ from pipeline.launch.on_ray.collectors import with_nodes
 from pipeline.launch.on_ray.driver import shards_of
 from pipeline.launch.on_ray.pieces import do_piece, spread
 from pipeline.launch.on_ray.work import survey_shard
+from pipeline.launch.rebuild import settings_of_rebuild, source_of_rebuild, written_by_run
 from pipeline.launch.run import RunOptions, complete
 from pipeline.monitoring.summary import Counts, Failures
 from pipeline.naming import S3Uri
@@ -27,7 +28,6 @@ from pipeline.plan.planning import Surveyed
 from pipeline.plan.survey import BILLED, SECONDS
 from pipeline.quality.metrics import measure, sums_of
 from pipeline.state.reader import read_state
-from pipeline.tasks.rebuild import settings_of_rebuild, source_of_rebuild, written_by_run
 from pipeline.terminal import Style
 from tests.conftest import endpoint
 from tests.support import made_media as made
@@ -121,7 +121,7 @@ def test_tasks_made_elsewhere_are_those_of_the_command(run, cloud, monkeypatch):
     def rebuilt() -> Any:
         config = resolve({"kind": "segments"}, {})
         with read_state(Path("tasks.jsonl.state")) as read:
-            settings = settings_of_rebuild(config, "made.jsonl", written_by_run(config, read))
+            settings = settings_of_rebuild(config, "made.jsonl", written_by_run(read))
             place = source_of_rebuild(settings, read)
             options = RunOptions(settings, place, Style.QUIET, earlier=read)
             return complete(with_nodes(HERE, options))

@@ -45,10 +45,10 @@ class Written:
         return self.parts or self.state.recordings.written_mark()
 
 
-def written_by_run(config: Config, state: StateReader) -> Written:
+def written_by_run(state: StateReader) -> Written:
     """What the run of this state file has written into its output."""
-    tasks = config.state_path.parent / (state.facts.value("output") or "tasks.jsonl")
-    return Written(tasks, (config.state_path, tasks), lambda: state)
+    tasks = state.path.parent / (state.facts.value("output") or "tasks.jsonl")
+    return Written(tasks, (state.path, tasks), lambda: state)
 
 
 def settings_of_rebuild(config: Config, to: str | None, written: Written) -> Config:
