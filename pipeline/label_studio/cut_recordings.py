@@ -124,7 +124,7 @@ class CutRecordings:
         line = None
         if whole := {part for parts in wholes_of(counts) for part in parts}:
             found = await self._found([each for each in annotated if each.part in whole], reviews)
-            if not all(found.get(part) for part in whole):
+            if not found:
                 return 0  # what the server does not give out stays as it was
             line, counts = line_of(found, self._project.prefer)
         elif split := await self._split(job_id, tasks):
@@ -155,13 +155,13 @@ class CutRecordings:
     async def _found(
         self, tasks: Sequence[Changed], reviews: Reviews
     ) -> dict[Part, list[GroundTruth]]:
-        """The reviews of each part."""
-        by_part: dict[Part, list[GroundTruth]] = {}
+        """The reviews of each part, none at all where the server does not give out all of them."""
+        found: dict[int, list[GroundTruth]] = {}
         for begin in range(0, len(tasks), _AT_ONCE):
-            some = tasks[begin : begin + _AT_ONCE]
-            found = await reviews(some)
-            for task in some:
-                by_part.setdefault(task.part, []).extend(found.get(task.id, []))
+            found |= await reviews(tasks[begin : begin + _AT_ONCE])
+        by_part: dict[Part, list[GroundTruth]] = {}
+        for task in tasks if all(task.id in found for task in tasks) else ():
+            by_part.setdefault(task.part, []).extend(found[task.id])
         return by_part
 
 

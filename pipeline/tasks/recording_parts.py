@@ -48,6 +48,7 @@ _SILENCE = 0.1
 
 _PIECES = ("alternatives", "toxicity_detection")
 
+_SAID = ("start", "end", "text", "labels")
 _KEY_BYTES = 4
 _KEYED_ID = re.compile(r"(?:seg-[0-9]+|lang)-([0-9a-f]{8})")
 
@@ -183,10 +184,11 @@ def key_in(results: Iterable[dict[str, Any]]) -> str:
 def _keyed(prediction: dict[str, Any]) -> dict[str, Any]:
     """A prediction of the whole with its key in all ids: another text, time or speaker is another.
 
-    The job's name is no such key: a later version may divide the same transcript otherwise.
+    The job's name is no such key, as a later version may divide the same transcript otherwise. What
+    a later version may add to a result makes no other key.
     """
     results = prediction["result"]
-    content = orjson.dumps([[each["from_name"], each["value"]] for each in results])
+    content = orjson.dumps([[each["value"].get(name) for name in _SAID] for each in results])
     key = hashlib.blake2b(content, digest_size=_KEY_BYTES).hexdigest()
     return prediction | {"result": [each | {"id": f"{each['id']}-{key}"} for each in results]}
 

@@ -210,6 +210,24 @@ def test_a_part_that_the_server_does_not_give_out_takes_nothing_back(run, labels
     assert pull(run, "--all")["replaced"] == 1
 
 
+def test_of_a_part_that_is_there_twice_no_review_is_taken_for_the_other(run, labels):
+    """The server gives out one of the two: which review counts is not known, so nothing changes."""
+    add(run, long=50, short=3)
+    push(run)
+    accept(labels, *labels.tasks[:3])
+    two = labels.tasks[1]
+    labels.tasks.append(deepcopy(two) | {"id": 9})
+    labels.submit(labels.tasks[4], corrected(two, "later"), id=99, unique_id="later")
+    pull(run)
+    before = truth(run)
+    labels.submit(two, corrected(two, "latest"))
+    accept(labels, labels.tasks[3])
+    labels.withheld.add(9)
+
+    assert "does not give out" in pull(run)["doubt"]
+    assert truth(run)[:1] == before
+
+
 async def test_a_page_links_to_the_first_part(run, labels, monkeypatch):
     """Of a recording that is several tasks the address is that at which it begins."""
     add(run, long=50)
