@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import TYPE_CHECKING
 
+from pipeline.config.shards import Shard
 from pipeline.errors import OutputUnusable
 from pipeline.net.bounds import LARGEST_ANSWER
+from pipeline.s3_output.layout import Part
 from pipeline.s3_output.open_part import identities_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
     from pipeline.aws.s3 import S3
     from pipeline.naming import S3Uri
-    from pipeline.s3_output.layout import Layout, Part
+    from pipeline.s3_output.layout import Layout
 
 _AT_ONCE = 100_000
 """Recordings that are looked for at once: each time the state is gone through from end to end."""
@@ -28,6 +31,32 @@ async def parts_there(s3: S3, layout: Layout, *, of_shard: bool = False) -> dict
             part = layout.part_of(each.key)
             if part and (not of_shard or layout.concerns(part)):
                 found[part] = each.etag
+    return found | await _shown_late(s3, layout, found) if of_shard else found
+
+
+async def _shown_late(s3: S3, layout: Layout, there: Collection[Part]) -> dict[Part, str]:
+    """Parts of other counts that a listing, which some stores are slow with, does not show yet.
+
+    A look at one object is up to date, so the next part of each shard is looked for. The shard's
+    own need none: a part is put where nothing is yet.
+    """
+    listed = Counter(part.shard for part in there)
+    counts = {shard.count for shard in listed} - {layout.shard.count}
+    nexts = (
+        Part(shard, listed[shard])
+        for count in sorted(counts)
+        for shard in (Shard(number, count) for number in range(count))
+    )
+    found = await asyncio.gather(*(_from(s3, layout, part) for part in nexts))
+    return {part: etag for parts in found for part, etag in parts.items()}
+
+
+async def _from(s3: S3, layout: Layout, part: Part) -> dict[Part, str]:
+    """The part, where it is there, and those behind it."""
+    found = {}
+    while there := await s3.look_up(layout.part(part)):
+        found[part] = there.etag
+        part = part._replace(number=part.number + 1)
     return found
 
 
@@ -70,25 +99,27 @@ def unknown_parts(
     """The parts that may hold recordings of this shard, and that its state does not know.
 
     Raises:
-        OutputUnusable: one of the shard's own is missing, or a known one was changed.
+        OutputUnusable: one is missing, or a known one was changed.
     """
     own = sorted(part for part in there if part.shard == layout.shard)
     foreign = sorted(part for part in there if part.shard != layout.shard)
-    _check_numbers(layout, own)
+    _check_numbers(layout, (*own, *foreign))
     check_unchanged(layout, known, there)
     unknown = (part for part in (*own, *foreign) if part.name not in known)
     return list(filter(layout.concerns, unknown))
 
 
-def _check_numbers(layout: Layout, own: Sequence[Part]) -> None:
-    """Refuse a shard's parts, in their order, where a number is missing: it was taken away.
+def _check_numbers(layout: Layout, parts: Sequence[Part]) -> None:
+    """Refuse parts, those of each shard in their order, where a number is missing: taken away.
 
     Raises:
         OutputUnusable: so it was.
     """
-    for number, part in enumerate(own):
-        if part.number != number:
-            raise taken_away(str(layout.part(layout.next_part(number))))
+    seen: Counter[Shard] = Counter()
+    for part in parts:
+        if part.number != seen[part.shard]:
+            raise taken_away(str(layout.part(Part(part.shard, seen[part.shard]))))
+        seen[part.shard] += 1
 
 
 def check_unchanged(layout: Layout, known: Mapping[str, str], there: Mapping[Part, str]) -> None:

@@ -63,7 +63,8 @@ def test_each_lane_is_tried_and_the_runs_own_account_runs_no_job(looked_at, serv
     assert {name for name, each in lines.items() if each["verdict"] != "ok"} == {"Label Studio"}
     assert lines["lanes"]["message"].startswith("The lanes are 2 accounts")
     for lane in ("account-a", "account-b"):
-        tried = ("credentials", "source read", "results write", "jobs list", "jobs get")
+        of_jobs = ("jobs list", "jobs get", "jobs start")
+        tried = ("credentials", "source read", "results write", *of_jobs)
         assert {f"{lane} {each}" for each in tried} <= lines.keys()
     assert "jobs list" not in lines
     assert not any(call.startswith("transcribe:") for call in own.calls)
@@ -102,6 +103,19 @@ def test_what_one_lane_may_not_is_told_of_it_alone(looked_at, service, call, lin
         f"account-b {line}"
     ]
     assert lines[f"account-b {line}"]["message"].startswith(call)
+
+
+def test_a_lane_that_may_start_no_job_is_a_problem(looked_at, service):
+    """IAM is asked of the credentials of each lane, as no job is started to try it."""
+    start = "transcribe:StartTranscriptionJob"
+    accounts = {name: Account(service) for name in ("default", "account_a")}
+    denied = Account(service, arn=OTHER, decisions={start: "implicitDeny"})
+
+    lines = looked_at(**accounts, account_b=denied)
+
+    assert lines["account-a jobs start"]["verdict"] == "ok"
+    assert lines["account-b jobs start"]["verdict"] == "problem"
+    assert start in lines["account-b jobs start"]["message"]
 
 
 def test_two_profiles_of_one_account_are_worth_a_warning(looked_at, service):
