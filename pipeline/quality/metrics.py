@@ -156,19 +156,6 @@ def measure_file(
     return replace(quality, **more)
 
 
-def measure(
-    lines: Iterable[GroundTruth], depth: int = 1, doubtful: Collection[str] = ()
-) -> Quality:
-    """Measure all reviews; their order changes nothing.
-
-    Args:
-        lines: of the ground truth.
-        depth: how many folders of a key are its prefix.
-        doubtful: the reviewers who can't have heard what they reviewed.
-    """
-    return sums_of(lines, depth, doubtful).quality()
-
-
 def prefix(audio: str, depth: int) -> str:
     """The bucket and the first folders of an URI's key, as they are written there."""
     scheme, _, rest = audio.rpartition("://")

@@ -16,7 +16,7 @@ from pipeline.ground_truth.record import REVIEWED
 from pipeline.model import Cost, TranscriptStats
 from pipeline.monitoring.summary import Failures, Files
 from pipeline.quality.html_report import page as quality_page
-from pipeline.quality.metrics import Quality, measure, measure_file
+from pipeline.quality.metrics import Quality, measure_file
 from pipeline.report.page import page
 from pipeline.report.run_record import read_record
 from pipeline.state.history import Sample
@@ -24,7 +24,7 @@ from pipeline.state.reader import read_state
 from tests.browser.chromium import open_chromium, prefer, resize
 from tests.conftest import ROOT
 from tests.support.reviewers import simulated
-from tests.support.reviews import DAY, THREE, review
+from tests.support.reviews import DAY, THREE, measure, review
 from tests.support.runs import BEGUN, HOUR, a_run, an_hour, end, fail, hear, run_begun, sampled
 
 if TYPE_CHECKING:

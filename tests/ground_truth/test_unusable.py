@@ -16,10 +16,10 @@ from pipeline.ground_truth.formats import Format
 from pipeline.ground_truth.record import REVIEWED, GroundTruth, Segment
 from pipeline.ground_truth.unusable import UNUSABLE, is_unusable, usable
 from pipeline.quality.error_rate import Counts, compare
-from pipeline.quality.metrics import measure
 from pipeline.quality.missed_phrases import pairs, reviews
 from pipeline.quality.text_report import in_words
 from tests.conftest import ROOT
+from tests.support.reviews import measure
 
 NOISE = Segment(start=8, end=9, text="", controls={"noise": ("door",)})
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from pipeline.ground_truth.record import AUTO, GroundTruth, Segment
 from pipeline.label_studio.annotations import reviews, unreviewed
 from pipeline.model import Job, JobSettings, Recording, TaskKind, Transcript
-from pipeline.quality.metrics import measure
 from pipeline.quality.missed_phrases import reviews as in_language
 from pipeline.tasks.builder import TaskBuilder
+from tests.support.reviews import measure
 
 URL = "http://ls/projects/1"
 

@@ -26,12 +26,12 @@ from pipeline.monitoring.summary import Counts, Failures
 from pipeline.naming import S3Uri
 from pipeline.plan.planning import Surveyed
 from pipeline.plan.survey import BILLED, SECONDS
-from pipeline.quality.metrics import measure, sums_of
+from pipeline.quality.metrics import sums_of
 from pipeline.state.reader import read_state
 from pipeline.terminal import Style
 from tests.conftest import endpoint
 from tests.support import made_media as made
-from tests.support.reviews import THREE
+from tests.support.reviews import THREE, measure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -11,11 +11,10 @@ from pipeline.ground_truth.record import ReviewedPart
 from pipeline.quality.audit import Audit, Heard, Rate, Stratum, audited, poisson_bounds
 from pipeline.quality.html_report import page
 from pipeline.quality.json_report import as_facts
-from pipeline.quality.metrics import measure
 from pipeline.quality.pace import paces
 from pipeline.quality.text_report import in_words
 from tests.support.reviewers import STAMPERS, simulated
-from tests.support.reviews import auto, review
+from tests.support.reviews import auto, measure, review
 
 
 def stratum(*heard: tuple[int, int], others: int = 0) -> Stratum:

@@ -17,10 +17,10 @@ from pipeline.ground_truth.record import GroundTruth, ReviewedPart, Segment
 from pipeline.quality.error_rate import Counts
 from pipeline.quality.html_report import page
 from pipeline.quality.json_report import as_facts
-from pipeline.quality.metrics import Sums, measure, prefix, sums_of
+from pipeline.quality.metrics import Sums, prefix, sums_of
 from pipeline.quality.text_report import in_words
 from tests.support.hostile import poisoned
-from tests.support.reviews import DAY, THREE, review
+from tests.support.reviews import DAY, THREE, measure, review
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.ground_truth.record import AUTO, REVIEWED, GroundTruth
+from pipeline.quality.metrics import sums_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from pipeline.quality.metrics import Quality
 
 DAY = date(2026, 11, 28)
 
@@ -42,3 +48,10 @@ THREE = [
     auto("never heard"),
     review("no prediction", None, audio="s3://b/calls/e.mp3"),
 ]
+
+
+def measure(
+    lines: Iterable[GroundTruth], depth: int = 1, doubtful: Collection[str] = ()
+) -> Quality:
+    """The quality of lines by themselves, which `quality` measures in a file."""
+    return sums_of(lines, depth, doubtful).quality()
