@@ -12,14 +12,13 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
 from pipeline.config.loading import ENVIRONMENT, resolve
-from pipeline.config.schema import SECTIONS, SETTINGS, Config, LogFormat, describe
+from pipeline.config.schema import Config, LogFormat, describe, type_of
 from pipeline.config.shards import Engine
 from pipeline.errors import BadSettings
 from pipeline.logs import begin_json
@@ -216,13 +215,7 @@ _CONTEXT = inspect.Parameter(
 
 
 def _flag(name: str, replaced: Any) -> Any:
-    hint = _hints(SECTIONS[SETTINGS[name]])[name]
-    return Annotated[hint | None, replaced or option(name)]
-
-
-@cache
-def _hints(section: type[Any]) -> dict[str, Any]:
-    return get_type_hints(section)
+    return Annotated[type_of(name).__origin__ | None, replaced or option(name)]
 
 
 def option(name: str, flag: str = "") -> Any:

@@ -9,12 +9,12 @@ import difflib
 import re
 import tomllib
 from enum import EnumType
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 import msgspec
 
 from pipeline.config.disagreements import disagreements
-from pipeline.config.schema import RULES, SECTIONS, SETTINGS, Config, Rule
+from pipeline.config.schema import RULES, SECTIONS, SETTINGS, Config, Rule, type_of
 from pipeline.config.shards import Engine, shard_of
 from pipeline.config.transcription import OF_THE_RUN, Transcribe
 from pipeline.config.transcription_rules import complaints as job_complaints
@@ -215,7 +215,7 @@ def _nearest(name: str, prefix: str = "") -> str:
 
 def _checked(name: str, value: Any, origin: str, complaints: list[str]) -> Any:
     """The value as the setting's type, or None and a complaint; variables are always text."""
-    hint = get_type_hints(SECTIONS[SETTINGS[name]], include_extras=True)[name]
+    hint = type_of(name)
     text = origin == _VARIABLES
     if text:
         value = _split(value, get_origin(hint.__origin__))

@@ -284,11 +284,14 @@ SETTINGS: dict[str, str] = {
 
 def describe(name: str) -> str:
     """The meaning of a setting and its default, as help texts print it."""
-    struct = SECTIONS[SETTINGS[name]]
-    hint = _hints(struct)[name]
-    meaning: str = hint.__metadata__[0].description
-    default = getattr(struct(), name)
+    meaning: str = type_of(name).__metadata__[0].description
+    default = getattr(SECTIONS[SETTINGS[name]](), name)
     return meaning if default in ("", [], {}, NO_SHARD) else f"{meaning} [default: {default}]"
+
+
+def type_of(name: str) -> Any:
+    """The type of a setting with its meaning and bounds: `Annotated[TYPE, Meta(...)]`."""
+    return _hints(SECTIONS[SETTINGS[name]])[name]
 
 
 @cache
