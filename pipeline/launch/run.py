@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from pipeline.stages.collector import Collectors
     from pipeline.stages.job_tracker import JobTracker
     from pipeline.stages.output_file import OutputFile
+    from pipeline.state.history import Settings
     from pipeline.state.lock import StateLock
     from pipeline.state.reader import StateReader
     from pipeline.state.run_state import RunState
@@ -74,7 +75,6 @@ class RunOptions(NamedTuple):
 
 def complete(options: RunOptions) -> Summary:
     """Take the state file and the output first: two runs must not even begin to list."""
-    from pipeline.monitoring.history_sampler import settings_of
     from pipeline.stages.output_file import refuse_foreign_output
     from pipeline.stages.writer import refuse_another_kind
     from pipeline.state.lock import hold
@@ -98,9 +98,24 @@ def complete(options: RunOptions) -> Summary:
             state.begin(uri, config.output.results, *places)
             if options.earlier:
                 state.facts.remember_fingerprints(options.earlier.facts.earlier_fingerprints())
-            state.history.begin_run(settings_of(config, uri))
+            state.history.begin_run(_settings(config, uri))
             with state.history.ending(CANNOT_RUN):
                 return in_event_loop(_with_services(options, state, output, known))
+
+
+def _settings(config: Config, source: str) -> Settings:
+    """What a run over `source` begins with."""
+    from pipeline.state.history import Settings
+
+    return Settings(
+        source=source,
+        output=config.output_name,
+        language=config.transcribe.language,
+        kind=config.tasks.kind,
+        results=config.output.results,
+        most_in_flight=config.most_in_flight,
+        start_rate=config.limits.start_rate,
+    )
 
 
 def _checked_source(options: RunOptions) -> tuple[str, str]:
@@ -112,7 +127,7 @@ def _checked_source(options: RunOptions) -> tuple[str, str]:
             "Name it with --manifest.",
         )
     if config.s3_output:
-        from pipeline.s3_output.refusals import refuse_unfit
+        from pipeline.launch.s3_refusals import refuse_unfit
 
         refuse_unfit(config, place, rewrites=options.rebuild_output and not options.rebuild_state)
     if isinstance(place, S3Uri):

@@ -9,30 +9,16 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pipeline.errors import CannotRun
-from pipeline.state.history import Sample, Settings
+from pipeline.state.history import Sample
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from pipeline.config.schema import Config
     from pipeline.monitoring.snapshot import RunSnapshot, Take
     from pipeline.state.run_state import RunState
 
 MOST_SAMPLES = 600
 _SECONDS = 1.0
-
-
-def settings_of(config: Config, source: str) -> Settings:
-    """What a run over `source` begins with."""
-    return Settings(
-        source=source,
-        output=config.output_name,
-        language=config.transcribe.language,
-        kind=config.tasks.kind,
-        results=config.output.results,
-        most_in_flight=config.most_in_flight,
-        start_rate=config.limits.start_rate,
-    )
 
 
 @asynccontextmanager

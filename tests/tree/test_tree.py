@@ -47,6 +47,22 @@ OTHER_FOLDERS = {
     "mutants",
 }
 
+# What knows all settings beside `cli`, `launch` and `config`, and why it is not handed less.
+KNOW_ALL_SETTINGS = {
+    "run.py": "puts the stages together, and hands each its part",
+    "jobs/rules.py": "reads four sections, and keeps none",
+    "plan/forecast.py": "says what a run with all its settings would do",
+    "doctor/examination.py": "checks all settings",
+    "doctor/amazon.py": "checks all settings that an account is concerned with",
+    "doctor/lanes.py": "checks the same in each lane's account",
+    "iam/rights.py": "allows what a run with all its settings does",
+    "label_studio/push_report.py": "carries what `push` was asked for",
+    "label_studio/push.py": "hands each part of a push what it reads",
+    "label_studio/series.py": "opens one project after the other as it was asked for",
+    "monitoring/snapshot.py": "looks at a run, which has its settings",
+    "monitoring/summary.py": "looks at a run, which has its settings",
+}
+
 Function = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 pytestmark = pytest.mark.xdist_group("tree")  # one process reads every file once
@@ -142,6 +158,27 @@ def test_functions_and_classes_are_short():
     assert long == {}
     assert wide == {}
     assert sorted(functions.values())[len(functions) * 9 // 10] <= MOST_LINES_OF_NINE_IN_TEN
+
+
+def test_slices_of_the_settings_are_handed_and_not_all_of_them():
+    """Beside who begins a command, few know `Config`: others get a section, or a value of one."""
+    knowing = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in files_below("pipeline")
+        if path.relative_to(PACKAGE).parts[0] not in ("cli", "launch", "config")
+        and any(map(knows_all_settings, ast.walk(parsed(path))))
+    }
+
+    assert knowing - KNOW_ALL_SETTINGS.keys() == set(), "hand it the sections that it reads"
+    assert KNOW_ALL_SETTINGS.keys() - knowing == set(), "it needs to be named here no longer"
+
+
+def knows_all_settings(node: ast.AST) -> bool:
+    """Whether it imports `Config`, or reaches through another object for it."""
+    if isinstance(node, ast.ImportFrom):
+        names = {each.name for each in node.names}
+        return node.module == "pipeline.config.schema" and "Config" in names
+    return isinstance(node, ast.Attribute) and node.attr == "config"
 
 
 def test_every_python_file_is_linted():

@@ -19,6 +19,7 @@ from pipeline.launch.event_loop import in_event_loop
 from pipeline.launch.on_ray.cluster import Interrupted, ShardDied, connected
 from pipeline.launch.on_ray.merged import INTERRUPTED, Command, ShardEnd, merged
 from pipeline.launch.on_ray.shard_task import ShardRun
+from pipeline.launch.s3_refusals import refuse_unfit
 from pipeline.launch.services import services
 from pipeline.logs import WARNING, event
 from pipeline.naming import S3Uri
@@ -27,7 +28,6 @@ from pipeline.net.wait_times import WaitTimes
 from pipeline.s3_output.layout import Layout
 from pipeline.s3_output.overview import overview
 from pipeline.s3_output.parts import parts_there
-from pipeline.s3_output.refusals import refuse_unfit
 from pipeline.terminal import CANNOT_RUN, Style, counted, tell
 
 if TYPE_CHECKING:
