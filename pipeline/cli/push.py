@@ -228,6 +228,11 @@ def _exceptions(report: PushReport) -> Iterator[str]:
             f"Kept:    {report.reviewed:,} of recordings that are reviewed stay as they are "
             "(--reviewed-too gives them the new prediction)"
         )
+    if report.lacking:
+        yield (
+            f"Lacking: {report.lacking:,} of these are in several tasks, of which some were "
+            "deleted. Push the output that they are from with --again, and they are back."
+        )
     if report.refused:
         yield (
             f"Refused: {report.refused:,} that the server does not take; the others are there. "

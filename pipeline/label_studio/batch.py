@@ -26,18 +26,19 @@ class PushStats(msgspec.Struct):
     """Counts of recordings.
 
     `sent` are new in the project, `there` were in it already, `renewed` are of an earlier round and
-    have the new prediction, `reviewed` are of one and stay, `mended` lacked their prediction,
-    `doubled` stand in it more than once, and `good` were not for review; `audited` are those of the
-    others that are reviewed for the audit alone. `split` are too long for one task, of which
-    `parts` tasks were sent. `refused` ones the server does not take, `copied` recordings it has a
-    copy of now, and `unheard` ones it has none of that it should have; `refusals` says of the first
-    twenty refused and unheard which they are, and why.
+    have the new prediction, `reviewed` are of one and stay, `lacking` of these have not every part,
+    `mended` lacked their prediction, `doubled` stand in it more than once, and `good` were not for
+    review; `audited` are those of the others that are reviewed for the audit alone. `split` are too
+    long for one task, of which `parts` tasks were sent. `refused` ones the server does not take,
+    `copied` recordings it has a copy of now, and `unheard` ones it has none of that it should have;
+    `refusals` says of the first twenty refused and unheard which they are, and why.
     """
 
     sent: int = 0
     there: int = 0
     renewed: int = 0
     reviewed: int = 0
+    lacking: int = 0
     mended: int = 0
     doubled: int = 0
     split: int = 0
@@ -71,8 +72,9 @@ class Delivery:
     """A batch on its way, by job ids.
 
     `there_before` are those that the first look found whole, `renewed` those whose recordings had a
-    task, `kept` those whose recordings are reviewed, and `refused` those that the server does not
-    take. `taken` are the parts that it took, `known` these and those that the first look found.
+    task, `kept` those whose recordings are reviewed, `lacking` those of them that have not every
+    part, and `refused` those that the server does not take. `taken` are the parts that it took,
+    `known` these and those that the first look found.
     """
 
     def __init__(self, batch: list[TaskLine], tell: Callable[[str], None]) -> None:
@@ -83,6 +85,7 @@ class Delivery:
         self.known: set[Part] = set()
         self.renewed: set[str] = set()
         self.kept: set[str] = set()
+        self.lacking: set[str] = set()
         self.refused: set[str] = set()
         self.taken: set[Part] = set()
 
@@ -92,6 +95,7 @@ class Delivery:
         stats.there += len(self.there_before - self.renewed)
         stats.renewed += len(self.renewed)
         stats.reviewed += len(self.kept)
+        stats.lacking += len(self.lacking)
         stats.refused += len(self.refused)
         stats.sent += len(self.batch) - len(others)
         cut = [part.job_id for part in self.taken if part.cuts]

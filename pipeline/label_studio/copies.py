@@ -12,9 +12,8 @@ recording: one after the other, as the server holds each in memory while it come
 
 from __future__ import annotations
 
-from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 import orjson
@@ -87,12 +86,13 @@ class Copies:
         local = [line for line in batch if is_local(str(line.data.get("audio")))]
         found = []
         for some in askable(local):
-            lines = {str(line.data["audio"]): line for line in some}
-            rows = await self._client.retried(self._earlier.tasks_of, list(lines))
-            uncopied = sorted((each for each in rows if each.data["audio"] in lines), key=_audio)
-            for uri, group in groupby(uncopied, key=_audio):
-                if ours := [each for each in group if is_of_recording(each, lines[uri])]:
-                    found.append((lines[uri], ours))
+            asked = list(dict.fromkeys(str(line.data["audio"]) for line in some))
+            rows = await self._client.retried(self._earlier.tasks_of, asked)
+            uncopied = [each for each in rows if each.data["audio"] in asked]
+            for line in some:
+                if ours := [each for each in uncopied if is_of_recording(each, line)]:
+                    found.append((line, ours))
+                    uncopied = [each for each in uncopied if each not in ours]
         return found
 
     async def copy(self, line: TaskLine) -> str:
@@ -155,7 +155,3 @@ def checked_file(line: TaskLine) -> Path:
     if size > LARGEST - _ROOM_FOR_FORM:
         raise NotCopied(f"it has {size:,} bytes, and Label Studio takes {LARGEST:,} at most")
     return path
-
-
-def _audio(row: RecordingRow) -> Any:
-    return row.data["audio"]

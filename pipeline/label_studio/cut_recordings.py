@@ -18,7 +18,7 @@ from pipeline.errors import Unavailable
 from pipeline.ground_truth.joined import line_of
 from pipeline.label_studio.client import CHANGED, tasks_query
 from pipeline.label_studio.errors import untrusted
-from pipeline.label_studio.filters import job_id_filter
+from pipeline.label_studio.filters import job_id_filter, numbers_filter
 from pipeline.label_studio.schema import Changed, Page
 from pipeline.label_studio.waiting_parts import Waiting
 from pipeline.tasks.recording_parts import wholes_of
@@ -139,17 +139,21 @@ class CutRecordings:
         return counted
 
     async def _split(self, job_id: str, tasks: Sequence[Changed]) -> list[int]:
-        """The reviewed tasks of its line, or of that which its tasks are in, that are not of it."""
+        """The reviewed tasks of its line, or of that which its tasks are in, that are not of it.
+
+        A server that was set up again gives the numbers of a line to other recordings, which are
+        not cut at the same seconds.
+        """
         numbers = {task.id for task in tasks}
+        cuts = {task.part.cuts for task in tasks}
         lines = {job_id, *(self._line_of.get(each, job_id) for each in numbers)}
         elsewhere = {n for each in lines for n in self._have_lines.get(each, ())} - numbers
         found: list[int] = []
-        after = min(elsewhere, default=0) - 1
-        while elsewhere and after < max(elsewhere):
-            client, project = self._client, self._project.number
-            page = await client.retried(client.changed_tasks, project, after, "")
-            found += [row.id for row in page.tasks if row.id in elsewhere]
-            after = page.tasks[-1].id if page.tasks else max(elsewhere)
+        for some in _some(sorted(elsewhere)):
+            query = tasks_query(self._project.number, CHANGED, numbers_filter(some))
+            page = await self._client.retried(self._client.get, Page[Changed], "tasks", query)
+            same = (row for row in page.tasks if not cuts or row.part.cuts in cuts)
+            found += [row.id for row in same if row.id in elsewhere and row.total_annotations]
         return found
 
     async def _found(
@@ -198,3 +202,9 @@ def _at_once(jobs: Mapping[str, int]) -> Iterator[list[str]]:
         tasks += parts
     if some:
         yield some
+
+
+def _some(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+    """The numbers, as many at a time as a call lists tasks."""
+    for begin in range(0, len(numbers), _MOST_LISTED):
+        yield numbers[begin : begin + _MOST_LISTED]

@@ -123,7 +123,8 @@ class Deliveries:
         if missing and self.place.sent_at:
             found = await self._settled(delivery)
             missing = delivery.without(found)
-        tasks = await self.earlier.renew(missing, delivery.renewed, delivery.kept)
+        known = delivery.renewed, delivery.kept, delivery.lacking
+        tasks = await self.earlier.renew(missing, *known)
         counted = [await self._sent(delivery, some) for some in batches(tasks)]
         if not all(counted):
             found = await self._look_up(delivery)

@@ -26,6 +26,11 @@ def changed_filter(after: int, since: str) -> str:
     return _filter(("id", "greater", "Number", after), changed if since else annotated)
 
 
+def numbers_filter(numbers: Sequence[int]) -> str:
+    """The Data Manager's filter for tasks by their numbers."""
+    return _filter(("id", "in_list", "List", list(numbers)))
+
+
 def skipped_filter() -> str:
     """The Data Manager's filter for tasks that someone skipped and nobody submitted."""
     return _filter(

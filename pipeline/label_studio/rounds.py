@@ -65,7 +65,11 @@ class EarlierTasks:
         self._segments_per_task = segments_per_task
 
     async def renew(
-        self, lines: Sequence[TaskLine], renewed: set[str], kept: set[str]
+        self,
+        lines: Sequence[TaskLine],
+        renewed: set[str],
+        kept: set[str],
+        lacking: set[str],
     ) -> list[TaskLine]:
         """Give earlier tasks of the same recordings the new predictions; may be called again.
 
@@ -73,6 +77,7 @@ class EarlierTasks:
             lines: those of which the project lacks tasks, by their jobs.
             renewed: gets the jobs whose recordings' tasks have their predictions now.
             kept: gets those whose recordings are reviewed.
+            lacking: gets those of them that have not every part.
 
         Returns:
             The tasks that the project does not have.
@@ -84,6 +89,8 @@ class EarlierTasks:
                 there = _tasks_there(line, rows)
                 if self._is_kept(line, there):
                     kept.add(line.job_id)
+                    if len(there) < there[0].part.total:
+                        lacking.add(line.job_id)
                     continue
                 cuts = there[0].part.cuts if there else self._cuts(line)
                 parts = parts_of(line, cuts)

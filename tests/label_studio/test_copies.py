@@ -108,6 +108,20 @@ def test_tasks_that_are_not_of_this_recording_stay_as_they_are(run, labels, fold
     assert labels.tasks[0]["data"]["audio"] in labels.uploads
 
 
+def test_both_contents_of_a_file_are_told_whether_they_are_heard(run, labels, folder):
+    """A file that was transcribed, changed and transcribed again has two tasks in one batch."""
+    add_files(folder, run.folder, {"a b.mp3": "one two"}, settings="later")
+    lines = (run.folder / "tasks.jsonl").read_bytes().splitlines(keepends=True)
+    lines[-1] = lines[-1].replace(b'"etag":"1"', b'"etag":"2"')
+    (run.folder / "tasks.jsonl").write_bytes(b"".join(lines))
+
+    run("push", "--create", TITLE, "--upload-audio")
+
+    heard = [each["data"]["audio"] in labels.uploads for each in labels.tasks]
+    assert sorted(each["meta"]["etag"] for each in labels.tasks) == ["1", "1", "1", "2"]
+    assert sum(heard) == 3
+
+
 def test_a_review_of_a_copy_is_one_of_the_recording(run, labels, folder):
     """The ground truth names the file, and no column of the user's for it."""
     run("push", "--create", TITLE, "--upload-audio")

@@ -591,3 +591,48 @@ def test_a_push_that_stops_between_two_parts_takes_no_line_away(run, labels, how
     labels.withdraw(labels.tasks[1])
     last = pull(run)
     assert (last["removed"], last["to_review"], last["doubt"]) == (1, [2], "")
+
+
+def test_numbers_that_other_recordings_have_now_hide_none_of_them(run, labels):
+    """A server that was set up again begins at 1: the tasks of a line there are others' now."""
+    add(run, long=50)
+    push(run)
+    accept(labels, *labels.tasks)
+    pull(run)
+    labels.tasks.clear()
+    (run.folder / "second").mkdir()
+    heard = {"other.mp3": long(30), "third.mp3": long(45)}
+    add_transcripts(run.folder / "second", heard, TaskBuilder(TaskKind.SEGMENTS, MODEL))
+    push(run, "--output", "second/tasks.jsonl")
+    for task in labels.tasks[2:]:
+        task["meta"]["part"]["cuts"] = [16.0, 70.0]
+    accept(labels, labels.tasks[0], labels.tasks[2])
+
+    changes = pull(run, "--all")
+
+    assert (changes["doubt"], changes["incomplete"], changes["to_review"]) == ("", 2, [2, 4, 5])
+
+
+def test_a_kept_recording_that_lacks_a_part_is_told(run, labels):
+    """A second round leaves a reviewed recording as it is, also one of which a part is deleted."""
+    add(run, long=50, other=50, short=3)
+    push(run)
+    accept(labels, labels.tasks[0], labels.tasks[3], labels.tasks[6])
+    del labels.tasks[1]
+    (run.folder / "second").mkdir()
+    heard = {name: long(count) for name, count in [("long.mp3", 50), ("other.mp3", 50)]}
+    heard["short.mp3"] = long(3)
+    builder = TaskBuilder(TaskKind.SEGMENTS, MODEL)
+    add_transcripts(run.folder / "second", heard, builder, "amazon-transcribe/de-DE")
+    second = ("--config", SETTINGS, "--output", "second/tasks.jsonl")
+
+    told = run("push", "--project", PROJECT, *second)
+    counted = push(run, "--again", "--output", "second/tasks.jsonl")
+    push(run, "--again")
+    mended = push(run, "--again", "--output", "second/tasks.jsonl")
+
+    assert "Kept:    3 of recordings that are reviewed" in told.err
+    assert "Lacking: 1 of these are in several tasks, of which some were deleted" in told.err
+    assert (counted["reviewed"], counted["lacking"], counted["sent"]) == (3, 1, 0)
+    assert (mended["reviewed"], mended["lacking"]) == (3, 0)
+    assert len(labels.tasks) == 7

@@ -281,6 +281,8 @@ def _meets(task: dict[str, Any], condition: dict[str, Any]) -> bool:
     known = {"total_annotations": len(task["annotations"]), "cancelled_annotations": 0} | task
     if condition["operator"] == "equal":
         return bool(known[column] == value)
+    if condition["operator"] == "in_list":
+        return known[column] in value
     return bool(known[column] > value)
 
 
