@@ -116,8 +116,8 @@ async def _pull(
 ) -> None:
     """Pull project after project; `pulled` gets what changed, by their numbers."""
     from pipeline.label_studio.client import connected
+    from pipeline.label_studio.members import numbers_titled
     from pipeline.label_studio.pull import PullOptions, pull
-    from pipeline.label_studio.series import numbers_titled
     from pipeline.label_studio.token import address, read_token
     from pipeline.terminal import style_for
 

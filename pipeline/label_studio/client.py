@@ -57,6 +57,7 @@ _ACCESS_SECONDS = 240.0
 _FIRST_ERROR_STATUS = 300
 MOST_ROWS = 1000
 """Of tasks that one answer gives out."""
+_LISTED = "id,title,description,sampling,created_at"
 CHANGED = "id,total_annotations,meta"
 """What `Changed` reads of a task."""
 
@@ -119,14 +120,14 @@ class Client:
         """A project by its number."""
         return await self.get(Project, f"projects/{number}/")
 
-    async def projects_titled(self, title: str) -> list[Project]:
-        """The projects whose titles begin with this one, the oldest first."""
-        query = {"title": title, "page_size": "100", "ordering": "id"}
+    async def projects(self) -> list[Project]:
+        """All projects, the oldest first; without their counts and configurations."""
+        query = {"include": _LISTED, "page_size": "100", "ordering": "id"}
         pages = Pages(f"The list of projects at {self.url}")
         found: list[Project] = []
         for number in count(1):
             page = await self.get(_ProjectPage, "projects/", query | {"page": str(number)})
-            found += [each for each in page.results if each.title.startswith(title)]
+            found += page.results
             if not page.next:
                 break
             pages.following(tuple(each.id for each in page.results))

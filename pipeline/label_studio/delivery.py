@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from pipeline.label_studio.batch import Found, PushStats
+    from pipeline.label_studio.client import Client
     from pipeline.label_studio.push_ledger import Place, PushLedger
     from pipeline.label_studio.rounds import EarlierTasks
     from pipeline.label_studio.schema import TaskRow
@@ -118,11 +119,9 @@ class Deliveries:
 
     async def _deliver(self, delivery: Delivery) -> None:
         """Make sure that the tasks of a batch are there; may be called again after any failure."""
+        await wait_for_sent(self._client, self._project.id, self.place, delivery.tell)
         found = await self._look_up(delivery)
         missing = delivery.without(found)
-        if missing and self.place.sent_at:
-            found = await self._settled(delivery)
-            missing = delivery.without(found)
         known = delivery.renewed, delivery.kept, delivery.lacking
         tasks = await self.earlier.renew(missing, *known)
         counted = [await self._sent(delivery, some) for some in batches(tasks)]
@@ -143,21 +142,6 @@ class Deliveries:
             delivery.known = {part for parts in found.values() for part in parts}
             self.stats.doubled += sum(map(_too_many, found.values()))
         return found
-
-    async def _settled(self, delivery: Delivery) -> Found:
-        """Look until a batch that was sent without an answer has arrived, or can't any more."""
-        left = self.place.sent_at + _SETTLING_SECONDS - time.time()
-        if unsettled(self.place.sent_at, time.time()):
-            delivery.tell(
-                f"The answer to {len(delivery.batch):,} tasks was lost on the way: looking whether "
-                f"they arrive, for up to {left:.0f} s, before they are sent again."
-            )
-        while unsettled(self.place.sent_at, time.time()):
-            found = await self._look_up(delivery)
-            if any(part not in delivery.known for parts in found.values() for part in parts):
-                return found
-            await asyncio.sleep(_LOOK_SECONDS)
-        return await self._look_up(delivery)
 
     async def _sent(self, delivery: Delivery, lines: list[TaskLine]) -> bool:
         """Send tasks; whether all predictions of those that were taken were counted.
@@ -202,7 +186,8 @@ class Deliveries:
 
     async def _imported(self, lines: list[TaskLine]) -> bool:
         """Send tasks, all or none; whether all of their predictions were counted."""
-        self._keep(sent_at=time.time())
+        sent = lines[0].job_id, lines[0].part.number if lines[0].part else 1
+        self._keep(sent_at=time.time(), sent=sent)
         try:
             answer = await self._client.import_tasks(
                 self._project.id, [self._content(line) for line in lines]
@@ -245,6 +230,38 @@ class Deliveries:
     def _keep(self, **changes: Any) -> None:
         self.place = msgspec.structs.replace(self.place, **changes)
         self._ledger.keep(self._key, self.place)
+
+
+async def wait_for_sent(
+    client: Client, project: int, place: Place, tell: Callable[[str], None]
+) -> bool:
+    """Wait until a batch that was sent without an answer has arrived, or can't any more.
+
+    What a look at the project lacks before that may be on its way. The server takes all of a batch
+    or none, so its first task tells of the others.
+
+    Returns:
+        Whether there was such a batch.
+    """
+    if not unsettled(place.sent_at, time.time()):
+        return False
+    job_id, part = place.sent
+    if job_id and await _has_task(client, project, job_id, part):
+        return True
+    tell(
+        "The answer to a batch of tasks was lost on the way: looking whether they arrive, for up "
+        f"to {place.sent_at + _SETTLING_SECONDS - time.time():.0f} s, before more are sent."
+    )
+    while unsettled(place.sent_at, time.time()):
+        await asyncio.sleep(_LOOK_SECONDS)
+        if job_id and await _has_task(client, project, job_id, part):
+            break
+    return True
+
+
+async def _has_task(client: Client, project: int, job_id: str, part: int) -> bool:
+    rows = await client.find_tasks(project, [job_id])
+    return any(row.part.number == part for row in rows)
 
 
 def unsettled(sent_at: float, now: float) -> bool:

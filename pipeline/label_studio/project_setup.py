@@ -36,10 +36,11 @@ _NUMBERS = ("word_count", "duration", "mean_confidence", "lowest_confidence")
 _Filter = tuple[str, str]
 
 
-def project_settings(title: str, label_config: str) -> dict[str, Any]:
+def project_settings(title: str, description: str, label_config: str) -> dict[str, Any]:
     """What the project is made with."""
     return {
         "title": title,
+        "description": description,
         "label_config": label_config,
         "sampling": LOWEST_SCORE_FIRST,
         "expert_instruction": _INSTRUCTIONS,

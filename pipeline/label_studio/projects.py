@@ -8,11 +8,13 @@ import msgspec
 
 from pipeline.errors import BadSettings, TasksRefused
 from pipeline.label_studio.compatibility import misfits
+from pipeline.label_studio.members import Mark, description_with, free_title, mark_of
 from pipeline.label_studio.project_setup import add_tabs, project_settings
 
 if TYPE_CHECKING:
     from pipeline.label_studio.client import Client
     from pipeline.label_studio.compatibility import Survey
+    from pipeline.label_studio.members import Member
     from pipeline.label_studio.schema import Project
 
 SHORTEST_TITLE, LONGEST_TITLE = 3, 50
@@ -34,17 +36,28 @@ def checked_title(title: str) -> str:
     return kept
 
 
-async def create_project(client: Client, title: str, label_config: str) -> Project:
+async def create_project(client: Client, mark: Mark, label_config: str) -> Project:
     """A new project with its tabs; after a lost answer what is there is not made again."""
 
     async def create() -> Project:
-        there = [each for each in await client.projects_titled(title) if each.title == title]
-        settings = project_settings(title, label_config)
+        listed = await client.projects()
+        there = [each for each in listed if mark_of(each) == mark]
+        settings = project_settings(free_title(mark, listed), str(mark), label_config)
         made = there[0] if there else await client.create_project(settings)
         await add_tabs(client, made.id)
         return await client.project(made.id)
 
     return await client.retried(create)
+
+
+async def mark(client: Client, title: str, member: Member) -> None:
+    """Have a project's description say that tasks of a title go into it, where it does not yet."""
+    number, project = member
+    wanted = Mark(title, number)
+    if mark_of(project) != wanted:
+        changes = {"description": description_with(wanted, project.description or "")}
+        body = msgspec.json.encode(changes)
+        await client.retried(client.ask, "PATCH", f"projects/{project.id}/", None, body)
 
 
 async def have_two_reviewers(client: Client, project: Project, share: float) -> None:

@@ -23,18 +23,17 @@ from pipeline.label_studio import label_config, projects
 from pipeline.label_studio.annotations import unreviewed
 from pipeline.label_studio.client import connected
 from pipeline.label_studio.compatibility import Survey
+from pipeline.label_studio.members import (
+    Mark,
+    Member,
+    one_of_several,
+    projects_titled,
+    title_of_several,
+)
 from pipeline.label_studio.push_ledger import Place, opened_ledger, project_key
 from pipeline.label_studio.push_report import PushReport
 from pipeline.label_studio.selection import Selection
-from pipeline.label_studio.series import (
-    Opening,
-    Series,
-    base_of,
-    check_split,
-    one_of_several,
-    title_of_several,
-    titled_projects,
-)
+from pipeline.label_studio.series import Opening, Series, check_split
 from pipeline.label_studio.task_lines import task_lines
 from pipeline.label_studio.token import address, read_token
 from pipeline.tasks.export import committed_lines
@@ -88,30 +87,30 @@ class Push:
         with opened_ledger(self._config.output_path) as ledger:
             async with connected(self._url, self._token, self._config.limits) as client:
                 found = await self._found(client, ledger)
-                place = await asyncio.to_thread(self._place, ledger, found[-1] if found else None)
-                if found and self._title:
-                    self._refuse_other_config(found[-1], place)
+                last = found[-1].project if found else None
+                place = await asyncio.to_thread(self._place, ledger, last)
+                if last and self._title:
+                    self._refuse_other_config(last, place)
                 survey = await asyncio.to_thread(self._survey, place)
                 if not found and survey.tasks:
                     project, place = await self._created(client, survey, place)
-                    found = [project]
+                    found = [Member(1, project)]
                 if found:
                     await self._into(client, found, ledger, survey, place)
 
-    async def _found(self, client: Client, ledger: PushLedger) -> list[Project]:
+    async def _found(self, client: Client, ledger: PushLedger) -> list[Member]:
         """The projects that there are, the last of which takes what none of them has."""
-        if not self._title:
-            number = self._config.label_studio.project
-            project = await client.retried(client.project, number)
-            kept = self._kept(ledger, project).title
-            if title := kept or await title_of_several(client, project):
-                raise one_of_several(f"Project {number}", title)
-            return [project]
-        found = await titled_projects(client, self._title)
-        base = base_of(self._title)
-        if base and any(self._kept(ledger, each).title == base for each in found):
-            raise one_of_several(f"{self._title!r}", base)
-        return found
+
+        def kept(project: Project) -> str:
+            return self._kept(ledger, project).title
+
+        if self._title:
+            return await projects_titled(client, self._title, kept)
+        number = self._config.label_studio.project
+        project = await client.retried(client.project, number)
+        if title := title_of_several(project, await client.retried(client.projects), kept):
+            raise one_of_several(f"Project {number}", title)
+        return [Member(1, project)]
 
     def _refuse_other_config(self, project: Project, place: Place) -> None:
         """Refuse a labeling configuration for a project that is there and keeps another."""
@@ -173,7 +172,7 @@ class Push:
         if self._options.layout:
             label_config.check_layout(survey)
         ours = label_config.label_config_for(survey, layout)
-        project = await projects.create_project(client, self._title, content or ours)
+        project = await projects.create_project(client, Mark(self._title, 1), content or ours)
         self.report.created = True
         known = "" if content else label_config.digest(project.label_config)
         return project, msgspec.structs.replace(place, label_config=known, layout=layout)
@@ -196,19 +195,21 @@ class Push:
     async def _into(
         self,
         client: Client,
-        found: list[Project],
+        found: list[Member],
         ledger: PushLedger,
         survey: Survey,
         place: Place,
     ) -> None:
-        *full, project = found
+        *full, project = (each.project for each in found)
         self.report.project, self.report.address = project.id, self._address(project)
-        for each in found:
+        for each in (*full, project):
             projects.check_fit(self._address(each), each, survey)
+        for member in found if self._title else ():
+            await projects.mark(client, self._title, member)
         project, place = await self._upgraded(client, project, place)
         buckets = tuple(sorted({*place.buckets, *survey.buckets}))
         made = place.made or bool(self._title)
-        title = self._title if full or self._size else place.title
+        title = self._title or place.title
         place = msgspec.structs.replace(place, buckets=buckets, made=made, title=title)
         self.report.advice += _unheard(survey, copied=place.sound)
         await asyncio.to_thread(self._keep_good, place, survey.tasks)
@@ -220,13 +221,14 @@ class Push:
         ways = [await opening.way(each, known) for each, known in zip(full, places, strict=True)]
         ways.append(await opening.ready(shown, place))
         self.report.there = sum(each.place.tasks for each in ways)
-        series = Series(ways, self._size, opening.behind) if title else None
+        most = self._config.label_studio.segments_per_task
+        series = Series(ways, self._size, most, opening.behind)
         with counted(self._options.style, survey.tasks, "tasks") as show:
             await ways[-1].complete(
                 islice(self._tasks(place.size), survey.tasks),
                 show,
                 partial(tell, self._options.style),
-                series.take if series else None,
+                series.take if self._title else None,
             )
 
     def _keep_good(self, place: Place, most: int) -> None:

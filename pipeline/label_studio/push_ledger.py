@@ -32,9 +32,10 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
     of an earlier version), `buckets` those of their recordings. `made` is a project whose storages
     are this program's to add, `label_config` the digest of the configuration that it gave the
     project, "" where it gave none, and `layout` that one's. `sent_at` is when a batch was sent
-    whose answer has not come (seconds since the epoch), 0 when there is none. `sound` says that its
-    recordings were copied too, `copied` which one last, and to which address. `title` is that
-    of the projects which an output is split among, "" where it has one alone.
+    whose answer has not come (seconds since the epoch), 0 when there is none, and `sent` the job
+    and the number of the part of its first task. `sound` says that its recordings were copied too,
+    `copied` which one last, and to which address. `title` is that by which it is filled, also where
+    it was renamed; "" where it is filled by its number.
     """
 
     size: int = 0
@@ -47,6 +48,7 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
     label_config: str = ""
     layout: Layout = Layout.LIST
     sent_at: float = 0.0
+    sent: tuple[str, int] = ("", 0)
     sound: bool = False
     copied: tuple[str, str] = ("", "")
     title: str = ""

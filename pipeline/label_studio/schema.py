@@ -29,6 +29,8 @@ class Project(msgspec.Struct, frozen=True):
     id: int
     created_at: str = ""
     title: str = ""
+    description: str | None = ""
+    sampling: str | None = ""
     label_config: str = ""
     model_version: str | None = ""
     task_number: int | None = 0

@@ -1,28 +1,31 @@
 """Projects of one title, split at a size: "Calls", "Calls 2", "Calls 3".
 
-They are known by their titles alone, and filled one after the other. A recording that one of them
-has stays there, and is settled there by a later round; what none of them has goes into the last
-one, and behind it into the next.
+They are filled one after the other. A recording that one of them has stays there, and is settled
+there by a later round; what none of them has goes into the last one, and behind it into the next.
+The tasks of a recording's parts stay together.
 """
 
 from __future__ import annotations
 
-import re
-from itertools import count, takewhile
+from functools import partial
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from pipeline import terminal
 from pipeline.errors import BadSettings
-from pipeline.label_studio.delivery import Deliveries
+from pipeline.label_studio.delivery import Deliveries, wait_for_sent
+from pipeline.label_studio.members import Mark, members_of, numbered
 from pipeline.label_studio.playback import playback_advice
 from pipeline.label_studio.projects import LONGEST_TITLE, create_project, have_two_reviewers
 from pipeline.label_studio.push_ledger import project_key
 from pipeline.label_studio.rounds import EarlierTasks
 from pipeline.label_studio.task_lines import MOST_TASKS
+from pipeline.tasks.recording_parts import cuts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from pipeline.label_studio.client import Client
     from pipeline.label_studio.push_ledger import Place, PushLedger
@@ -30,101 +33,9 @@ if TYPE_CHECKING:
     from pipeline.label_studio.schema import Project
     from pipeline.label_studio.task_lines import TaskLine
 
+    Following = Callable[[Sequence[Deliveries]], Awaitable[list[Deliveries]]]
+
 _MOST = 999
-_NUMBERED = re.compile("(.+) ([2-9]|[1-9][0-9]{1,2})", re.DOTALL)
-
-
-def numbered(title: str, number: int) -> str:
-    """The title of one of the projects, from 1."""
-    return title if number == 1 else f"{title} {number}"
-
-
-def base_of(title: str) -> str:
-    """A title without the number behind it; "" where there is none from 2 to 999."""
-    found = _NUMBERED.fullmatch(title)
-    return found[1] if found else ""
-
-
-async def titled_projects(client: Client, title: str) -> list[Project]:
-    """The projects of a title, in the order in which they are filled.
-
-    Raises:
-        BadSettings: a title stands for several, a number is missing, or it is one of another's.
-    """
-    base = base_of(title)
-    listed = await client.retried(client.projects_titled, base or title)
-    if base and any(each.title == base for each in listed):
-        raise one_of_several(f"{title!r}", base)
-    found = _in_order(listed, title, client.url)
-    return [await client.retried(client.project, each.id) for each in found]
-
-
-async def title_of_several(client: Client, project: Project) -> str:
-    """The title of several projects of which this is one; "" where it stands alone."""
-    base = base_of(project.title)
-    for title in filter(None, (base, project.title)):
-        listed = await client.retried(client.projects_titled, title)
-        known = _by_number(listed, title)
-        run = list(takewhile(known.__contains__, count(1)))
-        if run[1:] and any(project.id == each.id for number in run for each in known[number]):
-            return title
-    return ""
-
-
-def one_of_several(name: str, title: str) -> BadSettings:
-    """The refusal to fill one of the projects of a title alone."""
-    return BadSettings(
-        f"{name} is one of several projects that the tasks of {title!r} are split among",
-        f"Give --create {title!r} to push and --title {title!r} to pull. If they have nothing to "
-        "do with each other, rename one of them.",
-    )
-
-
-def _by_number(listed: Iterable[Project], title: str) -> dict[int, list[Project]]:
-    found: dict[int, list[Project]] = {}
-    for each in listed:
-        if each.title == title:
-            found.setdefault(1, []).append(each)
-        elif base_of(each.title) == title:
-            number = int(each.title.removeprefix(title))
-            found.setdefault(number, []).append(each)
-    return found
-
-
-def _in_order(listed: Iterable[Project], title: str, url: str) -> list[Project]:
-    """The projects of a title, of which each number from 1 has one."""
-    known = _by_number(listed, title)
-    for number in range(1, max(known, default=0) + 1):
-        same, name = known.get(number, []), numbered(title, number)
-        if not same:
-            raise BadSettings(
-                f"There is a project {numbered(title, max(known))!r} at {url}, and none {name!r}",
-                "Tasks are split among projects of one title, with each number from 2. Give one "
-                "that was renamed its title again; where one was deleted, rename those behind it. "
-                "A project that is no part of them needs another title.",
-            )
-        if same[1:]:
-            numbers = ", ".join(str(each.id) for each in same)
-            raise BadSettings(
-                f"{len(same)} projects at {url} have the title {name!r} ({numbers})",
-                "Rename all but one, or name one with --project.",
-            )
-    return [known[number][0] for number in sorted(known)]
-
-
-async def numbers_titled(client: Client, title: str) -> list[int]:
-    """The numbers of the projects of a title.
-
-    Raises:
-        BadSettings: there is none, or as of `titled_projects`.
-    """
-    found = await titled_projects(client, title.strip())
-    if not found:
-        raise BadSettings(
-            f"No project at {client.url} has the title {title!r}",
-            "Give it as `push --create` was given it, without a number behind it.",
-        )
-    return [each.id for each in found]
 
 
 def check_split(title: str, size: int) -> None:
@@ -146,7 +57,7 @@ def check_split(title: str, size: int) -> None:
 
 
 class Opening:
-    """Opens the projects that a push goes into."""
+    """Opens the projects that a push goes into; `title` is theirs, "" where there is one alone."""
 
     def __init__(
         self, client: Client, ledger: PushLedger, options: PushOptions, report: PushReport
@@ -155,18 +66,24 @@ class Opening:
         self._ledger = ledger
         self._options = options
         self._report = report
+        self._tell = partial(terminal.tell, options.style)
 
     async def way(self, project: Project, place: Place) -> Deliveries:
-        """The way into a project that is ready."""
+        """The way into a project that is ready, in which nothing is on its way any more."""
         if overlap := self._options.config.label_studio.overlap:
             await have_two_reviewers(self._client, project, overlap)
+        client = self._client
+        if await client.retried(wait_for_sent, client, project.id, place, self._tell):
+            now = await self._client.retried(self._client.project, project.id)
+            project = msgspec.structs.replace(project, task_number=now.task_number)
         earlier = EarlierTasks(
             self._client,
             project,
             reviewed_too=self._options.reviewed_too,
             segments_per_task=self._options.config.label_studio.segments_per_task,
         )
-        return Deliveries(earlier, self._ledger, place, self._report)
+        settled = msgspec.structs.replace(place, sent_at=0.0)
+        return Deliveries(earlier, self._ledger, settled, self._report)
 
     async def ready(self, project: Project, place: Place) -> Deliveries:
         """The way into a project, once reviewers hear its recordings."""
@@ -175,14 +92,27 @@ class Opening:
         self._report.advice += await playback_advice(self._client, project, place.buckets, aws)
         return await self.way(project, place)
 
-    async def behind(self, way: Deliveries, number: int) -> Deliveries:
-        """The way into a new project behind one that is full."""
-        full = way.earlier.project
-        title = numbered(way.place.title, number)
-        project = await create_project(self._client, title, full.label_config)
-        self._report.further.append(self._address(project))
-        shown = msgspec.structs.replace(project, model_version=full.model_version)
-        place = msgspec.structs.replace(way.place, tasks=0, sent_at=0.0)
+    async def behind(self, ways: Sequence[Deliveries]) -> list[Deliveries]:
+        """The ways into the projects behind these: another push's, else a new one."""
+        *_, full = ways
+        title = full.place.title
+        listed = await self._client.retried(self._client.projects)
+        members = members_of(title, listed)
+        known = {each.earlier.project.id for each in ways}
+        others = [each.project.id for each in members if each.project.id not in known]
+        if not others:
+            number = max((each.number for each in members), default=len(ways)) + 1
+            config = full.earlier.project.label_config
+            made = await create_project(self._client, Mark(title, number), config)
+            self._report.further.append(self._address(made))
+            others = [made.id]
+        return [await self._behind(full, each) for each in others]
+
+    async def _behind(self, full: Deliveries, number: int) -> Deliveries:
+        project = await self._client.retried(self._client.project, number)
+        version = project.model_version or full.earlier.project.model_version
+        shown = msgspec.structs.replace(project, model_version=version)
+        place = msgspec.structs.replace(full.place, tasks=0, sent_at=0.0, sent=("", 0))
         return await self.ready(shown, place)
 
     def _address(self, project: Project) -> str:
@@ -192,18 +122,20 @@ class Opening:
 class Series:
     """The ways of one output into the projects of a title, of which the last has room.
 
-    `size` is how many tasks a project has at most, 0 any number; `following` makes the project
-    behind another, with a number from 2.
+    `size` is how many tasks a project has at most, 0 any number, and `segments_per_task` where
+    recordings are cut into several; `following` opens what is behind the projects of these ways.
     """
 
     def __init__(
         self,
         ways: Sequence[Deliveries],
         size: int,
-        following: Callable[[Deliveries, int], Awaitable[Deliveries]],
+        segments_per_task: int,
+        following: Following,
     ) -> None:
         *self._full, self._last = ways
         self._size = size
+        self._segments_per_task = segments_per_task
         self._following = following
 
     async def take(self, batch: list[TaskLine], tell: Callable[[str], None]) -> None:
@@ -214,14 +146,39 @@ class Series:
         rest = batch
         for each in self._full:
             rest = await _others(each, rest, tell)
-        if self._size and self._last.held + len(rest) > self._size:
-            rest = await _others(self._last, rest, tell)
-            if rest:
-                self._full.append(self._last)
-                self._last = await self._following(self._last, len(self._full) + 1)
-        if rest:
-            await self._last.settle(rest, tell)
+        while rest := await self._into_last(rest, tell):
+            *more, last = await self._following([*self._full, self._last])
+            for each in more:
+                rest = await _others(each, rest, tell)
+            self._full += [self._last, *more]
+            self._last = last
         self._last.go_on_behind(batch)
+
+    async def _into_last(
+        self, lines: list[TaskLine], tell: Callable[[str], None]
+    ) -> list[TaskLine]:
+        """Settle what the last project has, and what it has room for; what goes behind it."""
+        if self._room(lines) < len(lines):
+            lines = await _others(self._last, lines, tell)
+        room = self._room(lines)
+        if room:
+            await self._last.settle(lines[:room], tell)
+        return lines[room:]
+
+    def _room(self, lines: Sequence[TaskLine]) -> int:
+        """For how many of the lines, from the first, the last project has room.
+
+        A recording of more tasks than a project may have is in one alone.
+        """
+        if not self._size:
+            return len(lines)
+        held = self._last.held
+        totals = accumulate((self._tasks(line) for line in lines), initial=held)
+        fitting = sum(total <= self._size for total in totals) - (held <= self._size)
+        return max(fitting, int(bool(lines) and not held))
+
+    def _tasks(self, line: TaskLine) -> int:
+        return len(cuts_of(line.content, self._segments_per_task)) + 1
 
 
 async def _others(

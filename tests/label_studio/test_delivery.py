@@ -144,10 +144,11 @@ async def test_a_batch_without_an_answer_is_waited_for_before_it_is_sent_again(t
             return super().reply(asked)
 
     server = Late()
-    stats, told = await pushed(tmp_path, server, Place(sent_at=time.time()), a=0.5)
+    place = Place(sent_at=time.time(), sent=("a", 1))
+    stats, told = await pushed(tmp_path, server, place, a=0.5)
 
-    assert (server.imports, stats.sent) == (0, 1)
-    assert "The answer to 1 tasks was lost on the way" in told[0]
+    assert (server.imports, stats.there) == (0, 1)
+    assert "The answer to a batch of tasks was lost on the way" in told[0]
 
 
 async def test_refusals_end_no_push_that_had_tasks_taken(tmp_path):

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from pipeline.label_studio.series import base_of
+from pipeline.label_studio.members import base_of
 from tests.label_studio_server.outputs import add_tasks, many
 from tests.support.small_label_studio import Projects, served
 
@@ -141,46 +141,150 @@ def test_one_of_several_projects_is_not_used_alone(run, labels, arguments, ledge
     assert sizes(labels) == {"Calls": 200, "Calls 2": 50}
 
 
-@pytest.mark.parametrize("arguments", [(*SPLIT, "--again"), ("pull", "--title", "Calls")])
-@pytest.mark.parametrize("lacking", [1, 2])
+def forgotten(run, labels: Projects, *, ledger: bool = True) -> None:
+    """Have it as an earlier version left it, or as who writes descriptions of their own."""
+    for each in labels.all:
+        each.description = ""
+    if ledger:
+        (run.folder / "tasks.jsonl.pushed").unlink()
+
+
+@pytest.mark.parametrize("arguments", [SPLIT, ("pull", "--title", "Calls", "--json")])
+@pytest.mark.parametrize("lacking", [1, 2, 3])
 def test_a_missing_number_is_refused(run, labels, arguments, lacking):
-    """A renamed project has recordings that would be doubled, and reviews that would be missed."""
+    """A deleted project, or a renamed one without its line: nobody knows what it has."""
     add_tasks(run.folder, many(450))
     run(*SPLIT)
-    labels.all[lacking - 1].title = "Letters"
+    if lacking == 3:
+        labels.deleted.add(1)
+        (run.folder / "tasks.jsonl.pushed").unlink()
+    else:
+        forgotten(run, labels)
+        labels.all[lacking - 1].title = "Letters"
 
     refused = run(*arguments)
 
     assert refused.code == 2
     assert f"and none {'Calls 2' if lacking == 2 else 'Calls'!r}" in refused.err
-    assert "Give one that was renamed its title again" in refused.err
+    assert "Give one that was renamed its title again, or write into its description" in refused.err
     assert len(recordings(labels)) == 450
 
 
-def test_a_second_project_whose_first_is_gone_is_not_filled_alone(run, labels):
-    """The ledger knows that it is one of several when no other title says so."""
-    add_tasks(run.folder, many(250))
+@pytest.mark.parametrize("ledger", [True, False])
+@pytest.mark.parametrize("renamed", [0, 1, 2])
+def test_a_renamed_project_is_known_by_its_description(run, labels, ledger, renamed):
+    """A lost ledger doubles nothing, and its reviews are pulled."""
+    add_tasks(run.folder, many(450))
     run(*SPLIT)
+    before = recordings(labels)
+    labels.all[renamed].title = "Letters"
+    labels.all[renamed].description = f"By Anna.\n{labels.all[renamed].description}"
+    labels.all[renamed].review(labels.all[renamed].tasks[0], "reviewed")
+    if not ledger:
+        (run.folder / "tasks.jsonl.pushed").unlink()
+
+    again = run(*SPLIT, "--again").summary
+    pulled = run("pull", "--title", "Calls", "--json").summary
+
+    assert (again["sent"], again["there"], pulled["added"]) == (0, 450, 1)
+    assert recordings(labels) == before
+    assert labels.all[renamed].description.startswith("By Anna.\nProject ")
+
+
+def test_a_renamed_project_with_another_description_is_known_by_the_ledger(run, labels):
+    """It is told which it is, so that it is known when the ledger is lost."""
+    add_tasks(run.folder, many(450))
+    run(*SPLIT)
+    labels.all[1].title, labels.all[1].description = "Letters", "By Anna."
+
+    first = run(*SPLIT, "--again").summary
+    (run.folder / "tasks.jsonl.pushed").unlink()
+    second = run(*SPLIT).summary
+
+    assert [(each["sent"], each["there"]) for each in (first, second)] == [(0, 450), (0, 450)]
+    assert labels.all[1].description == (
+        "By Anna.\nProject 2 of “Calls”: transcribe-pipeline finds it by this line."
+    )
+
+
+@pytest.mark.parametrize("described", [True, False])
+def test_the_only_project_is_known_when_it_was_renamed(run, labels, described):
+    """By its description, or by the ledger; under its new title too."""
+    add_tasks(run.folder, many(3))
+    run(*PUSH)
     labels.all[0].title = "Letters"
+    if described:
+        (run.folder / "tasks.jsonl.pushed").unlink()
+    else:
+        labels.all[0].description = "By Anna."
 
-    refused = run("push", "--create", "Calls 2", "--again")
+    again = run(*PUSH, "--again").summary
+    other = run("push", "--create", "Letters", "--json", "--again").summary
 
-    assert refused.code == 2
-    assert "'Calls 2' is one of several" in refused.err
-    assert len(recordings(labels)) == 250
+    assert [(each["sent"], each["there"]) for each in (again, other)] == [(0, 3), (0, 3)]
+    assert sizes(labels) == {"Letters": 3}
+
+
+def test_an_earlier_versions_projects_are_known_by_their_titles(run, labels):
+    """And are told what they are: a later push finds one that was renamed then."""
+    add_tasks(run.folder, many(450))
+    run(*SPLIT)
+    forgotten(run, labels)
+
+    first = run(*PUSH).summary
+    (run.folder / "tasks.jsonl.pushed").unlink()
+    labels.all[1].title = "Letters"
+    second = run(*PUSH).summary
+
+    assert [(each["sent"], each["there"]) for each in (first, second)] == [(0, 450), (0, 450)]
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_titles_alone_make_no_projects_of_one_output(run, labels, by_hand):
+    """A team's own "Calls 2" takes nothing of "Calls", and each is used alone."""
+    add_tasks(run.folder, many(3))
+    run(*PUSH)
+    (run.folder / "other").mkdir()
+    add_tasks(run.folder / "other", many(2, of="other"))
+    other = ("push", "--create", "Calls 2", "--output", "other/tasks.jsonl", "--json")
+    assert run(*other).summary["sent"] == 2
+    if by_hand:
+        labels.all[1].description = labels.all[1].sampling = ""
+    add_tasks(run.folder, many(300, of="late"))
+
+    late = run(*SPLIT)
+    alone = run("push", "--project", "2", "--output", "other/tasks.jsonl", "--again")
+
+    assert (late.code, alone.code) == (0, 0)
+    assert sizes(labels) == {"Calls": 200, "Calls 2": 2, "Calls 3": 103}
+    assert late.summary["sent"] == 300
 
 
 def test_two_projects_of_one_title_are_not_guessed_between(run, labels):
-    """Each number has one project."""
+    """Where nothing but the title says which they are."""
     add_tasks(run.folder, many(250))
     run(*SPLIT)
+    forgotten(run, labels)
     labels.all[1].title = "Calls"
 
     refused = run(*PUSH)
 
     assert refused.code == 2
     assert "2 projects" in refused.err
-    assert "have the title 'Calls' (1, 2)" in refused.err
+    assert "have the title 'Calls'" in refused.err
+    assert "(1, 2)" in refused.err
+
+
+def test_two_projects_of_one_number_are_both_filled(run, labels):
+    """Two pushes at one time have made them: what either has stays there."""
+    add_tasks(run.folder, many(450))
+    run(*SPLIT)
+    labels.all[2].description = labels.all[1].description
+    (run.folder / "tasks.jsonl.pushed").unlink()
+
+    again = run(*SPLIT).summary
+
+    assert (again["sent"], again["there"], len(recordings(labels))) == (0, 450, 450)
 
 
 @pytest.mark.parametrize(

@@ -345,7 +345,7 @@ def test_title_of_two_projects_is_not_guessed(run, push, label_studio):
     outcome = push("--create", title)
 
     assert outcome.code == 2
-    assert f"({numbers[0]}, {numbers[1]}). Rename all but one, or name one with" in outcome.err
+    assert f"({numbers[0]}, {numbers[1]}). Rename all but one, also in" in outcome.err
 
 
 def test_server_that_restarts_on_the_way_is_waited_for(run, push, tmp_path):
@@ -404,6 +404,34 @@ def test_an_output_is_split_among_projects_of_one_title(run, push, label_studio)
         label_studio.annotate(label_studio.tasks(number)[0]["id"], [])
     pulled = run("pull", "--title", title, "--json")
     assert json.loads(pulled.out)["added"] == 3
+
+
+def test_a_project_that_was_renamed_is_found_by_its_description(run, push, label_studio):
+    """The server keeps what the team and what push writes there; a team's own project is none."""
+    add_tasks(run.folder, many(250))
+    title = f"Calls {uuid.uuid4().hex[:8]}"
+    split = ("--create", title, "--project-size", "200", "--json")
+    first = report_of(push(*split))
+    numbers = [first["project"], int(first["further"][0].rpartition("/")[2])]
+    own = label_studio.create_project(CONFIG, f"{title} 3")
+    for number in numbers:
+        address = f"projects/{number}/"
+        said = label_studio.call("GET", address)["description"]
+        changes = {"title": f"Anna's {number}", "description": f"By <b>Anna</b>, “é”.\n\n{said}"}
+        label_studio.call("PATCH", address, changes)
+    (run.folder / "tasks.jsonl.pushed").unlink()
+    add_tasks(run.folder, many(200, of="later"))
+
+    again = report_of(push(*split))
+    label_studio.annotate(label_studio.tasks(numbers[0])[0]["id"], [])
+    pulled = run("pull", "--title", title, "--json")
+
+    further = [int(each.rpartition("/")[2]) for each in again["further"]]
+    sizes = [len(label_studio.tasks(number)) for number in [*numbers, *further, own]]
+    assert (again["sent"], again["there"], sizes) == (200, 250, [200, 200, 50, 0])
+    titles = [label_studio.call("GET", f"projects/{number}/")["title"] for number in further]
+    assert titles == [f"{title} 4"]
+    assert json.loads(pulled.out)["added"] == 1
 
 
 def test_prediction_that_the_server_lost_is_mended(run, push, label_studio, project):

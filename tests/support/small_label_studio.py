@@ -29,6 +29,7 @@ TITLE = "Calls"
 TOKEN = "0" * 40
 _TASKS = 10_000
 _UNREADABLE = (400, {"status_code": 400, "detail": "Can't connect to S3 bucket: Forbidden"})
+_CREATED = "2026-11-01T00:00:00.000000Z"
 _MADE = datetime(2026, 11, 1, tzinfo=UTC)
 _CONTROLS = {
     "transcription": {"type": "TextArea", "to_name": ["audio"]},
@@ -101,6 +102,7 @@ class SmallLabelStudio:
         self.reads = True
         self.settings = {"maximum_annotations": 1, "overlap_cohort_percentage": 100}
         self.patches = 0
+        self.description, self.sampling = "", ""
         self.uploads: dict[str, bytes] = {}
         self.calls: list[str] = []
         self.imported: list[int] = []
@@ -121,7 +123,7 @@ class SmallLabelStudio:
             "people": lambda _: (200, [{"id": 1, "email": "anna@example.com"}]),
             "projects": lambda _: (
                 200,
-                {"results": [{"id": self.number, "title": self.title}], "next": None},
+                {"results": [self.listed()], "next": None},
             ),
             "storages": self._stored,
             "validate": lambda _: (200, {}) if self.reads else _UNREADABLE,
@@ -130,6 +132,11 @@ class SmallLabelStudio:
         }
         self.calls.append(request.call)
         return answers[request.call](request)
+
+    def listed(self) -> dict[str, Any]:
+        """What the list of projects says of it."""
+        names = {"title": self.title, "description": self.description, "sampling": self.sampling}
+        return {"id": self.number, "created_at": _CREATED} | names
 
     def review(self, task: dict[str, Any], text: str) -> None:
         """Have a reviewer save a text for a task, in place of an earlier one."""
@@ -162,14 +169,14 @@ class SmallLabelStudio:
 
     def _project(self, request: Request) -> tuple[int, Any]:
         if request.method == "PATCH":
-            self.settings |= json.loads(request.body)
-            self.patches += 1
+            changes = json.loads(request.body)
+            self.description = changes.pop("description", self.description)
+            self.settings |= changes
+            self.patches += bool(changes)
         versions = [each["predictions"][0]["model_version"] for each in self.tasks]
         config = labeling_config(self._kind)
         return 200, {
-            "id": self.number,
-            "created_at": "2026-11-01T00:00:00.000000Z",
-            "title": self.title,
+            **self.listed(),
             "task_number": len(self.tasks),
             "label_config": config,
             "model_version": versions[0] if versions else "",
@@ -245,10 +252,15 @@ class SmallLabelStudio:
 
 
 class Projects:
-    """Several projects of one server, with their numbers from 1; tasks begin at 10,000 times it."""
+    """Several projects of one server, with their numbers from 1; tasks begin at 10,000 times it.
+
+    `deleted` are the numbers of those that it lists no more, and `kind` that of new ones' tasks.
+    """
 
     def __init__(self) -> None:
         self.all: list[SmallLabelStudio] = []
+        self.deleted: set[int] = set()
+        self.kind = TaskKind.TRANSCRIPT
 
     def answer(self, request: Request) -> tuple[int, Any]:
         """Status and content of an answer."""
@@ -266,10 +278,12 @@ class Projects:
     def _listed_or_made(self, request: Request) -> tuple[int, Any]:
         if request.method == "POST":
             number = len(self.all) + 1
-            title = json.loads(request.body)["title"]
-            self.all.append(SmallLabelStudio(number=number, title=title, first=number * _TASKS))
-            return 201, {"id": number, "title": title}
-        rows = [{"id": each.number, "title": each.title} for each in self.all]
+            asked = json.loads(request.body)
+            made = SmallLabelStudio(self.kind, number, asked["title"], number * _TASKS)
+            made.description, made.sampling = asked["description"], asked["sampling"]
+            self.all.append(made)
+            return 201, made.listed()
+        rows = [each.listed() for each in self.all if each.number not in self.deleted]
         return 200, {"results": rows, "next": None}
 
 
@@ -288,11 +302,11 @@ def _meets(task: dict[str, Any], condition: dict[str, Any]) -> bool:
 
 @contextmanager
 def served(labels: SmallLabelStudio | Projects, run: Cli | InProcess) -> Iterator[None]:
-    """Have the commands of a test know a server from their environment."""
+    """Have the commands of a test know a server from their environment; status 0 is no answer."""
 
     def reply(asked: Asked) -> Answer:
         status, content = labels.answer(Request.of(asked.method, asked.path, asked.body))
-        return Answer(status, json.dumps(content).encode(), {})
+        return Answer(status, json.dumps(content).encode() if status else None, {})
 
     with between(None, reply) as url:
         run.use(LABEL_STUDIO_URL=url, LABEL_STUDIO_API_KEY=TOKEN)
