@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from pipeline.local import messages
 from pipeline.local.errors import bad_request
+from pipeline.naming import S3Uri, parse_s3_uri, place_of_result
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _S3_HOST = "amazonaws.com"
-
-
-@dataclass(frozen=True)
-class Place:
-    """An object: its bucket and its key."""
-
-    bucket: str
-    key: str
 
 
 def find(request: Mapping[str, Any], path: str) -> Any:
@@ -57,35 +49,30 @@ def deferrable(request: Mapping[str, Any]) -> bool:
     return bool(find(request, "JobExecutionSettings.AllowDeferredExecution"))
 
 
-def media_place(uri: str) -> Place:
+def media_place(uri: str) -> S3Uri:
     """Where a media URI points: `s3://bucket/key` byte for byte, or an http path-style address.
 
     Raises:
         Refused: the address names no object.
     """
-    if uri.startswith("s3://"):
-        bucket, _, key = uri.removeprefix("s3://").partition("/")
-    else:
-        bucket, key = _http_place(uri)
-    if not bucket or not key:
+    place = parse_s3_uri(uri) or _http_place(uri)
+    if place is None or not place.key:
         raise bad_request(messages.INPUT_UNREADABLE)
-    return Place(bucket, key)
+    return place
 
 
-def _http_place(uri: str) -> tuple[str, str]:
+def _http_place(uri: str) -> S3Uri | None:
     try:
-        parts = urlsplit(uri)
-        host = parts.hostname or ""
+        host = urlsplit(uri).hostname or ""
     except ValueError:
-        return "", ""
-    local = host in {"127.0.0.1", "localhost"}
-    if not local and not (host.startswith("s3") and host.endswith(_S3_HOST)):
-        return "", ""
-    bucket, _, key = parts.path.removeprefix("/").partition("/")
-    return bucket, unquote(key)
+        return None
+    known = host in {"127.0.0.1", "localhost"} or (
+        host.startswith("s3") and host.endswith(_S3_HOST)
+    )
+    return place_of_result(uri) if known else None
 
 
-def output_place(request: Mapping[str, Any], suffix: str = "json") -> Place | None:
+def output_place(request: Mapping[str, Any], suffix: str = "json") -> S3Uri | None:
     """Where the transcript, or subtitles, go in the caller's own bucket; None for the service's.
 
     An OutputKey that ends in `.json` is the object itself, any other is a folder for
@@ -98,4 +85,4 @@ def output_place(request: Mapping[str, Any], suffix: str = "json") -> Place | No
     if not key.endswith(".json"):
         folder = key.removesuffix("/") + "/" if key else ""
         key = f"{folder}{request['TranscriptionJobName']}.json"
-    return Place(str(bucket), key.removesuffix("json") + suffix)
+    return S3Uri(str(bucket), key.removesuffix("json") + suffix)

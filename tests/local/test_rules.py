@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from pipeline.local.constraints import check
 from pipeline.local.errors import Refused
-from pipeline.local.request import Place, media_place, output_place, recognised_as
+from pipeline.local.request import media_place, output_place, recognised_as
 from pipeline.local.rules import check_start
+from pipeline.naming import S3Uri
 
 ROLE = {"AllowDeferredExecution": True, "DataAccessRoleArn": "arn:aws:iam::000000000000:role/x"}
 
@@ -184,7 +185,7 @@ def test_what_is_sound_is_taken(changes):
 @given(st.text(min_size=1))
 def test_an_s3_address_is_the_key_byte_for_byte(key):
     """Nothing in `s3://` is decoded or tidied."""
-    assert media_place(f"s3://audio/{key}") == Place("audio", key)
+    assert media_place(f"s3://audio/{key}") == S3Uri("audio", key)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +198,7 @@ def test_an_s3_address_is_the_key_byte_for_byte(key):
 )
 def test_a_path_style_http_address_is_understood(uri, key):
     """S3's own host, or this endpoint's, then bucket and key."""
-    assert media_place(uri) == Place("audio", key)
+    assert media_place(uri) == S3Uri("audio", key)
 
 
 @pytest.mark.parametrize("uri", ["https://example.com/audio/a.wav", "s3://audio", "http://[/a/b"])
@@ -218,7 +219,7 @@ def test_any_other_address_is_no_readable_object(uri):
 )
 def test_the_output_key_is_an_object_or_a_folder(output, key):
     """Only a key that ends in .json is the object itself."""
-    assert output_place(request(OutputBucketName="audio", **output)) == Place("audio", key)
+    assert output_place(request(OutputBucketName="audio", **output)) == S3Uri("audio", key)
 
 
 def test_the_closest_listed_language_is_answered():
