@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from pipeline.aws.session import Session
     from pipeline.naming import S3Uri
 
-_SECONDS = 900
+LIFETIME = 900
+"""Seconds for which a URL is good."""
+
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 _READING = ("GET", "HEAD")
 _PAYS = {"x-amz-request-payer": "requester"}  # in a signed URL it is part of the query
@@ -107,7 +109,7 @@ def signed(call: Call, credentials: Credentials, region: str, now: datetime) -> 
         "X-Amz-Algorithm": _ALGORITHM,
         "X-Amz-Credential": f"{credentials.access_key}/{scope}",
         "X-Amz-Date": moment,
-        "X-Amz-Expires": str(_SECONDS),
+        "X-Amz-Expires": str(LIFETIME),
         "X-Amz-SignedHeaders": names,
         **token,
     }

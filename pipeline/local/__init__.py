@@ -1,8 +1,9 @@
 """The endpoint on this machine: Amazon Transcribe over a folder that is an S3 bucket.
 
-It may import `model`, `extras`, the formats of `recordings`, the hosts of `net`, botocore's model
-of the service and its signers; only `cli` and `launch` import it. Read `job_operations` first, then
-`jobs` and `runner`; `messages` holds the service's own sentences.
+It may import `model`, `naming`, `extras`, the formats of `recordings`, the hosts of `net`, the
+presigning of `aws`, botocore's model of the service and its signers; only `cli` and `launch` import
+it. Read `job_operations` first, then `jobs` and `runner`; `messages` holds the service's own
+sentences.
 
 async with local_cloud(Path("calls")) as cloud:
     print(cloud.url)  # http://127.0.0.1:PORT

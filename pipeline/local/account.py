@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from pipeline.local.options import CloudOptions
     from pipeline.local.store import Store
 
-REGION = "us-east-1"
-
 
 @dataclass
 class Counts:
@@ -54,7 +52,7 @@ class Account:
         self.jobs = Jobs(options.quotas)
         self.vocabularies = Vocabularies()
         self.counts = Counts()
-        self.signer = Signer()
+        self.signer = Signer(url)
 
     def now(self) -> float:
         """Seconds since 1970."""
@@ -74,7 +72,7 @@ class Account:
 
     def presigned(self, path: str, age: float = 0) -> str:
         """An address that opens a path of the store, signed `age` seconds ago."""
-        return self.url + self.signer.sign(path, self.now() - age)
+        return self.signer.sign(path, self.now() - age)
 
     def refuse_by_fault(
         self, operation: str, call: int, answers: Mapping[str, tuple[str, str, int]]

@@ -6,9 +6,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from pipeline.aws.presign import LIFETIME
 from pipeline.local import answers, messages
 from pipeline.local.errors import bad_request
-from pipeline.local.presigned import LIFETIME
 from pipeline.local.request import media_place, output_place, recognised_as, vocabulary_of
 from pipeline.local.rules import check_start
 from pipeline.local.store import transcript_path

@@ -21,11 +21,10 @@ from xml.sax.saxutils import escape
 
 from aiohttp import web
 
-from pipeline.local.account import REGION
 from pipeline.local.bucket import NotReplaced
 from pipeline.local.errors import Refused, no_such_key
 from pipeline.local.s3_listing import NAMESPACE, listing, page_for
-from pipeline.local.signatures import UNSIGNED, check_digest
+from pipeline.local.signatures import REGION, UNSIGNED, Received, check_digest
 from pipeline.local.store import TRANSCRIPTS, VOCABULARIES
 
 if TYPE_CHECKING:
@@ -127,7 +126,8 @@ class S3Wire:
         self._account.refuse_by_fault(operation, call, _FAULTS)
         shortened = self._account.options.faults.hits("truncate", operation, call)
         if own:
-            path = self._account.signer.check(request.raw_path, self._account.now())
+            received = Received(request.method, request.raw_path, request.headers)
+            path = self._account.signer.check(received, self._account.now())
             body = self._account.store.read(path)
         elif shortened and operation == "GetObject" and target.key.endswith(".json"):
             body = self._bucket.read(target.key)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from pipeline.local.account import REGION, Account
+from pipeline.local.account import Account
 from pipeline.local.bucket import Bucket, bucket_name
 from pipeline.local.endpoint import Endpoint
 from pipeline.local.job_operations import JobOperations
@@ -16,6 +16,7 @@ from pipeline.local.options import Cloud, CloudOptions
 from pipeline.local.pocketsphinx_pool import PocketSphinx
 from pipeline.local.runner import Runner
 from pipeline.local.s3_wire import S3Wire
+from pipeline.local.signatures import REGION
 from pipeline.local.store import open_store
 from pipeline.local.transcribe_wire import TranscribeWire
 from pipeline.local.vocabulary_operations import VocabularyOperations

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from multidict import CIMultiDictProxy
 
+REGION = "us-east-1"
 UNSIGNED = "UNSIGNED-PAYLOAD"
 _SKEW = 900
 """Seconds by which a caller's clock may be wrong."""

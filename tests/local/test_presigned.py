@@ -1,22 +1,33 @@
+from __future__ import annotations
+
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from pipeline.local.errors import Refused
 from pipeline.local.presigned import Signer
+from pipeline.local.signatures import Received
 from pipeline.local.store import transcript_path
 
 PATH = transcript_path("job", 7)
+URL = "http://127.0.0.1:8080"
+
+
+def asked(address: str) -> Received:
+    """The request of who was handed an address."""
+    host = CIMultiDictProxy(CIMultiDict({"Host": "127.0.0.1:8080"}))
+    return Received("GET", address.removeprefix(URL), host)
 
 
 def test_an_address_opens_for_fifteen_minutes():
     """It says so itself, and it is so."""
-    signer = Signer()
+    signer = Signer(URL)
     address = signer.sign(PATH, 1000.0)
 
-    signer.check(address, 1899.0)
+    assert signer.check(asked(address), 1899.0) == PATH
     with pytest.raises(Refused, match="AccessDenied: Request has expired"):
-        signer.check(address, 1900.0)
+        signer.check(asked(address), 1900.0)
     assert parse_qs(urlsplit(address).query)["X-Amz-Expires"] == ["900"]
 
 
@@ -26,20 +37,26 @@ def test_an_address_opens_for_fifteen_minutes():
         (lambda address: address[:-1] + ("0" if address[-1] != "0" else "1"), "SignatureDoesNot"),
         (lambda address: address.replace("/job/", "/bob/"), "SignatureDoesNotMatch"),
         (lambda address: address.replace("Expires=900", "Expires=999"), "SignatureDoesNotMatch"),
-        (lambda address: address + "\u00e9", "SignatureDoesNotMatch"),
+        (lambda address: address + "\u00e9", "AccessDenied: Access Denied"),
         (lambda address: address.partition("?")[0], "AccessDenied: Access Denied"),
     ],
 )
 def test_a_made_up_address_does_not_open(forge, words):
     """Neither another path nor a longer life nor a guess passes."""
-    signer = Signer()
+    signer = Signer(URL)
 
     with pytest.raises(Refused, match=words):
-        signer.check(forge(signer.sign(PATH, 1000.0)), 1000.0)
+        signer.check(asked(forge(signer.sign(PATH, 1000.0))), 1000.0)
+
+
+def test_the_address_of_another_cloud_does_not_open():
+    """Each cloud signs with a key of its own, which nobody is told."""
+    with pytest.raises(Refused, match="InvalidAccessKeyId"):
+        Signer(URL).check(asked(Signer(URL).sign(PATH, 1000.0)), 1000.0)
 
 
 def test_every_address_is_another():
     """Two signed at the same moment differ."""
-    signer = Signer()
+    signer = Signer(URL)
 
     assert signer.sign(PATH, 1000.0) != signer.sign(PATH, 1000.0)
