@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -20,20 +19,17 @@ from pipeline.cli.flags import (
 )
 from pipeline.cli.options import ManifestFile, examples
 from pipeline.cli.place import parse_source
-from pipeline.config.schema import (
-    Config,  # the flags are made from the annotations
-)
 from pipeline.config.shards import Engine
 from pipeline.errors import BadSettings
 from pipeline.launch.event_loop import in_event_loop, interruptible
+from pipeline.launch.run import RunOptions
 from pipeline.launch.services import services
-from pipeline.terminal import answer, as_called
+from pipeline.terminal import answer, as_called, counted, style_for
 
 if TYPE_CHECKING:
     from pipeline.config.schema import Config
-    from pipeline.naming import S3Uri
     from pipeline.plan.forecast import Plan
-    from pipeline.terminal import Style
+    from pipeline.plan.sampling import Sample
 
 EXAMPLES = examples(
     ("What would tonight's run cost, and how long would it take", "plan s3://bucket/calls/"),
@@ -46,17 +42,6 @@ EXAMPLES = examples(
         "plan s3://bucket/calls/ --include '2026/*.mp3' --json",
     ),
 )
-
-
-class Wish(NamedTuple):
-    """What is to be planned, and how closely: `sample` recordings are probed, 0 is all."""
-
-    config: Config
-    place: S3Uri | Path
-    manifest: S3Uri | Path | None
-    sample: int
-    seed: int
-    style: Style
 
 
 @with_settings(
@@ -97,19 +82,19 @@ def command(
     it is a plan of all shards together. Budgets are not applied. With --engine ray the nodes of a
     cluster read the headers, each those of some shards.
     """
+    from pipeline.plan.sampling import Sample
     from pipeline.plan.text_report import as_text
     from pipeline.recordings.manifest_file import parse_place
-    from pipeline.terminal import style_for
 
     if exact:
         refuse_idle(given, ("sample", "seed"), "--exact reads every header", "Leave one out.")
-    place = parse_source(source, chosen)
     named = parse_place(manifest) if manifest else None
-    wish = Wish(chosen, place, named, 0 if exact else sample, seed, style_for(quiet=quiet))
+    options = RunOptions(chosen, parse_source(source, chosen), style_for(quiet=quiet), named)
+    probed = Sample(0 if exact else sample, seed)
     plans: list[Plan] = []
     if chosen.cluster.engine is Engine.RAY and (exact or "engine" in given):
-        plans.append(_made_on_ray(wish))
-    elif received := in_event_loop(interruptible(lambda: _make(wish, plans))):
+        plans.append(_made_on_ray(options, exact=exact))
+    elif received := in_event_loop(interruptible(lambda: _make(options, probed, plans))):
         raise typer.Exit(128 + received)
     if json:
         answer(msgspec.json.encode(plans[0]))
@@ -117,40 +102,37 @@ def command(
         typer.echo(as_called(as_text(plans[0])))
 
 
-def _made_on_ray(wish: Wish) -> Plan:
+def _made_on_ray(options: RunOptions, *, exact: bool) -> Plan:
     """The plan, made by a cluster.
 
     Raises:
         BadSettings: it is of a sample.
         CannotRun: the run is not one for a cluster, or no cluster takes it.
     """
-    if wish.sample:
+    if not exact:
         raise BadSettings(
             "--engine ray is for the headers of all recordings",
             "Add --exact, or leave it out: one machine reads a sample within minutes.",
         )
     from pipeline.launch.on_ray.work import plan_on_ray
-    from pipeline.launch.run import RunOptions
 
-    return plan_on_ray(RunOptions(wish.config, wish.place, wish.style, wish.manifest))
+    return plan_on_ray(options)
 
 
-async def _make(wish: Wish, plans: list[Plan]) -> None:
+async def _make(options: RunOptions, sample: Sample, plans: list[Plan]) -> None:
     """Add the plan to the list."""
     from pipeline.jobs.rules import JobRules
     from pipeline.launch.on_s3 import known_of_earlier_runs
     from pipeline.net.wait_times import WaitTimes
     from pipeline.plan.forecast import forecast
     from pipeline.plan.planning import Probing, survey
-    from pipeline.plan.sampling import Sample
     from pipeline.recordings.manifest import named_by
-    from pipeline.terminal import counted
 
-    async with services(wish.config, wish.place, WaitTimes()) as (config, whole, _, s3):
-        source = named_by(wish.manifest, whole, s3, config.metadata) if wish.manifest else whole
+    async with services(options.config, options.place, WaitTimes()) as (config, whole, _, s3):
+        source = named_by(options.manifest, whole, s3, config.metadata)
         rules = JobRules(config, source)
-        with counted(wish.style, wish.sample or None, "probed") as tell:
-            probing = Probing(Sample(wish.sample, wish.seed), config.limits.collectors, tell)
+        with counted(options.style, sample.size or None, "probed") as tell:
+            probing = Probing(sample, config.limits.collectors, tell)
             async with known_of_earlier_runs(config, rules, s3) as earlier:
                 found, calls = await survey(rules, s3, earlier, probing)
                 found.refuse_unread()

@@ -177,8 +177,7 @@ async def _with_services(
         config, whole, session, s3 = await opened.enter_async_context(
             services(options.config, options.place, tracker.waits)
         )
-        named = options.manifest
-        source = named_by(named, whole, s3, config.metadata) if named else whole
+        source = named_by(options.manifest, whole, s3, config.metadata)
         if config.shard.count > 1:
             from pipeline.s3_output.shard_source import ShardSource
 

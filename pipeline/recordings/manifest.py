@@ -48,14 +48,16 @@ _OF_THE_MANIFEST = frozenset(
 """Columns that say which object is named, and whether it is there."""
 
 
-def named_by(
-    place: S3Uri | Path, source: Source, s3: S3, metadata: Metadata = _NO_METADATA
-) -> Source:
+def named_by(place: S3Uri | Path | None, source: Source, s3: S3, metadata: Metadata) -> Source:
     """The recordings of `source` that the manifest at `place` names, with their `metadata`.
+
+    All of them where there is no manifest.
 
     Raises:
         BadSettings: an inventory is named for a folder, or for metadata.
     """
+    if place is None:
+        return source
     if not is_inventory(place):
         return ManifestSource(place, source, s3, metadata)
     if metadata.source == "manifest":

@@ -111,8 +111,7 @@ def survey_shard(shard: ShardRun) -> Surveyed:
 
 async def _survey(options: RunOptions) -> Surveyed:
     async with services(options.config, options.place, WaitTimes()) as (config, whole, _, s3):
-        named = options.manifest
-        source = named_by(named, whole, s3, config.metadata) if named else whole
+        source = named_by(options.manifest, whole, s3, config.metadata)
         rules = JobRules(config, source)
         own = JobRules(config, ShardSource(source, config.shard, rules.identity))
         probing = Probing(Sample(0), config.limits.collectors, lambda _: None)
