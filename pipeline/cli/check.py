@@ -22,7 +22,7 @@ from pipeline.cli.flags import (
     SHARDS,
     with_settings,
 )
-from pipeline.cli.options import examples
+from pipeline.cli.options import Json, examples
 from pipeline.launch.event_loop import in_event_loop
 from pipeline.terminal import CANNOT_RUN, answer, as_called
 from pipeline.text import printable
@@ -59,7 +59,7 @@ def command(
         str | None, typer.Argument(metavar="SOURCE", help="s3://bucket/prefix, or a folder.")
     ] = None,
     chosen: Config,
-    json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Check whether a run would go well, and how to fix it.
 

@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from pipeline.cli.flags import AWS, FILES, Given, refuse_idle, with_settings
-from pipeline.cli.options import examples
+from pipeline.cli.options import Json, Quiet, Yes, examples
 from pipeline.errors import BadSettings
 from pipeline.jobs.cleanup_text import (
     Ended,
@@ -21,7 +21,7 @@ from pipeline.jobs.cleanup_text import (
 )
 from pipeline.launch.clean import clean, opened_for_cleaning
 from pipeline.launch.event_loop import in_event_loop
-from pipeline.terminal import CANNOT_RUN, answer, confirm, say
+from pipeline.terminal import CANNOT_RUN, answer, confirm, counted, say, style_for
 
 if TYPE_CHECKING:
     from pipeline.config.schema import Config
@@ -65,9 +65,9 @@ def command(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Print the jobs' names and delete nothing.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what is wrong.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
+    yes: Yes = False,
+    quiet: Quiet = False,
+    json: Json = False,
 ) -> None:
     """Delete the service's job records of written recordings.
 
@@ -81,7 +81,6 @@ def command(
     same command continues.
     """
     from pipeline.state.cleanup import Cleaning
-    from pipeline.terminal import counted, style_for
 
     if dry_run:
         refuse_idle(given, ["json"], "--dry-run prints names", "Leave one of them out.")

@@ -9,7 +9,7 @@ import orjson
 import typer
 
 from pipeline.cli.flags import AWS, GROUND_TRUTH, Given, refuse_idle, with_settings
-from pipeline.cli.options import examples, report
+from pipeline.cli.options import Json, examples, report
 from pipeline.cli.place import parse_source
 from pipeline.config.transcription import Transcribe
 from pipeline.errors import BadSettings
@@ -17,7 +17,7 @@ from pipeline.launch.event_loop import in_event_loop
 from pipeline.launch.run import RunOptions, complete
 from pipeline.launch.services import vocabularies
 from pipeline.naming import S3Uri
-from pipeline.terminal import answer, confirm, say
+from pipeline.terminal import answer, confirm, say, style_for
 from pipeline.text import printable
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def command(
         ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask about the cost.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Measure what other settings or another engine change.
 
@@ -219,7 +219,6 @@ def _transcribe(
     """
     from pipeline.monitoring.snapshot import SETTLED
     from pipeline.quality.comparison import cost_of, write_manifest
-    from pipeline.terminal import style_for
 
     typer.echo(cost_of(missing, config.transcribe, config.prices), err=True)
     confirm("Start the jobs?", "Nothing was started", "Agree to the cost with --yes.", yes=yes)

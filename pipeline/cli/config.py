@@ -25,7 +25,7 @@ from pipeline.cli.flags import (
     SHARDS,
     with_settings,
 )
-from pipeline.cli.options import examples, group
+from pipeline.cli.options import Json, examples, group
 from pipeline.cli.place import parse_source
 from pipeline.config.schema import RULES
 from pipeline.terminal import answer
@@ -90,7 +90,7 @@ def show(
     chosen: Config,
     given: Given,
     config_file: Path | None,
-    json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Show every setting in force, and where it comes from.
 

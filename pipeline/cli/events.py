@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.flags import AWS, with_settings
-from pipeline.cli.options import examples, group
+from pipeline.cli.options import Yes, examples, group
 from pipeline.launch.event_loop import in_event_loop
 from pipeline.terminal import confirm
 
@@ -36,7 +36,6 @@ Source = Annotated[
         metavar="SOURCE", help="Only the jobs of this bucket, s3://bucket/; else of all."
     ),
 ]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 @commands.command("setup", epilog=SETUP_EXAMPLES)

@@ -10,7 +10,7 @@ import typer
 
 from pipeline.cli.flags import AWS, Given, refuse_idle, with_settings
 from pipeline.cli.iam_flags import RightsFlags, flag
-from pipeline.cli.options import examples, group
+from pipeline.cli.options import Yes, examples, group
 from pipeline.errors import BadSettings
 from pipeline.iam.documents import Document
 from pipeline.launch.event_loop import in_event_loop
@@ -103,7 +103,7 @@ def apply(
     show_key: Annotated[
         bool, typer.Option("--show-key", help="Print a new key on stdout as well.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     chosen: Config,
     given: Given,
 ) -> None:

@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 
     from pipeline.monitoring.summary import Summary
 
+Source = Annotated[str, typer.Argument(metavar="SOURCE", help="s3://bucket/prefix, or a folder.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one line of JSON.")]
+SummaryJson = Annotated[
+    bool, typer.Option("--json", help="Print the summary as one line of JSON on stdout.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what is wrong.")]
+FailuresOnly = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what failed.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 ManifestFile = Annotated[
     str | None,
     typer.Option(metavar="FILE", help="Take only what this file names, or an S3 Inventory lists."),

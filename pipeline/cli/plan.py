@@ -17,7 +17,7 @@ from pipeline.cli.flags import (
     refuse_idle,
     with_settings,
 )
-from pipeline.cli.options import ManifestFile, examples
+from pipeline.cli.options import Json, ManifestFile, Source, examples
 from pipeline.cli.place import parse_source
 from pipeline.config.shards import Engine
 from pipeline.errors import BadSettings
@@ -56,9 +56,7 @@ EXAMPLES = examples(
 )
 def command(
     *,
-    source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="s3://bucket/prefix, or a folder.")
-    ],
+    source: Source,
     exact: Annotated[
         bool, typer.Option("--exact", help="Read the header of every recording, not of a sample.")
     ] = False,
@@ -72,7 +70,7 @@ def command(
     given: Given,
     manifest: ManifestFile = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Tell what `run` would do: hours, cost, time, refusals.
 

@@ -11,10 +11,10 @@ import msgspec
 import typer
 
 from pipeline.cli.flags import GROUND_TRUTH, Given, with_settings
-from pipeline.cli.options import examples
+from pipeline.cli.options import Json, Quiet, examples
 from pipeline.errors import BadSettings
 from pipeline.launch.event_loop import in_event_loop, interruptible
-from pipeline.terminal import CANNOT_RUN, answer, say
+from pipeline.terminal import CANNOT_RUN, answer, say, style_for
 
 if TYPE_CHECKING:
     from pipeline.config.label_studio import LabelStudio
@@ -48,8 +48,8 @@ def command(
     everything: Annotated[
         bool, typer.Option("--all", help="Take every annotation, not only what changed.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what is wrong.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
+    quiet: Quiet = False,
+    json: Json = False,
 ) -> None:
     """Bring reviews back from Label Studio as ground truth.
 
@@ -119,7 +119,6 @@ async def _pull(
     from pipeline.label_studio.members import numbers_titled
     from pipeline.label_studio.pull import PullOptions, pull
     from pipeline.label_studio.token import address, read_token
-    from pipeline.terminal import style_for
 
     chosen = config.label_studio
     path, style = Path(chosen.ground_truth), style_for(quiet=quiet)

@@ -12,10 +12,10 @@ import typer
 
 from pipeline.cli.end import End, end_by
 from pipeline.cli.flags import AWS, FILES, GROUND_TRUTH, Given, refuse_idle, with_settings
-from pipeline.cli.options import examples
+from pipeline.cli.options import Quiet, examples
 from pipeline.errors import BadSettings, CannotRun
 from pipeline.launch.event_loop import in_event_loop, interruptible
-from pipeline.terminal import answer, say
+from pipeline.terminal import answer, say, style_for
 from pipeline.text import printable
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def command(
         bool,
         typer.Option("--reviewed-too", help="Give reviewed tasks new predictions too."),
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what is wrong.")] = False,
+    quiet: Quiet = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print the counts as one line of JSON on stdout.")
     ] = False,
@@ -121,7 +121,6 @@ def command(
     from pipeline.label_studio.push import Push
     from pipeline.label_studio.push_report import PushOptions
     from pipeline.launch.on_s3 import with_tasks_here
-    from pipeline.terminal import style_for
 
     chosen = with_tasks_here(chosen)
     style = style_for(quiet=quiet)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.flags import ENGINE, GROUND_TRUTH, with_settings
-from pipeline.cli.options import examples, page_file
+from pipeline.cli.options import Json, examples, page_file
 from pipeline.config.shards import Engine
 from pipeline.terminal import answer
 
@@ -49,7 +49,7 @@ def command(
         Path | None,
         typer.Option(metavar="FILE", help="Write one HTML page with plots."),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Measure the predictions against the reviews.
 

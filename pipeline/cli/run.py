@@ -23,11 +23,12 @@ from pipeline.cli.flags import (
     refuse_idle,
     with_settings,
 )
-from pipeline.cli.options import ManifestFile, examples, report
+from pipeline.cli.options import FailuresOnly, ManifestFile, Source, SummaryJson, examples, report
 from pipeline.cli.place import parse_source, parse_transcripts
 from pipeline.config.shards import Engine
 from pipeline.errors import BadSettings
 from pipeline.launch.run import RunOptions
+from pipeline.terminal import style_for
 
 if TYPE_CHECKING:
     from pipeline.config.schema import Config
@@ -93,9 +94,7 @@ EXAMPLES = examples(
 )
 def command(
     *,
-    source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="s3://bucket/prefix, or a folder.")
-    ],
+    source: Source,
     chosen: Config,
     given: Given,
     manifest: ManifestFile = None,
@@ -110,10 +109,8 @@ def command(
             help="Set a damaged state file aside first; else as --rebuild-output.",
         ),
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what failed.")] = False,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print the summary as one line of JSON on stdout.")
-    ] = False,
+    quiet: FailuresOnly = False,
+    json: SummaryJson = False,
 ) -> None:
     """Transcribe every recording of SOURCE into a task.
 
@@ -126,7 +123,6 @@ def command(
     interrupted. After 3, 130 and 143 the same command continues.
     """
     from pipeline.recordings.manifest_file import parse_place
-    from pipeline.terminal import style_for
 
     if not chosen.output.transcripts:
         refuse_idle(

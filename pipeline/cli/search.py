@@ -12,9 +12,9 @@ import msgspec
 import typer
 
 from pipeline.cli.flags import AWS, FILES, Given, refuse_idle, with_settings
-from pipeline.cli.options import examples
+from pipeline.cli.options import Json, Quiet, examples
 from pipeline.errors import BadSettings
-from pipeline.terminal import answer, say
+from pipeline.terminal import answer, counted, say, style_for
 from pipeline.text import printable, tally
 
 if TYPE_CHECKING:
@@ -57,8 +57,8 @@ def command(
     ] = False,
     chosen: Config,
     given: Given,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what is wrong.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
+    quiet: Quiet = False,
+    json: Json = False,
 ) -> None:
     """Find where something was said.
 
@@ -140,7 +140,6 @@ def _missing(chosen: Config, run: Written, index: SearchIndex, *, quiet: bool) -
     from pipeline.launch.event_loop import in_event_loop
     from pipeline.launch.search import bring_up_to_date, is_of_a_folder, note_what_was_not_kept
     from pipeline.stages.stored_transcripts import Told
-    from pipeline.terminal import counted, style_for
 
     if is_of_a_folder(run.state):
         note_what_was_not_kept(run, index)

@@ -8,7 +8,7 @@ import msgspec
 import typer
 
 from pipeline.cli.flags import AWS, FILES, with_settings
-from pipeline.cli.options import examples
+from pipeline.cli.options import Json, examples
 from pipeline.errors import BadSettings
 from pipeline.terminal import answer
 
@@ -41,7 +41,7 @@ def command(
     watch: Annotated[
         bool, typer.Option("--watch", help="Look again every few seconds, until the run ends.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Show how far a run is, during the run and after it.
 

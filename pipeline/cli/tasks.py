@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.flags import AWS, ENGINE, FILES, with_settings
-from pipeline.cli.options import examples, group, report
+from pipeline.cli.options import FailuresOnly, SummaryJson, examples, group, report
 from pipeline.config.shards import Engine
 from pipeline.launch.run import RunOptions, complete
+from pipeline.terminal import style_for
 
 if TYPE_CHECKING:
     from pipeline.config.schema import Config
@@ -36,10 +37,8 @@ def rebuild(
             "--to", metavar="FILE", help="The new tasks. [default: the run's name with KIND]"
         ),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what failed.")] = False,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print the summary as one line of JSON on stdout.")
-    ] = False,
+    quiet: FailuresOnly = False,
+    json: SummaryJson = False,
 ) -> None:
     """Write a run's tasks as another kind, without new jobs.
 
@@ -51,7 +50,6 @@ def rebuild(
     """
     from pipeline.launch.on_s3 import with_written_here
     from pipeline.launch.rebuild import settings_of_rebuild, source_of_rebuild
-    from pipeline.terminal import style_for
 
     with with_written_here(chosen) as written:
         options = RunOptions(

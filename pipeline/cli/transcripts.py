@@ -18,11 +18,11 @@ from pipeline.cli.flags import (
     refuse_idle,
     with_settings,
 )
-from pipeline.cli.options import examples
+from pipeline.cli.options import Json, Quiet, examples
 from pipeline.cli.place import parse_transcripts
 from pipeline.errors import BadSettings
 from pipeline.launch.event_loop import in_event_loop
-from pipeline.terminal import CANNOT_RUN, answer, say
+from pipeline.terminal import CANNOT_RUN, answer, counted, say, style_for
 from pipeline.text import duration, printable
 
 if TYPE_CHECKING:
@@ -97,8 +97,8 @@ def command(
     again: Annotated[
         bool, typer.Option("--again", help="Write what is written already as well.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what is wrong.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
+    quiet: Quiet = False,
+    json: Json = False,
 ) -> None:
     """Write the transcripts as text, subtitles or tables.
 
@@ -138,7 +138,6 @@ def _written(chosen: Config, state: StateReader, wanted: Wanted, *, quiet: bool)
     from pipeline.launch.transcripts import write_transcripts
     from pipeline.stages.stored_transcripts import Told
     from pipeline.state.transcript_ledger import ledger_path, open_ledger
-    from pipeline.terminal import counted, style_for
 
     named = 0
 
