@@ -60,7 +60,7 @@ def policy(
         Document, typer.Option(metavar="NAME", help=f"One of {', '.join(Document)}.")
     ] = Document.CALLER,
     account: Annotated[
-        str, flag("ID", "The account, 12 digits. [default: the credentials' own]", "--account")
+        str, flag("ID", "The account, 12 digits. [default: the credentials' own]")
     ] = "",
     chosen: Config,
 ) -> None:
@@ -90,14 +90,14 @@ def apply(
     *,
     rights: RightsFlags,
     label_studio_user: Annotated[
-        str, flag("NAME", "A user who may read the recordings alone.", "--label-studio-user")
+        str, flag("NAME", "A user who may read the recordings alone.")
     ] = "",
     tag: Annotated[
-        list[str] | None, flag("KEY=VALUE", "Tag on all that is made; repeatable.", "--tag")
+        list[str] | None, flag("KEY=VALUE", "Tag on all that is made; repeatable.")
     ] = None,
     key_profile: Annotated[
         str,
-        flag("NAME", "Profile for the user's new key. [default: the user's name]", "--key-profile"),
+        flag("NAME", "Profile for the user's new key. [default: the user's name]"),
     ] = "",
     no_key: Annotated[bool, typer.Option("--no-key", help="Make no access keys.")] = False,
     show_key: Annotated[

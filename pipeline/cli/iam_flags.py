@@ -10,9 +10,9 @@ from pipeline.cli.flags import FlagGroup
 from pipeline.iam.rights import Rights
 
 
-def flag(metavar: str, text: str, *names: str) -> Any:
-    """A flag whose help names no default."""
-    return typer.Option(*names, metavar=metavar, help=text, show_default=False)
+def flag(metavar: str, text: str) -> Any:
+    """A flag that is called as its parameter is, whose help names no default."""
+    return typer.Option(metavar=metavar, help=text, show_default=False)
 
 
 class RightsFlags(Rights, FlagGroup):
@@ -20,36 +20,25 @@ class RightsFlags(Rights, FlagGroup):
 
     bucket: Annotated[
         list[str],
-        flag(
-            "S3URI", "Bucket of recordings, or s3://bucket/prefix/ of it; repeatable.", "--bucket"
-        ),
+        flag("S3URI", "Bucket of recordings, or s3://bucket/prefix/ of it; repeatable."),
     ]
-    user: Annotated[str, flag("NAME", "The user who runs the program.", "--user")]
+    user: Annotated[str, flag("NAME", "The user who runs the program.")]
     role: Annotated[
         str | None,
-        flag(
-            "NAME", "Role with which the service queues jobs. [default: data_access_role]", "--role"
-        ),
+        flag("NAME", "Role with which the service queues jobs. [default: data_access_role]"),
     ]
-    recordings_key: Annotated[
-        str, flag("KEY", "KMS key of the recordings, its id or ARN.", "--recordings-key")
-    ]
-    results_key: Annotated[
-        str, flag("KEY", "KMS key of the transcripts, its id or ARN.", "--results-key")
-    ]
+    recordings_key: Annotated[str, flag("KEY", "KMS key of the recordings, its id or ARN.")]
+    results_key: Annotated[str, flag("KEY", "KMS key of the transcripts, its id or ARN.")]
     manifest: Annotated[
         list[str] | None,
-        flag("S3URI", "Also read manifests or an S3 Inventory there; repeatable.", "--manifest"),
+        flag("S3URI", "Also read manifests or an S3 Inventory there; repeatable."),
     ]
-    events_queue: Annotated[
-        str, flag("URL", "Also take events from this queue. [default: events]", "--events-queue")
-    ]
+    events_queue: Annotated[str, flag("URL", "Also take events from this queue. [default: events]")]
     vocabularies: Annotated[
         list[str] | None,
         flag(
             "NAME",
             "Also `vocabulary apply` of this name (* for any part of it); repeatable.",
-            "--vocabularies",
         ),
     ]
     clean: Annotated[
@@ -63,5 +52,5 @@ class RightsFlags(Rights, FlagGroup):
         bool, typer.Option("--check", help="Also ask for quotas and own rights, as `check` does.")
     ]
     cors: Annotated[
-        str, flag("URL", "Label Studio's address, for browsers that play presigned URLs.", "--cors")
+        str, flag("URL", "Label Studio's address, for browsers that play presigned URLs.")
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -13,9 +14,14 @@ from pipeline.logs import ERROR, INFO, WARNING, event, is_json
 from pipeline.terminal import CANNOT_RUN, answer, as_called, say
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from pipeline.model import Job
     from pipeline.monitoring.summary import Summary
+    from pipeline.stages.stored_transcripts import Told
+
+_NAMED = 20
 
 Source = Annotated[str, typer.Argument(metavar="SOURCE", help="s3://bucket/prefix, or a folder.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one line of JSON.")]
@@ -79,3 +85,16 @@ def report(summary: Summary, *, quiet: bool, json: bool) -> int:
     elif not json and (not quiet or summary.exit_code == 1):
         typer.echo(as_called(as_text(summary)), err=True)
     return summary.exit_code
+
+
+def told(progress: Callable[[int], None]) -> Told:
+    """How far a command is that reads transcripts, and the first recordings that lack theirs."""
+    from pipeline.stages.stored_transcripts import Told
+
+    named = count()
+
+    def tell(job: Job, _: str, why: str) -> None:
+        if next(named) < _NAMED:
+            say(f"{job.recording.key}: {why}")
+
+    return Told(progress, tell, say)

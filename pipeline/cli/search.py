@@ -12,7 +12,7 @@ import msgspec
 import typer
 
 from pipeline.cli.flags import AWS, FILES, Given, refuse_idle, with_settings
-from pipeline.cli.options import Json, Quiet, examples
+from pipeline.cli.options import Json, Quiet, examples, told
 from pipeline.errors import BadSettings
 from pipeline.terminal import answer, counted, say, style_for
 from pipeline.text import printable, tally
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from pipeline.config.schema import Config
     from pipeline.launch.rebuild import Written
-    from pipeline.model import Job
     from pipeline.state.search_index import SearchIndex
     from pipeline.transcripts.searchable import Hit
 
@@ -32,7 +31,6 @@ EXAMPLES = examples(
     ("With another phrase within 20 words of it", 'search "order number" --near refund'),
     ("In how many recordings", 'search "order number" --count'),
 )
-_NAMED = 20
 _NOTHING_FOUND = 1
 _JOINERS = ("\u200c", "\u200d")
 """Letters of Persian and Indian scripts stand apart or together by them."""
@@ -139,19 +137,12 @@ def _missing(chosen: Config, run: Written, index: SearchIndex, *, quiet: bool) -
         return index.lacking()
     from pipeline.launch.event_loop import in_event_loop
     from pipeline.launch.search import bring_up_to_date, is_of_a_folder, note_what_was_not_kept
-    from pipeline.stages.stored_transcripts import Told
 
     if is_of_a_folder(run.state):
         note_what_was_not_kept(run, index)
         return index.lacking()
-    named = itertools.count()
-
-    def tell(job: Job, _: str, why: str) -> None:
-        if next(named) < _NAMED:
-            say(f"{job.recording.key}: {why}")
-
     with counted(style_for(quiet=quiet), None, "recordings read") as progress:
-        work = bring_up_to_date(chosen, run, index, Told(progress, tell, say))
+        work = bring_up_to_date(chosen, run, index, told(progress))
         received, passing = in_event_loop(work)
     if received:
         raise typer.Exit(128 + received)

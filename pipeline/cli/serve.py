@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import signal
 from dataclasses import fields, replace
 from pathlib import Path
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
     from pipeline.local import CloudOptions, Faults, Keys
 
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 EXAMPLES = examples(
     ("Serve a folder at a port of its own", "serve recordings/ --port 8080"),
     ("Be a small account", "serve recordings/ --slots 4 --start-rate 2"),
@@ -101,9 +99,11 @@ def command(
 
 
 def _check(folder: Path, bucket: str) -> None:
+    from pipeline.local.bucket import is_bucket_name
+
     if not folder.is_dir():
         raise NoSuchSource(f"There is no folder {folder}", "Name one that is there.")
-    if bucket and not _BUCKET.fullmatch(bucket):
+    if bucket and not is_bucket_name(bucket):
         raise BadSettings(
             f"--bucket {bucket} is no name of a bucket",
             "Use 3 to 63 of the characters a-z 0-9 . -",

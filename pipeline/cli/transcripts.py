@@ -18,7 +18,7 @@ from pipeline.cli.flags import (
     refuse_idle,
     with_settings,
 )
-from pipeline.cli.options import Json, Quiet, examples
+from pipeline.cli.options import Json, Quiet, examples, told
 from pipeline.cli.place import parse_transcripts
 from pipeline.errors import BadSettings
 from pipeline.launch.event_loop import in_event_loop
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from pipeline.config.schema import Config
     from pipeline.launch.transcripts import Ended, Wanted
-    from pipeline.model import Job
     from pipeline.state.reader import StateReader
 
 EXAMPLES = examples(
@@ -51,7 +50,6 @@ EXAMPLES = examples(
         "transcripts --to phone/ --format vtt --line-length 32 --lines 1",
     ),
 )
-_NAMED = 20
 
 
 @dataclass(frozen=True)
@@ -136,21 +134,12 @@ def command(
 
 def _written(chosen: Config, state: StateReader, wanted: Wanted, *, quiet: bool) -> Ended:
     from pipeline.launch.transcripts import write_transcripts
-    from pipeline.stages.stored_transcripts import Told
     from pipeline.state.transcript_ledger import ledger_path, open_ledger
-
-    named = 0
-
-    def tell(job: Job, _: str, why: str) -> None:
-        nonlocal named
-        named += 1
-        if named <= _NAMED:
-            say(f"{job.recording.key}: {why}")
 
     with ExitStack() as opened:
         ledger = opened.enter_context(open_ledger(ledger_path(chosen.state_path)))
         count = opened.enter_context(counted(style_for(quiet=quiet), None, "recordings"))
-        work = write_transcripts(chosen, state, ledger, wanted, Told(count, tell, say))
+        work = write_transcripts(chosen, state, ledger, wanted, told(count))
         return in_event_loop(work)
 
 

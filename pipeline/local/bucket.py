@@ -73,10 +73,15 @@ def page_of(listing: Iterator[Entry], grouping: tuple[str, str], limit: int) -> 
     return Page(entries, prefixes, None)
 
 
+def is_bucket_name(name: str) -> bool:
+    """Whether a bucket may be called so."""
+    return bool(_VALID_NAME.fullmatch(name)) and ".." not in name
+
+
 def bucket_name(folder: Path) -> str:
     """The folder's own name where a bucket may be called so, else "recordings"."""
     name = folder.resolve().name
-    return name if _VALID_NAME.fullmatch(name) and ".." not in name else "recordings"
+    return name if is_bucket_name(name) else "recordings"
 
 
 class NotReplaced(Exception):
