@@ -15,17 +15,17 @@ from msgspec.structs import replace
 
 from pipeline.errors import PipelineError
 from pipeline.logs import WARNING, event
-from pipeline.s3_output.json_file import read_aged_json
-from pipeline.s3_output.overview import Beat, send_beat
+from pipeline.s3_output.overview import Beat, read_all, send_beat
 from pipeline.s3_output.shares import Claim
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from pipeline.aws.s3 import S3
-    from pipeline.naming import S3Uri
+    from pipeline.config.shards import Shard
     from pipeline.s3_output.account_share import AccountShare
     from pipeline.s3_output.layout import Layout
+    from pipeline.s3_output.overview import Left
     from pipeline.stages.job_tracker import JobTracker
 
 _SOONEST = 0.5  # seconds between two beats, at least
@@ -154,17 +154,14 @@ class Beats:
 
     async def _others(self) -> dict[int, Claim]:
         """What the other shards of the account that go on have told, by their numbers."""
-        own, beside = self._layout.shard, self._share.beside
-        places: dict[int, S3Uri] = {}
-        async for page in self._s3.pages(self._layout.beats):
-            for each in page:
-                shard = self._layout.shard_of_beat(each.key)
-                if shard and shard.count == own.count and shard != own and shard.number in beside:
-                    places[shard.number] = self._layout.beats._replace(key=each.key)
-        told = await asyncio.gather(*(read_aged_json(self._s3, at, Beat) for at in places.values()))
-        heard = zip(places, told, strict=True)
-        return {number: each[0].claim for number, each in heard if each and _goes_on(*each)}
+        told = await read_all(self._s3, self._layout.beats, Beat, self._is_beside)
+        goes_on = (each for each in told.items() if _goes_on(each[1]))
+        return {shard.number: beat.said.claim for shard, beat in goes_on}
+
+    def _is_beside(self, shard: Shard) -> bool:
+        own = self._layout.shard
+        return shard != own and shard.count == own.count and shard.number in self._share.beside
 
 
-def _goes_on(beat: Beat, age: float) -> bool:
-    return age < _MISSED * beat.every + _LATE_SECONDS
+def _goes_on(beat: Left[Beat]) -> bool:
+    return beat.age < _MISSED * beat.said.every + _LATE_SECONDS

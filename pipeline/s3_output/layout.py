@@ -53,10 +53,6 @@ class Layout(NamedTuple):
         """Where a part is."""
         return self._at(f"parts/{part.name}")
 
-    def next_part(self, number: int) -> Part:
-        """The part of this shard that has this number."""
-        return Part(self.shard, number)
-
     @property
     def state(self) -> S3Uri:
         """The copy of the state file."""
@@ -86,10 +82,6 @@ class Layout(NamedTuple):
     def beat(self) -> S3Uri:
         """What this shard says of itself."""
         return self._at(f"beats/{self.shard.name}.json")
-
-    def shard_of_beat(self, key: str) -> Shard | None:
-        """The shard whose beat has this key; None for an object that is none."""
-        return parse_shard(key.removeprefix(self.beats.key).removesuffix(".json"))
 
     @property
     def failures(self) -> S3Uri:

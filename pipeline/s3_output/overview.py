@@ -5,6 +5,7 @@ When something was left tells S3's own clock: those of the machines may differ b
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,7 +23,7 @@ from pipeline.s3_output.shares import Claim
 from pipeline.text import duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pipeline.aws.s3 import S3
     from pipeline.naming import S3Uri
@@ -40,11 +41,16 @@ _WITHIN_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
-class _Left(Generic[T]):
+class Left(Generic[T]):
     """What a file says, and when it was written, by the monotonic clock of this machine."""
 
     said: T
     moment: float
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was written."""
+        return max(0.0, time.monotonic() - self.moment)
 
 
 class ShardStatus(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -160,31 +166,34 @@ async def overview(s3: S3, layout: Layout) -> Overview:
 
 async def _read_left(
     s3: S3, layout: Layout
-) -> tuple[dict[Shard, _Left[_Told]], dict[Shard, _Left[Beat]]]:
-    told = await _read_all(s3, layout.summaries, _Told)
-    return told, await _read_all(s3, layout.beats, Beat)
+) -> tuple[dict[Shard, Left[_Told]], dict[Shard, Left[Beat]]]:
+    told = await read_all(s3, layout.summaries, _Told)
+    return told, await read_all(s3, layout.beats, Beat)
 
 
-async def _read_all(s3: S3, folder: S3Uri, kind: type[T]) -> dict[Shard, _Left[T]]:
+async def read_all(
+    s3: S3, folder: S3Uri, kind: type[T], wanted: Callable[[Shard], bool] = lambda _: True
+) -> dict[Shard, Left[T]]:
     """What the files there say, by shard; what has another name is nothing of a run's.
 
     Raises:
         OutputUnusable: one can't be read.
     """
-    found = {}
+    places: dict[Shard, S3Uri] = {}
     async for page in s3.pages(folder):
         for each in page:
             shard = parse_shard(each.key.removeprefix(folder.key).removesuffix(".json"))
-            place = folder._replace(key=each.key)
-            left = await read_aged_json(s3, place, kind) if shard else None
-            if shard and left:
-                found[shard] = _Left(left[0], time.monotonic() - left[1])
-    return found
+            if shard and wanted(shard):
+                places[shard] = folder._replace(key=each.key)
+    told = await asyncio.gather(*(read_aged_json(s3, place, kind) for place in places.values()))
+    now = time.monotonic()
+    found = zip(places, told, strict=True)
+    return {shard: Left(left[0], now - left[1]) for shard, left in found if left}
 
 
 async def newest_beat(s3: S3, layout: Layout) -> Beat | None:
     """The beat that was written last; None where there is none."""
-    beats = await _read_all(s3, layout.beats, Beat)
+    beats = await read_all(s3, layout.beats, Beat)
     newest = max(beats.values(), key=lambda each: each.moment, default=None)
     return newest.said if newest else None
 
@@ -194,16 +203,16 @@ async def shard_count(s3: S3, layout: Layout) -> int:
     return _newest_count(*await _read_left(s3, layout))
 
 
-def _newest_count(told: Mapping[Shard, _Left[_Told]], beats: Mapping[Shard, _Left[Beat]]) -> int:
+def _newest_count(told: Mapping[Shard, Left[_Told]], beats: Mapping[Shard, Left[Beat]]) -> int:
     """Into how many shards the source was cut last; 0 where there is none."""
     moments = [(each.moment, shard.count) for left in (told, beats) for shard, each in left.items()]
     return max(moments)[1] if moments else 0
 
 
-def _status(shard: Shard, told: _Left[_Told] | None, beat: _Left[Beat] | None) -> ShardStatus:
+def _status(shard: Shard, told: Left[_Told] | None, beat: Left[Beat] | None) -> ShardStatus:
     seen = None
     if beat and (told is None or beat.moment > told.moment + _WITHIN_SECONDS):
-        seen = max(0.0, round(time.monotonic() - beat.moment, 1))
+        seen = round(beat.age, 1)
     ended = told.said if told else None
     counts = ended.counts if ended else _Counts()
     return ShardStatus(
@@ -278,12 +287,12 @@ class Heard(NamedTuple):
 
 async def last_beats(s3: S3, layout: Layout) -> dict[Shard, Heard]:
     """What was last heard of each shard, in the order of their numbers."""
-    beats = await _read_all(s3, layout.beats, Beat)
-    told = await _read_all(s3, layout.summaries, _Told) if beats else {}
+    beats = await read_all(s3, layout.beats, Beat)
+    told = await read_all(s3, layout.summaries, _Told) if beats else {}
     return {
         shard: Heard(
             each.said,
-            max(0.0, time.monotonic() - each.moment),
+            each.age,
             _status(shard, told.get(shard), each).runs,
         )
         for shard, each in sorted(beats.items())

@@ -31,6 +31,7 @@ from pipeline.s3_output.beats import Beats, heard_of
 from pipeline.s3_output.beside import refuse_beside_others
 from pipeline.s3_output.checkpoint import Copies, bring
 from pipeline.s3_output.lanes import Door, claim_with_lanes
+from pipeline.s3_output.layout import Part
 from pipeline.s3_output.open_part import OpenPart
 from pipeline.s3_output.overview import Beat
 from pipeline.s3_output.parts import parts_there, tasks_in, unknown_parts
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from pipeline.config.shards import Cluster
     from pipeline.net.retry import RateLimitedCall
     from pipeline.s3_output.claim import Description
-    from pipeline.s3_output.layout import Layout, Part
+    from pipeline.s3_output.layout import Layout
     from pipeline.stages.job_tracker import JobTracker
     from pipeline.state.lock import StateLock
     from pipeline.state.run_state import RunState
@@ -195,7 +196,7 @@ class SealingPart(OpenPart):
         """
         with never_deferred("tasks were written to S3"):
             while content := self.content(_MOST_BYTES):
-                await self._seal(self._layout.next_part(self._next), content)
+                await self._seal(Part(self._layout.shard, self._next), content)
                 self._next += 1
         self._sealed_at = time.monotonic()
         if self._sealed_at >= self._saved_at + _SAVE_SECONDS:
