@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     import aiohttp
 
+    from pipeline.aws.s3_requests import ObjectPart
     from pipeline.aws.session import Session
     from pipeline.config.schema import Limits
     from pipeline.model import SourceObject
@@ -180,8 +181,8 @@ class S3:
 
     async def read_part(
         self, place: S3Uri, span: tuple[int, int], etag: str = ""
-    ) -> tuple[bytes, int, str] | None:
-        """A part of an object, the size of the whole, and its ETag; None where there is none.
+    ) -> ObjectPart | None:
+        """A part of an object; None where there is none.
 
         Args:
             place: the object.
@@ -193,10 +194,6 @@ class S3:
             NoSuchSource: it is another one by now, or its bucket is in another region.
         """
         return await self.read_calls.call(partial(self._requests.get_part, place, span, etag))
-
-    async def read_aged(self, place: S3Uri, most: int) -> tuple[bytes, float] | None:
-        """The first bytes of an object, and its age in seconds by S3's clock; as `read_part`."""
-        return await self.read_calls.call(partial(self._requests.get_aged, place, most))
 
     async def write(
         self, place: S3Uri, content: bytes | Path, only: dict[str, str] | None = None

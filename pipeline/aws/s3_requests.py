@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from yarl import URL
 
@@ -31,6 +31,15 @@ if TYPE_CHECKING:
     from pipeline.aws.session import Session
 
 
+class ObjectPart(NamedTuple):
+    """A part of an object: `size` and `etag` are the whole's, `age` in seconds by S3's clock."""
+
+    content: bytes
+    size: int
+    etag: str
+    age: float
+
+
 class SignedRequests:
     """Calls that are signed with the session's credentials, one at a time and without a retry."""
 
@@ -50,16 +59,14 @@ class SignedRequests:
             return None
         raise self.refusal(action, place, body, headers)
 
-    async def get_part(
-        self, place: S3Uri, span: tuple[int, int], etag: str
-    ) -> tuple[bytes, int, str] | None:
-        """A part of an object, the size of the whole, and its ETag; None where there is none."""
+    async def get_part(self, place: S3Uri, span: tuple[int, int], etag: str) -> ObjectPart | None:
+        """A part of an object; None where there is none."""
         headers = {"Range": f"bytes={span[0]}-{span[1]}", **({"If-Match": etag} if etag else {})}
         status, body, answered = await self.ask("GET", place, None, headers)
         if status == HTTPStatus.NOT_FOUND:
             return None
         if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:  # it is empty
-            return b"", 0, etag
+            return ObjectPart(b"", 0, etag, parse_age(answered))
         if status not in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
             raise self.refusal("s3:GetObject", place, body, answered)
         size = int(answered.get("Content-Range", "").rpartition("/")[2] or len(body))
@@ -67,20 +74,7 @@ class SignedRequests:
             body = body[span[0] : span[1] + 1]
         if size and not body:
             raise Unavailable(f"An empty answer was given for {place}.")
-        return body, size, answered.get("ETag", etag)
-
-    async def get_aged(self, place: S3Uri, most: int) -> tuple[bytes, float] | None:
-        """The first bytes of an object and its age in seconds; None where there is none."""
-        status, body, answered = await self.ask(
-            "GET", place, None, {"Range": f"bytes=0-{most - 1}"}
-        )
-        if status == HTTPStatus.NOT_FOUND:
-            return None
-        if status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:  # it is empty
-            return b"", parse_age(answered)
-        if status not in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
-            raise self.refusal("s3:GetObject", place, body, answered)
-        return body[:most], parse_age(answered)
+        return ObjectPart(body, size, answered.get("ETag", etag), parse_age(answered))
 
     async def put(
         self, place: S3Uri, content: bytes | Path, only: dict[str, str] | None

@@ -49,4 +49,4 @@ class S3Source:
     async def read_part(self, key: str, first: int, last: int) -> bytes | None:
         """GetObject with a range."""
         found = await self._s3.read_part(self._place._replace(key=key), (first, last))
-        return found and found[0]
+        return found and found.content

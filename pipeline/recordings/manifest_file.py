@@ -115,7 +115,7 @@ async def _copy(place: S3Uri, s3: S3, file: BinaryIO) -> None:
         part = await s3.read_part(place, (start, start + _SPAN - 1), etag)
         if part is None:
             raise BadSettings(f"There is no object {place}.")
-        content, size, etag = part
+        content, size, etag, _ = part
         if size - start > (room := disk_usage(gettempdir()).free):
             raise BadSettings(
                 f"{place} has {size / 1e9:.1f} GB, and {gettempdir()} room for {room / 1e9:.1f}",

@@ -201,7 +201,7 @@ async def _span(s3: S3, place: S3Uri, start: int, etag: str) -> tuple[bytes, int
         part = None
     if part is None:
         raise OutputUnusable(f"{place} was replaced just now", "Run the same command again.")
-    return part[0], part[1]
+    return part.content, part.size
 
 
 @contextmanager

@@ -23,8 +23,8 @@ async def read_json(s3: S3, place: S3Uri, kind: type[T]) -> T | None:
     Raises:
         OutputUnusable: it does not say what a run writes there.
     """
-    found = await s3.read_part(place, (0, _LARGEST - 1))
-    return None if found is None else _decoded(place, found[0], kind)
+    found = await read_aged_json(s3, place, kind)
+    return found and found[0]
 
 
 async def read_aged_json(s3: S3, place: S3Uri, kind: type[T]) -> tuple[T, float] | None:
@@ -33,13 +33,11 @@ async def read_aged_json(s3: S3, place: S3Uri, kind: type[T]) -> tuple[T, float]
     Raises:
         OutputUnusable: it does not say what a run writes there.
     """
-    found = await s3.read_aged(place, _LARGEST)
-    return None if found is None else (_decoded(place, found[0], kind), found[1])
-
-
-def _decoded(place: S3Uri, content: bytes, kind: type[T]) -> T:
+    found = await s3.read_part(place, (0, _LARGEST - 1))
+    if found is None:
+        return None
     try:
-        return msgspec.json.decode(content, type=kind)
+        return msgspec.json.decode(found.content, type=kind), found.age
     except Exception as error:  # whatever foreign text does to its reader
         raise OutputUnusable(
             f"{place} is not what a run writes there: {error}",

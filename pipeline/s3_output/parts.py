@@ -69,8 +69,7 @@ async def read_part(s3: S3, place: S3Uri) -> tuple[bytes, str]:
     found = await s3.read_part(place, (0, LARGEST_ANSWER))
     if found is None:
         raise taken_away(str(place))
-    content, _, etag = found
-    return content, etag.strip('"')
+    return found.content, found.etag.strip('"')
 
 
 async def tasks_in(

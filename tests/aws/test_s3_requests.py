@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from yarl import URL
 
@@ -160,7 +162,7 @@ async def test_a_part_is_asked_for_of_the_version_that_others_were_read_of():
         return Answer(206, b"0123456789", {"Content-Range": "bytes 10-19/70", "ETag": '"9f86"'})
 
     for etag in ("", '"9f86"'):
-        assert await part_of(reply, etag) == (b"0123456789", 70, '"9f86"')
+        assert await part_of(reply, etag) == (b"0123456789", 70, '"9f86"', math.inf)
 
     assert asked == [
         {"Range": "bytes=10-19", "If-Match": None},
