@@ -31,10 +31,7 @@ class Placed(NamedTuple):
 def wrong_region(ours: str, found: Placed, other: Placed | None = None) -> tuple[str, str]:
     """The problem and the advice of a bucket that is not where the jobs would run. Pure.
 
-    Args:
-        ours: the region of the jobs.
-        found: the bucket, which is elsewhere.
-        other: the run's other bucket, if it has one: the advice holds for both.
+    Where the run has an `other` bucket, the advice holds for both.
     """
     if other and other.region and other.region != found.region:
         problem = (

@@ -80,11 +80,8 @@ class HeldCredentials:
 async def held_credentials(machine: Any, *, prompting: bool) -> HeldCredentials:
     """The machine's credentials, fetched once, so that a command without any ends at its start.
 
-    The clients of `machine`, which is botocore's session, sign with them from then on.
-
-    Args:
-        machine: botocore's session.
-        prompting: they may need an MFA code; those that were given by hand need none.
+    The clients of `machine`, which is botocore's session, sign with them from then on. `prompting`
+    tells that they may need an MFA code: those that were given by hand need none.
 
     Raises:
         NoAccess: there are none.

@@ -90,9 +90,7 @@ def with_defaults(settings: Aws) -> Aws:
 async def checked_region(machine: Any, *, elsewhere: bool) -> str:
     """The region; where there is none of that name AWS is asked nothing.
 
-    Args:
-        machine: botocore's session.
-        elsewhere: the service is at an address of the user's own, which may call it anything.
+    With `elsewhere` the service is at an address of the user's own, which may call it anything.
 
     Raises:
         BadSettings: it is none, or none is set.

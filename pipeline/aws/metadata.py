@@ -28,11 +28,7 @@ _CONTAINER_SECONDS = 2.0  # as botocore's fetcher has it
 
 
 def ask_no_other_host(machine: Any) -> None:
-    """Have the metadata of machine and container fetched from there alone.
-
-    Args:
-        machine: botocore's session, which has fetched nothing yet.
-    """
+    """Have a session of botocore's, which has fetched nothing yet, ask them alone for metadata."""
     providers = machine.get_component("credential_provider")
     seconds = float(machine.get_config_variable("metadata_service_timeout"))
     of_machine, of_container = map(providers.get_provider, ("iam-role", "container-role"))

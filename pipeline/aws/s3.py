@@ -184,10 +184,7 @@ class S3:
     ) -> ObjectPart | None:
         """A part of an object; None where there is none.
 
-        Args:
-            place: the object.
-            span: the first byte and the last one that is wanted.
-            etag: of the object as it was when another part was read.
+        `span` is the first byte and the last one, `etag` of the object as another part was read of.
 
         Raises:
             Denied: it may not be read, or can't: it is archived, or its key is disabled.

@@ -63,9 +63,7 @@ class Service:
     async def call(self, operation: str, **request: Any) -> Answer:
         """The answer to one call; a member that is read and not there is `ServiceUnreachable`.
 
-        Args:
-            operation: as the service's API spells it: `GetRole`.
-            request: its parameters, as botocore takes them.
+        The operation is spelt as in the service's API: `GetRole`.
 
         Raises:
             ResourceMissing: the service knows nothing of that name.

@@ -65,10 +65,7 @@ def complaints(options: Transcribe, results: str) -> Iterator[str]:
 def inherited(options: Transcribe, given: frozenset[str], base: Transcribe) -> Iterator[str]:
     """What a rule takes over from a base of another language, and which is of that language.
 
-    Args:
-        options: the base with what the rule gives.
-        given: the settings that the rule gives.
-        base: the settings of recordings without a rule.
+    `options` are the base with what is `given` in the rule.
     """
     if options.language == base.language or options.identifies or base.identifies:
         return

@@ -31,10 +31,8 @@ _TUNING = TrustTuning()
 def pause(typical: float | None) -> float:
     """Seconds between two Receive calls, so that one brings several events.
 
-    That is a sixtieth of the time a job takes: a slot stays idle for half of that at the mean.
-
-    Args:
-        typical: how long a job takes, None while none has ended.
+    That is a sixtieth of the `typical` time a job takes, which is None while none has ended: a slot
+    stays idle for half of that at the mean.
     """
     if typical is None:
         return _TUNING.first_pause

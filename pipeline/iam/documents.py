@@ -26,10 +26,7 @@ class Document(StrEnum):
 def document_of(scope: Scope, cors: str, document: Document) -> Any:
     """One of the documents; or all that there are, each under its name.
 
-    Args:
-        scope: what the rights are for.
-        cors: Label Studio's address; "" is none, and without it there are no CORS rules.
-        document: which one.
+    Without Label Studio's address, where `cors` is "", there are no CORS rules.
 
     Raises:
         BadSettings: CORS rules are wanted, and no address is named.

@@ -211,8 +211,7 @@ CORS_ID = "transcribe-pipeline"
 def cors_rule(address: str) -> Document:
     """The bucket's rule by which a browser on Label Studio's pages may play presigned URLs.
 
-    Args:
-        address: of Label Studio, as the browser shows it; of it the origin counts.
+    Of the address, as the browser shows it, the origin counts.
 
     Raises:
         BadSettings: it is no address.

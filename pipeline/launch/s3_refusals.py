@@ -17,10 +17,7 @@ if TYPE_CHECKING:
 def refuse_unfit(config: Config, place: S3Uri | Path, *, rewrites: bool) -> None:
     """Refuse a run over `place` whose output can't be parts on S3.
 
-    Args:
-        config: the run's settings.
-        place: the recordings.
-        rewrites: whether every task is to be written once more.
+    `rewrites` tells that every task is to be written once more.
 
     Raises:
         BadSettings: so it is.

@@ -74,11 +74,7 @@ class Claim(NamedTuple):
 def check(received: Received, service: str, keys: Iterable[Keys], now: float) -> str:
     """The SHA-256 that the body must have, in hex, or `UNSIGNED` where any will do.
 
-    Args:
-        received: the request.
-        service: what is asked, "s3" or "transcribe".
-        keys: the pairs that open it.
-        now: seconds since 1970.
+    The service is "s3" or "transcribe", the keys are those that open it, `now` seconds since 1970.
 
     Raises:
         Refused: it is not signed, by another key, wrongly, too early or too late.

@@ -51,11 +51,8 @@ async def exported(
 ) -> AsyncIterator[RunStatus]:
     """Export the run while the body goes on; the body says how it ended.
 
-    Args:
-        take: takes a snapshot of the run.
-        settings: where metrics and heartbeat go.
-        last_success: when the last run ended that settled all it listed, 0 for never.
-        warn: says to people that a file can't be written any more.
+    `last_success` is as of the function of that name; `warn` says that a file can't be written any
+    more.
 
     Raises:
         BadSettings: the port can't be listened at.

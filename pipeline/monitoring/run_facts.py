@@ -48,11 +48,7 @@ def run_facts(
 ) -> RunFacts:
     """What a run said at its end; where it did not say all, that and what is known otherwise.
 
-    Args:
-        state: the state file.
-        past: the run.
-        samples: how it stood over time; maybe none.
-        now: how the recordings stand; None for another run than the last.
+    That is from its samples, and of the last run from how the recordings stand now.
     """
     said = said_by(past)
     with suppress(msgspec.ValidationError):

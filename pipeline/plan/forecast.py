@@ -131,15 +131,7 @@ class Plan(msgspec.Struct, frozen=True):
 def forecast(
     survey: Found, config: Config, earlier: Earlier, listing: Mapping[str, int], source: str
 ) -> Plan:
-    """What a run over what was surveyed would do.
-
-    Args:
-        survey: what was found of all of it.
-        config: of the run, with the prices that hold.
-        earlier: what earlier runs have done.
-        listing: the calls that listing took, by operation.
-        source: its URI.
-    """
+    """What a run over what was surveyed would do; `listing` are the calls that listing took."""
     sample, standings = survey.sample, survey.standings
     billed = {item: sample.total(BILLED, item) for item in sample.items()}
     run_time = _run_time(survey, config.limits, len(config.cluster.lanes) or 1)

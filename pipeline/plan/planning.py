@@ -50,12 +50,6 @@ class Surveyed(NamedTuple):
 async def survey(job_rules: JobRules, s3: S3, earlier: Earlier, probing: Probing) -> Surveyed:
     """Go through a source as a run would, and start nothing.
 
-    Args:
-        job_rules: the source, and what is asked for its recordings.
-        s3: what the source is read with.
-        earlier: what earlier runs have done.
-        probing: how closely it is looked.
-
     Raises:
         CannotRun: the source can't be listed or read.
     """

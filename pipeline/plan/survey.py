@@ -46,9 +46,7 @@ _AT_ONCE = 1000
 class Found:
     """What was found; counts are of recordings, but for `listed` and `skipped` objects.
 
-    Args:
-        job: how long a job is taken to last.
-        sample: has the recordings that are probed; of size 0, all are.
+    `sample` has the recordings that are probed, which are all where its size is 0.
     """
 
     def __init__(self, job: JobDuration, sample: Sample) -> None:
@@ -89,13 +87,7 @@ class Found:
 
 
 class Survey:
-    """Goes through a source, for what is `found` in it.
-
-    Args:
-        job_rules: which of its objects are recordings, and what is asked of the service for each.
-        job: how long a job is taken to last.
-        sample: takes the recordings that are probed; of size 0, all are.
-    """
+    """Goes through a source, for what is `found` in it."""
 
     def __init__(self, job_rules: JobRules, job: JobDuration, sample: Sample) -> None:
         self.found = Found(job, sample)
@@ -104,12 +96,7 @@ class Survey:
     async def complete(
         self, standings: Standings, prober: MediaProber, on_probed: Callable[[int], None]
     ) -> None:
-        """List the source, and probe what a run would start.
-
-        Args:
-            standings: tells what a run would do with recordings.
-            prober: probes recordings of the source.
-            on_probed: called with how many were probed so far.
+        """List the source, and probe what a run would start; `on_probed` gets the count so far.
 
         Raises:
             CannotRun: the source can't be listed.

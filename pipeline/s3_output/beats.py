@@ -56,13 +56,9 @@ def next_beat(last: float, every: float, soonest: float, *, in_motion: bool) -> 
 
 @asynccontextmanager
 async def heard_of(s3: S3, layout: Layout, beat: Beat, every: float) -> AsyncIterator[None]:
-    """Tell that a run is about to begin, and tell it again for as long as what is inside takes.
+    """Tell that a run is about to begin, and again `every` so many seconds while the body goes on.
 
-    Args:
-        s3: the door to S3.
-        layout: where the beats are.
-        beat: what is told, but for its time.
-        every: so many seconds.
+    What is told is the beat, but for its time.
 
     Raises:
         CannotRun: the first beat can't be written.

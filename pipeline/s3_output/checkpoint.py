@@ -133,11 +133,7 @@ class Copies:
 async def save(s3: S3, place: S3Uri, path: Path, only: str) -> str | None:
     """Put a copy of the state file there; its ETag, None where `only` is not what is there.
 
-    Args:
-        s3: the door to S3.
-        place: of the copy.
-        path: the state file.
-        only: the ETag of the copy that may be replaced; "" where there is to be none yet.
+    That is the ETag of the copy that may be replaced, "" where there is to be none yet.
 
     Raises:
         CannotRun: it can't be written.

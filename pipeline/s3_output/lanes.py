@@ -75,13 +75,8 @@ def refuse_another_account(there: Lanes, profile: str, account: str) -> None:
 async def claim_with_lanes(door: Door, layout: Layout, ours: Description, profile: str) -> Lanes:
     """Write down what the output is of, unless that is known already; which lanes it has.
 
-    Each lane is opened and its account asked for before they are written down.
-
-    Args:
-        door: how S3 and STS are reached.
-        layout: where things are.
-        ours: what this run has; its lanes without their accounts.
-        profile: the lane of this run, "" without lanes.
+    Each lane is opened and its account asked for before they are written down: the lanes of `ours`
+    are without accounts. `profile` is the lane of this run, "" without lanes.
 
     Raises:
         OutputUnusable: it is of something else, or of other lanes or accounts.

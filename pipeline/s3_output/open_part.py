@@ -108,9 +108,7 @@ def identities_of(content: bytes, name_prefix: str) -> set[bytes]:
 def identity_of(line: bytes, name_prefix: str) -> bytes:
     """The identity of the recording that a task is of, b"" where it is none of ours.
 
-    Args:
-        line: the task, as it stands in a part.
-        name_prefix: what the names of this source's jobs begin with.
+    The names of this source's jobs begin with `name_prefix`.
     """
     try:
         found = parse_job_name(name_prefix, orjson.loads(line)["data"]["job_id"])

@@ -95,12 +95,8 @@ async def read_origin(s3: S3, layout: Layout) -> Origin:
 def note_written(state: RunState, origin: Origin, lines: Iterator[bytes]) -> None:
     """Have a new state file be that of a run which has written these tasks.
 
-    Of a recording that was written more than once the last one counts.
-
-    Args:
-        state: the new state file.
-        origin: what the tasks were made of.
-        lines: the tasks; those of another source are left out.
+    Those of another source are left out; of a recording that was written more than once the last
+    one counts.
     """
     of = origin.description
     state.begin(of.source, of.results)

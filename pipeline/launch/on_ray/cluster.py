@@ -56,11 +56,7 @@ class RayCluster:
         self._running: dict[int, Any] = {}
 
     async def run(self, number: int, shard: bytes) -> bytes:
-        """Have a node run a shard; what it answers when it has ended.
-
-        Args:
-            number: the shard's.
-            shard: what `run_shard` is to be told.
+        """Have a node run a shard, by `run_shard`; what it answers when it has ended.
 
         Raises:
             Interrupted: it was cancelled before there was anything to tell.
@@ -121,10 +117,7 @@ class RayCluster:
         return answer
 
     def each(self, pieces: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
-        """Have nodes do such pieces; their answers, in their order.
-
-        Args:
-            pieces: taken as CPUs become free, so that few of them are kept.
+        """Have nodes do such pieces, as CPUs become free; their answers, in their order.
 
         Raises:
             CannotRun: a node could not do one.

@@ -71,12 +71,8 @@ def merged(command: Command, shards: Sequence[ShardEnd | None], end: RunEnd) -> 
     """The summary of all shards together.
 
     Counts, costs and calls are sums, waits those of the shard that waited longest. A shard that was
-    begun again tells of its last attempt.
-
-    Args:
-        command: what was asked for.
-        shards: how each ended, by its number; None of one that has not told.
-        end: why the command itself ended early, where it did.
+    begun again tells of its last attempt, and None stands for one that has not told. `end` is why
+    the command itself ended early, where it did.
     """
     told = [each for each in shards if each]
     facts = [each.summary for each in told if each.summary]

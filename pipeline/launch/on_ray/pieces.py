@@ -31,12 +31,9 @@ class Nodes(Protocol):
 
 
 def spread(nodes: Nodes, work: Callable[[A], B], pieces: Iterable[A]) -> Iterator[B]:
-    """What each of the pieces comes to, in their order.
+    """What each of the pieces comes to, in their order; they are taken as CPUs become free.
 
-    Args:
-        nodes: where the work is done.
-        work: a function that both sides can import.
-        pieces: what it is called with; they are taken as CPUs become free.
+    `work` is a function that both sides can import, and gets a piece.
 
     Raises:
         CannotRun: of one of the pieces, or a node could not do one.
@@ -46,7 +43,7 @@ def spread(nodes: Nodes, work: Callable[[A], B], pieces: Iterable[A]) -> Iterato
 
 
 async def done_elsewhere(nodes: Nodes, work: Callable[[A], B], piece: A) -> B:
-    """What one piece comes to; the arguments are those of `spread`.
+    """What one piece comes to; `work` as of `spread`.
 
     Raises:
         CannotRun: of the piece, or a node could not do it.
@@ -67,14 +64,9 @@ def _unpacked(answer: bytes) -> Any:
 
 
 def do_piece(version: str, wanted: bytes) -> bytes:
-    """Do a piece of work on a node.
+    """Do a piece of work on a node: a function and what it is given, pickled.
 
-    Args:
-        version: of the command that asks for it.
-        wanted: the function and what it is given, pickled.
-
-    Returns:
-        What it comes to, and of what can't be done the problem and the advice; pickled.
+    Pickled is the answer too: what it comes to, and of what can't be done problem and advice.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)  # Ray's cancel comes as this one
     answer: tuple[Any, tuple[str, str] | None]

@@ -36,11 +36,7 @@ class _Version(msgspec.Struct):
 
 
 def run_shard(wanted: bytes) -> bytes:
-    """Run a shard to its end; how it ended, as JSON.
-
-    Args:
-        wanted: a `ShardRun` as JSON.
-    """
+    """Run a shard to its end: from a `ShardRun` to a `ShardEnd`, both as JSON."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # Ray's cancel comes as this one
     with (
         TemporaryDirectory(prefix="transcribe-pipeline-", ignore_cleanup_errors=True) as folder,
