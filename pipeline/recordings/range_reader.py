@@ -17,7 +17,25 @@ _MOST = 2**24  # bytes of one file: more than the index of a recording of eight 
 _KEPT = 4
 
 
-class RangeReader:
+class _Seekable:
+    """Where a reader of `size` bytes stands."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._position = 0
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Move the position as files do."""
+        base = (0, self._position, self.size)[whence]
+        self._position = max(0, base + offset)
+        return self._position
+
+    def tell(self) -> int:
+        """The position."""
+        return self._position
+
+
+class RangeReader(_Seekable):
     """A file of which only those parts are fetched that are read; for one thread.
 
     Args:
@@ -26,11 +44,10 @@ class RangeReader:
     """
 
     def __init__(self, size: int, fetch: Callable[[int, int], bytes]) -> None:
-        self.size = size
+        super().__init__(size)
         self.fetched = 0
         self.error: BaseException | None = None
         self._fetch = fetch
-        self._position = 0
         self._parts: list[tuple[int, bytes]] = []
         self._next = HEAD
         self._expected = -1
@@ -43,16 +60,6 @@ class RangeReader:
         found = part[self._position - start :][:most]
         self._position += len(found)
         return found
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        """Move the position as files do."""
-        base = (0, self._position, self.size)[whence]
-        self._position = max(0, base + offset)
-        return self._position
-
-    def tell(self) -> int:
-        """The position."""
-        return self._position
 
     def _part(self, position: int) -> tuple[int, bytes]:
         """A part of the file that holds the byte at the position, longer ones where it reads on."""
@@ -82,14 +89,13 @@ class Piece(NamedTuple):
     filler: bytes | None = None
 
 
-class SplicedReader:
+class SplicedReader(_Seekable):
     """A file put together of pieces of another one: the demuxers never see what lies between."""
 
     def __init__(self, file: RangeReader, pieces: Iterable[Piece]) -> None:
         self._file = file
         self._pieces = [each for each in pieces if each.end > each.start]
-        self._size = sum(each.end - each.start for each in self._pieces)
-        self._position = 0
+        super().__init__(sum(each.end - each.start for each in self._pieces))
 
     def read(self, most: int) -> bytes:
         """Up to so many bytes from the position on; none at the end."""
@@ -107,12 +113,3 @@ class SplicedReader:
                 self._position += len(found)
                 return found
         return b""
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        """Move the position as files do."""
-        self._position = max(0, (0, self._position, self._size)[whence] + offset)
-        return self._position
-
-    def tell(self) -> int:
-        """The position."""
-        return self._position
