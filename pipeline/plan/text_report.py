@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.filesize import decimal
+
 from pipeline.failures import advice
 from pipeline.recordings.selection import tally_skipped
 from pipeline.text import duration, tally
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
     from pipeline.plan.sampling import Estimate
 
 _MANY_HOURS = 24
-_UNITS = ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 
 
 def as_text(plan: Plan) -> str:
@@ -27,19 +28,19 @@ def as_text(plan: Plan) -> str:
 def _lines(p: Plan) -> Iterator[str]:
     where = ", as if it were a bucket" if p.source.startswith("file:") else ""
     yield f"Plan of {p.source}{where}; nothing was started."
-    yield f"Recordings:   {p.recordings:,} ({size(p.bytes)}) of {p.listed:,} objects" + (
+    yield f"Recordings:   {p.recordings:,} ({decimal(p.bytes)}) of {p.listed:,} objects" + (
         f"; skipped: {tally_skipped(p.skipped, p.not_audio)}" if p.skipped else ""
     )
     if done := _done(p):
         yield f"Done:         {done}"
-    yield f"To start:     {p.to_start:,} jobs ({size(p.bytes_to_start)})"
+    yield f"To start:     {p.to_start:,} jobs ({decimal(p.bytes_to_start)})"
     if p.to_start:
         yield from _to_start(p)
     if p.calls:
         yield f"Calls:        {tally(p.calls)}"
     if p.tasks.count:
         yield (
-            f"Label Studio: {p.tasks.count:,} tasks, about {size(p.tasks.bytes)}, in "
+            f"Label Studio: {p.tasks.count:,} tasks, about {decimal(p.tasks.bytes)}, in "
             f"{p.tasks.export_files:,} file{'s' * (p.tasks.export_files != 1)} of `export`"
         )
 
@@ -119,11 +120,3 @@ def _with_error(estimate: Estimate, form: str) -> str:
 
 def _number(value: float) -> str:
     return f"{value:,.1f}"
-
-
-def size(count: float) -> str:
-    """Bytes in the unit in which people say them (powers of 1,000)."""
-    for unit, name in _UNITS:
-        if count >= unit:
-            return f"{count / unit:,.1f} {name}"
-    return f"{count:,.0f} bytes"

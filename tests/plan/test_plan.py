@@ -17,7 +17,7 @@ from pipeline.naming import identity
 from pipeline.plan.forecast import CountEstimate, Plan, RunTime, Tasks
 from pipeline.plan.job_duration import JobDuration, fitted
 from pipeline.plan.sampling import Estimate
-from pipeline.plan.text_report import as_text, size
+from pipeline.plan.text_report import as_text
 from pipeline.state.recordings import Standing
 from pipeline.state.statistics import JobTimes
 from tests.conftest import RECORDINGS, endpoint
@@ -458,8 +458,10 @@ def test_a_plan_that_is_interrupted_ends_at_once(run, cloud):
 
 @pytest.mark.parametrize(
     ("count", "said"),
-    [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (2_147_483_648, "2.1 GB")],
+    [(0, "0 bytes"), (1, "1 byte"), (999, "999 bytes"), (1000, "1.0 kB"), (2**31, "2.1 GB")],
 )
 def test_sizes_are_said_in_units(count, said):
     """Bytes are told as people say them."""
-    assert size(count) == said
+    assert f"Recordings:   1,200 ({said}) of" in as_text(
+        msgspec.structs.replace(FACTS, bytes=count)
+    )
