@@ -100,6 +100,11 @@ def subtitle_place(transcript: S3Uri, suffix: str) -> S3Uri:
     return transcript._replace(key=f"{transcript.key.removesuffix('json')}{suffix}")
 
 
+def folder_name(place: S3Uri) -> str:
+    """What a prefix is called: its last folder, or the bucket."""
+    return place.key.rstrip("/").rpartition("/")[2] or place.bucket
+
+
 def as_folder(place: S3Uri) -> S3Uri:
     """The same prefix with a slash at its end, as the places of results have it."""
     whole = not place.key or place.key.endswith("/")

@@ -21,7 +21,7 @@ from pipeline.config.pricing import Prices
 from pipeline.config.shards import NO_SHARD, Cluster, Shard, lane_of
 from pipeline.config.transcription import EXTENSIONS, MediaFormat, Transcribe
 from pipeline.model import TaskKind
-from pipeline.naming import S3Uri, as_folder, parse_s3_uri
+from pipeline.naming import S3Uri, as_folder, folder_name, parse_s3_uri
 
 _QUEUE = 10_000
 
@@ -218,8 +218,7 @@ class Config(msgspec.Struct, frozen=True):
     def output_path(self) -> Path:
         """The JSON Lines file; for an output on S3 it holds what is yet to be written there."""
         if place := self.s3_output:
-            folder = place.key.rstrip("/").rpartition("/")[2] or place.bucket
-            return Path(f"{folder}.{self.shard.name}.jsonl")
+            return Path(f"{folder_name(place)}.{self.shard.name}.jsonl")
         return Path(self.output.output)
 
     @property

@@ -14,7 +14,7 @@ from pipeline.config.shards import Shard, refuse_unnamed_shard
 from pipeline.errors import OutputUnusable, PipelineError
 from pipeline.launch.event_loop import in_event_loop
 from pipeline.launch.services import services
-from pipeline.naming import S3Uri
+from pipeline.naming import S3Uri, folder_name
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
@@ -46,7 +46,7 @@ def with_tasks_here(config: Config) -> Config:
     from pipeline.s3_output.tasks_copy import bring_tasks
 
     replace = msgspec.structs.replace
-    copy = f"{_name(config.s3_output)}.copy.jsonl"
+    copy = f"{folder_name(config.s3_output)}.copy.jsonl"
     here = replace(config, output=replace(config.output, output=copy, state=""))
     _asked(config, partial(bring_tasks, path=here.output_path, state_path=here.state_path))
     return here
@@ -91,7 +91,7 @@ def with_written_here(config: Config) -> Iterator[Written]:
     from pipeline.tasks.export import committed_lines
 
     here = with_tasks_here(config)
-    tasks, own = Path(f"{_name(config.s3_output)}.jsonl"), (here.output_path, here.state_path)
+    tasks, own = Path(f"{folder_name(config.s3_output)}.jsonl"), (here.output_path, here.state_path)
     with read_state(here.state_path) as copy:
         parts = (
             f"{config.s3_output} {copy.facts.output_size}"  # none changes, and they are appended
@@ -239,20 +239,27 @@ async def _copies(s3: S3, layout: Layout, folder: Path) -> list[StateCopy]:
 
 def _asked(config: Config, work: Callable[[S3, Layout], Coroutine[Any, Any, T]]) -> T:
     """What work on the output comes to, in an event loop of its own."""
+
+    async def asked() -> T:
+        async with opened_output(config) as (s3, layout):
+            return await work(s3, layout)
+
+    return in_event_loop(asked())
+
+
+@asynccontextmanager
+async def opened_output(config: Config) -> AsyncIterator[tuple[S3, Layout]]:
+    """The output on S3; no call is left for later while the body looks at it.
+
+    Raises:
+        CannotRun: it can't be reached.
+    """
     from pipeline.net.retry import never_deferred
     from pipeline.net.wait_times import WaitTimes
     from pipeline.s3_output.layout import Layout
 
-    output = config.s3_output
-    assert output is not None
-
-    async def opened() -> T:
-        async with services(config, S3Uri(output.bucket, ""), WaitTimes()) as (_, _, _, s3):
-            with never_deferred("the output was looked at"):
-                return await work(s3, Layout(output, config.shard))
-
-    return in_event_loop(opened())
-
-
-def _name(output: S3Uri) -> str:
-    return output.key.rstrip("/").rpartition("/")[2] or output.bucket
+    assert config.s3_output is not None
+    place = S3Uri(config.s3_output.bucket, "")
+    async with services(config, place, WaitTimes()) as (_, _, _, s3):
+        with never_deferred("the output was looked at"):
+            yield s3, Layout(config.s3_output, config.shard)

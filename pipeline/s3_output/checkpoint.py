@@ -104,9 +104,8 @@ class Copies:
         if self._sending:
             await self._sending
         if not self._has_open_lines():
-            with _folder_beside(self._state.path) as folder:
-                await asyncio.to_thread(copy_state, self._state.path, folder / "copy")
-                await self._send(folder)
+            only = self._state.parts.checkpoint
+            self._note(await save(self._s3, self._place, self._state.path, only))
 
     def _has_open_lines(self) -> bool:
         return self._state.facts.output_size > self._state.parts.open_from
@@ -116,14 +115,14 @@ class Copies:
         with held:
             try:
                 await asyncio.to_thread(copy_state, self._state.path, folder / "copy", on_begun)
-                await self._send(folder)
+                only = self._state.parts.checkpoint
+                self._note(await _send(self._s3, self._place, folder, only))
             except PipelineError as error:
                 event("checkpoint.failed", WARNING, message=str(error))
             finally:
                 begun.set()
 
-    async def _send(self, folder: Path) -> None:
-        etag = await _send(self._s3, self._place, folder, self._state.parts.checkpoint)
+    def _note(self, etag: str | None) -> None:
         if etag is None:
             event("checkpoint.kept", place=str(self._place))  # another run's, or `retry`'s
         else:

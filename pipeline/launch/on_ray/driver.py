@@ -19,13 +19,10 @@ from pipeline.launch.event_loop import in_event_loop
 from pipeline.launch.on_ray.cluster import Interrupted, ShardDied, connected
 from pipeline.launch.on_ray.merged import INTERRUPTED, Command, ShardEnd, merged
 from pipeline.launch.on_ray.shard_task import ShardRun
+from pipeline.launch.on_s3 import opened_output
 from pipeline.launch.s3_refusals import refuse_unfit
-from pipeline.launch.services import services
 from pipeline.logs import WARNING, event
 from pipeline.naming import S3Uri
-from pipeline.net.retry import never_deferred
-from pipeline.net.wait_times import WaitTimes
-from pipeline.s3_output.layout import Layout
 from pipeline.s3_output.overview import overview
 from pipeline.s3_output.parts import parts_there
 from pipeline.terminal import CANNOT_RUN, Style, counted, tell
@@ -229,24 +226,20 @@ class _Driver:
     async def _parts_of(self, number: int) -> int:
         """How many parts a shard has written; 0 where that can't be seen."""
         config = self._options.config
-        assert config.s3_output is not None
         shard = Shard(number, config.shard.count)
         with suppress(PipelineError):
-            async with services(config, self._options.place, WaitTimes()) as (_, _, _, s3):
-                with never_deferred("the output was looked at"):
-                    there = await parts_there(s3, Layout(config.s3_output, shard))
-                return sum(each.shard == shard for each in there)
+            async with opened_output(config) as (s3, layout):
+                there = await parts_there(s3, layout)
+            return sum(each.shard == shard for each in there)
         return 0
 
     async def _show_progress(self) -> None:
         """Show how many tasks all shards have; that they can't be counted stops nothing."""
-        config = self._options.config
-        assert config.s3_output is not None
-        layout, what = Layout(config.s3_output, config.shard), f"tasks of {len(self._ends)} shards"
-        with suppress(PipelineError), counted(self._options.style, None, what) as show:
-            async with services(config, self._options.place, WaitTimes()) as (_, _, _, s3):
+        style, what = self._options.style, f"tasks of {len(self._ends)} shards"
+        with suppress(PipelineError), counted(style, None, what) as show:
+            async with opened_output(self._options.config) as (s3, layout):
                 while True:
-                    with suppress(PipelineError), never_deferred("the output was looked at"):
+                    with suppress(PipelineError):
                         show((await overview(s3, layout)).tasks)
                     await asyncio.sleep(_LOOK_SECONDS)
 
