@@ -10,7 +10,7 @@ clock, the last one the service's own:
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 
 from pipeline.text import duration
 
@@ -22,17 +22,14 @@ _WORDS = re.compile(
     r"|request is not (yet valid|valid yet)|request time and the current time",
     re.IGNORECASE,
 )
-_MOMENT = re.compile(r"\b(\d{8}T\d{6})Z\b")
+_MOMENT = re.compile(r"\b\d{8}T\d{6}Z\b")
 
 
 def clock_fault(code: str, message: str) -> str:
     """What is wrong with the clock, "" where a refusal is about something else."""
     if code not in _CODES and not _WORDS.search(message):
         return ""
-    moments = [
-        datetime.strptime(each, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
-        for each in _MOMENT.findall(message)
-    ]
+    moments = list(map(datetime.fromisoformat, _MOMENT.findall(message)))
     if len(moments) < 2:  # noqa: PLR2004 # ours and the service's
         return "this machine's clock is wrong"
     seconds = (moments[0] - moments[-1]).total_seconds()

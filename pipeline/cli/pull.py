@@ -17,6 +17,8 @@ from pipeline.launch.event_loop import in_event_loop, interruptible
 from pipeline.terminal import CANNOT_RUN, answer, say, style_for
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pipeline.config.label_studio import LabelStudio
     from pipeline.config.schema import Config
     from pipeline.ground_truth.store import Changes
@@ -97,17 +99,16 @@ def _check(server: LabelStudio, title: str | None, given: Given) -> None:
 def _told(server: LabelStudio, changes: Changes) -> int:
     """Say what is in doubt, and which tasks could not be read; the exit code for it."""
     if changes.doubt:
-        say(_doubt_in_words(server, changes.doubt))
+        say(
+            f"Nothing that Label Studio left out of project {server.project} is removed, as "
+            f"{changes.doubt}. What {server.ground_truth} has of it stays. Pull again; if it is "
+            "said again, ask the server's administrator, or the people who run a proxy or a cache "
+            "in between."
+        )
         if not changes.given:
             return CANNOT_RUN
-    if changes.empty:
-        say(_empty_in_words(server, changes.empty))
-    if changes.skipped:
-        say(_skipped_in_words(server, changes))
-    if changes.incomplete:
-        say(_incomplete_in_words(server, changes))
-    if changes.unread:
-        say(_unread_in_words(server, changes.unread))
+    for sentence in _to_do(server, changes):
+        say(sentence)
     return SOME_UNREAD if changes.unread else 0
 
 
@@ -139,49 +140,37 @@ def _in_words(changes: Changes, path: str) -> str:
     )
 
 
-def _doubt_in_words(chosen: LabelStudio, doubt: str) -> str:
-    return (
-        f"Nothing that Label Studio left out of project {chosen.project} is removed, as {doubt}. "
-        f"What {chosen.ground_truth} has of it stays. Pull again; if it is said again, ask the "
-        "server's administrator, or the people who run a proxy or a cache in between."
-    )
-
-
 def _numbers(tasks: list[int]) -> str:
     return ", ".join(map(str, tasks[:_SHOWN])) + (", ..." if len(tasks) > _SHOWN else "")
 
 
-def _empty_in_words(chosen: LabelStudio, empty: list[int]) -> str:
-    return (
-        f"{len(empty):,} of project {chosen.project}'s tasks have an empty review, though words "
-        f"were heard in the recording ({_numbers(empty)}). Open them there: where someone speaks, "
-        "write it down or delete the annotation; then pull again."
-    )
-
-
-def _skipped_in_words(chosen: LabelStudio, changes: Changes) -> str:
-    return (
-        f"{changes.skipped_total:,} of project {chosen.project}'s tasks were skipped, and nobody "
-        f"has reviewed them ({_numbers(changes.skipped)}). They are no part of "
-        f"{chosen.ground_truth}; see what is wrong with them in the Data Manager, with the "
-        "filter *Cancelled annotations* > 0."
-    )
-
-
-def _incomplete_in_words(chosen: LabelStudio, changes: Changes) -> str:
-    lacking = f" ({_numbers(changes.to_review)})" if changes.to_review else ""
-    return (
-        f"{changes.incomplete:,} long recordings of project {chosen.project} are reviewed in part, "
-        f"so {chosen.ground_truth} does not have them. {changes.to_review_total:,} of their tasks "
-        f"are not reviewed{lacking}, or their review is empty or of an earlier transcript than the "
-        "other parts': review the task again and delete that one. `push --again` of the output "
-        "that they came from puts back what was deleted."
-    )
-
-
-def _unread_in_words(chosen: LabelStudio, unread: list[int]) -> str:
-    return (
-        f"Label Studio can't give out {len(unread):,} of project {chosen.project}'s tasks "
-        f"({_numbers(unread)}); what {chosen.ground_truth} has of them stays. Open them there: a "
-        "text with a character that is none (half an emoji) is the usual cause; then pull again."
-    )
+def _to_do(server: LabelStudio, changes: Changes) -> Iterator[str]:
+    """What is to be done in the project before its reviews are whole."""
+    project, path = server.project, server.ground_truth
+    if changes.empty:
+        yield (
+            f"{len(changes.empty):,} of project {project}'s tasks have an empty review, though "
+            f"words were heard in the recording ({_numbers(changes.empty)}). Open them there: "
+            "where someone speaks, write it down or delete the annotation; then pull again."
+        )
+    if changes.skipped:
+        yield (
+            f"{changes.skipped_total:,} of project {project}'s tasks were skipped, and nobody has "
+            f"reviewed them ({_numbers(changes.skipped)}). They are no part of {path}; see what is "
+            "wrong with them in the Data Manager, with the filter *Cancelled annotations* > 0."
+        )
+    if changes.incomplete:
+        lacking = f" ({_numbers(changes.to_review)})" if changes.to_review else ""
+        yield (
+            f"{changes.incomplete:,} long recordings of project {project} are reviewed in part, so "
+            f"{path} does not have them. {changes.to_review_total:,} of their tasks are not "
+            f"reviewed{lacking}, or their review is empty or of an earlier transcript than the "
+            "other parts': review the task again and delete that one. `push --again` of the output "
+            "that they came from puts back what was deleted."
+        )
+    if changes.unread:
+        yield (
+            f"Label Studio can't give out {len(changes.unread):,} of project {project}'s tasks "
+            f"({_numbers(changes.unread)}); what {path} has of them stays. Open them there: a text "
+            "with a character that is none (half an emoji) is the usual cause; then pull again."
+        )
