@@ -215,12 +215,12 @@ _CONTEXT = inspect.Parameter(
 
 
 def _flag(name: str, replaced: Any) -> Any:
-    return Annotated[type_of(name).__origin__ | None, replaced or option(name)]
+    return Annotated[type_of(name).__origin__ | None, replaced or _option(name)]
 
 
-def option(name: str, flag: str = "") -> Any:
+def _option(name: str) -> Any:
     """The command line option of a setting; its help is the setting's own description."""
-    flag = flag or _FLAGS.get(name) or f"--{name.replace('_', '-')}"
+    flag = _FLAGS.get(name) or f"--{name.replace('_', '-')}"
     metavar = _METAVARS.get(name, "N")
     parser = _share if metavar == "SHARE" else None
     return typer.Option(

@@ -36,7 +36,7 @@ def parse_source(source: str, config: Config) -> S3Uri | Path:
     if not source:
         raise BadSettings("SOURCE is empty", _NAME_ONE)
     if not Path(source).is_dir():  # a folder may have any name
-        refuse_arn(source, "SOURCE")
+        refuse_arn(source)
         refuse_pattern(source, "SOURCE", include=True)
     place = parse_s3_uri(source)
     if place is not None:

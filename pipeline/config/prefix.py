@@ -10,19 +10,15 @@ from pipeline.errors import BadSettings
 _POINT = re.compile(r"arn:[^:]*:s3:[^:]+:[^:]*:accesspoint[:/]")
 
 
-def refuse_arn(place: str, name: str) -> None:
+def refuse_arn(source: str) -> None:
     """Refuse the ARN of a bucket or an access point, and say how it is named instead.
 
     An access point's alias works wherever a bucket's name does; its ARN does in few calls of S3.
 
-    Args:
-        place: what was given, with `s3://` before it or without.
-        name: what it was given as.
-
     Raises:
         BadSettings: so it is.
     """
-    arn = place.removeprefix("s3://")
+    arn = source.removeprefix("s3://")
     if not arn.startswith("arn:"):
         return
     if _POINT.match(arn):
@@ -34,7 +30,7 @@ def refuse_arn(place: str, name: str) -> None:
         advice = f"Write it as {shlex.quote('s3://' + arn.partition(':::')[2])}"
     else:
         advice = "Name a bucket in the region of the jobs as s3://bucket/prefix."
-    raise BadSettings(f"{name} {place!r} is an ARN", advice)
+    raise BadSettings(f"SOURCE {source!r} is an ARN", advice)
 
 
 def refuse_pattern(place: str, name: str, *, include: bool = False) -> None:

@@ -14,7 +14,14 @@ import av
 
 from pipeline.local import messages
 from pipeline.local.recogniser import MediaRefused, MediaSettings
-from pipeline.recordings.probe import DEMUXERS, media_format
+from pipeline.recordings.formats import is_format
+from pipeline.recordings.probe import (
+    DEMUXERS,
+    MOST_CHANNELS,
+    SAMPLE_RATES,
+    SHORTEST,
+    media_format,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,9 +31,6 @@ if TYPE_CHECKING:
 
 RATE = 16_000
 LONGEST = 4 * 3600.0
-SHORTEST = 0.5
-_RATES = range(8_000, 48_001)
-_MOST_CHANNELS = 2
 _HEAD = 64
 
 _OPTIONS = {"format_whitelist": DEMUXERS, "protocol_whitelist": "file"}
@@ -79,14 +83,11 @@ def _detected(path: str, container: InputContainer) -> str:
 def _check(media: Media, settings: MediaSettings) -> None:
     if not media.media_format:
         raise MediaRefused(messages.UNSUPPORTED_FORMAT)
-    wanted = settings.media_format or media.media_format
-    # One container, two names: the service's own console takes either for the other.
-    alike = {"mp4", "m4a"} if media.media_format in {"mp4", "m4a"} else {media.media_format}
-    if wanted not in alike:
+    if settings.media_format and not is_format(media.media_format, settings.media_format):
         raise MediaRefused(messages.FORMAT_MISMATCH)
-    if media.channels > _MOST_CHANNELS:
+    if media.channels > MOST_CHANNELS:
         raise MediaRefused(messages.TOO_MANY_CHANNELS)
-    if media.sample_rate not in _RATES:
+    if media.sample_rate not in SAMPLE_RATES:
         raise MediaRefused(messages.BAD_SAMPLE_RATE)
     if settings.sample_rate not in {None, media.sample_rate}:
         raise MediaRefused(messages.SAMPLE_RATE_MISMATCH)
@@ -101,7 +102,7 @@ def sound(media: Media, *, apart: bool) -> Iterator[list[bytes]]:
     Raises:
         MediaRefused: hardly anything could be decoded, or it is too short or too long.
     """
-    layout = "stereo" if apart and media.channels == _MOST_CHANNELS else "mono"
+    layout = "stereo" if apart and media.channels == MOST_CHANNELS else "mono"
     resampler = av.AudioResampler("s16p", layout, RATE)
     samples = 0
     for frame in _frames(media):

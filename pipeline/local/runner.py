@@ -22,6 +22,7 @@ from pipeline.local.request import (
 )
 from pipeline.local.store import transcript_path
 from pipeline.local.subtitles import subtitles
+from pipeline.recordings.formats import LARGEST
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from pipeline.local.account import Account
     from pipeline.local.jobs import Job
     from pipeline.local.recogniser import Phrase, Recogniser, Speech
-
-LARGEST = 2 * 1024**3
-"""Bytes of the largest file the service takes."""
 
 _log = logging.getLogger(__name__)
 

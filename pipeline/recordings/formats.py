@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 MEDIA_FORMATS = frozenset(get_args(MediaFormat))
 """The service's `MediaFormat` values, which are also extensions that are taken."""
 
-_CERTAIN = MEDIA_FORMATS - {"mp4", "m4a"}  # one container: the service may detect the other name
+_ONE_CONTAINER = frozenset({"mp4", "m4a"})
+_CERTAIN = MEDIA_FORMATS - _ONE_CONTAINER
 UNPLAYED = frozenset({"amr"})
 """Extensions of recordings that the service takes and no browser plays."""
 
@@ -24,6 +25,14 @@ def extension(key: str) -> str:
     """The extension in lower case, without the dot; a name that only begins with one has none."""
     stem, _, found = key.rpartition("/")[2].rpartition(".")
     return found.lower() if stem else ""
+
+
+def is_format(found: str, named: str) -> bool:
+    """Whether the service takes what it has found for the format that it was told.
+
+    Of one container with two names its own console takes either for the other.
+    """
+    return found == named or {found, named} == _ONE_CONTAINER
 
 
 def known_extensions(further: Mapping[str, str]) -> dict[str, str]:

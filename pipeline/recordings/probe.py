@@ -24,6 +24,7 @@ from pipeline.failures import (
     TOO_SHORT,
     UNSUPPORTED,
 )
+from pipeline.recordings.formats import is_format
 from pipeline.recordings.range_reader import AT_ONCE, HEAD, Piece, RangeReader, SplicedReader
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ LONGEST = 8 * 3600.0
 DOUBTFUL = 4 * 3600.0
 """Seconds; the documents differ about more, so some Regions may refuse it."""
 
-_SAMPLE_RATES = range(8_000, 48_001)
-_MOST_CHANNELS = 2
+SAMPLE_RATES = range(8_000, 48_001)
+MOST_CHANNELS = 2
 
 _OPTIONS = {
     "format_whitelist": DEMUXERS,
@@ -235,13 +236,11 @@ def why_refused(sound: AudioInfo, named: str) -> str | None:
     """
     if not sound.media_format:
         return UNSUPPORTED
-    # One container, two names: the service's own console takes either for the other.
-    alike = {"mp4", "m4a"} if sound.media_format in {"mp4", "m4a"} else {sound.media_format}
-    if named and named not in alike:
+    if named and not is_format(sound.media_format, named):
         return FORMAT_MISMATCH
-    if sound.channels > _MOST_CHANNELS:
+    if sound.channels > MOST_CHANNELS:
         return TOO_MANY_CHANNELS
-    if sound.sample_rate not in _SAMPLE_RATES:
+    if sound.sample_rate not in SAMPLE_RATES:
         return SAMPLE_RATE
     if sound.seconds < SHORTEST:
         return TOO_SHORT
