@@ -73,7 +73,7 @@ class Presigner:
         """
         credentials = await self._session.credentials.get_frozen_credentials()
         base = self._buckets.get(place.bucket) or await self._base(place.bucket)
-        if self._session.requester_pays and method in _READING:
+        if self._session.settings.requester_pays and method in _READING:
             query = {**query, **_PAYS}
         call = Call(method, f"{base}/{quote(place.key, safe='/~')}", query, headers or {})
         return signed(call, credentials, self._session.s3.meta.region_name, datetime.now(UTC))

@@ -78,11 +78,6 @@ class Session:
             self.s3 = await self._opened("s3")
         self._clients = {"transcribe": self.transcribe, "s3": self.s3}
 
-    @property
-    def requester_pays(self) -> bool:
-        """Whether whoever reads from a Requester Pays bucket agrees to be charged for it."""
-        return self.settings.requester_pays
-
     async def client(self, service: str) -> Any:
         """The client of a service by botocore's name for it, such as `iam`; opened when asked for.
 

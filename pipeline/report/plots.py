@@ -45,7 +45,7 @@ def slots_plot(record: RunRecord) -> Plot:
     legend = [("in-use", "jobs at the service")]
     legend += [("quota", "job slots there are, as far as found")] * bool(slots)
     legend += [
-        (_TINTS[limit], f"held back by {sentences.limit_name(limit)}, {seconds}")
+        (_TINTS[limit], f"held back by {sentences.LIMITS[limit]}, {seconds}")
         for limit, seconds in sentences.limit_shares(bound)
     ]
     chart = Chart(
@@ -57,7 +57,7 @@ def slots_plot(record: RunRecord) -> Plot:
                 f"bound {_TINTS[each.limit]}",
                 place(each.begin),
                 place(each.end),
-                f"{sentences.limit_name(each.limit)}, {duration(each.end - each.begin)}",
+                f"{sentences.LIMITS[each.limit]}, {duration(each.end - each.begin)}",
             )
             for each in bound
         ],

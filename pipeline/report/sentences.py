@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from pipeline.report.run_record import Durations, RunRecord
     from pipeline.report.timeline import Bound
 
-_LIMITS = {"slots": "no free job slot", "StartTranscriptionJob": "the start rate"}
+LIMITS = {"slots": "no free job slot", "StartTranscriptionJob": "the start rate"}
+"""What limits are called in a legend."""
+
 _UNSURE = 0.8
 _MINUTE, _HOUR = 60, 3_600
 
@@ -74,11 +76,6 @@ def reason_to_stop(record: RunRecord) -> str:
     if record.outcome is Outcome.KILLED:
         return f"The process was killed, or the machine went down; nothing is lost. {again}"
     return ""
-
-
-def limit_name(limit: str) -> str:
-    """What a limit is called in a legend."""
-    return _LIMITS[limit]
 
 
 def limit_shares(bounds: list[Bound]) -> Iterator[tuple[str, str]]:

@@ -70,7 +70,8 @@ class OpenPart(Output):
 
         `parts` are the ETags of the parts that they are in.
         """
-        kept = b"".join(line for line in self._lines() if self._identity(line) not in identities)
+        lines, prefix = self._lines(), self._name_prefix
+        kept = b"".join(line for line in lines if identity_of(line, prefix) not in identities)
         with self.checkpoint():
             fresh = self._state.parts.note_written(list(identities))
             for part, etag in parts.items():
@@ -94,9 +95,6 @@ class OpenPart(Output):
 
     def _lines(self) -> list[bytes]:
         return self.content().splitlines(keepends=True)
-
-    def _identity(self, line: bytes) -> bytes:
-        return identity_of(line, self._name_prefix)
 
 
 def identities_of(content: bytes, name_prefix: str) -> set[bytes]:
