@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 RECORDINGS = ROOT / "pipeline" / "local" / "recordings"
+SILENT = "calls/nobody-speaks.flac"  # of these the one that needs no model, a second of CPU
 COMMAND = str(Path(sys.executable).with_name("transcribe-pipeline"))
 
 # Folders whose every test needs what a target of the Makefile installs, and the mark of each.

@@ -14,7 +14,7 @@ import pytest
 
 from pipeline.jobs.cleanup import parse_age
 from pipeline.state.cleanup import Cleaning, open_for_cleaning
-from tests.conftest import endpoint
+from tests.conftest import SILENT, endpoint
 from tests.support.between import between, refusal
 from tests.support.state_files import SOURCE, begun, listed, written
 
@@ -450,7 +450,7 @@ def test_a_missing_permission_is_one_sentence(run, cloud):
 
 def test_a_folder_has_nothing_to_clean(run, recordings):
     """A folder's jobs end with the program."""
-    run("run", recordings, "--include", "calls/invoice.wav")
+    run("run", recordings, "--include", SILENT)
 
     outcome = run(*NOW)
 

@@ -400,6 +400,7 @@ def test_recordings_that_fail_are_left_out_of_the_comparison(run, cloud):
     assert outcome.summary["recordings"] == 6
 
 
+@pytest.mark.long
 @pytest.mark.timeout(120)
 def test_corrections_teach_the_recogniser(run, tmp_path):
     """Heard wrong, corrected, built, applied, compared: the real recogniser gets it right."""

@@ -34,14 +34,19 @@ DIAGONAL = [
     if any(each[0] == command and each[2] == answer for each in CELLS)
 ]
 
+ONE_OF_EACH = {each[2]: each for each in (*DIAGONAL[1::2], *DIAGONAL[::2])}
+AGAIN = [each for each in DIAGONAL if each != ONE_OF_EACH[each[2]]]
+"""Of these `make test` gives the answer to another command."""
 
-def named(cells):
+
+def named(cells, long=()):
     """The cells as parameters with names to choose them by; one process shares an emulator."""
     return [
         pytest.param(
             *each,
             id=" ".join(getattr(part, "name", part) for part in each),
             marks=[
+                *[pytest.mark.long] * (each in long),
                 *[pytest.mark.xdist_group("ministack")] * COMMANDS[each[0]].emulated,
                 *[pytest.mark.timeout(400)] * (each == LOST_TASKS),
             ],
@@ -115,7 +120,7 @@ def test_a_command_survives_an_answer(world, command, kind, answer):
     survives(world, command, kind, answer)
 
 
-@pytest.mark.parametrize(("command", "kind", "answer"), named(DIAGONAL))
+@pytest.mark.parametrize(("command", "kind", "answer"), named(DIAGONAL, long=AGAIN))
 def test_a_diagonal_of_the_table_holds(world, command, kind, answer):
     """One cell of each command, with another answer for each."""
     survives(world, command, kind, answer)

@@ -16,6 +16,8 @@ pytestmark = pytest.mark.timeout(120)
 
 TRUTH: dict[str, str | None] = json.loads((RECORDINGS / "texts.json").read_text(encoding="utf-8"))
 MOST_ERRORS = 0.35
+NUMBER = re.compile(r"\d+")
+NOT_SHOWN = ("monday", "tuesday", "calls/manager.flac", "calls/two-channels.flac")
 
 
 def word_error_rate(truth: str, heard: str) -> float:
@@ -30,22 +32,30 @@ def word_error_rate(truth: str, heard: str) -> float:
     return row[-1] / len(reference)
 
 
-def test_bundled_recordings_are_heard_as_they_were_spoken(run, recordings):
+@pytest.mark.parametrize("left_out", [NOT_SHOWN, pytest.param((), marks=pytest.mark.long)])
+def test_bundled_recordings_are_heard_as_they_were_spoken(run, recordings, left_out):
     """Every clear clip is recognised, silence is flagged, the broken file fails with a reason."""
-    outcome = run("run", recordings, "--transcripts", "texts", "--transcript-format", "srt")
+    truth = {name: text for name, text in TRUTH.items() if not name.startswith(left_out)}
+    without = (word for name in left_out for word in ("--exclude", f"{name}*"))
+    outcome = run(
+        "run", recordings, *without, "--transcripts", "texts", "--transcript-format", "srt"
+    )
     names = {uri: unquote(uri).partition(f"{recordings}/")[2] for uri in run.texts()}
     heard = {names[uri]: text for uri, text in run.texts().items()}
     silent = [task["data"]["audio"] for task in run.tasks() if task["meta"].get("silent")]
-    rates = {name: word_error_rate(text, heard[name]) for name, text in TRUTH.items() if text}
+    rates = {name: word_error_rate(text, heard[name]) for name, text in truth.items() if text}
 
     assert outcome.code == 1
     assert [failure["reason"] for failure in run.failures()] == ["not valid media"]
-    assert heard.keys() == {name for name, text in TRUTH.items() if text is not None}
-    assert len(rates) >= 10
+    assert heard.keys() == {name for name, text in truth.items() if text is not None}
+    assert len(rates) >= 6
     assert max(rates.values()) <= MOST_ERRORS, rates
-    assert [names[uri] for uri in silent] == [n for n, text in TRUTH.items() if text == ""]
+    assert [names[uri] for uri in silent] == [n for n, text in truth.items() if text == ""]
     shown = blocks()["demo"]
-    assert plain(shown).startswith(plain(outcome.err)), "the README shows another demo"
+    if left_out:  # then fewer are counted
+        assert NUMBER.sub("", plain(shown)).startswith(NUMBER.sub("", plain(outcome.err)))
+    else:
+        assert plain(shown).startswith(plain(outcome.err)), "the README shows another demo"
     texts = re.findall(r"^  \S.* +[01]\.\d\d  (.*)$", shown, re.MULTILINE)
     assert set(texts) <= set(heard.values())
     assert len(texts) == 6

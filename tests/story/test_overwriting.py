@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.conftest import SILENT
+
 PRECIOUS = b'{"data":{"audio":"s3://calls/a.mp3"},"predictions":[]}\n'
 
 
@@ -39,7 +41,7 @@ def test_a_run_leaves_a_failures_file_that_is_not_its_own(run, recordings):
     """What somebody keeps under the name of the failures file is neither replaced nor deleted."""
     (run.folder / "tasks.failures.jsonl").write_bytes(PRECIOUS)
 
-    good = run("run", recordings, "--include", "calls/invoice.wav")
+    good = run("run", recordings, "--include", SILENT)
     failing = run("run", recordings, "--include", "broken/*")
 
     assert (failing.code, good.code) == (1, 0)
@@ -65,7 +67,7 @@ def test_a_page_replaces_pages_alone(run, page):
 
 def test_an_export_replaces_exports_alone(run, recordings):
     """A file of somebody's that has the name of an export is left, and told."""
-    run("run", recordings, "--include", "calls/invoice.wav")
+    run("run", recordings, "--include", SILENT)
     folder = run.folder / "label-studio"
     folder.mkdir()
     (folder / "tasks-0001.json").write_bytes(b'[{"id": 1}]')

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.conftest import endpoint
+from tests.conftest import SILENT, endpoint
 
 if TYPE_CHECKING:
     from tests.conftest import Cli, Outcome
@@ -207,7 +207,7 @@ def test_one_output_holds_one_kind(run, cloud):
 
 def test_a_folders_tasks_can_not_be_rebuilt(run, recordings):
     """A folder's transcripts are not kept, which is said instead of failing one by one."""
-    run("run", recordings, "--include", "calls/invoice.wav")
+    run("run", recordings, "--include", SILENT)
 
     outcome = rebuilt(run)
 

@@ -14,7 +14,7 @@ import pytest
 from pipeline.failures import LOST
 from pipeline.state.reader import read_state
 from pipeline.state.search_index import open_index
-from tests.conftest import endpoint
+from tests.conftest import SILENT, endpoint
 from tests.support.between import Answer, between, refusal
 
 if TYPE_CHECKING:
@@ -226,7 +226,7 @@ def test_a_run_over_a_folder_does_not_begin_without_its_index(run, recordings):
 
 def test_a_run_over_a_folder_needs_no_full_text_index(run, recordings):
     """Where SQLite has none the task is written all the same, and the summary says what is lost."""
-    only = ("--include", "calls/cancelled-order.mp3")
+    only = ("--include", SILENT)
 
     ran = run("run", recordings, *only, "--json", through=WITHOUT_FTS5)
     searched = run("search", "my order", through=WITHOUT_FTS5)

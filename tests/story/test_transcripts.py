@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import SMALL_DISK, endpoint
+from tests.conftest import SILENT, SMALL_DISK, endpoint
 from tests.support.between import Answer, between, refusal
 
 if TYPE_CHECKING:
@@ -333,7 +333,7 @@ def test_what_can_not_be_meant_is_refused(run, cloud):
 
 def test_a_folders_transcripts_are_not_kept(run, recordings):
     """It is said once, instead of recording by recording."""
-    run("run", recordings, "--include", "calls/invoice.wav")
+    run("run", recordings, "--include", SILENT)
 
     outcome = transcripts(run)
 
