@@ -102,13 +102,13 @@ def note_written(state: RunState, origin: Origin, lines: Iterator[bytes]) -> Non
     state.begin(of.source, of.results)
     state.facts.remember_fingerprints(origin.fingerprints)
     model_version = ""
-    while some := list(islice(lines, _AT_ONCE)):
-        tasks = [task for line in some if (task := _known(line, of.prefix))]
+    known = (task for line in lines if (task := _known(line, of.prefix)))  # holds no two lines
+    while tasks := list(islice(known, _AT_ONCE)):
         state.parts.note_tasks(task.written for task in tasks)
         state.metadata.note(
             [(task.written.recording.key, msgspec.json.encode(task.metadata)) for task in tasks]
         )
-        model_version = tasks[-1].model_version if tasks else model_version
+        model_version = tasks[-1].model_version
     state.output.describe(of.kind, model_version)
 
 

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections import Counter
 
 import msgspec
 
+from pipeline.naming import job_name, job_name_prefix
+from pipeline.s3_output.claim import Description
+from pipeline.s3_output.written_tasks import Origin, note_written
+from pipeline.state.run_state import open_state
 from tests.s3_output.conftest import FLAGS
+
+PREFIX = job_name_prefix("transcribe-pipeline", "audio")
 
 REBUILD = ("tasks", "rebuild", *FLAGS[2:], "--task", "segments", "--json")
 
@@ -127,3 +134,26 @@ def test_the_new_tasks_are_a_file(on_s3):
     assert outcome.code == 2
     assert "--to s3://audio/segments/ is on S3" in outcome.err
     assert "run SOURCE --output s3://bucket/prefix/" in outcome.err
+
+
+def test_no_more_than_a_task_at_a_time_is_held_however_long_it_is(tmp_path):
+    """The tasks of hours of speech are read on a machine that has no gigabyte for them."""
+    description = Description("s3://audio/calls/", "transcript", "s3://audio/results/", PREFIX)
+    long, count = "word " * 20_000, 500
+
+    def lines():
+        for n in range(count):
+            name = job_name(PREFIX, n.to_bytes(16, "big"), 1)
+            data = {"audio": f"s3://audio/calls/{n}.mp3", "job_id": name}
+            task = {"data": data, "meta": {"etag": "e", "size": 1}}
+            yield json.dumps(task | {"predictions": [{"result": long}]}).encode()
+
+    with open_state(tmp_path / "state", PREFIX) as state:
+        tracemalloc.start()
+        note_written(state, Origin(description, []), lines())
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+
+        assert sum(map(len, state.reader.recordings.written())) == count
+
+    assert most < 5_000_000  # 50 million, were the lines held
