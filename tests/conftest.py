@@ -165,9 +165,14 @@ class Cli:
 
     folder: Path
     env: dict[str, str] = field(default_factory=clean_environment)
+    here: bool = False
 
     def __call__(self, *arguments: str | Path, **how: Any) -> Outcome:
-        """Run the command to its end; `how` as of `start`."""
+        """Run the command to its end; `how` as of `start`, for which it needs a process."""
+        from tests.support.in_process import called
+
+        if self.here and not how:
+            return called(tuple(map(str, arguments)), self.folder, self.env)
         with self.start(*arguments, **how) as process:
             out, err = process.communicate(timeout=120)
         return Outcome(process.returncode, out, err)
@@ -228,6 +233,12 @@ def run(tmp_path: Path) -> Cli:
     folder = tmp_path / "work"
     folder.mkdir()
     return Cli(folder)
+
+
+@pytest.fixture
+def in_this_process(run: Cli) -> None:
+    """Commands that are waited for are called here, in a module where no process is the point."""
+    run.here = True
 
 
 @pytest.fixture

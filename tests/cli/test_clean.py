@@ -18,6 +18,8 @@ from tests.conftest import SILENT, endpoint
 from tests.support.between import between, refusal
 from tests.support.state_files import SOURCE, begun, listed, written
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 RESULTS = ("--results", "s3://audio/t/")
 NOW = ("clean", "--older-than", "0h", "--yes")
 DELETE, GET, START = (f"{verb}TranscriptionJob" for verb in ("Delete", "Get", "Start"))

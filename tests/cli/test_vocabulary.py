@@ -22,6 +22,8 @@ from tests.support.trials import (
     write_table,
 )
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 SPOKEN = ROOT / "tests" / "local" / "andorra-la-vella.ogg"
 COMPARE = ("compare", "s3://audio/", "--vocabulary", "calls")
 

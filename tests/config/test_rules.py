@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import pytest
 
 if TYPE_CHECKING:
     from tests.conftest import Cli
+
+pytestmark = pytest.mark.usefixtures("in_this_process")
 
 RULES = """
 [output]

@@ -7,11 +7,7 @@ stands before them. A command is the whole of `main`, with its exit code and wha
 from __future__ import annotations
 
 import asyncio
-import gc
-import io
 import json
-import logging
-import os
 import shutil
 import sqlite3
 import subprocess
@@ -20,15 +16,15 @@ import threading
 import uuid
 import wave
 from collections import Counter
-from contextlib import AsyncExitStack, closing, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import AsyncExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from pipeline.cli import main
 from pipeline.local import CloudOptions, local_cloud
 from pipeline.state.schema import Status
 from tests.conftest import COMMAND, Outcome, clean_environment, endpoint
+from tests.support.in_process import called
 from tests.support.interceptor import LABELS, OUTPUT, Interceptor
 from tests.support.scripted_cloud import Scripted
 from tests.support.signing import KEYS
@@ -51,10 +47,6 @@ _MEASURED = (
     "print(peak, end='', file=sys.stderr); sys.exit(code)"
 )
 """Between this process and the command, whose figure would be this one's until it has begun."""
-
-_COMMANDS_BETWEEN_COLLECTIONS = 8
-
-_commands = 0
 
 
 class World:
@@ -134,8 +126,7 @@ class World:
 
     def run(self, *arguments: str, **environment: str) -> Outcome:
         """Run a command to its end."""
-        with _process(self.folder, self._environment | environment, self._named(arguments)):
-            return _ended()
+        return called(self._named(arguments), self.folder, self._environment | environment)
 
     def peak(self, *arguments: str, **environment: str) -> tuple[Outcome, float]:
         """Run a command to its end as a process of its own: the most memory that it took, in MB."""
@@ -197,43 +188,6 @@ class World:
     def remove(self) -> None:
         """Take the folders away."""
         shutil.rmtree(self.folder.parent, ignore_errors=True)
-
-
-@contextmanager
-def _process(
-    folder: Path, environment: dict[str, str], arguments: tuple[str, ...]
-) -> Iterator[None]:
-    """This process as a new one with these arguments would find itself."""
-    before, here, argv = dict(os.environ), os.getcwd(), sys.argv  # noqa: PTH109 # to come back
-    handlers = list(logging.root.handlers)
-    os.environ.clear()
-    os.environ.update(environment)
-    os.chdir(folder)
-    sys.argv = ["transcribe-pipeline", *arguments]
-    try:
-        yield
-    finally:
-        sys.argv, logging.root.handlers = argv, handlers
-        logging.captureWarnings(capture=False)
-        os.chdir(here)
-        os.environ.clear()
-        os.environ.update(before)
-
-
-def _ended() -> Outcome:
-    global _commands  # noqa: PLW0603 # of the process, as what it counts is
-    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
-    code = 0
-    with redirect_stdout(out), redirect_stderr(err):
-        try:
-            main()
-        except SystemExit as ended:
-            code = ended.code if isinstance(ended.code, int) else int(bool(ended.code))
-    _commands += 1
-    if not _commands % _COMMANDS_BETWEEN_COLLECTIONS:
-        gc.unfreeze()  # each command freezes what the earlier ones have left
-    text = [stream.buffer.getvalue().decode() for stream in (out, err)]
-    return Outcome(code, *text)
 
 
 def project_flags() -> tuple[str, ...]:

@@ -12,6 +12,8 @@ from pipeline.failures import NO_SPEECH, advice
 from tests.conftest import endpoint
 from tests.support.between import between, refusal
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 RESULTS = ("--results", "s3://audio/t/")
 
 

@@ -13,6 +13,8 @@ from tests.conftest import SILENT, endpoint
 if TYPE_CHECKING:
     from tests.conftest import Cli, Outcome
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 RESULTS = ("--results", "s3://audio/transcripts/")
 NEW = "tasks.segments.jsonl"
 

@@ -20,6 +20,8 @@ from tests.support.between import Answer, between, refusal
 if TYPE_CHECKING:
     from tests.conftest import Outcome
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 RESULTS = ("--results", "s3://audio/transcripts/")
 STATE = "tasks.jsonl.state"
 INDEX = f"{STATE}.search"
