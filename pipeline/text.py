@@ -1,4 +1,4 @@
-"""Words for people: durations, and foreign text that does no harm and tells no secret."""
+"""Words for people: durations, counts, and foreign text that does no harm and tells no secret."""
 
 from __future__ import annotations
 
@@ -63,6 +63,17 @@ def duration(seconds: float) -> str:
         if count or not parts:
             parts.append(f"{count} {name}")
     return " ".join(parts)
+
+
+def count_of(count: int, one: str, several: str = "") -> str:
+    """A count with its noun, which a verb may follow: `1 recording is`, `2,000 recordings are`.
+
+    Args:
+        count: how many.
+        one: what stands behind 1.
+        several: what stands behind any other number, where that is not `one` with an s.
+    """
+    return f"{count:,} {one if count == 1 else several or f'{one}s'}"
 
 
 def printable(text: str) -> str:

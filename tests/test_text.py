@@ -1,11 +1,11 @@
-"""Words of a service tell no secret, whatever it repeats."""
+"""Words for people; those of a service tell no secret, whatever it repeats."""
 
 from __future__ import annotations
 
 import pytest
 
 from pipeline.errors import Unavailable
-from pipeline.text import hide, printable, redacted
+from pipeline.text import count_of, hide, printable, redacted
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJ0b2tlbl90eXBlIjoiYSJ9.ElbRf_LkIO3U"
 SIGNED = "https://b.s3.amazonaws.com/k.json?X-Amz-Credential=AKIA%2F1&X-Amz-Signature=5e4c"
@@ -49,3 +49,17 @@ def test_a_word_that_is_too_short_to_be_a_secret_is_left_alone():
     hide("a")
 
     assert redacted("a manager") == "a manager"
+
+
+@pytest.mark.parametrize(
+    ("count", "said", "with_verb"),
+    [
+        (0, "0 files", "0 copies are"),
+        (1, "1 file", "1 copy is"),
+        (2_000, "2,000 files", "2,000 copies are"),
+    ],
+)
+def test_a_count_has_its_noun(count, said, with_verb):
+    """One is one: nothing else is said in the singular."""
+    assert count_of(count, "file") == said
+    assert count_of(count, "copy is", "copies are") == with_verb

@@ -11,7 +11,7 @@ from pipeline.doctor.findings import Finding, ok, problem, skipped, warning, why
 from pipeline.errors import PipelineError
 from pipeline.net.http import request
 from pipeline.net.paging import Pages
-from pipeline.text import duration
+from pipeline.text import count_of, duration
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -148,7 +148,9 @@ def of_quotas(found: Iterable[Mapping[str, Any]], max_in_flight: int, *, queuein
             starts = quota.get("Value")
     if slots is None:
         return skipped(_DEFAULTS)
-    message = f"{slots:,g} jobs at once" + (f", {starts:g} starts a second" if starts else "")
+    message = f"{count_of(round(slots), 'job')} at once" + (
+        f", {starts:g} starts a second" if starts else ""
+    )
     if queueing:
         return ok(f"{message}; the service queues up to 10,000 jobs beyond them.")
     if max_in_flight < slots:

@@ -12,6 +12,7 @@ from pipeline.doctor.findings import Finding, finding_of, ok, problem, skipped, 
 from pipeline.errors import Denied, NoSuchSource, PipelineError, RecordingFailed
 from pipeline.naming import S3Uri, result_place, trial_place
 from pipeline.recordings.formats import UNPLAYED, extension
+from pipeline.text import count_of
 
 if TYPE_CHECKING:
     import asyncio
@@ -64,13 +65,17 @@ class Recordings:
                 "Check the prefix: it is taken as it is written, with or without a slash at its "
                 "end.",
             )
-        which = f"the first {len(entries):,}" if following else f"{len(entries):,}"
+        which = ("the first " if following else "") + count_of(len(entries), "object")
         keys = [entry.key for entry in entries if self._selection.why_skipped(entry) is None]
         taken = len(keys)
-        message = f"{taken:,} of {which} objects below {self._place} are recordings."
+        message = count_of(
+            taken,
+            f"of {which} below {self._place} is a recording.",
+            f"of {which} below {self._place} are recordings.",
+        )
         if mute := sum(extension(key) in UNPLAYED for key in keys):
             return warning(
-                f"{message} {mute:,} are AMR, which browsers do not play.",
+                f"{message} {count_of(mute, 'is', 'are')} AMR, which browsers do not play.",
                 "Reviewers in Label Studio will hear nothing of them: for a review, put copies in "
                 "MP3 or FLAC there.",
             )
@@ -119,8 +124,10 @@ async def earlier_results(s3: S3, results: S3Uri, name_prefix: str) -> Finding:
     """Whether results of earlier runs could be found, as a new state file needs it."""
     names = S3Uri(results.bucket, result_place(results, name_prefix).key.removesuffix(".json"))
     entries, following = await s3.list_page(names, {})
-    found = "at least 1,000" if following else f"{len(entries):,}"
-    return ok(f"{found} transcripts of earlier runs are below {results}.")
+    known = count_of(
+        len(entries), "transcript of earlier runs is", "transcripts of earlier runs are"
+    )
+    return ok(f"{'at least ' if following else ''}{known} below {results}.")
 
 
 async def _is_free(s3: S3, place: S3Uri) -> bool:

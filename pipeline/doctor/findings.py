@@ -9,6 +9,7 @@ import msgspec
 
 from pipeline.aws.error_codes import ALLOW_STEP, CREDENTIALS_STEP
 from pipeline.errors import Denied, NoAccess, PipelineError, ServiceUnreachable, Unavailable
+from pipeline.text import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -123,14 +124,10 @@ def conclusion(report: Report) -> str:
     """The balance in a sentence: what stops a run comes first."""
     counts = report.counts
     parts = [
-        _several(counts[Verdict.PROBLEM], "problem"),
-        _several(counts[Verdict.WARNING], "warning"),
+        count_of(counts[Verdict.PROBLEM], "problem"),
+        count_of(counts[Verdict.WARNING], "warning"),
         f"{counts[Verdict.OK]} ok",
         f"{counts[Verdict.SKIPPED]} skipped",
     ]
     what = "A run would go well" if report.ready else "A run would fail"
     return f"{what}: {', '.join(parts)}."
-
-
-def _several(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -10,7 +10,7 @@ from pipeline.errors import JobMissing, StateUnusable
 from pipeline.model import JobStatus
 from pipeline.naming import place_of_result
 from pipeline.state.reader import read_state
-from pipeline.text import printable
+from pipeline.text import count_of, printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,7 +49,7 @@ async def examine(jobs: list[Job], transcriber: Transcriber, s3: S3) -> Finding:
         if is_removed
     ]  # fmt: skip
     if not removed:
-        return ok(f"No transcript of {len(jobs)} jobs in flight was removed.")
+        return ok(f"No transcript of {count_of(len(jobs), 'job')} in flight was removed.")
     more = f", and {len(removed) - 1} more" if len(removed) > 1 else ""
     return warning(
         f"The job of {printable(removed[0].recording.key)} is complete, but its transcript is not "

@@ -13,6 +13,7 @@ from pipeline.doctor.findings import Finding, finding_of, ok, problem, warning
 from pipeline.doctor.runner import Check, constant
 from pipeline.errors import CannotRun, PipelineError
 from pipeline.net.wait_times import WaitTimes
+from pipeline.text import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -94,4 +95,4 @@ async def accounts(identities: Identities) -> Finding:
                 "quota, and their shards do not know of each other.",
                 "Name one profile of each account.",
             )
-    return ok(f"The lanes are {len(of)} account{'s' * (len(of) != 1)}, each with its own quota.")
+    return ok(f"The lanes are {count_of(len(of), 'account')}, each with its own quota.")

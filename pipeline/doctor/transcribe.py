@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pipeline.doctor.findings import Finding, ok
 from pipeline.errors import JobMissing
 from pipeline.model import JobStatus
+from pipeline.text import count_of
 
 if TYPE_CHECKING:
     from pipeline.jobs.client import Transcriber
@@ -17,7 +18,8 @@ async def listing(transcriber: Transcriber, name_prefix: str) -> Finding:
     """Whether jobs may be listed, as every run does to see what has finished."""
     pages = transcriber.pages(JobStatus.IN_PROGRESS, name_prefix)
     async for names in pages:
-        return ok(f"{len(names)} jobs of ours are under way." if names else "None is under way.")
+        under_way = count_of(len(names), "job of ours is", "jobs of ours are")
+        return ok(f"{under_way} under way." if names else "None is under way.")
     raise AssertionError  # there is always a page
 
 

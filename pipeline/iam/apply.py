@@ -11,6 +11,7 @@ from pipeline.errors import BadSettings, ResourceMissing, ResourceTaken, Service
 from pipeline.iam.account import TAGGED, named
 from pipeline.iam.diff import ROLE_POLICY, Change, Kind
 from pipeline.iam.profiles import Key
+from pipeline.text import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -33,7 +34,7 @@ async def carry_out(account: Account, plan: Plan) -> list[str]:
     for change in plan.changes:
         await apply(account, change)
     return [
-        f"Done: {len(plan.changes)} of {len(plan.parts)} parts changed.",
+        f"Done: {len(plan.changes)} of {count_of(len(plan.parts), 'part')} changed.",
         *(
             f"Key:  in {account.profiles.path}; use it with --profile {name}"
             for name in account.new_keys

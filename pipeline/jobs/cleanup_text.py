@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from pipeline.text import duration, printable
+from pipeline.text import count_of, duration, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,7 +48,7 @@ def consequences(states: Sequence[Cleanup], wanted: Wanted, count: int) -> Itera
         yield f"Nothing to delete: no job of {wanted.output} ended more than {age} ago and is left."
         return
     yield (
-        f"To be deleted: the service's job records of {count:,} recordings of "
+        f"To be deleted: the service's job records of {count_of(count, 'recording')} of "
         f"s3://{states[0].bucket}, written more than {age} ago or replaced since; that takes "
         f"{duration(count / rate)} at {rate:g} a second."
     )
@@ -92,11 +92,12 @@ def as_facts(ended: Ended) -> dict[str, object]:
 def as_lines(ended: Ended) -> Iterator[str]:
     """What was done, in sentences."""
     done = ended.cleaned
+    results = count_of(done.results, "transcript or subtitle", "transcripts and subtitles")
     yield (
         f"{'Stopped' if ended.stopped else 'Done'} in {duration(ended.seconds)}: "
-        f"{done.deleted:,} job records deleted"
+        f"{count_of(done.deleted, 'job record')} deleted"
         + (f", {done.gone:,} were gone already" if done.gone else "")
-        + (f"; {done.results:,} transcripts and subtitles deleted" if done.results else "")
+        + (f"; {results} deleted" if done.results else "")
         + "."
     )
     if done.left:

@@ -14,6 +14,7 @@ from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
 from pipeline.local.errors import Refused, bad_request
+from pipeline.text import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,7 +43,7 @@ def check(operation: str, request: Mapping[str, Any]) -> None:
     """
     unmet = list(_unmet(request, _service().operation_model(operation).input_shape, ""))
     if unmet:
-        count = f"{len(unmet)} validation error{'s' if len(unmet) > 1 else ''} detected"
+        count = f"{count_of(len(unmet), 'validation error')} detected"
         raise bad_request(f"{count}: {'; '.join(unmet)}")
 
 

@@ -16,7 +16,7 @@ from pipeline.recordings.selection import tally_skipped
 from pipeline.state.history import PastRun, Settings
 from pipeline.state.lock import is_held
 from pipeline.state.reader import read_state
-from pipeline.text import duration, printable, tally
+from pipeline.text import count_of, duration, printable, tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -193,7 +193,7 @@ def head(reading: StatusReading) -> str:
     share = stand.settled / known if known else 0.0
     timed = reading.runs and stand.left and rate
     more = f", {duration(stand.left / rate)} left" if timed else ""
-    return f"{share:.0%} of {known:,} recordings{more}"
+    return f"{share:.0%} of {count_of(known, 'recording')}{more}"
 
 
 def one_line(reading: StatusReading) -> str:
@@ -223,7 +223,8 @@ def run_lines(taken: Sequence[Sample]) -> Iterator[str]:
         return
     last = taken[-1]
     yield f"Pace:      {sparkline(taken)}"
-    yield f"Slots:     {last.in_flight:,} jobs in flight, {last.slots_found:,} slots found"
+    jobs, slots = count_of(last.in_flight, "job"), count_of(last.slots_found, "slot")
+    yield f"Slots:     {jobs} in flight, {slots} found"
     recent = next(each for each in taken if last.at - each.at <= _RECENT_SECONDS)
     seconds = last.at - recent.at
     grown = {limit: total - recent.waits.get(limit, 0.0) for limit, total in last.waits.items()}

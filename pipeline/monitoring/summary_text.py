@@ -11,7 +11,7 @@ from pipeline.monitoring.summary import OVER_BUDGET
 from pipeline.naming import parse_s3_uri
 from pipeline.recordings.selection import tally_skipped
 from pipeline.terminal import program
-from pipeline.text import duration, printable, tally
+from pipeline.text import count_of, duration, printable, tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +53,7 @@ def _lines(s: Summary) -> Iterator[str]:
             f"{cost.billed_seconds / 60:,.1f} billed minutes, at the prices of {cost.prices_date}."
         )
     yield _balance_line(s.balance)
-    yield f"Tasks:   {s.files.output} ({counts.tasks:,} lines)"
+    yield f"Tasks:   {s.files.output} ({count_of(counts.tasks, 'line')})"
     yield f"State:   {s.files.state}"
     yield f"Next:    {_next_step(s)}"
 
@@ -90,7 +90,8 @@ def _balance_line(b: Balance) -> str:
     )
     if b.adds_up:
         return f"Balance: {b.listed:,} listed = {parts}"
-    lines = f", and {b.tasks:,} tasks for {b.contents:,} written" if b.tasks != b.contents else ""
+    tasks = f", and {count_of(b.tasks, 'task')} for {b.contents:,} written"
+    lines = tasks if b.tasks != b.contents else ""
     return (
         f"Balance: {b.listed:,} listed, but {parts}{lines}: something was lost. Please report "
         "this, with the state file."
@@ -129,7 +130,9 @@ def limit_sentence(s: RunFacts) -> str:
 
 def _next_step(s: Summary) -> str:
     if s.exit_code == OVER_BUDGET:
-        left = f" {s.balance.pending:,} of those listed are left." if s.balance.pending else ""
+        pending = s.balance.pending
+        listed = count_of(pending, "of those listed is", "of those listed are")
+        left = f" {listed} left." if pending else ""
         return f"run the same command again for the rest ({s.stopped} is over).{left}"
     if s.stopped:
         return "run the same command again; it goes on where it stopped."

@@ -18,6 +18,7 @@ from pipeline.errors import (
     Unavailable,
 )
 from pipeline.net.rate_limit import RateLimiter
+from pipeline.text import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -96,7 +97,7 @@ class RateLimitedCall:
         if self._answered_at > patience.begun:
             return Deferred(error.problem, error.advice, **facts)
         return ServiceUnreachable(
-            f"{error.sentence} That was so {patience.tries} times",
+            f"{error.sentence} That was so {count_of(patience.tries, 'time')}",
             _before_the_next_run(error),
             **facts,
         )

@@ -8,7 +8,7 @@ from rich.filesize import decimal
 
 from pipeline.failures import advice
 from pipeline.recordings.selection import tally_skipped
-from pipeline.text import duration, tally
+from pipeline.text import count_of, duration, tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,25 +28,25 @@ def as_text(plan: Plan) -> str:
 def _lines(p: Plan) -> Iterator[str]:
     where = ", as if it were a bucket" if p.source.startswith("file:") else ""
     yield f"Plan of {p.source}{where}; nothing was started."
-    yield f"Recordings:   {p.recordings:,} ({decimal(p.bytes)}) of {p.listed:,} objects" + (
+    yield f"Recordings:   {p.recordings:,} ({decimal(p.bytes)}) of {count_of(p.listed, 'object')}" + (
         f"; skipped: {tally_skipped(p.skipped, p.not_audio)}" if p.skipped else ""
     )
     if done := _done(p):
         yield f"Done:         {done}"
-    yield f"To start:     {p.to_start:,} jobs ({decimal(p.bytes_to_start)})"
+    yield f"To start:     {count_of(p.to_start, 'job')} ({decimal(p.bytes_to_start)})"
     if p.to_start:
         yield from _to_start(p)
     if p.calls:
         yield f"Calls:        {tally(p.calls)}"
     if p.tasks.count:
         yield (
-            f"Label Studio: {p.tasks.count:,} tasks, about {decimal(p.tasks.bytes)}, in "
-            f"{p.tasks.export_files:,} file{'s' * (p.tasks.export_files != 1)} of `export`"
+            f"Label Studio: {count_of(p.tasks.count, 'task')}, about {decimal(p.tasks.bytes)}, in "
+            f"{count_of(p.tasks.export_files, 'file')} of `export`"
         )
 
 
 def _to_start(p: Plan) -> Iterator[str]:
-    probed = "each was probed" if p.exact else f"{p.probed:,} were probed"
+    probed = "each was probed" if p.exact else f"{count_of(p.probed, 'was', 'were')} probed"
     sure = (
         "" if p.probed == p.to_start else f"; the errors are those of {p.certainty:.0%} certainty"
     )
@@ -61,8 +61,9 @@ def _to_start(p: Plan) -> Iterator[str]:
         )
     yield f"Cost:         {_cost(p)}"
     time = p.run_time
+    slots = count_of(time.slots, "slot")
     yield (
-        f"Time:         about {duration(time.seconds.value)} with {time.slots:,} slots and "
+        f"Time:         about {duration(time.seconds.value)} with {slots} and "
         f"{time.start_rate:g} starts a second, {_job(time.job)}"
     )
 
@@ -70,7 +71,7 @@ def _to_start(p: Plan) -> Iterator[str]:
 def _job(job: JobDuration) -> str:
     takes = f"{round(job.fixed, 1):g} s and {round(job.per_second, 3):g} s for each second of audio"
     if job.jobs:
-        return f"as the last {job.jobs:,} jobs took {takes}"
+        return f"as the last {count_of(job.jobs, 'job')} took {takes}"
     return f"if a job takes {takes}"
 
 

@@ -9,6 +9,7 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.quality.error_rate import Counts
+from pipeline.text import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -160,8 +161,9 @@ def as_text(comparison: PairedComparison) -> str:
     """The comparison for people."""
     unit, reference = comparison.unit, comparison.before.reference
     rate = _RATES.get(unit, "Error rate")
+    recordings = count_of(len(comparison.recordings), "recording")
     lines = [
-        f"{rate} of {len(comparison.recordings)} recordings, {reference:,} {unit}:",
+        f"{rate} of {recordings}, {count_of(reference, unit.removesuffix('s'))}:",
         _line("before", comparison.before),
         _line("after", comparison.after),
     ]
@@ -189,6 +191,7 @@ def _interval(comparison: PairedComparison) -> str:
 def _line(name: str, counts: Counts) -> str:
     share = f"{100 * counts.rate:6.2f} %" if counts.rate is not None else "     -  "
     return (
-        f"  {name:<7} {share}  {counts.errors:,} errors: {counts.substitutions:,} substituted, "
-        f"{counts.insertions:,} inserted, {counts.deletions:,} deleted"
+        f"  {name:<7} {share}  {count_of(counts.errors, 'error')}: "
+        f"{counts.substitutions:,} substituted, {counts.insertions:,} inserted, "
+        f"{counts.deletions:,} deleted"
     )

@@ -16,6 +16,7 @@ from pipeline.quality.bootstrap import PairedComparison, Recording, judge
 from pipeline.quality.error_rate import compare
 from pipeline.quality.missed_phrases import reviews
 from pipeline.quality.normalise import has_words
+from pipeline.text import count_of
 from pipeline.vocabulary.service import one_language
 
 if TYPE_CHECKING:
@@ -74,9 +75,9 @@ def cost_of(reviews: Sequence[GroundTruth], wanted: Transcribe, prices: Prices) 
     billed = dict.fromkeys(items_of(wanted), float(sum(known)))
     unknown = len(reviews) - len(known)
     return (
-        f"{len(reviews):,} recordings are to be transcribed again: {sum(known) / 60:,.1f} billed "
-        f"minutes, about {prices.currency} {cost(billed, prices):,.2f} at the prices of "
-        f"{prices.prices_date}"
+        f"{count_of(len(reviews), 'recording is', 'recordings are')} to be transcribed again: "
+        f"{sum(known) / 60:,.1f} billed minutes, about {prices.currency} "
+        f"{cost(billed, prices):,.2f} at the prices of {prices.prices_date}"
         + (f", and {unknown:,} whose length is not known." if unknown else ".")
     )
 

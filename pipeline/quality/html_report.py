@@ -8,6 +8,7 @@ from pipeline import __version__
 from pipeline.html.page import render
 from pipeline.quality import text_report
 from pipeline.quality.calibration import CAUGHT
+from pipeline.text import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,9 +44,9 @@ def _tiles(quality: Quality) -> Iterator[tuple[str, str, str]]:
     """What each tile says: a figure, its name, and more about it."""
     total = quality.total
     if total.words.rate is not None:
-        yield text_report.percent(total.words.rate), "WER", f"{total.words.reference:,} words"
+        yield text_report.percent(total.words.rate), "WER", count_of(total.words.reference, "word")
     else:
-        counted = f"{total.characters.reference:,} characters"
+        counted = count_of(total.characters.reference, "character")
         yield text_report.percent(total.characters.rate), "CER", counted
     unchanged = text_report.percent(total.unchanged / total.reviews)
     yield f"{total.reviews:,}", "reviews", f"{unchanged} without a correction"
@@ -64,7 +65,7 @@ def _tiles(quality: Quality) -> Iterator[tuple[str, str, str]]:
         yield (
             rate,
             "error rate between reviewers",
-            f"{sum(e.recordings for e in pairs):,} comparisons",
+            count_of(sum(e.recordings for e in pairs), "comparison"),
         )
 
 

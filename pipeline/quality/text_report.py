@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from pipeline.quality.audit import FEWEST
-from pipeline.text import duration, printable
+from pipeline.text import count_of, duration, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -71,11 +71,11 @@ def rates(total: QualityStats) -> Iterator[str]:
     words, characters = total.words, total.characters
     if words.reference or words.insertions:
         yield (
-            f"WER:     {percent(words.rate)} of {words.reference:,} words: "
+            f"WER:     {percent(words.rate)} of {count_of(words.reference, 'word')}: "
             f"{words.substitutions:,} substituted, {words.insertions:,} inserted, "
             f"{words.deletions:,} deleted"
         )
-    yield f"CER:     {percent(characters.rate)} of {characters.reference:,} characters"
+    yield f"CER:     {percent(characters.rate)} of {count_of(characters.reference, 'character')}"
 
 
 def left_out(quality: Quality) -> Iterator[str]:
@@ -91,7 +91,7 @@ def left_out(quality: Quality) -> Iterator[str]:
     if quality.unusable or quality.unusable_segments:
         yield (
             f"Not counted: {quality.unusable:,} marked as unusable, and "
-            f"{quality.unusable_segments:,} segments of others"
+            f"{count_of(quality.unusable_segments, 'segment')} of others"
         )
 
 
@@ -100,29 +100,33 @@ def audit(found: Audit | None) -> Iterator[str]:
     if found is None:
         return
     if found.auto:
-        yield f"Not reviewed (auto): {_rate(found.auto)}, by {found.reviews:,} reviews of the audit"
+        reviews = count_of(found.reviews, "review")
+        yield f"Not reviewed (auto): {_rate(found.auto)}, by {reviews} of the audit"
     if found.whole:
         yield f"All recordings here: {_rate(found.whole)}"
     if found.halve and found.share is not None:
         yield (
-            f"{found.halve:,} more reviews would halve the interval of all recordings "
+            f"{count_of(found.halve, 'more review')} would halve the interval of all recordings "
             f"(push --audit {_enough(found.share)}% has them)"
         )
     elif found.auto and found.auto.low is None:
         yield f"No interval: {without_interval(found)}"
     elif not found.reviews and found.waiting + found.doubted:
-        yield f"Audit: none of its {found.waiting + found.doubted:,} recordings is reviewed yet"
+        drawn = count_of(found.waiting + found.doubted, "recording")
+        yield f"Audit: none of its {drawn} is reviewed yet"
     if found.doubted:
-        yield f"Not counted: {found.doubted:,} reviews of the audit that nobody can have heard"
+        reviews = count_of(found.doubted, "review")
+        yield f"Not counted: {reviews} of the audit that nobody can have heard"
 
 
 def without_interval(found: Audit) -> str:
     """Why the audit's estimate has no interval."""
     if found.waiting:
-        return (
-            f"{found.waiting:,} of the audit wait for their review; the estimate holds only when "
-            f"all {found.waiting + found.reviews:,} are reviewed"
+        waiting = count_of(
+            found.waiting, "of the audit waits for its review", "of the audit wait for their review"
         )
+        drawn = found.waiting + found.reviews
+        return f"{waiting}; the estimate holds only when all {drawn:,} are reviewed"
     return f"too few reviews of the audit to tell: {found.reviews:,} of {FEWEST}"
 
 
@@ -157,7 +161,7 @@ def disagreements(found: Agreement) -> list[tuple[str, ...]]:
         (
             printable(each.address or each.audio),
             printable(" and ".join(each.reviewers)),
-            f"{each.differing:,} {each.unit}",
+            count_of(each.differing, each.unit.removesuffix("s")),
             printable(f"{each.counts} {each.why}"),
         )
         for each in found.disagreements

@@ -9,7 +9,7 @@ from pipeline.errors import BadSettings
 from pipeline.ground_truth.record import read_ground_truth
 from pipeline.quality.missed_phrases import Missed, missed_phrases, pairs, reviews
 from pipeline.quality.normalise import has_words
-from pipeline.text import printable
+from pipeline.text import count_of, printable
 from pipeline.vocabulary.table import Row, row_for
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def as_lines(found: list[Candidate], merged: Merged, table: Path, language: str)
         yield f"{merged.left_out:,} more found no room: a table holds 50 KB."
     next_step = "; look through them, then `transcribe-pipeline vocabulary apply`."
     yield (
-        f"{merged.added:,} new rows in {table}, {len(merged.rows):,} in all"
+        f"{count_of(merged.added, 'new row')} in {table}, {len(merged.rows):,} in all"
         + next_step * bool(merged.added)
     )
     for missed, row in found:

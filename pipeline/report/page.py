@@ -13,7 +13,7 @@ from pipeline.recordings.selection import tally_skipped
 from pipeline.report import plots, sentences
 from pipeline.report.run_record import Outcome, earlier_run
 from pipeline.report.timeline import mean_in_flight, moment_words, span_words
-from pipeline.text import duration
+from pipeline.text import count_of, duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -110,7 +110,7 @@ def _settings(record: RunRecord) -> dict[str, str]:
     s, settings = record.facts, record.past.settings
     return {
         "Source": s.source,
-        "Tasks": f"{s.files.output} ({s.counts.tasks:,} lines)",
+        "Tasks": f"{s.files.output} ({count_of(s.counts.tasks, 'line')})",
         "State": s.files.state,
         "Transcripts": settings.results or "kept by the service",
         "Language": settings.language,

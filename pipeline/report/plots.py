@@ -9,7 +9,7 @@ from pipeline.html.charts import Bar, Chart, Curve, Stretch
 from pipeline.report import sentences
 from pipeline.report.run_record import BANDS
 from pipeline.report.timeline import bounds, clock, clock_ticks, rates, scale
-from pipeline.text import duration
+from pipeline.text import count_of, duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -145,7 +145,9 @@ def durations_plot(record: RunRecord) -> Plot:
     unit = f" ({sentences.clock_parts(most)[0]})" if most >= _MINUTE else ""
     legend = f"jobs by how long they took{unit}, in steps of {sentences.short(width)}"
     rows = [(name, f"{count:,}") for name, count in zip(names, counts, strict=True) if count]
-    labels = [f"{name}: {count:,} jobs" for name, count in zip(names, counts, strict=True)]
+    labels = [
+        f"{name}: {count_of(count, 'job')}" for name, count in zip(names, counts, strict=True)
+    ]
     chart = _counted("How many jobs took how long", across, counts, labels)
     return Plot([("done", legend)], chart, ("Took", "jobs"), rows)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.report.run_record import BANDS, Outcome
-from pipeline.text import duration
+from pipeline.text import count_of, duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,13 +32,18 @@ def headline(record: RunRecord) -> str:
     within = "" if head else f" in {took}"
     if not s.counts.written and record.outcome in (Outcome.COMPLETE, Outcome.SOME_FAILED):
         return _nothing_new(record)
-    parts = [f"{_recordings(s.counts.written)} transcribed{within}"]
+    parts = [
+        f"{count_of(s.counts.written, 'recording was', 'recordings were')} transcribed{within}"
+    ]
     if s.counts.failed:
         parts.append(f"{s.counts.failed:,} failed")
     if record.outcome is Outcome.UNDER_WAY:
-        parts.append(f"{s.counts.in_flight:,} are in flight and {s.counts.pending:,} wait")
+        parts.append(
+            f"{count_of(s.counts.in_flight, 'is', 'are')} in flight and "
+            f"{count_of(s.counts.pending, 'waits', 'wait')}"
+        )
     elif left := s.counts.pending + s.counts.in_flight:
-        parts.append(f"{left:,} {'is' if left == 1 else 'are'} left for the next run")
+        parts.append(f"{count_of(left, 'is', 'are')} left for the next run")
     return f"{head}{_joined(parts)}."
 
 
@@ -50,10 +55,6 @@ def _nothing_new(record: RunRecord) -> str:
         return "There was nothing to transcribe."
     before = f"all that is in the source had been transcribed before ({s.counts.tasks:,})"
     return f"Nothing was new: {before}."
-
-
-def _recordings(count: int) -> str:
-    return "1 recording was" if count == 1 else f"{count:,} recordings were"
 
 
 def _joined(parts: list[str]) -> str:
@@ -150,10 +151,12 @@ def confidence(record: RunRecord) -> str:
     if not rated:
         return "The service has given no confidence for any recording of this run."
     unsure = sum(record.confidences[: round(BANDS * _UNSURE)])
+    share = _percent(unsure, rated)
     return (
-        f"On average {record.totals.confidence:.2f} over {rated:,} recordings with speech; "
-        f"{unsure:,} ({_percent(unsure, rated)}) are below {_UNSURE}. It is the mean of the "
-        "service's confidence in each word, and the prediction's score in Label Studio."
+        f"On average {record.totals.confidence:.2f} over {count_of(rated, 'recording')} with "
+        f"speech; {count_of(unsure, f'({share}) is', f'({share}) are')} below {_UNSURE}. It is "
+        "the mean of the service's confidence in each word, and the prediction's score in Label "
+        "Studio."
     )
 
 

@@ -20,6 +20,7 @@ from pipeline.net.wait_times import WaitTimes
 from pipeline.s3_output.claim import Lanes, claim, refuse_another
 from pipeline.s3_output.json_file import read_json
 from pipeline.s3_output.overview import newest_beat
+from pipeline.text import count_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -153,5 +154,5 @@ async def _account_of(lane: Session, profile: str) -> str:
 def _told(lanes: Lanes) -> str:
     """The lanes and the number of shards as the settings have them."""
     count = lanes.shards
-    named = f"lanes = {list(lanes.profiles)} and {count} shard{'s' * (count != 1)}"
+    named = f"lanes = {list(lanes.profiles)} and {count_of(count, 'shard')}"
     return named if lanes.profiles else "no lanes"

@@ -20,7 +20,7 @@ from pipeline.monitoring.snapshot import SETTLED
 from pipeline.s3_output.claim import Lanes, described
 from pipeline.s3_output.json_file import read_aged_json
 from pipeline.s3_output.shares import Claim
-from pipeline.text import duration
+from pipeline.text import count_of, duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -243,7 +243,7 @@ def lines(found: Overview) -> Iterator[str]:
     """The overview as people read it."""
     count = len(found.shards)
     yield f"Source:    {found.source}"
-    yield f"Output:    {found.output}, {count:,} shard{'s' * (count != 1)}"
+    yield f"Output:    {found.output}, {count_of(count, 'shard')}"
     yield f"Tasks:     {found.tasks:,} written, {found.pending:,} pending, {found.failed:,} failed"
     if lanes := list(dict.fromkeys(each.lane for each in found.shards if each.lane)):
         yield f"Lanes:     {'; '.join(_shards_of(lane, found.shards) for lane in lanes)}"

@@ -14,6 +14,7 @@ from pipeline.recordings.selection import ARCHIVED, ARCHIVES
 from pipeline.stages.metadata_reader import READ_ANEW
 from pipeline.stages.metadata_versions import WRITTEN_AT, versions_of
 from pipeline.state.recordings import Standing
+from pipeline.text import count_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -77,10 +78,11 @@ async def take_over(earlier: StateReader, tracker: JobTracker) -> None:
 def _retold(recordings: int, source: str) -> str:
     rewriting = f"`transcripts{' --again' if source in READ_ANEW else ''}` rewrites"
     change = (
-        f"{recordings:,} recordings have been written anew in S3 with the same content, "
+        f"{count_of(recordings, 'recording has', 'recordings have')} been written anew in S3 with "
+        "the same content, "
         "and perhaps other metadata,"
         if source == "object"
-        else f"The metadata of {recordings:,} recordings has changed"
+        else f"The metadata of {count_of(recordings, 'recording')} has changed"
     )
     return (
         f"{change} since their tasks were written. "

@@ -15,6 +15,7 @@ import orjson
 from pipeline.errors import OutputUnusable
 from pipeline.files import replacing
 from pipeline.state.reader import read_state
+from pipeline.text import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -83,8 +84,8 @@ def committed_lines(output: Path, state: Path, start: int = 0) -> Iterator[bytes
             place += len(line)
     if left:
         raise OutputUnusable(
-            f"{output} is {left} bytes shorter than what was written to it: someone shortened or "
-            "replaced it"
+            f"{output} is {count_of(left, 'byte')} shorter than what was written to it: someone "
+            "shortened or replaced it"
         )
 
 

@@ -311,7 +311,7 @@ def test_a_watch_on_a_terminal_is_live(run, cloud):
 
     assert "\x1b[?25l" in shown
     assert "\x1b[?25h" in shown
-    assert "100% of 1 recordings" in shown
+    assert "100% of 1 recording" in shown
     assert "Tasks:     1 written, 0 in flight, 0 pending, 0 failed" in shown
     assert "Ended:     with exit code 0" in shown
 

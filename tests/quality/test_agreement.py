@@ -124,7 +124,7 @@ def test_the_command_shows_pairs_and_links(run):
     assert ["anna", "and", "ben", "1", "0", "50.0", "%"] in [
         each.split() for each in said.split("\n")
     ]
-    assert f"{SERVER}/data?task=5  anna and ben  1 words  ben is the newest" in said
+    assert f"{SERVER}/data?task=5  anna and ben  1 word  ben is the newest" in said
     assert [(e["counts"], e["why"]) for e in preferred["disagreements"]] == [
         ("anna", "is preferred")
     ]

@@ -204,7 +204,7 @@ def test_an_audit_that_nobody_has_reviewed_tells_nothing_yet():
     """It says how many wait; without an audit nothing is said at all."""
     waiting = [review("one", "one", score=0.5), auto("two"), auto("two", audit=True)]
 
-    assert "Audit: none of its 1 recordings is reviewed yet" in in_words(measure(waiting))
+    assert "Audit: none of its 1 recording is reviewed yet" in in_words(measure(waiting))
     assert measure(waiting[:2]).audit is None
     facts = as_facts(measure(waiting))["audit"]
     assert (facts["waiting"], facts["auto"], facts["whole"]) == (1, None, None)

@@ -64,7 +64,7 @@ def test_a_manifest_and_the_key_tell_what_tasks_are_filtered_by(run, cloud):
     )
     assert "agent of 2026-11-28/two.mp3 is the address of a storage" in first.err + first.out
     assert changed.counts["started"] == rebuilt.counts["started"] == 0
-    assert "The metadata of 1 recordings has changed" in changed.out
+    assert "The metadata of 1 recording has changed" in changed.out
     assert told(run)["one.mp3"]["score"] == 8.5
     assert (segments.code, told(run, "tasks.segments.jsonl")) == (0, told(run))
 
@@ -169,7 +169,7 @@ def test_an_object_that_gets_other_metadata_is_told_and_not_paid_again(run, buck
     notes += [run(*command), run(*command, "--rebuild-output"), run(*command)]
 
     assert [each.counts["started"] for each in notes] == [2, 0, 0, 0, 0]
-    said = "1 recordings have been written anew in S3 with the same content"
+    said = "1 recording has been written anew in S3 with the same content"
     assert [said in each.out for each in notes] == [False, False, True, False, False]
     assert told(run) == {"a.mp3": {"agent": "y"}, "b.mp3": {"agent": "x"}}
 
@@ -248,7 +248,7 @@ def test_a_change_of_metadata_alone_writes_the_files_that_have_it_anew(run, clou
         assert table.endswith(f"first,Ü,{score}\n")
         assert again.summary["written"] == 0
 
-    assert "The metadata of 1 recordings has changed" in outcome.out
+    assert "The metadata of 1 recording has changed" in outcome.out
     assert "`transcripts` rewrites their csv and json files" in outcome.out
     assert outcome.counts["started"] == 0
     assert (files.code, files.summary["recordings"], files.summary["written"]) == (0, 1, 2)
@@ -297,7 +297,7 @@ def test_a_changed_sidecar_is_told_and_read_where_the_page_says(run, cloud):
             sidecar.write_text(content, encoding="utf-8")
         outcome, files = run(*command, *more), run(*write, *again)
         found.append((outcome.counts["started"], files.code, *carried()))
-        notes.append("The metadata of 1 recordings has changed" in outcome.out)
+        notes.append("The metadata of 1 recording has changed" in outcome.out)
 
     assert found == [(1, 0, 1, 1), (0, 0, 1, 1), (0, 0, 2, 2), (0, 0, 2, 2)]
     assert notes == [False, True, False, False]
