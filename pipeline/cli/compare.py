@@ -18,7 +18,7 @@ from pipeline.launch.run import RunOptions, complete
 from pipeline.launch.services import vocabularies
 from pipeline.naming import S3Uri
 from pipeline.terminal import answer, confirm, say, style_for
-from pipeline.text import printable
+from pipeline.text import count_of, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -142,7 +142,7 @@ def _of_another_engine(
         raise unreadable[0]
     if not heard:
         raise BadSettings(
-            f"{folder} has no transcript of the {len(reviews):,} reviewed recordings",
+            f"{folder} has no transcript of the {count_of(len(reviews), 'reviewed recording')}",
             "Files are named after keys, and end with .json, .txt or .ctm: calls/a.json.",
         )
     for sentence in _left_out(folder, len(reviews) - len(heard), len(unreadable), several):
@@ -157,13 +157,21 @@ def _left_out(
     if several:
         taken, *others = several[0]
         yield (
-            f"{len(several):,} recordings have several files in {folder}, of which one is read: "
-            f"{taken}, and not {', '.join(map(str, others))}."
+            f"{count_of(len(several), 'recording has', 'recordings have')} several files in "
+            f"{folder}, of which one is read: {taken}, and not {', '.join(map(str, others))}."
         )
     if unreadable:
-        yield f"{unreadable:,} files in {folder} can't be read; their recordings are left out."
+        left_out = count_of(
+            unreadable,
+            f"file in {folder} can't be read; its recording is",
+            f"files in {folder} can't be read; their recordings are",
+        )
+        yield f"{left_out} left out."
     if missing > unreadable:
-        yield f"{missing - unreadable:,} reviewed recordings have no transcript in {folder}."
+        without = count_of(
+            missing - unreadable, "reviewed recording has", "reviewed recordings have"
+        )
+        yield f"{without} no transcript in {folder}."
 
 
 class _Trial(NamedTuple):

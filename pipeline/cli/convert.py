@@ -21,7 +21,7 @@ from pipeline.cli.options import examples
 from pipeline.errors import OutputUnusable
 from pipeline.ground_truth.formats import TRAINING, Format
 from pipeline.terminal import say
-from pipeline.text import printable
+from pipeline.text import count_of, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -155,7 +155,8 @@ def command(
     for error in failed[:_NAMED]:
         say(str(error))
     if failed:
-        say(f"{len(failed):,} of {len(failed) + len(written):,} files could not be written.")
+        files = count_of(len(failed) + len(written), "file")
+        say(f"{len(failed):,} of {files} could not be written.")
         raise typer.Exit(1)
 
 
@@ -181,7 +182,8 @@ def _trained(chosen: Config, training: Training) -> int:
         typer.echo(sentence, err=True)
     if data.alone:
         name = training.splits.keep_together
-        typer.echo(f"{data.alone:,} recordings have no {name!r}: each stands alone.", err=True)
+        alone = count_of(data.alone, "recording has", "recordings have")
+        typer.echo(f"{alone} no {name!r}: each stands alone.", err=True)
     if data.empty:
         typer.echo(
             f"No recording is in {' and '.join(data.empty)}: there are too few of them, or too few "
@@ -189,12 +191,13 @@ def _trained(chosen: Config, training: Training) -> int:
             err=True,
         )
     for audio, what in (
-        (data.missing, f"recordings have no file of audio in {training.recordings}"),
-        (data.unfit, "recordings have a line break in their name, which Kaldi's lines can't hold"),
+        (data.missing, f"no file of audio in {training.recordings}"),
+        (data.unfit, "a line break in the name, which Kaldi's lines can't hold"),
     ):
         if audio:
             named = ", ".join(map(printable, audio[:_NAMED]))
-            say(f"{len(audio):,} {what}: {named}{', …' * (len(audio) > _NAMED)}")
+            have = count_of(len(audio), "recording has", "recordings have")
+            say(f"{have} {what}: {named}{', …' * (len(audio) > _NAMED)}")
     return int(bool(data.missing or data.unfit))
 
 
@@ -202,11 +205,13 @@ def _notes(left_out: Counter[str], left: list[Path], folder: Path) -> Iterator[s
     """What this convert left out, and what an earlier one left in the folder, in sentences."""
     if left_out.total():
         yield (
-            f"Left out, as reviewers marked them as unusable: {left_out['recordings']:,} "
-            f"recordings, and {left_out['segments']:,} segments of others."
+            "Left out, as reviewers marked them as unusable: "
+            f"{count_of(left_out['recordings'], 'recording')}, and "
+            f"{count_of(left_out['segments'], 'segment')} of others."
         )
     if left:
+        files = count_of(len(left), f"file in {folder} is", f"files in {folder} are")
         yield (
-            f"{len(left):,} files in {folder} are of an earlier convert and not part of this one: "
+            f"{files} of an earlier convert and not part of this one: "
             f"{', '.join(map(str, left[:_NAMED]))}{', …' * (len(left) > _NAMED)}"
         )

@@ -15,6 +15,7 @@ from pipeline.cli.options import Json, Quiet, examples
 from pipeline.errors import BadSettings
 from pipeline.launch.event_loop import in_event_loop, interruptible
 from pipeline.terminal import CANNOT_RUN, answer, say, style_for
+from pipeline.text import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,7 +137,7 @@ async def _pull(
 def _in_words(changes: Changes, path: str) -> str:
     return (
         f"Pulled: {changes.added:,} added, {changes.replaced:,} corrected, "
-        f"{changes.removed:,} removed; {path} has {changes.total:,} lines."
+        f"{changes.removed:,} removed; {path} has {count_of(changes.total, 'line')}."
     )
 
 
@@ -146,31 +147,46 @@ def _numbers(tasks: list[int]) -> str:
 
 def _to_do(server: LabelStudio, changes: Changes) -> Iterator[str]:
     """What is to be done in the project before its reviews are whole."""
-    project, path = server.project, server.ground_truth
+    tasks, path = f"of project {server.project}'s tasks", server.ground_truth
     if changes.empty:
         yield (
-            f"{len(changes.empty):,} of project {project}'s tasks have an empty review, though "
-            f"words were heard in the recording ({_numbers(changes.empty)}). Open them there: "
-            "where someone speaks, write it down or delete the annotation; then pull again."
+            f"{count_of(len(changes.empty), f'{tasks} has', f'{tasks} have')} an empty review, "
+            f"though words were heard in the recording ({_numbers(changes.empty)}). Open each "
+            "there: where someone speaks, write it down or delete the annotation; then pull again."
         )
     if changes.skipped:
+        skipped = count_of(
+            changes.skipped_total,
+            f"{tasks} was skipped, and nobody has reviewed it",
+            f"{tasks} were skipped, and nobody has reviewed them",
+        )
         yield (
-            f"{changes.skipped_total:,} of project {project}'s tasks were skipped, and nobody has "
-            f"reviewed them ({_numbers(changes.skipped)}). They are no part of {path}; see what is "
-            "wrong with them in the Data Manager, with the filter *Cancelled annotations* > 0."
+            f"{skipped} ({_numbers(changes.skipped)}). Skipped tasks are no part of {path}; see "
+            "what is wrong with them in the Data Manager, with the filter *Cancelled annotations* "
+            "> 0."
         )
     if changes.incomplete:
-        lacking = f" ({_numbers(changes.to_review)})" if changes.to_review else ""
-        yield (
-            f"{changes.incomplete:,} long recordings of project {project} are reviewed in part, so "
-            f"{path} does not have them. {changes.to_review_total:,} of their tasks are not "
-            f"reviewed{lacking}, or their review is empty or of an earlier transcript than the "
-            "other parts': review the task again and delete that one. `push --again` of the output "
-            "that they came from puts back what was deleted."
-        )
+        yield _incomplete(server, changes)
     if changes.unread:
         yield (
-            f"Label Studio can't give out {len(changes.unread):,} of project {project}'s tasks "
-            f"({_numbers(changes.unread)}); what {path} has of them stays. Open them there: a text "
+            f"Label Studio can't give out {len(changes.unread):,} {tasks} "
+            f"({_numbers(changes.unread)}); what {path} has of them stays. Open each there: a text "
             "with a character that is none (half an emoji) is the usual cause; then pull again."
         )
+
+
+def _incomplete(server: LabelStudio, changes: Changes) -> str:
+    """Which long recordings have no line yet, and why."""
+    lacking = f" ({_numbers(changes.to_review)})" if changes.to_review else ""
+    project, path = f"project {server.project}", server.ground_truth
+    recordings = count_of(
+        changes.incomplete,
+        f"long recording of {project} is reviewed in part, so {path} does not have it",
+        f"long recordings of {project} are reviewed in part, so {path} does not have them",
+    )
+    tasks = count_of(changes.to_review_total, "of the tasks is", "of the tasks are")
+    return (
+        f"{recordings}. {tasks} not reviewed{lacking}, or the review is empty or of an earlier "
+        "transcript than the other parts': review the task again and delete that one. "
+        "`push --again` of the output that they came from puts back what was deleted."
+    )

@@ -16,7 +16,7 @@ from pipeline.cli.options import Quiet, examples
 from pipeline.errors import BadSettings, CannotRun
 from pipeline.launch.event_loop import in_event_loop, interruptible
 from pipeline.terminal import answer, say, style_for
-from pipeline.text import printable
+from pipeline.text import count_of, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -201,18 +201,24 @@ def _lines(report: PushReport) -> Iterator[str]:
         yield f"It is full; new project behind it: {address}"
     yield f"Tasks:   {report.sent:,} pushed, {report.there:,} were there already"
     if report.split:
-        yield f"Parts:   {report.split:,} of these are long, and got {report.parts:,} new tasks"
+        long = count_of(report.split, "of these is long, and", "of these are long, and")
+        yield f"Parts:   {long} got {count_of(report.parts, 'new task')}"
     if report.good:
-        yield f"Taken:   {report.good:,} as they are, into {report.ground_truth}"
+        good = count_of(report.good, "as it is", "as they are")
+        yield f"Taken:   {good}, into {report.ground_truth}"
     if report.audited:
-        yield f"Audit:   {report.audited:,} that need no review are among the tasks all the same"
+        audited = count_of(report.audited, "that needs no review is", "that need no review are")
+        yield f"Audit:   {audited} among the tasks all the same"
     if report.copied:
-        yield f"Heard:   {report.copied:,} recordings of this machine, copied to Label Studio"
+        copied = count_of(report.copied, "recording")
+        yield f"Heard:   {copied} of this machine, copied to Label Studio"
     if report.unheard:
-        yield (
-            f"Silent:  {report.unheard:,} recordings that could not be copied; their tasks are "
-            "there. Once that is mended, --again copies them."
+        silent = count_of(
+            report.unheard,
+            "recording that could not be copied; its task is",
+            "recordings that could not be copied; their tasks are",
         )
+        yield f"Silent:  {silent} there. Once that is mended, --again copies them."
     yield from _exceptions(report)
 
 
@@ -221,16 +227,24 @@ def _exceptions(report: PushReport) -> Iterator[str]:
     if report.upgraded:
         yield "Config:  the project has the labeling configuration of this version now"
     if report.renewed:
-        yield f"Renewed: {report.renewed:,} of recordings that were there have the new prediction"
-    if report.reviewed:
-        yield (
-            f"Kept:    {report.reviewed:,} of recordings that are reviewed stay as they are "
-            "(--reviewed-too gives them the new prediction)"
+        renewed = count_of(
+            report.renewed,
+            "of a recording that was there has",
+            "of recordings that were there have",
         )
+        yield f"Renewed: {renewed} the new prediction"
+    if report.reviewed:
+        kept = count_of(
+            report.reviewed,
+            "of a recording that is reviewed stays as it is",
+            "of recordings that are reviewed stay as they are",
+        )
+        yield f"Kept:    {kept} (--reviewed-too gives them the new prediction)"
     if report.lacking:
+        lacking = count_of(report.lacking, "of these is", "of these are")
         yield (
-            f"Lacking: {report.lacking:,} of these are in several tasks, of which some were "
-            "deleted. Push the output that they are from with --again, and they are back."
+            f"Lacking: {lacking} in several tasks, of which some were deleted. Push the output "
+            "that they are from with --again, and they are back."
         )
     if report.refused:
         yield (
@@ -241,7 +255,8 @@ def _exceptions(report: PushReport) -> Iterator[str]:
         yield f"Mended:  {report.mended:,} that lacked their prediction"
     if report.doubled:
         yield (
-            f"Doubled: {report.doubled:,} tasks too many stand in the project, from elsewhere. In "
-            "the Data Manager choose all, then Actions, Remove duplicated tasks. Where a long "
-            "recording has a task of the whole beside its parts, delete that one."
+            f"Doubled: {count_of(report.doubled, 'task too many stands', 'tasks too many stand')} "
+            "in the project, from elsewhere. In the Data Manager choose all, then Actions, Remove "
+            "duplicated tasks. Where a long recording has a task of the whole beside its parts, "
+            "delete that one."
         )

@@ -15,7 +15,7 @@ from pipeline.cli.flags import AWS, FILES, Given, refuse_idle, with_settings
 from pipeline.cli.options import Json, Quiet, examples, told
 from pipeline.errors import BadSettings
 from pipeline.terminal import answer, counted, say, style_for
-from pipeline.text import printable, tally
+from pipeline.text import count_of, printable, tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -108,7 +108,9 @@ def _lacking(missing: dict[str, int], of: int, path: Path) -> str:
         else f"Once they can be read, deleting {path} has them read again."
     )
     count = sum(missing.values())
-    return f"{count:,} of {of:,} recordings can't be searched ({tally(missing)}). {advice}"
+    return (
+        f"{count:,} of {count_of(of, 'recording')} can't be searched ({tally(missing)}). {advice}"
+    )
 
 
 def _phrase(words: str) -> str:

@@ -23,7 +23,7 @@ from pipeline.cli.place import parse_transcripts
 from pipeline.errors import BadSettings
 from pipeline.launch.event_loop import in_event_loop
 from pipeline.terminal import CANNOT_RUN, answer, counted, say, style_for
-from pipeline.text import duration, printable
+from pipeline.text import count_of, duration, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -158,12 +158,13 @@ def _report(ended: Ended, chosen: Config, *, quiet: bool, json: bool) -> int:
 def _sentences(ended: Ended, to: str, *, again_helps: bool) -> Iterator[str]:
     done = "Stopped" if ended.stopped else "Done"
     yield (
-        f"{done} in {duration(ended.seconds)}: {ended.written:,} files written below {to}, of "
-        f"{ended.recordings:,} recordings."
+        f"{done} in {duration(ended.seconds)}: {count_of(ended.written, 'file')} written below "
+        f"{to}, of {count_of(ended.recordings, 'recording')}."
     )
     if not ended.recordings and not ended.stopped:
         again = "; --again writes them again" if again_helps else ""
-        yield f"Nothing is new: {ended.known:,} files were written before{again}."
+        known = count_of(ended.known, "file was", "files were")
+        yield f"Nothing is new: {known} written before{again}."
     if ended.failed:
         why = ", ".join(f"{count:,} {reason}" for reason, count in ended.failed.items())
         yield f"Left without a file: {sum(ended.failed.values()):,} of them ({why})."

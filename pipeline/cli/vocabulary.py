@@ -13,6 +13,7 @@ from pipeline.cli.options import examples, group
 from pipeline.launch.event_loop import in_event_loop, interruptible
 from pipeline.launch.services import vocabularies
 from pipeline.terminal import as_called
+from pipeline.text import count_of
 
 if TYPE_CHECKING:
     from pipeline.config.schema import Config
@@ -101,7 +102,7 @@ def apply(
     async def work() -> None:
         async with vocabularies(chosen, wanted.place) as service:
             outcome = await service.apply(wanted, minutes, partial(typer.echo, err=True))
-        count = f"{len(wanted.rows):,} phrases, {wanted.language}"
+        count = f"{count_of(len(wanted.rows), 'phrase')}, {wanted.language}"
         typer.echo(f"Vocabulary {wanted.name} is READY ({count}): {outcome}.", err=True)
 
     if received := in_event_loop(interruptible(work)):

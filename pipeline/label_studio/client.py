@@ -36,7 +36,7 @@ from pipeline.net.paging import Pages
 from pipeline.net.retry import RateLimitedCall
 from pipeline.net.unreachable import OTHER_HINTS, redirected
 from pipeline.net.wait_times import WaitTimes
-from pipeline.text import hide
+from pipeline.text import count_of, hide
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -183,7 +183,9 @@ class Client:
         if any(later <= earlier for earlier, later in pairwise(numbers)):
             raise untrusted(self.url, f"after task {after} it gives out others than those behind")
         if page.total and not page.tasks:
-            raise untrusted(self.url, f"it counts {page.total:,} tasks and gives out none")
+            raise untrusted(
+                self.url, f"it counts {count_of(page.total, 'task')} and gives out none"
+            )
         return page
 
     async def annotated_tasks(self, project: int, ids: Sequence[int]) -> list[dict[str, Any]]:

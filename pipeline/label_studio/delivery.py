@@ -21,7 +21,7 @@ from pipeline.label_studio.copies import Copies
 from pipeline.label_studio.push_ledger import project_key
 from pipeline.label_studio.task_lines import batches, named, parts_of
 from pipeline.tasks.recording_parts import whole_of
-from pipeline.text import printable
+from pipeline.text import count_of, printable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -213,9 +213,8 @@ class Deliveries:
             return
         added = await self._client.import_predictions(self._project.id, wanted)
         if added != len(wanted):
-            raise Unavailable(
-                f"{self._address} took {added} of {len(wanted)} predictions that tasks lack"
-            )
+            lacking = count_of(len(wanted), "prediction")
+            raise Unavailable(f"{self._address} took {added:,} of {lacking} that tasks lack")
         self.stats.mended += len(bare)
 
     async def _mark(self, batch: list[TaskLine], found: Found) -> None:

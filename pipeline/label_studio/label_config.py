@@ -17,6 +17,7 @@ from pipeline.label_studio.compatibility import misfits
 from pipeline.label_studio.schema import Control, Project
 from pipeline.model import Layout, TaskKind
 from pipeline.tasks.labeling_config import TEXT, labeling_config
+from pipeline.text import count_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -132,7 +133,9 @@ def later_config(project: Project, place: Place) -> str:
 async def upgrade(client: Client, project: Project, label_config: str) -> str:
     """Give a project a later configuration unless there are reviews: why it was not, or ""."""
     if project.total_annotations_number != 0:
-        return f"{project.total_annotations_number or 'maybe some'} annotations are in it"
+        known = project.total_annotations_number
+        some = "maybe some annotations are"
+        return f"{count_of(known, 'annotation is', 'annotations are') if known else some} in it"
     body = msgspec.json.encode({"label_config": label_config})
     try:
         await client.ask("PATCH", f"projects/{project.id}/", None, body)

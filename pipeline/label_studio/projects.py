@@ -10,6 +10,7 @@ from pipeline.errors import BadSettings, TasksRefused
 from pipeline.label_studio.compatibility import misfits
 from pipeline.label_studio.members import Mark, description_with, free_title, mark_of
 from pipeline.label_studio.project_setup import add_tabs, project_settings
+from pipeline.text import count_of
 
 if TYPE_CHECKING:
     from pipeline.label_studio.client import Client
@@ -30,7 +31,7 @@ def checked_title(title: str) -> str:
     kept = title.strip()
     if not SHORTEST_TITLE <= len(kept) <= LONGEST_TITLE:
         raise BadSettings(
-            f"The title {kept!r} has {len(kept)} characters",
+            f"The title {kept!r} has {count_of(len(kept), 'character')}",
             f"Label Studio wants {SHORTEST_TITLE} to {LONGEST_TITLE}.",
         )
     return kept

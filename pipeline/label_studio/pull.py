@@ -29,6 +29,7 @@ from pipeline.label_studio.filters import skipped_filter
 from pipeline.label_studio.schema import Changed, Page
 from pipeline.label_studio.waiting_parts import keep_waiting_parts, waiting_parts
 from pipeline.terminal import counted
+from pipeline.text import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -143,14 +144,20 @@ class Pulling:
         if self._withheld:
             return f"it counts annotations of {_counted(self._withheld)} that it does not give out"
         if self._split:
+            have = "has" if len(self._split) == 1 else "have"
             return (
-                f"{_counted(self._split)} have another job than the other tasks of their long "
+                f"{_counted(self._split)} {have} another job than the other tasks of their long "
                 "recordings, as a push was interrupted there or still runs: run that push again"
             )
         if not whole or self._unread or await self._is_count(self._put):
             return ""
-        counted = "does not count" if self._expected is None else f"counts {self._expected:,}"
-        return f"it {counted} annotations and gives out {self._put:,}"
+        expected = self._expected
+        counted = (
+            "does not count annotations"
+            if expected is None
+            else f"counts {count_of(expected, 'annotation')}"
+        )
+        return f"it {counted} and gives out {self._put:,}"
 
     async def _take_changed(
         self, since: str, cut: CutRecordings, people: dict[int, str], update: Update
@@ -235,7 +242,7 @@ class Pulling:
 def _counted(tasks: list[int]) -> str:
     """How many tasks, and their numbers."""
     more = ", ..." if len(tasks) > _SHOWN else ""
-    return f"{len(tasks):,} tasks ({', '.join(map(str, tasks[:_SHOWN]))}{more})"
+    return f"{count_of(len(tasks), 'task')} ({', '.join(map(str, tasks[:_SHOWN]))}{more})"
 
 
 def _between(one: int, other: int) -> tuple[int, int]:

@@ -38,6 +38,7 @@ from pipeline.label_studio.task_lines import task_lines
 from pipeline.label_studio.token import address, read_token
 from pipeline.tasks.export import committed_lines
 from pipeline.terminal import counted, tell
+from pipeline.text import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -251,14 +252,15 @@ def _unheard(survey: Survey, *, copied: bool) -> list[str]:
     advice = []
     if survey.unplayable and not copied:
         advice.append(
-            f"{survey.unplayable:,} recordings lie in a folder of this machine (file://), "
-            f"{survey.unplayable_bytes / 1e6:,.1f} MB, which browsers do not play. To have them "
-            "heard, copy them to Label Studio with --upload-audio, or put them into a bucket and "
-            "run over that."
+            f"{count_of(survey.unplayable, 'recording lies', 'recordings lie')} in a folder of "
+            f"this machine (file://), {survey.unplayable_bytes / 1e6:,.1f} MB, which browsers do "
+            "not play. To have them heard, copy them to Label Studio with --upload-audio, or put "
+            "them into a bucket and run over that."
         )
     if survey.mute:
         advice.append(
-            f"{survey.mute:,} recordings are AMR, which browsers do not play: reviewers see their "
-            "text and hear nothing. Put copies in MP3 or FLAC into the bucket, and run over those."
+            f"{count_of(survey.mute, 'recording is', 'recordings are')} AMR, which browsers do not "
+            "play: reviewers see the text and hear nothing. Put copies in MP3 or FLAC into the "
+            "bucket, and run over those."
         )
     return advice

@@ -23,6 +23,7 @@ from pipeline.label_studio.push_ledger import project_key
 from pipeline.label_studio.rounds import EarlierTasks
 from pipeline.label_studio.task_lines import MOST_TASKS
 from pipeline.tasks.recording_parts import cuts_of
+from pipeline.text import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -46,7 +47,7 @@ def check_split(title: str, size: int) -> None:
     """
     if 0 < size < MOST_TASKS:
         raise BadSettings(
-            f"A project of {size} tasks is too small",
+            f"A project of {count_of(size, 'task')} is too small",
             f"Give --project-size {MOST_TASKS} or more; 0 is no bound.",
         )
     if size and len(numbered(title, _MOST)) > LONGEST_TITLE:

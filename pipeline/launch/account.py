@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.errors import StateUnusable
+from pipeline.text import count_of
 
 if TYPE_CHECKING:
     from pipeline.aws.session import Session
@@ -54,7 +55,7 @@ async def keep_to_account(
 
     account = await account_of(session)
     if known.jobs:
-        jobs = f"The state file {config.state_path} has {known.jobs:,} job{'s' * (known.jobs != 1)}"
+        jobs = f"The state file {config.state_path} has {count_of(known.jobs, 'job')}"
         refuse_another_account(jobs, known.account, account, _advice(config))
     state.facts.note_account(account)
 

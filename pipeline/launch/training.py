@@ -20,6 +20,7 @@ from pipeline.ground_truth.unusable import trainable
 from pipeline.ground_truth.utterances import file_of, probed
 from pipeline.launch.on_s3 import with_tasks_here
 from pipeline.tasks.export import committed_lines
+from pipeline.text import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -109,7 +110,7 @@ class TrainingData:
     def _all_missing(self) -> BadSettings:
         folder = self._training.recordings
         return BadSettings(
-            f"None of {len(self.missing):,} recordings has a file of audio"
+            f"None of {count_of(len(self.missing), 'recording')} has a file of audio"
             + (f" below {folder}" if folder else ""),
             "Nothing was written. --recordings names the folder that holds what the bucket holds: "
             f"{self.missing[0]} is looked for as {file_of(self.missing[0], folder)}.",

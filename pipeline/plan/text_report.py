@@ -28,8 +28,9 @@ def as_text(plan: Plan) -> str:
 def _lines(p: Plan) -> Iterator[str]:
     where = ", as if it were a bucket" if p.source.startswith("file:") else ""
     yield f"Plan of {p.source}{where}; nothing was started."
-    yield f"Recordings:   {p.recordings:,} ({decimal(p.bytes)}) of {count_of(p.listed, 'object')}" + (
-        f"; skipped: {tally_skipped(p.skipped, p.not_audio)}" if p.skipped else ""
+    yield (
+        f"Recordings:   {p.recordings:,} ({decimal(p.bytes)}) of {count_of(p.listed, 'object')}"
+        + (f"; skipped: {tally_skipped(p.skipped, p.not_audio)}" if p.skipped else "")
     )
     if done := _done(p):
         yield f"Done:         {done}"

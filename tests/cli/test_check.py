@@ -259,7 +259,7 @@ def test_an_object_of_somebody_else_is_left_as_it_is(check, account):
     ("source", "sentence"),
     [
         ("s3://audio/none/", "There is nothing below s3://audio/none/."),
-        ("s3://audio/notes/", "0 of 1 objects below s3://audio/notes/ are recordings."),
+        ("s3://audio/notes/", "0 of 1 object below s3://audio/notes/ are recordings."),
     ],
 )
 def test_a_source_without_recordings_is_a_warning(check, account, source, sentence):
@@ -284,7 +284,7 @@ def test_recordings_that_no_browser_plays_are_told_before_the_night(check, accou
 
     line = lines_of(outcome)["source list"]
     assert (outcome.code, verdicts_of(outcome)["source list"]) == (0, "warning")
-    assert line["message"].endswith("1 are AMR, which browsers do not play.")
+    assert line["message"].endswith("1 is AMR, which browsers do not play.")
 
 
 ROLE = "arn:aws:iam::123456789012:role/teams/queue"

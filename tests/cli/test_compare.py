@@ -50,7 +50,7 @@ def test_another_engine_is_compared_by_its_files(run, reviewed, suffix):
     outcome = run(*COMPARE, "--from", "other", "--json")
 
     assert outcome.code == 0, outcome.err
-    assert "1 reviewed recordings have no transcript in other" in outcome.err
+    assert "1 reviewed recording has no transcript in other" in outcome.err
     assert outcome.summary["after"]["errors"] == 0
     assert outcome.summary["before"]["errors"] > 0
     assert outcome.summary["recordings"] == len(reviewed) - 1
@@ -87,9 +87,9 @@ def test_a_file_that_cannot_be_read_keeps_no_other_from_being_compared(run, revi
 
     assert outcome.code == 1
     assert "other/r0.txt can't be read" in outcome.err
-    assert "1 files in other can't be read; their recordings are left out." in outcome.err
+    assert "1 file in other can't be read; its recording is left out." in outcome.err
     assert "have no transcript" not in outcome.err
-    assert "1 recordings have several files in other, of which one is read: other/r1.json" in (
+    assert "1 recording has several files in other, of which one is read: other/r1.json" in (
         outcome.err
     )
     assert outcome.summary["recordings"] == len(reviewed) - 1

@@ -123,7 +123,7 @@ def test_apply_creates_then_leaves_alone_then_updates(run, cloud):
     assert ends == [
         "Vocabulary calls is READY (2 phrases, en-US): created.",
         "Vocabulary calls is READY (2 phrases, en-US): unchanged.",
-        "Vocabulary calls is READY (1 phrases, en-US): updated.",
+        "Vocabulary calls is READY (1 phrase, en-US): updated.",
     ]
     assert "Waiting for the service to work on calls (PENDING)." in created.err
     assert (calls(service, "CreateVocabulary"), calls(service, "UpdateVocabulary")) == (1, 1)

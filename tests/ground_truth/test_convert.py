@@ -357,7 +357,7 @@ def test_tasks_without_audio_are_not_one_recording(texts_of):
     [
         (
             "srt",
-            "1 files in srt are of an earlier convert and not part of this one: srt/b/gone.srt",
+            "1 file in srt is of an earlier convert and not part of this one: srt/b/gone.srt",
         ),
         ("text-tasks", "text-tasks/tasks-0002.json"),
         ("nemo", ""),

@@ -178,7 +178,7 @@ def test_what_cannot_be_copied_is_named_and_copied_later(run, labels, folder):
     assert "a%20b.mp3: it can't be read: No such file or directory." in said.err
     assert "it is not the file any more that was transcribed" in said.err
     assert "the server refuses it: A proxy before" in refused
-    assert "Heard:   1 recordings" in mended
+    assert "Heard:   1 recording of" in mended
     assert len(labels.tasks) == 3
 
 

@@ -132,8 +132,8 @@ def test_a_recording_that_is_reviewed_in_part_has_no_line(run, labels):
     first = run("pull", "--project", PROJECT, "--config", SETTINGS)
     again = pull(run)
 
-    assert "1 long recordings of project 1 are reviewed in part" in first.err
-    assert "1 of their tasks are not reviewed (2)" in first.err
+    assert "1 long recording of project 1 is reviewed in part" in first.err
+    assert "1 of the tasks is not reviewed (2)" in first.err
     assert (again["incomplete"], again["to_review"], again["total"]) == (1, [2], 0)
     assert truth(run) == []
     accept(labels, labels.tasks[1])
@@ -204,7 +204,7 @@ def test_a_part_that_the_server_does_not_give_out_takes_nothing_back(run, labels
     accept(labels, short)
     labels.withheld.add(three["id"])
 
-    assert "it counts annotations of 1 tasks (3)" in pull(run)["doubt"]
+    assert "it counts annotations of 1 task (3)" in pull(run)["doubt"]
     assert truth(run)[:1] == before
     labels.withheld.clear()
     assert pull(run, "--all")["replaced"] == 1
@@ -273,7 +273,7 @@ def test_a_recording_is_cut_once(run, labels):
     again = run("push", "--project", PROJECT, "--config", SETTINGS, "--again")
 
     assert "Tasks:   1 pushed, 0 were there already" in again.err
-    assert "Parts:   1 of these are long, and got 1 new tasks" in again.err
+    assert "Parts:   1 of these is long, and got 1 new task" in again.err
     assert len(labels.tasks) == 3
     assert [results(labels.tasks[n]) for n in (0, 2, 1)] == before
 
@@ -335,7 +335,7 @@ def test_a_task_of_the_whole_beside_its_parts_is_told(run, labels):
 
     outcome = run("push", "--project", PROJECT, "--config", SETTINGS, "--again")
 
-    assert "Doubled: 1 tasks too many" in outcome.err
+    assert "Doubled: 1 task too many" in outcome.err
     assert "a task of the whole beside its parts, delete that one" in outcome.err
 
 
@@ -425,7 +425,7 @@ def test_all_that_is_to_review_is_counted(run, labels):
     assert (told["incomplete"], told["to_review_total"]) == (1, 1_201)
     assert told["to_review"] == list(range(2, 1_002))
     outcome = run("pull", "--project", PROJECT, "--config", SETTINGS)
-    assert "1,201 of their tasks are not reviewed (2, 3, " in outcome.err
+    assert "1,201 of the tasks are not reviewed (2, 3, " in outcome.err
 
 
 def test_an_empty_review_of_a_part_is_no_ground_truth(run, labels):
@@ -632,7 +632,7 @@ def test_a_kept_recording_that_lacks_a_part_is_told(run, labels):
     mended = push(run, "--again", "--output", "second/tasks.jsonl")
 
     assert "Kept:    3 of recordings that are reviewed" in told.err
-    assert "Lacking: 1 of these are in several tasks, of which some were deleted" in told.err
+    assert "Lacking: 1 of these is in several tasks, of which some were deleted" in told.err
     assert (counted["reviewed"], counted["lacking"], counted["sent"]) == (3, 1, 0)
     assert (mended["reviewed"], mended["lacking"]) == (3, 0)
     assert len(labels.tasks) == 7

@@ -123,8 +123,8 @@ def test_an_empty_review_of_a_recording_with_speech_is_told(pulled, text, predic
     outcome = command()
 
     assert outcome.code == 0
-    assert ("1 of project 1's tasks have an empty review" in outcome.err) == told
-    assert ("(2). Open them there" in outcome.err) == told
+    assert ("1 of project 1's tasks has an empty review" in outcome.err) == told
+    assert ("(2). Open each there" in outcome.err) == told
     assert len(truth.read_bytes().splitlines()) == 3
 
 

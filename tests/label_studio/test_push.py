@@ -58,7 +58,7 @@ def test_a_recording_that_is_reviewed_is_said_to_stay(run, labels):
     outcome = run("push", "--project", PROJECT, "--output", "second/tasks.jsonl")
 
     assert outcome.code == 0
-    assert "Kept:    1 of recordings that are reviewed stay as they are" in outcome.err
+    assert "Kept:    1 of a recording that is reviewed stays as it is" in outcome.err
     assert len(labels.tasks) == 1
 
 
@@ -260,6 +260,6 @@ def test_reviewers_are_not_left_to_find_out_that_no_browser_plays_amr(run, cloud
         run("pull", "--project", "1")
 
     [review] = run.tasks("ground_truth.jsonl")
-    assert "1 recordings are AMR, which browsers do not play" in pushed.err
+    assert "1 recording is AMR, which browsers do not play" in pushed.err
     assert (pushed.code, len(labels.tasks)) == (0, 1)
     assert review["metadata"] == {"agent": "meier"}

@@ -59,7 +59,7 @@ def test_a_project_with_annotations_keeps_its_configuration(run, label_studio, p
     outcome = run("push", "--project", project)
 
     assert outcome.code == 0
-    assert "keeps it (1 annotations are in it)" in outcome.err
+    assert "keeps it (1 annotation is in it)" in outcome.err
     assert config_of(label_studio, project) == EARLIER
 
 

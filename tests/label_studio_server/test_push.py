@@ -498,7 +498,7 @@ def test_tasks_imported_by_file_are_recognised(run, push, label_studio, project)
 
     assert outcome.code == 0
     assert "1 pushed, 2 were there already" in outcome.err
-    assert "Doubled: 1 tasks too many" in outcome.err
+    assert "Doubled: 1 task too many" in outcome.err
     assert len(label_studio.tasks(project)) == 5
 
 

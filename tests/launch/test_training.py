@@ -54,7 +54,7 @@ def test_a_wrong_folder_of_recordings_replaces_nothing(run, tmp_path):
     outcome = run("convert", "datasets", "--recordings", str(tmp_path / "wrong"))
 
     assert outcome.code == 2
-    assert f"None of 1 recordings has a file of audio below {tmp_path}/wrong" in outcome.err
+    assert f"None of 1 recording has a file of audio below {tmp_path}/wrong" in outcome.err
     rows = (run.folder / "datasets/train.jsonl").read_text().splitlines()
     assert {json.loads(row)["recording"] for row in rows} == set(before)
 
@@ -84,7 +84,7 @@ def test_recordings_that_have_not_what_keeps_together_are_counted(run):
     outcome = run("convert", "datasets", "--recordings", FOLDER, "--keep-together", "customer")
 
     assert outcome.code == 0
-    assert "1 recordings have no 'customer': each stands alone." in outcome.err
+    assert "1 recording has no 'customer': each stands alone." in outcome.err
 
 
 def test_roles_keep_no_recordings_together(run):
@@ -130,7 +130,7 @@ def test_a_line_break_in_a_key_is_no_line_of_kaldis(run, tmp_path):
     kaldi, lhotse = run("convert", "kaldi", *flags), run("convert", "lhotse", *flags)
 
     assert (kaldi.code, lhotse.code) == (1, 0)
-    assert "1 recordings have a line break in their name" in kaldi.err
+    assert "1 recording has a line break in the name" in kaldi.err
     assert "odd\\nkey.wav" in kaldi.err
     for name in ("wav.scp", "reco2dur", "segments", "text", "utt2spk", "spk2utt"):
         assert len((run.folder / f"kaldi/train/{name}").read_text().split("\n")) == 2

@@ -144,7 +144,7 @@ def test_a_run_that_goes_on_is_told_as_far_as_it_is(path):
         record = record_of(path, moment=BEGUN + HOUR / 2 + 20)
         assert record.outcome is Outcome.UNDER_WAY
         assert sentences.headline(record) == (
-            "Under way for 30 min 20 s: 4 recordings were transcribed; 1 are in flight and 1 wait."
+            "Under way for 30 min 20 s: 4 recordings were transcribed; 1 is in flight and 1 waits."
         )
         assert page(record, {}, "")
 

@@ -206,7 +206,7 @@ def test_a_folder_is_searched_by_the_index_of_its_run(run, recordings):
 
     assert (found.code, lost.code) == (0, 1)
     assert found.out.startswith("calls/cancelled-order.mp3  00:00:01  ")
-    assert "1 of 1 recordings can't be searched (1 from a folder, not kept)" in lost.err
+    assert "1 of 1 recording can't be searched (1 from a folder, not kept)" in lost.err
     assert "Run the folder again" in lost.err
 
 

@@ -26,6 +26,7 @@ from pipeline.naming import S3Uri
 from pipeline.s3_output.overview import overview
 from pipeline.s3_output.parts import parts_there
 from pipeline.terminal import CANNOT_RUN, Style, counted, tell
+from pipeline.text import count_of
 
 if TYPE_CHECKING:
     from pipeline.launch.on_ray.cluster import RayCluster
@@ -235,7 +236,7 @@ class _Driver:
 
     async def _show_progress(self) -> None:
         """Show how many tasks all shards have; that they can't be counted stops nothing."""
-        style, what = self._options.style, f"tasks of {len(self._ends)} shards"
+        style, what = self._options.style, f"tasks of {count_of(len(self._ends), 'shard')}"
         with suppress(PipelineError), counted(style, None, what) as show:
             async with opened_output(self._options.config) as (s3, layout):
                 while True:
