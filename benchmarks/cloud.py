@@ -3,8 +3,8 @@
     python -m benchmarks.cloud --count 1000000 --slots 250 --seconds 30 90
 
 It prints its URL. The bucket is `s3://audio/`; every transcript has the same words, and lies at
-`transcripts/JOB.json`. The HTTP is the least that S3 and awsJson 1.1 need over kept connections,
-as a web framework would cost as much a call as the client under test.
+`transcripts/JOB.json`. STS names an account. The HTTP is the least that S3, awsJson 1.1 and STS
+need over kept connections, as a web framework would cost as much a call as the client under test.
 """
 
 from __future__ import annotations
@@ -35,6 +35,11 @@ _END = b"\r\n\r\n"
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _TARGET = re.compile(rb"\r\nx-amz-target: *Transcribe\.(\w+)", re.IGNORECASE)
 _MISSING = b"<Error><Code>NoSuchKey</Code><Message>The key does not exist.</Message></Error>"
+_CALLER = (
+    b'<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">'
+    b"<GetCallerIdentityResult><Account>000000000000</Account></GetCallerIdentityResult>"
+    b"</GetCallerIdentityResponse>"
+)
 _JSON, _XML = b"application/x-amz-json-1.1", b"application/xml"
 
 
@@ -48,6 +53,9 @@ class Cloud:
 
     def answer(self, head: bytes, body: bytes) -> bytes:
         """The whole answer to one request."""
+        if body.startswith(b"Action=GetCallerIdentity"):
+            self._account.counts.calls["GetCallerIdentity"] += 1
+            return _http(200, _CALLER, _XML)
         if head.startswith(b"POST"):
             return self._transcribe(head, body)
         path, _, query = head.split(b" ", 2)[1].decode("ascii").partition("?")

@@ -90,17 +90,24 @@ class TableLedger:
                 found.append(DueRow(job, version + 1, said, name != job.name))
         return found
 
-    def decide(self, rows: Iterable[DueRow], parts: Sequence[str]) -> None:
-        """These rows are in these files, which are to be put there; this outlives a power cut."""
+    @contextmanager
+    def deciding(self, parts: Sequence[str]) -> Iterator[None]:
+        """The rows that are noted inside are in these files, which are to be put there.
+
+        This outlives a power cut, and holds together or not at all.
+        """
         with self._database.durably(), self._database.transaction():
-            self._note(
-                (each.job.recording.key, each.version, each.job.name, each.metadata)
-                for each in rows
-            )
+            yield
             self._database.change_each(
                 "INSERT INTO table_parts (place, name) VALUES (?, ?)",
                 ((self.number, name) for name in parts),
             )
+
+    def note(self, rows: Iterable[DueRow]) -> None:
+        """These rows are in files that are decided."""
+        self._note(
+            (each.job.recording.key, each.version, each.job.name, each.metadata) for each in rows
+        )
 
     def adopt(self, rows: Iterable[tuple[str, int, str, str]], part: str) -> None:
         """The rows, by key, version, job and metadata, are in a file that is there."""
