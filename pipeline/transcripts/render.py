@@ -6,7 +6,6 @@ A recording in which nobody speaks has its files too: they say so by having noth
 from __future__ import annotations
 
 import csv
-import io
 from itertools import groupby
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -78,8 +77,8 @@ def _vtt(of: Transcribed, layout: Layout) -> str:
 
 
 def _csv(of: Transcribed, _: Layout) -> str:
-    file = io.StringIO()
-    rows = csv.writer(file, lineterminator="\n")
+    lines = _Lines()
+    rows = csv.writer(lines)
     rows.writerow([*COLUMNS, *of.columns.values()])
     metadata = [_cell(of.metadata.get(name)) for name in of.columns]
     for each in of.transcript.segments:
@@ -87,7 +86,14 @@ def _csv(of: Transcribed, _: Layout) -> str:
         confidence = _rounded(each.confidence)
         row = (of.audio, each.start, each.end, *facts, confidence, each.text, *metadata)
         rows.writerow(row)
-    return file.getvalue()
+    return "".join(lines)
+
+
+class _Lines(list[str]):
+    """The lines of a table. A cell with any line break is quoted only where a line ends in CRLF."""
+
+    def write(self, line: str) -> None:
+        self.append(line.removesuffix("\r\n") + "\n")
 
 
 def _cell(value: Value | None) -> Value | None:

@@ -185,6 +185,37 @@ def test_silence_has_its_file(wanted):
         assert content == empty.get(wanted, "")
 
 
+UNSAFE = (
+    "\r", "\n", "a\rb", "\r\n\r\n2\r\n", "\x00", "\x1b[31m", "\x0b", "\x85", "\u2028", "\u202e",
+    "-->", "<v x>", "</v>", "&lt;", '"', ",", "=1+1", ";", "x" * 200_000,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", UNSAFE, ids=lambda each: repr(each)[:20])
+def test_no_word_speaker_or_key_breaks_a_file(text):
+    """What is said, by whom and under which key forges no line, cue, row or field."""
+    csv.field_size_limit(1_000_000)
+    words = tuple(Word(f"{part}{text}", n, n + 0.5, 0.9) for n, part in enumerate("ab"))
+    said = " ".join(each.text for each in words)
+    heard = [Segment(said, 0, 1.5, f"{text}{who}", words=words) for who in ("spk_0", "spk_1")]
+    job = Job(1, b"", "job-1", Recording(f"../{text[:500]}/a b.mp3", "e1", 100))
+    of = Transcript("job-1", f"{said} {said}", tuple(heard), 4)
+
+    table = list(csv.reader(io.StringIO(written("csv", of, job), newline="")))
+    captions = [
+        len(webvtt.from_buffer(io.StringIO(written(kind, of, job)), format=kind).captions)
+        for kind in ("srt", "vtt")
+    ]
+    assert {len(row) for row in table} == {len(COLUMNS)}
+    assert [row[-1] for row in table[1:]] == [said, said]
+    assert set(captions) <= {2, 4}
+    assert [part["text"] for part in json.loads(written("json", of, job))["segments"]] == [said] * 2
+    assert written("txt", of, job).count("\n") == 2
+    for wanted, fields in (("rttm", 10), ("ctm", 6)):
+        lines = written(wanted, of, job).removesuffix("\n").split("\n")
+        assert {len(line.split()) for line in lines} == {fields}, wanted
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_shape_of_the_service_keeps_its_words(shape):
     """Transcripts of all years have each word once: in json, in ctm, and in the captions."""
