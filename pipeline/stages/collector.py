@@ -61,10 +61,9 @@ class Collectors:
         sinks: Sequence[RunSink] = (),
     ) -> None:
         self._tracker = tracker
-        self._job_rules = rules = metadata.job_rules
-        self._reader = TranscriptReader(
-            results, rules, words=bool(sinks), mark_below=tasks.mark_below
-        )
+        self._job_rules = results.job_rules
+        below = tasks.mark_below
+        self._reader = TranscriptReader(results, words=bool(sinks), mark_below=below)
         self._metadata = metadata
         self._tasks = tasks
         self._sinks = sinks

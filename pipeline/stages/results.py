@@ -59,7 +59,7 @@ class Results:
         self._facts = facts
         self._transcriber = transcriber
         self._s3 = s3
-        self._job_rules = job_rules
+        self.job_rules = job_rules
         self._place = job_rules.results
 
     async def fetch(self, job: Job) -> bytes:
@@ -119,7 +119,7 @@ class Results:
         """
         if self._place is None:
             return []
-        settings = self._job_rules.known_of(job)
+        settings = self.job_rules.known_of(job)
         kinds = [settings.redacted] if settings else [True, False]
         return [result_place(self._place, job.name, redacted=each) for each in kinds]
 
@@ -158,7 +158,7 @@ class Results:
             ResultDenied: it may not be read, or its URL has expired.
             RecordingFailed: someone else's job of this name wrote to a place of theirs.
         """
-        uri, settings = record.transcript_uri, self._job_rules.known_of(job)
+        uri, settings = record.transcript_uri, self.job_rules.known_of(job)
         if uri is None:
             return None
         if settings and settings.redacted and not record.redacted:

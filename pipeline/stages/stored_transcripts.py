@@ -92,7 +92,7 @@ class StoredTranscripts:
         told: Told,
     ) -> None:
         self._recordings = recordings
-        self._reader = TranscriptReader(results, metadata.job_rules, words=True)
+        self._reader = TranscriptReader(results, words=True)
         self._refusals = ResultRefusals(results, recordings)
         self._metadata = metadata
         self._sink = sink

@@ -13,7 +13,6 @@ from pipeline.stages.results import NOT_REDACTED
 from pipeline.transcripts.parsing import parse_transcript
 
 if TYPE_CHECKING:
-    from pipeline.jobs.rules import JobRules
     from pipeline.model import Job, Transcript
     from pipeline.stages.results import Results
 
@@ -26,11 +25,8 @@ is parsed before another one is read, as a thread would have several of them in 
 class TranscriptReader:
     """Reads transcripts: with all `words`, else those of segments with one to be marked."""
 
-    def __init__(
-        self, results: Results, job_rules: JobRules, *, words: bool = False, mark_below: float = 0
-    ) -> None:
+    def __init__(self, results: Results, *, words: bool = False, mark_below: float = 0) -> None:
         self._results = results
-        self._job_rules = job_rules
         self._words = words
         self._mark_below = mark_below
         self._large_work = LargeWork()
@@ -66,6 +62,6 @@ class TranscriptReader:
     def _verify(self, job: Job, transcript: Transcript) -> None:
         if transcript.job_name != job.name:
             raise RecordingFailed(BROKEN_TRANSCRIPT, "It is the transcript of another job.")
-        settings = self._job_rules.known_of(job)
+        settings = self._results.job_rules.known_of(job)
         if settings and settings.redacted and transcript.redacted is False:
             raise RecordingFailed(BROKEN_TRANSCRIPT, NOT_REDACTED)
