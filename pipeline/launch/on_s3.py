@@ -18,6 +18,7 @@ from pipeline.naming import S3Uri, folder_name
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from pipeline.aws.s3 import S3
     from pipeline.config.schema import Config
@@ -108,10 +109,9 @@ def with_written_here(config: Config) -> Iterator[Written]:
         yield Written(tasks, own, rebuilt, parts)
 
 
-@asynccontextmanager
-async def known_of_earlier_runs(
+def known_of_earlier_runs(
     config: Config, job_rules: JobRules, s3: S3
-) -> AsyncIterator[Earlier]:
+) -> AbstractAsyncContextManager[Earlier]:
     """What earlier runs have done, for a plan; of all shards where the output is on S3.
 
     Raises:
@@ -121,13 +121,10 @@ async def known_of_earlier_runs(
         from pipeline.s3_output.earlier_runs import earlier_runs as on_s3
 
         ours = description_of(config, job_rules.source.uri, job_rules.name_prefix)
-        async with on_s3(s3, config.s3_output, ours, job_rules) as earlier:
-            yield earlier
-        return
+        return on_s3(s3, config.s3_output, ours, job_rules)
     from pipeline.plan.planning import earlier_runs
 
-    async with earlier_runs(config.state_path, job_rules, s3) as earlier:
-        yield earlier
+    return earlier_runs(config.state_path, job_rules, s3)
 
 
 def description_of(config: Config, source: str, name_prefix: str) -> Description:
