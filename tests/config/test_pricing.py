@@ -21,6 +21,8 @@ from pipeline.errors import BadSettings
 from pipeline.stages.counters import Counters
 from tests.conftest import SILENT
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 TIERS = Prices(price_tiers=["250: 0.024", "1000: 0.015"], price_per_minute=0.01)
 lengths = st.floats(0, 30_000)
 

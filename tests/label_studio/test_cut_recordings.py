@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from copy import deepcopy
 from typing import Any
@@ -19,6 +20,8 @@ from pipeline.tasks.builder import TaskBuilder
 from pipeline.tasks.recording_parts import in_parts
 from tests.label_studio_server.outputs import MODEL, add_transcripts
 from tests.support.small_label_studio import PROJECT, SmallLabelStudio, served
+
+pytestmark = pytest.mark.usefixtures("in_this_process")
 
 SETTINGS = "calls.toml"
 
@@ -228,7 +231,7 @@ def test_of_a_part_that_is_there_twice_no_review_is_taken_for_the_other(run, lab
     assert truth(run)[:1] == before
 
 
-async def test_a_page_links_to_the_first_part(run, labels, monkeypatch):
+def test_a_page_links_to_the_first_part(run, labels, monkeypatch):
     """Of a recording that is several tasks the address is that at which it begins."""
     add(run, long=50)
     push(run)
@@ -237,7 +240,7 @@ async def test_a_page_links_to_the_first_part(run, labels, monkeypatch):
     project = f"{run.env['LABEL_STUDIO_URL']}/projects/{PROJECT}"
     job_id = labels.tasks[0]["data"]["job_id"]
 
-    found = await task_addresses(LabelStudio(), Limits(), project, [job_id])
+    found = asyncio.run(task_addresses(LabelStudio(), Limits(), project, [job_id]))
 
     assert found == {job_id: f"{project}/data?task=1"}
 

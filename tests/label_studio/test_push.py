@@ -18,6 +18,8 @@ from tests.support.small_label_studio import (
     served,
 )
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 
 @pytest.fixture
 def labels(run):

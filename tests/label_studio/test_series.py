@@ -10,6 +10,8 @@ from pipeline.label_studio.members import base_of
 from tests.label_studio_server.outputs import add_tasks, many
 from tests.support.small_label_studio import Projects, served
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 PUSH = ("push", "--create", "Calls", "--json")
 SPLIT = (*PUSH, "--project-size", "200")
 

@@ -13,6 +13,8 @@ from botocore.exceptions import ClientError
 
 from tests.support.signing import KEYS
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 GOOD = {f"s3://audio/rec{n}.mp3": f"number {n}" for n in range(20)}
 BAD = {f"s3://audio/bad{n}.mp3": "!Unsupported media format" for n in range(2)}
 

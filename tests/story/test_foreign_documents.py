@@ -23,6 +23,8 @@ from pipeline.vocabulary.table import as_table, parse_table
 from tests.conftest import endpoint
 from tests.support.between import between
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 DEEP = b"[" * 200_000 + b"]" * 200_000
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),

@@ -11,6 +11,8 @@ import pytest
 from tests.conftest import endpoint
 from tests.support.between import Answer, between, refusal
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 
 def told(run, name="tasks.jsonl"):
     """What each task says beside what is ours, by the recording's name."""

@@ -13,6 +13,8 @@ import pytest
 from tests.conftest import endpoint
 from tests.support.between import between, is_transcript, refusal
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 RESULTS = ("--results", "s3://audio/t/")
 STATE = "tasks.jsonl.state"
 START, GET = "StartTranscriptionJob", "GetTranscriptionJob"

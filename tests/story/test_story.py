@@ -16,6 +16,8 @@ from pipeline.model import Recording
 from pipeline.naming import identity, job_name, job_name_prefix
 from tests.conftest import COMMAND, Outcome
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 RESULTS = ("--results", "s3://audio/transcripts/")
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from tests.conftest import Cli, Outcome, ScriptedCloud
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 RESULTS = ("--results", "s3://audio/transcripts/")
 ALL = "txt,srt,vtt,csv,json,rttm,ctm,textgrid"
 SUFFIXES = ("txt", "srt", "vtt", "csv", "json", "rttm", "ctm", "TextGrid")

@@ -10,6 +10,7 @@ import io
 import logging
 import os
 import sys
+import time
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,7 @@ def _as_if_begun(
     handlers, often = list(logging.root.handlers), gc.get_threshold()
     os.environ.clear()
     os.environ.update(environment)
+    time.tzset()
     os.chdir(folder)
     sys.argv = ["transcribe-pipeline", *arguments]
     try:
@@ -69,6 +71,7 @@ def _as_if_begun(
         os.chdir(here)
         os.environ.clear()
         os.environ.update(before)
+        time.tzset()
 
 
 class InProcess:
