@@ -26,6 +26,8 @@ from tests.support.between import Answer, between, refusal
 from tests.support.decoding import decoded_seconds
 from tests.support.state_files import begun, listed, running, written
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 RESULTS = ("--results", "s3://audio/transcripts/")
 
 

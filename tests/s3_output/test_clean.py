@@ -12,6 +12,8 @@ import pytest
 from tests.s3_output.conftest import FLAGS
 from tests.support.between import between
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 CLEAN = ("clean", *FLAGS[2:], "--older-than", "0h", "--yes")
 SHARDS = [("--shards", "2", "--shard", str(n)) for n in range(2)]
 

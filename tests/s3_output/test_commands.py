@@ -11,6 +11,8 @@ import pytest
 from tests.s3_output.conftest import FLAGS
 from tests.support.between import between
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 OUTPUT = FLAGS[2:]
 
 

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from tests.conftest import Outcome, ScriptedCloud
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 ASKED = "sts:GetCallerIdentity"
 
 

@@ -7,12 +7,15 @@ import tracemalloc
 from collections import Counter
 
 import msgspec
+import pytest
 
 from pipeline.naming import job_name, job_name_prefix
 from pipeline.s3_output.claim import Description
 from pipeline.s3_output.written_tasks import Origin, note_written
 from pipeline.state.run_state import open_state
 from tests.s3_output.conftest import FLAGS
+
+pytestmark = pytest.mark.usefixtures("in_this_process")
 
 PREFIX = job_name_prefix("transcribe-pipeline", "audio")
 
