@@ -8,15 +8,18 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pipeline.model import Segment, TaskKind, Transcript
 from pipeline.tasks.builder import TaskBuilder
 from tests.label_studio_server.outputs import MODEL, add_tasks, add_transcripts, many
 from tests.support.in_process import InProcess
-from tests.support.small_label_studio import Projects, Request, served
+from tests.support.small_label_studio import Projects, Request, SmallLabelStudio, served
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tests.conftest import Cli
 
@@ -228,3 +231,73 @@ def test_a_push_that_ends_at_any_call_is_completed_by_the_next(tmp_path, monkeyp
         if not ended:
             break
     assert number > 20
+
+
+class Sequence:
+    """Pushes of one growing output, and what happens to it and to the projects between them."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.push = InProcess("push", folder, monkeypatch)
+        self.labels = Faulty()
+        self.added = 0
+        self._renamed: set[int] = set()
+
+    def do(self, what: str, number: int, how: str, size: int) -> None:
+        """Take one step."""
+        match what:
+            case "add":
+                add_tasks(self.push.folder, many(number * 10, of=f"{self.added}"))
+                self.added += number * 10
+            case "push":
+                self.sent(size, *(["--again"] if how == DONE else []))
+            case "end":
+                with self.labels.ending(how, number):
+                    self.sent(size)
+                if how == NOT_DONE:
+                    later(self.push)
+            case "lose":
+                self.labels.arrive()
+                (self.push.folder / "tasks.jsonl.pushed").unlink(missing_ok=True)
+            case "rename" | "describe" if self.labels.all:
+                self._change(self.labels.all[number % len(self.labels.all)], what)
+
+    def sent(self, size: int, *more: str) -> int:
+        """Push; the exit code."""
+        bound = ("--project-size", str(size)) if size else ()
+        return self.push(*PUSH[1:], *bound, *more).code
+
+    def _change(self, project: SmallLabelStudio, what: str) -> None:
+        if what == "describe" and project.number not in self._renamed:
+            project.description = "By Anna."
+        elif project.description != "By Anna.":
+            project.title = f"Letters {project.number}"
+            self._renamed.add(project.number)
+
+
+@pytest.mark.long
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["add", "add", "push", "end", "lose", "rename", "describe"]),
+            st.integers(1, 40),
+            st.sampled_from([DONE, NOT_DONE, LATE]),
+            st.sampled_from([0, 200, 300]),
+        ),
+        max_size=10,
+    )
+)
+def test_no_sequence_of_pushes_and_changes_doubles_or_loses_a_task(tmp_path_factory, steps):
+    """Ends at any call, lost ledgers, other sizes, other titles, descriptions without the line."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        sequence = Sequence(tmp_path_factory.mktemp("pushes") / "work", monkeypatch)
+        with served(sequence.labels, sequence.push):
+            for step in [("add", 5, DONE, 0), *steps]:
+                sequence.do(*step)
+            sequence.labels.arrive()
+            later(sequence.push)
+
+            assert sequence.sent(200) == 0
+
+    assert set(sequence.labels.recordings.values()) == {1}
+    assert len(sequence.labels.recordings) == sequence.added
