@@ -16,9 +16,16 @@ from tests.support.interceptor import KINDS, can_answer
 COLUMNS = tuple(Hostile)
 
 CALLS: dict[str, tuple[str, ...]] = {
-    "run": ("list recordings", "start job", "list jobs", "get job", "fetch transcript"),
+    "run": ("who asks", "list recordings", "start job", "list jobs", "get job", "fetch transcript"),
     "run --results": (
-        *("list results", "list recordings", "start job", "list jobs", "read transcript"),
+        *(
+            "who asks",
+            "list results",
+            "list recordings",
+            "start job",
+            "list jobs",
+            "read transcript",
+        ),
     ),
     "run --output": (
         *("write description", "read description", "list summary", "list beat", "read beat"),
@@ -26,6 +33,7 @@ CALLS: dict[str, tuple[str, ...]] = {
         *("write failures", "write state copy"),
     ),
     "run --transcripts": (
+        "who asks",
         "list recordings",
         "start job",
         "list jobs",
@@ -33,14 +41,35 @@ CALLS: dict[str, tuple[str, ...]] = {
         "fetch transcript",
     ),
     "run --events": (
-        *("list recordings", "look for events", "start job", "receive events", "get job"),
+        *(
+            "who asks",
+            "list recordings",
+            "look for events",
+            "start job",
+            "receive events",
+            "get job",
+        ),
         *("fetch transcript", "delete events"),
     ),
     "run --config sidecar": ("read sidecar",),
     "run --config object": ("find recording",),
     "run --config tags": ("read tags",),
-    "run, resumed": ("list recordings", "start job", "list jobs", "get job", "fetch transcript"),
-    "retry, then run": ("list recordings", "start job", "list jobs", "get job", "fetch transcript"),
+    "run, resumed": (
+        "who asks",
+        "list recordings",
+        "start job",
+        "list jobs",
+        "get job",
+        "fetch transcript",
+    ),
+    "retry, then run": (
+        "who asks",
+        "list recordings",
+        "start job",
+        "list jobs",
+        "get job",
+        "fetch transcript",
+    ),
     "plan --exact": ("list results", "list recordings", "read recording"),
     "check": (
         *("who asks", "find bucket", "list recordings", "read recording", "list results"),
@@ -74,7 +103,7 @@ CALLS: dict[str, tuple[str, ...]] = {
     "search": ("get job", "fetch transcript"),
     "vocabulary apply": ("get vocabulary", "write object", "make vocabulary"),
     "compare": (
-        *("get vocabulary", "find recording", "start job", "list jobs", "get job"),
+        *("who asks", "get vocabulary", "find recording", "start job", "list jobs", "get job"),
         "fetch transcript",
     ),
     "events setup": ("who asks", "find queue", "make queue", "find rule", "make rule"),
@@ -288,6 +317,17 @@ UNUSUAL: dict[tuple[str, str, Hostile], Cell] = {
             ("tags", "read tags", Hostile.DENIED, "{action} on {place} is not allowed"),
             ("tags", "read tags", Hostile.GONE, "the recording is no longer there"),
         )
+    },
+    # A run that can't be told its account goes on: nothing is known to be in another one.
+    **{
+        (command, "who asks", answer): Cell(0)
+        for command in (
+            *(each for each in CALLS if each.startswith("run")),
+            "retry, then run",
+            "compare",
+        )
+        for answer in COLUMNS
+        if can_answer("who asks", answer)
     },
     **{("check", "who asks", answer): _UNKNOWN for answer in (Hostile.DENIED, *_OF_THE_WAY)},
     **{
