@@ -185,10 +185,14 @@ async def read_all(
             shard = parse_shard(each.key.removeprefix(folder.key).removesuffix(".json"))
             if shard and wanted(shard):
                 places[shard] = folder._replace(key=each.key)
-    told = await asyncio.gather(*(read_aged_json(s3, place, kind) for place in places.values()))
-    now = time.monotonic()
-    found = zip(places, told, strict=True)
-    return {shard: Left(left[0], now - left[1]) for shard, left in found if left}
+    told = await asyncio.gather(*(_left(s3, place, kind) for place in places.values()))
+    return {shard: left for shard, left in zip(places, told, strict=True) if left}
+
+
+async def _left(s3: S3, place: S3Uri, kind: type[T]) -> Left[T] | None:
+    # Its age is as of its own answer: another's may come a retry later.
+    found = await read_aged_json(s3, place, kind)
+    return found and Left(found[0], time.monotonic() - found[1])
 
 
 async def newest_beat(s3: S3, layout: Layout) -> Beat | None:

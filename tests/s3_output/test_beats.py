@@ -8,6 +8,7 @@ import os
 import time
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from email.utils import formatdate
 
 import pytest
 
@@ -22,7 +23,7 @@ from pipeline.s3_output.account_share import AccountShare
 from pipeline.s3_output.beats import Beats, next_beat
 from pipeline.s3_output.claim import Lanes
 from pipeline.s3_output.layout import Layout
-from pipeline.s3_output.overview import Beat
+from pipeline.s3_output.overview import Beat, read_all
 from pipeline.stages.job_tracker import JobTracker
 from tests.conftest import ScriptedCloud
 from tests.support.between import between, refusal
@@ -52,12 +53,19 @@ def tracker(tmp_path):
 
 
 @asynccontextmanager
-async def beating(url, tracker, every=0.05, lanes=()):
-    """The beats of shard 0 of 4, so often."""
+async def opened_s3(url):
+    """The bucket as a run has it."""
     async with (
         connect(Aws(region="us-east-1", endpoint_url=url), 20, KEYS) as session,
         open_s3(session, Limits(retry_seconds=1), WaitTimes()) as s3,
     ):
+        yield s3
+
+
+@asynccontextmanager
+async def beating(url, tracker, every=0.05, lanes=()):
+    """The beats of shard 0 of 4, so often."""
+    async with opened_s3(url) as s3:
         share = AccountShare(LAYOUT.shard, tracker.slots, [], Lanes(lanes))
         first = Beat(datetime.now(UTC), 0, every, lanes=Lanes(lanes))
         async with Beats(s3, LAYOUT, tracker, share, first).going_on():
@@ -242,3 +250,22 @@ async def test_a_beat_with_figures_that_no_run_tells_changes_nothing(cloud, trac
         await asyncio.sleep(0.3)
 
         assert tracker.slots.limit.ceiling == 50
+
+
+async def test_a_beat_whose_answer_comes_late_makes_no_other_one_younger(cloud):
+    """Each is so many seconds old as of its own answer, not of when the last one is here."""
+    tell(cloud, "s0001-of-0004")
+    tell(cloud, "s0002-of-0004")
+
+    def reply(asked):
+        if "/beats/s" not in asked.path:
+            return asked.forward()
+        time.sleep(0.3 if "s0002" in asked.path else 0)
+        date, written = (formatdate(each, usegmt=True) for each in (1_000_000_002, 1_000_000_000))
+        return asked.forward()._replace(headers={"Date": date, "Last-Modified": written})
+
+    with between(cloud, reply) as url:
+        async with opened_s3(url) as s3:
+            told = await read_all(s3, LAYOUT.beats, Beat)
+
+    assert max(told, key=lambda shard: told[shard].moment).number == 2
