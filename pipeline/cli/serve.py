@@ -106,7 +106,8 @@ def _check(folder: Path, bucket: str) -> None:
     if bucket and not is_bucket_name(bucket):
         raise BadSettings(
             f"--bucket {bucket} is no name of a bucket",
-            "Use 3 to 63 of the characters a-z 0-9 . -",
+            "Use 3 to 63 of the characters a-z 0-9 . -, with no two dots in a row, and a letter or "
+            "digit at both ends.",
         )
 
 

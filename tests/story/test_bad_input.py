@@ -229,6 +229,12 @@ def test_unknown_fault_of_the_local_endpoint(run):
     refused(run("serve", RECORDINGS, "--fault", "rain=1"), "The faults are", "throttle")
 
 
+@pytest.mark.parametrize("name", ["a..b", "ab-"])
+def test_name_that_no_bucket_has(run, name):
+    """`serve` names its bucket as S3 would let it; the message has the whole rule."""
+    refused(run("serve", RECORDINGS, "--bucket", name), f"--bucket {name}", "no two dots in a row")
+
+
 def test_port_that_is_taken(run, cloud):
     """A port that is in use is named."""
     port = cloud().url.rpartition(":")[2]
