@@ -1,4 +1,4 @@
-"""Whether the jobs that a state file has in flight are in the account that the run would use."""
+"""Whether the jobs that a state file knows are in the account that the run would use."""
 
 from __future__ import annotations
 
@@ -11,36 +11,66 @@ from pipeline.text import count_of
 if TYPE_CHECKING:
     from pipeline.aws.session import Session
     from pipeline.config.schema import Config
+    from pipeline.state.facts import Facts
     from pipeline.state.run_state import RunState
 
 
 class Elsewhere(NamedTuple):
-    """How many jobs another account than `account` would start again; "" where it is not known."""
+    """The `jobs` that another account than these would start again: how many, and whose they are.
 
-    account: str = ""
+    The last run's account comes first, "" where it is not known. With `found_below_results` all
+    jobs that have ended are found there.
+    """
+
+    accounts: tuple[str, ...] = ()
     jobs: int = 0
+    found_below_results: bool = False
 
 
 def jobs_so_far(config: Config, *, rebuilds: bool) -> Elsewhere:
     """What another account would start again of what the state file knows.
 
-    With `--results` those are the jobs that may still run, as a transcript is found there whoever
-    asks. Without, the account alone has the transcripts: those of all jobs, where the state is to
-    be rebuilt.
+    Where all runs had `--results` those are the jobs that may still run, as a transcript is found
+    there whoever asks. Else an account alone has the transcripts: those of all its jobs, where the
+    state is to be rebuilt.
     """
     from pipeline.state.reader import read_state
 
     try:
         with read_state(config.state_path) as state:
-            account = state.facts.value("account") or ""
-            begun = [moment for _, moment in state.recordings.in_flight()] if account else []
-            if config.output.results:
+            accounts = tuple((state.facts.value("account") or "").split(" "))
+            begun = [moment for _, moment in state.recordings.in_flight()] if any(accounts) else []
+            if found := _are_found(config, state.facts, rebuilds=rebuilds):
                 since = time.time() - config.limits.job_timeout_hours * 3600
-                return Elsewhere(account, sum(moment > since for moment in begun))
-            written = state.facts.output_lines if rebuilds else 0
-            return Elsewhere(account, len(begun) + written)
+                return Elsewhere(accounts[:1], sum(moment > since for moment in begun), found)
+            if rebuilds:
+                return Elsewhere(accounts, len(begun) + state.facts.output_lines)
+            return Elsewhere(accounts[:1], len(begun))
     except StateUnusable:
         return Elsewhere()  # there is none, or the run says what is wrong with it
+
+
+def _are_found(config: Config, facts: Facts, *, rebuilds: bool) -> bool:
+    """Whether this run finds the transcript of each job that has ended below a --results.
+
+    A state that is rebuilt knows no longer where earlier runs had them written.
+    """
+    told, ours = set(facts.told_results()), config.output.results
+    return bool(ours) and (told <= {ours} if rebuilds else "" not in told)
+
+
+def refuse_jobs_elsewhere(account: str, config: Config, known: Elsewhere) -> None:
+    """Refuse to start again under this account, "" where it is not known, what others have.
+
+    Raises:
+        NoAccess: so it would be.
+    """
+    from pipeline.aws.account import refuse_another_account
+
+    if known.jobs:
+        jobs = f"The state file {config.state_path} has {count_of(known.jobs, 'job')}"
+        for each in known.accounts:
+            refuse_another_account(jobs, each, account, _advice(config, known))
 
 
 async def keep_to_account(
@@ -48,21 +78,21 @@ async def keep_to_account(
 ) -> None:
     """Remember the account of this run's jobs, unless those of before are in another one.
 
+    Where it can't be told, it is taken for that of the jobs that there are.
+
     Raises:
         NoAccess: they are.
     """
-    from pipeline.aws.account import account_of, refuse_another_account
+    from pipeline.aws.account import account_of
 
     account = await account_of(session)
-    if known.jobs:
-        jobs = f"The state file {config.state_path} has {count_of(known.jobs, 'job')}"
-        refuse_another_account(jobs, known.account, account, _advice(config))
-    state.facts.note_account(account)
+    refuse_jobs_elsewhere(account, config, known)
+    state.facts.note_account(account or "".join(known.accounts[:1] if known.jobs else ()))
 
 
-def _advice(config: Config) -> str:
-    if not config.output.results:
-        return "Without --results that account alone has their transcripts."
+def _advice(config: Config, known: Elsewhere) -> str:
+    if not known.found_below_results:
+        return "It alone has the transcripts of jobs that ran without this --results."
     return (
         f"Or wait until {config.limits.job_timeout_hours:g} hours after the last start "
         "(job_timeout_hours): the transcripts are then found below --results."

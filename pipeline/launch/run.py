@@ -17,7 +17,7 @@ from pipeline import __version__
 from pipeline.config.schema import Monitoring
 from pipeline.errors import BadSettings, CannotRun, PipelineError
 from pipeline.extras import require
-from pipeline.launch.account import jobs_so_far, keep_to_account
+from pipeline.launch.account import jobs_so_far, keep_to_account, refuse_jobs_elsewhere
 from pipeline.launch.ending import ended
 from pipeline.launch.event_loop import in_event_loop
 from pipeline.launch.search import search_index
@@ -88,6 +88,8 @@ def complete(options: RunOptions) -> Summary:
     known = jobs_so_far(config, rebuilds=options.rebuild_state)
     with hold(config.state_path) as lock, _output(config, uri, name_prefix) as output:
         if options.rebuild_state:
+            if known.jobs and isinstance(options.place, S3Uri) and not config.s3_output:
+                in_event_loop(_refuse_elsewhere(options, known))
             lock.set_aside()
         if config.s3_output:
             in_event_loop(_prepare(options, output, lock))
@@ -161,6 +163,15 @@ async def _prepare(options: RunOptions, output: OutputFile, lock: StateLock) -> 
             output.set_aside()
         with never_deferred("the output was looked at"):
             await output.prepare(s3, session, lock, rebuild_state=options.rebuild_state)
+
+
+async def _refuse_elsewhere(options: RunOptions, known: Elsewhere) -> None:
+    """Refuse another account's jobs while there is a state file that knows of them."""
+    from pipeline.aws.account import account_of
+    from pipeline.net.wait_times import WaitTimes
+
+    async with services(options.config, options.place, WaitTimes()) as (_, _, session, _):
+        refuse_jobs_elsewhere(await account_of(session), options.config, known)
 
 
 async def _with_services(

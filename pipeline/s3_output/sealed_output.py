@@ -100,7 +100,7 @@ class SealedOutput(OutputFile):
         beside = partial(refuse_beside_others, s3, self.layout, account, longest)
         has_jobs = await beside()
         every, wanted = self.cluster.beat_seconds, Claim(wanted=self._limits.max_in_flight)
-        self._beat = Beat(datetime.now(UTC), 0, every, wanted, self._lanes, account)
+        self._beat = Beat(datetime.now(UTC), 0, every, wanted, self._lanes, account or has_jobs)
         # It has no jobs of its own yet, and what is known of earlier ones must not be lost.
         beginning = replace(self._beat, account=has_jobs)
         async with heard_of(s3, self.layout, beginning, every):

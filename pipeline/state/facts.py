@@ -31,9 +31,14 @@ class Facts:
         return int(self.value("run") or 0)
 
     def note_account(self, account: str) -> None:
-        """Remember as `account` under which one this run starts jobs; "" where it is not known."""
+        """Remember under which one this run starts jobs, "" where it is not known.
+
+        Those of earlier runs stand behind it, with a space between two.
+        """
+        earlier = (self.value("account") or "").split(" ")
+        kept = [account, *(each for each in earlier if each not in ("", account))]
         with self._database.transaction():
-            self._database.set_fact("account", account)
+            self._database.set_fact("account", " ".join(kept))
 
     def check_belongs(self, source: str, name_prefix: str) -> None:
         """Refuse a file that holds recordings of another source, or jobs of other names.

@@ -33,11 +33,11 @@ def test_jobs_in_flight_are_not_started_in_another_account(accounts, results, by
 
     accounts.use(1)
     refused = accounts.run(*RUN, *results)
-    rebuilt = accounts.run(*RUN, *results, "--rebuild-state")
+    rebuilt = [accounts.run(*RUN, *results, "--rebuild-state") for _ in range(2)]
     accounts.use(0)
     again = accounts.run(*RUN, *results)
 
-    for each in (refused, rebuilt):
+    for each in (refused, *rebuilt):
         assert each.code == 2
         assert (
             f"has {JOBS} jobs in the account {NUMBERS[0]}, and these credentials are of" in each.err
@@ -63,11 +63,55 @@ def test_without_results_another_account_can_not_rebuild_the_state(accounts):
     assert accounts.run(*RUN).code == 0
     accounts.use(1)
 
-    outcome = accounts.run(*RUN, "--rebuild-state")
+    refused = [accounts.run(*RUN, *flags, "--rebuild-state") for flags in ((), (), RESULTS)]
 
-    assert outcome.code == 2
-    assert "that account alone has their transcripts" in outcome.err
+    assert [each.code for each in refused] == [2, 2, 2]
+    assert all("It alone has the transcripts" in each.err for each in refused)
     assert accounts.started == (JOBS, 0)
+
+
+def test_the_jobs_of_every_account_before_the_last_are_remembered(accounts):
+    """After nights under two accounts neither can rebuild the state without paying again."""
+    assert accounts.run(*RUN).code == 0
+    accounts.of[0].put("calls/new.mp3", "new")
+    accounts.use(1)
+    assert accounts.run(*RUN).code == 0
+
+    for number in range(2):
+        accounts.use(number)
+        refused = accounts.run(*RUN, "--rebuild-state")
+        assert refused.code == 2
+        assert f"in the account {NUMBERS[1 - number]}" in refused.err
+    assert accounts.started == (JOBS, 1)
+
+
+def test_what_ran_without_results_is_not_looked_for_there_by_another_account(accounts):
+    """Naming --results later, and waiting, brings no transcript there of jobs that had none."""
+    accounts.interrupt(RUN, JOBS)
+    with sqlite3.connect(accounts.run.folder / "tasks.jsonl.state") as state:
+        state.execute("UPDATE recordings SET changed = changed - 25 * 3600")
+    accounts.use(1)
+
+    outcome = accounts.run(*RUN, *RESULTS)
+
+    assert (outcome.code, accounts.started) == (2, (JOBS, 0)), outcome.err
+
+
+@pytest.mark.long
+def test_a_night_in_which_sts_is_silent_forgets_no_account(accounts):
+    """The account of the jobs in flight is known to the run behind it too."""
+    accounts.interrupt(RUN, JOBS)
+    accounts.refuse_sts()
+    with accounts.run.start(*RUN) as process:
+        time.sleep(1.0)
+        process.kill()
+        process.communicate(timeout=30)
+    for door in accounts.doors:
+        door.refused.clear()
+    with sqlite3.connect(accounts.run.folder / "tasks.jsonl.state") as state:
+        kept = state.execute("SELECT value FROM meta WHERE name = 'account'").fetchall()
+
+    assert kept == [(NUMBERS[0],)]
 
 
 def test_what_has_surely_ended_is_found_below_results_by_any_account(accounts):

@@ -129,6 +129,24 @@ def test_an_account_that_can_not_be_told_is_no_other_one(accounts, runs, told):
     assert accounts.started == (JOBS, 0)
 
 
+@pytest.mark.long
+def test_a_night_in_which_sts_is_silent_forgets_no_account(accounts, runs):
+    """Its beats tell the account of the jobs that there are, for the run behind it."""
+    accounts.interrupt(runs.command(), JOBS)
+    accounts.refuse_sts()
+    before = beat_of(runs).read_bytes()
+    with runs.run.start(*runs.command()) as process:
+        deadline = time.monotonic() + 30
+        while (beat := beat_of(runs).read_bytes()) == before or b'"claim"' not in beat:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        time.sleep(1.0)  # until the run itself tells, and no longer that it begins
+        process.kill()
+        process.communicate(timeout=30)
+
+    assert json.loads(beat_of(runs).read_bytes())["account"] == NUMBERS[0]
+
+
 def test_a_run_that_never_began_takes_the_jobs_of_nobody(accounts, runs):
     """Neither does it hold the shard to its account, nor does it forget whose the jobs are."""
     accounts.interrupt(runs.command(), JOBS)
