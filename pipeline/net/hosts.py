@@ -34,10 +34,12 @@ def is_own(host: str, bound: str) -> bool:
 
 
 def reachable(bound: str) -> str:
-    """The host of a URL at which an address that is listened at can be reached."""
-    if bound in _WILDCARDS:
-        return gethostname()
-    return f"[{bound}]" if ":" in bound else bound
+    """The host of a URL at which an address that is listened at can be reached.
+
+    In lower case, as clients send it: AWS Signature Version 4 signs it letter for letter.
+    """
+    name = (gethostname() if bound in _WILDCARDS else bound).lower()
+    return f"[{name}]" if ":" in name else name
 
 
 def name_of(host: str) -> str:

@@ -14,10 +14,10 @@ PATH = transcript_path("job", 7)
 URL = "http://127.0.0.1:8080"
 
 
-def asked(address: str) -> Received:
+def asked(address: str, host: str = "127.0.0.1:8080") -> Received:
     """The request of who was handed an address."""
-    host = CIMultiDictProxy(CIMultiDict({"Host": "127.0.0.1:8080"}))
-    return Received("GET", address.removeprefix(URL), host)
+    target = "/" + address.removeprefix("http://").partition("/")[2]
+    return Received("GET", target, CIMultiDictProxy(CIMultiDict({"Host": host})))
 
 
 def test_an_address_opens_for_fifteen_minutes():
@@ -29,6 +29,13 @@ def test_an_address_opens_for_fifteen_minutes():
     with pytest.raises(Refused, match="AccessDenied: Request has expired"):
         signer.check(asked(address), 1900.0)
     assert parse_qs(urlsplit(address).query)["X-Amz-Expires"] == ["900"]
+
+
+def test_a_port_that_no_client_sends_is_not_signed():
+    """Of plain HTTP it is 80: the `Host` of a request that goes there names none."""
+    signer = Signer("http://127.0.0.1:80")
+
+    assert signer.check(asked(signer.sign(PATH, 1000.0), "127.0.0.1"), 1000.0) == PATH
 
 
 @pytest.mark.parametrize(

@@ -36,3 +36,8 @@ def test_an_address_of_ipv6_is_written_in_brackets():
     assert reachable("::1") == "[::1]"
     assert reachable("127.0.0.1") == "127.0.0.1"
     assert reachable("0.0.0.0") not in {"", "0.0.0.0"}  # nothing is bound
+
+
+def test_a_host_is_written_as_clients_send_it():
+    """They send it in lower case, and a signature is made of it letter for letter."""
+    assert reachable("My-Machine.local") == "my-machine.local"
