@@ -195,6 +195,7 @@ _VERBS = {"Delete": "delete", "Remove": "delete", "Get": "find", "List": "find",
 _ASKED_OF_THE_ACCOUNT = {"GetCallerIdentity": "who asks", "SimulatePrincipalPolicy": "rights"}
 
 
+_OF_THE_CLOUD = tuple(f"/{bucket}/" for bucket in (TRANSCRIPTS, VOCABULARIES))
 _OF_OUR_OWN = {Hostile.REGION, Hostile.MISSIGNED, Hostile.SKEWED}
 _OLD_ADDRESS = Refusal(403, "AccessDenied", "Request has expired")
 
@@ -419,8 +420,9 @@ class Interceptor:
 
     async def _forwarded(self, request: web.BaseRequest, body: bytes, url: str) -> Answer:
         given = {k: v for k, v in request.headers.items() if k != "Content-Length"}
-        if url == self.emulator:
-            del given["Host"]  # the cloud wants the one that was signed, who verifies nothing not
+        # The cloud wants the host that was signed: its own, where it has signed the address itself.
+        if url == self.emulator or request.path.startswith(_OF_THE_CLOUD):
+            del given["Host"]
         address = URL(f"{url}{request.raw_path}", encoded=True)
         asked = self._http.request(
             request.method, address, data=body or None, headers=given, allow_redirects=False
