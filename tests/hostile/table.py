@@ -28,7 +28,14 @@ CALLS: dict[str, tuple[str, ...]] = {
         ),
     ),
     "run --output": (
-        *("write description", "read description", "list summary", "list beat", "read beat"),
+        *(
+            "who asks",
+            "write description",
+            "read description",
+            "list summary",
+            "list beat",
+            "read beat",
+        ),
         *("write beat", "find state copy", "list part", "write part", "write summary"),
         *("write failures", "write state copy"),
     ),
@@ -321,11 +328,8 @@ UNUSUAL: dict[tuple[str, str, Hostile], Cell] = {
     # A run that can't be told its account goes on: nothing is known to be in another one.
     **{
         (command, "who asks", answer): Cell(0)
-        for command in (
-            *(each for each in CALLS if each.startswith("run")),
-            "retry, then run",
-            "compare",
-        )
+        for command, kinds in CALLS.items()
+        if "who asks" in kinds and command.startswith(("run", "retry", "compare"))
         for answer in COLUMNS
         if can_answer("who asks", answer)
     },
