@@ -406,7 +406,8 @@ def test_a_task_that_is_not_in_the_output_breaks_the_balance(tmp_path, lines):
 
     assert not stands.adds_up
     assert "2 written" in as_text(replace(SUMMARY, balance=stands))
-    assert f"{lines} tasks for 2 written" in as_text(replace(SUMMARY, balance=stands))
+    tasks = "1 task" if lines == 1 else f"{lines} tasks"
+    assert f"{tasks} for 2 written" in as_text(replace(SUMMARY, balance=stands))
 
 
 @pytest.mark.parametrize("code", [0, 2, 130])
