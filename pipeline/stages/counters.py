@@ -35,7 +35,6 @@ class Counters:
         self.silent = 0
         self.failures: Counter[str] = Counter()
         self.deferred = 0
-        self.retold = 0
         self.notes: list[str] = []
         self.billed: Counter[Item] = Counter()
         self.stage_times = StageTimes()

@@ -47,13 +47,14 @@ async def produce(metadata: Metadata, job_rules: JobRules, tracker: JobTracker) 
         keys = [each.key for each in recordings]
         with tracker.state.metadata.page():
             tracker.state.add((each, job_rules.identity(each)) for each in recordings)
-            counters.retold += tracker.state.metadata.note(versions(page, keys), kind)
+            tracker.state.metadata.note(versions(page, keys), kind)
         _count(counters, len(page), tracker.state.note_listed(keys))
         tracker.pending.wake()
         await asyncio.sleep(0)  # the next page may be there: its 40 ms are not to follow at once
     tracker.state.facts.note_skipped(counters.skipped, counters.not_audio)
-    if counters.retold:
-        tracker.note(_retold(counters.retold, chosen))
+    if untold := tracker.state.metadata.untold():
+        tracker.note(_retold(untold, chosen))
+        tracker.state.metadata.on_told()
     event("listing.ended", listed=counters.listed, skipped=dict(counters.skipped))
     counters.listing_done = True
     tracker.pending.wake()

@@ -26,6 +26,9 @@ WHERE row = (SELECT row FROM recordings WHERE key = ?1 AND status = {Status.WRIT
 AND facts != ?2 AND substr(facts, 1, length(?3)) = ?3
 """
 
+_UNTOLD = "output lacks metadata"
+"""A fact of the output, so it is gone once every task is to be rewritten."""
+
 
 class MetadataState:
     """What is remembered of each recording beside its job; JSON objects as text."""
@@ -54,7 +57,21 @@ class MetadataState:
             changed = self._database.change_each(_CHANGE, retold)
             new = self._database.change_each(_NOTE.format("="), rows)
             self._database.change_each(_NOTE.format("!="), rows)
-        return changed if kind else new
+            counted = changed if kind else new
+            if counted:
+                self._database.set_fact(_UNTOLD, self.untold() + counted)
+        return counted
+
+    def untold(self) -> int:
+        """How many of those that are written had another since that was last told.
+
+        A run that is killed while it lists leaves it to the next one.
+        """
+        return int(self._database.fact(_UNTOLD) or 0)
+
+    def on_told(self) -> None:
+        """Somebody was told."""
+        self._database.set_fact(_UNTOLD, 0)
 
     def of_rows(self, rows: Iterable[int]) -> list[tuple[int, bytes]]:
         """The metadata of these recordings, of those that have some."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -22,7 +23,7 @@ from pipeline.stages.job_tracker import JobTracker
 from pipeline.stages.producer import find_results, produce, to_the_end, with_restored
 from pipeline.state.recordings import Standing
 from tests.support.between import Answer, Asked, between
-from tests.support.state_files import begun
+from tests.support.state_files import begun, written
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -62,6 +63,39 @@ class TwoPages:
         while True:
             self.turns += 1
             await asyncio.sleep(0)
+
+
+class ManifestThatEnds:
+    """A source with metadata whose listing is given up after its first page, or goes on."""
+
+    uri, bucket = "s3://calls/", "calls"
+
+    def __init__(self, *, whole: bool) -> None:
+        self._whole = whole
+
+    async def pages(self) -> AsyncIterator[list[SourceObject]]:
+        """One recording with other metadata than before, and perhaps another without."""
+        yield [SourceObject("a.mp3", "1", 7, metadata=b'{"agent":"y"}')]
+        if not self._whole:
+            raise Deferred("no answer")
+        yield [SourceObject("b.mp3", "1", 7)]
+
+
+async def test_a_change_of_metadata_is_told_by_the_next_run_if_this_one_ends_before(tmp_path):
+    """Its page is noted, so the next run finds the same: it tells all the same, and once."""
+    notes = []
+    for whole in (False, True, True):
+        with begun(tmp_path / "state") as state:
+            if not whole:
+                written(state, "a.mp3")
+            tracker = JobTracker(state, 9)
+            rules = JobRules(resolve({}, {}), cast("Any", ManifestThatEnds(whole=whole)))
+            with suppress(ServiceUnreachable):
+                await produce(Metadata(source="manifest"), rules, tracker)
+            notes.append(tracker.counters.notes)
+
+    assert [len(each) for each in notes] == [0, 1, 0]
+    assert notes[1][0].startswith("The metadata of 1 recording has changed")
 
 
 async def test_what_is_skipped_was_listed_and_others_have_their_turn(tmp_path):

@@ -30,6 +30,20 @@ def test_only_what_changes_of_written_recordings_is_counted(path):
     assert (before, same, changed, again) == (1, 0, 2, 0)
 
 
+def test_what_a_killed_run_has_seen_to_change_is_told_by_the_next(path):
+    """Every page that changes something is counted until somebody is told, and not again then."""
+    with begun(path) as state:
+        written(state, "one.mp3", "two.mp3")
+        state.metadata.note([("one.mp3", b'{"agent":"x"}')])
+    with begun(path) as state:
+        state.metadata.note([("two.mp3", b'{"agent":"y"}'), ("one.mp3", b'{"agent":"x"}')])
+        untold = state.metadata.untold()
+        state.metadata.on_told()
+
+    with begun(path) as state:
+        assert (untold, state.metadata.untold()) == (2, 0)
+
+
 def test_a_version_without_an_older_one_of_its_kind_is_no_change(path):
     """What a run first notes of written recordings tells of none, whatever was noted before."""
     manifest, sidecar = b'{"agent":"x"}', b'"9f86"'
