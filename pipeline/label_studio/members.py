@@ -120,6 +120,17 @@ def title_of_several(
     return ""
 
 
+def first_title(members: Sequence[Member], kept: str, given: str) -> str:
+    """By which title they go on to be found, which were found by the given one.
+
+    One that stands alone and was renamed may be given by its new title; by the first one, which its
+    description says or the ledger has `kept`, other commands still find it.
+    """
+    *others, last = members
+    mark = mark_of(last.project)
+    return given if others else (mark.title if mark else kept or given)
+
+
 def one_of_several(name: str, title: str) -> BadSettings:
     """The refusal to fill one of the projects of a title alone."""
     return BadSettings(

@@ -26,6 +26,7 @@ from pipeline.label_studio.compatibility import Survey
 from pipeline.label_studio.members import (
     Mark,
     Member,
+    first_title,
     one_of_several,
     projects_titled,
     title_of_several,
@@ -205,12 +206,12 @@ class Push:
         self.report.project, self.report.address = project.id, self._address(project)
         for each in (*full, project):
             projects.check_fit(self._address(each), each, survey)
+        title = first_title(found, place.title, self._title) if self._title else place.title
         for member in found if self._title else ():
-            await projects.mark(client, self._title, member)
+            await projects.mark(client, title, member)
         project, place = await self._upgraded(client, project, place)
         buckets = tuple(sorted({*place.buckets, *survey.buckets}))
         made = place.made or bool(self._title)
-        title = self._title or place.title
         place = msgspec.structs.replace(place, buckets=buckets, made=made, title=title)
         self.report.advice += _unheard(survey, copied=place.sound)
         await asyncio.to_thread(self._keep_good, place, survey.tasks)

@@ -211,7 +211,7 @@ def test_a_renamed_project_with_another_description_is_known_by_the_ledger(run, 
 
 @pytest.mark.parametrize("described", [True, False])
 def test_the_only_project_is_known_when_it_was_renamed(run, labels, described):
-    """By its description, or by the ledger; under its new title too."""
+    """By its description, or by the ledger; under its new title too, which takes it from no one."""
     add_tasks(run.folder, many(3))
     run(*PUSH)
     labels.all[0].title = "Letters"
@@ -222,9 +222,33 @@ def test_the_only_project_is_known_when_it_was_renamed(run, labels, described):
 
     again = run(*PUSH, "--again").summary
     other = run("push", "--create", "Letters", "--json", "--again").summary
+    third = run(*PUSH, "--again").summary
 
-    assert [(each["sent"], each["there"]) for each in (again, other)] == [(0, 3), (0, 3)]
+    pushes = again, other, third
+    assert [(each["sent"], each["there"]) for each in pushes] == [(0, 3)] * 3
     assert sizes(labels) == {"Letters": 3}
+
+
+@pytest.mark.parametrize("described", [True, False])
+def test_a_project_behind_a_renamed_one_has_its_first_title(run, labels, described):
+    """Given by its new title it is one of those of its first, and is split as one of them."""
+    add_tasks(run.folder, many(3))
+    run(*PUSH)
+    labels.all[0].title = "Letters"
+    if not described:
+        labels.all[0].description = "By Anna."
+    add_tasks(run.folder, many(250, of="late"))
+
+    by_the_new = run("push", "--create", "Letters", "--json", "--project-size", "200").summary
+    by_the_first = run(*SPLIT, "--again").summary
+    refused = run("push", "--create", "Letters")
+
+    assert [(each["sent"], each["there"]) for each in (by_the_new, by_the_first)] == [
+        (250, 3),
+        (0, 253),
+    ]
+    assert sizes(labels) == {"Letters": 200, "Calls 2": 53}
+    assert (refused.code, "--create 'Calls' to push" in refused.err) == (2, True)
 
 
 def test_an_earlier_versions_projects_are_known_by_their_titles(run, labels):
