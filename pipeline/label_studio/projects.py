@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pipeline.errors import BadSettings, TasksRefused
+from pipeline.errors import BadSettings, Denied, TasksRefused
 from pipeline.label_studio.compatibility import misfits
 from pipeline.label_studio.members import Mark, description_with, free_title, mark_of
 from pipeline.label_studio.project_setup import add_tabs, project_settings
@@ -51,14 +51,27 @@ async def create_project(client: Client, mark: Mark, label_config: str) -> Proje
     return await client.retried(create)
 
 
-async def mark(client: Client, title: str, member: Member) -> None:
-    """Have a project's description say that tasks of a title go into it, where it does not yet."""
+async def mark(client: Client, title: str, member: Member) -> list[str]:
+    """Have a project's description say that tasks of a title go into it, where it does not yet.
+
+    Returns:
+        What to do where this user may not change the project.
+    """
     number, project = member
     wanted = Mark(title, number)
-    if mark_of(project) != wanted:
-        changes = {"description": description_with(wanted, project.description or "")}
-        body = msgspec.json.encode(changes)
+    if mark_of(project) == wanted:
+        return []
+    body = msgspec.json.encode({"description": description_with(wanted, project.description or "")})
+    try:
         await client.retried(client.ask, "PATCH", f"projects/{project.id}/", None, body)
+    except Denied as error:
+        untold = (
+            f"The description of {client.url}/projects/{project.id} does not say that it is found "
+            f"by {title!r}: {error.sentence} Do not rename it, or write there, as someone who may: "
+            f"{wanted}"
+        )
+        return [untold]
+    return []
 
 
 async def have_two_reviewers(client: Client, project: Project, share: float) -> None:

@@ -208,7 +208,7 @@ class Push:
             projects.check_fit(self._address(each), each, survey)
         title = first_title(found, place.title, self._title) if self._title else place.title
         for member in found if self._title else ():
-            await projects.mark(client, title, member)
+            self.report.advice += await projects.mark(client, title, member)
         project, place = await self._upgraded(client, project, place)
         buckets = tuple(sorted({*place.buckets, *survey.buckets}))
         made = place.made or bool(self._title)

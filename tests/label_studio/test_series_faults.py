@@ -206,6 +206,28 @@ def test_what_another_push_has_opened_meanwhile_is_filled(run, labels):
     assert labels.sizes == [200, 50]
 
 
+def test_who_may_not_change_a_project_may_push_into_it(run, labels):
+    """Its title tells which one it is; that its description does not is told."""
+    add_tasks(run.folder, many(3))
+    run(*PUSH)
+    labels.all[0].description = "By Anna."
+    answer: Callable[[Request], tuple[int, Any]] = labels.answer
+
+    def refusing(request: Request) -> tuple[int, Any]:
+        if (request.method, request.call) == ("PATCH", "project"):
+            return 403, {"status_code": 403, "detail": "You do not have permission"}
+        return answer(request)
+
+    labels.answer = refusing
+    add_tasks(run.folder, many(2, of="more"))
+
+    said = run(*PUSH).summary
+
+    assert (said["sent"], said["there"], labels.sizes) == (2, 3, [5])
+    [advice] = [each for each in said["advice"] if "You do not have permission" in each]
+    assert "Project 1 of “Calls”: transcribe-pipeline finds it by this line." in advice
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("how", [DONE, NOT_DONE])
 @pytest.mark.parametrize("lost", [True, False])
