@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.errors import StateUnusable
+from pipeline.naming import parse_s3_uri
 from pipeline.text import count_of
 
 if TYPE_CHECKING:
@@ -30,9 +31,9 @@ class Elsewhere(NamedTuple):
 def jobs_so_far(config: Config, *, rebuilds: bool) -> Elsewhere:
     """What another account would start again of what the state file knows.
 
-    Where all runs had `--results` those are the jobs that may still run, as a transcript is found
-    there whoever asks. Else an account alone has the transcripts: those of all its jobs, where the
-    state is to be rebuilt.
+    Where all runs had the same `--results` those are the jobs that may still run, as a transcript
+    is found there whoever asks. Else an account alone has the transcripts: those of all its jobs,
+    where the state is to be rebuilt.
     """
     from pipeline.state.reader import read_state
 
@@ -40,7 +41,7 @@ def jobs_so_far(config: Config, *, rebuilds: bool) -> Elsewhere:
         with read_state(config.state_path) as state:
             accounts = tuple((state.facts.value("account") or "").split(" "))
             begun = [moment for _, moment in state.recordings.in_flight()] if any(accounts) else []
-            if found := _are_found(config, state.facts, rebuilds=rebuilds):
+            if found := _are_found(config, state.facts):
                 since = time.time() - config.limits.job_timeout_hours * 3600
                 return Elsewhere(accounts[:1], sum(moment > since for moment in begun), found)
             if rebuilds:
@@ -50,13 +51,10 @@ def jobs_so_far(config: Config, *, rebuilds: bool) -> Elsewhere:
         return Elsewhere()  # there is none, or the run says what is wrong with it
 
 
-def _are_found(config: Config, facts: Facts, *, rebuilds: bool) -> bool:
-    """Whether this run finds the transcript of each job that has ended below a --results.
-
-    A state that is rebuilt knows no longer where earlier runs had them written.
-    """
-    told, ours = set(facts.told_results()), config.output.results
-    return bool(ours) and (told <= {ours} if rebuilds else "" not in told)
+def _are_found(config: Config, facts: Facts) -> bool:
+    """Whether all jobs were told to write below today's `--results`, where alone a run looks."""
+    told, ours = facts.told_results(), config.output.results
+    return bool(ours) and {parse_s3_uri(each) for each in told} <= {parse_s3_uri(ours)}
 
 
 def refuse_jobs_elsewhere(account: str, config: Config, known: Elsewhere) -> None:

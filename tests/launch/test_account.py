@@ -85,9 +85,11 @@ def test_the_jobs_of_every_account_before_the_last_are_remembered(accounts):
     assert accounts.started == (JOBS, 1)
 
 
-def test_what_ran_without_results_is_not_looked_for_there_by_another_account(accounts):
-    """Naming --results later, and waiting, brings no transcript there of jobs that had none."""
-    accounts.interrupt(RUN, JOBS)
+@pytest.mark.parametrize("before", [(), ("--results", "s3://audio/elsewhere/")])
+def test_what_is_not_below_these_results_is_not_found_by_another_account(accounts, before):
+    """Naming --results later, or others, brings no transcript there, however long one waits."""
+    accounts.interrupt((*RUN, *before), JOBS)
+    time.sleep(2)
     with sqlite3.connect(accounts.run.folder / "tasks.jsonl.state") as state:
         state.execute("UPDATE recordings SET changed = changed - 25 * 3600")
     accounts.use(1)
