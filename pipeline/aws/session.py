@@ -84,11 +84,12 @@ class Session:
         Ask for it again before each call: after a renewal it is another one. `aws.service.Service`
         does so, and translates what goes wrong.
         """
-        async with self._opening:
-            if service not in self._clients:
-                with translated(f"connecting to {service}"):
-                    self._clients[service] = await self._opened(service)
-            return self._clients[service]
+        if service not in self._clients:
+            async with self._opening:
+                if service not in self._clients:
+                    with translated(f"connecting to {service}"):
+                        self._clients[service] = await self._opened(service)
+        return self._clients[service]
 
     async def _opened(self, service: str) -> Any:
         config = _config(self.connections)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from pipeline.errors import AnswerTooLarge
 from pipeline.net.bounds import HELD_ANSWERS, LARGEST_ANSWER, MIB
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import aiohttp
 
 
@@ -23,46 +20,50 @@ class ByteBudget:
     """
 
     def __init__(self, total: int) -> None:
-        self._total = total
+        self.total = total
         self.held = 0
-        self._readers: dict[Reader, None] = {}  # in the order in which they began
-        self._waiting: list[asyncio.Future[None]] = []
+        self.readers: dict[Reader, None] = {}  # in the order in which they began
+        self.waiting: list[asyncio.Future[None]] = []
 
-    @contextmanager
-    def reader(self) -> Iterator[Reader]:
+    def reader(self) -> Reader:
         """Someone who takes bytes, and gives back all of them when the context is left."""
-        reader = Reader(self)
-        self._readers[reader] = None
-        try:
-            yield reader
-        finally:
-            del self._readers[reader]
-            self.held -= reader.held
-            waiting, self._waiting = self._waiting, []
-            for each in waiting:
-                if not each.done():
-                    each.set_result(None)
-
-    async def take(self, reader: Reader, size: int) -> None:
-        """Hold so many bytes more, as soon as there is room."""
-        while self.held + size > self._total and reader is not next(iter(self._readers)):
-            room = asyncio.get_running_loop().create_future()
-            self._waiting.append(room)
-            await room
-        self.held += size
-        reader.held += size
+        return Reader(self)
 
 
 class Reader:
-    """One of those who share a budget, and the bytes that it holds."""
+    """One of those who share a budget, and the bytes that it holds inside its context.
+
+    A class and no generator: every answer has one.
+    """
 
     def __init__(self, budget: ByteBudget) -> None:
         self._budget = budget
-        self.held = 0
+        self._held = 0
+
+    def __enter__(self) -> Self:
+        """Stand behind those who read already."""
+        self._budget.readers[self] = None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give back all bytes, and wake who waits for room."""
+        budget = self._budget
+        del budget.readers[self]
+        budget.held -= self._held
+        waiting, budget.waiting = budget.waiting, []
+        for each in waiting:
+            if not each.done():
+                each.set_result(None)
 
     async def take(self, size: int) -> None:
         """Hold so many bytes more, as soon as there is room."""
-        await self._budget.take(self, size)
+        budget = self._budget
+        while budget.held + size > budget.total and self is not next(iter(budget.readers)):
+            room = asyncio.get_running_loop().create_future()
+            budget.waiting.append(room)
+            await room
+        budget.held += size
+        self._held += size
 
 
 _BUDGET = ByteBudget(HELD_ANSWERS)
@@ -78,7 +79,7 @@ async def body_of(answer: aiohttp.ClientResponse, most: int = LARGEST_ANSWER) ->
     """
     # BytesIO gives its bytes away without a copy; closed, no error's traceback keeps them.
     with BytesIO() as body, _BUDGET.reader() as reader:
-        async for chunk in answer.content.iter_any():
+        while chunk := await answer.content.readany():
             await reader.take(len(chunk))
             body.write(chunk)
             if body.tell() > most:

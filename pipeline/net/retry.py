@@ -158,7 +158,7 @@ class _Patience:
     """When one call is given up, and how long it pauses before that.
 
     A throttled call is no failure, and waiting for a slot takes none of the time. Moments are of
-    the loop's clock; `seconds` are from the first failure on.
+    the loop's clock; `seconds` are from the first failure on, `tries` are how often it was made.
     """
 
     def __init__(self, begun: float, seconds: float) -> None:
@@ -167,12 +167,7 @@ class _Patience:
         self.held_back = 0.0
         self._failed_at: float | None = None
         self._failures = 0
-        self._state = tenacity.RetryCallState(_RETRYING, None, (), {})
-
-    @property
-    def tries(self) -> int:
-        """How often the call was made."""
-        return self._state.attempt_number
+        self.tries = 1
 
     def ends_with(self, error: Throttled | Unavailable, now: float, failures: int) -> bool:
         """Whether this failure was the last one that is borne, of so many."""
@@ -183,8 +178,10 @@ class _Patience:
 
     def pause(self, now: float) -> float:
         """Seconds until the next try, which this one is counted before; the last is in time."""
-        seconds: float = _RETRYING.wait(self._state)
-        self._state.prepare_for_next_attempt()
+        state = tenacity.RetryCallState(_RETRYING, None, (), {})
+        state.attempt_number = self.tries
+        self.tries += 1
+        seconds: float = _RETRYING.wait(state)
         return min(seconds, self._time_left(now))
 
     def _time_left(self, now: float) -> float:
