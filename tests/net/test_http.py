@@ -39,7 +39,7 @@ def test_every_byte_goes_through_the_proxy(run, cloud):
 
     def reply(asked):
         asked.path = asked.path.removeprefix(HOST)
-        if not asked.operation:
+        if asked.method == "GET":  # of S3, whose URLs are signed
             passwords.append(asked.headers.get("Authorization"))
         return asked.forward()
 
