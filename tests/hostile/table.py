@@ -28,14 +28,7 @@ CALLS: dict[str, tuple[str, ...]] = {
         ),
     ),
     "run --output": (
-        *(
-            "who asks",
-            "write description",
-            "read description",
-            "list summary",
-            "list beat",
-            "read beat",
-        ),
+        *("write description", "read description", "list summary", "list beat", "read beat"),
         *("write beat", "find state copy", "list part", "write part", "write summary"),
         *("write failures", "write state copy"),
     ),
