@@ -113,11 +113,23 @@ def title_of_several(
     mark = mark_of(project)
     titles = (mark.title if mark else "", kept(project), base_of(project.title), project.title)
     for title in filter(None, titles):
-        found = members_of(title, listed, kept)
-        is_one = any(project.id == each.project.id for each in found)
-        if is_one and (found[1:] or (mark and mark.number > 1)):
+        if _is_one_of_several(project, members_of(title, listed, kept)):
             return title
     return ""
+
+
+def _is_one_of_several(project: Project, members: Sequence[Member]) -> bool:
+    """Whether a project is one of a title's, and there are others.
+
+    A title is no name: other people's project may have the same one, and is no part of ours.
+    """
+    own = next((each.number for each in members if each.project.id == project.id), 0)
+    others = any(each.number != own for each in members)
+    same = [each.project for each in members if each.number == own]
+    another_has_line = any(mark_of(each) for each in same if each.id != project.id)
+    if mark_of(project):
+        return own > 0 and (own > 1 or others or another_has_line)
+    return own > 0 and others and not another_has_line
 
 
 def first_title(members: Sequence[Member], kept: str, given: str) -> str:

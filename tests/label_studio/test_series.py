@@ -14,6 +14,7 @@ pytestmark = pytest.mark.usefixtures("in_this_process")
 
 PUSH = ("push", "--create", "Calls", "--json")
 SPLIT = (*PUSH, "--project-size", "200")
+_WITH_LINE = {"none has the line": "", "the other has it": "1", "this one has it": "2"}
 
 
 @pytest.fixture
@@ -284,6 +285,25 @@ def test_titles_alone_make_no_projects_of_one_output(run, labels, by_hand):
     assert (late.code, alone.code) == (0, 0)
     assert sizes(labels) == {"Calls": 200, "Calls 2": 2, "Calls 3": 103}
     assert late.summary["sent"] == 300
+
+
+@pytest.mark.parametrize("ours", ["none has the line", "the other has it", "this one has it"])
+def test_a_project_with_the_title_of_another_is_filled_by_its_number(run, labels, ours):
+    """Two teams may give the same title; a number names one of them."""
+    add_tasks(run.folder, many(3))
+    run(*PUSH)
+    run("push", "--create", "Others", "--again")
+    labels.all[1].title = "Calls"
+    for each in labels.all:
+        each.description = each.description if f"{each.number}" in _WITH_LINE[ours] else ""
+    (run.folder / "tasks.jsonl.pushed").unlink()
+    add_tasks(run.folder, many(2, of="late"))
+
+    filled = run("push", "--project", "2", "--json")
+
+    assert filled.code == 0, filled.err
+    assert filled.summary["sent"] == 2
+    assert [len(each.tasks) for each in labels.all] == [3, 5]
 
 
 def test_two_projects_of_one_title_are_not_guessed_between(run, labels):
