@@ -35,11 +35,12 @@ def jobs_so_far(config: Config, *, rebuilds: bool) -> Elsewhere:
     is found there whoever asks. Else an account alone has the transcripts: those of all its jobs,
     where the state is to be rebuilt.
     """
+    from pipeline.state.facts import accounts_in
     from pipeline.state.reader import read_state
 
     try:
         with read_state(config.state_path) as state:
-            accounts = tuple((state.facts.value("account") or "").split(" "))
+            accounts = accounts_in(state.facts)
             begun = [moment for _, moment in state.recordings.in_flight()] if any(accounts) else []
             if found := _are_found(config, state.facts):
                 since = time.time() - config.limits.job_timeout_hours * 3600

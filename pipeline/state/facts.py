@@ -31,12 +31,8 @@ class Facts:
         return int(self.value("run") or 0)
 
     def note_account(self, account: str) -> None:
-        """Remember under which one this run starts jobs, "" where it is not known.
-
-        Those of earlier runs stand behind it, with a space between two.
-        """
-        earlier = (self.value("account") or "").split(" ")
-        kept = [account, *(each for each in earlier if each not in ("", account))]
+        """Remember under which one this run starts jobs, "" where it is not known."""
+        kept = [account, *(each for each in accounts_in(self) if each not in ("", account))]
         with self._database.transaction():
             self._database.set_fact("account", " ".join(kept))
 
@@ -128,3 +124,8 @@ class Facts:
         """The results that exist have been looked for; new ones are this state's own."""
         with self._database.transaction():
             self._database.set_fact("redacted results known" if redacted else "results known", 1)
+
+
+def accounts_in(facts: Facts) -> tuple[str, ...]:
+    """Under which ones runs have started jobs; the last one first, "" where it is not known."""
+    return tuple((facts.value("account") or "").split(" "))

@@ -15,61 +15,28 @@ from tests.support.interceptor import KINDS, can_answer
 
 COLUMNS = tuple(Hostile)
 
+_OF_A_RUN = ("who asks", "list recordings", "start job", "list jobs", "get job", "fetch transcript")
 CALLS: dict[str, tuple[str, ...]] = {
-    "run": ("who asks", "list recordings", "start job", "list jobs", "get job", "fetch transcript"),
+    "run": _OF_A_RUN,
     "run --results": (
-        *(
-            "who asks",
-            "list results",
-            "list recordings",
-            "start job",
-            "list jobs",
-            "read transcript",
-        ),
+        *("who asks", "list results", "list recordings", "start job", "list jobs"),
+        "read transcript",
     ),
     "run --output": (
         *("write description", "read description", "list summary", "list beat", "read beat"),
         *("write beat", "find state copy", "list part", "write part", "write summary"),
         *("write failures", "write state copy"),
     ),
-    "run --transcripts": (
-        "who asks",
-        "list recordings",
-        "start job",
-        "list jobs",
-        "get job",
-        "fetch transcript",
-    ),
+    "run --transcripts": _OF_A_RUN,
     "run --events": (
-        *(
-            "who asks",
-            "list recordings",
-            "look for events",
-            "start job",
-            "receive events",
-            "get job",
-        ),
-        *("fetch transcript", "delete events"),
+        *("who asks", "list recordings", "look for events", "start job", "receive events"),
+        *("get job", "fetch transcript", "delete events"),
     ),
     "run --config sidecar": ("read sidecar",),
     "run --config object": ("find recording",),
     "run --config tags": ("read tags",),
-    "run, resumed": (
-        "who asks",
-        "list recordings",
-        "start job",
-        "list jobs",
-        "get job",
-        "fetch transcript",
-    ),
-    "retry, then run": (
-        "who asks",
-        "list recordings",
-        "start job",
-        "list jobs",
-        "get job",
-        "fetch transcript",
-    ),
+    "run, resumed": _OF_A_RUN,
+    "retry, then run": _OF_A_RUN,
     "plan --exact": ("list results", "list recordings", "read recording"),
     "check": (
         *("who asks", "find bucket", "list recordings", "read recording", "list results"),
