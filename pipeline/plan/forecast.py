@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -132,7 +133,7 @@ def forecast(
     survey: Found, config: Config, earlier: Earlier, listing: Mapping[str, int], source: str
 ) -> Plan:
     """What a run over what was surveyed would do; `listing` are the calls that listing took."""
-    sample, standings = survey.sample, survey.standings
+    sample, standings, prices = survey.sample, survey.standings, config.prices
     billed = {item: sample.total(BILLED, item) for item in sample.items()}
     run_time = _run_time(survey, config.limits, len(config.cluster.lanes) or 1)
     return Plan(
@@ -156,12 +157,16 @@ def forecast(
         refused=_by_reason(sample),
         over_four_hours=_count(sample, DOUBT),
         billed_minutes={item.value: _scaled(each, 60) for item, each in billed.items()},
-        cost=_cost(billed, config.prices),
-        currency=config.prices.currency,
-        prices_date=config.prices.prices_date,
-        unknown_prices=[item.value for item in unknown_prices(billed, config.prices)],
+        cost=_cost(billed, prices),
+        currency=prices.currency,
+        prices_date=prices.prices_date,
+        unknown_prices=[item.value for item in unknown_prices(billed, prices)],
         run_time=run_time,
-        calls=_calls(survey, config, run_time, listing),
+        calls=dict(  # those that are not made are dropped by the sum
+            Counter(listing)
+            + _job_calls(survey, run_time, config.limits, own_bucket=bool(config.output.results))
+            + _metadata_calls(survey, config.metadata.source)
+        ),
         tasks=_tasks(survey, config.tasks.kind, earlier),
     )
 
@@ -200,23 +205,27 @@ def _run_time(survey: Found, limits: Limits, accounts: int) -> RunTime:
     return RunTime(Estimate(seconds, seconds * share), slots, start_rate, survey.job)
 
 
-def _calls(
-    survey: Found, config: Config, run_time: RunTime, listing: Mapping[str, int]
-) -> dict[str, int]:
-    """The calls of a run by operation, but for those that are refused."""
+def _job_calls(
+    survey: Found, run_time: RunTime, limits: Limits, *, own_bucket: bool
+) -> Counter[str]:
+    """The calls by operation that jobs take, but for those that are refused.
+
+    A result in a bucket of one's own is found without asking for its job.
+    """
     jobs = survey.standings[Standing.TO_START]
-    under_way = survey.standings[Standing.IN_FLIGHT]
-    own_bucket = bool(config.output.results)
-    calls = {
-        **listing,
-        "StartTranscriptionJob": jobs,
-        "ListTranscriptionJobs": _list_calls(jobs + under_way, run_time, config.limits),
-        "GetTranscriptionJob": _refused(survey) if own_bucket else jobs + under_way,
-        "GetObject": _lines(survey),
-    }
-    if name := _OF_METADATA.get(config.metadata.source):
-        calls[name] = calls.get(name, 0) + _lines(survey)
-    return {name: count for name, count in calls.items() if count}
+    all_jobs = jobs + survey.standings[Standing.IN_FLIGHT]
+    return Counter(
+        StartTranscriptionJob=jobs,
+        ListTranscriptionJobs=_list_calls(all_jobs, run_time, limits),
+        GetTranscriptionJob=_refused(survey) if own_bucket else all_jobs,
+        GetObject=_lines(survey),
+    )
+
+
+def _metadata_calls(survey: Found, source: str) -> Counter[str]:
+    """The calls by operation that metadata takes from this kind of source: one a line, or none."""
+    operation = _OF_METADATA.get(source)
+    return Counter({operation: _lines(survey)} if operation else {})
 
 
 def _list_calls(jobs: int, run_time: RunTime, limits: Limits) -> int:

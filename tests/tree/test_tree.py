@@ -51,7 +51,7 @@ OTHER_FOLDERS = {
 KNOW_ALL_SETTINGS = {
     "run.py": "puts the stages together, and hands each its part",
     "jobs/rules.py": "reads four sections, and keeps none",
-    "plan/forecast.py": "says what a run with all its settings would do",
+    "plan/forecast.py": "hands each part of a plan what it reads",
     "doctor/examination.py": "checks all settings",
     "doctor/amazon.py": "checks all settings that an account is concerned with",
     "doctor/lanes.py": "checks the same in each lane's account",
