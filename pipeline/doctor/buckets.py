@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext, suppress
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pipeline.aws.bucket_regions import WrongRegion, look_at_the_other
 from pipeline.aws.s3 import IF_ABSENT
 from pipeline.aws.s3_listing import if_there
 from pipeline.doctor.findings import Finding, finding_of, ok, problem, skipped, warning
+from pipeline.doctor.runner import once
 from pipeline.errors import Denied, NoSuchSource, PipelineError, RecordingFailed
 from pipeline.naming import S3Uri, result_place, trial_place
 from pipeline.recordings.formats import UNPLAYED, extension
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     from pipeline.aws.s3 import S3
     from pipeline.model import SourceObject
     from pipeline.recordings.selection import Selection
-
-Listing = tuple["list[SourceObject]", "str | None"]
 
 _TRIAL = b"`transcribe-pipeline check` wrote this to see whether it may. It can be removed.\n"
 
@@ -47,14 +47,18 @@ async def region(s3: S3, bucket: str, ours: str, other: str = "") -> Finding:
 
 
 class Recordings:
-    """What the source's first page holds; `listed` is asked once for both lines."""
+    """What the source's first page holds, which is listed once for all lines."""
 
-    def __init__(
-        self, place: S3Uri, selection: Selection, listed: Callable[[], Awaitable[Listing]]
-    ) -> None:
+    def __init__(self, place: S3Uri, selection: Selection, s3: S3) -> None:
         self._place = place
         self._selection = selection
-        self._listed = listed
+        self._s3 = s3
+        self._listed = once(partial(s3.list_page, place, {}))
+
+    @property
+    def bucket(self) -> str:
+        """That of the source."""
+        return self._place.bucket
 
     async def listing(self) -> Finding:
         """Whether the source may be listed, and has recordings in its first page."""
@@ -93,12 +97,17 @@ class Recordings:
         """Whether the tags of an object of the source may be read."""
         return await self._tried(s3.tags, "The tags of {} were")
 
+    async def playing(self) -> str | None:
+        """A presigned URL of some recording, None where there is none."""
+        entry = self._readable((await self._listed())[0])
+        return entry and await self._s3.url("GET", self._place._replace(key=entry.key))
+
     async def _tried(self, read: Callable[[S3Uri], Awaitable[object | None]], what: str) -> Finding:
         try:
             entries, _ = await self._listed()
         except PipelineError:
             return skipped("There is no object to try, as the source could not be listed.")
-        entry = self.readable(entries)
+        entry = self._readable(entries)
         if entry is None:
             return skipped("There is no object to try.")
         place = self._place._replace(key=entry.key)
@@ -106,7 +115,7 @@ class Recordings:
             return warning(f"{place} was listed, and gone when it was read.", "Check once more.")
         return ok(f"{what.format(place)} read.")
 
-    def readable(self, entries: Sequence[SourceObject]) -> SourceObject | None:
+    def _readable(self, entries: Sequence[SourceObject]) -> SourceObject | None:
         """A recording, or else anything that is not archived: what is can't be read by anyone."""
         taken = (each for each in entries if self._selection.why_skipped(each) is None)
         at_hand = (each for each in entries if each.storage in ("", "STANDARD"))
@@ -158,20 +167,18 @@ async def conditional_writing(s3: S3, below: S3Uri) -> Finding:
     return ok(f"What is below {below} is never overwritten by a second run.")
 
 
-async def writing(
-    s3: S3, results: S3Uri, reader: S3 | None = None, alone: asyncio.Lock | None = None
-) -> Finding:
+async def writing(s3: S3, results: S3Uri, reader: S3, alone: asyncio.Lock) -> Finding:
     """Whether the transcripts could be written and read: the service writes with the same rights.
 
-    They may be read with other credentials, those of `reader`; then it is tried `alone`, as
-    others do the same at the same place.
+    They are read with the credentials of `reader`, which may be others. It is tried `alone`, as
+    other accounts do the same at the same place.
 
     What is written has a name that no result has, and is removed again. Without that permission,
     which a run does not need, it stays, and the next check takes the same name. An object of
     somebody else under this name is left as it is.
     """
-    async with alone or nullcontext():
-        return await _writing(s3, results, reader or s3)
+    async with alone:
+        return await _writing(s3, results, reader)
 
 
 async def _writing(s3: S3, results: S3Uri, reader: S3) -> Finding:

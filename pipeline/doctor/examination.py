@@ -7,31 +7,45 @@ import os
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.aws.s3 import open_s3
 from pipeline.aws.session import connect
-from pipeline.doctor import machine
-from pipeline.doctor.amazon import AccountChecks
+from pipeline.doctor import account, machine, named_resources
+from pipeline.doctor.access import AccountAccess
+from pipeline.doctor.bucket_checks import BucketChecks, Places
+from pipeline.doctor.buckets import Recordings
 from pipeline.doctor.findings import finding_of, skipped
+from pipeline.doctor.jobs_in_flight import jobs_of
 from pipeline.doctor.label_studio import LabelStudioChecks, sample
 from pipeline.doctor.lanes import lane_checks
 from pipeline.doctor.runner import Check, constant, run_checks
+from pipeline.doctor.service_checks import JobsAsked, ServiceChecks
 from pipeline.errors import CannotRun, NoAccess
 from pipeline.label_studio.client import connected
 from pipeline.label_studio.token import URL_VARIABLE, address, read_token
-from pipeline.naming import S3Uri, job_name_prefix
+from pipeline.naming import S3Uri, as_folder, job_name_prefix, parse_s3_uri
 from pipeline.net.http import open_http
 from pipeline.net.wait_times import WaitTimes
+from pipeline.recordings.selection import Selection
 from pipeline.tasks.builder import TaskBuilder
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
+    from pipeline.aws.s3 import S3
     from pipeline.config.schema import Config
     from pipeline.doctor.findings import Line
 
 _CONNECTIONS = 8
+
+
+class _Amazon(NamedTuple):
+    """What other lines need of the account: whose certificates are believed, and recordings."""
+
+    trust: ssl.SSLContext
+    recordings: Recordings | None
 
 
 async def examine(
@@ -51,8 +65,11 @@ async def examine(
 
 async def _of_amazon(
     stack: AsyncExitStack, config: Config, place: S3Uri | Path | None
-) -> tuple[AccountChecks | None, list[Check]]:
-    """The lines about AWS, and what they are asked through; None where there is no way to it."""
+) -> tuple[_Amazon | None, list[Check]]:
+    """The lines about AWS, in the order in which a run needs what they are about.
+
+    Beside them is what other lines need of it; None where there is no way to it.
+    """
     if isinstance(place, Path):
         why = "A folder is transcribed on this machine, without any account."
         return None, [Check("AWS", constant(skipped(why)))]
@@ -66,9 +83,48 @@ async def _of_amazon(
     s3 = await stack.enter_async_context(open_s3(session, config.limits, WaitTimes()))
     connections = open_http(_CONNECTIONS, config.limits.answer_seconds, session.trust)
     http = await stack.enter_async_context(connections)
-    amazon = AccountChecks(config, place, session, s3)
-    lanes = await lane_checks(stack, config, place, (session, amazon))
-    return amazon, [*amazon.checks(http), *lanes]
+    access, recordings = AccountAccess(session, s3), _recordings(config, place, s3)
+    in_a_role = all(each.data_access_role for each in config.options)
+    on_s3 = BucketChecks(access, _places(config, place), recordings, in_a_role=in_a_role)
+    endpoint = session.transcribe.meta.endpoint_url
+    return _Amazon(session.trust, recordings), [
+        access.credentials(),
+        Check("clock", partial(account.clock, http, endpoint)),
+        *on_s3.checks(tags=config.metadata.source == "tags"),
+        *await _of_the_jobs(stack, config, on_s3),
+    ]
+
+
+async def _of_the_jobs(stack: AsyncExitStack, config: Config, on_s3: BucketChecks) -> list[Check]:
+    """The lines about the accounts that run the jobs, and about the queue that tells of them."""
+    access, places, lanes = on_s3.access, on_s3.places, config.cluster.lanes
+    queueing = bool(config.transcribe.data_access_role)
+    asked = JobsAsked(config.options, config.limits, queueing)
+    in_flight = jobs_of(config.state_path)
+    queue = []
+    if url := config.aws.events:
+        asking = partial(named_resources.queue, access.service("sqs"), url, access.session.region)
+        queue = [access.check("events", asking)]
+    if not lanes:
+        return [*ServiceChecks(access, places, asked, in_flight).checks(), *queue]
+    of_lanes = {profile: in_flight if profile == config.lane else [] for profile in lanes}
+    return [*queue, *await lane_checks(stack, of_lanes, on_s3, asked)]
+
+
+def _places(config: Config, source: S3Uri | None) -> Places:
+    written = {"output": config.s3_output, "transcripts": parse_s3_uri(config.output.transcripts)}
+    prefix = config.transcribe.job_prefix
+    return Places(
+        source,
+        parse_s3_uri(config.output.results),
+        {name: as_folder(place) for name, place in written.items() if place},
+        job_name_prefix(prefix, source.bucket) if source else f"{prefix}-",
+    )
+
+
+def _recordings(config: Config, source: S3Uri | None, s3: S3) -> Recordings | None:
+    named = bool(config.transcribe.media_format)
+    return source and Recordings(source, Selection(source.key, config.input, lambda _: named), s3)
 
 
 def _of_this_machine(config: Config, place: S3Uri | Path | None) -> list[Check]:
@@ -95,7 +151,7 @@ def _named(place: S3Uri | Path | None) -> tuple[str | None, str]:
 
 
 async def _of_reviewing(
-    stack: AsyncExitStack, config: Config, amazon: AccountChecks | None
+    stack: AsyncExitStack, config: Config, amazon: _Amazon | None
 ) -> list[Check]:
     """The lines about Label Studio, if one is named."""
     known = config.label_studio
@@ -109,8 +165,9 @@ async def _of_reviewing(
     client = await stack.enter_async_context(connected(at, token, config.limits))
     trust = amazon.trust if amazon else None
     http = await stack.enter_async_context(open_http(1, config.limits.answer_seconds, trust))
-    bucket = amazon.bucket if amazon else ""
-    playing = amazon.playing if amazon else constant(None)
+    recordings = amazon.recordings if amazon else None
+    bucket = recordings.bucket if recordings else ""
+    playing = recordings.playing if recordings else constant(None)
     tasks = TaskBuilder(config.tasks.kind, config.model_version, config.tasks.mark_below)
     needed = sample(tasks, bucket, identifies=config.transcribe.identifies)
     return LabelStudioChecks(client, known.project, needed, bucket).checks(http, playing)

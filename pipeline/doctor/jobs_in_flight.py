@@ -13,6 +13,7 @@ from pipeline.state.reader import read_state
 from pipeline.text import count_of, printable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from pipeline.aws.s3 import S3
@@ -38,7 +39,7 @@ def jobs_of(state_path: Path) -> list[Job]:
         return []
 
 
-async def examine(jobs: list[Job], transcriber: Transcriber, s3: S3) -> Finding:
+async def examine(jobs: Sequence[Job], transcriber: Transcriber, s3: S3) -> Finding:
     """Whether the transcripts of the jobs that have ended are where the service wrote them."""
     removed = [
         job

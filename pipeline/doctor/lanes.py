@@ -7,72 +7,59 @@ from typing import TYPE_CHECKING
 
 from pipeline.aws.s3 import open_s3
 from pipeline.aws.session import connect_lane
-from pipeline.doctor import account, buckets
-from pipeline.doctor.amazon import AccountChecks
+from pipeline.doctor.access import AccountAccess
 from pipeline.doctor.findings import Finding, finding_of, ok, problem, warning
 from pipeline.doctor.runner import Check, constant
+from pipeline.doctor.service_checks import ServiceChecks
 from pipeline.errors import CannotRun, PipelineError
 from pipeline.net.wait_times import WaitTimes
 from pipeline.text import count_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from contextlib import AsyncExitStack
 
-    from pipeline.aws.session import Session
-    from pipeline.config.schema import Config
     from pipeline.doctor.account import Identity
-    from pipeline.naming import S3Uri
+    from pipeline.doctor.bucket_checks import BucketChecks
+    from pipeline.doctor.service_checks import JobsAsked
+    from pipeline.model import Job
 
     Identities = Mapping[str, Callable[[], Awaitable[Identity]]]
 
 
 async def lane_checks(
-    stack: AsyncExitStack, config: Config, place: S3Uri | None, run: tuple[Session, AccountChecks]
+    stack: AsyncExitStack,
+    lanes: Mapping[str, Sequence[Job]],
+    on_s3: BucketChecks,
+    asked: JobsAsked,
 ) -> list[Check]:
-    """The lines of each lane, whose names begin with its profile; none without lanes.
+    """The lines of each lane, whose names begin with its profile, after one about all of them.
 
     Args:
         stack: holds the lanes' connections.
-        config: the settings.
-        place: the source, None where none is named.
-        run: the session of all calls but Transcribe's, and what is looked at through it.
+        lanes: their profiles, each with the jobs that an earlier run left there.
+        on_s3: what the run has on S3, asked through the session of all calls but Transcribe's.
+        asked: what the run asks of the service.
     """
-    session, main = run
     lines: list[Check] = []
     identities: dict[str, Callable[[], Awaitable[Identity]]] = {}
-    for profile in config.cluster.lanes:
+    for profile, in_flight in lanes.items():
+        connecting = connect_lane(on_s3.access.session, profile)
         try:
-            lane = await stack.enter_async_context(connect_lane(session, profile))
+            session = await stack.enter_async_context(connecting)
         except CannotRun as error:
             lines.append(Check(f"{profile} credentials", constant(finding_of(error))))
             continue
-        s3 = await stack.enter_async_context(open_s3(lane, config.limits, WaitTimes()))
-        there = AccountChecks(config, place, lane, s3)
-        identities[profile] = there.identity
-        credentials = partial(account.credentials, there.identity, lane.credentials)
+        s3 = await stack.enter_async_context(open_s3(session, asked.limits, WaitTimes()))
+        access = AccountAccess(session, s3)
+        identities[profile] = access.identity
         checks = [
-            Check("credentials", credentials, needed=False),
-            *_of_the_buckets(main, there),
-            *there.of_the_service(),
+            access.credentials(),
+            *on_s3.in_a_lane(access),
+            *ServiceChecks(access, on_s3.places, asked, in_flight).checks(),
         ]
-        lines += [
-            each._replace(name=f"{profile} {each.name}")
-            for each in checks
-            if each.name != "jobs in flight" or profile == config.lane
-        ]
-    of_all = [Check("lanes", partial(accounts, identities), needed=False)]
-    return [*of_all, *lines] if config.cluster.lanes else []
-
-
-def _of_the_buckets(main: AccountChecks, there: AccountChecks) -> Iterator[Check]:
-    """Whether jobs could read recordings and write what the run reads, one trial at a time."""
-    if main.bucket:
-        reading = there.by_the_role(partial(main.recordings().reading, there.s3), "s3:GetObject")
-        yield there.check("source read", reading)
-    if main.results:
-        writing = partial(buckets.writing, there.s3, main.results, main.s3, main.trial)
-        yield there.check("results write", there.by_the_role(writing, "s3:PutObject"))
+        lines += [each._replace(name=f"{profile} {each.name}") for each in checks]
+    return [Check("lanes", partial(accounts, identities), needed=False), *lines]
 
 
 async def accounts(identities: Identities) -> Finding:
