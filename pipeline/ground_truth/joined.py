@@ -50,6 +50,31 @@ def line_of(
     return max(lines, key=lambda line: rank(line, prefer), default=None), counts
 
 
+def partial_of(
+    reviews: Mapping[Part, Sequence[GroundTruth]], prefer: Sequence[str]
+) -> tuple[GroundTruth | None, set[Part]]:
+    """The reviews of parts that are in no line, in the `parts` of one, and which parts these are.
+
+    It is no ground truth and has no text but that of parts with several reviews. As two people are
+    compared by one part alone, each part is of that transcript of which its own reviews are,
+    whatever the others are of. Without a review that says something it is None.
+
+    Args:
+        reviews: of parts, which may be of several cuttings.
+        prefer: as of `rank`.
+    """
+    alone = {part: chosen([lines], prefer)[0] for part, lines in reviews.items()}
+    ordered = sorted(alone, key=lambda part: (part.cuts, part.number))
+    of_it = [(part, line) for part in ordered if (line := alone[part])]
+    if not of_it:
+        return None, set()
+    both = joined(of_it, [_by_rank(reviews[part], line, prefer) for part, line in of_it])
+    bare = replace(
+        both, text="", segments=(), predicted=None, deleted=(), controls={}, partial=True
+    )
+    return bare, {part for part, _ in of_it}
+
+
 def chosen(parts: Sequence[Sequence[GroundTruth]], prefer: Sequence[str]) -> Chosen:
     """The review of each part that counts, all of one transcript; None for a part without one.
 

@@ -108,7 +108,8 @@ class GroundTruth(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     everywhere, whatever the server is called; `updated_at` the server's words for when the
     annotation was last saved. `parts` are those of a recording that was several tasks: then the
     numbers are those of the first, and `reviewer` names all, with commas between. `transcript` is
-    the key of that which the review of one part began from, as far as it is known; no line has it.
+    the key of that which the review of one part began from, as far as it is known, and `partial`
+    what is only there for its `parts`, which are not the whole; no line has these two.
     """
 
     audio: str
@@ -135,6 +136,7 @@ class GroundTruth(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     updated_at: str = ""
     parts: tuple[ReviewedPart, ...] = ()
     transcript: str = ""
+    partial: bool = False
 
     @property
     def reviewers(self) -> tuple[str | None, ...]:

@@ -1,8 +1,8 @@
 """Recordings that were cut into several tasks: their reviews become one line each.
 
 A recording has its line once every part has a review that counts; never a shortened one, and none
-of two transcripts. A change of one part has all of them listed and fetched. What is reviewed of the
-others is noted beside the file.
+of two transcripts. A change of one part has all of them listed and fetched. Reviews of parts that
+are in no line are noted beside the file.
 
 A push that gives reviewed tasks new predictions does so one by one. While some tasks of a line have
 the earlier job and some the later one, the line stays as it is.
@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from msgspec.structs import replace
 
 from pipeline.errors import Unavailable
-from pipeline.ground_truth.joined import line_of
+from pipeline.ground_truth.joined import line_of, partial_of
+from pipeline.ground_truth.waiting_parts import Waiting
 from pipeline.label_studio.client import CHANGED, tasks_query
 from pipeline.label_studio.errors import untrusted
 from pipeline.label_studio.filters import job_id_filter, numbers_filter
 from pipeline.label_studio.schema import Changed, Page
-from pipeline.label_studio.waiting_parts import Waiting
 from pipeline.tasks.recording_parts import wholes_of
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
     from pipeline.ground_truth.record import GroundTruth
     from pipeline.ground_truth.store import Update
+    from pipeline.ground_truth.waiting_parts import ByJob
     from pipeline.label_studio.client import Client
-    from pipeline.label_studio.waiting_parts import ByJob
     from pipeline.tasks.recording_parts import Part
 
     Reviews = Callable[[Sequence[Changed]], Awaitable[dict[int, list[GroundTruth]]]]
@@ -59,7 +59,7 @@ class CutRecordings:
 
     `waiting` has what is in no line: first as it was noted, then as it is. What was chosen by other
     preferred reviewers than those of today is chosen again. `split` are reviewed tasks of lines of
-    which other tasks have another job.
+    which other tasks have another job; `seen` the names of the annotations that were fetched.
 
     Args:
         client: asks the server.
@@ -80,6 +80,7 @@ class CutRecordings:
         self._jobs = {job: each.parts for job, each in others.items()}
         self.waiting = dict(waiting)
         self.split: list[int] = []
+        self.seen: set[str] = set()
 
     def note(self, task: Changed) -> None:
         """Have a task's recording looked at, unless it has no review and never had one."""
@@ -119,24 +120,44 @@ class CutRecordings:
     ) -> int:
         """Put the line of a recording, or that it has none; how many annotations it has."""
         annotated = [task for task in tasks if task.total_annotations]
-        counted = sum(task.total_annotations for task in annotated)
-        counts = {task.part for task in annotated}
-        line = None
-        if whole := {part for parts in wholes_of(counts) for part in parts}:
-            found = await self._found([each for each in annotated if each.part in whole], reviews)
-            if not found:
-                return 0  # what the server does not give out stays as it was
-            line, counts = line_of(found, self._project.prefer)
-        elif split := await self._split(job_id, tasks):
+        parts = {task.part for task in annotated}
+        whole = {part for parts in wholes_of(parts) for part in parts}
+        if not whole and (split := await self._split(job_id, tasks)):
             self.split += split
             return 0
+        found = await self._found([each for each in annotated if each.part in whole], reviews)
+        if whole and not found:
+            return 0  # what the server does not give out stays as it was
+        more = [each for each in annotated if each.part not in whole]
+        found |= await self._found(more, reviews)
+        self._put_found(job_id, tasks, found, update)
+        return sum(task.total_annotations for task in annotated)
+
+    def _put_found(
+        self,
+        job_id: str,
+        tasks: Sequence[Changed],
+        found: Mapping[Part, list[GroundTruth]],
+        update: Update,
+    ) -> None:
+        """Put the line of a recording, and note of its reviews what is in none."""
+        prefer = self._project.prefer
+        line, counts = line_of(found, prefer)
+        numbers = {part.task_id for part in line.parts} if line else set()
+        rest = {
+            part: lines
+            for part, lines in found.items()
+            if numbers.isdisjoint(each.task_id for each in lines)
+        }
+        partial, alone = partial_of(rest, prefer)
         update.put_recording(self._project.url, job_id, [line] if line else [])
         self.waiting.pop(job_id, None)
-        in_line = len(line.parts) if line else 0
-        if counted > in_line:
-            noted = _waiting(tasks, counted, in_line, counts)
-            self.waiting[job_id] = replace(noted, prefer=[*self._project.prefer])
-        return counted
+        counted = sum(task.total_annotations for task in tasks)
+        if counted > len(numbers):
+            unread = {each.part for each in tasks if each.total_annotations} - found.keys()
+            of_wholes = {part for whole in wholes_of(found) for part in whole}
+            noted = _waiting(tasks, counted, len(numbers), counts | unread | (alone - of_wholes))
+            self.waiting[job_id] = replace(noted, prefer=[*prefer], partial=partial)
 
     async def _split(self, job_id: str, tasks: Sequence[Changed]) -> list[int]:
         """The reviewed tasks of its line, or of that which its tasks are in, that are not of it.
@@ -166,6 +187,7 @@ class CutRecordings:
         by_part: dict[Part, list[GroundTruth]] = {}
         for task in tasks if all(task.id in found for task in tasks) else ():
             by_part.setdefault(task.part, []).extend(found[task.id])
+            self.seen |= {line.annotation_uid for line in found[task.id]} - {""}
         return by_part
 
 

@@ -22,12 +22,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.errors import Denied, ServiceUnreachable, Unavailable
 from pipeline.ground_truth.store import standing, updating
+from pipeline.ground_truth.waiting_parts import keep_waiting_parts, waiting_parts
 from pipeline.label_studio.annotations import reviews, says_nothing
 from pipeline.label_studio.client import tasks_query
 from pipeline.label_studio.cut_recordings import CutRecordings, Reviewed
 from pipeline.label_studio.filters import skipped_filter
 from pipeline.label_studio.schema import Changed, Page
-from pipeline.label_studio.waiting_parts import keep_waiting_parts, waiting_parts
 from pipeline.terminal import counted
 from pipeline.text import count_of
 
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
     from pipeline.ground_truth.record import GroundTruth
     from pipeline.ground_truth.store import Changes, Standing, Update
+    from pipeline.ground_truth.waiting_parts import ByJob
     from pipeline.label_studio.client import Client
-    from pipeline.label_studio.waiting_parts import ByJob
     from pipeline.terminal import Style
 
 _AT_ONCE = 20
@@ -113,7 +113,7 @@ class Pulling:
             doubt = await self._doubt(whole=not since)
             every_task_put = not (since or self._unread or doubt)
             changes = update.commit(whole=self._url if every_task_put else "")
-            keep_waiting_parts(self._path, self._url, cut.waiting)
+            keep_waiting_parts(self._path, self._url, cut.waiting, cut.seen)
         self._waiting = cut.waiting
         changes.unread, changes.doubt, changes.given = self._unread, doubt, self._put
         changes.empty = self._empty

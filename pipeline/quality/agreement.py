@@ -3,7 +3,7 @@
 The rate is the number of words in which two texts differ over the mean of their lengths, so that it
 does not matter who comes first (characters in languages without spaces). Both texts are normalised
 as a review and its prediction are. Of a long recording that was several tasks each part that two
-people reviewed is compared as a recording is.
+people reviewed is compared as a recording is, also while other parts are not reviewed.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import msgspec
 from msgspec.structs import replace
 
 from pipeline.ground_truth.choice import rank, why
-from pipeline.ground_truth.record import REVIEWED, read_ground_truth
+from pipeline.ground_truth.record import REVIEWED
 from pipeline.ground_truth.unusable import usable
+from pipeline.ground_truth.waiting_parts import lines_and_partial
 from pipeline.quality.error_rate import compare
 from pipeline.quality.normalise import has_words
 from pipeline.quality.pace import UNKNOWN
@@ -90,12 +91,12 @@ def agreement_in(path: Path, prefer: Sequence[str] = ()) -> Agreement:
     """
     reviewers: dict[str, str] = {}
     several = set()
-    for line in read_ground_truth(path):
+    for line in lines_and_partial(path):
         if line.source == REVIEWED:
             another = reviewers.setdefault(line.recording, _who(line)) != _who(line)
             if another or any(part.others for part in line.parts):
                 several.add(line.recording)
-    return agreement((e for e in read_ground_truth(path) if e.recording in several), prefer)
+    return agreement((e for e in lines_and_partial(path) if e.recording in several), prefer)
 
 
 def agreement(lines: Iterable[GroundTruth], prefer: Sequence[str] = ()) -> Agreement:
@@ -129,8 +130,9 @@ def _groups(lines: Iterable[GroundTruth], prefer: Sequence[str]) -> Iterator[lis
     of_recordings: dict[str, list[GroundTruth]] = {}
     for line in lines:
         if line.source == REVIEWED:
-            of_recordings.setdefault(line.recording, []).append(line)
             yield from _of_parts(line)
+            if not line.partial:
+                of_recordings.setdefault(line.recording, []).append(line)
     for group in of_recordings.values():
         yield sorted(group, key=lambda line: rank(line, prefer), reverse=True)
 
@@ -157,6 +159,7 @@ def _of_part(line: GroundTruth, part: ReviewedPart, of: ReviewedPart | OtherRevi
         segments=(),
         controls={},
         parts=(),
+        partial=False,
     )
 
 

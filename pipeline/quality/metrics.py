@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from pipeline.ground_truth.choice import one_each
 from pipeline.ground_truth.record import REVIEWED, GroundTruth, Segment, read_ground_truth
 from pipeline.ground_truth.unusable import usable
+from pipeline.ground_truth.waiting_parts import lines_and_partial
 from pipeline.quality.agreement import Agreement, agreement_in
 from pipeline.quality.audit import Audit  # noqa: TC001 # msgspec reads the annotation
 from pipeline.quality.calibration import (
@@ -136,7 +137,7 @@ def measure_file(
         is_measured = line.source != REVIEWED or line.predicted is not None
         return is_measured and not is_quicker(line, least_pace)
 
-    pace = paces(read_ground_truth(path))
+    pace = paces(lines_and_partial(path))
     doubtful = {name for name, each in pace.items() if each.is_doubtful}
     quality = summed(one_each(path, counts, prefer), depth, doubtful).quality()
     reviewed = quick = unpredicted = 0

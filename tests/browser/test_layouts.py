@@ -5,12 +5,13 @@ Screenshots of all of them are left in `screenshots/`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from selenium.webdriver.common.keys import Keys
 
 from pipeline.model import TaskKind
+from pipeline.tasks.recording_parts import key_in
 from tests.browser.content import ARABIC, ENGLISH, conversation
 from tests.browser.project import add_heard, bucket_at
 from tests.conftest import ROOT
@@ -76,7 +77,7 @@ def test_every_segment_is_corrected_by_keys_alone(run, pushed, heard, reviewer):
 
 
 def test_parts_of_a_long_recording_come_back_as_one_line(run, pushed, ministack, server, reviewer):
-    """Each opens with its own segments and the whole sound, and one line has what was corrected."""
+    """One line has what was corrected in each; the editor gives back the ids of all regions."""
     sound, transcript = conversation(TIMES_LONGER)
     bucket_at(ministack).put_object(Key=LONGER, Body=sound)
     add_heard(run.folder, {LONGER: transcript}, TaskKind.SEGMENTS)
@@ -103,7 +104,16 @@ def test_parts_of_a_long_recording_come_back_as_one_line(run, pushed, ministack,
     assert outcome.code == 0, outcome.err
     [line] = run.tasks("ground_truth.jsonl")
     assert len(tasks) == PARTS
+    for task in server.tasks(project.number):
+        [prediction], [annotation] = task["predictions"], task["annotations"]
+        assert ids(annotation) == ids(prediction)
+        assert key_in(annotation["result"]) == key_in(prediction["result"]) != ""
     assert [each["text"] for each in line["segments"]] == corrected
+
+
+def ids(results: dict[str, Any]) -> list[tuple[str, str]]:
+    """The ids of all results, with the control that each is of."""
+    return sorted((each["id"], each["from_name"]) for each in results["result"])
 
 
 @pytest.mark.parametrize("screen", SCREENS)

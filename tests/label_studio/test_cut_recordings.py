@@ -403,6 +403,73 @@ def test_two_reviews_of_a_part_are_compared(run, labels):
     assert spent == {"2": 30 / 3600, "anna@example.com": 180 / 3600}
 
 
+def two_reviews_of_the_second(run, labels) -> dict[str, Any]:
+    """Have two people review one part of three; that task."""
+    add(run, long=50)
+    push(run)
+    task: dict[str, Any] = labels.tasks[1]
+    accept(labels, task, lead_time=60.0)
+    own = task["annotations"][0]
+    labels.submit(task, corrected(task, "other"), id=99, completed_by=2, lead_time=30.0)
+    task["annotations"].append(own)
+    return task
+
+
+def agreed(run) -> tuple[Any, Any]:
+    """Who differed in how many words of how many recordings, and how many seconds each took."""
+    figures = run("quality", "--json").summary
+    pairs = figures["agreement"]["pairs"]
+    spent = {name: round(e["spent_hours"] * 3600) for name, e in figures["pace"].items()}
+    return [(e["reviewers"], e["recordings"], e["differing"]) for e in pairs], spent
+
+
+def test_a_part_is_compared_before_the_others_are_reviewed(run, labels):
+    """Pair and pace are the same when the recording has its line: nothing counts twice."""
+    two_reviews_of_the_second(run, labels)
+    pair = (["2", "anna@example.com"], 1, 2)
+    assert (pull(run)["total"], pull(run)["to_review"]) == (0, [1, 3])
+    assert agreed(run) == ([pair], {"2": 30, "anna@example.com": 60})
+
+    accept(labels, labels.tasks[0], lead_time=10.0)
+    pull(run)
+    assert agreed(run) == ([pair], {"2": 30, "anna@example.com": 70})
+    accept(labels, labels.tasks[2], lead_time=10.0)
+    assert pull(run)["total"] == 1
+
+    assert agreed(run) == ([pair], {"2": 30, "anna@example.com": 80})
+    labels.tasks[2]["annotations"].clear()
+    labels.tasks[2]["total_annotations"] = 0
+    pull(run, "--all")
+    assert agreed(run) == ([pair], {"2": 30, "anna@example.com": 70})
+
+
+def test_parts_alone_are_compared_with_no_whole_recording(run, labels):
+    """A line of the same recording in another project has another text, of all parts."""
+    two_reviews_of_the_second(run, labels)
+    pull(run)
+    path = run.folder / "ground_truth.jsonl"
+    [noted] = json.loads(path.with_name("ground_truth.jsonl.parts").read_bytes()).values()
+    [one] = noted.values()
+    line = {"audio": one["partial"]["audio"], "source": "reviewed", "text": "all", "reviewer": "x"}
+    path.write_text(json.dumps(line) + "\n")
+
+    pairs, _ = agreed(run)
+
+    assert pairs == [(["2", "anna@example.com"], 1, 2)]
+
+
+def test_parts_of_a_server_with_two_names_count_once(run, labels):
+    """As for lines: an annotation is known by its own name, however its server is asked."""
+    task = two_reviews_of_the_second(run, labels)
+    for number, each in enumerate(task["annotations"]):
+        each["unique_id"] = f"uid-{number}"
+    pull(run)
+    run.use(LABEL_STUDIO_URL=run.env["LABEL_STUDIO_URL"].replace("127.0.0.1", "localhost"))
+    pull(run)
+
+    assert agreed(run) == ([(["2", "anna@example.com"], 1, 2)], {"2": 30, "anna@example.com": 60})
+
+
 def test_parts_are_sent_in_bodies_that_a_proxy_takes(run, labels):
     """A recording of hours is several imports, though it is one line."""
     add(run, long=2_900)

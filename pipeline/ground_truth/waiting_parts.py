@@ -2,7 +2,8 @@
 
 A long recording has a line once all of its parts are reviewed. Until then `ground_truth.jsonl` must
 not have it, and yet the project's annotations are counted: those that are counted and in no line
-are noted here. Whoever loses the file has all annotations compared once.
+are noted here, with what `quality` counts of them: who took how long, and the texts of parts that
+two people reviewed. Whoever loses the file has all annotations compared once.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pipeline.files import replacing
+from pipeline.ground_truth.record import GroundTruth, read_ground_truth
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
 
@@ -23,7 +26,9 @@ class Waiting(msgspec.Struct, frozen=True):
 
     `annotations` counts them. `parts` are those that the recording has and `reviewed` how many of
     them have a review that counts; `tasks` are the numbers of the other ones' tasks, as far as they
-    are there. `prefer` are the reviewers by whom it was chosen what is in a line.
+    are there. `prefer` are the reviewers by whom it was chosen what is in a line. `partial` has in
+    its `parts` the reviews of parts that are in no line; None where there are none, or none were
+    read.
     """
 
     annotations: int
@@ -31,6 +36,7 @@ class Waiting(msgspec.Struct, frozen=True):
     reviewed: int
     tasks: list[int] = []
     prefer: list[str] = []
+    partial: GroundTruth | None = None
 
 
 ByJob = dict[str, Waiting]
@@ -41,18 +47,44 @@ def waiting_parts(truth: Path, project: str) -> ByJob:
     return _read(_path_of(truth)).get(project, {})
 
 
-def keep_waiting_parts(truth: Path, project: str, waiting: ByJob) -> None:
+def keep_waiting_parts(truth: Path, project: str, waiting: ByJob, seen: Collection[str]) -> None:
     """Note the recordings of a project, durably, in place of those that were noted.
+
+    Args:
+        truth: the ground truth, beside which it is noted.
+        project: the project's URL.
+        waiting: what is noted of it.
+        seen: the names of annotations that it has: one server may be asked under two addresses.
 
     Raises:
         OutputUnusable: the file can't be written.
     """
     path = _path_of(truth)
     known = _read(path)
-    if known.get(project, {}) == waiting:
+    kept = {url: _without(jobs, seen) for url, jobs in known.items() if url != project}
+    if known == (noted := kept | {project: waiting}):
         return
     with replacing(path, b"") as file:
-        file.write(msgspec.json.encode(known | {project: waiting}) + b"\n")
+        file.write(msgspec.json.encode(noted) + b"\n")
+
+
+def _without(jobs: ByJob, seen: Collection[str]) -> ByJob:
+    return {
+        job_id: each
+        for job_id, each in jobs.items()
+        if not (each.partial and each.partial.annotation_uid in seen)
+    }
+
+
+def lines_and_partial(truth: Path) -> Iterator[GroundTruth]:
+    """The lines of the ground truth, then the reviews of parts that are in none of them.
+
+    Raises:
+        OutputUnusable: as of `read_ground_truth`.
+    """
+    yield from read_ground_truth(truth)
+    for jobs in _read(_path_of(truth)).values():
+        yield from (each.partial for each in jobs.values() if each.partial)
 
 
 def _path_of(truth: Path) -> Path:
