@@ -16,6 +16,7 @@ OTHER_PLACE = "transcript in another place"
 UNREADABLE = "transcript not readable"
 FAULT = "fault at the service"
 LOST = "job or transcript lost"
+ELSEWHERE = "perhaps in another account"
 NEVER_ENDED = "job never ended"
 TOO_LONG = "too long"
 TOO_LARGE = "too large"
@@ -26,7 +27,7 @@ SAMPLE_RATE = "sample rate"
 TOO_MANY_CHANNELS = "too many channels"
 NOT_VALID = "not valid media"
 
-KEPT_JOBS = frozenset({UNREADABLE, NEVER_ENDED})
+KEPT_JOBS = frozenset({UNREADABLE, NEVER_ENDED, ELSEWHERE})
 """After these the job may have a transcript yet: another job would be paid for twice."""
 
 _CLASSES = (
@@ -56,6 +57,7 @@ _ADVICE = {
     BROKEN_TRANSCRIPT: "Put it back with `transcribe-pipeline retry`; that pays for it again.",
     OTHER_MEDIA: "Put it back with `transcribe-pipeline retry`: its next job has another name.",
     OTHER_PLACE: "Delete this state file and run with the --results of that job, or use `retry`.",
+    ELSEWHERE: "Run the same command with credentials of that account.",
     LOST: "Put it back with `transcribe-pipeline retry`; that pays for it again.",
     UNREADABLE: "Allow s3:GetObject on it, and kms:Decrypt with its key; `retry` then reads it "
     "again, without a new job.",

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from pipeline.aws.account import other_accounts
 from pipeline.config.deadline import stop_in_time
 from pipeline.errors import Deferred, JobMissing, first_of
 from pipeline.model import JobStatus
 from pipeline.naming import places_of_results
+from pipeline.state.facts import accounts_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -57,6 +59,7 @@ class Left(StrEnum):
     OTHER_MEDIA = "of other media"
     RUNNING = "still running"
     YOUNGER = "not that old"
+    ELSEWHERE = "perhaps in another account"
 
 
 class Cleaned(msgspec.Struct):
@@ -88,6 +91,7 @@ class Cleaner:
         self._what = what
         self._told = told
         self._seen = 0
+        self._not_alone: set[Cleanup] = set()
         self.cleaned = Cleaned()
 
     async def clean(self, budget: Budget) -> None:
@@ -95,8 +99,11 @@ class Cleaner:
 
         Raises:
             CannotRun: the service can't be reached, or does not allow it; what was done is noted.
+            NoAccess: another account has the jobs, so that nothing would be found of them.
             BudgetSpent: so it is after `--until` or `--max-hours`.
         """
+        for state, transcriber in self._states:
+            await self._look_at_accounts(state, transcriber)
         queue: _Queue = asyncio.Queue(_AT_ONCE)
         try:
             async with asyncio.TaskGroup() as group:
@@ -107,6 +114,18 @@ class Cleaner:
                 deadline.cancel()
         except BaseExceptionGroup as failed:
             raise first_of(failed) from failed
+
+    async def _look_at_accounts(self, state: Cleanup, transcriber: Transcriber) -> None:
+        """Whether other accounts may have jobs of this state, too.
+
+        Raises:
+            NoAccess: this one has none of them.
+        """
+        known = accounts_in(state.facts)
+        if any(known) and state.count_due(self._what):
+            jobs = f"The runs over {state.facts.value('source')} have their jobs"
+            if other_accounts(jobs, known, await transcriber.account()):
+                self._not_alone.add(state)
 
     async def _feed(self, queue: _Queue) -> None:
         for state, transcriber in self._states:
@@ -136,7 +155,7 @@ class Cleaner:
             name = state.name_of(due.identity, attempt)
             left = None
             if not due.forgotten:
-                left = await self._forget(transcriber, name, due, state.bucket)
+                left = await self._forget(transcriber, name, due, state)
             if left:
                 self.cleaned.left[left] = self.cleaned.left.get(left, 0) + 1
                 whole = False
@@ -146,15 +165,17 @@ class Cleaner:
         return whole
 
     async def _forget(
-        self, transcriber: Transcriber, name: str, due: Due, bucket: str
+        self, transcriber: Transcriber, name: str, due: Due, state: Cleanup
     ) -> Left | None:
         """Have the service forget one job, or say why not."""
         try:
             record = await transcriber.get(name)
         except JobMissing:
+            if state in self._not_alone:
+                return Left.ELSEWHERE
             self.cleaned.gone += bool(due.key)
             return None
-        if left := self._why_left(record, due, bucket):
+        if left := self._why_left(record, due, state.bucket):
             return left
         with suppress(JobMissing):  # by a call of ours whose answer was lost
             await transcriber.delete(name)

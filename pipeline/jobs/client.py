@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from pipeline.aws.account import account_of
 from pipeline.aws.answer import not_of_the_service
 from pipeline.aws.service import Service
 from pipeline.model import JobStatus
@@ -51,6 +53,9 @@ class Transcriber:
     def __init__(
         self, session: Session, limits: Limits, waiting: WaitTimes, slots: JobSlots
     ) -> None:
+        self._session = session
+        self._asking = asyncio.Lock()
+        self._account: str | None = None
         self._service = Service(session, "transcribe", waiting)
         operation = self._service.operation
         self.start_calls = operation("StartTranscriptionJob", limits.start_rate, slots)
@@ -67,6 +72,13 @@ class Transcriber:
     def rated_calls(self) -> tuple[RateLimitedCall, ...]:
         """The operations whose rates the user bounds."""
         return self.start_calls, self.get_calls, self.list_calls, self.delete_calls
+
+    async def account(self) -> str:
+        """The account whose jobs alone it knows, asked for once; "" where it can't be told."""
+        async with self._asking:
+            if self._account is None:
+                self._account = await account_of(self._session)
+            return self._account
 
     async def start(self, request: dict[str, Any]) -> JobStatus:
         """Start a job in a slot of its own; return the status it begins with.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from pipeline.aws.account import STARTED_AGAIN, UNKNOWN_THERE, account_of, refuse_another_account
 from pipeline.errors import StateUnusable
 from pipeline.naming import parse_s3_uri
 from pipeline.text import count_of
@@ -20,20 +21,21 @@ class Elsewhere(NamedTuple):
     """The `jobs` that another account than these would start again: how many, and whose they are.
 
     The last run's account comes first, "" where it is not known. With `found_below_results` all
-    jobs that have ended are found there.
+    jobs that have ended are found there. `why` is what would become of them.
     """
 
     accounts: tuple[str, ...] = ()
     jobs: int = 0
     found_below_results: bool = False
+    why: str = STARTED_AGAIN
 
 
 def jobs_so_far(config: Config, *, rebuilds: bool) -> Elsewhere:
-    """What another account would start again of what the state file knows.
+    """What another account would start again, or not find, of what the state file knows.
 
     Where all runs had the same `--results` those are the jobs that may still run, as a transcript
     is found there whoever asks. Else an account alone has the transcripts: those of all its jobs,
-    where the state is to be rebuilt.
+    where the state or the output is to be rebuilt.
     """
     from pipeline.state.facts import accounts_in
     from pipeline.state.reader import read_state
@@ -46,7 +48,8 @@ def jobs_so_far(config: Config, *, rebuilds: bool) -> Elsewhere:
                 since = time.time() - config.limits.job_timeout_hours * 3600
                 return Elsewhere(accounts[:1], sum(moment > since for moment in begun), found)
             if rebuilds:
-                return Elsewhere(accounts, len(begun) + state.facts.output_lines)
+                why = STARTED_AGAIN if begun else UNKNOWN_THERE
+                return Elsewhere(accounts, len(begun) + state.facts.output_lines, why=why)
             return Elsewhere(accounts[:1], len(begun))
     except StateUnusable:
         return Elsewhere()  # there is none, or the run says what is wrong with it
@@ -64,12 +67,10 @@ def refuse_jobs_elsewhere(account: str, config: Config, known: Elsewhere) -> Non
     Raises:
         NoAccess: so it would be.
     """
-    from pipeline.aws.account import refuse_another_account
-
     if known.jobs:
         jobs = f"The state file {config.state_path} has {count_of(known.jobs, 'job')}"
         for each in known.accounts:
-            refuse_another_account(jobs, each, account, _advice(config, known))
+            refuse_another_account(jobs, each, account, _advice(config, known), known.why)
 
 
 async def keep_to_account(
@@ -82,11 +83,11 @@ async def keep_to_account(
     Raises:
         NoAccess: they are.
     """
-    from pipeline.aws.account import account_of
+    from pipeline.state.facts import note_account
 
     account = await account_of(session)
     refuse_jobs_elsewhere(account, config, known)
-    state.facts.note_account(account or "".join(known.accounts[:1] if known.jobs else ()))
+    note_account(state.facts, account or "".join(known.accounts[:1] if known.jobs else ()))
 
 
 def _advice(config: Config, known: Elsewhere) -> str:

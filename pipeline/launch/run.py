@@ -77,6 +77,7 @@ def complete(options: RunOptions) -> Summary:
     """Take the state file and the output first: two runs must not even begin to list."""
     from pipeline.stages.output_file import refuse_foreign_output
     from pipeline.stages.writer import refuse_another_kind
+    from pipeline.state.facts import take_facts_of_jobs
     from pipeline.state.lock import hold
     from pipeline.state.run_state import open_held
 
@@ -85,7 +86,7 @@ def complete(options: RunOptions) -> Summary:
     if not (options.rebuild_output or config.s3_output or config.state_path.exists()):
         refuse_foreign_output(config.output_path, config.state_path)
     name_prefix = job_name_prefix(config.transcribe.job_prefix, bucket)
-    known = jobs_so_far(config, rebuilds=options.rebuild_state)
+    known = jobs_so_far(config, rebuilds=options.rebuild_output)
     with hold(config.state_path) as lock, _output(config, uri, name_prefix) as output:
         if options.rebuild_state:
             if known.jobs and isinstance(options.place, S3Uri) and not config.s3_output:
@@ -99,7 +100,7 @@ def complete(options: RunOptions) -> Summary:
             places = options.earlier.facts.told_results() if options.earlier else ()
             state.begin(uri, config.output.results, *places)
             if options.earlier:
-                state.facts.remember_fingerprints(options.earlier.facts.earlier_fingerprints())
+                take_facts_of_jobs(state.facts, options.earlier.facts)
             state.history.begin_run(_settings(config, uri))
             with state.history.ending(CANNOT_RUN):
                 return in_event_loop(_with_services(options, state, output, known))

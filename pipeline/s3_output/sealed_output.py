@@ -37,6 +37,7 @@ from pipeline.s3_output.overview import Beat
 from pipeline.s3_output.parts import parts_there, tasks_in, unknown_parts
 from pipeline.s3_output.shares import Claim
 from pipeline.stages.output_file import OutputFile
+from pipeline.state.facts import note_account
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -141,6 +142,8 @@ class SealedOutput(OutputFile):
         state.parts.check_belongs(f"{self.layout.output} {self.layout.shard.name}")
         if self._lost_copy:
             state.parts.saved_as(self._lost_copy)
+        if not self._lanes.profiles:
+            note_account(state.facts, self._beat.account)
         self._copies = Copies(s3, self.layout.state, state)
         async with self._sealed_at_last(state, s3, self._copies) as part:
             yield part

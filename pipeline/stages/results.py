@@ -10,11 +10,13 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING
 
+from pipeline.aws.account import other_accounts
 from pipeline.aws.s3_listing import may_exist
 from pipeline.errors import Denied, JobMissing, RecordingFailed
-from pipeline.failures import FAULT, LOST, OTHER_PLACE, classify
+from pipeline.failures import ELSEWHERE, FAULT, LOST, OTHER_PLACE, classify
 from pipeline.model import JobStatus
 from pipeline.naming import parse_s3_uri, place_of_result, places_of_results, result_place
+from pipeline.state.facts import accounts_in
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -70,6 +72,7 @@ class Results:
             JobMissing: the service does not know it and there is no result.
             RecordingFailed: there is none and there will be none.
             ResultDenied: there may be one, but it is not ours to read.
+            NoAccess: another account has all jobs, and their transcripts.
         """
         try:  # at its computed place, with `--results`: no call to Transcribe is needed
             document, denied = await self._own_result(job), None
@@ -84,7 +87,25 @@ class Results:
         except JobMissing:
             if denied:
                 raise denied from None
+            if job.result_exists:
+                await self._refuse_elsewhere(job)
             raise
+
+    async def _refuse_elsewhere(self, job: Job) -> None:
+        """Take no job for lost that another account may have, with the transcript that it keeps.
+
+        Raises:
+            RecordingFailed: one may.
+            NoAccess: this account has none of the jobs.
+        """
+        known = accounts_in(self._facts)
+        if not any(known):
+            return
+        jobs = f"The transcript of the job {job.name} is kept"
+        if others := other_accounts(jobs, known, await self._transcriber.account()):
+            raise RecordingFailed(
+                ELSEWHERE, f"Its job may be in the account {' or '.join(others)}."
+            )
 
     @property
     def _kept_here_alone(self) -> bool:

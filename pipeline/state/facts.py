@@ -8,7 +8,7 @@ from pipeline.errors import StateUnusable
 from pipeline.naming import parse_s3_uri
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from pipeline.naming import S3Uri
     from pipeline.state.database import Database
@@ -30,11 +30,10 @@ class Facts:
         """The number of the newest run, from 1; 0 before the first."""
         return int(self.value("run") or 0)
 
-    def note_account(self, account: str) -> None:
-        """Remember under which one this run starts jobs, "" where it is not known."""
-        kept = [account, *(each for each in accounts_in(self) if each not in ("", account))]
+    def note_accounts(self, accounts: Sequence[str]) -> None:
+        """Remember under which ones jobs were started; the last one first, "" where not known."""
         with self._database.transaction():
-            self._database.set_fact("account", " ".join(kept))
+            self._database.set_fact("account", " ".join(accounts))
 
     def check_belongs(self, source: str, name_prefix: str) -> None:
         """Refuse a file that holds recordings of another source, or jobs of other names.
@@ -127,5 +126,21 @@ class Facts:
 
 
 def accounts_in(facts: Facts) -> tuple[str, ...]:
-    """Under which ones runs have started jobs; the last one first, "" where it is not known."""
-    return tuple((facts.value("account") or "").split(" "))
+    """Under which ones runs have started jobs; the last one first, "" where it is not known.
+
+    None where no run has noted one.
+    """
+    noted = facts.value("account")
+    return () if noted is None else tuple(noted.split(" "))
+
+
+def note_account(facts: Facts, account: str) -> None:
+    """Remember under which one this run starts jobs, "" where it is not known."""
+    facts.note_accounts([account, *(each for each in accounts_in(facts) if each != account)])
+
+
+def take_facts_of_jobs(facts: Facts, earlier: Facts) -> None:
+    """Remember of another file's jobs what their names do not tell: settings and accounts."""
+    facts.remember_fingerprints(earlier.earlier_fingerprints())
+    if accounts := accounts_in(earlier):
+        facts.note_accounts(accounts)

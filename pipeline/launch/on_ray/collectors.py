@@ -23,6 +23,7 @@ from pipeline.launch.run import RunOptions, complete
 from pipeline.model import Line, TranscriptStats
 from pipeline.naming import S3Uri, job_name_prefix
 from pipeline.stages.collector import Collectors
+from pipeline.state.facts import accounts_in
 from pipeline.state.parts import Written
 from pipeline.state.reader import read_state
 from pipeline.state.run_state import open_state
@@ -48,6 +49,7 @@ class Piece(NamedTuple):
     place: S3Uri
     results: list[str]
     fingerprints: list[str]
+    accounts: tuple[str, ...]
     metadata: list[tuple[str, bytes]]
     jobs: list[Job]
 
@@ -127,6 +129,7 @@ class _CollectorsElsewhere(Collectors):
             place,
             state.facts.told_results(),
             state.facts.earlier_fingerprints(),
+            accounts_in(state.facts),
             [(keys[row], facts) for row, facts in state.metadata.of_rows(keys)],
             jobs,
         )
@@ -168,6 +171,7 @@ def make_tasks(piece: Piece) -> Made:
         with open_state(Path("written.state"), prefix) as state:
             state.begin(str(piece.place), *piece.results)
             state.facts.remember_fingerprints(piece.fingerprints)
+            state.facts.note_accounts(piece.accounts)
             state.parts.note_tasks(
                 Written(job.recording, job.identity, job.attempt, job.language)
                 for job in piece.jobs
