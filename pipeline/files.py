@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import stat
@@ -61,7 +62,17 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OutputUnusable(f"{path} can't be written: {error.strerror}") from error
+        raise OutputUnusable(
+            f"{path} can't be written: {error.strerror}",
+            "Make space and run the same command again."
+            if is_full(error)
+            else "Let this user write there, or name another place.",
+        ) from error
+
+
+def is_full(error: OSError) -> bool:
+    """Whether space is what lacks: on the disk, of this user's share, or in one file."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def flock(handle: int, *, shared: bool = False) -> bool:

@@ -48,7 +48,8 @@ def test_a_full_disk_leaves_the_old_file(path):
     """What can't be written is told with the file's name; the old one stands, no part is left."""
     path.write_bytes(OURS)
 
-    refused = pytest.raises(OutputUnusable, match=r"failures\.jsonl can't be written: No space")
+    message = r"failures\.jsonl can't be written: No space .*\. Make space and run the same command"
+    refused = pytest.raises(OutputUnusable, match=message)
 
     with refused, replacing(path, OURS):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -58,9 +59,12 @@ def test_a_full_disk_leaves_the_old_file(path):
 
 
 def test_a_folder_in_its_place_is_named(path):
-    """Where the file's name is a folder's, the run says so."""
+    """Where the file's name is a folder's, the run says so, and what helps."""
     path.mkdir()
-    refused = pytest.raises(OutputUnusable, match="can't be written: Is a directory")
+    message = (
+        r"can't be written: Is a directory\. Let this user write there, or name another place\."
+    )
+    refused = pytest.raises(OutputUnusable, match=message)
 
     with refused, replacing(path, OURS):
         pass

@@ -7,13 +7,12 @@ it once, and it is never read back.
 
 from __future__ import annotations
 
-import errno
 import os
 from contextlib import asynccontextmanager, closing, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Self
 
 from pipeline.errors import OutputUnusable, StateUnusable
-from pipeline.files import flock, unused
+from pipeline.files import flock, is_full, unused
 from pipeline.state.output import END, MENDING, checked_end, digest_of
 
 if TYPE_CHECKING:
@@ -256,11 +255,10 @@ def output_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         raise OutputUnusable(
             f"The output {path} can't be written: {error.strerror}",
             "Make space and run the same command again; it goes on where it stopped."
-            if full
+            if is_full(error)
             else "Name another file with --output.",
         ) from error
 

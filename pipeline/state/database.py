@@ -7,7 +7,6 @@ holds.
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import sqlite3
@@ -17,6 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import CannotRun, OutputUnusable, StateOutdated, StateUnusable
+from pipeline.files import is_full
 from pipeline.state.schema import APPLICATION_ID, MIGRATION, STATE, Schema
 
 if TYPE_CHECKING:
@@ -253,7 +253,7 @@ def translated(path: Path, schema: Schema = STATE) -> Iterator[None]:
     except (OverflowError, UnicodeError) as error:  # SQLite holds 64 bits, and UTF-8
         raise StateUnusable(f"A value can't be stored in {path}: {error}") from error
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_full(error):
             raise _disk_full(path) from error
         raise StateUnusable(
             f"The {schema.called} {path} can't be opened: {error.strerror}",
