@@ -234,7 +234,10 @@ class _Part:
     def take_place(self) -> None:
         """Replace what is at the path."""
         if not self._is_there():
-            raise OutputUnusable(f"Another command writes {self.path} at the same time")
+            raise OutputUnusable(
+                f"Another command writes {self.path} at the same time",
+                "Wait for it, then run the same command again.",
+            )
         os.replace(self._part, self.path)  # noqa: PTH105 # once for each of a million files, and a third of the time
         self._is_placed = True
 

@@ -202,5 +202,8 @@ def _numbered(environment: Mapping[str, str]) -> tuple[int, int, str]:
 def _number(environment: Mapping[str, str], variable: str) -> int:
     text = environment.get(variable) or "0"
     if not text.isascii() or not text.isdigit():
-        raise BadSettings(f"{variable} is {text!r}, which is no number")
+        raise BadSettings(
+            f"{variable} is {text!r}, which is no number",
+            "Name the shard with --shard and --shards.",
+        )
     return int(text)

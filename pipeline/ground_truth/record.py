@@ -209,7 +209,9 @@ def _opened(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
     except OSError as error:
-        raise OutputUnusable(f"{path} can't be read: {error.strerror}") from error
+        raise OutputUnusable(
+            f"{path} can't be read: {error.strerror}", "Let this user read it, or name another one."
+        ) from error
 
 
 def _each(

@@ -62,7 +62,10 @@ class Owner(NamedTuple):
         if not named or (arn and arn[1] == self.account):
             return named
         if arn:
-            raise BadSettings(f"The role {named} is of another account than {self.account}")
+            raise BadSettings(
+                f"The role {named} is of another account than {self.account}",
+                "Name one of this account: the service takes no other's.",
+            )
         if not _ROLE_NAME.fullmatch(named):
             raise BadSettings(f"{named!r} is no role: give its name or its ARN")
         return self.arn("iam", f"role/{named}")

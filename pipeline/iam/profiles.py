@@ -48,7 +48,10 @@ class Profiles:
             BadSettings: it gets its credentials in another way, or its name can't be one.
         """
         if not _NAME.fullmatch(profile):
-            raise BadSettings(f"{profile!r} can't be the name of a profile")
+            raise BadSettings(
+                f"{profile!r} can't be the name of a profile",
+                "A name has letters, digits and . _ @ + = - in it.",
+            )
         here = _sections(self.path).get(profile, {})
         if "aws_access_key_id" in here:
             return here["aws_access_key_id"]
@@ -117,5 +120,7 @@ def _sections(path: Path) -> dict[str, dict[str, str]]:
         parser.read_string(path.read_text(encoding="utf-8") if path.exists() else "")
     except (OSError, UnicodeDecodeError, Error) as error:
         reason = printable(str(error).splitlines()[0])
-        raise BadSettings(f"{path} can't be read: {reason}") from error
+        raise BadSettings(
+            f"{path} can't be read: {reason}", "Mend it, or have this user read it."
+        ) from error
     return {name.strip(): dict(parser[name]) for name in parser.sections()}

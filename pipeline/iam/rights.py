@@ -129,5 +129,8 @@ def _place(named: str) -> S3Uri:
 
 def _vocabulary(named: str) -> str:
     if not re.fullmatch(r"[0-9a-zA-Z._*-]{1,200}", named):
-        raise BadSettings(f"{named!r} is no name of a vocabulary")
+        raise BadSettings(
+            f"{named!r} is no name of a vocabulary",
+            "A name has up to 200 letters, digits and . _ -; * stands for any of them.",
+        )
     return named

@@ -64,7 +64,10 @@ def read_token(settings: LabelStudio, environment: Mapping[str, str]) -> str:
             text = Path(origin).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not a text file"
-            raise BadSettings(f"The token file {origin} can't be read: {reason}") from error
+            raise BadSettings(
+                f"The token file {origin} can't be read: {reason}",
+                "Let this user read it, or name another one with --token-file.",
+            ) from error
     else:
         origin, text = TOKEN_VARIABLE, environment.get(TOKEN_VARIABLE, "")
     token = text.strip()

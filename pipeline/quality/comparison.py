@@ -48,7 +48,10 @@ def sampled(known: LabelStudio, wanted: Transcribe, place: S3Uri, size: int) -> 
     if not found:
         language = language or ("" if wanted.identifies else wanted.language)
         spoken = f" in {language}" if language else ""
-        raise BadSettings(f"{path} holds no review{spoken} of a recording below {place}")
+        raise BadSettings(
+            f"{path} holds no review{spoken} of a recording below {place}",
+            "Review some in Label Studio and `pull`, or name another --ground-truth.",
+        )
     by_chance = sorted(found, key=lambda each: blake2b(each.audio.encode()).digest())
     return by_chance[:size] if size else by_chance
 

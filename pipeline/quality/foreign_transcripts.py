@@ -92,7 +92,9 @@ def _read(path: Path) -> str:
     try:
         text = _READERS[path.suffix.lower()](path.read_bytes().removeprefix(BOM_UTF8))
     except (OSError, ValueError, RecursionError) as error:
-        raise OutputUnusable(f"{path} can't be read: {error}") from error
+        raise OutputUnusable(
+            f"{path} can't be read: {error}", "Write it anew as UTF-8, or take it away."
+        ) from error
     if text is None:
         raise OutputUnusable(
             f"{path} holds no transcript",

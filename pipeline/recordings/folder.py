@@ -86,7 +86,9 @@ def walk(folder: Path) -> Iterator[SourceObject]:
     try:
         os.scandir(folder).close()  # os.walk would pass over it
     except OSError as error:
-        raise NoSuchSource(f"The folder {folder} can't be read: {error.strerror}") from error
+        raise NoSuchSource(
+            f"The folder {folder} can't be read: {error.strerror}", "Let this user read it."
+        ) from error
     unreadable: list[str] = []
     for place, folders, files in os.walk(folder, onerror=lambda e: unreadable.append(e.filename)):
         folders.sort()

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from pipeline.recordings.source import Source
 
 _PAGE = 1000
+_ANOTHER = "Name the inventory of another day."
 _MANIFEST = "manifest.json"
 _DAY = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\dZ")
 _LARGEST_MANIFEST = 16 * 2**20  # bytes; a part takes about 150 of them
@@ -89,7 +90,10 @@ class InventorySource(NamedRecordings):
         super().__init__(source)
         whole = parse_s3_uri(source.uri)
         if whole is None:
-            raise BadSettings(f"The inventory {place} goes with a bucket, not with a folder.")
+            raise BadSettings(
+                f"The inventory {place} goes with a bucket, not with a folder",
+                "Name s3://bucket/prefix/ as the SOURCE.",
+            )
         self._place = place
         self._source = whole
         self._s3 = s3
@@ -113,10 +117,10 @@ class InventorySource(NamedRecordings):
                         yield page
             except UNREADABLE as error:
                 reason = why_unreadable(error)
-                raise BadSettings(f"The inventory's part {where}: {reason}.") from error
+                raise BadSettings(f"The inventory's part {where}: {reason}", _ANOTHER) from error
             except ValueError as error:
                 raise BadSettings(
-                    f"The inventory's part {where} is not what {place} says: {error}."
+                    f"The inventory's part {where} is not what {place} says: {error}", _ANOTHER
                 ) from error
 
     async def _manifest_place(self) -> S3Uri | Path:
@@ -134,7 +138,10 @@ class InventorySource(NamedRecordings):
             found_there = place._replace(key=folder + _MANIFEST)
             if await self._s3.look_up(found_there):
                 return found_there
-        raise BadSettings(f"There is no manifest.json of an inventory below {place}.")
+        raise BadSettings(
+            f"There is no manifest.json of an inventory below {place}",
+            "Name the folder that S3 writes a bucket's inventory into.",
+        )
 
     async def _days(self, place: S3Uri) -> list[str]:
         """The folders that inventories are written into, one for each."""
@@ -147,17 +154,19 @@ class InventorySource(NamedRecordings):
                 manifest = msgspec.json.decode(file.read(_LARGEST_MANIFEST), type=Manifest)
         except OSError as error:
             raise BadSettings(
-                f"The inventory {place} can't be read: {why_unreadable(error)}."
+                f"The inventory {place} can't be read: {why_unreadable(error)}",
+                "Let this user read it, or name another one.",
             ) from error
         except PipelineError:
             raise
         except Exception as error:
             raise BadSettings(
-                f"{place} is not the manifest.json of an inventory: {error}."
+                f"{place} is not the manifest.json of an inventory: {error}", _ANOTHER
             ) from error
         if manifest.source_bucket != self._source.bucket:
             raise BadSettings(
-                f"The inventory {place} is of s3://{manifest.source_bucket}, not of {self.uri}."
+                f"The inventory {place} is of s3://{manifest.source_bucket}, not of {self.uri}",
+                "Name this bucket's own inventory, or the other bucket as the SOURCE.",
             )
         if manifest.file_format != "CSV":
             raise BadSettings(

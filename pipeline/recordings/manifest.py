@@ -105,7 +105,10 @@ class ManifestSource(NamedRecordings):
                     yield page
         except UNREADABLE as error:
             reason = why_unreadable(error)
-            raise BadSettings(f"The manifest {self._place} can't be read: {reason}.") from error
+            raise BadSettings(
+                f"The manifest {self._place} can't be read: {reason}",
+                "Let this user read it, or name another one.",
+            ) from error
 
     async def _completed(self, entry: SourceObject) -> SourceObject:
         if entry.etag:
@@ -144,14 +147,20 @@ class ManifestSource(NamedRecordings):
             name for name in ("key", "uri") if isinstance(facts.get(name), str) and facts[name]
         ]
         if not given:
-            raise BadSettings(f"{line} names no uri and no key.")
+            raise BadSettings(f"{line} names no uri and no key", "Correct it, or take it away.")
         key = facts["key"] if "key" in given else self.key_of(facts["uri"])
         if not key or facts.get("bucket", self.bucket) != self.bucket:
-            raise BadSettings(f"{line} names something outside {self.uri}.")
+            raise BadSettings(
+                f"{line} names something outside {self.uri}",
+                "Take it away, or name as the SOURCE what holds all that the lines name.",
+            )
         etag, size = str(facts.get("etag") or "").strip('"'), str(facts.get("size", ""))
         storage = str(facts.get("storageclass") or "")
         if max(map(len, (key, etag, storage))) > LONGEST_FIELD:
-            raise BadSettings(f"{line} has a field of more than {LONGEST_FIELD:,} characters.")
+            raise BadSettings(
+                f"{line} has a field of more than {LONGEST_FIELD:,} characters",
+                "Correct it, or take it away.",
+            )
         # What failed may have been repaired since, under another etag.
         if self._believes and etag and is_size(size) and "reason" not in facts:
             return SourceObject(key, etag, int(size), storage)

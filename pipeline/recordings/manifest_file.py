@@ -114,7 +114,7 @@ async def _copy(place: S3Uri, s3: S3, file: BinaryIO) -> None:
     while start < size:
         part = await s3.read_part(place, (start, start + _SPAN - 1), etag)
         if part is None:
-            raise BadSettings(f"There is no object {place}.")
+            raise BadSettings(f"There is no object {place}", "Check its name.")
         content, size, etag, _ = part
         if size - start > (room := disk_usage(gettempdir()).free):
             raise BadSettings(

@@ -109,7 +109,10 @@ class OutputFile:
                 if self._handle is not None:
                     self.path.replace(unused(self.path.with_name(f"{self.path.name}.old")))
             except OSError as error:
-                raise OutputUnusable(f"{self.path} can't be put aside: {error.strerror}") from error
+                raise OutputUnusable(
+                    f"{self.path} can't be put aside: {error.strerror}",
+                    "Move it away, or name another file with --output.",
+                ) from error
 
     def close(self) -> None:
         """Close it, and let go of it."""

@@ -108,7 +108,9 @@ def checked_end(file: int, path: Path, facts: Facts) -> bytes:
         found = os.fstat(file).st_size
         end = os.pread(file, committed - start, start)
     except OSError as error:
-        raise OutputUnusable(f"The output {path} can't be read: {error.strerror}") from error
+        raise OutputUnusable(
+            f"The output {path} can't be read: {error.strerror}", MENDING
+        ) from error
     if found < committed or (found > committed and facts.value("output whole")):
         raise OutputUnusable(
             f"{path} has {found} bytes, but {committed} were written: someone changed or replaced "

@@ -14,6 +14,7 @@ import orjson
 
 from pipeline.errors import OutputUnusable
 from pipeline.files import replacing
+from pipeline.state.output import MENDING
 from pipeline.state.reader import read_state
 from pipeline.text import count_of
 
@@ -77,7 +78,8 @@ def committed_lines(output: Path, state: Path, start: int = 0) -> Iterator[bytes
             if left < 0:
                 raise OutputUnusable(
                     f"{_line_at(output, place)} is longer than what was written to it: someone "
-                    "changed the file"
+                    "changed the file",
+                    MENDING,
                 )
             _check(line, place, output)
             yield line.rstrip(b"\n")
@@ -85,7 +87,8 @@ def committed_lines(output: Path, state: Path, start: int = 0) -> Iterator[bytes
     if left:
         raise OutputUnusable(
             f"{output} is {count_of(left, 'byte')} shorter than what was written to it: someone "
-            "shortened or replaced it"
+            "shortened or replaced it",
+            MENDING,
         )
 
 
@@ -108,7 +111,7 @@ def _check(line: bytes, place: int, output: Path) -> None:
         orjson.loads(line)
     except Exception as error:
         raise OutputUnusable(
-            f"{_line_at(output, place)} is not JSON ({error}): someone changed the file"
+            f"{_line_at(output, place)} is not JSON ({error}): someone changed the file", MENDING
         ) from error
 
 
@@ -146,7 +149,8 @@ def _entries(lines: Iterable[bytes], output: Path) -> Iterator[bytes]:
             score = _TASK.decode(line).score
         except Exception as error:
             raise OutputUnusable(
-                f"{_line_at(output, place)} is no task with a score: someone changed the file"
+                f"{_line_at(output, place)} is no task with a score: someone changed the file",
+                MENDING,
             ) from error
         yield _ENTRY.pack(score, place, len(line))
         place += len(line) + 1

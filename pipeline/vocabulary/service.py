@@ -122,7 +122,10 @@ class Vocabularies:
         if found.state is not VocabularyState.READY:
             raise _unusable(name, found)
         if found.language != language:
-            raise BadSettings(f"The vocabulary {name} is of {found.language}, not of {language}")
+            raise BadSettings(
+                f"The vocabulary {name} is of {found.language}, not of {language}",
+                "Name one of the recordings' language, or the language that it is of.",
+            )
         return Version(name, found.changed)
 
     async def _apply(self, wanted: Wanted, tell: Callable[[str], None]) -> Outcome:

@@ -26,7 +26,10 @@ def read_table(path: Path) -> list[Row]:
     try:
         return parse_table(path.read_bytes())
     except OSError as error:
-        raise BadSettings(f"The table {path} can't be read: {error.strerror}") from error
+        raise BadSettings(
+            f"The table {path} can't be read: {error.strerror}",
+            "Let this user read it, or name another one.",
+        ) from error
     except BadSettings as error:
         raise BadSettings(f"{path}: {error.problem}", error.advice) from error
 
@@ -56,4 +59,7 @@ def _offered(memory: Path) -> set[str]:
     except FileNotFoundError:
         return set()
     except (OSError, UnicodeDecodeError) as error:
-        raise BadSettings(f"{memory} can't be read: {error}") from error
+        raise BadSettings(
+            f"{memory} can't be read: {error}",
+            "Let this user read it, or take it away: then all phrases may be offered again.",
+        ) from error

@@ -132,7 +132,7 @@ async def test_what_is_not_of_the_source_is_refused(path, line):
     with pytest.raises(BadSettings) as refused:
         await keys_of(path, f"a.mp3\n\n{line}\n")
 
-    assert str(refused.value) == (f"Line 3 of {path} names something outside s3://calls/2026/.")
+    assert refused.value.sentence == f"Line 3 of {path} names something outside s3://calls/2026/."
 
 
 @pytest.mark.parametrize(
@@ -284,8 +284,12 @@ BROKEN = {
     "gzip": ("k.txt.gz", b"a.mp3", r"it is damaged, or not gzip"),
     "cut short": ("k.txt.gz", gzip.compress(b"a.mp3\n" * 99)[:-9], r"it is damaged, or not gzip"),
     "CSV": ("k.csv", b'key\n"a.mp3', r"it is not CSV \(unexpected end of data\)"),
-    "no key": ("k.csv", b"calls\n", r"^Line 1 of .*k.csv names no uri and no key\.$"),
-    "no cell": ("k.csv", b"size,key\n9,a.mp3\n9\n", r"^Line 3 of .* names no uri and no key\.$"),
+    "no key": ("k.csv", b"calls\n", r"^Line 1 of .*k.csv names no uri and no key\. Correct"),
+    "no cell": (
+        "k.csv",
+        b"size,key\n9,a.mp3\n9\n",
+        r"^Line 3 of .* names no uri and no key\. Correct",
+    ),
     "bucket": ("k.csv", b"calls,a.mp3\nothers,b.mp3\n", r"^Line 2 of .* outside s3://calls/2026/"),
 }
 
@@ -308,7 +312,9 @@ def test_a_manifest_may_lie_in_a_bucket(run, cloud):
 
     assert (taken.code, list(run.texts())) == (0, ["s3://audio/one.mp3"])
     assert missing.code == 2
-    assert missing.err == "transcribe-pipeline: There is no object s3://audio/lists/none.csv.\n"
+    assert missing.err == (
+        "transcribe-pipeline: There is no object s3://audio/lists/none.csv. Check its name.\n"
+    )
 
 
 # Of a folder
