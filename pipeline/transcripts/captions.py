@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from pipeline.transcripts.segmentation import SENTENCE_ENDS
 from pipeline.transcripts.subtitles import Caption
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ _LEAST_SHOWN = 500
 """Milliseconds that a caption keeps where another speaker begins meanwhile, if it has as many."""
 
 _NEVER = (10**12, 10**12)
-_SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？", "؟", "۔", "।")  # noqa: RUF001 # as the service writes them
 
 
 class Layout(msgspec.Struct, frozen=True):
@@ -123,7 +123,7 @@ def _cut(tokens: Sequence[_Token], layout: Layout, speaker: str) -> Iterator[Cap
         if line and (
             not (fits or len(lines) + 1 < most)
             or token.end - start > _LONGEST
-            or (lines and line.endswith(_SENTENCE_ENDS))
+            or (lines and line.endswith(SENTENCE_ENDS))
         ):
             yield Caption(start, end, "\n".join([*lines, line]), speaker)
             lines, line, fits = [], "", False

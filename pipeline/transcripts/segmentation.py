@@ -22,7 +22,8 @@ LONG_ENOUGH = 5.0
 LONGEST = 30.0
 """Seconds: a pause that ends a segment; from when a sentence's end does; and when any word does."""
 
-_SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？", "｡", "؟", "۔", "।")  # noqa: RUF001 # as the service writes them
+SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？", "｡", "؟", "۔", "।")  # noqa: RUF001 # as the service writes them
+"""What a sentence ends with in the languages of the service: a mark behind its last word."""
 
 
 def segments_of(words: Sequence[Word], text: str, *, hold_words: bool = False) -> list[Segment]:
@@ -63,7 +64,7 @@ def _cut(words: list[Word]) -> Iterator[list[Word]]:
             word.start - before.end >= PAUSE
             or word.speaker != before.speaker
             or word.end - first.start > LONGEST
-            or (lasted >= LONG_ENOUGH and before.text.endswith(_SENTENCE_ENDS))
+            or (lasted >= LONG_ENOUGH and before.text.endswith(SENTENCE_ENDS))
         ):
             yield part
             first, part = word, []

@@ -5,11 +5,13 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.model import Segment, Transcript, Word
 from pipeline.transcripts.captions import Layout, captions_of
+from pipeline.transcripts.segmentation import SENTENCE_ENDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,12 +107,13 @@ def test_a_caption_begins_with_its_first_word():
     assert (second.start, second.text) == (7.2, "more")
 
 
-def test_a_sentence_that_fills_a_line_ends_its_caption():
-    """The next sentence is another caption, not the end of this one."""
-    text = "I would like to know where my parcel is now. It should have come."
+@pytest.mark.parametrize("end", SENTENCE_ENDS)
+def test_a_sentence_that_fills_a_line_ends_its_caption(end):
+    """The next sentence is another caption, not the end of this one, whatever the mark."""
+    text = f"I would like to know where my parcel is now{end} It should have come."
 
     assert [each.text for each in captions(segment(said(text)))] == [
-        "I would like to know where my parcel is\nnow.",
+        f"I would like to know where my parcel is\nnow{end}",
         "It should have come.",
     ]
 
