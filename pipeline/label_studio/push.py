@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from itertools import islice, takewhile
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,6 @@ from pipeline.ground_truth.store import updating
 from pipeline.label_studio import label_config, projects
 from pipeline.label_studio.annotations import unreviewed
 from pipeline.label_studio.client import connected
-from pipeline.label_studio.compatibility import Survey
 from pipeline.label_studio.members import (
     Mark,
     Member,
@@ -31,13 +30,11 @@ from pipeline.label_studio.members import (
     projects_titled,
     title_of_several,
 )
-from pipeline.label_studio.push_ledger import Place, opened_ledger, project_key
+from pipeline.label_studio.output_places import OutputPlaces
+from pipeline.label_studio.push_ledger import opened_ledger
 from pipeline.label_studio.push_report import PushReport
-from pipeline.label_studio.selection import Selection
 from pipeline.label_studio.series import Opening, Series, check_split
-from pipeline.label_studio.task_lines import task_lines
 from pipeline.label_studio.token import address, read_token
-from pipeline.tasks.export import committed_lines
 from pipeline.terminal import counted, tell
 from pipeline.text import count_of
 
@@ -45,7 +42,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pipeline.label_studio.client import Client
-    from pipeline.label_studio.push_ledger import PushLedger
+    from pipeline.label_studio.compatibility import Survey
+    from pipeline.label_studio.delivery import Deliveries
+    from pipeline.label_studio.push_ledger import Place
     from pipeline.label_studio.push_report import PushOptions
     from pipeline.label_studio.schema import Project
     from pipeline.label_studio.task_lines import TaskLine
@@ -77,7 +76,6 @@ class Push:
             )
         team = options.label_config
         self._team_config = label_config.config_of_team(team) if team else ""
-        self._selection = Selection(known.review_below, known.audit)
         self.report = PushReport(ground_truth=known.ground_truth)
 
     async def complete(self) -> None:
@@ -86,31 +84,31 @@ class Push:
         Raises:
             CannotRun: what it says; the same command goes on.
         """
-        with opened_ledger(self._config.output_path) as ledger:
-            async with connected(self._url, self._token, self._config.limits) as client:
-                found = await self._found(client, ledger)
+        config, again = self._config, self._options.again
+        files = config.output_path, config.state_path
+        with opened_ledger(config.output_path) as ledger:
+            async with connected(self._url, self._token, config.limits) as client:
+                places = OutputPlaces(ledger, self._url, config.label_studio, files, again=again)
+                found = await self._found(client, places)
                 last = found[-1].project if found else None
-                place = await asyncio.to_thread(self._place, ledger, last)
+                place = await asyncio.to_thread(places.of, last)
                 if last and self._title:
                     self._refuse_other_config(last, place)
-                survey = await asyncio.to_thread(self._survey, place)
+                survey = await asyncio.to_thread(places.survey, place)
                 if not found and survey.tasks:
                     project, place = await self._created(client, survey, place)
                     found = [Member(1, project)]
                 if found:
-                    await self._into(client, found, ledger, survey, place)
+                    await self._into(client, found, places, survey, place)
 
-    async def _found(self, client: Client, ledger: PushLedger) -> list[Member]:
+    async def _found(self, client: Client, places: OutputPlaces) -> list[Member]:
         """The projects that there are, the last of which takes what none of them has."""
-
-        def kept(project: Project) -> str:
-            return self._kept(ledger, project).title
-
         if self._title:
-            return await projects_titled(client, self._title, kept)
+            return await projects_titled(client, self._title, places.title)
         number = self._config.label_studio.project
         project = await client.retried(client.project, number)
-        if title := title_of_several(project, await client.retried(client.projects), kept):
+        listed = await client.retried(client.projects)
+        if title := title_of_several(project, listed, places.title):
             raise one_of_several(f"Project {number}", title)
         return [Member(1, project)]
 
@@ -124,48 +122,6 @@ class Push:
         layout = self._options.layout
         if layout and not label_config.has_layout(project, place, layout):
             raise label_config.keeps_another(self._address(project), f"the layout {layout}")
-
-    def _kept(self, ledger: PushLedger, project: Project) -> Place:
-        key = project_key(self._address(project), project.created_at)
-        return ledger.place(key, self._selection)
-
-    def _place(self, ledger: PushLedger, project: Project | None) -> Place:
-        """Where in the output to begin."""
-        if not project:
-            return Place(**self._selection._asdict(), sound=self._config.label_studio.upload_audio)
-        kept = self._kept(ledger, project)
-        sound = self._config.label_studio.upload_audio
-        again = self._options.again or (sound and not kept.sound)
-        kept = msgspec.structs.replace(kept, sound=sound)
-        if again:
-            return msgspec.structs.replace(kept, size=0, tasks=0)
-        return kept if kept.tasks else self._counted(kept)
-
-    def _places(self, ledger: PushLedger, full: list[Project], last: Place) -> list[Place]:
-        """Those of full projects, whose tasks count again when the last one begins again."""
-        places = [self._place(ledger, each) for each in full]
-        return places if last.size else [msgspec.structs.replace(p, tasks=0) for p in places]
-
-    def _counted(self, place: Place) -> Place:
-        """The place with what was pushed before it, where it does not say so itself."""
-        survey = Survey()
-        lines = self._tasks(0) if place.size else iter(())
-        for line in takewhile(lambda line: line.end <= place.size, lines):
-            if place.selection.is_for_review(line):
-                survey.add(line)
-        buckets = tuple(sorted(survey.buckets))
-        return msgspec.structs.replace(place, tasks=survey.tasks, buckets=buckets)
-
-    def _survey(self, place: Place) -> Survey:
-        """What the tasks from there on need."""
-        survey = Survey()
-        for line in self._tasks(place.size):
-            survey.add(line)
-        return survey
-
-    def _tasks(self, after: int) -> Iterator[TaskLine]:
-        path = self._config.output_path
-        return task_lines(committed_lines(path, self._config.state_path, after), after)
 
     async def _created(self, client: Client, survey: Survey, place: Place) -> tuple[Project, Place]:
         layout, content = self._config.label_studio.layout, self._team_config
@@ -198,47 +154,66 @@ class Push:
         self,
         client: Client,
         found: list[Member],
-        ledger: PushLedger,
+        places: OutputPlaces,
         survey: Survey,
         place: Place,
     ) -> None:
-        *full, project = (each.project for each in found)
-        self.report.project, self.report.address = project.id, self._address(project)
-        for each in (*full, project):
+        """Deliver what the projects lack, once nothing refuses it.
+
+        Args:
+            client: of the server.
+            found: the projects, the last of which takes what none of them has.
+            places: how far each of them is.
+            survey: what the tasks from the last one's place on need.
+            place: the last one's.
+        """
+        *full, last = (each.project for each in found)
+        self.report.project, self.report.address = last.id, self._address(last)
+        for each in (*full, last):
             projects.check_fit(self._address(each), each, survey)
-        title = first_title(found, place.title, self._title) if self._title else place.title
-        for member in found if self._title else ():
-            self.report.advice += await projects.mark(client, title, member)
-        project, place = await self._upgraded(client, project, place)
+        place = await self._titled(client, found, place)
+        last, place = await self._upgraded(client, last, place)
         buckets = tuple(sorted({*place.buckets, *survey.buckets}))
-        made = place.made or bool(self._title)
-        place = msgspec.structs.replace(place, buckets=buckets, made=made, title=title)
+        place = msgspec.structs.replace(place, buckets=buckets)
         self.report.advice += _unheard(survey, copied=place.sound)
-        await asyncio.to_thread(self._keep_good, place, survey.tasks)
-        shown = msgspec.structs.replace(
-            project, model_version=project.model_version or survey.version
-        )
-        opening = Opening(client, ledger, self._options, self.report)
-        places = await asyncio.to_thread(self._places, ledger, full, place)
-        ways = [await opening.way(each, known) for each, known in zip(full, places, strict=True)]
+        await asyncio.to_thread(self._keep_good, place, places.lines(place.size), survey.tasks)
+        shown = msgspec.structs.replace(last, model_version=last.model_version or survey.version)
+        opening = Opening(client, places.ledger, self._options, self.report)
+        of_full = await asyncio.to_thread(places.of_full, full, place)
+        ways = [await opening.way(each, known) for each, known in zip(full, of_full, strict=True)]
         ways.append(await opening.ready(shown, place))
-        self.report.there = sum(each.place.tasks for each in ways)
         most = self._config.label_studio.segments_per_task
         series = Series(ways, self._size, most, opening.behind)
-        with counted(self._options.style, survey.tasks, "tasks") as show:
+        await self._deliver(ways, series, places.lines(place.size), survey.tasks)
+
+    async def _titled(self, client: Client, found: list[Member], place: Place) -> Place:
+        """The place with the title by which its projects are found, as their descriptions say."""
+        if not self._title:
+            return place
+        title = first_title(found, place.title, self._title)
+        for member in found:
+            self.report.advice += await projects.mark(client, title, member)
+        return msgspec.structs.replace(place, title=title, made=True)
+
+    async def _deliver(
+        self, ways: list[Deliveries], series: Series, lines: Iterator[TaskLine], count: int
+    ) -> None:
+        """Send so many tasks, batch after batch: into the series of a title, or the one project."""
+        self.report.there = sum(each.place.tasks for each in ways)
+        with counted(self._options.style, count, "tasks") as show:
             await ways[-1].complete(
-                islice(self._tasks(place.size), survey.tasks),
+                islice(lines, count),
                 show,
                 partial(tell, self._options.style),
                 series.take if self._title else None,
             )
 
-    def _keep_good(self, place: Place, most: int) -> None:
-        """Put what needs no review into the ground truth."""
+    def _keep_good(self, place: Place, lines: Iterator[TaskLine], count: int) -> None:
+        """Put those of so many tasks that need no review into the ground truth."""
         if not place.review_below:
             return
         with updating(Path(self._config.label_studio.ground_truth)) as update:
-            for line in islice(self._tasks(place.size), most):
+            for line in islice(lines, count):
                 if not place.selection.is_uncertain(line):
                     task = orjson.loads(place.selection.content(line))
                     update.put_auto(unreviewed(task))
