@@ -93,9 +93,11 @@ def source_of_rebuild(config: Config, earlier: StateReader) -> S3Uri:
     """The bucket that the run listed.
 
     Raises:
-        BadSettings: it was a folder, or its jobs have other names than these settings give.
+        StateUnusable: it was a folder.
+        BadSettings: its jobs have other names than these settings give.
     """
-    place = bucket_of(earlier, "Run the folder again, with another --task and --output.")
+    again = "Run the folder again, with another --task and --output."
+    place = earlier.place_on_s3("transcripts are kept", again)
     if earlier.name_prefix != job_name_prefix(config.transcribe.job_prefix, place.bucket):
         raise BadSettings(
             f"The jobs of {config.state_path} are named {earlier.name_prefix}..., and these "
@@ -111,20 +113,3 @@ def with_results(config: Config, earlier: StateReader) -> Config:
     results = config.output.results or (str(places[0]) if len(places) == 1 else "")
     replace = msgspec.structs.replace
     return replace(config, output=replace(config.output, results=results))
-
-
-def bucket_of(earlier: StateReader, advice: str) -> S3Uri:
-    """The bucket that the run listed.
-
-    Raises:
-        BadSettings: it was a folder, and `advice` says what to do then.
-    """
-    uri = earlier.facts.value("source") or ""
-    place = parse_s3_uri(uri)
-    if place is None:
-        raise BadSettings(
-            f"The run of {earlier.path} read {uri or 'nothing yet'}: only a bucket's transcripts "
-            "are kept",
-            advice,
-        )
-    return place

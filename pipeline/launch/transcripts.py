@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from pipeline.launch.ending import ended
-from pipeline.launch.rebuild import bucket_of, with_results
+from pipeline.launch.rebuild import with_results
 from pipeline.launch.services import services
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ async def write_transcripts(
     """Write the files that are due, until it is done or must end.
 
     Raises:
-        BadSettings: the run read a folder.
+        StateUnusable: the run read a folder.
         CannotRun: the services can't be reached.
     """
     begun = time.monotonic()
@@ -109,7 +109,7 @@ async def stored_transcripts(
         Them, the sink, and how many calls were made of each operation.
 
     Raises:
-        BadSettings: the run read a folder.
+        StateUnusable: the run read a folder.
         CannotRun: the services can't be reached.
     """
     from pipeline.jobs.client import Transcriber
@@ -121,8 +121,9 @@ async def stored_transcripts(
     from pipeline.stages.stored_transcripts import StoredTranscripts
 
     waiting = WaitTimes()
-    config, bucket = with_results(config, state), bucket_of(state, _OF_A_FOLDER)
-    async with services(config, bucket, waiting) as (_, source, session, s3):
+    config = with_results(config, state)
+    place = state.place_on_s3("transcripts are kept", _OF_A_FOLDER)
+    async with services(config, place, waiting) as (_, source, session, s3):
         sink = sink_at(s3)
         transcriber = Transcriber(session, config.limits, waiting, JobSlots(1, waiting))
         rules = JobRules(config, source, state.facts.earlier_fingerprints())

@@ -10,8 +10,8 @@ from __future__ import annotations
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from pipeline.errors import OutputUnusable, StateOutdated, StateUnusable
-from pipeline.naming import job_name, parse_s3_uri
+from pipeline.errors import OutputUnusable, StateOutdated
+from pipeline.naming import job_name
 from pipeline.state.database import connect
 from pipeline.state.lock import hold
 from pipeline.state.output import MENDING, checked_end
@@ -67,16 +67,15 @@ class Cleanup:
     """
 
     def __init__(self, database: Database, shard: int = 0) -> None:
-        state = StateReader(database)
+        self._state = StateReader(database)
         self.path = database.path
-        self.facts = state.facts
+        self.facts = self._state.facts
         self.shard = shard
-        self._name_prefix = state.name_prefix
         self._database = database
 
     def name_of(self, identity: bytes, attempt: int) -> str:
         """The name of a job at the service, as the run named it."""
-        return job_name(self._name_prefix, identity, attempt)
+        return job_name(self._state.name_prefix, identity, attempt)
 
     @property
     def bucket(self) -> str:
@@ -85,15 +84,8 @@ class Cleanup:
         Raises:
             StateUnusable: it was a folder, or none has begun.
         """
-        uri = self.facts.value("source") or ""
-        place = parse_s3_uri(uri)
-        if place is None:
-            raise StateUnusable(
-                f"The run of {self.path} read {uri or 'nothing yet'}: only a bucket's jobs have "
-                "records at the service",
-                "There is nothing to clean.",
-            )
-        return place.bucket
+        only = "jobs have records at the service"
+        return self._state.place_on_s3(only, "There is nothing to clean.").bucket
 
     def loses_transcripts(self, what: Cleaning) -> bool:
         """Whether transcripts go: those in our buckets, or those that the service keeps itself."""

@@ -6,6 +6,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from pipeline.errors import StateUnusable
+from pipeline.naming import parse_s3_uri
 from pipeline.state.database import connect
 from pipeline.state.facts import Facts
 from pipeline.state.failures import Failures
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from pipeline.naming import S3Uri
     from pipeline.state.database import Database
 
 
@@ -37,6 +39,22 @@ class StateReader:
         self.metadata = MetadataState(database)
         self.statistics = Statistics(database, self.recordings)
         self._database = database
+
+    def place_on_s3(self, only: str, advice: str) -> S3Uri:
+        """What the run listed on S3.
+
+        Args:
+            only: what is wanted of it, which only a bucket's recordings have.
+            advice: what to do where it was a folder.
+
+        Raises:
+            StateUnusable: it was a folder, or none has begun.
+        """
+        uri = self.facts.value("source") or ""
+        if place := parse_s3_uri(uri):
+            return place
+        read = f"The run of {self.path} read {uri or 'nothing yet'}"
+        raise StateUnusable(f"{read}: only a bucket's {only}", advice)
 
     def close(self) -> None:
         """Close the file."""
