@@ -7,13 +7,19 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.aws.account import STARTED_AGAIN, UNKNOWN_THERE, account_of, refuse_another_account
 from pipeline.errors import StateUnusable
-from pipeline.naming import parse_s3_uri
+from pipeline.launch.event_loop import in_event_loop
+from pipeline.launch.services import services
+from pipeline.naming import S3Uri, job_name_prefix, parse_s3_uri
 from pipeline.text import count_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pipeline.aws.session import Session
     from pipeline.config.schema import Config
     from pipeline.state.facts import Facts
+    from pipeline.state.in_flight import InFlight
+    from pipeline.state.lock import StateLock
     from pipeline.state.run_state import RunState
 
 
@@ -71,6 +77,35 @@ def refuse_jobs_elsewhere(account: str, config: Config, known: Elsewhere) -> Non
         jobs = f"The state file {config.state_path} has {count_of(known.jobs, 'job')}"
         for each in known.accounts:
             refuse_another_account(jobs, each, account, _advice(config, known), known.why)
+
+
+def set_aside(
+    config: Config, place: S3Uri | Path, lock: StateLock, known: Elsewhere
+) -> InFlight | None:
+    """Set the state file aside; what the new one is to know of it from its first commit on.
+
+    Of an output on S3 the beats tell that.
+
+    Raises:
+        NoAccess: another account has the jobs that it knows.
+    """
+    from pipeline.state.in_flight import in_flight_of
+
+    kept = None
+    if isinstance(place, S3Uri) and not config.s3_output:
+        if known.jobs:
+            in_event_loop(_refuse_elsewhere(config, place, known))
+        kept = in_flight_of(lock.path, job_name_prefix(config.transcribe.job_prefix, place.bucket))
+    lock.set_aside()
+    return kept
+
+
+async def _refuse_elsewhere(config: Config, place: S3Uri, known: Elsewhere) -> None:
+    """Refuse another account's jobs while there is a state file that knows of them."""
+    from pipeline.net.wait_times import WaitTimes
+
+    async with services(config, place, WaitTimes()) as (_, _, session, _):
+        refuse_jobs_elsewhere(await account_of(session), config, known)
 
 
 async def keep_to_account(

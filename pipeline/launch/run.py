@@ -17,7 +17,7 @@ from pipeline import __version__
 from pipeline.config.schema import Monitoring
 from pipeline.errors import BadSettings, CannotRun, PipelineError
 from pipeline.extras import require
-from pipeline.launch.account import jobs_so_far, keep_to_account, refuse_jobs_elsewhere
+from pipeline.launch.account import jobs_so_far, keep_to_account, set_aside
 from pipeline.launch.ending import ended
 from pipeline.launch.event_loop import in_event_loop
 from pipeline.launch.search import search_index
@@ -76,8 +76,6 @@ class RunOptions(NamedTuple):
 def complete(options: RunOptions) -> Summary:
     """Take the state file and the output first: two runs must not even begin to list."""
     from pipeline.stages.output_file import refuse_foreign_output
-    from pipeline.stages.writer import refuse_another_kind
-    from pipeline.state.facts import take_facts_of_jobs
     from pipeline.state.lock import hold
     from pipeline.state.run_state import open_held
 
@@ -86,24 +84,30 @@ def complete(options: RunOptions) -> Summary:
     if not (options.rebuild_output or config.s3_output or config.state_path.exists()):
         refuse_foreign_output(config.output_path, config.state_path)
     name_prefix = job_name_prefix(config.transcribe.job_prefix, bucket)
-    known = jobs_so_far(config, rebuilds=options.rebuild_output)
     with hold(config.state_path) as lock, _output(config, uri, name_prefix) as output:
-        if options.rebuild_state:
-            if known.jobs and isinstance(options.place, S3Uri) and not config.s3_output:
-                in_event_loop(_refuse_elsewhere(options, known))
-            lock.set_aside()
+        lock.bring_up_to_date()  # what can't be read tells of no jobs
+        known = jobs_so_far(config, rebuilds=options.rebuild_output)
+        kept = set_aside(config, options.place, lock, known) if options.rebuild_state else None
         if config.s3_output:
             in_event_loop(_prepare(options, output, lock))
-        with open_held(lock, name_prefix) as state:
-            if not options.rebuild_output:  # before the run counts: it never began
-                refuse_another_kind(state, config.tasks.kind)
-            places = options.earlier.facts.told_results() if options.earlier else ()
-            state.begin(uri, config.output.results, *places)
-            if options.earlier:
-                take_facts_of_jobs(state.facts, options.earlier.facts)
+        with open_held(lock, name_prefix, kept) as state:
+            _begin(options, state, uri)
             state.history.begin_run(_settings(config, uri))
             with state.history.ending(CANNOT_RUN):
                 return in_event_loop(_with_services(options, state, output, known))
+
+
+def _begin(options: RunOptions, state: RunState, uri: str) -> None:
+    """Begin the run over what this URI names."""
+    from pipeline.stages.writer import refuse_another_kind
+    from pipeline.state.facts import take_facts_of_jobs
+
+    if not options.rebuild_output:  # before the run counts: it never began
+        refuse_another_kind(state, options.config.tasks.kind)
+    places = options.earlier.facts.told_results() if options.earlier else ()
+    state.begin(uri, options.config.output.results, *places)
+    if options.earlier:
+        take_facts_of_jobs(state.facts, options.earlier.facts)
 
 
 def _settings(config: Config, source: str) -> Settings:
@@ -164,15 +168,6 @@ async def _prepare(options: RunOptions, output: OutputFile, lock: StateLock) -> 
             output.set_aside()
         with never_deferred("the output was looked at"):
             await output.prepare(s3, session, lock, rebuild_state=options.rebuild_state)
-
-
-async def _refuse_elsewhere(options: RunOptions, known: Elsewhere) -> None:
-    """Refuse another account's jobs while there is a state file that knows of them."""
-    from pipeline.aws.account import account_of
-    from pipeline.net.wait_times import WaitTimes
-
-    async with services(options.config, options.place, WaitTimes()) as (_, _, session, _):
-        refuse_jobs_elsewhere(await account_of(session), options.config, known)
 
 
 async def _with_services(

@@ -11,7 +11,7 @@ import os
 import struct
 import sys
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from pipeline.errors import StateOutdated, StateUnusable
@@ -61,6 +61,11 @@ class StateLock:
         if not _lock_file(handle):
             raise _busy(self.path, "?")
         self._file = handle
+
+    def bring_up_to_date(self) -> None:
+        """Bring a file of an earlier format up to date; another one is left as it is."""
+        with suppress(StateUnusable):
+            connect(self.path).close()
 
     def make_private(self) -> None:
         """Give the file, which is known to be ours by now, and its companions the mode 0600."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.failures import KEPT_JOBS, NO_SPEECH
 from pipeline.state.database import connect
+from pipeline.state.in_flight import keep
 from pipeline.state.listing import Listing
 from pipeline.state.lock import hold
 from pipeline.state.output import OutputState
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from pipeline.model import Job, Recording
     from pipeline.state.database import Database
+    from pipeline.state.in_flight import InFlight
     from pipeline.state.listing import Noted
     from pipeline.state.lock import StateLock
 
@@ -267,13 +269,20 @@ def open_state(path: Path, name_prefix: str) -> Iterator[RunState]:
 
 
 @contextmanager
-def open_held(lock: StateLock, name_prefix: str) -> Iterator[RunState]:
+def open_held(
+    lock: StateLock, name_prefix: str, kept: InFlight | None = None
+) -> Iterator[RunState]:
     """Open or make the state file that is held; it becomes private once it is known to be ours.
+
+    `kept` is what a new one is to know of the one before.
 
     Raises:
         StateUnusable: it is not a state file, or it can't be written.
     """
     lock.create()
-    with closing(RunState(connect(lock.path, may_create=True), name_prefix)) as state:
+    database = connect(lock.path, may_create=True)
+    with closing(RunState(database, name_prefix)) as state:
         lock.make_private()
+        if kept:
+            keep(kept, database, state.facts)
         yield state

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import socket
 import sqlite3
 import time
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
+from pipeline.errors import StateUnusable
+from pipeline.naming import job_name_prefix
+from pipeline.state.reader import read_state
 from tests.support.two_accounts import NUMBERS, two_accounts
 
 RUN = ("run", "s3://audio/calls/", "--quiet")
 RESULTS = ("--results", "s3://audio/results/")
 JOBS = 6
+OLD_STATE = Path(__file__).parents[1] / "state" / "fixtures" / "version-1.state"
 
 
 @pytest.fixture
@@ -153,3 +160,72 @@ def test_a_network_without_a_way_to_sts_holds_no_run_up_for_long(accounts):
 
     assert (outcome.code, accounts.started) == (0, (JOBS, 0)), outcome.err
     assert time.monotonic() - begun < 20
+
+
+@pytest.mark.parametrize("results", [(), RESULTS], ids=["kept by the service", "below --results"])
+def test_a_rebuilt_state_that_came_to_no_recording_knows_the_jobs_in_flight(accounts, results):
+    """What was in flight before stays so in the new state, for a run under another account."""
+    accounts.interrupt((*RUN, *results), JOBS)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = ("--metrics-port", str(taken.getsockname()[1]))
+        half = accounts.run(*RUN, *results, *port, "--rebuild-state")
+
+    accounts.use(1)
+    refused = accounts.run(*RUN, *results)
+    accounts.use(0)
+    again = accounts.run(*RUN, *results)
+
+    assert half.code == 2
+    assert (accounts.run.folder / "tasks.jsonl.state.damaged").exists()
+    assert refused.code == 2
+    assert f"has {JOBS} jobs in the account {NUMBERS[0]}" in refused.err
+    assert (again.code, accounts.started) == (0, (JOBS, 0)), again.err
+    assert len(accounts.run.tasks()) == JOBS
+
+
+@pytest.mark.long
+def test_a_rebuild_that_is_killed_forgets_no_job_in_flight(accounts):
+    """From its first commit on the new state knows them."""
+    accounts.interrupt(RUN, JOBS)
+    path = accounts.run.folder / "tasks.jsonl.state"
+    deadline = time.monotonic() + 30
+    with accounts.run.start(*RUN, "--rebuild-state") as process:
+        while not (path.with_name(f"{path.name}.damaged").exists() and _runs_of(path)):
+            assert time.monotonic() < deadline
+        process.kill()
+        process.communicate(timeout=30)
+
+    accounts.use(1)
+    refused = accounts.run(*RUN)
+
+    assert (refused.code, accounts.started) == (2, (JOBS, 0)), refused.err
+
+
+def _runs_of(path) -> int:
+    """How many runs have begun with the state file there."""
+    try:
+        with read_state(path) as state:
+            return state.facts.run
+    except StateUnusable:
+        return 0
+
+
+def test_a_state_file_of_an_earlier_format_guards_its_jobs(accounts):
+    """It is brought up to date before it is asked which account has them."""
+    path = accounts.run.folder / "tasks.jsonl.state"
+    shutil.copy(OLD_STATE, path)
+    facts = {
+        "source": "s3://audio/calls/",
+        "names": job_name_prefix("transcribe-pipeline", "audio"),
+        "account": NUMBERS[0],
+    }
+    with closing(sqlite3.connect(path)) as state, state:
+        state.execute("UPDATE recordings SET status = 2")
+        state.execute("DELETE FROM meta WHERE name LIKE 'output%'")
+        state.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", facts.items())
+    accounts.use(1)
+
+    refused = accounts.run(*RUN)
+
+    assert (refused.code, accounts.started) == (2, (0, 0)), refused.err
+    assert f"has 4 jobs in the account {NUMBERS[0]}" in refused.err
