@@ -15,7 +15,6 @@ from botocore.httpsession import get_cert_path
 from yarl import URL
 
 from pipeline.errors import AnswerTooLarge
-from pipeline.net.body import body_of
 from pipeline.net.density import is_bounded
 from pipeline.net.http import answered, open_http, trusting
 from pipeline.net.unreachable import AWS_HINTS, not_the_service
@@ -62,8 +61,7 @@ class HttpSession:
             "data": request.body,
             "skip_auto_headers": ("Content-Type",),
         }
-        async with answered(self._http, request.method, url, AWS_HINTS, **how) as answer:
-            body = await body_of(answer)
+        answer, body = await answered(self._http, request.method, url, AWS_HINTS, **how)
         if not is_bounded(body):
             raise AnswerTooLarge(
                 f"{url.origin()} answers with more than any call asks for",

@@ -244,11 +244,9 @@ class Client:
         url = URL(f"{self.url}/api/{call.path}").with_query(call.query)
         with sendable(call.body) as data:
             how: dict[str, Any] = {"data": data, "headers": headers}
-            async with (
-                answered(self._http, call.method, url, OTHER_HINTS, **how) as answer,
-                asyncio.timeout(self._answer_seconds),  # it is worked out already
-            ):
-                content = await body_of(answer)
+            answer, content = await answered(
+                self._http, call.method, url, OTHER_HINTS, self._body, **how
+            )
         if elsewhere := redirected(url, answer.status, answer.headers):
             raise BadSettings(
                 elsewhere.problem, "Name the address at which the browser ends, with --url."
@@ -257,6 +255,10 @@ class Client:
             action = f"{call.method} {url.path}"
             raise api_error(self.url, action, answer.status, content, used)
         return content
+
+    async def _body(self, answer: aiohttp.ClientResponse) -> bytes:
+        async with asyncio.timeout(self._answer_seconds):  # it is worked out already
+            return await body_of(answer)
 
     async def _authorization(self) -> str:
         """A legacy token goes as it is; a personal one is exchanged for one that lives shortly."""

@@ -79,7 +79,8 @@ async def body_of(answer: aiohttp.ClientResponse, most: int = LARGEST_ANSWER) ->
     """
     # BytesIO gives its bytes away without a copy; closed, no error's traceback keeps them.
     with BytesIO() as body, _BUDGET.reader() as reader:
-        while chunk := await answer.content.readany():
+        while not answer.content.at_eof():
+            chunk = await answer.content.readany()
             await reader.take(len(chunk))
             body.write(chunk)
             if body.tell() > most:

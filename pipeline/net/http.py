@@ -26,7 +26,7 @@ from pipeline.net.unreachable import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from pipeline.net.unreachable import Hints
 
@@ -81,21 +81,27 @@ async def open_http(
         yield http
 
 
-@asynccontextmanager
 async def answered(
-    http: aiohttp.ClientSession, method: str, url: URL, hints: Hints, **how: Any
-) -> AsyncIterator[aiohttp.ClientResponse]:
-    """The answer to one request, through the proxy that leads there.
+    http: aiohttp.ClientSession,
+    method: str,
+    url: URL,
+    hints: Hints,
+    read: Callable[[aiohttp.ClientResponse], Awaitable[bytes]] = body_of,
+    **how: Any,
+) -> tuple[aiohttp.ClientResponse, bytes]:
+    """The answer to one request, through the proxy that leads there, and its body.
 
     Args:
         http: the connections.
         method: of HTTP.
         url: encoded as it is to be sent.
         hints: what to look at where no answer comes.
+        read: reads the body.
         how: more, as aiohttp's `request` takes it.
 
     Raises:
         Unavailable: no answer, or one that was cut short.
+        AnswerTooLarge: it is larger than any answer of a service.
         BadSettings: the environment names no proxy that can be used.
     """
     proxy = proxy_for(url)
@@ -107,7 +113,7 @@ async def answered(
         async with http.request(method, url, allow_redirects=False, **how) as answer:
             if proxy and answer.status == WANTS_PASSWORD:
                 raise refused_by_proxy(proxy, str(url.host), answer.status)
-            yield answer
+            return answer, await read(answer)
     except aiohttp.InvalidURL as error:
         raise BadSettings(f"{url.origin()} is no address of a server", hints.host) from error
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
@@ -132,8 +138,7 @@ async def request(
     """
     how: dict[str, Any] = {"headers": headers, "data": content, "auto_decompress": not headers}
     where = URL(url, encoded=True)
-    async with answered(http, method, where, AWS_HINTS, **how) as answer:
-        body = await body_of(answer)
+    answer, body = await answered(http, method, where, AWS_HINTS, **how)
     if foreign := not_the_service(where, answer.status, answer.headers, body):
         raise foreign
     return answer.status, body, answer.headers

@@ -85,7 +85,11 @@ class RateLimitedCall:
         patience = _Patience(begun, self.retry_seconds)
         while True:
             try:
-                return await self._once(attempt, patience)
+                await self._turn(patience)
+                if self._slots is None:
+                    return await self._answer(attempt)
+                with self._slots.slot():
+                    return await self._answer(attempt)
             except (Throttled, Unavailable) as error:
                 tries = _FIRST_TRIES if self._answered_at == _NEVER else _TRIES
                 if patience.ends_with(error, asyncio.get_running_loop().time(), tries):
@@ -101,13 +105,6 @@ class RateLimitedCall:
             _before_the_next_run(error),
             **facts,
         )
-
-    async def _once(self, attempt: Callable[[], Awaitable[T]], patience: _Patience) -> T:
-        await self._turn(patience)
-        if self._slots is None:
-            return await self._answer(attempt)
-        with self._slots.slot():
-            return await self._answer(attempt)
 
     async def _answer(self, attempt: Callable[[], Awaitable[T]]) -> T:
         clock = asyncio.get_running_loop().time
