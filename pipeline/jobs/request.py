@@ -14,16 +14,22 @@ if TYPE_CHECKING:
 
 
 def start_request(
-    job: Job, media_uri: str, media_format: str, options: Transcribe, results: S3Uri | None
+    job: Job, media_uri: str, settings: dict[str, Any], results: S3Uri | None
 ) -> dict[str, Any]:
-    """The StartTranscriptionJob request of a job, as botocore takes it; only what is set. Pure.
+    """The StartTranscriptionJob request of a job, with the `settings_request` of it. Pure."""
+    named = {"TranscriptionJobName": job.name, "Media": {"MediaFileUri": media_uri}, **settings}
+    if not results:
+        return named
+    result = result_place(results, job.name)
+    return {**named, "OutputBucketName": result.bucket, "OutputKey": result.key}
+
+
+def settings_request(options: Transcribe, media_format: str) -> dict[str, Any]:
+    """The part of a request that jobs with the same options share; only what is set. Pure.
 
     Of a `media_format` "" nothing is said, and the service looks for itself.
     """
-    result = result_place(results, job.name) if results else None
     request = {
-        "TranscriptionJobName": job.name,
-        "Media": {"MediaFileUri": media_uri},
         **_language(options),
         "MediaFormat": media_format,
         "MediaSampleRateHertz": options.sample_rate,
@@ -32,8 +38,6 @@ def start_request(
         "ContentRedaction": _redaction(options),
         "Subtitles": _subtitles(options),
         "ToxicityDetection": [{"ToxicityCategories": ["ALL"]}] if options.toxicity else [],
-        "OutputBucketName": result and result.bucket,
-        "OutputKey": result and result.key,
         "OutputEncryptionKMSKeyId": options.kms_key,
         "KMSEncryptionContext": options.encryption_context,
         "Tags": [{"Key": name, "Value": value} for name, value in options.tags.items()],

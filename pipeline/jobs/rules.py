@@ -6,10 +6,8 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from pipeline.config.transcription import DETECT, IDENTIFIED, parse_fingerprint
-from pipeline.jobs.request import start_request
+from pipeline.jobs.request import settings_request, start_request
 from pipeline.model import JobSettings
 from pipeline.naming import (
     identity,
@@ -32,6 +30,7 @@ if TYPE_CHECKING:
 
 
 _COLLECTED_AT_ONCE = 64
+_KINDS_OF_JOBS = 64
 
 
 class JobRules:
@@ -56,6 +55,7 @@ class JobRules:
         self._fingerprints = [options.fingerprint for options in self._all]
         self._before = [each for each in before if each not in self._fingerprints]
         self._known = lru_cache(_COLLECTED_AT_ONCE)(self._settings_of)
+        self._settings_request = lru_cache(_KINDS_OF_JOBS)(self._settings_request_of)
         # One group a rule, so that the number of the group tells which it was.
         rules = "|".join(f"({pattern(rule.include)})" for rule in config.rules)
         self._rules = re.compile(rules) if rules else None
@@ -77,8 +77,12 @@ class JobRules:
     def request(self, job: Job, media_uri: str) -> dict[str, Any]:
         """The request that starts a job."""
         key = job.recording.key
-        options = self.of(key).in_language(job.language) if job.language else self.of(key)
-        return start_request(job, media_uri, self.named_format(key), options, self.results)
+        settings = self._settings_request(self._number(key), job.language, self.named_format(key))
+        return start_request(job, media_uri, settings, self.results)
+
+    def _settings_request_of(self, number: int, language: str, media_format: str) -> dict[str, Any]:
+        options = self._all[number].in_language(language) if language else self._all[number]
+        return settings_request(options, media_format)
 
     def fallback_language(self, job: Job) -> str:
         """The language for a recording whose own could not be identified; "" for none."""
@@ -109,8 +113,7 @@ class JobRules:
         recording = job.recording
         for each in (self._fingerprints[self._number(recording.key)], *self._before):
             if identity(self._bucket, recording, each) == job.identity:
-                known = _job_settings(parse_fingerprint(each), self.results, job.name)
-                return msgspec.structs.replace(known, language=job.language or known.language)
+                return _job_settings(parse_fingerprint(each), self.results, job)
         return None
 
     def path(self, key: str) -> str:
@@ -124,18 +127,19 @@ class JobRules:
         return found.lastindex - 1 if found and found.lastindex else -1
 
 
-def _job_settings(settings: Mapping[str, str], results: S3Uri | None, name: str) -> JobSettings:
+def _job_settings(settings: Mapping[str, str], results: S3Uri | None, job: Job) -> JobSettings:
     """What the settings of a job, as text, mean for its transcript and the files beside it."""
-    language, redaction = settings["language"], settings.get("redaction", "")
-    known = JobSettings(None if language in IDENTIFIED else language, bool(redaction))
-    if not results:
-        return known
-    place = result_place(results, name, redacted=known.redacted)
+    named, redaction = settings["language"], settings.get("redaction", "")
+    language = job.language or (None if named in IDENTIFIED else named)
+    formats = [each for each in settings.get("subtitles", "").split(",") if each]
+    if not results or not (redaction or formats):
+        return JobSettings(language, bool(redaction))
+    place = result_place(results, job.name, redacted=bool(redaction))
     both = redaction == "redacted_and_unredacted"
-    formats = settings.get("subtitles", "").split(",")
-    return msgspec.structs.replace(
-        known,
+    return JobSettings(
+        language,
+        bool(redaction),
         redacted_transcript=str(place) if redaction else None,
-        unredacted_transcript=str(result_place(results, name)) if both else None,
-        subtitles=tuple(str(subtitle_place(place, each)) for each in filter(None, formats)),
+        unredacted_transcript=str(result_place(results, job.name)) if both else None,
+        subtitles=tuple(str(subtitle_place(place, each)) for each in formats),
     )
