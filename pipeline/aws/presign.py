@@ -98,8 +98,8 @@ def signed(call: Call, credentials: Credentials, region: str, now: datetime) -> 
 
     The steps are those of "Authenticating Requests: Using Query Parameters" in S3's API reference.
     """
-    parts = urlsplit(call.url)
-    headers = {name.lower(): value for name, value in call.headers.items()} | {"host": parts.netloc}
+    host, _, path = call.url.partition("://")[2].partition("/")
+    headers = {name.lower(): value for name, value in call.headers.items()} | {"host": host}
     names = ";".join(sorted(headers))
     moment = now.strftime("%Y%m%dT%H%M%SZ")
     scope = f"{moment[:8]}/{region}/s3/aws4_request"
@@ -115,7 +115,7 @@ def signed(call: Call, credentials: Credentials, region: str, now: datetime) -> 
     }
     whole = _encoded(tuple(query.items()))
     lines = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers))
-    canonical = f"{call.method}\n{parts.path}\n{whole}\n{lines}\n{names}\nUNSIGNED-PAYLOAD"
+    canonical = f"{call.method}\n/{path}\n{whole}\n{lines}\n{names}\nUNSIGNED-PAYLOAD"
     text = f"{_ALGORITHM}\n{moment}\n{scope}\n{sha256(canonical.encode()).hexdigest()}"
     key = _signing_key(credentials.secret_key, scope)
     return f"{call.url}?{whole}&X-Amz-Signature={hmac.digest(key, text.encode(), sha256).hex()}"

@@ -7,7 +7,7 @@ string of such a URL is ever part of a message.
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
@@ -36,7 +36,7 @@ from pipeline.net.http import open_http, request
 from pipeline.net.retry import RateLimitedCall
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     import aiohttp
@@ -172,12 +172,10 @@ class S3:
             Denied: it may not be read; without s3:ListBucket S3 says so of one that is not there.
             RecordingFailed: it is larger than any transcript.
         """
-
-        async def attempt() -> bytes | None:
-            with _transcript():
-                return await self._requests.get("s3:GetObject", place)
-
-        return await self.read_calls.call(attempt)
+        try:
+            return await self.read_calls.call(partial(self._requests.get, "s3:GetObject", place))
+        except AnswerTooLarge:
+            raise _no_transcript() from None
 
     async def read_part(
         self, place: S3Uri, span: tuple[int, int], etag: str = ""
@@ -228,8 +226,7 @@ class S3:
             )
 
         async def attempt() -> bytes | None:
-            with _transcript():
-                status, body, _ = await request(self._http, url)
+            status, body, _ = await request(self._http, url)
             if status == HTTPStatus.OK:
                 return body
             if status == HTTPStatus.NOT_FOUND:
@@ -238,7 +235,10 @@ class S3:
                 raise url_denied(body)
             raise Unavailable(f"The transcript's URL answered with HTTP status {status}.")
 
-        return await self.read_calls.call(attempt)
+        try:
+            return await self.read_calls.call(attempt)
+        except AnswerTooLarge:
+            raise _no_transcript() from None
 
     @property
     def is_aws(self) -> bool:
@@ -255,14 +255,9 @@ def if_still(etag: str) -> dict[str, str]:
     return {"If-Match": f'"{etag}"'}
 
 
-@contextmanager
-def _transcript() -> Iterator[None]:
+def _no_transcript() -> RecordingFailed:
     """What is no transcript for its size alone is the fault of one recording."""
-    try:
-        yield
-    except AnswerTooLarge:
-        size = f"It is larger than {LARGEST_ANSWER // MIB} MiB."
-        raise RecordingFailed(BROKEN_TRANSCRIPT, size) from None
+    return RecordingFailed(BROKEN_TRANSCRIPT, f"It is larger than {LARGEST_ANSWER // MIB} MiB.")
 
 
 @asynccontextmanager
