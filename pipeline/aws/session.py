@@ -184,7 +184,8 @@ def _config(connections: int) -> AioConfig:
         max_pool_connections=connections,
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=_READ_SECONDS,
-        retries={"total_max_attempts": 1},  # the retry layer is RateLimitedCall alone
+        # The retry layer is RateLimitedCall alone; this mode asks first how many tries are left.
+        retries={"total_max_attempts": 1, "mode": "standard"},
     )
 
 
