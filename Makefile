@@ -38,8 +38,8 @@ demo: install
 demo-review: .venv-label-studio/installed
 	@$(BIN)/python -m tools.demo_review
 
-# Compiled once for all processes of the tests and kept, though the environment may ask for neither.
-test test-long test-hostile: export PYTHONDONTWRITEBYTECODE :=
+# Compiled once for all processes of a target and kept, though the environment may ask for neither.
+test test-long test-hostile bench bench-push: export PYTHONDONTWRITEBYTECODE :=
 
 # Every rule at least once; `test-long` tries larger sizes and more examples of what has them.
 test: .venv/tests-installed
