@@ -6,6 +6,8 @@ import subprocess
 import sys
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.errors import RecordingFailed
 from pipeline.net.bounds import LARGEST_ANSWER
@@ -50,6 +52,21 @@ def test_a_transcript_of_the_largest_size_is_read_in_300_megabytes(part, most, r
     *words, kilobytes = said.splitlines()
     assert ("more parts than any recording" in "".join(words)) is refused
     assert int(kilobytes) < 300_000
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([b"{}", b"[1],", b"<a/>", b'"text",']), st.integers(1, 150_000)),
+        max_size=5,
+    ),
+    st.integers(-2, 2),
+)
+def test_as_many_containers_are_taken_as_are_allowed(parts, more):
+    """Wherever they stand, and though they are counted only until the rest can't hold too many."""
+    document = b"".join(part * count for part, count in parts)
+    containers = sum(map(document.count, (b"{", b"[", b"<")))
+
+    assert is_bounded(document, containers + more) is (more >= 0)
 
 
 def test_a_document_of_ordinary_size_is_not_counted():
