@@ -29,7 +29,6 @@ Said = tuple[str, float, str]
 """Who speaks, from which second on, and the text."""
 
 _MARK, _END_OF_MARK = "<mark>", "</mark>"
-_ONE_LINE = str.maketrans("\r\n", "  ")
 _UNBROKEN = re.compile(r"\S+")
 
 
@@ -92,7 +91,7 @@ def _line_of(who: str, start: float, text: str) -> str:
     """A line of HTML, as the text is already."""
     # A script is written in its own direction.
     line = f'<p dir="auto"><b>{escape(who)}</b> {clock(start)}<br>{text}</p>'
-    return line.translate(_ONE_LINE)
+    return line.replace("\r", " ").replace("\n", " ")
 
 
 def _unmarked(line: str) -> str:
@@ -102,6 +101,8 @@ def _unmarked(line: str) -> str:
 def _marked(segment: Segment, mark_below: float) -> str:
     """The segment's text as HTML; a word whose place in it is not certain is not marked."""
     text, pieces, done = segment.text, [], 0
+    if not _unsure(segment.words, mark_below):
+        return escape(text)
     unsure = [
         (at, at + len(word.text.strip()))
         for word, at in zip(segment.words, _places(segment), strict=True)

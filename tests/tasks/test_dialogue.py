@@ -55,6 +55,9 @@ def test_what_was_said_is_never_markup(speaker, text):
     assert Read(page).tags == ["p", "b", "br"] * 2
     assert "\n\n" not in page.replace("\r", "\n")
     assert len(page.split("\n")) == 2
+    assert Read(page).text.replace("\n", "") == 2 * "".join(
+        [speaker or "speech", " 0:00", text]
+    ).replace("\r", " ").replace("\n", " ")
 
 
 def said(text: str, *confidences: float | None) -> Segment:
