@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 import msgspec
 
 from pipeline import errors, failures
-from pipeline.config.schema import SECTIONS
+from pipeline.config.schema import SECTIONS, flag_of
+from pipeline.config.values import values_of
 from pipeline.errors import CannotRun, PipelineError
 
 if TYPE_CHECKING:
@@ -61,46 +62,17 @@ def _settings(struct: type[msgspec.Struct], flags: set[str]) -> Iterator[tuple[s
     hints = get_type_hints(struct, include_extras=True)
     for field in msgspec.structs.fields(struct):
         meta = hints[field.name].__metadata__[0]
-        flag = _FLAG_OF.get(field.name, field.name.replace("_", "-"))
+        flag = flag_of(field.name)
         yield (
             f"`{field.name}`",
             _DEFAULT.sub("", meta.description),
             _default(meta.description, getattr(struct(), field.name)),
-            _values(hints[field.name].__origin__, meta),
-            f"`--{flag}`" if flag in flags else "",
+            values_of(field.name),
+            f"`{flag}`" if flag.removeprefix("--") in flags else "",
         )
 
 
 _DEFAULT = re.compile(r" ?\[default: (.*)\]")
-_FLAG_OF = {"kind": "task"}
-_KINDS = {str: "text", int: "whole number", float: "number", bool: "true or false"}
-
-
-def _values(kind: Any, meta: msgspec.Meta) -> str:
-    """The kind of a value with its bounds, or the words that it may be."""
-    words = _words(kind)
-    if words:
-        return ", ".join(f"`{word}`" for word in words)
-    if kind not in _KINDS:
-        return "table" if getattr(kind, "__origin__", None) is dict else "list"
-    bounds = (
-        f"over {meta.gt}" if meta.gt is not None else "",
-        f"{meta.ge:,} or more" if meta.ge is not None and meta.le is None else "",
-        f"{meta.ge:,} to {meta.le:,}" if meta.ge is not None and meta.le is not None else "",
-        f"up to {meta.le:,}" if meta.gt is not None and meta.le is not None else "",
-    )
-    return ", ".join([_KINDS[kind], *filter(None, bounds)])
-
-
-def _words(kind: Any) -> list[str]:
-    """The words of an enumeration or of literals, those inside one another too."""
-    if isinstance(kind, type) and hasattr(kind, "__members__"):
-        return list(kind.__members__.values())
-    if isinstance(kind, str):
-        return [kind] if kind else []
-    if getattr(kind, "__origin__", None) in {dict, list}:
-        return []
-    return [word for part in getattr(kind, "__args__", ()) for word in _words(part)]
 
 
 def _default(meaning: str, value: Any) -> str:

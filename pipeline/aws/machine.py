@@ -61,6 +61,9 @@ def endpoint_of(machine: Any, settings: Aws, service: str) -> str | None:
     """The address that the settings, the environment or the profile name for a service.
 
     None is AWS's own.
+
+    Raises:
+        BadSettings: it is none.
     """
     if settings.endpoint_url:
         return settings.endpoint_url
@@ -69,7 +72,13 @@ def endpoint_of(machine: Any, settings: Aws, service: str) -> str | None:
     configured = ConfiguredEndpointProvider(
         machine.full_config, machine.get_scoped_config(), service
     )
-    return configured.provide() or None
+    address: str | None = configured.provide() or None
+    if address and not address.startswith(("http://", "https://")):
+        raise BadSettings(
+            f"The endpoint {address!r} of AWS_ENDPOINT_URL or of the profile is no address",
+            "Write it with http:// or https://.",
+        )
+    return address
 
 
 def with_defaults(settings: Aws) -> Aws:

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
 from pipeline import __version__
+from pipeline.cli.command import Command
 from pipeline.cli.options import examples
 
 _EXAMPLES = examples(
@@ -46,7 +47,7 @@ def _imported(name: str) -> Any:
     if hasattr(module, "commands"):
         return get_group(module.commands)
     single = typer.Typer(rich_markup_mode=None, add_completion=False)
-    single.command(name, epilog=module.EXAMPLES)(module.command)
+    single.command(name, cls=Command, epilog=module.EXAMPLES)(module.command)
     return get_command(single)
 
 

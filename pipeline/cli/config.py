@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
+from pipeline.cli.command import Command
 from pipeline.cli.flags import (
     AWS,
     BUDGET,
@@ -52,7 +53,7 @@ SHOW_EXAMPLES = examples(
 )
 
 
-@commands.command("example", epilog=EXAMPLE_EXAMPLES)
+@commands.command("example", cls=Command, epilog=EXAMPLE_EXAMPLES)
 def example() -> None:
     """Print a settings file with every setting.
 
@@ -63,7 +64,7 @@ def example() -> None:
     typer.echo(text, nl=False)
 
 
-@commands.command("schema", epilog=SCHEMA_EXAMPLES)
+@commands.command("schema", cls=Command, epilog=SCHEMA_EXAMPLES)
 def schema() -> None:
     """Print the JSON Schema of the settings file.
 
@@ -76,7 +77,7 @@ def schema() -> None:
     typer.echo(msgspec.json.format(msgspec.json.encode(json_schema()), indent=2))
 
 
-@commands.command("show", epilog=SHOW_EXAMPLES)
+@commands.command("show", cls=Command, epilog=SHOW_EXAMPLES)
 @with_settings(
     *(FILES, JOBS, SELECTION, LIMITS, AWS, EVENTS),
     *(BUDGET, MONITORING, LABEL_STUDIO, GROUND_TRUTH, SHARDS),
@@ -85,7 +86,7 @@ def schema() -> None:
 def show(
     *,
     source: Annotated[
-        str | None, typer.Argument(metavar="[SOURCE]", help="s3://bucket/prefix, or a folder.")
+        str | None, typer.Argument(metavar="SOURCE", help="s3://bucket/prefix, or a folder.")
     ] = None,
     chosen: Config,
     given: Given,

@@ -93,7 +93,9 @@ def command(
     *,
     wanted: Annotated[
         Format,
-        typer.Argument(metavar="FORMAT", help="What to write.", show_default=False),
+        typer.Argument(
+            metavar="FORMAT", help=f"What to write: {', '.join(Format)}.", show_default=False
+        ),
     ],
     chosen: Config,
     given: Given,

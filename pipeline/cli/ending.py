@@ -16,7 +16,9 @@ from typer.main import get_command
 
 from pipeline import terminal
 from pipeline.cli.app import app
+from pipeline.cli.command import wrong_use
 from pipeline.cli.end import End, end_by
+from pipeline.cli.streams import leave_unwritable, ready_streams
 from pipeline.errors import CannotRun, PipelineError
 from pipeline.extras import extras_named
 from pipeline.logs import silence_libraries
@@ -40,7 +42,7 @@ _TRACEBACK = "TRANSCRIBE_PIPELINE_TRACEBACK"
 
 def run_to_its_end(arguments: Sequence[str]) -> int:
     """Run a command of the command line; return its exit code."""
-    _ready_streams()
+    ready_streams()
     if not os.environ.get(_TRACEBACK):
         silence_libraries()
     if _COMPLETES in os.environ:
@@ -52,8 +54,12 @@ def run_to_its_end(arguments: Sequence[str]) -> int:
             terminal.answer(msgspec.json.encode(end))
         sys.stdout.flush()
     except BrokenPipeError:
-        _leave_closed_pipes()
+        leave_unwritable()
         return PIPE_CLOSED
+    except CannotRun as error:
+        say(str(error))
+        end = end_by(error)
+    leave_unwritable()
     return end.exit_code
 
 
@@ -95,33 +101,7 @@ def _invoked(arguments: Sequence[str]) -> End:
     except typer.Exit as end:
         return End(end.exit_code, "interrupted" if end.exit_code in _SIGNALS else "")
     except _WRONG_USE as error:
+        error.message = wrong_use(error)
         error.show()
         return End(error.exit_code, error.format_message().removesuffix("."))
     return End(0)
-
-
-def _leave_closed_pipes() -> None:
-    """Turn a stream that nobody reads to nowhere, or the interpreter complains at its end."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-def _ready_streams() -> None:
-    """Print whatever the terminal can't show escaped, and nothing where a stream is closed.
-
-    Cron and `2>&-` close streams; the next file opened would take their number, and be written to.
-    """
-    for number in range(3):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 # until the end
-        else:
-            stream.reconfigure(errors="backslashreplace")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli.command import Command
 from pipeline.cli.flags import AWS, with_settings
 from pipeline.cli.options import Yes, examples, group
 from pipeline.launch.event_loop import in_event_loop
@@ -38,7 +39,7 @@ Source = Annotated[
 ]
 
 
-@commands.command("setup", epilog=SETUP_EXAMPLES)
+@commands.command("setup", cls=Command, epilog=SETUP_EXAMPLES)
 @with_settings(AWS)
 def setup(
     *,
@@ -58,7 +59,7 @@ def setup(
     typer.echo(_change(chosen, source, setup_plan.setup, yes=yes))
 
 
-@commands.command("remove", epilog=REMOVE_EXAMPLES)
+@commands.command("remove", cls=Command, epilog=REMOVE_EXAMPLES)
 @with_settings(AWS)
 def remove(
     *,

@@ -49,7 +49,12 @@ def command(
         ),
     ] = None,
     form: Annotated[
-        Format, typer.Option("--format", help="For the Import button, or for S3 source storage.")
+        Format,
+        typer.Option(
+            "--format",
+            metavar="json|jsonl-parts",
+            help="For the Import button, or for S3 source storage.",
+        ),
     ] = Format.JSON,
     worst_first: Annotated[
         bool, typer.Option("--worst-first", help="By score, the lowest first; json only.")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from pipeline.config.loading import ENVIRONMENT, resolve
-from pipeline.config.schema import Config, LogFormat, describe, type_of
+from pipeline.config.schema import SETTINGS, Config, LogFormat, describe, flag_of, type_of
 from pipeline.config.shards import Engine
 from pipeline.errors import BadSettings
 from pipeline.logs import begin_json
@@ -43,7 +43,6 @@ GROUND_TRUTH = ("ground_truth",)
 Given = Mapping[str, str]
 """The flags of a command line as they are spelled, by the names of their parameters."""
 
-_FLAGS = {"kind": "--task", "price_per_minute": "--price"}
 _METAVARS = {
     **dict.fromkeys(("output", "state", "ground_truth", "token_file"), "FILE"),
     **dict.fromkeys(("metrics_file", "heartbeat_file"), "FILE"),
@@ -215,23 +214,29 @@ _CONTEXT = inspect.Parameter(
 
 
 def _flag(name: str, replaced: Any) -> Any:
-    return Annotated[type_of(name).__origin__ | None, replaced or _option(name)]
+    """A setting's flag, in its section of the help; `resolve` reads numbers, as those of a file."""
+    kind = type_of(name).__origin__
+    option = replaced or _option(name)
+    option.rich_help_panel = SETTINGS[name]
+    return Annotated[(str if kind in (int, float) else kind) | None, option]
 
 
 def _option(name: str) -> Any:
     """The command line option of a setting; its help is the setting's own description."""
-    flag = _FLAGS.get(name) or f"--{name.replace('_', '-')}"
     metavar = _METAVARS.get(name, "N")
     parser = _share if metavar == "SHARE" else None
     return typer.Option(
-        flag, metavar=metavar, help=describe(name), show_default=False, parser=parser
+        flag_of(name), metavar=metavar, help=describe(name), show_default=False, parser=parser
     )
 
 
-def _share(text: str) -> float:
+def _share(text: str) -> str:
     """A share of one, which may be written in percent: 5% and 0.05."""
     number = text.strip().removesuffix("%")
-    return float(number) / (100 if text.strip().endswith("%") else 1)
+    try:
+        return str(float(number) / 100) if text.strip().endswith("%") else number
+    except ValueError:
+        return text
 
 
 def _file_of_environment() -> Path | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import orjson
 import typer
 
+from pipeline.cli.command import Command
 from pipeline.cli.flags import AWS, Given, refuse_idle, with_settings
 from pipeline.cli.iam_flags import RightsFlags, flag
 from pipeline.cli.options import Yes, examples, group
@@ -51,7 +52,7 @@ APPLY_EXAMPLES = examples(
 )
 
 
-@commands.command("policy", epilog=POLICY_EXAMPLES)
+@commands.command("policy", cls=Command, epilog=POLICY_EXAMPLES)
 @with_settings(("results", "output", "transcripts"), AWS)
 def policy(
     *,
@@ -84,7 +85,7 @@ def policy(
     typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2))
 
 
-@commands.command("apply", epilog=APPLY_EXAMPLES)
+@commands.command("apply", cls=Command, epilog=APPLY_EXAMPLES)
 @with_settings(("results", "output", "transcripts"), AWS)
 def apply(
     *,

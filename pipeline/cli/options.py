@@ -46,7 +46,8 @@ def page_file(path: Path, *others: Path) -> Path:
     for other in others:
         if same_file(path, other):
             raise BadSettings(
-                f"--html {path} would overwrite it", "Name another file for the page."
+                f"--html {path} would overwrite a file that the command reads",
+                "Name another file for the page.",
             )
     return path
 

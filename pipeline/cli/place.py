@@ -41,7 +41,7 @@ def parse_source(source: str, config: Config) -> S3Uri | Path:
     place = parse_s3_uri(source)
     if place is not None:
         return place
-    if "://" in source:
+    if "://" in source or source.startswith("s3:"):
         raise BadSettings(f"SOURCE {source!r} is no bucket and no folder", _NAME_ONE)
     folder = Path(os.path.abspath(source))  # noqa: PTH100 # resolve() would follow links
     if not folder.is_dir():
@@ -99,8 +99,13 @@ def parse_transcripts(config: Config) -> tuple[S3Uri | Path, tuple[TranscriptFor
     from pipeline.transcripts.formats import TranscriptFormat, parse_formats
 
     text = config.output.transcripts
+    if not text:
+        raise BadSettings(
+            "No place for the transcripts is named",
+            "Name a folder or s3://bucket/prefix/ with --to, or as transcripts in the settings.",
+        )
     place = parse_s3_uri(text)
-    if place is None and (not text or "://" in text):
+    if place is None and ("://" in text or text.startswith("s3:")):
         raise BadSettings(
             f"{text!r} is no folder and no place on S3, so no transcript can be written there",
             "Name a folder or s3://bucket/prefix/.",

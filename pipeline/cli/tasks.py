@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli.command import Command
 from pipeline.cli.flags import AWS, ENGINE, FILES, with_settings
 from pipeline.cli.options import FailuresOnly, SummaryJson, examples, group, report
 from pipeline.config.shards import Engine
@@ -26,7 +27,7 @@ REBUILD_EXAMPLES = examples(
 )
 
 
-@commands.command("rebuild", epilog=REBUILD_EXAMPLES)
+@commands.command("rebuild", cls=Command, epilog=REBUILD_EXAMPLES)
 @with_settings(FILES, ("kind", "results"), AWS, ("log_format",), ENGINE, on_s3=True)
 def rebuild(
     *,

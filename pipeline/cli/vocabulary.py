@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli.command import Command
 from pipeline.cli.flags import AWS, GROUND_TRUTH, with_settings
 from pipeline.cli.options import examples, group
 from pipeline.launch.event_loop import in_event_loop, interruptible
@@ -35,7 +36,7 @@ APPLY_EXAMPLES = examples(
 )
 
 
-@commands.command("build", epilog=BUILD_EXAMPLES)
+@commands.command("build", cls=Command, epilog=BUILD_EXAMPLES)
 @with_settings(GROUND_TRUTH, ("language",))
 def build(
     *,
@@ -64,7 +65,7 @@ def build(
     typer.echo(as_called("\n".join(as_lines(found, merged, table, code))), err=True)
 
 
-@commands.command("apply", epilog=APPLY_EXAMPLES)
+@commands.command("apply", cls=Command, epilog=APPLY_EXAMPLES)
 @with_settings(
     ("vocabulary", "language"),
     AWS,

@@ -98,10 +98,10 @@ def _bad_output(config: Config) -> Iterator[str]:
             yield f"output = {config.output.output!r}: write it as s3://bucket/prefix/."
     elif config.output.output == "-":
         yield "output = '-': a stream can't be continued after an interruption; name a file."
-    elif config.output_path.exists() and not config.output_path.is_file():
-        yield f"output = {config.output.output!r}: that is no ordinary file."
     elif not config.output.output:
         yield "output is empty: name the file for the tasks."
+    elif config.output_path.exists() and not config.output_path.is_file():
+        yield f"output = {config.output.output!r}: that is no ordinary file. Name one."
     elif same_file(config.output_path, config.state_path):
         yield f"output and state are the same file, {config.output_path}."
 

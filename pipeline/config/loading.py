@@ -6,19 +6,20 @@ All complaints come in one message, before anything is started.
 from __future__ import annotations
 
 import difflib
+import math
 import re
 import tomllib
-from enum import EnumType
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Any, get_origin
 
 import msgspec
 
 from pipeline.config.disagreements import disagreements
-from pipeline.config.schema import RULES, SECTIONS, SETTINGS, Config, Rule, type_of
+from pipeline.config.schema import RULES, SECTIONS, SETTINGS, Config, Rule, flag_of, type_of
 from pipeline.config.shards import Engine, shard_of
 from pipeline.config.transcription import OF_THE_RUN, Transcribe
 from pipeline.config.transcription_rules import complaints as job_complaints
 from pipeline.config.transcription_rules import inherited
+from pipeline.config.values import how_to_write
 from pipeline.errors import BadSettings
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 ENVIRONMENT = "TRANSCRIBE_PIPELINE_"
 _VARIABLES = "the environment"
+_FLAGS = "the command line"
 _LARGEST_FILE = 2**20
 # What is read elsewhere, and what Kubernetes sets for a service of the program's name.
 _OTHERS = re.compile(r"(config|traceback)$|(service|port)(_|$)")
@@ -52,7 +54,7 @@ def resolve(
     sources = (
         (_from_file(table, path, complaints), str(path)),
         (_from_environment(environment, complaints), _VARIABLES),
-        (((n, v) for n, v in flags.items() if v not in (None, (), [])), "the command line"),
+        (((n, v) for n, v in flags.items() if v not in (None, (), [])), _FLAGS),
     )
     for values, origin in sources:
         for name, value in values:
@@ -205,6 +207,7 @@ def _nearest_section(name: str, values: Any) -> str:
 def _nearest(name: str, prefix: str = "") -> str:
     """A word about the known name that looks most like a wrong one."""
     known = {n: f"{n} in [{s}]" for n, s in SETTINGS.items()}
+    name = next((n for n in known if flag_of(n) == f"--{name}"), name)
     if not prefix:
         known = {s: f"[{s}]" for s in SECTIONS} | known
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
@@ -214,33 +217,32 @@ def _nearest(name: str, prefix: str = "") -> str:
 
 
 def _checked(name: str, value: Any, origin: str, complaints: list[str]) -> Any:
-    """The value as the setting's type, or None and a complaint; variables are always text."""
+    """The value as the setting's type, or None and a complaint; what is not of the file is text."""
     hint = type_of(name)
-    text = origin == _VARIABLES
-    if text:
+    given = value
+    if origin == _VARIABLES:
         value = _split(value, get_origin(hint.__origin__))
     try:
-        return msgspec.convert(value, hint, strict=not text)
-    except msgspec.ValidationError as error:
-        reason = str(error).replace("`", "").partition(" - at ")[0]
-        if words := _words_of(hint.__origin__):
-            reason = f"write it as {' or '.join(words)}"
-        complaints.append(f"{name} = {value!r} in {origin}: {reason[0].lower()}{reason[1:]}.")
+        checked = msgspec.convert(value, hint, strict=origin not in (_VARIABLES, _FLAGS))
+    except msgspec.ValidationError:
+        checked = None
+    if checked is None or checked in (math.inf, -math.inf):
+        where = f"{name} = {given!r} in {origin}"
+        where = f"{flag_of(name)} {given}" if origin == _FLAGS else where
+        of_pairs = origin == _VARIABLES and get_origin(hint.__origin__) is dict
+        how = "name=value, with commas between" if of_pairs else how_to_write(name)
+        complaints.append(f"{where}: write {how}.")
         return None
+    return checked
 
 
 def _split(text: str, kind: Any) -> Any:
-    """What a variable says, as a list ("a, b") or a table ("a=x, b=y") where it is to be one."""
+    """What a variable says, as a list ("a, b") or a table ("a=x, b=y") where it is to be one.
+
+    A table whose parts lack their `=` stays a text, which is none.
+    """
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if kind is dict:
-        return dict(part.partition("=")[::2] for part in parts)
+        pairs = [part.partition("=") for part in parts]
+        return dict(pair[::2] for pair in pairs) if all(sign for _, sign, _ in pairs) else text
     return parts if kind is list else text
-
-
-def _words_of(kind: Any) -> list[str]:
-    """The words that a value must be one of, or hold; none where it may be any."""
-    if get_origin(kind) is list:
-        return _words_of(get_args(kind)[0])
-    if get_origin(kind) is Literal:
-        return [word for word in get_args(kind) if word]
-    return list(kind) if isinstance(kind, EnumType) else []

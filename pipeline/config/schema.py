@@ -280,12 +280,20 @@ SETTINGS: dict[str, str] = {
 }
 """The section of each setting; a name is unique over all of them, so a flag is the name."""
 
+_SHORT = {"kind": "task", "price_per_minute": "price"}
+
+
+def flag_of(name: str) -> str:
+    """The flag of a setting: its name, but for those whose name says too much or too little."""
+    return f"--{_SHORT.get(name, name).replace('_', '-')}"
+
 
 def describe(name: str) -> str:
     """The meaning of a setting and its default, as help texts print it."""
     meaning: str = type_of(name).__metadata__[0].description
     default = getattr(SECTIONS[SETTINGS[name]](), name)
-    return meaning if default in ("", [], {}, NO_SHARD) else f"{meaning} [default: {default}]"
+    unsaid = default is False or default in ("", [], {}, NO_SHARD)  # a flag alone is not given
+    return meaning if unsaid else f"{meaning} [default: {default}]"
 
 
 def type_of(name: str) -> Any:

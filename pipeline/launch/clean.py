@@ -40,6 +40,7 @@ def opened_for_cleaning(config: Config, what: Cleaning) -> Iterator[Sequence[Cle
     from pipeline.state.cleanup import open_for_cleaning
 
     with open_for_cleaning(config.state_path) as state:
+        state.check_source()
         if state.loses_transcripts(what):
             state.check_output()
         yield [state]

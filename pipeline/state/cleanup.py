@@ -87,6 +87,10 @@ class Cleanup:
         only = "jobs have records at the service"
         return self._state.place_on_s3(only, "There is nothing to clean.").bucket
 
+    def check_source(self) -> None:
+        """Refuse a run whose jobs have no records; raises as `bucket` does."""
+        _ = self.bucket
+
     def loses_transcripts(self, what: Cleaning) -> bool:
         """Whether transcripts go: those in our buckets, or those that the service keeps itself."""
         kept_by_service = self.facts.value("results at ") is not None

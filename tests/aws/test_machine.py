@@ -123,6 +123,17 @@ async def test_regions_of_every_partition_are_taken(region):
     assert await checked_region(machine_session(Aws(region=region)), elsewhere=False) == region
 
 
+@pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"])
+@pytest.mark.parametrize("value", ["127.0.0.1:8080", "http:/host", "s3://bucket"])
+def test_an_endpoint_that_is_no_address_is_told_with_how_to_write_it(monkeypatch, name, value):
+    """What the environment names is refused before any call, as what the settings name is."""
+    monkeypatch.setenv(name, value)
+    settings = Aws()
+
+    with pytest.raises(BadSettings, match=r"is no address\. Write it with http:// or https://"):
+        endpoint_of(machine_session(settings), settings, "s3")
+
+
 @pytest.mark.parametrize("region", ["us-east-1a", "anything"])
 async def test_at_an_endpoint_of_ones_own_a_region_has_any_name(region):
     """An emulator's region is its own matter, as long as a host could be named so."""

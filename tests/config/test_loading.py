@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config.loading import ENVIRONMENT, resolve
-from pipeline.config.schema import SECTIONS, SETTINGS, Config, describe
+from pipeline.config.schema import SECTIONS, SETTINGS, Config, describe, flag_of
 from pipeline.config.shards import NO_SHARD
 from pipeline.config.transcription import Transcribe
 from pipeline.errors import BadSettings
@@ -318,14 +318,20 @@ def test_all_complaints_come_in_one_message(tmp_path):
     ("line", "said"),
     [
         ("[limits]\nworkers = 'many'", "workers = 'many'"),
-        ("[limits]\nworkers = 1.5", "expected int, got float"),
-        ("[limits]\nworkers = true", "expected int, got bool"),
+        ("[limits]\nworkers = 1.5", "write a whole number, 1 to 1,000."),
+        ("[limits]\nworkers = true", "write a whole number, 1 to 1,000."),
+        ("[limits]\nstart_rate = '1'", "write a number, over 0, up to 10,000."),
+        ("[budget]\nmax_cost = inf", "write a number, 0 or more."),
+        ("[transcribe]\ntoxicity = 1", "write true or false."),
+        ("[monitoring]\nmetrics_host = ''", "write a text, not empty."),
         ("[limits]\nstart_rate = nan", "start_rate = nan"),
-        ("[output]\noutput = 3", "expected str, got int"),
-        ("[output]\noutput = ['a']", "expected str, got array"),
-        ("[input]\ninclude = [1]", "expected str, got int"),
-        ("[input]\ninclude = 1", "expected array, got int"),
-        ("[limits]\nworkers = {}", "expected int, got object"),
+        ("[output]\noutput = 3", "write a text."),
+        ("[output]\noutput = ['a']", "write a text."),
+        ("[input]\ninclude = [1]", "write a list, as ['a', 'b']."),
+        ("[input]\ninclude = 1", "write a list, as ['a', 'b']."),
+        ("[input.extensions]\nopus = 'og'", "{name = 'value'}, of mp3, mp4, wav,"),
+        ("[transcribe]\nsubtitles = 'srt'", "write a list, as ['a', 'b'], of vtt, srt."),
+        ("[limits]\nworkers = {}", "write a whole number, 1 to 1,000."),
     ],
 )
 def test_a_value_of_the_wrong_type_is_named(tmp_path, line, said):
@@ -371,7 +377,39 @@ def test_a_value_of_the_wrong_type_is_named(tmp_path, line, said):
 )
 def test_a_value_out_of_bounds_is_refused(name, values):
     """A value that the service or the program can't work with is refused by name."""
-    assert all(name in complaint({name: value}) for value in values)
+    refused = [complaint({name: value}) for value in values]
+
+    assert all(flag_of(name) in each or name in each for each in refused)
+
+
+@pytest.mark.parametrize(
+    ("flags", "environment", "said"),
+    [
+        ({"max_cost": "-1"}, {}, "--max-cost -1: write a number, 0 or more."),
+        ({"limit": "ten"}, {}, "--limit ten: write a whole number, 0 or more."),
+        ({"price_per_minute": "x"}, {}, "--price x: write a number, 0 to 1,000,000."),
+        (
+            {},
+            {"LIMIT": "ten"},
+            "limit = 'ten' in the environment: write a whole number, 0 or more.",
+        ),
+        ({}, {"TAGS": "team"}, "tags = 'team' in the environment: write name=value, with commas"),
+        ({}, {"TASK": "segments"}, f"Did you mean {ENVIRONMENT}KIND?"),
+    ],
+)
+def test_a_complaint_is_in_the_words_of_where_the_value_was_given(flags, environment, said):
+    """A flag is called as it was typed, what to write is plain English, and a flag's name helps."""
+    assert said in complaint(
+        flags, {ENVIRONMENT + name: each for name, each in environment.items()}
+    )
+
+
+def test_numbers_of_the_command_line_are_read_as_those_of_the_environment():
+    """A flag's text is the setting's number; a text that looks like one stays a text."""
+    config = resolve({"limit": "12", "max_cost": "0.5", "vocabulary": "007"}, {})
+
+    assert (config.budget.limit, config.budget.max_cost) == (12, 0.5)
+    assert config.transcribe.vocabulary == "007"
 
 
 RULED = """
@@ -391,7 +429,7 @@ include = ["fr/**"]
         (RULED + "job_prefix = 'x'", "It holds for a whole run: set it in [transcribe]."),
         (RULED + "qqqqqq = 3", "It takes include and those of [transcribe]."),
         (RULED + "max_speakers = 31", "max_speakers = 31 in rule 1 of "),
-        (RULED + "redaction = 'all'", "write it as redacted or redacted_and_unredacted."),
+        (RULED + "redaction = 'all'", "write redacted or redacted_and_unredacted."),
         (RULED + "vocabulary = ''\nlanguage = 'fr-FR'", "the service redacts en-US and es-US only"),
         (RULED + "redaction = ''\nlanguage = 'fr-FR'", "'calls' is of en-US, not of fr-FR"),
         ("[[rules]]\nlanguage = 'fr-FR'", "name the globs of its keys, as ['calls/fr/**']."),
@@ -533,7 +571,8 @@ def test_every_setting_says_what_it_means(name):
     said = describe(name)
 
     assert said.split("[default")[0].strip().endswith(".")
-    assert (f"[default: {default}]" in said) == (default not in ("", [], {}, NO_SHARD))
+    unsaid = default is False or default in ("", [], {}, NO_SHARD)
+    assert (f"[default: {default}]" in said) != unsaid
 
 
 def test_settings_can_not_be_changed():

@@ -413,7 +413,7 @@ def test_a_page_never_takes_the_place_of_what_it_is_about(run, name):
     outcome = run("report", "--html", name)
 
     assert (outcome.code, outcome.out) == (2, "")
-    assert "would overwrite it" in outcome.err
+    assert "would overwrite a file that the command reads" in outcome.err
     assert before == (path.read_bytes() if path.exists() else None)
 
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -151,3 +152,51 @@ def test_ctrl_c_while_it_starts_shows_no_traceback(tmp_path, module):
     )  # fmt: skip
 
     assert (done.returncode, done.stderr) == (130, b"")
+
+
+FULL = Path("/dev/full")
+"""Linux's device that takes nothing."""
+
+
+def ended(folder, *command, **streams):
+    """A command in a process of its own, with streams of its own."""
+    program = [sys.executable, "-c", "from pipeline.cli import main; main()", *command]
+    return subprocess.run(
+        program, cwd=folder, env=clean_environment(), text=True, timeout=60, check=False, **streams
+    )
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="only Linux has it")
+def test_an_answer_that_has_no_room_is_told(tmp_path):
+    """A full disk under stdout is exit code 2 and a sentence: half an answer is none."""
+    with FULL.open("w") as full:
+        command = ended(tmp_path, "config", "example", stdout=full, stderr=subprocess.PIPE)
+
+    assert command.returncode == 2
+    assert command.stderr == (
+        "transcribe-pipeline: stdout can't be written: No space left on device. "
+        "Write it to another place.\n"
+    )
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="only Linux has it")
+def test_a_log_that_has_no_room_ends_nothing(tmp_path):
+    """A full disk under stderr changes no exit code: what is said there is lost, no work is."""
+    (tmp_path / "empty").mkdir()
+    with FULL.open("w") as full:
+        run = ended(tmp_path, "run", "empty", "--json", stdout=subprocess.PIPE, stderr=full)
+
+    assert run.returncode == 0
+    assert json.loads(run.stdout)["exit_code"] == 0
+
+
+def test_a_folders_run_has_nothing_to_clean_and_says_only_that(run):
+    """The reason stands alone: no count of jobs that there can't be."""
+    (run.folder / "empty").mkdir()
+    run("run", "empty")
+
+    refused = run("clean", "--older-than", "1d")
+
+    assert refused.code == 2
+    [line] = refused.err.splitlines()
+    assert "only a bucket's jobs have records at the service. There is nothing to clean." in line

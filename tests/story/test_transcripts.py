@@ -321,8 +321,12 @@ def test_what_can_not_be_meant_is_refused(run, cloud):
     for arguments, says in (
         (("--to", "out/", "--format", "txt,docx"), "There is no format 'docx' of transcripts"),
         (("--to", "https://x/y"), "is no folder and no place on S3"),
-        ((), "'' is no folder and no place on S3"),
-        (("--to", ""), "is no folder and no place on S3"),
+        (("--to", "s3:texts"), "is no folder and no place on S3"),
+        (
+            (),
+            "No place for the transcripts is named. Name a folder or s3://bucket/prefix/ with --to",
+        ),
+        (("--to", ""), "No place for the transcripts is named"),
         (("--to", "tasks.jsonl"), "can't be written"),
         (("--to", "out/", "--state", "rubbish"), "rubbish is not a state file"),
     ):
