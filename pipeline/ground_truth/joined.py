@@ -80,7 +80,9 @@ def chosen(parts: Sequence[Sequence[GroundTruth]], prefer: Sequence[str]) -> Cho
 
     Where two transcripts meet at a cut, a segment may be there twice or not at all. They are told
     apart by the key that the ids of the prediction's results have, else by its score, which is the
-    recording's; a review that began from no prediction goes with any.
+    recording's; a review that began from no prediction goes with any. A transcript that hears
+    nothing in a part gives that part no ids. A review of it goes with a transcript of its score,
+    where no review of the part shows that this one heard something there.
 
     A review says something of its part by a text, by a region without one, or by that the part is
     unusable. One that says nothing, as when the editor opened empty, counts only where nothing was
@@ -112,13 +114,23 @@ def _of_transcript(
     without, a push has renewed it in between: the latter goes with it only for want of another.
     """
 
-    def is_of_it(line: GroundTruth) -> bool:
-        return line.transcript == key if line.transcript else line.score in (score, None)
-
     def order(line: GroundTruth) -> tuple[bool, Rank]:
         return line.transcript == key or line.score is None, rank(line, prefer)
 
-    return [max(filter(is_of_it, lines), key=order, default=None) for lines in parts]
+    of_it = ([line for line in lines if _may_be_of(line, key, score, lines)] for lines in parts)
+    return [max(lines, key=order, default=None) for lines in of_it]
+
+
+def _may_be_of(
+    line: GroundTruth, key: str, score: float | None, part: Sequence[GroundTruth]
+) -> bool:
+    """Whether a review began from a transcript's prediction, as far as all of the part tell."""
+    if line.transcript:
+        return line.transcript == key
+    if line.predicted != "":
+        return line.score in (score, None)
+    began = (each for each in part if (each.transcript, each.score) == (key, score))
+    return line.score == score and not any(each.predicted for each in began)
 
 
 def _says_something(line: GroundTruth) -> bool:

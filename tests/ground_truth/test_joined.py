@@ -126,6 +126,24 @@ def test_a_round_that_hears_nothing_does_not_outvote_texts():
     assert chosen([[silent], [silent], [silent]], ()) == [silent] * 3
 
 
+def test_where_a_round_heard_nothing_its_review_is_of_no_other_that_heard_something():
+    """A part without regions has no key: its score, and what others began from there, tell."""
+
+    def of_round(key: str, **more: Any) -> GroundTruth:
+        return line(
+            0, **{"text": "you", "predicted": "you", "score": 0.8, "transcript": key} | more
+        )
+
+    first, second = of_round("k1"), of_round("k2", updated_at="2026-12-01")
+    silent = line(0, "", score=0.8, predicted="", updated_at="2026-12-02")
+
+    assert chosen([[first], [first, silent]], ()) == [first, first]
+    assert chosen([[first, second], [first, silent]], ()) == [second, silent]
+    assert chosen([[second], [silent]], ()) == [second, silent]
+    assert chosen([[second], [replace(silent, score=None)]], ()).count(None) == 1
+    assert chosen([[second], [replace(silent, score=0.7)]], ()).count(None) == 1
+
+
 @pytest.mark.parametrize(
     "purpose",
     [
