@@ -167,6 +167,13 @@ def _to_do(server: LabelStudio, changes: Changes) -> Iterator[str]:
         )
     if changes.incomplete:
         yield _incomplete(server, changes)
+    if unknown := changes.unknown_parts:
+        yield (
+            f"{count_of(len(unknown), f'{tasks} is', f'{tasks} are')} a part of a long recording, "
+            f"and another program dropped the `meta` that says which ({_numbers(unknown)}); {path} "
+            "does not have it. Have the other parts of the recording in this project too, or push "
+            "it into a new project and review it there."
+        )
     if changes.unread:
         yield (
             f"Label Studio can't give out {len(changes.unread):,} {tasks} "

@@ -83,7 +83,8 @@ class Changes(msgspec.Struct):
     that someone skipped and nobody reviewed, a thousand at most; `skipped_total` counts all.
     `incomplete` counts the recordings of several tasks that have no line, as not all of their parts
     have a review that counts; `to_review` are the numbers of the tasks that they lack, a thousand
-    at most; `to_review_total` counts all.
+    at most; `to_review_total` counts all. `unknown_parts` are the numbers of tasks that are parts
+    of long recordings, of which nothing tells which: another program dropped it.
     """
 
     added: int = 0
@@ -99,6 +100,7 @@ class Changes(msgspec.Struct):
     incomplete: int = 0
     to_review: list[int] = []
     to_review_total: int = 0
+    unknown_parts: list[int] = []
 
     def count(self, old: list[bytes], new: list[bytes]) -> None:
         """Count what became of the lines of one unit."""
@@ -133,6 +135,7 @@ class Changes(msgspec.Struct):
             later.incomplete,
             later.to_review,
             later.to_review_total,
+            later.unknown_parts,
         )
 
 

@@ -26,9 +26,9 @@ class Waiting(msgspec.Struct, frozen=True):
 
     `annotations` counts them. `parts` are those that the recording has and `reviewed` how many of
     them have a review that counts; `tasks` are the numbers of the other ones' tasks, as far as they
-    are there. `prefer` are the reviewers by whom it was chosen what is in a line. `partial` has in
-    its `parts` the reviews of parts that are in no line; None where there are none, or none were
-    read.
+    are there. Of a task of which nothing tells which part it is, `parts` is 0. `prefer` are the
+    reviewers by whom it was chosen what is in a line. `partial` has in its `parts` the reviews of
+    parts that are in no line; None where there are none, or none were read.
     """
 
     annotations: int

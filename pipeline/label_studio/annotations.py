@@ -57,7 +57,7 @@ def says_nothing(task: Mapping[str, Any], line: GroundTruth) -> bool:
     """
     data = task.get("data")
     words = data.get("word_count") if isinstance(data, dict) else None
-    is_of_part = line.predicted is not None and part_of(task.get("meta")).cuts
+    is_of_part = line.predicted is not None and (line.transcript or part_of(task.get("meta")).cuts)
     counted = None if is_of_part else finite(words)
     return not line.text and bool((line.predicted or "").strip() or counted)
 

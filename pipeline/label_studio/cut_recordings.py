@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec import to_builtins
 from msgspec.structs import replace
 
 from pipeline.errors import Unavailable
@@ -20,8 +21,8 @@ from pipeline.ground_truth.waiting_parts import Waiting
 from pipeline.label_studio.client import CHANGED, tasks_query
 from pipeline.label_studio.errors import untrusted
 from pipeline.label_studio.filters import job_id_filter, numbers_filter
-from pipeline.label_studio.schema import Changed, Page
-from pipeline.tasks.recording_parts import wholes_of
+from pipeline.label_studio.schema import Changed, Page, RecordingRow
+from pipeline.tasks.recording_parts import parts_by_name, wholes_of
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -59,7 +60,8 @@ class CutRecordings:
 
     `waiting` has what is in no line: first as it was noted, then as it is. What was chosen by other
     preferred reviewers than those of today is chosen again. `split` are reviewed tasks of lines of
-    which other tasks have another job; `seen` the names of the annotations that were fetched.
+    which other tasks have another job; `seen` the names of the annotations that were fetched;
+    `unknown` how many annotations those tasks of parts have of which nothing tells which part.
 
     Args:
         client: asks the server.
@@ -81,12 +83,29 @@ class CutRecordings:
         self.waiting = dict(waiting)
         self.split: list[int] = []
         self.seen: set[str] = set()
+        self.unknown: dict[int, int] = {}
+        partial = (part for each in waiting.values() if each.partial for part in each.partial.parts)
+        self._joined = {*self._line_of, *(part.task_id for part in partial)}
 
     def note(self, task: Changed) -> None:
         """Have a task's recording looked at, unless it has no review and never had one."""
         part = task.part
         if task.total_annotations or part.job_id in self._known:
             self._jobs[part.job_id] = part.total
+
+    def note_unnamed(self, task: int, lines: Sequence[GroundTruth]) -> bool:
+        """Whether these reviews are of a part that a task's `meta` does not tell any more.
+
+        The ids of the results tell that it is one; its recording is then looked at.
+        """
+        self.waiting.pop(_unnamed(task), None)
+        job_id = next((line.job_id for line in lines if line.transcript), None)
+        if job_id is None:
+            return False
+        self.unknown[task] = len(lines)
+        if job_id:
+            self._jobs.setdefault(job_id, 1)
+        return True
 
     async def put(self, reviews: Reviews, update: Update) -> int:
         """Put the lines of all that were noted; how many annotations they have.
@@ -102,7 +121,10 @@ class CutRecordings:
             for job_id in jobs:
                 tasks = [row for row in rows if row.part.job_id == job_id]
                 counted += await self._put(job_id, tasks, reviews, update)
-        return counted
+        for task, reviewed in self.unknown.items():
+            noted = Waiting(reviewed, 0, 0, [task], [*self._project.prefer])
+            self.waiting[_unnamed(task)] = noted
+        return counted + sum(self.unknown.values())
 
     async def _tasks(self, jobs: Sequence[str]) -> list[Changed]:
         """The tasks of the parts of these jobs' recordings."""
@@ -113,7 +135,37 @@ class CutRecordings:
             raise untrusted(self._client.url, "it gives out other tasks than were asked for")
         if len(page.tasks) < page.total:
             raise Unavailable(f"{self._client.url} counts more tasks than it gives out")
-        return found
+        others = [row for row in page.tasks if not row.part.cuts and self._may_be_part(row)]
+        return found + (await self._by_name(others, found) if others else [])
+
+    def _may_be_part(self, task: Changed) -> bool:
+        """Whether a task that tells no part is no reviewed one of a whole recording."""
+        noted = {*self.unknown, *self._joined}
+        return not task.total_annotations or task.id in noted or _unnamed(task.id) in self.waiting
+
+    async def _by_name(self, tasks: Sequence[Changed], known: Sequence[Changed]) -> list[Changed]:
+        """Those of the tasks that have a part by their names, with that part as their `meta`."""
+        fields = "id,data,meta,total_annotations"
+        query = tasks_query(
+            self._project.number, fields, numbers_filter([each.id for each in tasks])
+        )
+        page = await self._client.get(Page[RecordingRow], "tasks", query)
+        names: dict[str, dict[int, str]] = {}
+        for row in page.tasks:
+            job_id = str(row.data.get("job_id"))
+            names.setdefault(job_id, {})[row.id] = str(row.data.get("recording"))
+        parts: dict[int, Part] = {}
+        for job_id, of_job in names.items():
+            cuttings = {row.part.cuts for row in known if row.part.job_id == job_id}
+            parts |= parts_by_name(of_job, job_id, sorted(cuttings))
+        for task in parts:
+            self.unknown.pop(task, None)
+            self.waiting.pop(_unnamed(task), None)
+        return [
+            replace(each, meta={"part": to_builtins(parts[each.id])})
+            for each in tasks
+            if each.id in parts
+        ]
 
     async def _put(
         self, job_id: str, tasks: Sequence[Changed], reviews: Reviews, update: Update
@@ -165,7 +217,7 @@ class CutRecordings:
         A server that was set up again gives the numbers of a line to other recordings, which are
         not cut at the same seconds.
         """
-        numbers = {task.id for task in tasks}
+        numbers = {*(task.id for task in tasks), *self.unknown}
         cuts = {task.part.cuts for task in tasks}
         lines = {job_id, *(self._line_of.get(each, job_id) for each in numbers)}
         elsewhere = {n for each in lines for n in self._have_lines.get(each, ())} - numbers
@@ -189,6 +241,11 @@ class CutRecordings:
             by_part.setdefault(task.part, []).extend(found[task.id])
             self.seen |= {line.annotation_uid for line in found[task.id]} - {""}
         return by_part
+
+
+def _unnamed(task: int) -> str:
+    """The name under which a task of an unknown part is noted; no job has it."""
+    return f"task {task}"
 
 
 def _waiting(

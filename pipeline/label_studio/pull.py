@@ -117,6 +117,9 @@ class Pulling:
         self._waiting = cut.waiting
         changes.unread, changes.doubt, changes.given = self._unread, doubt, self._put
         changes.empty = self._empty
+        changes.unknown_parts = sorted(
+            task for each in cut.waiting.values() if not each.parts for task in each.tasks
+        )
         lacking = [each for each in cut.waiting.values() if each.reviewed < each.parts]
         changes.incomplete = len(lacking)
         tasks = sorted(n for each in lacking for n in each.tasks)
@@ -185,8 +188,9 @@ class Pulling:
                 cut.note(task)
         found = await self._reviews(people, [task for task in tasks if not task.part.cuts])
         for number, lines in found.items():
-            self._put += len(lines)
-            update.put_task(self._url, number, lines)
+            whole = [] if cut.note_unnamed(number, lines) else lines
+            self._put += len(whole)
+            update.put_task(self._url, number, whole)
 
     async def _reviews(
         self, people: dict[int, str], tasks: Sequence[Changed]

@@ -18,7 +18,7 @@ import re
 from bisect import bisect_right
 from collections import Counter
 from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import msgspec
 import orjson
@@ -33,7 +33,7 @@ from pipeline.tasks.dialogue import (
 from pipeline.tasks.labeling_config import SPEAKER, TEXT
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from pipeline.tasks.dialogue import Said
 
@@ -50,6 +50,7 @@ _PIECES = ("alternatives", "toxicity_detection")
 
 _SAID = ("start", "end", "text", "labels")
 _KEY_BYTES = 4
+_NAME = re.compile(r" · part (\d{1,6}) of (\d{1,6}), (\d{1,6}):(\d\d)-(\d{1,6}):(\d\d)", re.ASCII)
 _KEYED_ID = re.compile(r"(?:seg-[0-9]+|lang)-([0-9a-f]{8})")
 
 Start = Annotated[float, msgspec.Meta(ge=0)]
@@ -90,6 +91,72 @@ def part_of(meta: Any, job_id: str = "") -> Part:
         return Part(job_id)
     ordered = all(one < other for one, other in pairwise(part.cuts))
     return part if ordered and part.number <= part.total else Part(job_id)
+
+
+class _Named(NamedTuple):
+    """What the name of a part says; begin and end in whole seconds."""
+
+    number: int
+    total: int
+    begin: int
+    end: int
+
+
+def parts_by_name(
+    names: Mapping[int, str], job_id: str, cuttings: Collection[tuple[float, ...]]
+) -> dict[int, Part]:
+    """The parts that tasks of one recording have by their names, as far as their cuts are known.
+
+    Another program may drop `meta`, as a storage of Label Studio (1.23) does. The name of a part
+    stays: its number, how many there are, and its times in whole seconds. The cuts are those of a
+    part that still tells them and agrees, else as the names of its neighbours have them.
+
+    Args:
+        names: `recording` of each task, by its number.
+        job_id: the recording's job.
+        cuttings: the cuts of its other tasks.
+    """
+    found = {task: named for task, name in names.items() if (named := _named(name))}
+    parts = {}
+    for task, named in found.items():
+        same = (cuts for cuts in cuttings if _agrees(named, Part(job_id, named.number, cuts)))
+        near = [each for each in found.values() if each.total == named.total]
+        if cuts := next(same, None) or _cuts_named(near, named.total):
+            parts[task] = Part(job_id, named.number, cuts)
+    return parts
+
+
+def _named(name: str) -> _Named | None:
+    begin = name.rfind(" · part ")
+    match = _NAME.fullmatch(name, begin) if begin >= 0 else None
+    if not match:
+        return None
+    number, total, *times = map(int, match.groups())
+    named = _Named(number, total, times[0] * 60 + times[1], times[2] * 60 + times[3])
+    return named if 1 <= number <= total else None
+
+
+def _agrees(named: _Named, part: Part) -> bool:
+    """Whether a part is that which is named; where the last one ends its recording says."""
+    if part.total != named.total:
+        return False
+    begin, end = part.span(0.0)
+    return int(begin) == named.begin and (part.number == part.total or int(end) == named.end)
+
+
+def _cuts_named(parts: Iterable[_Named], total: int) -> tuple[float, ...]:
+    """The cuts by the names of parts; none where one is not named, or they contradict."""
+    bounds: dict[int, set[int]] = {}
+    for each in parts:
+        bounds.setdefault(each.number - 1, set()).add(each.begin)
+        bounds.setdefault(each.number, set()).add(each.end)
+    if len(bounds) < total - 1:
+        return ()
+    cuts = [bounds.get(n, set()) for n in range(1, total)]
+    if any(len(each) != 1 for each in cuts):
+        return ()
+    found = [float(*each) for each in cuts]
+    return tuple(found) if all(one < other for one, other in pairwise(found)) else ()
 
 
 def wholes_of(parts: Collection[Part]) -> list[list[Part]]:

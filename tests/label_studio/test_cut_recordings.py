@@ -470,6 +470,46 @@ def test_parts_of_a_server_with_two_names_count_once(run, labels):
     assert agreed(run) == ([(["2", "anna@example.com"], 1, 2)], {"2": 30, "anna@example.com": 60})
 
 
+@pytest.mark.parametrize("lost", [[1], [1, 2], [1, 2, 3]])
+def test_a_part_is_known_by_its_name_where_its_meta_is_lost(run, labels, lost):
+    """A storage of the server drops `meta`: the recording has its one line all the same."""
+    add(run, long=50)
+    push(run)
+    ends = [part["meta"]["part"]["cuts"][-1] for part in labels.tasks]
+    for number in lost:
+        labels.tasks[number - 1]["meta"] = {}
+    accept(labels, labels.tasks[0], lead_time=10.0)
+    assert (pull(run)["total"], pull(run)["unknown_parts"]) == (0, [])
+    accept(labels, *labels.tasks[1:], lead_time=10.0)
+
+    assert (pull(run)["added"], pull(run)["added"], pull(run, "--all")["doubt"]) == (1, 0, "")
+
+    [line] = truth(run)
+    assert [part.task_id for part in line.parts] == [1, 2, 3]
+    assert len(line.segments) == 50
+    assert int(line.parts[2].start) == int(ends[2])
+
+
+def test_a_part_of_which_nothing_tells_which_is_no_line(run, labels):
+    """It is told by its number at every pull; a line of the whole with its text would be wrong."""
+    add(run, long=50)
+    push(run)
+    accept(labels, *labels.tasks)
+    assert pull(run)["total"] == 1
+    del labels.tasks[1:]
+    labels.tasks[0]["meta"] = None
+    for name in ("long.mp3", labels.tasks[0]["data"]["recording"]):
+        labels.tasks[0]["data"]["recording"] = name
+
+        outcome = run("pull", "--project", PROJECT, "--all")
+
+        assert outcome.code == 0
+        assert "1 of project 1's tasks is a part of a long recording" in outcome.err
+        assert (pull(run)["unknown_parts"], pull(run)["doubt"], truth(run)) == ([1], "", [])
+    labels.tasks.clear()
+    assert pull(run)["unknown_parts"] == []
+
+
 def test_parts_are_sent_in_bodies_that_a_proxy_takes(run, labels):
     """A recording of hours is several imports, though it is one line."""
     add(run, long=2_900)

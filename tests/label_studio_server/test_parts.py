@@ -94,6 +94,24 @@ def test_a_recording_of_500_segments_is_three_tasks_and_one_line(label_studio, p
     assert run.tasks("ground_truth.jsonl") == []
 
 
+def test_parts_whose_meta_another_program_dropped_are_one_line(label_studio, project, run):
+    """The server gives the name out, by which they are joined; one alone is told, and no line."""
+    tasks = sorted(label_studio.tasks(project), key=lambda each: each["id"])
+    for task in tasks:
+        submit(label_studio, task)
+        label_studio.call("PATCH", f"tasks/{task['id']}/", {"meta": None})
+
+    changes = run("pull", "--project", str(project), "--json").summary
+
+    assert (changes["total"], changes["unknown_parts"], changes["doubt"]) == (1, [], "")
+    [line] = run.tasks("ground_truth.jsonl")
+    assert (line["text"], len(line["parts"])) == (hour().text, len(tasks))
+    label_studio.call("DELETE", f"tasks/{tasks[0]['id']}/")
+    label_studio.call("DELETE", f"tasks/{tasks[1]['id']}/")
+    changes = run("pull", "--project", str(project), "--json").summary
+    assert (changes["total"], changes["unknown_parts"]) == (0, [tasks[2]["id"]])
+
+
 def test_a_second_round_is_cut_where_the_first_was(label_studio, project, run):
     """The tasks keep their numbers and their cuts, and each shows its part of the new text."""
     (run.folder / "second").mkdir()

@@ -20,6 +20,7 @@ from pipeline.tasks.recording_parts import (
     in_parts,
     key_in,
     part_of,
+    parts_by_name,
     tasks_of,
     wholes_of,
 )
@@ -239,3 +240,45 @@ def test_what_names_no_part_is_a_whole(named):
     """Meta is anybody's: a part that can't be one is none."""
     assert part_of({"part": named}, "job") == Part("job")
     assert part_of(None, "job") == Part("job")
+
+
+@given(spans, st.integers(2, 9), st.data())
+def test_the_names_of_all_parts_tell_which_they_are(times, most, data):
+    """By one that has its cuts they are exact; by the names alone, to the second."""
+    parts = [orjson.loads(each) for each in tasks_of(task(times), most)]
+    whole = [part_of(each.get("meta")) for each in parts]
+    names = {n: each["data"]["recording"] for n, each in enumerate(parts)}
+    cuts = whole[0].cuts
+    told = data.draw(st.sampled_from([[cuts], [(0.05, *cuts)], []]))
+
+    found = parts_by_name(names, whole[0].job_id, told)
+
+    whole_seconds = tuple(float(int(each)) for each in cuts)
+    ordered = all(one < other for one, other in pairwise(whole_seconds))
+    if not cuts:
+        assert found == {}
+    elif told == [cuts]:
+        assert [found[n] for n in names] == whole
+    elif ordered:
+        assert {each.cuts for each in found.values()} == {whole_seconds}
+        assert [each.number for each in found.values()] == [each.number for each in whole]
+    else:
+        assert found == {}
+
+
+@pytest.mark.parametrize(
+    ("names", "cuts"),
+    [
+        (["part 1 of 3, 0:00-0:10", "part 3 of 3, 0:20-0:31"], (10.0, 20.0)),
+        (["part 2 of 3, 0:10-0:20"], (10.0, 20.0)),
+        (["part 2 of 4, 0:10-0:20"], ()),
+        (["part 1 of 2, 0:00-0:10", "part 2 of 2, 0:11-0:20"], ()),
+        (["part 3 of 2, 0:00-0:10", "part 0 of 2, 0:00-0:10"], ()),
+        (["part 2 of 999999, 0:00-0:10", "part 2 of 2, 0:10", "", "part 1 of 1, 0:00-0:10"], ()),
+    ],
+)
+def test_what_names_leave_open_is_not_guessed(names, cuts):
+    """A cut that nobody names, or two name otherwise, is unknown; a neighbour names it too."""
+    found = parts_by_name({n: f"a.mp3 · {each}" for n, each in enumerate(names)}, "job", [])
+
+    assert {each.cuts for each in found.values()} == ({cuts} if cuts else set())
