@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from pipeline.ground_truth.choice import rank
 from pipeline.ground_truth.record import OtherReview, ReviewedPart
-from pipeline.ground_truth.unusable import says_unusable, usable
+from pipeline.ground_truth.unusable import is_blank, says_something, says_unusable, usable
 from pipeline.tasks.recording_parts import wholes_of
 
 if TYPE_CHECKING:
@@ -93,14 +93,14 @@ def chosen(parts: Sequence[Sequence[GroundTruth]], prefer: Sequence[str]) -> Cho
         parts: the reviews of each.
         prefer: as of `rank`.
     """
-    counting = [[line for line in lines if not _is_blank(line)] for lines in parts]
+    counting = [[line for line in lines if not is_blank(line)] for lines in parts]
     keys = dict.fromkeys((line.transcript, line.score) for lines in counting for line in lines)
     candidates = [_of_transcript(key, score, counting, prefer) for key, score in keys]
 
     def order(lines: Chosen) -> tuple[bool, int, list[Rank]]:
         there = [line for line in lines if line]
         ranks = sorted((rank(line, prefer) for line in there), reverse=True)
-        return any(map(_says_something, there)), len(there), ranks
+        return any(map(says_something, there)), len(there), ranks
 
     return max(candidates, key=order, default=[None for _ in parts])
 
@@ -131,15 +131,6 @@ def _may_be_of(
         return line.score in (score, None)
     began = (each for each in part if (each.transcript, each.score) == (key, score))
     return line.score == score and not any(each.predicted for each in began)
-
-
-def _says_something(line: GroundTruth) -> bool:
-    return bool(line.text or line.segments) or says_unusable(line.controls)
-
-
-def _is_blank(line: GroundTruth) -> bool:
-    """Whether a review says nothing of a part in which words were predicted, or may have been."""
-    return not _says_something(line) and line.predicted != ""
 
 
 def _by_rank(
@@ -216,7 +207,7 @@ def _other(line: GroundTruth, counts: GroundTruth) -> OtherReview:
 def _words(line: GroundTruth) -> str | None:
     """What a review says that others can be compared with; None where it is no text to compare."""
     kept = usable(line)
-    return None if kept is None or _is_blank(line) else kept.text
+    return None if kept is None or is_blank(line) else kept.text
 
 
 def _unusable_by_segment(line: GroundTruth) -> GroundTruth:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from pipeline.ground_truth.record import REVIEWED
+
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterable, Iterator
@@ -67,6 +69,19 @@ def usable(line: GroundTruth) -> GroundTruth | None:
     predicted = None if line.predicted is None else _joined(each.predicted for each in heard)
     text = _joined(each.text for each in kept)
     return replace(line, segments=kept, text=text, predicted=predicted)
+
+
+def says_something(line: GroundTruth) -> bool:
+    """Whether a review says anything: a text, a region without one, or that it is unusable."""
+    return bool(line.text or line.segments) or says_unusable(line.controls)
+
+
+def is_blank(line: GroundTruth) -> bool:
+    """Whether a review says nothing where words were predicted, or may have been.
+
+    So it is when the editor opened empty and was submitted.
+    """
+    return line.source == REVIEWED and not says_something(line) and line.predicted != ""
 
 
 def trainable(lines: Iterable[GroundTruth], left_out: Counter[str]) -> Iterator[GroundTruth]:

@@ -119,7 +119,7 @@ def agreement(lines: Iterable[GroundTruth], prefer: Sequence[str] = ()) -> Agree
             pair.units += units
             if differing:
                 unit = "words" if has_words(one.language) else "characters"
-                told = unit, _who(counts), why(counts, prefer)
+                told = unit, _who(counts), why(counts, prefer, (one, other))
                 apart.append(Disagreement(one.audio, one.address, names, differing, *told))
     apart.sort(key=lambda each: (-each.differing, each))
     return Agreement(dict(sorted(pairs.items())), apart[:_MOST], len(apart))

@@ -209,6 +209,21 @@ def test_names_in_a_table_can_be_read_on_a_phone(browser, shown):
     assert min(widths) >= 100
 
 
+def test_long_names_beside_bars_begin_in_sight(browser, shown):
+    """Addresses of reviewers differ at their beginnings, so these are not cut off."""
+    long = ("a.very.long.name@subsidiary.example.com", "mmmmmmmmmmmmmmmmmmmmm", "anna@example.com")
+    lines = [review("one", "two", reviewer=each, audio=f"s3://b/{each}.mp3") for each in long]
+    shown(quality_page(measure(lines), DAY), WIDE)
+
+    outside = browser.execute_script(
+        """return [...document.querySelectorAll("svg .name")].filter(each =>
+            each.getBoundingClientRect().left < each.closest("svg").getBoundingClientRect().left
+        ).map(each => each.textContent)"""
+    )
+
+    assert outside == []
+
+
 def take_picture(browser: Chrome, name: str) -> None:
     """Keep the whole page."""
     PICTURES.mkdir(exist_ok=True)

@@ -285,9 +285,9 @@ def test_what_others_said_of_a_part_is_kept_where_it_can_be_compared():
     assert (one.annotation_id, one.text, two.text, two.others) == (1, "heard", None, ())
     assert [(e.annotation_id, e.text, e.reviewer, e.seconds_spent) for e in one.others] == [
         (5, None, "anna", None),
-        (4, None, "anna", None),
         (3, None, "anna", 7.5),
         (2, "herd", "ben", None),
+        (4, None, "anna", None),
     ]
 
 

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pipeline.ground_truth.record import OtherReview, ReviewedPart, Segment
 from pipeline.quality.agreement import Disagreement, Pair, agreement, agreement_in
@@ -49,11 +50,13 @@ def test_it_does_not_matter_who_comes_first(one, other):
         ({"updated_at": "1"}, {"updated_at": "2"}, ("anna",), "anna", "is preferred"),
         ({}, {"updated_at": "2"}, ("carla", "anna", "ben"), "anna", "is preferred"),
         ({"starred": True}, {"updated_at": "2"}, ("ben",), "anna", "has the star"),
+        ({}, {"updated_at": "2", "text": ""}, ("ben",), "anna", "is not empty"),
+        ({}, {"updated_at": "2", "text": "", "starred": True}, (), "ben", "has the star"),
     ],
 )
 def test_a_disagreement_says_whose_text_is_taken(anna, ben, prefer, counts, why):
-    """The star first, then the reviewers that the settings prefer, else the newest."""
-    found = agreement([by("anna", "one", **anna), by("ben", "two", **ben)], prefer)
+    """The star first, then what is not empty, then whom the settings prefer, else the newest."""
+    found = agreement([by("anna", "one", **anna), replace(by("ben", "two"), **ben)], prefer)
 
     address = f"{SERVER}/data?task=5"
     assert found.disagreements == [
