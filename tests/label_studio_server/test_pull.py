@@ -120,6 +120,7 @@ def project(label_studio, run) -> Callable[..., Project]:
 def changes(added: int = 0, replaced: int = 0, removed: int = 0, total: int = 0) -> dict[str, Any]:
     counts: dict[str, Any] = {"added": added, "replaced": replaced, "removed": removed}
     nothing = {"unread": [], "doubt": "", "empty": [], "skipped": [], "to_review": []}
+    nothing |= {"unknown_parts": []}
     return (
         counts
         | nothing
