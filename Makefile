@@ -43,7 +43,7 @@ test test-long test-hostile bench bench-push: export PYTHONDONTWRITEBYTECODE :=
 
 # Every rule at least once; `test-long` tries larger sizes and more examples of what has them.
 test: .venv/tests-installed
-	$(BIN)/python -m pytest --numprocesses 8 --dist loadgroup --quiet --durations 10
+	$(BIN)/python -m pytest --numprocesses 5 --dist loadgroup --quiet --durations 10
 
 test-long: .venv/tests-installed
 	$(BIN)/python -m pytest -m "long or hypothesis" --hypothesis-profile full \

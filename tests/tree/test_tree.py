@@ -222,3 +222,10 @@ def test_tests_mirror_the_rooms_and_share_through_support():
 
     assert folders - rooms == OTHER_FOLDERS
     assert importers == []
+
+
+def test_what_a_group_shares_is_made_in_one_process(request):
+    """Where processes take tests by their groups, pytest and pytest-xdist agree on how."""
+    by_groups = getattr(request.config.option, "loadgroup", False)
+
+    assert request.node.nodeid.endswith("@tree") is by_groups
