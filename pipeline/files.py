@@ -162,7 +162,7 @@ def refuse_foreign_file(path: Path, begins: bytes) -> None:
     """Refuse to replace what begins otherwise; what is empty holds nothing that could be lost.
 
     Raises:
-        OutputUnusable: so it is.
+        OutputUnusable: the file is no ordinary one, begins otherwise, or can't be read.
     """
     with writing(path):
         try:

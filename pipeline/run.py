@@ -91,7 +91,7 @@ class Run:
 
         Raises:
             CannotRun: the run had to stop; what was collected is written.
-            BudgetSpent: so it is after `--until` or `--max-hours`.
+            BudgetSpent: the time of `--until` or `--max-hours` is over.
         """
         try:
             async with output.going_on(self.s3):  # a million results take minutes to list

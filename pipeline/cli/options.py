@@ -41,7 +41,7 @@ def page_file(path: Path, *others: Path) -> Path:
     """Where a page is to be written, which must not be one of the command's own files.
 
     Raises:
-        BadSettings: so it is.
+        BadSettings: it is one of them.
     """
     for other in others:
         if same_file(path, other):

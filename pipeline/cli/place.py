@@ -56,7 +56,7 @@ def _check_settings_of_a_folder(config: Config) -> None:
     """Refuse what only a bucket can have, all of it in one message.
 
     Raises:
-        BadSettings: so it is.
+        BadSettings: the settings name something of the kind.
     """
     wrong = [each for options in config.options for each in _not_of_a_folder(options)]
     if config.aws.events:

@@ -16,7 +16,7 @@ def refuse_arn(source: str) -> None:
     An access point's alias works wherever a bucket's name does; its ARN does in few calls of S3.
 
     Raises:
-        BadSettings: so it is.
+        BadSettings: the source is an ARN.
     """
     arn = source.removeprefix("s3://")
     if not arn.startswith("arn:"):

@@ -175,7 +175,7 @@ def refuse_unnamed_shard(cluster: Cluster) -> None:
     """Refuse a command that is about one shard where nothing says which.
 
     Raises:
-        BadSettings: so it is.
+        BadSettings: there are several shards, and none is named.
     """
     if cluster.shard == NO_SHARD and cluster.shards > 1:
         raise BadSettings(

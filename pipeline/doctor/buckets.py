@@ -160,9 +160,9 @@ async def conditional_writing(s3: S3, below: S3Uri) -> Finding:
         await s3.delete(place)
     if second is not None:
         return problem(
-            f"s3://{below.bucket} does not heed If-None-Match: two runs could overwrite what the "
+            f"s3://{below.bucket} ignores If-None-Match: two runs could overwrite what the "
             "other one wrote.",
-            "Name a bucket that does, as S3 itself, or a place on this machine.",
+            "Name a bucket that respects it, as S3 does, or a place on this machine.",
         )
     return ok(f"What is below {below} is never overwritten by a second run.")
 

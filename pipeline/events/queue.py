@@ -53,7 +53,7 @@ class EventQueue:
         """Refuse a queue that can't hold the events of the run's jobs, by its URL.
 
         Raises:
-            BadSettings: so it is.
+            BadSettings: the queue is in another region than the jobs.
         """
         queue = parse_queue_url(self.url)
         region = queue and sqs_region(queue.host)

@@ -100,7 +100,7 @@ class Cleaner:
         Raises:
             CannotRun: the service can't be reached, or does not allow it; what was done is noted.
             NoAccess: another account has the jobs, so that nothing would be found of them.
-            BudgetSpent: so it is after `--until` or `--max-hours`.
+            BudgetSpent: the time of `--until` or `--max-hours` is over.
         """
         for state, transcriber in self._states:
             await self._look_at_accounts(state, transcriber)

@@ -20,7 +20,7 @@ def refuse_unfit(config: Config, place: S3Uri | Path, *, rewrites: bool) -> None
     `rewrites` tells that every task is to be written once more.
 
     Raises:
-        BadSettings: so it is.
+        BadSettings: the settings ask for what an output on S3 can't have.
     """
     refuse_unnamed_shard(config.cluster)
     if not isinstance(place, S3Uri):

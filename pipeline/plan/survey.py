@@ -80,7 +80,7 @@ class Found:
         """Refuse to tell of recordings none of which may be read.
 
         Raises:
-            Denied: so it is.
+            Denied: recordings were tried, and none could be read.
         """
         if self.denied and not self.any_read:  # it is of the account, and tells no length
             raise self.denied

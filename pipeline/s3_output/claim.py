@@ -79,9 +79,9 @@ async def _try_condition(s3: S3, place: S3Uri, content: bytes) -> None:
 
 def _unconditional(place: S3Uri, error: CannotRun | None = None) -> OutputUnusable:
     return OutputUnusable(
-        f"s3://{place.bucket} does not heed If-None-Match, without which two runs could overwrite "
+        f"s3://{place.bucket} ignores If-None-Match, without which two runs could overwrite "
         "each other's tasks",
-        "Name a bucket that does, as S3 itself, or a file with --output.",
+        "Name a bucket that respects it, as S3 does, or a file with --output.",
         action=error.action if error else "",
         message=error.message if error else "",
     )

@@ -41,7 +41,7 @@ class Facts:
         Jobs under way have names: another prefix would start and pay for them again.
 
         Raises:
-            StateUnusable: so it is.
+            StateUnusable: the file holds recordings of another source, or jobs of other names.
         """
         known, names = self.value("source"), self.value("name prefix")
         if not self._database.rows("SELECT 1 FROM recordings LIMIT 1"):

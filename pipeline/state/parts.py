@@ -71,7 +71,7 @@ class Parts:
         """Refuse a file of another output on S3, or of another shard; a new one becomes its own.
 
         Raises:
-            StateUnusable: so it is.
+            StateUnusable: the file is of another one.
         """
         known = self._database.fact(_OUTPUT)
         if known is None and not self._database.rows("SELECT 1 FROM recordings LIMIT 1"):

@@ -169,5 +169,5 @@ def test_check_tries_whether_the_bucket_keeps_what_is_there(on_s3, heeds):
     for name, folder in (("output write", "tasks"), ("transcripts write", "texts")):
         line = lines[name]
         assert line["verdict"] == ("ok" if heeds else "problem")
-        assert ("does not heed If-None-Match" in line["message"]) != heeds
+        assert ("ignores If-None-Match" in line["message"]) != heeds
         assert not (runs.cloud.folder / folder / ".transcribe-pipeline-check").exists()

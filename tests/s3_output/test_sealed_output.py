@@ -234,7 +234,7 @@ def test_a_bucket_without_conditional_writes_is_refused(on_s3, heeds):
         outcome = runs.run(*runs.command())
 
     assert outcome.code == 2
-    assert "s3://audio does not heed If-None-Match" in outcome.err
+    assert "s3://audio ignores If-None-Match" in outcome.err
     assert "StartTranscriptionJob" not in runs.cloud.counts()["calls"]
 
 

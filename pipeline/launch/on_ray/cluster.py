@@ -155,7 +155,7 @@ class RayCluster:
         """Look whether the head is there, until it has not been for so many seconds.
 
         Raises:
-            ServiceUnreachable: so it is.
+            ServiceUnreachable: the head is gone.
         """
         missing = 0.0
         while missing < seconds:

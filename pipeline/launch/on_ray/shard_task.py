@@ -78,7 +78,7 @@ def refuse_other_version(version: str) -> None:
     """Refuse what a command of another version wants: it may be read otherwise here.
 
     Raises:
-        CannotRun: so it is.
+        CannotRun: the versions differ.
     """
     if version != __version__:
         raise CannotRun(
