@@ -24,6 +24,7 @@ from pipeline.cli.flags import (
 )
 from pipeline.cli.options import Json, examples
 from pipeline.launch.event_loop import in_event_loop
+from pipeline.naming import S3Uri
 from pipeline.terminal import CANNOT_RUN, answer, as_called
 from pipeline.text import printable
 
@@ -73,10 +74,12 @@ def command(
     from pipeline.cli.place import parse_source
     from pipeline.doctor.examination import examine
     from pipeline.doctor.findings import conclusion, report
+    from pipeline.launch.account import look_whether_a_run_begins
 
     place = None if source is None else parse_source(source, chosen)
+    looks = partial(look_whether_a_run_begins, chosen, place) if isinstance(place, S3Uri) else None
     show = _silent if json else partial(_show, columns=_columns())
-    found = report(source or "", in_event_loop(examine(chosen, place, show)))
+    found = report(source or "", in_event_loop(examine(chosen, place, show, looks)))
     if json:
         answer(msgspec.json.encode(found))
     else:

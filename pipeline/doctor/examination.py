@@ -15,7 +15,7 @@ from pipeline.doctor import account, machine, named_resources
 from pipeline.doctor.access import AccountAccess
 from pipeline.doctor.bucket_checks import BucketChecks, Places
 from pipeline.doctor.buckets import Recordings
-from pipeline.doctor.findings import finding_of, skipped
+from pipeline.doctor.findings import finding_of, ok, skipped
 from pipeline.doctor.jobs_in_flight import jobs_of
 from pipeline.doctor.label_studio import LabelStudioChecks, sample
 from pipeline.doctor.lanes import lane_checks
@@ -32,11 +32,14 @@ from pipeline.tasks.builder import TaskBuilder
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from pipeline.aws.s3 import S3
+    from pipeline.aws.session import Session
     from pipeline.config.schema import Config
-    from pipeline.doctor.findings import Line
+    from pipeline.doctor.findings import Finding, Line
+
+    Looks = Callable[[Session, S3], Awaitable[None]]
 
 _CONNECTIONS = 8
 
@@ -49,12 +52,18 @@ class _Amazon(NamedTuple):
 
 
 async def examine(
-    config: Config, place: S3Uri | Path | None, show: Callable[[Line], None]
+    config: Config,
+    place: S3Uri | Path | None,
+    show: Callable[[Line], None],
+    looks: Looks | None = None,
 ) -> list[Line]:
-    """Every line, each shown as soon as it and those before it are there."""
+    """Every line, each shown as soon as it and those before it are there.
+
+    `looks` looks at what other runs have left, and refuses it as a run would.
+    """
     lines = []
     async with AsyncExitStack() as stack:
-        amazon, of_amazon = await _of_amazon(stack, config, place)
+        amazon, of_amazon = await _of_amazon(stack, config, place, looks)
         of_reviewing = await _of_reviewing(stack, config, amazon)
         checks = [*of_amazon, *_of_this_machine(config, place), *of_reviewing]
         async for line in run_checks(checks):
@@ -64,7 +73,7 @@ async def examine(
 
 
 async def _of_amazon(
-    stack: AsyncExitStack, config: Config, place: S3Uri | Path | None
+    stack: AsyncExitStack, config: Config, place: S3Uri | Path | None, looks: Looks | None
 ) -> tuple[_Amazon | None, list[Check]]:
     """The lines about AWS, in the order in which a run needs what they are about.
 
@@ -91,8 +100,15 @@ async def _of_amazon(
         access.credentials(),
         Check("clock", partial(account.clock, http, endpoint)),
         *on_s3.checks(tags=config.metadata.source == "tags"),
+        *([access.check("other runs", partial(_other_runs, access, looks))] if looks else []),
         *await _of_the_jobs(stack, config, on_s3),
     ]
+
+
+async def _other_runs(access: AccountAccess, looks: Looks) -> Finding:
+    """Whether a run would be refused for the jobs that others have, or have left."""
+    await looks(access.session, access.s3)
+    return ok("No run has left jobs that one with these settings would start again.")
 
 
 async def _of_the_jobs(stack: AsyncExitStack, config: Config, on_s3: BucketChecks) -> list[Check]:

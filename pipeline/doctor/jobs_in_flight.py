@@ -41,16 +41,12 @@ def jobs_of(state_path: Path) -> list[Job]:
 
 async def examine(jobs: Sequence[Job], transcriber: Transcriber, s3: S3) -> Finding:
     """Whether the transcripts of the jobs that have ended are where the service wrote them."""
-    removed = [
-        job
-        for job, is_removed in zip(
-            jobs, await asyncio.gather(*(_is_removed(each, transcriber, s3) for each in jobs)),
-            strict=True,
-        )
-        if is_removed
-    ]  # fmt: skip
+    found = await asyncio.gather(*(_is_removed(each, transcriber, s3) for each in jobs))
+    removed = [job for job, is_removed in zip(jobs, found, strict=True) if is_removed]
     if not removed:
-        return ok(f"No transcript of {count_of(len(jobs), 'job')} in flight was removed.")
+        known = sum(each is not None for each in found)
+        of = f"{known} of " if known < len(jobs) else ""
+        return ok(f"No transcript of {of}{count_of(len(jobs), 'job')} in flight was removed.")
     more = f", and {len(removed) - 1} more" if len(removed) > 1 else ""
     return warning(
         f"The job of {printable(removed[0].recording.key)} is complete, but its transcript is not "
@@ -59,11 +55,12 @@ async def examine(jobs: Sequence[Job], transcriber: Transcriber, s3: S3) -> Find
     )
 
 
-async def _is_removed(job: Job, transcriber: Transcriber, s3: S3) -> bool:
+async def _is_removed(job: Job, transcriber: Transcriber, s3: S3) -> bool | None:
+    """Whether it is; None where the service, which may be another account's, knows no such job."""
     try:
         record = await transcriber.get(job.name)
     except JobMissing:
-        return False  # a run finds its result, or starts it again
+        return None  # a run finds its result, or starts it again
     uri = record.transcript_uri or ""
     kept_by_the_service = "X-Amz-" in uri  # it goes with the job's record
     place = place_of_result(uri)

@@ -15,6 +15,7 @@ from pipeline.text import count_of
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pipeline.aws.s3 import S3
     from pipeline.aws.session import Session
     from pipeline.config.schema import Config
     from pipeline.state.facts import Facts
@@ -123,6 +124,28 @@ async def keep_to_account(
     account = await account_of(session)
     refuse_jobs_elsewhere(account, config, known)
     note_account(state.facts, account or "".join(known.accounts[:1] if known.jobs else ()))
+
+
+async def look_whether_a_run_begins(config: Config, place: S3Uri, session: Session, s3: S3) -> None:
+    """Look whether a run over `place` would be refused for other runs' jobs; it writes nothing.
+
+    Raises:
+        CannotRun: it would, for what this says.
+    """
+    if config.s3_output:
+        from pipeline.launch.on_s3 import description_of
+        from pipeline.s3_output.beside import look_beside
+        from pipeline.s3_output.lanes import Door
+        from pipeline.s3_output.layout import Layout
+
+        prefix = job_name_prefix(config.transcribe.job_prefix, place.bucket)
+        ours = description_of(config, str(place), prefix)
+        layout = Layout(config.s3_output, config.shard)
+        await look_beside(Door(s3, session), layout, ours, config.limits.job_timeout_hours * 3600)
+        return
+    known = jobs_so_far(config, rebuilds=False)
+    if known.jobs:
+        refuse_jobs_elsewhere(await account_of(session), config, known)
 
 
 def _advice(config: Config, known: Elsewhere) -> str:

@@ -4,19 +4,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.aws.account import refuse_another_account
+from pipeline.aws.account import account_of, refuse_another_account
 from pipeline.errors import OutputUnusable
+from pipeline.s3_output.lanes import compare_with_lanes
 from pipeline.s3_output.overview import last_beats
 from pipeline.text import duration
 
 if TYPE_CHECKING:
     from pipeline.aws.s3 import S3
+    from pipeline.s3_output.claim import Description
+    from pipeline.s3_output.lanes import Door
     from pipeline.s3_output.layout import Layout
 
 _WAIT = (
     "Or wait until nothing was heard of it for {hours:g} hours (job_timeout_hours): the "
     "transcripts are then found below --results."
 )
+
+
+async def look_beside(door: Door, layout: Layout, ours: Description, longest: float) -> None:
+    """Look whether a run may begin, and write nothing; as `refuse_beside_others` else.
+
+    Raises:
+        OutputUnusable: the output is of something else, of other lanes, or as there.
+        NoAccess: another account may have jobs.
+    """
+    await compare_with_lanes(door.s3, layout, ours)
+    account = "" if ours.lanes.profiles else await account_of(door.session)
+    await refuse_beside_others(door.s3, layout, account, longest)
 
 
 async def refuse_beside_others(s3: S3, layout: Layout, account: str, longest: float) -> str:

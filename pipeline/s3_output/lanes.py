@@ -84,10 +84,7 @@ async def claim_with_lanes(door: Door, layout: Layout, ours: Description, profil
         CannotRun: a lane can't be opened, or its account can't be told.
     """
     place = layout.description
-    known = await read_json(door.s3, place, type(ours)) or await _as_told(door.s3, layout, ours)
-    if known:
-        refuse_another(place, known, ours)
-        refuse_other_lanes(place, known.lanes, ours.lanes)
+    known = await compare_with_lanes(door.s3, layout, ours)
     asked = ours.lanes.profiles if known is None else (profile,) * bool(profile)
     accounts = {each: await _account_of_lane(door.session, each) for each in asked}
     lanes = known.lanes if known else replace(ours.lanes, accounts=tuple(accounts.values()))
@@ -96,6 +93,20 @@ async def claim_with_lanes(door: Door, layout: Layout, ours: Description, profil
     for each, account in accounts.items():
         refuse_another_account(there.lanes, each, account)
     return there.lanes
+
+
+async def compare_with_lanes(s3: S3, layout: Layout, ours: Description) -> Description | None:
+    """Look what the output is of, and its lanes; None where it is of nothing yet.
+
+    Raises:
+        OutputUnusable: it is of something else, or of other lanes.
+    """
+    place = layout.description
+    known = await read_json(s3, place, type(ours)) or await _as_told(s3, layout, ours)
+    if known:
+        refuse_another(place, known, ours)
+        refuse_other_lanes(place, known.lanes, ours.lanes)
+    return known
 
 
 async def _as_told(s3: S3, layout: Layout, ours: Description) -> Description | None:

@@ -80,7 +80,7 @@ def test_the_lane_of_a_shard_is_asked_about_its_jobs_in_flight(tmp_path, looked_
     found = [looked_at("--shards", "2", "--shard", shard, **accounts) for shard in ("0", "1")]
 
     told = [{n: each["message"] for n, each in lines.items() if "flight" in n} for lines in found]
-    said = "No transcript of 2 jobs in flight was removed."
+    said = "No transcript of 0 of 2 jobs in flight was removed."
     assert told == [{}, {"account-b jobs in flight": said}]
 
 

@@ -54,6 +54,23 @@ def test_jobs_in_flight_are_not_started_in_another_account(accounts, results, by
     assert len(accounts.run.tasks()) == JOBS
 
 
+def test_check_says_what_a_run_under_another_account_would(accounts):
+    """In the same words, before anything is begun; under the jobs' own account nothing is wrong."""
+    nothing = accounts.checked()
+    accounts.interrupt(RUN, JOBS)
+    own = accounts.checked()
+
+    accounts.use(1)
+    verdict, message = accounts.checked()
+    refused = accounts.run(*RUN)
+    accounts.refuse_sts()
+    unknown = accounts.checked()
+
+    assert (nothing[0], own[0], verdict, unknown[0]) == ("ok", "ok", "problem", "ok")
+    assert message in refused.err
+    assert NUMBERS[0] in message
+
+
 def test_with_nothing_in_flight_another_account_goes_on(accounts):
     """A new night under new credentials is nobody's fault: only what is new is started."""
     assert accounts.run(*RUN).code == 0

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.s3_output.conftest import OnS3
+from tests.s3_output.conftest import FLAGS, OnS3
 from tests.support.two_accounts import NUMBERS, two_accounts
 
 if TYPE_CHECKING:
@@ -51,13 +51,17 @@ def test_jobs_in_flight_are_not_started_in_another_account(accounts: TwoAccounts
     before = beat_of(runs).read_bytes()
 
     accounts.use(1)
+    verdict, message = accounts.checked(*FLAGS)
     refused = [runs.run(*runs.command(*flags)) for flags in ((), ("--rebuild-state",))]
     accounts.use(0)
+    own = accounts.checked(*FLAGS)
     written = beat_of(runs).read_bytes()
     summary = runs()
 
+    assert (own[0], verdict) == ("ok", "problem")
     for each in refused:
         assert each.code == 2
+        assert message in each.err
         assert (
             "The shard s0000-of-0001 of s3://audio/tasks/ may have jobs in the account "
             f"{NUMBERS[0]}, and these credentials are of {NUMBERS[1]}" in each.err
@@ -75,8 +79,11 @@ def test_another_number_of_shards_moves_no_job_to_another_account(accounts, runs
 
     accounts.use(1)
     refused = runs.run(*runs.command("--shards", "2", "--shard", "0"))
+    checked = accounts.checked(*FLAGS, "--shards", "2", "--shard", "0")
 
     assert refused.code == 2
+    assert checked[0] == "problem"
+    assert checked[1] in refused.err
     assert f"may have jobs in the account {NUMBERS[0]}" in refused.err
     assert accounts.started == (JOBS, 0)
 

@@ -42,6 +42,12 @@ class TwoAccounts:
         """How many jobs each account has started."""
         return tuple(len(each.counts()["created"]) for each in self.of)
 
+    def checked(self, *flags: str) -> tuple[str, str]:
+        """The verdict and sentence of `check` about what other runs have left."""
+        found = self.run("check", "s3://audio/calls/", *flags, "--json").summary
+        [line] = [each for each in found["lines"] if each["check"] == "other runs"]
+        return line["verdict"], line["message"].rstrip(".")
+
     def interrupt(self, command: Sequence[str], jobs: int, by: int = signal.SIGKILL) -> None:
         """Run it until the first account has started so many jobs, and end it by this signal."""
         self.use(0)
