@@ -51,12 +51,14 @@ CALLS: dict[str, tuple[str, ...]] = {
     "push": ("project", "projects", "storages", "tasks", "import"),
     "push --output": ("list part", "read part"),
     "pull": ("people", "project", "tasks", "export"),
-    "clean": ("get job", "delete job"),
+    "clean": ("who asks", "get job", "delete job"),
     "clean --output": (
         *("read description", "list summary", "read summary", "list beat", "read beat"),
         *("find state copy", "read state copy", "list part", "write state copy"),
     ),
-    "clean --results-too": ("get job", "delete job", "find transcript", "delete object"),
+    "clean --results-too": (
+        *("who asks", "get job", "delete job", "find transcript", "delete object"),
+    ),
     "export --output": ("list part", "read part"),
     "tasks rebuild": ("get job", "fetch transcript"),
     "transcripts": ("get job", "fetch transcript"),
@@ -285,11 +287,11 @@ UNUSUAL: dict[tuple[str, str, Hostile], Cell] = {
             ("tags", "read tags", Hostile.GONE, "the recording is no longer there"),
         )
     },
-    # A run that can't be told its account goes on: nothing is known to be in another one.
+    # Who can't be told the account goes on: nothing is known to be in another one.
     **{
         (command, "who asks", answer): Cell(0)
         for command, kinds in CALLS.items()
-        if "who asks" in kinds and command.startswith(("run", "retry", "compare"))
+        if "who asks" in kinds and command.startswith(("run", "retry", "compare", "clean"))
         for answer in COLUMNS
         if can_answer("who asks", answer)
     },
