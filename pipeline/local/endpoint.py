@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from pipeline.local.s3_wire import S3Wire
     from pipeline.local.transcribe_wire import TranscribeWire
 
+_OF_OTHERS = "application/x-www-form-urlencoded"
+"""What STS and IAM are called with, and neither S3 nor Transcribe ever is."""
+_NOT_HERE = (
+    "<ErrorResponse><Error><Type>Sender</Type><Code>InvalidAction</Code>"
+    "<Message>This endpoint has S3 and Transcribe alone.</Message></Error></ErrorResponse>"
+)
+
 
 class Endpoint:
     """Answers every request of one local cloud."""
@@ -29,8 +36,8 @@ class Endpoint:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """One request, one answer, or one connection cut."""
-        if not is_own(request.host, self._account.options.host) or _of_a_page(request):
-            return web.Response(status=HTTPStatus.FORBIDDEN)
+        if unread := self._refused_unread(request):
+            return unread
         if request.path == "/_local/counts":
             return self._counts(request)
         counts, faults = self._account.counts, self._account.options.faults
@@ -50,6 +57,16 @@ class Endpoint:
         if operation == "StartTranscriptionJob" and faults.hits("lost_start", call):
             return _cut(request)
         return answer
+
+    def _refused_unread(self, request: web.BaseRequest) -> web.Response | None:
+        """The answer to a page, to another machine's name, and to calls of other services."""
+        if not is_own(request.host, self._account.options.host) or _of_a_page(request):
+            return web.Response(status=HTTPStatus.FORBIDDEN)
+        if request.method == "POST" and request.content_type == _OF_OTHERS:
+            return web.Response(
+                text=_NOT_HERE, status=HTTPStatus.BAD_REQUEST, content_type="text/xml"
+            )
+        return None
 
     def _counts(self, request: web.BaseRequest) -> web.Response:
         try:

@@ -8,10 +8,11 @@ import time
 from datetime import UTC, datetime
 
 import pytest
+from botocore.exceptions import ClientError
 
 from pipeline.local import Faults, Quotas
 from pipeline.local.store import open_store
-from tests.local.conftest import Scripted
+from tests.local.conftest import ONE_TRY, Scripted, client_of
 from tests.support.signing import signed_headers
 
 ROLE = {"AllowDeferredExecution": True, "DataAccessRoleArn": "arn:aws:iam::000000000000:role/x"}
@@ -274,3 +275,17 @@ def test_no_other_user_can_read_the_service_bucket():
 
     assert stat.S_IMODE(found.st_mode) == 0o600
     assert found.st_nlink == 0
+
+
+@pytest.mark.parametrize(
+    ("service", "operation"), [("sts", "get_caller_identity"), ("iam", "list_users")]
+)
+async def test_other_services_are_told_that_they_are_not_here(opened, service, operation):
+    """The SDK reads the refusal, and nobody looks for a proxy that answered instead."""
+    async with opened() as client, client_of(client.cloud, service, ONE_TRY) as other:
+        with pytest.raises(
+            ClientError, match="This endpoint has S3 and Transcribe alone"
+        ) as refused:
+            await getattr(other, operation)()
+
+    assert refused.value.response["Error"]["Code"] == "InvalidAction"
