@@ -95,7 +95,7 @@ def chosen(parts: Sequence[Sequence[GroundTruth]], prefer: Sequence[str]) -> Cho
     """
     counting = [[line for line in lines if not is_blank(line)] for lines in parts]
     keys = dict.fromkeys((line.transcript, line.score) for lines in counting for line in lines)
-    candidates = [_of_transcript(key, score, counting, prefer) for key, score in keys]
+    candidates = [_of_transcript(key, score, parts, prefer) for key, score in keys]
 
     def order(lines: Chosen) -> tuple[bool, int, list[Rank]]:
         there = [line for line in lines if line]
@@ -117,7 +117,10 @@ def _of_transcript(
     def order(line: GroundTruth) -> tuple[bool, Rank]:
         return line.transcript == key or line.score is None, rank(line, prefer)
 
-    of_it = ([line for line in lines if _may_be_of(line, key, score, lines)] for lines in parts)
+    of_it = (
+        [e for e in lines if not is_blank(e) and _may_be_of(e, key, score, lines)]
+        for lines in parts
+    )
     return [max(lines, key=order, default=None) for lines in of_it]
 
 

@@ -140,6 +140,8 @@ def test_where_a_round_heard_nothing_its_review_is_of_no_other_that_heard_someth
     assert chosen([[first], [first, silent]], ()) == [first, first]
     assert chosen([[first, second], [first, silent]], ()) == [second, silent]
     assert chosen([[second], [silent]], ()) == [second, silent]
+    emptied = of_round("k1", text="")
+    assert chosen([[first], [emptied, silent]], ()).count(None) == 1
     assert chosen([[second], [replace(silent, score=None)]], ()).count(None) == 1
     assert chosen([[second], [replace(silent, score=0.7)]], ()).count(None) == 1
 
