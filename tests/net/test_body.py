@@ -15,7 +15,9 @@ from tests.support.endless import BOMB, CHUNK, endless
 MB = 10**6
 
 
-@pytest.mark.parametrize(("chunk", "encoding"), [(CHUNK, "identity"), (BOMB, "gzip")])
+@pytest.mark.parametrize(
+    ("chunk", "encoding"), [(CHUNK, "identity"), (BOMB, "gzip")], ids=["plain", "packed"]
+)
 async def test_answers_without_end_are_refused_within_the_memory_of_two(chunk, encoding):
     """Five at once end with an error that names the server, and hold under 200 MB together."""
     tracemalloc.start()

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 CHUNK = b" " * 2**20
-BOMB = gzip.compress(bytes(2**20)) * 16
+BOMB = gzip.compress(bytes(2**20), mtime=0) * 16
 """Sixteen megabytes of zeros in a few kilobytes, and as many more with each copy of it."""
 
 
