@@ -64,7 +64,7 @@ def _over(file: io.FileIO, stream: io.TextIOWrapper) -> io.TextIOWrapper:
         io.BufferedWriter(file),
         encoding=stream.encoding,
         errors="backslashreplace",
-        line_buffering=stream.line_buffering,
+        line_buffering=stream.line_buffering or stream.write_through,  # PYTHONUNBUFFERED
     )
 
 

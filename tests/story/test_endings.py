@@ -190,6 +190,22 @@ def test_a_log_that_has_no_room_ends_nothing(tmp_path):
     assert json.loads(run.stdout)["exit_code"] == 0
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_what_is_said_can_be_read_at_once(unbuffered):
+    """A night's log is followed while it goes on; many images set PYTHONUNBUFFERED."""
+    says = (
+        "import os, sys; from pipeline.cli.streams import ready_streams; ready_streams(); "
+        "sys.stderr.write('said\\n'); os._exit(0)"  # which writes nothing that is held back
+    )
+    environment = {**clean_environment(), "PYTHONUNBUFFERED": unbuffered}
+
+    program = subprocess.run(
+        [sys.executable, "-c", says], env=environment, stderr=subprocess.PIPE, check=True
+    )
+
+    assert program.stderr == b"said\n"
+
+
 def test_a_folders_run_has_nothing_to_clean_and_says_only_that(run):
     """The reason stands alone: no count of jobs that there can't be."""
     (run.folder / "empty").mkdir()
