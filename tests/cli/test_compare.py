@@ -8,6 +8,8 @@ import pytest
 
 from tests.support.trials import HEARD_WRONG, trial
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 COMPARE = ("compare", "s3://audio/")
 EVERY = ("--sample", "0", "--yes", "--json")
 

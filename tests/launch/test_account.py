@@ -17,6 +17,8 @@ from pipeline.naming import job_name_prefix
 from pipeline.state.reader import read_state
 from tests.support.two_accounts import NUMBERS, two_accounts
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 RUN = ("run", "s3://audio/calls/", "--quiet")
 RESULTS = ("--results", "s3://audio/results/")
 JOBS = 6
