@@ -3,7 +3,8 @@
 A long recording has a line once all of its parts are reviewed. Until then `ground_truth.jsonl` must
 not have it, and yet the project's annotations are counted: those that are counted and in no line
 are noted here, with what `quality` counts of them: who took how long, and the texts of parts that
-two people reviewed. Whoever loses the file has all annotations compared once.
+two people reviewed. Whoever loses the file has all annotations compared once. `pull` takes a
+damaged one for a lost one; `quality` refuses it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from pipeline.errors import OutputUnusable
 from pipeline.files import replacing
 from pipeline.ground_truth.record import GroundTruth, read_ground_truth
 
@@ -80,10 +82,19 @@ def lines_and_partial(truth: Path) -> Iterator[GroundTruth]:
     """The lines of the ground truth, then the reviews of parts that are in none of them.
 
     Raises:
-        OutputUnusable: as of `read_ground_truth`.
+        OutputUnusable: as of `read_ground_truth`, or what is noted of parts can't be read: who
+            counts and pays by it must not take it for nothing.
     """
     yield from read_ground_truth(truth)
-    for jobs in _read(_path_of(truth)).values():
+    path = _path_of(truth)
+    try:
+        noted = _noted(path)
+    except Exception as error:  # whatever foreign text does to its reader
+        raise OutputUnusable(
+            f"{path} can't be read: {getattr(error, 'strerror', None) or error}",
+            "Move it away, and run `transcribe-pipeline pull --all` for each project.",
+        ) from error
+    for jobs in noted.values():
         yield from (each.partial for each in jobs.values() if each.partial)
 
 
@@ -94,5 +105,12 @@ def _path_of(truth: Path) -> Path:
 
 def _read(path: Path) -> dict[str, ByJob]:
     with suppress(Exception):  # whatever foreign text does to its reader
+        return _noted(path)
+    return {}
+
+
+def _noted(path: Path) -> dict[str, ByJob]:
+    """What the file says; nothing where there is none."""
+    with suppress(FileNotFoundError):
         return msgspec.json.decode(path.read_bytes(), type=dict[str, ByJob])
     return {}

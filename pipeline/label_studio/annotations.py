@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import msgspec
 import orjson
@@ -24,7 +25,7 @@ from pipeline.label_studio.results import (
     finite,
     seconds,
 )
-from pipeline.tasks.recording_parts import key_in, part_of
+from pipeline.tasks.recording_parts import key_in, named_part, part_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -60,6 +61,19 @@ def says_nothing(task: Mapping[str, Any], line: GroundTruth) -> bool:
     is_of_part = line.predicted is not None and (line.transcript or part_of(task.get("meta")).cuts)
     counted = None if is_of_part else finite(words)
     return not line.text and bool((line.predicted or "").strip() or counted)
+
+
+def is_named_as_part(task: Mapping[str, Any]) -> bool:
+    """Whether a task has the name of a part of a long recording.
+
+    A whole recording may have such a name of its own; then its URI ends with that name.
+    """
+    data = task.get("data")
+    name = as_str(data.get("recording")) if isinstance(data, dict) else None
+    if not (name and named_part(name)):
+        return False
+    uri = _about(task, Content(), {})["audio"]
+    return not (uri.endswith(name) or unquote(uri).endswith(name))
 
 
 def unreviewed(task: Mapping[str, Any]) -> GroundTruth:

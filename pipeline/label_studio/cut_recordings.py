@@ -93,13 +93,14 @@ class CutRecordings:
         if task.total_annotations or part.job_id in self._known:
             self._jobs[part.job_id] = part.total
 
-    def note_unnamed(self, task: int, lines: Sequence[GroundTruth]) -> bool:
+    def note_unnamed(self, task: int, lines: Sequence[GroundTruth], *, named: bool) -> bool:
         """Whether these reviews are of a part that a task's `meta` does not tell any more.
 
-        The ids of the results tell that it is one; its recording is then looked at.
+        The ids of the results tell that it is one, or the task's name does (`named`): where nothing
+        was heard, or all was drawn anew, no id has a key. Its recording is then looked at.
         """
         self.waiting.pop(_unnamed(task), None)
-        job_id = next((line.job_id for line in lines if line.transcript), None)
+        job_id = next((line.job_id for line in lines if named or line.transcript), None)
         if job_id is None:
             return False
         self.unknown[task] = len(lines)

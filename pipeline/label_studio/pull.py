@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pipeline.errors import Denied, ServiceUnreachable, Unavailable
 from pipeline.ground_truth.store import standing, updating
 from pipeline.ground_truth.waiting_parts import keep_waiting_parts, waiting_parts
-from pipeline.label_studio.annotations import reviews, says_nothing
+from pipeline.label_studio.annotations import is_named_as_part, reviews, says_nothing
 from pipeline.label_studio.client import tasks_query
 from pipeline.label_studio.cut_recordings import CutRecordings, Reviewed
 from pipeline.label_studio.filters import skipped_filter
@@ -95,6 +95,7 @@ class Pulling:
         self._withheld: list[int] = []
         self._empty: list[int] = []
         self._split: list[int] = []
+        self._named_as_parts: set[int] = set()
         self._put = 0
         self._waiting: ByJob = {}
 
@@ -188,7 +189,8 @@ class Pulling:
                 cut.note(task)
         found = await self._reviews(people, [task for task in tasks if not task.part.cuts])
         for number, lines in found.items():
-            whole = [] if cut.note_unnamed(number, lines) else lines
+            named = number in self._named_as_parts
+            whole = [] if cut.note_unnamed(number, lines, named=named) else lines
             self._put += len(whole)
             update.put_task(self._url, number, whole)
 
@@ -203,6 +205,8 @@ class Pulling:
                 lines = reviews(task, self._url, people)
                 if any(says_nothing(task, line) for line in lines):
                     self._empty.append(task["id"])
+                if is_named_as_part(task):
+                    self._named_as_parts.add(task["id"])
                 if len(lines) >= counts[task["id"]]:
                     found[task["id"]] = lines
                 await asyncio.sleep(0)  # a task of 1,000 segments takes 20 ms

@@ -93,7 +93,7 @@ def part_of(meta: Any, job_id: str = "") -> Part:
     return part if ordered and part.number <= part.total else Part(job_id)
 
 
-class _Named(NamedTuple):
+class Named(NamedTuple):
     """What the name of a part says; begin and end in whole seconds."""
 
     number: int
@@ -116,7 +116,7 @@ def parts_by_name(
         job_id: the recording's job.
         cuttings: the cuts of its other tasks.
     """
-    found = {task: named for task, name in names.items() if (named := _named(name))}
+    found = {task: named for task, name in names.items() if (named := named_part(name))}
     parts = {}
     for task, named in found.items():
         same = (cuts for cuts in cuttings if _agrees(named, Part(job_id, named.number, cuts)))
@@ -126,17 +126,18 @@ def parts_by_name(
     return parts
 
 
-def _named(name: str) -> _Named | None:
+def named_part(name: str) -> Named | None:
+    """What a task's `recording` says of a part; a recording's own key may end like that, too."""
     begin = name.rfind(" · part ")
     match = _NAME.fullmatch(name, begin) if begin >= 0 else None
     if not match:
         return None
     number, total, *times = map(int, match.groups())
-    named = _Named(number, total, times[0] * 60 + times[1], times[2] * 60 + times[3])
+    named = Named(number, total, times[0] * 60 + times[1], times[2] * 60 + times[3])
     return named if 1 <= number <= total else None
 
 
-def _agrees(named: _Named, part: Part) -> bool:
+def _agrees(named: Named, part: Part) -> bool:
     """Whether a part is that which is named; where the last one ends its recording says."""
     if part.total != named.total:
         return False
@@ -144,7 +145,7 @@ def _agrees(named: _Named, part: Part) -> bool:
     return int(begin) == named.begin and (part.number == part.total or int(end) == named.end)
 
 
-def _cuts_named(parts: Iterable[_Named], total: int) -> tuple[float, ...]:
+def _cuts_named(parts: Iterable[Named], total: int) -> tuple[float, ...]:
     """The cuts by the names of parts; none where one is not named, or they contradict."""
     bounds: dict[int, set[int]] = {}
     for each in parts:

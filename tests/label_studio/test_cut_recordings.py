@@ -6,6 +6,7 @@ import asyncio
 import json
 from copy import deepcopy
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -458,6 +459,30 @@ def test_parts_alone_are_compared_with_no_whole_recording(run, labels):
     assert pairs == [(["2", "anna@example.com"], 1, 2)]
 
 
+@pytest.mark.parametrize("damage", ["cut short", "emptied", "a folder"])
+def test_hours_of_parts_that_cannot_be_read_are_not_taken_for_none(run, labels, damage):
+    """`quality` refuses what is damaged, as people are paid by it, and what it advises mends it."""
+    two_reviews_of_the_second(run, labels)
+    pull(run)
+    before = agreed(run)
+    path = run.folder / "ground_truth.jsonl.parts"
+    content = path.read_bytes()
+    path.unlink()
+    if damage == "a folder":
+        path.mkdir()
+    else:
+        path.write_bytes(content[:-20] if damage == "cut short" else b"")
+
+    outcome = run("quality")
+
+    assert outcome.code == 2
+    assert "ground_truth.jsonl.parts can't be read: " in outcome.err
+    assert "Move it away, and run `transcribe-pipeline pull --all`" in outcome.err
+    path.rename(run.folder / "moved")
+    pull(run, "--all")
+    assert agreed(run) == before
+
+
 def test_parts_of_a_server_with_two_names_count_once(run, labels):
     """As for lines: an annotation is known by its own name, however its server is asked."""
     task = two_reviews_of_the_second(run, labels)
@@ -470,24 +495,50 @@ def test_parts_of_a_server_with_two_names_count_once(run, labels):
     assert agreed(run) == ([(["2", "anna@example.com"], 1, 2)], {"2": 30, "anna@example.com": 60})
 
 
+@pytest.mark.parametrize("third", ["accepted", "silent", "scratch"])
 @pytest.mark.parametrize("lost", [[1], [1, 2], [1, 2, 3]])
-def test_a_part_is_known_by_its_name_where_its_meta_is_lost(run, labels, lost):
-    """A storage of the server drops `meta`: the recording has its one line all the same."""
+def test_a_part_is_known_by_its_name_where_its_meta_is_lost(run, labels, lost, third):
+    """A storage of the server drops `meta`: there is one line, also where no region has a key."""
     add(run, long=50)
     push(run)
     ends = [part["meta"]["part"]["cuts"][-1] for part in labels.tasks]
+    heard = sum(each["from_name"] == "text" for each in results(labels.tasks[2]))
+    if third == "silent":
+        labels.tasks[2]["predictions"][0]["result"] = []
     for number in lost:
         labels.tasks[number - 1]["meta"] = {}
     accept(labels, labels.tasks[0], lead_time=10.0)
     assert (pull(run)["total"], pull(run)["unknown_parts"]) == (0, [])
     accept(labels, *labels.tasks[1:], lead_time=10.0)
+    if third == "scratch":
+        drawn = [each | {"id": each["id"].rpartition("-")[0]} for each in results(labels.tasks[2])]
+        labels.submit(labels.tasks[2], drawn, prediction=None, lead_time=10.0)
 
     assert (pull(run)["added"], pull(run)["added"], pull(run, "--all")["doubt"]) == (1, 0, "")
 
     [line] = truth(run)
     assert [part.task_id for part in line.parts] == [1, 2, 3]
-    assert len(line.segments) == 50
+    assert len(line.segments) == (50 - heard if third == "silent" else 50)
     assert int(line.parts[2].start) == int(ends[2])
+
+
+@pytest.mark.parametrize("audio", ["as it is", "quoted", "copied"])
+def test_a_recording_that_is_called_like_a_part_has_its_own_line(run, labels, audio):
+    """Its URI ends with that name; the URI of a part is that of its recording."""
+    add(run, short=3)
+    name = "one · part 1 of 3, 0:00-1:00"
+    push(run)
+    data = labels.tasks[0]["data"]
+    data["recording"] = name
+    data["audio"] = f"file:///calls/{quote(name)}" if audio == "quoted" else f"s3://calls/{name}"
+    if audio == "copied":
+        data |= {"recording_uri": data["audio"], "audio": "/data/upload/1/0-one.mp3"}
+    labels.submit(labels.tasks[0], [], prediction=None)
+
+    changes = pull(run)
+
+    assert (changes["added"], changes["unknown_parts"]) == (1, [])
+    assert truth(run)[0].parts == ()
 
 
 def test_a_part_of_which_nothing_tells_which_is_no_line(run, labels):
