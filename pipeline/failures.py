@@ -57,7 +57,8 @@ _ADVICE = {
     BROKEN_TRANSCRIPT: "Put it back with `transcribe-pipeline retry`; that pays for it again.",
     OTHER_MEDIA: "Put it back with `transcribe-pipeline retry`: its next job has another name.",
     OTHER_PLACE: "Delete this state file and run with the --results of that job, or use `retry`.",
-    ELSEWHERE: "Run the same command with credentials of that account.",
+    ELSEWHERE: "Run the same command with credentials of that account; if no account has the "
+    "job, `retry --new-job` pays for another one.",
     LOST: "Put it back with `transcribe-pipeline retry`; that pays for it again.",
     UNREADABLE: "Allow s3:GetObject on it, and kms:Decrypt with its key; `retry` then reads it "
     "again, without a new job.",

@@ -19,7 +19,8 @@ class Command(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Refuse what is left over, with what is behind it most often: a missing quote."""
         ctx.allow_extra_args = True
-        if left := super().parse_args(ctx, args):
+        left = super().parse_args(ctx, args)
+        if left and not ctx.resilient_parsing:  # a shell that completes the line asks on
             ctx.fail(
                 f"{left[0]!r} is an argument too many. Put quotes around what has spaces or a *."
             )

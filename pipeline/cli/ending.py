@@ -48,6 +48,7 @@ def run_to_its_end(arguments: Sequence[str]) -> int:
     if _COMPLETES in os.environ:
         app(prog_name=_PROGRAM)  # the shell asks what may follow: typer answers, and exits
     terminal.answers.clear()
+    end = End(0)
     try:
         end = _end_of(arguments)
         if end.exit_code and "--json" in arguments and not terminal.answers:
@@ -57,7 +58,8 @@ def run_to_its_end(arguments: Sequence[str]) -> int:
         leave_unwritable()
         return PIPE_CLOSED
     except CannotRun as error:
-        say(str(error))
+        if error.problem != end.problem:  # the command itself has met it and said it
+            say(str(error))
         end = end_by(error)
     leave_unwritable()
     return end.exit_code

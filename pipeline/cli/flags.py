@@ -214,7 +214,7 @@ _CONTEXT = inspect.Parameter(
 
 
 def _flag(name: str, replaced: Any) -> Any:
-    """A setting's flag, in its section of the help; `resolve` reads numbers, as those of a file."""
+    """A setting's flag, in its section of the help; `resolve` reads its number from text."""
     kind = type_of(name).__origin__
     option = replaced or _option(name)
     option.rich_help_panel = SETTINGS[name]

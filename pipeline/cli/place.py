@@ -41,7 +41,7 @@ def parse_source(source: str, config: Config) -> S3Uri | Path:
     place = parse_s3_uri(source)
     if place is not None:
         return place
-    if "://" in source or source.startswith("s3:"):
+    if _is_uri(source) and not Path(source).is_dir():
         raise BadSettings(f"SOURCE {source!r} is no bucket and no folder", _NAME_ONE)
     folder = Path(os.path.abspath(source))  # noqa: PTH100 # resolve() would follow links
     if not folder.is_dir():
@@ -50,6 +50,10 @@ def parse_source(source: str, config: Config) -> S3Uri | Path:
         raise NoSuchSource(f"There is no folder {source}", _NAME_ONE)
     _check_settings_of_a_folder(config)
     return folder
+
+
+def _is_uri(text: str) -> bool:
+    return "://" in text or text.startswith("s3:")
 
 
 def _check_settings_of_a_folder(config: Config) -> None:
@@ -105,7 +109,7 @@ def parse_transcripts(config: Config) -> tuple[S3Uri | Path, tuple[TranscriptFor
             "Name a folder or s3://bucket/prefix/ with --to, or as transcripts in the settings.",
         )
     place = parse_s3_uri(text)
-    if place is None and ("://" in text or text.startswith("s3:")):
+    if place is None and _is_uri(text):
         raise BadSettings(
             f"{text!r} is no folder and no place on S3, so no transcript can be written there",
             "Name a folder or s3://bucket/prefix/.",

@@ -9,6 +9,7 @@ import difflib
 import math
 import re
 import tomllib
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, get_origin
 
 import msgspec
@@ -217,21 +218,26 @@ def _nearest(name: str, prefix: str = "") -> str:
 
 
 def _checked(name: str, value: Any, origin: str, complaints: list[str]) -> Any:
-    """The value as the setting's type, or None and a complaint; what is not of the file is text."""
+    """The value as the setting's type, or None and a complaint.
+
+    Variables, and the numbers of flags, are text: numbers are spelled as Python takes them.
+    """
     hint = type_of(name)
-    given = value
-    if origin == _VARIABLES:
+    given, of_variable = value, origin == _VARIABLES
+    in_text = origin in (_VARIABLES, _FLAGS)
+    if of_variable:
         value = _split(value, get_origin(hint.__origin__))
+    if in_text and isinstance(value, str) and hint.__origin__ in (int, float):
+        with suppress(ValueError):  # msgspec knows JSON's spellings alone: no 08, .5 or +5
+            value = hint.__origin__(value)
     try:
-        checked = msgspec.convert(value, hint, strict=origin not in (_VARIABLES, _FLAGS))
+        checked = msgspec.convert(value, hint, strict=not in_text)
     except msgspec.ValidationError:
         checked = None
     if checked is None or checked in (math.inf, -math.inf):
         where = f"{name} = {given!r} in {origin}"
         where = f"{flag_of(name)} {given}" if origin == _FLAGS else where
-        of_pairs = origin == _VARIABLES and get_origin(hint.__origin__) is dict
-        how = "name=value, with commas between" if of_pairs else how_to_write(name)
-        complaints.append(f"{where}: write {how}.")
+        complaints.append(f"{where}: write {how_to_write(name, in_text=of_variable)}.")
         return None
     return checked
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _KINDS = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 _LIST, _TABLE = "a list, as ['a', 'b']", "a table, as {name = 'value'}"
+_LIST_IN_TEXT, _TABLE_IN_TEXT = "words with commas between", "name=value, with commas between"
 
 
 def values_of(name: str) -> str:
@@ -24,13 +25,17 @@ def values_of(name: str) -> str:
     return ", ".join((_KINDS[kind], *_bounds(meta)))
 
 
-def how_to_write(name: str) -> str:
-    """What to write for a setting, as the end of a sentence: `a whole number, 1 to 100`."""
+def how_to_write(name: str, *, in_text: bool = False) -> str:
+    """What to write for a setting, as the end of a sentence: `a whole number, 1 to 100`.
+
+    `in_text` is how a variable of the environment says a list or a table.
+    """
     kind, meta = _kind_of(name)
     if words := words_of(kind):
         return " or ".join(words)
     if kind not in _KINDS:
-        written = _TABLE if get_origin(kind) is dict else _LIST
+        lists, tables = (_LIST_IN_TEXT, _TABLE_IN_TEXT) if in_text else (_LIST, _TABLE)
+        written = tables if get_origin(kind) is dict else lists
         of = words_of(get_args(kind)[-1])
         return f"{written}, of {', '.join(of)}" if of else written
     article = "" if kind is bool else "a "
@@ -50,8 +55,11 @@ def _kind_of(name: str) -> tuple[Any, Meta]:
 
 
 def _bounds(meta: Meta) -> tuple[str, ...]:
-    """The bounds of a number; a text may need to be one that is not empty."""
-    least, most = meta.ge, meta.le
+    """The bounds of a number; a text may need to be one that is not empty.
+
+    A least of -1 stands for what nobody has set, and is not to be written.
+    """
+    least, most = None if meta.ge is None else max(meta.ge, 0), meta.le
     if meta.gt is not None:
         upper = "" if most is None else f"up to {most:,}"
         return tuple(filter(None, (f"over {meta.gt}", upper)))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pipeline.local.transcribe_wire import TranscribeWire
 
 _OF_OTHERS = "application/x-www-form-urlencoded"
-"""What STS and IAM are called with, and neither S3 nor Transcribe ever is."""
+"""What SDKs call STS and IAM with, and neither S3 nor Transcribe ever."""
 _NOT_HERE = (
     "<ErrorResponse><Error><Type>Sender</Type><Code>InvalidAction</Code>"
     "<Message>This endpoint has S3 and Transcribe alone.</Message></Error></ErrorResponse>"

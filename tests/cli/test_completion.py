@@ -24,6 +24,9 @@ echo "${COMPREPLY[@]}"
 COMP_WORDS=(transcribe-pipeline run --max-h) COMP_CWORD=2
 _transcribe_pipeline_completion transcribe-pipeline
 echo "${COMPREPLY[@]}"
+COMP_WORDS=(transcribe-pipeline run one two --max-h) COMP_CWORD=4
+_transcribe_pipeline_completion transcribe-pipeline 2>&1
+echo "${COMPREPLY[@]}"
 """
 ZSH = """
 zmodload zsh/zpty
@@ -71,11 +74,11 @@ def installed(name: str, file: Path, environment: dict[str, str]) -> Path:
 
 
 def test_bash_completes_commands_and_flags(environment):
-    """Tab in bash gives the commands, and the flags of one."""
-    commands, flags = shell("bash", BASH, environment).splitlines()
+    """Tab in bash gives the commands, and the flags of one, also behind an argument too many."""
+    commands, flags, too_many = shell("bash", BASH, environment).splitlines()
 
     assert set(commands.split()) == {"config", "convert"}
-    assert flags.split() == ["--max-hours"]
+    assert flags.split() == too_many.split() == ["--max-hours"]
 
 
 def test_completion_is_installed_for_bash(tmp_path, environment):

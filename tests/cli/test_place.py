@@ -79,3 +79,13 @@ def test_a_folder_has_no_metadata_of_objects(tmp_path, source):
 
     with pytest.raises(BadSettings, match=rf"'{source}' in .metadata. goes with a bucket"):
         parse_source(str(tmp_path), config)
+
+
+def test_a_folder_may_have_the_name_of_a_uri(tmp_path, monkeypatch):
+    """What is there is a folder, whatever its name looks like; what is not is a slip of the pen."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "s3:calls").mkdir()
+
+    assert parse_source("s3:calls", Config()) == tmp_path / "s3:calls"
+    with pytest.raises(BadSettings, match="is no bucket and no folder"):
+        parse_source("s3:other", Config())

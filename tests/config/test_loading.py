@@ -395,6 +395,9 @@ def test_a_value_out_of_bounds_is_refused(name, values):
         ),
         ({}, {"TAGS": "team"}, "tags = 'team' in the environment: write name=value, with commas"),
         ({}, {"TASK": "segments"}, f"Did you mean {ENVIRONMENT}KIND?"),
+        ({}, {"SUBTITLES": "foo"}, "write words with commas between, of vtt, srt."),
+        ({}, {"EXTENSIONS": "mp3=xyz"}, "write name=value, with commas between, of mp3, mp4, wav,"),
+        ({"shard": "x"}, {}, "--shard x: write a whole number, 0 or more."),
     ],
 )
 def test_a_complaint_is_in_the_words_of_where_the_value_was_given(flags, environment, said):
@@ -402,6 +405,23 @@ def test_a_complaint_is_in_the_words_of_where_the_value_was_given(flags, environ
     assert said in complaint(
         flags, {ENVIRONMENT + name: each for name, each in environment.items()}
     )
+
+
+@pytest.mark.parametrize("spelled", ["08", " 8", "+8", "8"])
+def test_a_number_in_text_may_be_spelled_as_people_and_scripts_do(spelled):
+    """`seq -w` and `%02d` write shards with a nought; .5 and 1. are numbers too."""
+    flags = resolve({"limit": spelled, "max_cost": f"{spelled}.", "max_hours": ".5"}, {})
+    variables = resolve({}, {f"{ENVIRONMENT}LIMIT": spelled, f"{ENVIRONMENT}MAX_HOURS": ".5"})
+
+    assert (flags.budget.limit, flags.budget.max_cost, flags.budget.max_hours) == (8, 8.0, 0.5)
+    assert (variables.budget.limit, variables.budget.max_hours) == (8, 0.5)
+
+
+@pytest.mark.parametrize("spelled", ["nan", "inf", "1e400", "eight", "", "-1"])
+def test_what_is_no_number_of_its_bounds_stays_refused(spelled):
+    """A budget that is no number is none, however Python would read it."""
+    assert "--max-cost" in complaint({"max_cost": spelled})
+    assert "--limit" in complaint({"limit": spelled or "1.5"})
 
 
 def test_numbers_of_the_command_line_are_read_as_those_of_the_environment():

@@ -167,10 +167,11 @@ def ended(folder, *command, **streams):
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="only Linux has it")
-def test_an_answer_that_has_no_room_is_told(tmp_path):
-    """A full disk under stdout is exit code 2 and a sentence: half an answer is none."""
+@pytest.mark.parametrize("words", [("config", "example"), ("--version",)], ids=["long", "short"])
+def test_an_answer_that_has_no_room_is_told(tmp_path, words):
+    """A full disk under stdout is exit code 2 and one sentence: half an answer is none."""
     with FULL.open("w") as full:
-        command = ended(tmp_path, "config", "example", stdout=full, stderr=subprocess.PIPE)
+        command = ended(tmp_path, *words, stdout=full, stderr=subprocess.PIPE)
 
     assert command.returncode == 2
     assert command.stderr == (
