@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 _AGE = re.compile(r"([0-9]{1,5})([hdw])")
 _SECONDS = {"h": 3600, "d": 86_400, "w": 604_800}
+_KEPT_SECONDS = 90 * 86_400
+"""Then the service, in whichever account, has forgotten a job by itself."""
 _AT_ONCE = 8
 _ATTEMPTS = 3  # that a run makes by itself; of earlier content the state knows no number
 _ENDED = {JobStatus.COMPLETED, JobStatus.FAILED}
@@ -171,7 +173,7 @@ class Cleaner:
         try:
             record = await transcriber.get(name)
         except JobMissing:
-            if state in self._not_alone:
+            if state in self._not_alone and due.written > time.time() - _KEPT_SECONDS:
                 return Left.ELSEWHERE
             self.cleaned.gone += bool(due.key)
             return None

@@ -96,7 +96,8 @@ def set_aside(
     if isinstance(place, S3Uri) and not config.s3_output:
         if known.jobs:
             in_event_loop(_refuse_elsewhere(config, place, known))
-        kept = in_flight_of(lock.path, job_name_prefix(config.transcribe.job_prefix, place.bucket))
+        names = job_name_prefix(config.transcribe.job_prefix, place.bucket)
+        kept = in_flight_of(lock.path, names, place)
     lock.set_aside()
     return kept
 

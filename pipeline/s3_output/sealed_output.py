@@ -37,7 +37,7 @@ from pipeline.s3_output.overview import Beat
 from pipeline.s3_output.parts import parts_there, tasks_in, unknown_parts
 from pipeline.s3_output.shares import Claim
 from pipeline.stages.output_file import OutputFile
-from pipeline.state.facts import note_account
+from pipeline.state.facts import note_account, note_unknown_account
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -181,7 +181,8 @@ class SealingPart(OpenPart):
     async def take_up(self) -> None:
         """Read the parts that the state file does not know: their recordings are written."""
         there = await parts_there(self._s3, self._layout, of_shard=True)
-        unknown = unknown_parts(self._layout, self._state.parts.known(), there)
+        if unknown := unknown_parts(self._layout, self._state.parts.known(), there):
+            note_unknown_account(self._state.facts)  # it has the jobs of what others have written
         self._next = sum(part.shard == self._layout.shard for part in there)
         await self._take(unknown)
 

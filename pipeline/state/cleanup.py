@@ -7,6 +7,7 @@ state file keeps the identity alone.
 
 from __future__ import annotations
 
+import math
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -44,13 +45,15 @@ class Due(NamedTuple):
 
     `key` is the recording's; "" for content or settings that it no longer has, of which it is not
     known how many attempts there were either (0). `forgotten` tells that the service's records
-    are gone already, and only our own results are left.
+    are gone already, and only our own results are left. `written` is when (epoch seconds), where it
+    is known.
     """
 
     identity: bytes
     attempt: int
     forgotten: bool
     key: str = ""
+    written: float = math.inf
 
 
 class Cleaning(NamedTuple):
@@ -138,8 +141,8 @@ class Cleanup:
         last = self._database.rows("SELECT max(row) FROM recordings")[0][0] or 0
         for after in range(0, last, _ROWS):
             rows = self._database.rows(
-                f"SELECT identity, attempt, {_FORGOTTEN.format('r', 'r.attempt')}, key {_WRITTEN} "
-                "AND row > ? AND row <= ? ORDER BY row",
+                f"SELECT identity, attempt, {_FORGOTTEN.format('r', 'r.attempt')}, key, changed "
+                f"{_WRITTEN} AND row > ? AND row <= ? ORDER BY row",
                 what.before,
                 what.results_too,
                 after,

@@ -135,8 +135,18 @@ def accounts_in(facts: Facts) -> tuple[str, ...]:
 
 
 def note_account(facts: Facts, account: str) -> None:
-    """Remember under which one this run starts jobs, "" where it is not known."""
-    facts.note_accounts([account, *(each for each in accounts_in(facts) if each != account)])
+    """Remember under which one this run starts jobs, "" where it is not known.
+
+    Runs of before this was noted were under one that is not known.
+    """
+    noted = accounts_in(facts) or ("",) * (facts.run > 1)
+    facts.note_accounts([account, *(each for each in noted if each != account)])
+
+
+def note_unknown_account(facts: Facts) -> None:
+    """Remember that some jobs were started by nobody knows which one."""
+    if "" not in (noted := accounts_in(facts)):
+        facts.note_accounts([*noted, ""])
 
 
 def take_facts_of_jobs(facts: Facts, earlier: Facts) -> None:

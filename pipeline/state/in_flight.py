@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.model import Job
+    from pipeline.naming import S3Uri
     from pipeline.state.database import Database
     from pipeline.state.facts import Facts
 
@@ -33,23 +34,27 @@ VALUES (?, ?, ?, ?, ?, ?, {Status.STARTED:d}, 0, ?, iif(?8 = '', NULL, '{NO_SPEE
 class InFlight(NamedTuple):
     """The jobs, when each was started (epoch seconds), and what their names do not tell."""
 
-    jobs: Sequence[tuple[Job, float]]
-    results: Sequence[str]
-    fingerprints: Sequence[str]
-    accounts: Sequence[str]
+    jobs: Sequence[tuple[Job, float]] = ()
+    results: Sequence[str] = ()
+    fingerprints: Sequence[str] = ()
+    accounts: Sequence[str] = ("",)
 
 
-def in_flight_of(path: Path, name_prefix: str) -> InFlight | None:
-    """What the state file there knows; None where it can't be read, or names jobs otherwise."""
+def in_flight_of(path: Path, name_prefix: str, place: S3Uri) -> InFlight:
+    """What the state file there knows of the recordings of `place`.
+
+    Where it can't be read, or names jobs otherwise, that is only that there may be some.
+    """
     try:
         with read_state(path) as state:
             if state.name_prefix != name_prefix:
-                return None
-            facts = state.facts
-            told = facts.told_results(), facts.earlier_fingerprints(), accounts_in(facts)
-            return InFlight(state.recordings.in_flight(), *told)
+                return InFlight()
+            facts, begun = state.facts, state.recordings.in_flight()
+            jobs = [each for each in begun if each[0].recording.key.startswith(place.key)]
+            told = facts.told_results(), facts.earlier_fingerprints()
+            return InFlight(jobs, *told, accounts_in(facts) or ("",))
     except StateUnusable:
-        return None
+        return InFlight()
 
 
 def keep(known: InFlight, database: Database, facts: Facts) -> None:
@@ -64,5 +69,4 @@ def keep(known: InFlight, database: Database, facts: Facts) -> None:
         for place in known.results:
             database.set_fact(f"results at {place}", 1)
         facts.remember_fingerprints(known.fingerprints)
-        if known.accounts:
-            facts.note_accounts(known.accounts)
+        facts.note_accounts(known.accounts)

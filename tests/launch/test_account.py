@@ -14,6 +14,7 @@ import pytest
 
 from pipeline.errors import StateUnusable
 from pipeline.naming import job_name_prefix
+from pipeline.state.facts import accounts_in
 from pipeline.state.reader import read_state
 from tests.support.two_accounts import NUMBERS, two_accounts
 
@@ -220,6 +221,17 @@ def test_a_rebuild_that_is_killed_forgets_no_job_in_flight(accounts):
     assert (refused.code, accounts.started) == (2, (JOBS, 0)), refused.err
 
 
+def test_a_rebuild_over_another_place_takes_over_none_of_the_jobs_of_the_first(accounts):
+    """Its output has its own recordings alone."""
+    accounts.interrupt(RUN, JOBS)
+    accounts.of[0].put("others/one.mp3", "one")
+
+    outcome = accounts.run("run", "s3://audio/others/", "--quiet", "--rebuild-state")
+
+    assert outcome.code == 0, outcome.err
+    assert [each["data"]["audio"] for each in accounts.run.tasks()] == ["s3://audio/others/one.mp3"]
+
+
 def _runs_of(path) -> int:
     """How many runs have begun with the state file there."""
     try:
@@ -248,3 +260,74 @@ def test_a_state_file_of_an_earlier_format_guards_its_jobs(accounts):
 
     assert (refused.code, accounts.started) == (2, (0, 0)), refused.err
     assert f"has 4 jobs in the account {NUMBERS[0]}" in refused.err
+
+
+CLEAN = ("clean", "--older-than", "0h", "--yes", "--json")
+ELSEWHERE = "perhaps in another account"
+
+
+def state_of(accounts) -> Path:
+    """The state file of the runs."""
+    return Path(accounts.run.folder, "tasks.jsonl.state")
+
+
+def noted(accounts) -> tuple[str, ...]:
+    """Under which accounts the state file says that jobs were started."""
+    with read_state(state_of(accounts)) as state:
+        return accounts_in(state.facts)
+
+
+def test_the_jobs_of_before_accounts_were_noted_are_in_one_that_is_not_known(accounts):
+    """Their own account is refused nothing after a night under another one."""
+    assert accounts.run(*RUN).code == 0
+    with closing(sqlite3.connect(state_of(accounts))) as state, state:
+        state.execute("DELETE FROM meta WHERE name = 'account'")
+    accounts.of[0].put("calls/new.mp3", "new")
+    accounts.use(1)
+    assert accounts.run(*RUN).code == 0
+    known = noted(accounts)
+    accounts.use(0)
+
+    cleaned = accounts.run(*CLEAN)
+
+    assert known == (NUMBERS[1], "")
+    assert (cleaned.code, cleaned.summary["deleted"]) == (0, JOBS), cleaned.err
+    assert cleaned.summary["left"] == {ELSEWHERE: 1}
+
+
+@pytest.mark.parametrize("before", ["unreadable", "without accounts"])
+def test_a_rebuilt_state_does_not_know_in_which_account_the_jobs_of_before_are(accounts, before):
+    """Their own account is refused nothing after another one has rebuilt the state."""
+    assert accounts.run(*RUN, *RESULTS).code == 0
+    if before == "unreadable":
+        state_of(accounts).write_bytes(b"damaged")
+    else:
+        with closing(sqlite3.connect(state_of(accounts))) as state, state:
+            state.execute("DELETE FROM meta WHERE name = 'account'")
+    accounts.use(1)
+    assert accounts.run(*RUN, *RESULTS, "--rebuild-state").code == 0
+    known = noted(accounts)
+    accounts.use(0)
+
+    cleaned = accounts.run(*CLEAN)
+
+    assert (known, accounts.started) == ((NUMBERS[1], ""), (JOBS, 0))
+    assert (cleaned.code, cleaned.summary["deleted"]) == (0, JOBS), cleaned.err
+
+
+def test_what_every_account_has_forgotten_by_now_is_gone_whoever_asks(accounts):
+    """The service keeps a job for 90 days: until then another account may have it."""
+    assert accounts.run(*RUN, *RESULTS).code == 0
+    accounts.of[0].put("calls/new.mp3", "new")
+    accounts.use(1)
+    assert accounts.run(*RUN, *RESULTS).code == 0
+    cleaned = []
+    for days in (89, 2, 0):
+        with closing(sqlite3.connect(state_of(accounts))) as state, state:
+            state.execute(f"UPDATE recordings SET changed = changed - {days} * 86400")
+        cleaned.append(accounts.run(*CLEAN, "--results-too").summary)
+
+    young, old, again = cleaned
+    assert (young["deleted"], young["left"], young["results"]) == (1, {ELSEWHERE: JOBS}, 1)
+    assert (old["gone"], old["left"], old["results"]) == (JOBS, {}, JOBS)
+    assert again["calls"] == {}

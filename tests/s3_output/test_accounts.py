@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pipeline.state.facts import accounts_in
+from pipeline.state.reader import read_state
 from tests.s3_output.conftest import FLAGS, OnS3
 from tests.support.two_accounts import NUMBERS, two_accounts
 
@@ -166,3 +168,21 @@ def test_a_run_that_never_began_takes_the_jobs_of_nobody(accounts, runs):
             beat_of(runs).unlink()
 
     assert kept == NUMBERS[0]
+
+
+def test_a_state_made_of_parts_does_not_know_in_which_account_their_jobs_are(accounts, runs):
+    """Their own account is refused nothing after another one has made the state anew."""
+    assert runs()["exit_code"] == 0
+    runs.lose_the_disk()
+    accounts.use(1)
+    assert runs("--rebuild-state")["exit_code"] == 0
+    [path] = runs.run.folder.rglob("*.state")
+    with read_state(path) as state:
+        known = accounts_in(state.facts)
+    accounts.use(0)
+
+    cleaned = runs.run("clean", *FLAGS[2:], "--older-than", "0h", "--yes", "--json")
+
+    assert known == (NUMBERS[1], "")
+    assert cleaned.code == 0, cleaned.err
+    assert cleaned.summary["deleted"] >= JOBS
