@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
 from pipeline.errors import OutputUnusable
 from pipeline.files import replacing
@@ -76,6 +77,24 @@ def _without(jobs: ByJob, seen: Collection[str]) -> ByJob:
         for job_id, each in jobs.items()
         if not (each.partial and each.partial.annotation_uid in seen)
     }
+
+
+def with_unread(
+    partial: GroundTruth | None, before: Waiting | None, unread: Collection[int]
+) -> GroundTruth | None:
+    """The reviews of parts that are in no line, with those that are not known anew.
+
+    Args:
+        partial: as they were read now.
+        before: what was noted of the recording.
+        unread: the numbers of tasks whose reviews the server counts and does not give out.
+    """
+    noted = before and before.partial
+    kept = [part for part in noted.parts if part.task_id in unread] if noted else []
+    read = partial or noted
+    if not (kept and read):
+        return partial
+    return replace(read, parts=(*(partial.parts if partial else ()), *kept))
 
 
 def lines_and_partial(truth: Path) -> Iterator[GroundTruth]:

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from pipeline.errors import Unavailable
 from pipeline.ground_truth.joined import line_of, partial_of
-from pipeline.ground_truth.waiting_parts import Waiting
+from pipeline.ground_truth.waiting_parts import Waiting, with_unread
 from pipeline.label_studio.client import CHANGED, tasks_query
 from pipeline.label_studio.errors import untrusted
 from pipeline.label_studio.filters import job_id_filter, numbers_filter
@@ -48,18 +48,23 @@ _MOST_LISTED = 500
 
 
 class Reviewed(NamedTuple):
-    """A project of which reviews are taken, and whose reviews of a part count before others'."""
+    """A project of which reviews are taken, and whose reviews of a part count before others'.
+
+    `whole` is whether all are taken, and not only what changed.
+    """
 
     number: int
     url: str
     prefer: Sequence[str]
+    whole: bool
 
 
 class CutRecordings:
     """Those of a project, in one pull.
 
-    `waiting` has what is in no line: first as it was noted, then as it is. What was chosen by other
-    preferred reviewers than those of today is chosen again. `split` are reviewed tasks of lines of
+    `waiting` has what is in no line: first as it was noted, then as it is, as far as the server
+    gives it out. What was chosen by other preferred reviewers than those of today is chosen again.
+    `split` are reviewed tasks of lines of
     which other tasks have another job; `seen` the names of the annotations that were fetched;
     `unknown` how many annotations those tasks of parts have of which nothing tells which part.
 
@@ -78,8 +83,8 @@ class CutRecordings:
         self._known = {*have_lines, *waiting}
         self._have_lines = have_lines
         self._line_of = {task: job for job, tasks in have_lines.items() for task in tasks}
-        others = {job: e for job, e in waiting.items() if e.prefer != [*project.prefer]}
-        self._jobs = {job: each.parts for job, each in others.items()}
+        again = {j: e for j, e in waiting.items() if project.whole or e.prefer != [*project.prefer]}
+        self._jobs = {job: each.parts for job, each in again.items()}
         self.waiting = dict(waiting)
         self.split: list[int] = []
         self.seen: set[str] = set()
@@ -204,10 +209,12 @@ class CutRecordings:
         }
         partial, alone = partial_of(rest, prefer)
         update.put_recording(self._project.url, job_id, [line] if line else [])
-        self.waiting.pop(job_id, None)
+        before = self.waiting.pop(job_id, None)
         counted = sum(task.total_annotations for task in tasks)
         if counted > len(numbers):
-            unread = {each.part for each in tasks if each.total_annotations} - found.keys()
+            not_given = [e for e in tasks if e.total_annotations and e.part not in found]
+            unread = {each.part for each in not_given}
+            partial = with_unread(partial, before, {each.id for each in not_given})
             of_wholes = {part for whole in wholes_of(found) for part in whole}
             noted = _waiting(tasks, counted, len(numbers), counts | unread | (alone - of_wholes))
             self.waiting[job_id] = replace(noted, prefer=[*prefer], partial=partial)

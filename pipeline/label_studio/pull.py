@@ -128,9 +128,9 @@ class Pulling:
         return changes
 
     def _cut_recordings(self, have: Standing, since: str) -> CutRecordings:
-        """Those of the project, with what was noted of them, where not everything is taken."""
-        project = Reviewed(self._project, self._url, self._prefer)
-        waiting = waiting_parts(self._path, self._url) if since else {}
+        """Those of the project, with what was noted of them."""
+        project = Reviewed(self._project, self._url, self._prefer, whole=not since)
+        waiting = waiting_parts(self._path, self._url)
         return CutRecordings(self._client, project, have.in_parts, waiting)
 
     async def is_complete(self) -> bool:

@@ -459,6 +459,40 @@ def test_parts_alone_are_compared_with_no_whole_recording(run, labels):
     assert pairs == [(["2", "anna@example.com"], 1, 2)]
 
 
+@pytest.mark.parametrize("more", [(), ("--all",)])
+def test_hours_of_a_part_that_the_server_does_not_give_out_stay(run, labels, more):
+    """Another part changed, so all are fetched: what is noted of this one is as it was."""
+    task = two_reviews_of_the_second(run, labels)
+    accept(labels, labels.tasks[0], lead_time=10.0)
+    pull(run)
+    before = agreed(run)
+    accept(labels, labels.tasks[0], lead_time=20.0)
+    labels.withheld.add(task["id"])
+
+    assert "does not give out" in pull(run, *more)["doubt"]
+
+    assert agreed(run) == before == ([(["2", "anna@example.com"], 1, 2)], before[1])
+    labels.withheld.clear()
+    pull(run, "--all")
+    assert agreed(run)[1] == {"2": 30, "anna@example.com": 80}
+
+
+def test_hours_of_a_part_count_once_where_its_recording_got_its_line(run, labels):
+    """A part of another cutting is not given out: only what is noted of that one stays."""
+    task = two_reviews_of_the_second(run, labels)
+    another = cut_anew(run, labels, 70.0)
+    accept(labels, another[0], lead_time=5.0)
+    pull(run)
+    assert agreed(run)[1] == {"2": 30, "anna@example.com": 65}
+    accept(labels, labels.tasks[0], labels.tasks[2], lead_time=10.0)
+    labels.withheld.add(another[0]["id"])
+
+    assert pull(run)["total"] == 1
+
+    assert agreed(run)[1] == {"2": 30, "anna@example.com": 85}
+    assert [part.task_id for part in truth(run)[0].parts] == [1, task["id"], 3]
+
+
 @pytest.mark.parametrize("damage", ["cut short", "emptied", "a folder"])
 def test_hours_of_parts_that_cannot_be_read_are_not_taken_for_none(run, labels, damage):
     """`quality` refuses what is damaged, as people are paid by it, and what it advises mends it."""
