@@ -73,7 +73,7 @@ def endpoint_of(machine: Any, settings: Aws, service: str) -> str | None:
         machine.full_config, machine.get_scoped_config(), service
     )
     address: str | None = configured.provide() or None
-    if address and not address.startswith(("http://", "https://")):
+    if address and not address.lower().startswith(("http://", "https://")):
         raise BadSettings(
             f"The endpoint {address!r} of AWS_ENDPOINT_URL or of the profile is no address",
             "Write it with http:// or https://.",

@@ -26,7 +26,7 @@ _OUTPUT_KEY = re.compile(r"[a-zA-Z0-9\-_.!*'()/]{0,850}")
 def disagreements(config: Config) -> Iterator[str]:
     """What is wrong although every value has its type."""
     url = config.aws.endpoint_url
-    if url and not url.startswith(("http://", "https://")):
+    if url and not url.lower().startswith(("http://", "https://")):
         yield f"endpoint_url = {url!r}: write it with http:// or https://."
     yield from _bad_events(config.aws.events)
     yield from job_complaints(config.transcribe, config.output.results)

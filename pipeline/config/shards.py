@@ -171,13 +171,18 @@ def shard_of(number: int, count: int, environment: Mapping[str, str]) -> Shard |
     return shard
 
 
+def is_unnamed(cluster: Cluster) -> bool:
+    """Whether there are several shards, and nothing says which of them is meant."""
+    return cluster.shard == NO_SHARD and cluster.shards > 1
+
+
 def refuse_unnamed_shard(cluster: Cluster) -> None:
     """Refuse a command that is about one shard where nothing says which.
 
     Raises:
         BadSettings: there are several shards, and none is named.
     """
-    if cluster.shard == NO_SHARD and cluster.shards > 1:
+    if is_unnamed(cluster):
         raise BadSettings(
             f"--shards is {cluster.shards}, but nothing says which of them this is",
             f"Say it with --shard, 0 to {cluster.shards - 1}; array jobs of AWS Batch, Kubernetes "

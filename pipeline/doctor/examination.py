@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.aws.s3 import open_s3
 from pipeline.aws.session import connect
+from pipeline.config.shards import is_unnamed
 from pipeline.doctor import account, machine, named_resources
 from pipeline.doctor.access import AccountAccess
 from pipeline.doctor.bucket_checks import BucketChecks, Places
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from pipeline.aws.s3 import S3
     from pipeline.aws.session import Session
     from pipeline.config.schema import Config
+    from pipeline.config.shards import Cluster
     from pipeline.doctor.findings import Finding, Line
 
     Looks = Callable[[Session, S3], Awaitable[None]]
@@ -100,14 +102,20 @@ async def _of_amazon(
         access.credentials(),
         Check("clock", partial(account.clock, http, endpoint)),
         *on_s3.checks(tags=config.metadata.source == "tags"),
-        *([access.check("other runs", partial(_other_runs, access, looks))] if looks else []),
+        *(
+            [access.check("other runs", partial(_other_runs, access, config.cluster, looks))]
+            if looks
+            else []
+        ),
         *await _of_the_jobs(stack, config, on_s3),
     ]
 
 
-async def _other_runs(access: AccountAccess, looks: Looks) -> Finding:
+async def _other_runs(access: AccountAccess, cluster: Cluster, looks: Looks) -> Finding:
     """Whether a run would be refused for the jobs that others have, or have left."""
     await looks(access.session, access.s3)
+    if is_unnamed(cluster):
+        return skipped("Only shard 0 was looked at, and it would begin. Name one with --shard.")
     return ok("No run has left jobs that one with these settings would start again.")
 
 

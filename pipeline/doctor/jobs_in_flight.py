@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from pipeline.doctor.findings import Finding, ok, warning
+from pipeline.doctor.findings import Finding, ok, skipped, warning
 from pipeline.errors import JobMissing, StateUnusable
 from pipeline.model import JobStatus
 from pipeline.naming import place_of_result
@@ -45,6 +45,9 @@ async def examine(jobs: Sequence[Job], transcriber: Transcriber, s3: S3) -> Find
     removed = [job for job, is_removed in zip(jobs, found, strict=True) if is_removed]
     if not removed:
         known = sum(each is not None for each in found)
+        if not known:
+            why = "The service knows none of the jobs in flight, so nothing of their transcripts."
+            return skipped(why)
         of = f"{known} of " if known < len(jobs) else ""
         return ok(f"No transcript of {of}{count_of(len(jobs), 'job')} in flight was removed.")
     more = f", and {len(removed) - 1} more" if len(removed) > 1 else ""

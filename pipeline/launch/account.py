@@ -80,12 +80,13 @@ def refuse_jobs_elsewhere(account: str, config: Config, known: Elsewhere) -> Non
             refuse_another_account(jobs, each, account, _advice(config, known), known.why)
 
 
-def set_aside(
+def jobs_kept_aside(
     config: Config, place: S3Uri | Path, lock: StateLock, known: Elsewhere
 ) -> InFlight | None:
-    """Set the state file aside; what the new one is to know of it from its first commit on.
+    """Set the state file aside; what the new one is to know of it before it has a recording.
 
-    Of an output on S3 the beats tell that.
+    Of an output on S3 the beats tell that. What is killed before `open_held` has written it down
+    leaves it to the file that was set aside.
 
     Raises:
         NoAccess: another account has the jobs that it knows.

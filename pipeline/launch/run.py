@@ -17,7 +17,7 @@ from pipeline import __version__
 from pipeline.config.schema import Monitoring
 from pipeline.errors import BadSettings, CannotRun, PipelineError
 from pipeline.extras import require
-from pipeline.launch.account import jobs_so_far, keep_to_account, set_aside
+from pipeline.launch.account import jobs_kept_aside, jobs_so_far, keep_to_account
 from pipeline.launch.ending import ended
 from pipeline.launch.event_loop import in_event_loop
 from pipeline.launch.search import search_index
@@ -87,7 +87,9 @@ def complete(options: RunOptions) -> Summary:
     with hold(config.state_path) as lock, _output(config, uri, name_prefix) as output:
         lock.bring_up_to_date()  # what can't be read tells of no jobs
         known = jobs_so_far(config, rebuilds=options.rebuild_output)
-        kept = set_aside(config, options.place, lock, known) if options.rebuild_state else None
+        kept = None
+        if options.rebuild_state:
+            kept = jobs_kept_aside(config, options.place, lock, known)
         if config.s3_output:
             in_event_loop(_prepare(options, output, lock))
         with open_held(lock, name_prefix, kept) as state:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.aws.account import account_of, refuse_another_account
 from pipeline.errors import OutputUnusable
-from pipeline.s3_output.lanes import compare_with_lanes
+from pipeline.s3_output.lanes import look_at_lanes
 from pipeline.s3_output.overview import last_beats
 from pipeline.text import duration
 
@@ -26,10 +26,11 @@ async def look_beside(door: Door, layout: Layout, ours: Description, longest: fl
     """Look whether a run may begin, and write nothing; as `refuse_beside_others` else.
 
     Raises:
-        OutputUnusable: the output is of something else, of other lanes, or as there.
+        OutputUnusable: the output is of something else, of other lanes or accounts, or as there.
         NoAccess: another account may have jobs.
+        CannotRun: the shard's lane can't be opened, or its account can't be told.
     """
-    await compare_with_lanes(door.s3, layout, ours)
+    await look_at_lanes(door, layout, ours)
     account = "" if ours.lanes.profiles else await account_of(door.session)
     await refuse_beside_others(door.s3, layout, account, longest)
 

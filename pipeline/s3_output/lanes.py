@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from pipeline.aws.service import Service
 from pipeline.aws.session import connect_lane
+from pipeline.config.shards import lane_of
 from pipeline.errors import CannotRun, OutputUnusable
 from pipeline.net.wait_times import WaitTimes
 from pipeline.s3_output.claim import Lanes, claim, refuse_another
@@ -93,6 +94,20 @@ async def claim_with_lanes(door: Door, layout: Layout, ours: Description, profil
     for each, account in accounts.items():
         refuse_another_account(there.lanes, each, account)
     return there.lanes
+
+
+async def look_at_lanes(door: Door, layout: Layout, ours: Description) -> None:
+    """Look whether the output is of these lanes, and the shard's one of its account still.
+
+    Raises:
+        OutputUnusable: it is of something else, or of other lanes or accounts.
+        CannotRun: the lane can't be opened, or its account can't be told.
+    """
+    known = await compare_with_lanes(door.s3, layout, ours)
+    profile = lane_of(ours.lanes.profiles, layout.shard.number)
+    if known and profile:
+        account = await _account_of_lane(door.session, profile)
+        refuse_another_account(known.lanes, profile, account)
 
 
 async def compare_with_lanes(s3: S3, layout: Layout, ours: Description) -> Description | None:

@@ -82,6 +82,7 @@ def test_without_a_name_there_are_authorities_too(monkeypatch):
         ),
         (Aws(), {"AWS_ENDPOINT_URL": "http://e"}, "http://e", "http://e"),
         (Aws(profile="bare"), {"AWS_ENDPOINT_URL_S3": "http://e"}, "http://e", None),
+        (Aws(profile="bare"), {"AWS_ENDPOINT_URL": "HTTPS://e"}, "HTTPS://e", "HTTPS://e"),
         (Aws(), {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}, None, None),
     ],
 )

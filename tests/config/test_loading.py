@@ -382,6 +382,11 @@ def test_a_value_out_of_bounds_is_refused(name, values):
     assert all(flag_of(name) in each or name in each for each in refused)
 
 
+def test_an_address_begins_with_its_scheme_in_letters_of_any_case():
+    """RFC 3986, 3.1: schemes ignore case, and so do botocore and whoever connects."""
+    assert resolve({"endpoint_url": "HTTPS://host"}, {}).aws.endpoint_url == "HTTPS://host"
+
+
 @pytest.mark.parametrize(
     ("flags", "environment", "said"),
     [

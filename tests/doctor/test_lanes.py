@@ -80,8 +80,23 @@ def test_the_lane_of_a_shard_is_asked_about_its_jobs_in_flight(tmp_path, looked_
     found = [looked_at("--shards", "2", "--shard", shard, **accounts) for shard in ("0", "1")]
 
     told = [{n: each["message"] for n, each in lines.items() if "flight" in n} for lines in found]
-    said = "No transcript of 0 of 2 jobs in flight was removed."
+    verdicts = [each["verdict"] for n, each in found[1].items() if "flight" in n]
+    said = "The service knows none of the jobs in flight, so nothing of their transcripts."
     assert told == [{}, {"account-b jobs in flight": said}]
+    assert verdicts == ["skipped"]
+
+
+def test_shards_of_which_none_is_named_are_not_all_fine(looked_at, service):
+    """What other runs have left was looked at for the first one alone."""
+    accounts = {name: Account(service) for name in ("default", "account_a", "account_b")}
+
+    line, named = (
+        looked_at("--shards", "4", *flags, **accounts)["other runs"]
+        for flags in ((), ("--shard", "0"))
+    )
+
+    assert (line["verdict"], named["verdict"]) == ("skipped", "ok")
+    assert "Name one with --shard" in line["message"]
 
 
 @pytest.mark.parametrize(

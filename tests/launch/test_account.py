@@ -205,7 +205,7 @@ def test_a_rebuilt_state_that_came_to_no_recording_knows_the_jobs_in_flight(acco
 
 @pytest.mark.long
 def test_a_rebuild_that_is_killed_forgets_no_job_in_flight(accounts):
-    """From its first commit on the new state knows them."""
+    """From the beginning of its run on the new state knows them."""
     accounts.interrupt(RUN, JOBS)
     path = accounts.run.folder / "tasks.jsonl.state"
     deadline = time.monotonic() + 30

@@ -59,6 +59,12 @@ class Accounts:
         assert after == before
         return outcome
 
+    def checked(self, *flags: str) -> tuple[str, str]:
+        """The verdict and sentence of `check` about what other runs have left."""
+        found = self.runs.run("check", "s3://audio/calls/", *FLAGS, *flags, "--json").summary
+        [line] = [each for each in found["lines"] if each["check"] == "other runs"]
+        return line["verdict"], line["message"].rstrip(".")
+
     def flags(self, number: int, count: int = 2, lanes: tuple[str, ...] = LANES) -> tuple[str, ...]:
         """The flags of a shard of so many."""
         settings = self.runs.run.folder / "lanes.toml"
@@ -218,6 +224,8 @@ def test_a_profile_of_another_account_than_before_is_refused(accounts):
     door = with_lanes.doors["account-b"]
     door.arn = door.arn.replace("222222222222", "333333333333")
 
+    verdict, message = with_lanes.checked(*with_lanes.flags(1))
+    other = with_lanes.checked(*with_lanes.flags(0))
     refused = with_lanes.refused(*with_lanes.flags(1)).err
     clean = ("clean", *FLAGS[2:], "--older-than", "0h", "--yes")
     door.arn = door.arn.replace("333333333333", "222222222222")
@@ -228,7 +236,8 @@ def test_a_profile_of_another_account_than_before_is_refused(accounts):
     for said in (refused, cleaned.err):
         assert "The profile account-b is of the account 333333333333, but the jobs of" in said
         assert "are in 222222222222" in said
-    assert cleaned.code == 2
+    assert (verdict, other[0], cleaned.code) == ("problem", "ok", 2)
+    assert message in refused
     assert "transcribe:DeleteTranscriptionJob" not in door.calls
 
 
