@@ -125,9 +125,9 @@ def command(
     on the reviewed text, for another Label Studio project (entities, sentiment). nemo and
     text-tasks leave out what reviewers marked as unusable. Of several reviews of a recording the
     one with Label Studio's star counts, else that of the first reviewer of `prefer` in the
-    settings, else the newest. Speakers are called what `speakers` in the settings says. It prints
-    the names of the files, and names those that an earlier convert left in FOLDER. It deletes
-    nothing.
+    settings, also an empty one, else the newest that says something. Speakers are called what
+    `speakers` in the settings says. It prints the names of the files, and names those that an
+    earlier convert left in FOLDER. It deletes nothing.
 
     lhotse (recordings and supervisions), kaldi (data folders) and datasets (of Hugging Face) are
     split into train, dev and test by a hash, so a recording keeps its side when others come. They

@@ -83,7 +83,8 @@ class LabelStudio(msgspec.Struct, frozen=True):
         list[str],
         Meta(
             description="Reviewers, by address: of several reviews of a recording without a star"
-            " that of the first of these counts, else the newest."
+            " that of the first of these counts, also an empty one, else the newest that says"
+            " something."
         ),
     ] = msgspec.field(default_factory=list)
     speakers: Annotated[

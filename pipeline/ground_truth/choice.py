@@ -1,10 +1,11 @@
 """Which of several reviews of a recording counts: one for each, by one rule for every command.
 
 A recording has several where several people or projects reviewed it, or where its content changed.
-An annotation with Label Studio's star (ground truth) counts before all others, then one that says
-something before one that is empty though words were heard, then that of the reviewer whom the
-settings prefer (`prefer`), else that which was saved last. A line of several reviewers, each of a
-part, has the place of the last of them. A recording that nobody reviewed has its `auto` line.
+An annotation with Label Studio's star (ground truth) counts before all others, then that of the
+reviewer whom the settings prefer (`prefer`), also an empty one: the words may have been invented.
+Then one that says something counts before one that is empty though words were heard, then that
+which was saved last. A line of several reviewers, each of a part, has the place of the last of
+them. A recording that nobody reviewed has its `auto` line.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from pipeline.ground_truth.record import GroundTruth
 
 
-Rank = tuple[bool, bool, bool, int, str, int]
+Rank = tuple[bool, bool, int, bool, str, int]
 
 
 def rank(line: GroundTruth, prefer: Sequence[str] = ()) -> Rank:
@@ -34,16 +35,16 @@ def rank(line: GroundTruth, prefer: Sequence[str] = ()) -> Rank:
     order = [*prefer]
     place = max(order.index(e) if e in order else len(order) for e in line.reviewers)
     says = not is_blank(line)
-    return line.source == REVIEWED, line.starred, says, -place, line.updated_at, line.annotation_id
+    return line.source == REVIEWED, line.starred, -place, says, line.updated_at, line.annotation_id
 
 
 def why(line: GroundTruth, prefer: Sequence[str] = (), others: Iterable[GroundTruth] = ()) -> str:
     """By what the line counts of which the rank is highest, before the others."""
     if line.starred:
         return "has the star"
-    if not is_blank(line) and any(map(is_blank, others)):
-        return "is not empty"
-    return "is preferred" if set(line.reviewers) <= {*prefer} else "is the newest"
+    if set(line.reviewers) <= {*prefer}:
+        return "is preferred"
+    return "is not empty" if not is_blank(line) and any(map(is_blank, others)) else "is the newest"
 
 
 def one_each(

@@ -50,12 +50,15 @@ def test_it_does_not_matter_who_comes_first(one, other):
         ({"updated_at": "1"}, {"updated_at": "2"}, ("anna",), "anna", "is preferred"),
         ({}, {"updated_at": "2"}, ("carla", "anna", "ben"), "anna", "is preferred"),
         ({"starred": True}, {"updated_at": "2"}, ("ben",), "anna", "has the star"),
-        ({}, {"updated_at": "2", "text": ""}, ("ben",), "anna", "is not empty"),
+        ({}, {"updated_at": "2", "text": ""}, (), "anna", "is not empty"),
+        ({}, {"updated_at": "2", "text": ""}, ("carla",), "anna", "is not empty"),
+        ({}, {"updated_at": "2", "text": ""}, ("anna",), "anna", "is preferred"),
+        ({"updated_at": "2"}, {"updated_at": "1", "text": ""}, ("ben",), "ben", "is preferred"),
         ({}, {"updated_at": "2", "text": "", "starred": True}, (), "ben", "has the star"),
     ],
 )
 def test_a_disagreement_says_whose_text_is_taken(anna, ben, prefer, counts, why):
-    """The star first, then what is not empty, then whom the settings prefer, else the newest."""
+    """The star first, then whom the settings prefer, then what is not empty, else the newest."""
     found = agreement([by("anna", "one", **anna), replace(by("ben", "two"), **ben)], prefer)
 
     address = f"{SERVER}/data?task=5"
