@@ -147,7 +147,7 @@ mutants: .venv/tests-installed
 bench: .venv/bench-installed
 	$(BIN)/python -m benchmarks $(NAMES)
 
-# COUNT tasks into a Label Studio of its own while somebody reviews; 40,000 take about ten minutes.
+# COUNT tasks into a Label Studio of its own while somebody reviews; 40,000 take 20 minutes or more.
 bench-push: .venv-label-studio/installed
 	$(BIN)/python -m benchmarks.beside_reviewer $(COUNT)
 
